@@ -1,0 +1,68 @@
+# Every target sets up what it needs: .venv with the project in it. PYTHON=python3.12 make demo picks another interpreter.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+OPENCV4 := $(VENV)/opencv4
+OUT ?= demo
+
+.PHONY: help demo test test-full test-opencv4 lab figures notebooks bench lint clean cv2 browser
+
+help:  ## Show this list.
+	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+demo: $(VENV)/.base cv2  ## Run lessons 00 to 07 on the phantom; the page is demo/index.html.
+	$(BIN)/skullmask demo --out $(OUT)
+
+test: $(VENV)/.test cv2  ## The fast tests: no browser.
+	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+test-full: $(VENV)/.test cv2 browser test-opencv4  ## All tests; nothing may skip but for missing SKULLMASK_REAL data.
+	$(BIN)/python -m pytest --full
+
+test-opencv4: $(OPENCV4) $(VENV)/.test  ## The masks and their figures on OpenCV 4.
+	PYTHONPATH=$(OPENCV4) $(BIN)/python -m pytest -q --opencv 4 tests/test_masks.py tests/test_versions.py tests/test_journey.py
+
+lab: $(VENV)/.base cv2  ## Open the lessons in JupyterLab.
+	$(BIN)/jupyter lab notebooks/00_start_here.ipynb
+
+figures: $(VENV)/.base cv2  ## Draw the README's figures anew.
+	$(BIN)/python figures/draw.py
+
+notebooks: $(VENV)/.base cv2  ## Run every notebook and store its outputs.
+	$(BIN)/python -c "from skullmask_lib import reports; [reports.store(path) for path in reports.lessons()]"
+
+bench: $(VENV)/.base cv2  ## Speed beside the source's plain loop, as ratios.
+	$(BIN)/python benchmarks/bench_versions.py
+
+lint: $(VENV)/.test  ## Style and dead code.
+	$(BIN)/ruff check && $(BIN)/ruff format --check
+
+clean:  ## Remove the environment and everything built.
+	rm -rf $(VENV) build dist $(OUT)
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "skullmask needs Python 3.11 or later: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.base: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	touch $@
+
+$(VENV)/.test: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[test]"
+	touch $@ $(VENV)/.base
+
+# OpenCV's usual wheel needs libGL; where that is missing the headless wheel of the same version takes its place.
+cv2: | $(VENV)/bin/python
+	@$(BIN)/python -c 'import cv2' 2>/dev/null || { \
+	  version=$$($(BIN)/python -c 'from importlib.metadata import version as v; print(v("opencv-python"))'); \
+	  echo "OpenCV's usual wheel does not load here; using opencv-python-headless $$version"; \
+	  $(BIN)/python -m pip uninstall --quiet --yes opencv-python opencv-python-headless; \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check opencv-python-headless==$$version; \
+	  $(BIN)/python -c 'import cv2'; }
+
+$(OPENCV4): | $(VENV)/.test
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target $(OPENCV4) "opencv-python-headless>=4.10,<5"
+
+browser:
+	@command -v chromium >/dev/null || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium; }

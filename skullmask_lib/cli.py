@@ -1,0 +1,218 @@
+"""The command line ``skullmask``: thin, every command calls the library."""
+
+import contextlib
+import json
+import math
+import os
+import sys
+import warnings
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from tqdm import tqdm
+
+from . import __version__, datasets, masks, metrics, versions
+
+app = typer.Typer(
+    name="skullmask",
+    help="Skull masks for MRI slices without deep learning. Not for clinical use.",
+    rich_markup_mode=None,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+_UsageError = typer.BadParameter.__base__  # typer brings its own click and exports this class by no other name
+
+_INPUT = "phantom, phantom-cropped, or a .npy, .npz, .nii, .nii.gz, .png or .tif file, or a folder of pictures."
+_LADDER = "\n".join(f"{name}: {function.__doc__.splitlines()[0]}\n" for name, function in versions.VERSIONS.items())
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"skullmask {__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def _main(
+    context: typer.Context,
+    _: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")] = False,
+) -> None:
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+@app.command(epilog="Example:\n\n  skullmask demo --out my_demo")
+def demo(out: Annotated[Path, typer.Option(help="Folder for the page.")] = Path("skullmask_demo")) -> None:
+    """Run the journey on the phantom and write it, with the ladder, as one page that opens offline."""
+    from . import plots, reports  # papermill and nbconvert take a second to import
+    from .sweep import LADDER_HEADER, phantom_ladder
+
+    with _bar(len(reports.lessons()), "lesson") as bar:
+
+        def progress(lesson: str) -> None:
+            bar.update()
+            bar.set_postfix_str(lesson)
+
+        page = reports.demo(out, progress=progress)
+    print(plots.table(phantom_ladder(), LADDER_HEADER).data)
+    print(f"\nThe page: {page}")
+
+
+@app.command(
+    epilog="Versions:\n\n"
+    + _LADDER
+    + "\nExamples:\n\n  skullmask mask slices.npy -o masks.npy\n\n"
+    + "  skullmask mask head.nii.gz -o skull.nii.gz --version v7 --dilation-size 31\n\n"
+    + "  skullmask mask slice.png -o mask.png --truth truth.png",
+)
+def mask(
+    input: Annotated[str, typer.Argument(metavar="INPUT", help=_INPUT)],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Where the masks go, in the format of the input.")],
+    version: Annotated[str | None, typer.Option(help="v1 … v7; the default is the library's.")] = None,
+    dilation_size: Annotated[int | None, typer.Option(help="Width of the element in pixels; v5, v6 and v7.")] = None,
+    truth: Annotated[str | None, typer.Option(help="True masks: prints the scores.")] = None,
+    channel: Annotated[int | None, typer.Option(help="Channel of a colour image.")] = None,
+) -> None:
+    """Make the skull mask of every slice."""
+    options = {} if dilation_size is None else {"dilation_size": dilation_size}
+    versions.check_options(version or versions.DEFAULT_VERSION, options)
+    data = datasets.load(input, truth=truth, channel=channel)
+    scores = []
+
+    def made():
+        slices = versions.mask_slices(data.images, names=data.names, version=version, **options)
+        for index, made_mask in enumerate(_progress(slices, len(data.images), "slice")):
+            if data.truth is not None:
+                scores.append(metrics.score(made_mask, data.truth[index], _spacing(data, index)))
+            yield made_mask
+
+    datasets.write_masks(made(), output, like=input, shape=data.images.shape)
+    if scores:
+        _print_scores(scores, data.names)
+
+
+@app.command(epilog="Examples:\n\n  skullmask score masks.npy truth.npy\n\n  skullmask score a.nii.gz b.nii.gz --json")
+def score(
+    pred: Annotated[str, typer.Argument(metavar="PRED", help="Masks to score.")],
+    truth: Annotated[str, typer.Argument(metavar="TRUTH", help="True masks, of the same shape.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON; what is infinite becomes null.")] = False,
+) -> None:
+    """Score masks against the truth, slice by slice and on average."""
+    data = datasets.load(pred, truth=truth)
+    made = datasets.binary(data.images, pred)
+    pairs = _progress(zip(made, data.truth, strict=True), len(made), "slice")
+    scores = [metrics.score(m, t, _spacing(data, i)) for i, (m, t) in enumerate(pairs)]
+    if as_json:
+        rows = {name: _finite(row) for name, row in zip(data.names, scores, strict=True)}
+        print(json.dumps({"slices": rows, "mean": _finite(_mean(scores))}, indent=2))
+    else:
+        _print_scores(scores, data.names)
+
+
+@app.command(
+    epilog="Examples:\n\n  skullmask sweep slices.npy truth.npy\n\n"
+    "  skullmask sweep slices.npy truth.npy --sizes 10:40:2 -o sweep.csv --plot sweep.png"
+)
+def sweep(
+    images: Annotated[str, typer.Argument(metavar="IMAGES", help=_INPUT)],
+    truth: Annotated[
+        str | None, typer.Argument(metavar="[TRUTH]", help="True masks; a phantom brings its own.")
+    ] = None,
+    sizes: Annotated[str, typer.Option(help="Dilation widths in pixels, start:stop:step, stop included.")] = "1:61:2",
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="CSV for the scores of every slice.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="PNG for the curve.")] = None,
+) -> None:
+    """Score v7 at many dilation widths, with the choice made without the scored slice."""
+    from . import plots
+    from .sweep import bootstrap, leave_one_out, parse_sizes, write_csv
+    from .sweep import sweep as sweep_widths
+
+    widths = parse_sizes(sizes)
+    data = datasets.load(images, truth=truth)
+    if data.truth is None:
+        raise masks.InputError(f"{images}: brings no truth; name the true masks as well")
+    if plot and plot.suffix.lower() != ".png":
+        raise masks.InputError(f"{plot}: expected a plot that ends in .png")
+    with contextlib.ExitStack() as stack:
+        csv_file, png_file = (
+            stack.enter_context(datasets.replacing(path, images, *filter(None, [truth]))) if path else None
+            for path in (output, plot)
+        )
+        slices = _progress(data.images, len(data.images), "slice")
+        result = sweep_widths(slices, data.truth, sizes=widths, names=data.names)
+        if csv_file:
+            write_csv(result, csv_file, names=data.names)
+        if png_file:
+            png_file.write_bytes(plots.sweep_picture(result).png)
+    rows = list(zip(widths, result.iou.mean(0).tolist(), result.dice.mean(0).tolist(), strict=True))
+    print(plots.table(rows, ("width [px]", "IoU", "Dice")).data)
+    at_best = result.iou[:, widths.index(result.best_size)]
+    low, high = bootstrap(at_best)
+    print(f"\nbest width {result.best_size} px: IoU {at_best.mean():.4f}, 95 % bootstrap {low:.4f} … {high:.4f}")
+    if len(result.iou) > 1:
+        chosen, held_out = leave_one_out(result)
+        print(f"leave one out: widths {', '.join(map(str, chosen))} px, IoU {held_out.mean():.4f}")
+
+
+def _spacing(data: datasets.Data, index: int) -> tuple[float, float] | None:
+    return None if data.spacing_mm is None else tuple(data.spacing_mm[index])
+
+
+def _bar(total: int, unit: str) -> tqdm:
+    return tqdm(total=total, unit=unit, delay=2 if unit == "slice" else 0, file=sys.stderr, disable=None, leave=False)
+
+
+def _progress(items, total: int, unit: str):
+    with _bar(total, unit) as bar:
+        for item in items:
+            yield item
+            bar.update()
+
+
+def _mean(scores: list[dict[str, float]]) -> dict[str, float]:
+    return {key: float(sum(row[key] for row in scores) / len(scores)) for key in scores[0]}
+
+
+def _finite(row: dict[str, float]) -> dict[str, float | None]:
+    return {key: value if math.isfinite(value) else None for key, value in row.items()}
+
+
+def _print_scores(scores: list[dict[str, float]], names: tuple[str, ...]) -> None:
+    from .plots import table
+
+    rows = [(name, *map(float, row.values())) for name, row in zip(names, scores, strict=True)]
+    rows.append(("mean", *_mean(scores).values()))
+    print(table(rows, ("slice", *scores[0])).data)
+
+
+def _say(text: object) -> None:
+    print(f"skullmask: {' '.join(str(text).split())}", file=sys.stderr)
+
+
+def main() -> None:
+    """Run the command line; what the user can mend ends in one line on stderr and exit code 2."""
+    warnings.showwarning = lambda message, *_args, **_kwargs: _say(f"warning: {message}")
+    warnings.simplefilter("always", UserWarning)
+    try:
+        code = app(standalone_mode=False)
+    except _UsageError as error:
+        _say(f"{error.format_message()} (see skullmask --help)")
+        code = 2
+    except masks.InputError as error:
+        _say(error)
+        code = 2
+    except RuntimeError as error:
+        _say(error)
+        code = 1
+    except (KeyboardInterrupt, typer.Abort):
+        _say("interrupted; nothing was written")
+        code = 130
+    except BrokenPipeError:  # the reader of our output went away, as head does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 1
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

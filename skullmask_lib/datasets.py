@@ -1,0 +1,480 @@
+"""Slices in, masks out: the only place where image files are opened or written.
+
+Nothing from a file is ever executed: arrays are read with ``allow_pickle=False``. What cannot be used raises
+`InputError` with one line that names the file.
+"""
+
+import contextlib
+import csv
+import os
+import re
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+from PIL import Image, ImageSequence
+
+from . import masks, phantom
+from .masks import InputError
+
+PHANTOMS = ("phantom", "phantom-cropped")
+_PICTURES = (".png", ".tif", ".tiff")
+_GREY_OR_RGB = ("1", "L", "I", "F", "I;16", "I;16B", "I;16L", "I;16N", "RGB", "RGBA")  # Pillow's modes
+_SUFFIXES = (".npy", ".npz", ".nii", ".nii.gz", *_PICTURES)
+_UNREADABLE = (OSError, EOFError, ValueError, SyntaxError, zlib.error, zipfile.BadZipFile)
+_UNREADABLE += (Image.DecompressionBombError, nib.filebasedimages.ImageFileError, OverflowError, MemoryError)
+
+
+@dataclass(frozen=True)
+class Data:
+    """Slices and what is known of them.
+
+    Attributes
+    ----------
+    images : ndarray of shape (N, H, W)
+        float32; a memory-mapped ``.npy`` keeps the dtype of its file.
+    truth : ndarray of shape (N, H, W), uint8 of {0, 1}, or None
+        The true skull masks.
+    spacing_mm : ndarray of shape (N, 2), float64, or None
+        Row and column spacing of every slice [mm].
+    names : tuple of str
+        N labels.
+    brain : ndarray of shape (N, H, W), uint8 of {0, 1}, or None
+        The true brain masks.
+    """
+
+    images: np.ndarray
+    truth: np.ndarray | None
+    spacing_mm: np.ndarray | None
+    names: tuple[str, ...]
+    brain: np.ndarray | None = None
+
+
+def load(
+    source: str | os.PathLike,
+    *,
+    truth: str | os.PathLike | None = None,
+    axis: int = 2,
+    slices: slice | None = None,
+    channel: int | None = None,
+) -> Data:
+    """Load slices from a phantom, a file or a folder of pictures.
+
+    Parameters
+    ----------
+    source : str or path
+        ``"phantom"``, ``"phantom-cropped"``, or a path: ``.npy`` (memory-mapped), ``.npz`` (keys ``images`` and
+        where known ``truth``, ``brain``, ``spacing_mm``, ``names``), NIfTI, PNG or TIFF of 8 or 16 bit, or a
+        folder of PNG and TIFF files of one size.
+    truth : str or path, optional
+        Where the true masks are: 0 and one other value, the same shape as the images.
+    axis : {0, 1, 2}
+        Axis of a NIfTI volume, in RAS order, across which it is cut: 2 gives axial slices with anterior up,
+        0 sagittal and 1 coronal ones with superior up; the patient's left is on the left.
+    slices : slice, optional
+        Which slices to take; all by default.
+    channel : int, optional
+        Which channel to take of a colour image; without it colour is refused.
+
+    Returns
+    -------
+    Data
+
+    Raises
+    ------
+    InputError
+        If the source or the truth cannot be used, in one line that names the file.
+
+    Examples
+    --------
+    >>> data = load("phantom")
+    >>> data.images.shape, data.images.dtype.name, data.truth.dtype.name, data.names[0]
+    ((5, 768, 624), 'float32', 'uint8', 'phantom[0]')
+    """
+    data = _phantom(str(source)) if str(source) in PHANTOMS else _read(Path(source), axis, channel)
+    if truth is not None:
+        read = _read(Path(truth), axis, None)
+        true = read.images if read.truth is None else read.truth
+        if true.shape != data.images.shape:
+            raise InputError(
+                f"{truth}: expected a truth of the images' shape {data.images.shape}, got {true.shape} ({source})"
+            )
+        data = Data(data.images, binary(true, truth), data.spacing_mm, data.names, data.brain)
+    return data if slices is None else _take(data, slices, source)
+
+
+def _take(data: Data, slices: slice, source: str | os.PathLike) -> Data:
+    if not data.names[slices]:
+        raise InputError(f"{source}: no slice left of {len(data.names)} with {slices}")
+    arrays = (data.images, data.truth, data.spacing_mm, data.brain)
+    images, truth, spacing_mm, brain = (a if a is None else a[slices] for a in arrays)
+    return Data(images, truth, spacing_mm, data.names[slices], brain)
+
+
+@cache
+def _phantom(name: str) -> Data:
+    images, labels, spacing_mm, _ = phantom.five_slices(cropped=name == "phantom-cropped")
+    names = tuple(f"{name}[{index}]" for index in range(len(images)))
+    truth, brain = phantom.skull_mask(labels), phantom.brain_mask(labels)
+    truth.setflags(write=False)
+    brain.setflags(write=False)
+    return Data(images, truth, spacing_mm, names, brain)
+
+
+def _read(path: Path, axis: int, channel: int | None) -> Data:
+    if not path.exists():
+        raise InputError(f"{path}: no such file or folder, nor the name of a phantom ({', '.join(PHANTOMS)})")
+    if path.is_dir():
+        return _read_folder(path, channel)
+    suffix = _suffix(path)
+    if path.stat().st_size == 0:
+        raise InputError(f"{path}: the file is empty")
+    try:
+        if suffix == ".npy":
+            return _from_array(np.load(path, mmap_mode="r", allow_pickle=False), path, channel)
+        if suffix == ".npz":
+            return _read_npz(path, channel)
+        if suffix in _PICTURES:
+            return _from_array(_read_picture(path), path, channel, np.float32)
+        return _read_nifti(path, axis)
+    except InputError:
+        raise
+    except _UNREADABLE as error:
+        reason = re.sub(r"\s+", " ", str(error)) or type(error).__name__
+        raise InputError(f"{path}: not a readable {suffix} file ({reason.replace(str(path), 'it')})") from None
+
+
+def _suffix(path: Path) -> str:
+    suffix = "".join(path.suffixes[-2:]).lower()
+    suffix = suffix if suffix == ".nii.gz" else path.suffix.lower()
+    if suffix not in _SUFFIXES:
+        raise InputError(f"{path}: expected a file that ends in {', '.join(_SUFFIXES)}, got {suffix or 'no suffix'}")
+    return suffix
+
+
+def _from_array(array: np.ndarray, path: Path, channel: int | None, dtype: type | None = None) -> Data:
+    images = _slices(array, path, channel)
+    names = tuple(f"{path.name}[{index}]" for index in range(len(images)))
+    return Data(images if dtype is None else images.astype(dtype, copy=False), None, None, names)
+
+
+def _slices(array: np.ndarray, path: Path, channel: int | None) -> np.ndarray:
+    """Give an array as (N, H, W), or say why it cannot be."""
+    if array.dtype.kind not in "buif":
+        raise InputError(f"{path}: expected real numbers, got dtype {array.dtype}")
+    colour = array.ndim >= 3 and array.shape[-1] in (3, 4) and array.shape[-2] > 4
+    if colour and channel is None:
+        raise InputError(
+            f"{path}: looks like colour, shape {array.shape}; choose a channel with channel=0 (--channel 0)"
+        )
+    if colour and not 0 <= channel < array.shape[-1]:
+        raise InputError(f"{path}: expected a channel from 0 to {array.shape[-1] - 1}, got {channel}")
+    if colour:
+        array = array[..., channel]
+    if array.ndim not in (2, 3) or array.size == 0:
+        raise InputError(f"{path}: expected slices (N, H, W) or one slice (H, W), got shape {array.shape}")
+    return array[None] if array.ndim == 2 else array
+
+
+def _read_npz(path: Path, channel: int | None) -> Data:
+    with np.load(path, allow_pickle=False) as archive:
+        if "images" not in archive:
+            raise InputError(f"{path}: expected the key images, got {', '.join(archive) or 'no keys'}")
+        data = _from_array(archive["images"], path, channel, np.float32)
+        known = {key: archive[key] for key in ("truth", "brain", "spacing_mm", "names") if key in archive}
+    for key in ("truth", "brain"):
+        if key in known:
+            known[key] = binary(_slices(known[key], path, None), f"{path} ({key})")
+            if known[key].shape != data.images.shape:
+                raise InputError(f"{path}: images {data.images.shape} and {key} {known[key].shape} differ in shape")
+    count = len(data.images)
+    spacing_mm = known.get("spacing_mm")
+    if spacing_mm is not None and (spacing_mm.shape != (count, 2) or spacing_mm.dtype.kind not in "iuf"):
+        raise InputError(f"{path}: expected spacing_mm of shape {(count, 2)}, got {spacing_mm.shape}")
+    names = tuple(map(str, known["names"])) if "names" in known else data.names
+    if len(names) != count:
+        raise InputError(f"{path}: expected {count} names, got {len(names)}")
+    if spacing_mm is not None:
+        spacing_mm = spacing_mm.astype(np.float64)
+    return Data(data.images, known.get("truth"), spacing_mm, names, known.get("brain"))
+
+
+def _read_picture(path: Path) -> np.ndarray:
+    """Read a PNG or TIFF; the pages of a TIFF are its slices."""
+    with Image.open(path) as picture:
+        pages = []
+        for page in ImageSequence.Iterator(picture):
+            if page.mode not in _GREY_OR_RGB:
+                raise InputError(
+                    f"{path}: expected grey levels, got a picture of mode {page.mode}; save it as greyscale"
+                )
+            pages.append(np.array(page))
+    if len({page.shape for page in pages}) > 1:
+        raise InputError(f"{path}: expected pages of one size, got {len({page.shape for page in pages})} sizes")
+    return pages[0] if len(pages) == 1 else np.stack(pages)
+
+
+def _read_folder(path: Path, channel: int | None) -> Data:
+    files = _pictures_in(path)
+    if not files:
+        raise InputError(f"{path}: no PNG or TIFF file in this folder")
+    images = [_read(file, 2, channel).images for file in files]
+    for file, image in zip(files, images, strict=True):
+        if image.shape != (1, *images[0].shape[1:]):
+            raise InputError(f"{file}: expected one slice of the first file's shape, got {image.shape}")
+    return Data(np.concatenate(images), None, None, tuple(file.name for file in files))
+
+
+def _pictures_in(path: Path) -> list[Path]:
+    return sorted(file for file in path.iterdir() if file.suffix.lower() in _PICTURES and file.is_file())
+
+
+def _read_nifti(path: Path, axis: int) -> Data:
+    if axis not in (0, 1, 2):
+        raise InputError(f"{path}: expected an axis of 0, 1 or 2, got {axis}")
+    volume = nib.as_closest_canonical(_squeezed(nib.load(path), path))
+    array = _to_slices(volume.get_fdata(dtype=np.float32), axis)
+    across, down = (a for a in (0, 1, 2) if a != axis)
+    zooms = np.array(volume.header.get_zooms(), np.float64)
+    names = tuple(f"{path.name}[{index}]" for index in range(len(array)))
+    return Data(array, None, np.tile(zooms[[down, across]], (len(array), 1)), names)
+
+
+def _squeezed(volume: nib.Nifti1Image, path: Path) -> nib.Nifti1Image:
+    """Check that a NIfTI image is one real-valued volume, and drop axes of length 1 behind the third."""
+    if volume.get_data_dtype().kind not in "buif":
+        raise InputError(f"{path}: expected real numbers, got dtype {volume.get_data_dtype()}")
+    shape = volume.shape
+    if len(shape) < 3 or 0 in shape or any(n > 1 for n in shape[3:]):
+        raise InputError(f"{path}: expected one volume (X, Y, Z), got shape {shape}")
+    return volume if len(shape) == 3 else nib.funcs.squeeze_image(volume)
+
+
+def _to_slices(volume: np.ndarray, axis: int) -> np.ndarray:
+    """RAS volume → (N, H, W): slices along ``axis``, rows running downwards from anterior or superior."""
+    return np.moveaxis(volume, axis, 0).swapaxes(1, 2)[:, ::-1]
+
+
+def _to_volume(slices: np.ndarray, axis: int) -> np.ndarray:
+    return np.moveaxis(slices[:, ::-1].swapaxes(1, 2), 0, axis)
+
+
+def binary(array: np.ndarray, name: str | os.PathLike) -> np.ndarray:
+    """Check a mask as `masks.check_binary` does; the message names where it came from.
+
+    Parameters
+    ----------
+    array : ndarray
+    name : str or path
+
+    Returns
+    -------
+    ndarray of uint8, {0, 1}
+
+    Raises
+    ------
+    InputError
+        If there are values beside 0 and one other.
+
+    Examples
+    --------
+    >>> binary(np.array([0, 1, 2]), "t.npy")
+    Traceback (most recent call last):
+    ...
+    skullmask_lib.masks.InputError: t.npy: expected a binary mask (0 and one other value), got 2 values beside 0: 1, 2
+    """
+    try:
+        return masks.check_binary(array)
+    except InputError as error:
+        raise InputError(f"{name}: {error}") from None
+
+
+def write_masks(
+    made: Iterable[np.ndarray], output: str | os.PathLike, *, like: str | os.PathLike, shape: tuple[int, int, int]
+) -> None:
+    """Write masks in the format of the images that they belong to; appear whole or not at all.
+
+    Parameters
+    ----------
+    made : iterable of ndarray of shape (H, W), uint8 of {0, 1}
+        Consumed one at a time.
+    output : str or path
+        ``.npy`` for any source (the source's shape), ``.nii`` or ``.nii.gz`` for a NIfTI source (its affine
+        and shape), ``.png`` for one picture (0 and 255), a folder of such PNG files for a folder.
+    like : str or path
+        The source of the images.
+    shape : (N, H, W)
+        Shape of the images.
+
+    Raises
+    ------
+    InputError
+        If the output cannot be written there; nothing is left behind.
+
+    Examples
+    --------
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     np.save(f"{folder}/image.npy", np.eye(3))
+    ...     write_masks([np.eye(3, dtype=np.uint8)], f"{folder}/mask.npy", like=f"{folder}/image.npy", shape=(1, 3, 3))
+    ...     np.load(f"{folder}/mask.npy").shape
+    (3, 3)
+    """
+    output, like = Path(output), Path(like)
+    writer = _writer(output, like)
+    with replacing(output, like) as temporary:
+        writer(made, temporary, like, shape)
+
+
+def _writer(output: Path, like: Path):
+    if like.is_dir() and output.suffix.lower() not in _SUFFIXES:
+        return _write_folder
+    suffix = _suffix(output)
+    source = "" if str(like) in PHANTOMS or like.is_dir() else _suffix(like)
+    if suffix == ".npy":
+        return _write_npy
+    if suffix == ".png" and source in _PICTURES:
+        return _write_png
+    if suffix.startswith(".nii") and source.startswith(".nii"):
+        return _write_nifti
+    raise InputError(f"{output}: the masks of {like} cannot be written as {suffix}; use .npy")
+
+
+@contextlib.contextmanager
+def replacing(output: str | os.PathLike, *inputs: str | os.PathLike) -> Iterator[Path]:
+    """Give a temporary path beside ``output`` that takes its place when all went well, and else is removed.
+
+    Parameters
+    ----------
+    output : str or path
+        The final file or folder; a file is replaced, a folder must not exist or be empty.
+    *inputs : str or path
+        Files that must not be overwritten.
+
+    Yields
+    ------
+    Path
+        A name with the same suffix in the same folder, which can be written there.
+
+    Raises
+    ------
+    InputError
+        If the parent folder is missing, a file or read-only, or if the output is one of the inputs.
+
+    Examples
+    --------
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with replacing(f"{folder}/a.txt") as temporary:
+    ...         _ = temporary.write_text("whole")
+    ...     Path(folder, "a.txt").read_text()
+    'whole'
+    """
+    output = Path(output)
+    if not output.parent.is_dir():
+        kind = "is not a folder" if output.parent.exists() else "does not exist"
+        raise InputError(f"{output}: cannot be written, {output.parent} {kind}")
+    for given in map(Path, inputs):
+        if output.exists() and given.exists() and output.samefile(given):
+            raise InputError(f"{output}: the output is the input; choose another name")
+    if output.is_dir() and (output.suffix or any(output.iterdir())):
+        raise InputError(f"{output}: is a folder{'' if output.suffix else ' that is not empty'}; choose another name")
+    try:
+        with tempfile.TemporaryDirectory(prefix=f".{output.name}-", dir=output.parent) as folder:
+            temporary = Path(folder, output.name)
+            yield temporary
+            os.replace(temporary, output)
+    except OSError as error:
+        raise InputError(f"{output}: cannot be written ({error.strerror or error})") from None
+
+
+def _write_npy(made: Iterable[np.ndarray], output: Path, like: Path, shape: tuple[int, int, int]) -> None:
+    two_dimensional = shape[0] == 1 and str(like) not in PHANTOMS and _ndim(like) == 2
+    array = np.lib.format.open_memmap(output, "w+", np.uint8, shape[1:] if two_dimensional else shape)
+    for index, mask in enumerate(made):
+        array[... if two_dimensional else index] = mask
+    array.flush()
+
+
+def _ndim(source: Path) -> int:
+    """Axes of the slices in a file, without a channel axis."""
+    if source.suffix.lower() != ".npy":
+        return 2 if source.suffix.lower() in _PICTURES else 3
+    shape = np.load(source, mmap_mode="r", allow_pickle=False).shape
+    return len(shape) - (len(shape) >= 3 and shape[-1] in (3, 4) and shape[-2] > 4)
+
+
+def _write_png(made: Iterable[np.ndarray], output: Path, like: Path, shape: tuple[int, int, int]) -> None:
+    if shape[0] > 1:
+        raise InputError(f"{output}: the {shape[0]} masks of {like} do not fit in one PNG; use .npy")
+    for mask in made:
+        Image.fromarray(mask * np.uint8(255)).save(output, format="PNG")
+
+
+def _write_folder(made: Iterable[np.ndarray], output: Path, like: Path, _shape: tuple[int, int, int]) -> None:
+    output.mkdir()
+    for file, mask in zip(_pictures_in(like), made, strict=True):
+        Image.fromarray(mask * np.uint8(255)).save(output / f"{file.stem}.png")
+
+
+def _write_nifti(made: Iterable[np.ndarray], output: Path, like: Path, _shape: tuple[int, int, int]) -> None:
+    source = nib.load(like)
+    volume = _to_volume(np.stack(list(made)), axis=2)
+    to_source = nib.orientations.ornt_transform(
+        nib.orientations.axcodes2ornt("RAS"), nib.orientations.io_orientation(source.affine)
+    )
+    volume = nib.orientations.apply_orientation(volume, to_source).reshape(source.shape)
+    header = source.header.copy()
+    header.set_data_dtype(np.uint8)
+    header.set_slope_inter(1, 0)
+    header["cal_min"], header["cal_max"] = 0, 1
+    nib.save(type(source)(volume, source.affine, header), output)
+
+
+def project_folder(name: str) -> Path:
+    """Find ``notebooks`` or ``data``, in a clone or in an installed wheel.
+
+    Parameters
+    ----------
+    name : {"notebooks", "data"}
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    InputError
+        If the installation lacks it.
+
+    Examples
+    --------
+    >>> (project_folder("data") / "published.csv").is_file()
+    True
+    """
+    package = Path(__file__).parent
+    for folder in (package / name, package.parent / name):
+        if folder.is_dir():
+            return folder
+    raise InputError(f"{name}: not found beside the installed package; install skullmask again")
+
+
+def published() -> dict[str, float]:
+    """Read the figures of the sources from ``data/published.csv``, their only home.
+
+    Returns
+    -------
+    dict of str to float
+        Item to value.
+
+    Examples
+    --------
+    >>> published()["otsu_threshold"]
+    23.0
+    """
+    with open(project_folder("data") / "published.csv", newline="", encoding="utf-8") as table:
+        return {row["item"]: float(row["value"]) for row in csv.DictReader(table)}

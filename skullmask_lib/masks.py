@@ -1,0 +1,352 @@
+"""Primitives that every version is built from: arrays in, a new array out, the input is never changed.
+
+Images are ``(H, W)``, rows before columns. Masks are ``uint8`` arrays of {0, 1}. Components are
+8-connected, background is 4-connected, and foreground is strictly above a threshold.
+"""
+
+import operator
+
+import cv2
+import numpy as np
+
+
+class InputError(ValueError):
+    """What the user gave cannot be used; the message is one line that says what came and what was wanted."""
+
+
+def check_slice(image: np.ndarray) -> np.ndarray:
+    """Return ``image`` if it is one real-valued, finite, non-empty slice; say what is wrong otherwise.
+
+    Parameters
+    ----------
+    image : ndarray of shape (H, W), bool, integer or float
+
+    Returns
+    -------
+    ndarray of shape (H, W)
+        The same array.
+
+    Raises
+    ------
+    InputError
+        If the shape, the dtype or a value is not that of a slice.
+
+    Examples
+    --------
+    >>> check_slice(np.zeros((5, 4, 4)))
+    Traceback (most recent call last):
+    ...
+    skullmask_lib.masks.InputError: expected one (H, W) slice, got shape (5, 4, 4); pass the slices one by one
+    """
+    image = np.asarray(image)
+    if image.ndim != 2:
+        hint = "; pass the slices one by one" if image.ndim == 3 else ""
+        raise InputError(f"expected one (H, W) slice, got shape {image.shape}{hint}")
+    if image.size == 0:
+        raise InputError(f"expected a slice with at least one pixel, got shape {image.shape}")
+    if image.dtype.kind not in "buif":
+        raise InputError(f"expected real numbers, got dtype {image.dtype}")
+    if image.dtype.kind == "f" and (bad := image.size - int(np.count_nonzero(np.isfinite(image)))):
+        raise InputError(f"expected finite values, got {bad} that are NaN or infinite")
+    return image
+
+
+def check_binary(mask: np.ndarray) -> np.ndarray:
+    """Return ``mask`` as ``uint8`` of {0, 1} if it holds 0 and at most one other value.
+
+    Parameters
+    ----------
+    mask : ndarray of any shape
+        For example {0, 1}, {0, 255} or bool.
+
+    Returns
+    -------
+    ndarray of uint8
+        A new array of the same shape.
+
+    Raises
+    ------
+    InputError
+        If there are two or more values beside 0, or values that are not real numbers.
+
+    Examples
+    --------
+    >>> check_binary([[0, 255], [255, 0]])
+    array([[0, 1],
+           [1, 0]], dtype=uint8)
+    """
+    mask = np.asarray(mask)
+    if mask.dtype.kind not in "buif":
+        raise InputError(f"expected a binary mask, got dtype {mask.dtype}")
+    inside = mask != 0
+    values = mask[inside]
+    if values.size and not (values == values[0]).all():
+        found = np.unique(values)
+        shown = ", ".join(f"{value:g}" for value in found[:4].astype(float))
+        raise InputError(
+            f"expected a binary mask (0 and one other value), got {found.size} values beside 0: {shown}"
+            + (", …" if found.size > 4 else "")
+        )
+    return inside.astype(np.uint8)
+
+
+def check_dilation_size(size: int, shape: tuple[int, ...]) -> int:
+    """Return ``size`` as int if it is a whole number from 1 to the shorter side of ``shape``.
+
+    Parameters
+    ----------
+    size : int
+        Width of the structuring element [px].
+    shape : tuple of int
+        Shape of the slice.
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    InputError
+        If it is not.
+
+    Examples
+    --------
+    >>> check_dilation_size(26, (768, 624))
+    26
+    """
+    limit = min(shape)
+    try:
+        width = operator.index(size)
+    except TypeError:
+        raise InputError(f"expected a whole number as dilation size, got {size!r}") from None
+    if isinstance(size, bool) or not 1 <= width <= limit:
+        raise InputError(f"expected a dilation size from 1 to {limit} px (the shorter side), got {size}")
+    return width
+
+
+def normalize(image: np.ndarray) -> np.ndarray:
+    """Stretch a slice linearly to 0 … 255 and truncate.
+
+    Parameters
+    ----------
+    image : ndarray of shape (H, W), bool, integer or float
+        Computed in the float precision of the input, integers in float64.
+
+    Returns
+    -------
+    ndarray of shape (H, W), uint8
+        ``(x − min) / (max − min) · 255``, truncated; zeros where the slice is flat.
+
+    Raises
+    ------
+    InputError
+        If the slice holds NaN or infinite values, or is not ``(H, W)``.
+
+    Examples
+    --------
+    >>> normalize(np.array([[1.0, 2.0], [3.0, 5.0]]))
+    array([[  0,  63],
+           [127, 255]], dtype=uint8)
+    """
+    image = check_slice(image)
+    if image.dtype.kind != "f":
+        image = image.astype(np.float64)
+    low, high = image.min(), image.max()
+    if low == high:
+        return np.zeros(image.shape, np.uint8)
+    with np.errstate(over="ignore"):
+        overflows = np.isinf(high - low)
+    if overflows:  # halving is exact, and the range then fits
+        image, low, high = image / 2, low / 2, high / 2
+    return ((image - low) / (high - low) * 255).astype(np.uint8)
+
+
+def otsu_threshold(gray: np.ndarray) -> int:
+    """Find the grey level that splits a histogram best in two classes.
+
+    Parameters
+    ----------
+    gray : ndarray of shape (H, W), uint8
+
+    Returns
+    -------
+    int
+        Foreground is ``gray > threshold``; 0 for a flat slice.
+
+    Raises
+    ------
+    InputError
+        If ``gray`` is not a ``uint8`` slice.
+
+    References
+    ----------
+    N. Otsu, "A threshold selection method from gray-level histograms", IEEE Transactions on Systems,
+    Man, and Cybernetics 9(1):62–66, 1979, doi:10.1109/TSMC.1979.4310076. OpenCV's implementation.
+
+    Examples
+    --------
+    >>> otsu_threshold(np.array([[10, 10, 12], [200, 210, 200]], np.uint8))
+    12
+    """
+    gray = check_slice(gray)
+    if gray.dtype != np.uint8:
+        raise InputError(f"expected a uint8 slice (see normalize), got dtype {gray.dtype}")
+    return int(cv2.threshold(gray, 0, 1, cv2.THRESH_BINARY | cv2.THRESH_OTSU)[0])
+
+
+def label_components(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Number the 8-connected components of a mask.
+
+    Parameters
+    ----------
+    mask : ndarray of shape (H, W), uint8 of {0, 1}
+
+    Returns
+    -------
+    labels : ndarray of shape (H, W), int32
+        0 is background, components are 1 … n in OpenCV's order.
+    areas_px : ndarray of shape (n + 1,), int64
+        Pixels of every label, background first.
+
+    Examples
+    --------
+    >>> labels, areas_px = label_components(np.array([[1, 0, 0], [0, 1, 0], [0, 0, 0], [1, 0, 0]], np.uint8))
+    >>> areas_px
+    array([9, 2, 1])
+    """
+    count, labels = cv2.connectedComponents(mask, connectivity=8)
+    return labels, np.bincount(labels.ravel(), minlength=count)
+
+
+def largest_component(mask: np.ndarray) -> np.ndarray:
+    """Keep the largest 8-connected component; of equally large ones that with the lowest OpenCV label.
+
+    Parameters
+    ----------
+    mask : ndarray of shape (H, W), uint8 of {0, 1}
+
+    Returns
+    -------
+    ndarray of shape (H, W), uint8
+        Empty if ``mask`` is.
+
+    Examples
+    --------
+    >>> largest_component(np.array([[1, 0, 1], [0, 0, 1]], np.uint8))
+    array([[0, 0, 1],
+           [0, 0, 1]], dtype=uint8)
+    """
+    labels, areas_px = label_components(mask)
+    areas_px[0] = 0
+    largest = areas_px.argmax()
+    return ((labels == largest) & (largest > 0)).astype(np.uint8)
+
+
+def touches_edge(labels: np.ndarray) -> np.ndarray:
+    """Tell for every label whether it touches the frame of the image.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (H, W), int
+        0 is background.
+
+    Returns
+    -------
+    ndarray of shape (labels.max() + 1,), bool
+        Entry k belongs to label k; the background's entry is False.
+
+    Examples
+    --------
+    >>> touches_edge(np.array([[1, 1, 0, 0], [0, 0, 0, 0], [0, 0, 2, 0], [0, 0, 0, 0]]))
+    array([False,  True, False])
+    """
+    touching = np.zeros(labels.max() + 1, bool)
+    for side in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):
+        touching[side] = True
+    touching[0] = False
+    return touching
+
+
+def flood_from_edges(passable: np.ndarray) -> np.ndarray:
+    """Flood from the whole frame through passable pixels, 4-connected.
+
+    Parameters
+    ----------
+    passable : ndarray of shape (H, W), bool or uint8 of {0, 1}
+
+    Returns
+    -------
+    ndarray of shape (H, W), uint8
+        1 where the flood arrives.
+
+    Examples
+    --------
+    >>> flood_from_edges(np.array([[0, 1, 0, 0], [1, 0, 1, 0], [0, 1, 0, 0]], np.uint8) == 0)
+    array([[1, 0, 1, 1],
+           [0, 0, 0, 1],
+           [1, 0, 1, 1]], dtype=uint8)
+    """
+    wet = np.pad(np.asarray(passable, np.uint8), 1, constant_values=1)  # a ring around the frame to start from
+    cv2.floodFill(wet, None, (0, 0), 2, flags=4)  # floodFill writes into its input: this is our own copy
+    return (wet[1:-1, 1:-1] == 2).astype(np.uint8)
+
+
+def fill_holes(mask: np.ndarray) -> np.ndarray:
+    """Fill the holes: background that is not 4-connected to the frame.
+
+    Parameters
+    ----------
+    mask : ndarray of shape (H, W), uint8 of {0, 1}
+
+    Returns
+    -------
+    ndarray of shape (H, W), uint8
+
+    Examples
+    --------
+    >>> fill_holes(np.array([[0, 1, 0], [1, 0, 1], [0, 1, 0]], np.uint8))
+    array([[0, 1, 0],
+           [1, 1, 1],
+           [0, 1, 0]], dtype=uint8)
+    """
+    return 1 - flood_from_edges(np.asarray(mask) == 0)
+
+
+def dilate(mask: np.ndarray, size: int) -> np.ndarray:
+    """Dilate once with an elliptical structuring element.
+
+    The reach is about half of ``size``. An element of even width has no centre pixel: OpenCV anchors it at
+    ``size // 2``, so the mask reaches one pixel further down and right than up and left.
+
+    Parameters
+    ----------
+    mask : ndarray of shape (H, W), uint8 of {0, 1}
+    size : int
+        Width and height of the element [px], 1 … shorter side of the mask; 1 changes nothing.
+
+    Returns
+    -------
+    ndarray of shape (H, W), uint8
+
+    Raises
+    ------
+    InputError
+        If ``size`` is not a whole number in that range.
+
+    Examples
+    --------
+    >>> dilate(np.array([[0, 0, 0], [0, 1, 0], [0, 0, 0]], np.uint8), 3)
+    array([[0, 1, 0],
+           [1, 1, 1],
+           [0, 1, 0]], dtype=uint8)
+    """
+    mask = np.asarray(mask)
+    size = check_dilation_size(size, mask.shape)
+    x, y, width, height = cv2.boundingRect(mask)
+    if not width:
+        return mask.copy()
+    rows, columns = slice(max(y - size, 0), y + height + size), slice(max(x - size, 0), x + width + size)
+    element = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
+    grown = np.zeros_like(mask)
+    grown[rows, columns] = cv2.dilate(mask[rows, columns], element)  # nothing changes outside of this window
+    return grown

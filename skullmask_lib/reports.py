@@ -1,0 +1,321 @@
+"""The one way a notebook is run, and the pages made of executed notebooks."""
+
+import ast
+import contextlib
+import difflib
+import html
+import logging
+import re
+import sys
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import nbformat
+import papermill
+from jupyter_client import AsyncKernelManager
+from jupyter_client.kernelspec import KernelSpec
+from nbconvert import HTMLExporter
+from papermill.exceptions import PapermillExecutionError
+
+from . import datasets
+from .masks import InputError
+from .sweep import LADDER_HEADER, phantom_ladder
+
+
+class _ThisInterpreter(AsyncKernelManager):
+    """Starts kernels with the running interpreter, whatever kernels are installed on the machine."""
+
+    @property
+    def kernel_spec(self) -> KernelSpec:
+        argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", "--IPKernelApp.log_level=40"]
+        return KernelSpec(argv=argv, display_name="Python 3", language="python")
+
+
+def parameters(notebook: str | Path) -> dict[str, object]:
+    """Read the parameters of a notebook and their defaults from its ``parameters`` cell.
+
+    Parameters
+    ----------
+    notebook : str or path
+
+    Returns
+    -------
+    dict of str to object
+        Empty if the notebook has no such cell.
+
+    Raises
+    ------
+    InputError
+        If the file is not a notebook, or a parameter is not a literal.
+
+    Examples
+    --------
+    >>> parameters(datasets.project_folder("notebooks") / "06_v7_final.ipynb")["dilation_size"]
+    26
+    """
+    if not Path(notebook).is_file():
+        raise InputError(f"{notebook}: no such notebook")
+    try:
+        cells = nbformat.read(notebook, as_version=4).cells
+    except Exception as error:  # nbformat raises whatever its JSON and schema readers raise
+        raise InputError(f"{notebook}: not a readable notebook ({str(error).splitlines()[0]})") from None
+    tagged = [cell.source for cell in cells if "parameters" in cell.metadata.get("tags", [])]
+    found = {}
+    for node in ast.parse("\n".join(tagged)).body:
+        if not isinstance(node, ast.AnnAssign):
+            raise InputError(f"{notebook}: expected annotated parameters, got {ast.unparse(node)}")
+        try:
+            found[node.target.id] = ast.literal_eval(node.value)
+        except ValueError:
+            raise InputError(f"{notebook}: expected a literal, got {ast.unparse(node)}") from None
+    return found
+
+
+def _check(notebook: Path, given: dict[str, object]) -> None:
+    known = parameters(notebook)
+    for name, value in given.items():
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"; did you mean {near[0]}?" if near else f"; it has {', '.join(known) or 'none'}"
+            raise InputError(f"{notebook.name}: no parameter {name}{hint}")
+        wanted = type(known[name])
+        allowed = (int, float) if wanted is float else (tuple, list) if wanted in (tuple, list) else (wanted,)
+        if known[name] is not None and type(value) not in allowed:
+            raise InputError(f"{notebook.name}: expected {name} as {wanted.__name__}, got {value!r}")
+
+
+def execute(
+    notebook: str | Path,
+    output: str | Path,
+    *,
+    parameters: dict[str, object] | None = None,
+    timeout_s: int = 600,
+) -> Path:
+    """Run a notebook from top to bottom in a kernel of this interpreter.
+
+    Parameters
+    ----------
+    notebook : str or path
+    output : str or path
+        Where the executed notebook goes. After a failure what ran so far lies there too.
+    parameters : dict of str to object, optional
+        Checked, before anything runs, against the names and types in the notebook's ``parameters`` cell.
+    timeout_s : int
+        Longest time for one cell [s].
+
+    Returns
+    -------
+    Path
+        ``output``.
+
+    Raises
+    ------
+    InputError
+        If the notebook or a parameter cannot be used.
+    RuntimeError
+        If a cell fails; the message names the cell and the error.
+
+    Examples
+    --------
+    >>> execute("missing.ipynb", "out.ipynb")
+    Traceback (most recent call last):
+    ...
+    skullmask_lib.masks.InputError: missing.ipynb: no such notebook
+    """
+    notebook, output = Path(notebook), Path(output)
+    _check(notebook, parameters or {})
+    with warnings.catch_warnings(), _quiet("papermill"):
+        warnings.simplefilter("ignore")  # of papermill's and nbformat's own code; the kernel keeps its warnings
+        try:
+            papermill.execute_notebook(
+                notebook,
+                output,
+                parameters=parameters,
+                kernel_name="python3",
+                kernel_manager_class=_ThisInterpreter,
+                execution_timeout=timeout_s,
+                progress_bar=False,
+            )
+        except PapermillExecutionError as error:
+            cell = f"cell {error.exec_count}"
+            raise RuntimeError(
+                f"{notebook.name}: {cell} failed with {error.ename}: {error.evalue}; see {output}"
+            ) from None
+    return output
+
+
+@contextlib.contextmanager
+def _quiet(name: str):
+    logger = logging.getLogger(name)
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
+def store(notebook: str | Path) -> None:
+    """Run a notebook and write its outputs into it, without anything that differs from run to run.
+
+    Parameters
+    ----------
+    notebook : str or path
+
+    Raises
+    ------
+    RuntimeError
+        If a cell fails; the notebook is left as it was.
+
+    Examples
+    --------
+    >>> store("missing.ipynb")
+    Traceback (most recent call last):
+    ...
+    skullmask_lib.masks.InputError: missing.ipynb: no such notebook
+    """
+    with datasets.replacing(notebook) as temporary:
+        executed = nbformat.read(execute(notebook, temporary), as_version=4)
+        version = executed.metadata.language_info.version
+        executed.metadata = {
+            "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+            "language_info": {"name": "python", "version": version.rpartition(".")[0]},
+        }
+        for cell in executed.cells:
+            tags = cell.metadata.get("tags")
+            cell.metadata = {"tags": tags} if tags else {}
+            for made in cell.get("outputs", []):
+                made.get("data", {}).pop("application/vnd.jupyter.widget-view+json", None)
+        nbformat.write(executed, temporary)
+
+
+def lessons() -> list[Path]:
+    """List the numbered notebooks, in order.
+
+    Returns
+    -------
+    list of Path
+
+    Examples
+    --------
+    >>> [path.name for path in lessons()][:2]
+    ['00_start_here.ipynb', '01_v1_largest_component.ipynb']
+    """
+    return sorted(datasets.project_folder("notebooks").glob("[0-9][0-9]_*.ipynb"))
+
+
+def page(notebooks: dict[str, Path], output: Path, *, title: str, top: str = "") -> None:
+    """Bind executed notebooks into one HTML file that opens without a network.
+
+    Parameters
+    ----------
+    notebooks : dict of str to Path
+        Heading in the contents to executed notebook.
+    output : Path
+    title : str
+    top : str
+        HTML to put above the notebooks.
+
+    Examples
+    --------
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     page({}, Path(folder, "index.html"), title="Nothing yet")
+    ...     "Nothing yet" in Path(folder, "index.html").read_text(encoding="utf-8")
+    True
+    """
+    offline = dict.fromkeys(
+        ("require_js_url", "mathjax_url", "jquery_url", "mermaid_js_url", "mermaid_layout_elk_js_url"), ""
+    )
+    exporter = HTMLExporter(embed_images=True, exclude_input_prompt=True, exclude_output_prompt=True, **offline)
+    chapters = [_chapter(path, anchor) for anchor, path in enumerate(notebooks.values())]
+    whole = nbformat.v4.new_notebook(cells=[cell for chapter in chapters for cell in chapter])
+    whole.metadata["title"] = title
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # nbconvert's own
+        body, _ = exporter.from_notebook_node(whole)
+    contents = "".join(f'<li><a href="#chapter-{n}">{html.escape(name)}</a></li>' for n, name in enumerate(notebooks))
+    head = f"<h1>{html.escape(title)}</h1>{top}<nav><h2>Contents</h2><ol start='0'>{contents}</ol></nav>"
+    body = re.sub(r"<script[^>]*src=\"\"[^>]*></script>", "", body)
+    body = re.sub(
+        r"(<body[^>]*>\s*<main[^>]*>|<body[^>]*>)", lambda m: f"{m[0]}<div class='cover'>{head}</div>", body, count=1
+    )
+    output.write_text(body.replace("</head>", f"<style>{_PAGE_STYLE}</style></head>", 1), encoding="utf-8")
+
+
+_PAGE_STYLE = """
+main { max-width: 1000px; margin: 0 auto !important; }
+.cover { font-family: sans-serif; line-height: 1.5; padding: 1em 0.5em; }
+.cover table, .jp-RenderedHTMLCommon table { border-collapse: collapse; margin: 1em 0; }
+.cover th, .cover td { padding: 0.35em 0.9em; border-bottom: 1px solid #ccc; text-align: right; }
+.cover th:first-child, .cover td:first-child, .cover th:last-child, .cover td:last-child { text-align: left; }
+@media print { .cover { break-after: page; } .jp-Cell { break-inside: avoid; } }
+"""
+
+
+def _chapter(path: Path, number: int) -> list:
+    cells = nbformat.read(path, as_version=4).cells
+    names = {lesson.name: index for index, lesson in enumerate(lessons())}
+    for cell in cells:
+        cell.id = f"chapter-{number}-{cell.id}"
+        if cell.cell_type == "markdown":  # links between lessons become links within the page
+            cell.source = re.sub(
+                r"\]\((\d\d_\w+\.ipynb)\)",
+                lambda m: f"](#chapter-{names[m[1]]})" if m[1] in names else m[0],
+                cell.source,
+            )
+    return [nbformat.v4.new_markdown_cell(f'<hr id="chapter-{number}">'), *cells]
+
+
+def demo(folder: str | Path, *, progress: Callable[[str], object] = str) -> Path:
+    """Run lessons 00 … 07 on the phantom and bind them, the ladder on top, into ``index.html``.
+
+    Parameters
+    ----------
+    folder : str or path
+        Made if missing; a page that is there already is replaced.
+    progress : callable
+        Called with the name of each lesson when it is done.
+
+    Returns
+    -------
+    Path
+        The page.
+
+    Raises
+    ------
+    InputError
+        If the folder cannot be written.
+    RuntimeError
+        If a lesson fails.
+
+    Examples
+    --------
+    >>> demo("missing/folder")
+    Traceback (most recent call last):
+    ...
+    skullmask_lib.masks.InputError: missing/folder: cannot be written, missing does not exist
+    """
+    folder = Path(folder)
+    if not folder.exists():
+        with datasets.replacing(folder) as temporary:
+            temporary.mkdir()
+    with datasets.replacing(folder / "index.html") as temporary:
+        (folder / "lessons").mkdir(exist_ok=True)
+        executed = {}
+        for lesson in lessons():
+            executed[lesson.stem.replace("_", " ")] = execute(lesson, folder / "lessons" / lesson.name)
+            progress(lesson.stem)
+        page(executed, temporary, title="The skull mask, v1 to v7", top=_ladder_html(phantom_ladder()))
+    return folder / "index.html"
+
+
+def _ladder_html(rows: list) -> str:
+    cells = [[f"{c:.4f}" if isinstance(c, float) else c for c in row] for row in rows]
+    head = "".join(f"<th>{name}</th>" for name in LADDER_HEADER)
+    body = "".join("<tr>" + "".join(f"<td>{html.escape(c)}</td>" for c in row) + "</tr>" for row in cells)
+    note = (
+        "The five slices behind the published figures are not public; the phantom stands in for them. "
+        "<em>By construction</em> marks what the phantom was calibrated to, <em>prediction</em> what it was not."
+    )
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table><p>{note}</p>"

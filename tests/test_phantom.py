@@ -1,0 +1,304 @@
+"""The phantom: its contract, its truth, and the published figures that it was calibrated to."""
+
+import cv2
+import numpy as np
+import pytest
+
+from skullmask_lib import phantom
+from skullmask_lib.masks import InputError
+from skullmask_lib.phantom import LABELS, brain_mask, five_slices, render_slice, render_volume, skull_mask
+
+SHAPE = (5, 768, 624)
+SMALL = {"shape": (192, 156), "spacing_mm": (1.68, 1.68)}
+
+
+@pytest.fixture(scope="module")
+def stack():
+    return five_slices()
+
+
+@pytest.fixture(scope="module")
+def cropped():
+    return five_slices(cropped=True)
+
+
+@pytest.fixture(scope="module")
+def heads():
+    """One small noise-free slice for each contrast."""
+    return {c: render_slice(14.0, contrast=c, noise=False, **SMALL) for c in ("T1", "T2", "FLAIR")}
+
+
+# --- the five published steps, written out with OpenCV alone ---------------------------------------------------
+
+
+def bright_components(image):
+    low, high = image.min(), image.max()
+    grey = ((image - low) / (high - low) * np.float32(255)).astype(np.uint8)
+    threshold, bright = cv2.threshold(grey, 0, 1, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
+    _, components, stats, _ = cv2.connectedComponentsWithStats(bright, connectivity=8)
+    return threshold, components, stats[:, cv2.CC_STAT_AREA]
+
+
+def on_frame(array):
+    return np.concatenate([array[0], array[-1], array[:, 0], array[:, -1]])
+
+
+def touching_frame(components):
+    return np.setdiff1d(on_frame(components), [0])
+
+
+def fill_holes(mask):
+    padded = np.pad(mask.astype(np.uint8), 1)
+    cv2.floodFill(padded, None, (0, 0), 2, flags=4)
+    return padded[1:-1, 1:-1] != 2
+
+
+def iou(mask, truth):
+    return np.count_nonzero(mask & truth) / np.count_nonzero(mask | truth)
+
+
+def largest_component(image):
+    _, components, areas = bright_components(image)
+    return components == 1 + np.argmax(areas[1:])
+
+
+def flood_from_frame(image):
+    _, components, _ = bright_components(image)
+    return fill_holes(components > 0)
+
+
+def dilated_brain(image, width_px):
+    _, components, areas = bright_components(image)
+    scalp = touching_frame(components)
+    areas[0], areas[scalp] = 0, 0
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width_px, width_px))
+    grown = cv2.dilate((components == np.argmax(areas)).astype(np.uint8), kernel).astype(bool)
+    return fill_holes(grown & ~np.isin(components, scalp))
+
+
+def mean_iou(method, images, labels):
+    return np.mean([iou(method(image), skull_mask(plane) > 0) for image, plane in zip(images, labels, strict=True)])
+
+
+# --- the stack -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("cut", [False, True])
+def test_stack_has_the_shape_type_and_range_of_the_source(cut):
+    images, labels, spacing_mm, levels_mm = five_slices(cropped=cut)
+    assert images.shape == labels.shape == SHAPE
+    assert images.dtype == np.float32 and labels.dtype == np.uint8 and spacing_mm.dtype == np.float64
+    assert images.min() == np.float32(1.83e-07) and images.max() == np.float32(3.49e-05)
+    assert spacing_mm.shape == (5, 2) and levels_mm == (-2.0, 8.0, 18.0, 28.0, 38.0)
+    assert set(np.unique(labels)) <= set(LABELS.values())
+
+
+def test_stack_is_cached_and_read_only(stack):
+    again = five_slices(seed=26, contrast="T1", cropped=False)
+    for array, same in zip(stack[:3], again[:3], strict=True):
+        assert array is same
+        with pytest.raises(ValueError, match="read-only"):
+            array[0, 0] = 0
+
+
+def test_same_arguments_give_the_same_arrays_in_a_fresh_cache(stack):
+    phantom._five_slices.cache_clear()
+    phantom._draws.cache_clear()
+    again = five_slices()
+    assert again[0] is not stack[0]
+    assert np.array_equal(again[0], stack[0]) and np.array_equal(again[1], stack[1])
+
+
+def test_stack_has_at_most_4096_values(stack):
+    assert np.unique(stack[0]).size <= 4096
+
+
+def test_heads_of_other_seeds_differ():
+    first, second = (render_slice(18.0, seed=seed, **SMALL)[1] for seed in (1, 2))
+    assert 0.5 < np.mean(first[first > 0] == second[first > 0]) < 0.99
+
+
+# --- labels and masks ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("cut", [False, True])
+def test_skull_mask_is_one_piece_without_holes_off_the_frame(cut):
+    for truth in skull_mask(five_slices(cropped=cut)[1]):
+        assert cv2.connectedComponents(truth, connectivity=4)[0] == 2
+        assert cv2.connectedComponents(1 - truth, connectivity=8)[0] == 2
+        assert not on_frame(truth).any()
+
+
+def test_air_surrounds_the_uncropped_heads(stack):
+    for plane in stack[1]:
+        rows, columns = np.nonzero(plane)
+        assert min(rows.min(), columns.min(), 767 - rows.max(), 623 - columns.max()) * 0.42 > 5.0
+
+
+def test_masks_hold_what_they_promise(stack):
+    labels = stack[1]
+    skull, brain = skull_mask(labels), brain_mask(labels)
+    assert skull.dtype == brain.dtype == np.uint8
+    inside = {name for name, value in LABELS.items() if skull[labels == value].any()}
+    assert inside == set(LABELS) - {"air", "skin", "fat", "muscle", "vessel"}
+    inside = {name for name, value in LABELS.items() if brain[labels == value].any()}
+    assert inside == {"grey_matter", "white_matter", "deep_nuclei", "ventricle"}
+
+
+def test_inner_table_keeps_the_brain_from_marrow_and_scalp(stack):
+    for plane in stack[1]:
+        near = cv2.dilate(brain_mask(plane), np.ones((3, 3), np.uint8)) > 0
+        assert not np.isin(plane[near], [LABELS["diploe"], LABELS["outer_table"], LABELS["fat"]]).any()
+
+
+def test_half_the_resolution_shows_the_same_head():
+    fine = render_slice(8.0)[1]
+    coarse = render_slice(8.0, shape=(384, 312), spacing_mm=(0.84, 0.84))[1]
+    area_mm2 = [skull_mask(labels).sum() * step**2 for labels, step in ((fine, 0.42), (coarse, 0.84))]
+    assert area_mm2[1] == pytest.approx(area_mm2[0], rel=0.01)
+
+
+def test_center_moves_the_frame_over_the_head():
+    labels = render_slice(8.0, **SMALL)[1]
+    moved = render_slice(8.0, center_mm=(5 * 1.68, -3 * 1.68), **SMALL)[1]
+    assert np.array_equal(moved[:-5, 3:], labels[5:, :-3])
+
+
+def test_anterior_is_up():
+    """The lateral ventricles of both sides drift apart from front to back."""
+    labels = render_slice(18.0, **SMALL)[1]
+    rows, columns = np.nonzero(labels == LABELS["ventricle"])
+    front = rows < np.median(rows)
+    assert np.ptp(columns[front]) < np.ptp(columns[~front])
+
+
+# --- volumes ---------------------------------------------------------------------------------------------------
+
+
+def test_a_plane_of_the_volume_is_the_slice():
+    image, labels, affine = render_volume(shape=(100, 120, 3), spacing_mm=(2.0, 1.8, 10.0), noise=False)
+    assert image.dtype == np.float32 and labels.dtype == np.uint8 and affine.dtype == np.float64
+    for k in range(3):
+        level_mm = (affine @ [0, 0, k, 1])[2]
+        plane, plane_labels = render_slice(level_mm, shape=(120, 100), spacing_mm=(1.8, 2.0), noise=False)
+        assert np.array_equal(labels[:, ::-1, k].T, plane_labels)
+        np.testing.assert_allclose(image[:, ::-1, k].T, plane, atol=1e-5)
+
+
+def test_affine_points_right_front_and_up():
+    _, labels, affine = render_volume(shape=(52, 62, 50), spacing_mm=(4.0, 4.0, 4.0), noise=False)
+    assert np.array_equal(np.diag(affine), [4.0, 4.0, 4.0, 1.0])
+    np.testing.assert_allclose(affine @ [25.5, 30.5, 24.5, 1], [0, 0, 0, 1])
+    nuclei_mm = affine[:3] @ np.append(np.argwhere(labels == LABELS["deep_nuclei"]).mean(axis=0), 1)
+    assert abs(nuclei_mm[0]) < 2 and nuclei_mm[1] > 0
+
+
+# --- contrast --------------------------------------------------------------------------------------------------
+
+
+def median(head, tissue):
+    image, labels = head
+    eroded = cv2.erode((labels == LABELS[tissue]).astype(np.uint8), np.ones((2, 2), np.uint8)) > 0
+    return np.median(image[eroded])
+
+
+ORDER = {
+    "T1": ("outer_table", "ventricle", "muscle", "grey_matter", "white_matter", "fat"),
+    "T2": ("outer_table", "white_matter", "grey_matter", "fat", "ventricle"),
+    "FLAIR": ("ventricle", "fat", "white_matter", "grey_matter"),
+}
+
+
+@pytest.mark.parametrize("contrast", ORDER)
+def test_contrast_orders_the_tissues(heads, contrast):
+    values = [median(heads[contrast], tissue) for tissue in ORDER[contrast] if tissue != "outer_table"]
+    assert np.all(np.diff(values) > 0.02), dict(zip(ORDER[contrast], values, strict=False))
+
+
+def test_contrasts_share_one_head_and_air_is_silent(heads):
+    for image, labels in heads.values():
+        assert np.array_equal(labels, heads["T1"][1])
+        assert np.median(image[labels == 0]) == 0
+
+
+def test_noise_is_rician_and_different_for_each_contrast():
+    corner = {c: render_slice(8.0, contrast=c)[0][:60, :60] for c in ("T1", "T2")}
+    assert not np.array_equal(corner["T1"], corner["T2"])
+    for noise in corner.values():
+        assert noise.min() > 0
+        assert noise.mean() == pytest.approx(phantom.MODEL.noise_sigma * np.sqrt(np.pi / 2), rel=0.03)
+
+
+# --- figures calibrated to the source (seed 26), and the same on heads that were not used ------------------------
+
+
+def test_otsu_and_frame_of_the_calibrated_head(stack):
+    for image in stack[0]:
+        threshold, components, _ = bright_components(image)
+        assert abs(threshold - 23) <= 2
+        assert touching_frame(components).size == 0
+
+
+def test_published_ladder_of_the_calibrated_head(stack):
+    assert mean_iou(largest_component, *stack[:2]) == pytest.approx(0.73, abs=0.02)
+    assert mean_iou(flood_from_frame, *stack[:2]) == pytest.approx(0.82, abs=0.02)
+
+
+def test_published_width_of_the_calibrated_head(stack):
+    curve = {width: mean_iou(lambda image, w=width: dilated_brain(image, w), *stack[:2]) for width in range(22, 31, 2)}
+    assert max(curve, key=curve.get) == 26
+    assert curve[26] == pytest.approx(0.98, abs=0.01)
+
+
+def test_the_ladder_on_a_head_that_was_not_calibrated():
+    images, labels, *_ = five_slices(seed=2)
+    assert mean_iou(largest_component, images, labels) == pytest.approx(0.73, abs=0.03)
+    assert mean_iou(flood_from_frame, images, labels) == pytest.approx(0.82, abs=0.03)
+    assert mean_iou(lambda image: dilated_brain(image, 26), images, labels) > 0.95
+
+
+# --- the cropped variant ---------------------------------------------------------------------------------------
+
+
+def test_scalp_touches_the_frame_of_every_cropped_slice(cropped):
+    for image in cropped[0]:
+        assert touching_frame(bright_components(image)[1]).size >= 1
+
+
+def test_crop_cuts_scalp_alone_by_two_to_five_millimetres(stack, cropped):
+    for plane, cut in zip(stack[1], cropped[1], strict=True):
+        sides = [side.any() for side in (cut[0], cut[-1], cut[:, 0], cut[:, -1])]
+        assert sum(sides) == 1
+        assert skull_mask(cut).sum() == skull_mask(plane).sum()
+        axis = 0 if sides[0] or sides[1] else 1
+        lost_px = np.ptp(np.nonzero(plane)[axis]) - np.ptp(np.nonzero(cut)[axis])
+        assert 2.0 <= lost_px * 0.42 <= 5.0
+
+
+# --- bad arguments ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: five_slices(seed=-1), r"seed is -1; wanted an integer"),
+        (lambda: five_slices(seed=2.5), r"seed is 2\.5; wanted an integer"),
+        (lambda: five_slices(seed=True), r"seed is True"),
+        (lambda: five_slices(contrast="t1"), r"contrast is 't1'; wanted one of T1, T2, FLAIR"),
+        (lambda: five_slices(contrast=["T1"]), r"contrast is \['T1'\]"),
+        (lambda: render_slice("top"), r"level_mm is 'top'; wanted one finite number"),
+        (lambda: render_slice(float("nan")), r"level_mm is nan"),
+        (lambda: render_slice(0, shape=(10,)), r"shape is \(10,\); wanted 2 integers above zero"),
+        (lambda: render_slice(0, shape=(10, 0)), r"shape is \(10, 0\)"),
+        (lambda: render_slice(0, shape=(10, 2.5)), r"shape is \(10, 2\.5\); wanted 2 integers"),
+        (lambda: render_slice(0, shape=10), r"shape is 10; wanted 2 integers"),
+        (lambda: render_slice(0, spacing_mm=(1, -1)), r"spacing_mm is \(1, -1\); wanted 2 finite numbers above zero"),
+        (lambda: render_slice(0, center_mm=(1, float("inf"))), r"center_mm is \(1, inf\); wanted 2 finite numbers"),
+        (lambda: render_volume(shape=(10, 10)), r"shape is \(10, 10\); wanted 3 integers"),
+        (lambda: render_volume(spacing_mm=2.0), r"spacing_mm is 2\.0; wanted 3 finite numbers above zero"),
+        (lambda: render_volume(contrast=None), r"contrast is None"),
+    ],
+)
+def test_bad_arguments_give_one_clear_error(call, message):
+    with pytest.raises(InputError, match=message):
+        call()
