@@ -8,7 +8,7 @@ import logging
 import re
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import nbformat
@@ -219,6 +219,7 @@ def page(notebooks: dict[str, Path], output: Path, *, title: str, top: str = "")
 
     Examples
     --------
+    >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     page({}, Path(folder, "index.html"), title="Nothing yet")
     ...     "Nothing yet" in Path(folder, "index.html").read_text(encoding="utf-8")
@@ -310,7 +311,7 @@ def demo(folder: str | Path, *, progress: Callable[[str], object] = str) -> Path
     return folder / "index.html"
 
 
-def _ladder_html(rows: list) -> str:
+def _ladder_html(rows: Sequence) -> str:
     cells = [[f"{c:.4f}" if isinstance(c, float) else c for c in row] for row in rows]
     head = "".join(f"<th>{name}</th>" for name in LADDER_HEADER)
     body = "".join("<tr>" + "".join(f"<td>{html.escape(c)}</td>" for c in row) + "</tr>" for row in cells)
