@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import logging
 import math
 import os
 import sys
@@ -87,7 +88,7 @@ def mask(
                 scores.append(metrics.score(made_mask, data.truth[index], _spacing(data, index)))
             yield made_mask
 
-    datasets.write_masks(made(), output, like=input, shape=data.images.shape)
+    datasets.write_masks(made(), output, like=input, shape=data.images.shape, keep=filter(None, [truth]))
     if scores:
         _print_scores(scores, data.names)
 
@@ -194,12 +195,16 @@ def main() -> None:
     """Run the command line; what the user can mend ends in one line on stderr and exit code 2."""
     warnings.showwarning = lambda message, *_args, **_kwargs: _say(f"warning: {message}")
     warnings.simplefilter("always", UserWarning)
+    logging.getLogger("nibabel.global").setLevel(logging.CRITICAL)  # its remarks on odd headers
     try:
         code = app(standalone_mode=False)
     except _UsageError as error:
         _say(f"{error.format_message()} (see skullmask --help)")
         code = 2
-    except masks.InputError as error:
+    except BrokenPipeError:  # the reader of our output went away, as head does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 1
+    except (masks.InputError, OSError) as error:
         _say(error)
         code = 2
     except RuntimeError as error:
@@ -208,9 +213,6 @@ def main() -> None:
     except (KeyboardInterrupt, typer.Abort):
         _say("interrupted; nothing was written")
         code = 130
-    except BrokenPipeError:  # the reader of our output went away, as head does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 1
     sys.exit(code)
 
 

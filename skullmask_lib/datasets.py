@@ -9,8 +9,7 @@ import csv
 import os
 import re
 import tempfile
-import zipfile
-import zlib
+import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -27,8 +26,6 @@ PHANTOMS = ("phantom", "phantom-cropped")
 _PICTURES = (".png", ".tif", ".tiff")
 _GREY_OR_RGB = ("1", "L", "I", "F", "I;16", "I;16B", "I;16L", "I;16N", "RGB", "RGBA")  # Pillow's modes
 _SUFFIXES = (".npy", ".npz", ".nii", ".nii.gz", *_PICTURES)
-_UNREADABLE = (OSError, EOFError, ValueError, SyntaxError, zlib.error, zipfile.BadZipFile)
-_UNREADABLE += (Image.DecompressionBombError, nib.filebasedimages.ImageFileError, OverflowError, MemoryError)
 
 
 @dataclass(frozen=True)
@@ -136,18 +133,23 @@ def _read(path: Path, axis: int, channel: int | None) -> Data:
     if path.stat().st_size == 0:
         raise InputError(f"{path}: the file is empty")
     try:
-        if suffix == ".npy":
-            return _from_array(np.load(path, mmap_mode="r", allow_pickle=False), path, channel)
-        if suffix == ".npz":
-            return _read_npz(path, channel)
-        if suffix in _PICTURES:
-            return _from_array(_read_picture(path), path, channel, np.float32)
-        return _read_nifti(path, axis)
+        with warnings.catch_warnings(action="ignore"):  # the readers' remarks: what matters is checked here
+            return _read_file(path, suffix, axis, channel)
     except InputError:
         raise
-    except _UNREADABLE as error:
+    except Exception as error:  # the readers raise whatever they like where a file is damaged
         reason = re.sub(r"\s+", " ", str(error)) or type(error).__name__
         raise InputError(f"{path}: not a readable {suffix} file ({reason.replace(str(path), 'it')})") from None
+
+
+def _read_file(path: Path, suffix: str, axis: int, channel: int | None) -> Data:
+    if suffix == ".npy":
+        return _from_array(np.load(path, mmap_mode="r", allow_pickle=False), path, channel)
+    if suffix == ".npz":
+        return _read_npz(path, channel)
+    if suffix in _PICTURES:
+        return _from_array(_read_picture(path), path, channel, np.float32)
+    return _read_nifti(path, axis)
 
 
 def _suffix(path: Path) -> str:
@@ -183,7 +185,7 @@ def _slices(array: np.ndarray, path: Path, channel: int | None) -> np.ndarray:
 
 
 def _read_npz(path: Path, channel: int | None) -> Data:
-    with np.load(path, allow_pickle=False) as archive:
+    with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:  # numpy leaves a damaged file open
         if "images" not in archive:
             raise InputError(f"{path}: expected the key images, got {', '.join(archive) or 'no keys'}")
         data = _from_array(archive["images"], path, channel, np.float32)
@@ -296,7 +298,12 @@ def binary(array: np.ndarray, name: str | os.PathLike) -> np.ndarray:
 
 
 def write_masks(
-    made: Iterable[np.ndarray], output: str | os.PathLike, *, like: str | os.PathLike, shape: tuple[int, int, int]
+    made: Iterable[np.ndarray],
+    output: str | os.PathLike,
+    *,
+    like: str | os.PathLike,
+    shape: tuple[int, int, int],
+    keep: Iterable[str | os.PathLike] = (),
 ) -> None:
     """Write masks in the format of the images that they belong to; appear whole or not at all.
 
@@ -311,6 +318,8 @@ def write_masks(
         The source of the images.
     shape : (N, H, W)
         Shape of the images.
+    keep : iterable of str or path
+        Further files that must not be overwritten, such as the truth.
 
     Raises
     ------
@@ -327,7 +336,7 @@ def write_masks(
     """
     output, like = Path(output), Path(like)
     writer = _writer(output, like)
-    with replacing(output, like) as temporary:
+    with replacing(output, like, *keep) as temporary:
         writer(made, temporary, like, shape)
 
 
@@ -416,8 +425,11 @@ def _write_png(made: Iterable[np.ndarray], output: Path, like: Path, shape: tupl
 
 
 def _write_folder(made: Iterable[np.ndarray], output: Path, like: Path, _shape: tuple[int, int, int]) -> None:
+    files = _pictures_in(like)
+    if len({file.stem for file in files}) < len(files):
+        raise InputError(f"{like}: two pictures with one name would give one mask; rename one of them")
     output.mkdir()
-    for file, mask in zip(_pictures_in(like), made, strict=True):
+    for file, mask in zip(files, made, strict=True):
         Image.fromarray(mask * np.uint8(255)).save(output / f"{file.stem}.png")
 
 

@@ -286,7 +286,7 @@ def flood_from_edges(passable: np.ndarray) -> np.ndarray:
            [0, 0, 0, 1],
            [1, 0, 1, 1]], dtype=uint8)
     """
-    wet = np.pad(np.asarray(passable, np.uint8), 1, constant_values=1)  # a ring around the frame to start from
+    wet = np.pad(np.ascontiguousarray(passable, np.uint8), 1, constant_values=1)  # a ring to start from
     cv2.floodFill(wet, None, (0, 0), 2, flags=4)  # floodFill writes into its input: this is our own copy
     return (wet[1:-1, 1:-1] == 2).astype(np.uint8)
 

@@ -1,6 +1,7 @@
 """The one way a notebook is run, and the pages made of executed notebooks."""
 
 import ast
+import base64
 import contextlib
 import difflib
 import html
@@ -15,10 +16,11 @@ import nbformat
 import papermill
 from jupyter_client import AsyncKernelManager
 from jupyter_client.kernelspec import KernelSpec
+from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbconvert import HTMLExporter
 from papermill.exceptions import PapermillExecutionError
 
-from . import datasets
+from . import datasets, plots
 from .masks import InputError
 from .sweep import LADDER_HEADER, phantom_ladder
 
@@ -28,7 +30,7 @@ class _ThisInterpreter(AsyncKernelManager):
 
     @property
     def kernel_spec(self) -> KernelSpec:
-        argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", "--IPKernelApp.log_level=40"]
+        argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", "--IPKernelApp.log_level=50"]
         return KernelSpec(argv=argv, display_name="Python 3", language="python")
 
 
@@ -138,10 +140,12 @@ def execute(
                 progress_bar=False,
             )
         except PapermillExecutionError as error:
-            cell = f"cell {error.exec_count}"
-            raise RuntimeError(
-                f"{notebook.name}: {cell} failed with {error.ename}: {error.evalue}; see {output}"
-            ) from None
+            reason = f"cell {error.exec_count} failed with {error.ename}: {error.evalue}"
+            raise RuntimeError(f"{notebook.name}: {reason}; see {output}") from None
+        except CellTimeoutError:
+            raise RuntimeError(f"{notebook.name}: a cell took longer than {timeout_s} s; see {output}") from None
+        except DeadKernelError:
+            raise RuntimeError(f"{notebook.name}: the kernel died; see {output}") from None
     return output
 
 
@@ -205,52 +209,63 @@ def lessons() -> list[Path]:
     return sorted(datasets.project_folder("notebooks").glob("[0-9][0-9]_*.ipynb"))
 
 
-def page(notebooks: dict[str, Path], output: Path, *, title: str, top: str = "") -> None:
+def title(notebook: str | Path) -> str:
+    """Read the first heading of a notebook.
+
+    Parameters
+    ----------
+    notebook : str or path
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> title(lessons()[1])
+    '01 · v1: the largest bright component'
+    """
+    cells = nbformat.read(notebook, as_version=4).cells
+    return next(cell.source.splitlines()[0].lstrip("# ") for cell in cells if cell.source.startswith("# "))
+
+
+def page(notebooks: Sequence[Path], output: Path, *, name: str, top: str = "") -> None:
     """Bind executed notebooks into one HTML file that opens without a network.
 
     Parameters
     ----------
-    notebooks : dict of str to Path
-        Heading in the contents to executed notebook.
+    notebooks : sequence of Path
     output : Path
-    title : str
+    name : str
+        Title of the page.
     top : str
-        HTML to put above the notebooks.
+        Markdown to put above the contents.
 
     Examples
     --------
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     page({}, Path(folder, "index.html"), title="Nothing yet")
+    ...     page([], Path(folder, "index.html"), name="Nothing yet")
     ...     "Nothing yet" in Path(folder, "index.html").read_text(encoding="utf-8")
     True
     """
-    offline = dict.fromkeys(
-        ("require_js_url", "mathjax_url", "jquery_url", "mermaid_js_url", "mermaid_layout_elk_js_url"), ""
-    )
-    exporter = HTMLExporter(embed_images=True, exclude_input_prompt=True, exclude_output_prompt=True, **offline)
-    chapters = [_chapter(path, anchor) for anchor, path in enumerate(notebooks.values())]
-    whole = nbformat.v4.new_notebook(cells=[cell for chapter in chapters for cell in chapter])
-    whole.metadata["title"] = title
+    contents = "\n".join(f"* [{title(path)}](#chapter-{number})" for number, path in enumerate(notebooks))
+    cover = nbformat.v4.new_markdown_cell(f"# {name}\n\n{top}\n\n## Contents\n\n{contents}")
+    chapters = [_chapter(path, number) for number, path in enumerate(notebooks)]
+    whole = nbformat.v4.new_notebook(cells=[cover, *(cell for chapter in chapters for cell in chapter)])
+    whole.metadata["title"] = name
+    exporter = HTMLExporter(embed_images=True, exclude_input_prompt=True, exclude_output_prompt=True)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # nbconvert's own
         body, _ = exporter.from_notebook_node(whole)
-    contents = "".join(f'<li><a href="#chapter-{n}">{html.escape(name)}</a></li>' for n, name in enumerate(notebooks))
-    head = f"<h1>{html.escape(title)}</h1>{top}<nav><h2>Contents</h2><ol start='0'>{contents}</ol></nav>"
-    body = re.sub(r"<script[^>]*src=\"\"[^>]*></script>", "", body)
-    body = re.sub(
-        r"(<body[^>]*>\s*<main[^>]*>|<body[^>]*>)", lambda m: f"{m[0]}<div class='cover'>{head}</div>", body, count=1
-    )
+    body = re.sub(r"<script.*?</script>", "", body, flags=re.DOTALL)  # from the web, and nothing here needs them
     output.write_text(body.replace("</head>", f"<style>{_PAGE_STYLE}</style></head>", 1), encoding="utf-8")
 
 
 _PAGE_STYLE = """
-main { max-width: 1000px; margin: 0 auto !important; }
-.cover { font-family: sans-serif; line-height: 1.5; padding: 1em 0.5em; }
-.cover table, .jp-RenderedHTMLCommon table { border-collapse: collapse; margin: 1em 0; }
-.cover th, .cover td { padding: 0.35em 0.9em; border-bottom: 1px solid #ccc; text-align: right; }
-.cover th:first-child, .cover td:first-child, .cover th:last-child, .cover td:last-child { text-align: left; }
-@media print { .cover { break-after: page; } .jp-Cell { break-inside: avoid; } }
+main { max-width: 1080px; margin: 0 auto !important; }
+.jp-InputArea pre, .jp-OutputArea pre { font-size: 12px !important; }
+@media print { .jp-Cell { break-inside: avoid; } hr { break-before: page; } }
 """
 
 
@@ -265,6 +280,10 @@ def _chapter(path: Path, number: int) -> list:
                 lambda m: f"](#chapter-{names[m[1]]})" if m[1] in names else m[0],
                 cell.source,
             )
+        for made in cell.get("outputs", []):
+            if "image/png" in made.get("data", {}):  # nbconvert would drop the alternative text
+                alt = html.escape(made.metadata.get("image/png", {}).get("alt", ""))
+                made.data = {"text/html": f'<img alt="{alt}" src="data:image/png;base64,{made.data["image/png"]}">'}
     return [nbformat.v4.new_markdown_cell(f'<hr id="chapter-{number}">'), *cells]
 
 
@@ -303,20 +322,21 @@ def demo(folder: str | Path, *, progress: Callable[[str], object] = str) -> Path
             temporary.mkdir()
     with datasets.replacing(folder / "index.html") as temporary:
         (folder / "lessons").mkdir(exist_ok=True)
-        executed = {}
+        executed = []
         for lesson in lessons():
-            executed[lesson.stem.replace("_", " ")] = execute(lesson, folder / "lessons" / lesson.name)
+            executed.append(execute(lesson, folder / "lessons" / lesson.name))
             progress(lesson.stem)
-        page(executed, temporary, title="The skull mask, v1 to v7", top=_ladder_html(phantom_ladder()))
+        page(executed, temporary, name="The skull mask, v1 to v7", top=_ladder())
     return folder / "index.html"
 
 
-def _ladder_html(rows: Sequence) -> str:
-    cells = [[f"{c:.4f}" if isinstance(c, float) else c for c in row] for row in rows]
-    head = "".join(f"<th>{name}</th>" for name in LADDER_HEADER)
-    body = "".join("<tr>" + "".join(f"<td>{html.escape(c)}</td>" for c in row) + "</tr>" for row in cells)
-    note = (
-        "The five slices behind the published figures are not public; the phantom stands in for them. "
-        "<em>By construction</em> marks what the phantom was calibrated to, <em>prediction</em> what it was not."
+def _ladder() -> str:
+    """Say in Markdown, with a chart, how far the phantom's ladder agrees with the published one."""
+    chart = plots.ladder_picture(phantom_ladder())
+    return (
+        f"![{chart.alt}](data:image/png;base64,{base64.b64encode(chart.png).decode()})\n\n"
+        f"{plots.table(phantom_ladder(), LADDER_HEADER).data}\n\n"
+        "Mean IoU over five slices. The five slices behind the published figures are not public; the phantom stands in "
+        "for them. *By construction* marks what the phantom was calibrated to, *prediction* what it was not; *other "
+        "seeds* are four heads that nothing was calibrated on. Not for clinical use."
     )
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table><p>{note}</p>"

@@ -76,7 +76,7 @@ def sweep(
             raise masks.InputError(f"{name}: expected a truth for each slice, got {len(truth)}") from None
         except masks.InputError as error:
             raise masks.InputError(f"{name}: {error}") from None
-    if not sizes or len(scores) != len(truth):
+    if not sizes or not scores or len(scores) != len(truth):
         raise masks.InputError(f"expected widths to try, and {len(truth)} slices as in the truth, got {len(scores)}")
     by_slice = np.array(scores)
     return Sweep(np.array(sizes), by_slice[..., 0], by_slice[..., 1])
@@ -113,9 +113,9 @@ def parse_sizes(text: str) -> list[int]:
     >>> parse_sizes("22:30:2")
     [22, 24, 26, 28, 30]
     """
-    found = re.fullmatch(r"(\d+)(?::(\d+))?(?::(\d+))?", text.strip())
+    found = re.fullmatch(r"(\d{1,5})(?::(\d{1,5}))?(?::(\d{1,5}))?", text.strip())
     start, stop, step = (int(number) if number else None for number in found.groups()) if found else (0, 0, 0)
-    stop, step = stop or start, 1 if step is None else step
+    stop, step = start if stop is None else stop, 1 if step is None else step
     if step < 1 or not 1 <= start <= stop:
         raise masks.InputError(f"expected widths in pixels as start:stop:step, for example 1:61:2, got {text!r}")
     return list(range(start, stop + 1, step))

@@ -419,7 +419,8 @@ def create_skull_mask(image: np.ndarray, *, version: str | None = None, **option
            [0, 0, 0]], dtype=uint8)
     """
     version = version or DEFAULT_VERSION
-    return VERSIONS[version](image, **check_options(version, options))
+    options = check_options(version, options)
+    return VERSIONS[version](image, **options)
 
 
 def mask_slices(

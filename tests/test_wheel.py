@@ -1,0 +1,53 @@
+"""The wheel carries the notebooks and the small data: installed elsewhere, the demo runs from an empty folder."""
+
+import os
+import re
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import skullmask_lib as sm
+from skullmask_lib import reports
+
+pytestmark = pytest.mark.full
+ROOT = Path(sm.__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("wheel")
+    subprocess.run([sys.executable, "-m", "build", "--wheel", "--outdir", folder, ROOT], check=True, capture_output=True)
+    return next(folder.glob("*.whl"))
+
+
+def test_wheel_holds_what_it_needs_and_nothing_else(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+    for lesson in reports.lessons():
+        assert f"skullmask_lib/notebooks/{lesson.name}" in names
+    assert "skullmask_lib/data/published.csv" in names
+    assert "skullmask_lib/skullmask.mplstyle" in names
+    assert not [name for name in names if "checkpoints" in name or "__pycache__" in name or name.startswith("tests")]
+
+
+def test_demo_from_an_empty_folder(wheel, tmp_path):
+    site, empty = tmp_path / "site", tmp_path / "empty"
+    empty.mkdir()
+    install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", site, wheel]
+    subprocess.run(install, check=True, capture_output=True)
+    environment = os.environ | {"PYTHONPATH": str(site)}
+
+    def run(*arguments):
+        return subprocess.run(
+            [sys.executable, *arguments], cwd=empty, env=environment, capture_output=True, text=True, timeout=280, check=False
+        )
+
+    assert Path(run("-c", "import skullmask_lib; print(skullmask_lib.__file__)").stdout).is_relative_to(site)
+    done = run("-m", "skullmask_lib.cli", "demo", "--out", "page")
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"\| v7 +\| 0\.9800 +\| 0\.9[78]\d\d", done.stdout)
+    assert (empty / "page" / "index.html").stat().st_size > 500_000
+    assert len(list((empty / "page" / "lessons").glob("*.ipynb"))) == len(reports.lessons())
