@@ -5,6 +5,8 @@ One of them empty: IoU = Dice = 0, distances infinite. The surface of a mask is 
 4-neighbour outside of it (beyond the frame counts as outside).
 """
 
+from collections.abc import Iterable
+
 import numpy as np
 from scipy import ndimage
 from scipy.spatial import KDTree
@@ -210,6 +212,36 @@ def score(mask: np.ndarray, truth: np.ndarray, spacing_mm: tuple[float, float] |
         f"hd95_{unit}": _hd95(there, back),
         f"assd_{unit}": _assd(there, back),
     }
+
+
+def score_slices(
+    made: Iterable[np.ndarray], truth: Iterable[np.ndarray], spacing_mm: Iterable[tuple[float, float]] | None = None
+) -> list[dict[str, float]]:
+    """Measure the masks of many slices, each as `score` does.
+
+    Parameters
+    ----------
+    made, truth : iterables of N ndarrays of shape (H, W), bool or {0, 1}
+    spacing_mm : iterable of N pairs of float, optional
+        Row and column spacing of every slice [mm], as in `Data`.
+
+    Returns
+    -------
+    list of dict of str to float
+
+    Raises
+    ------
+    InputError
+        See `score`.
+
+    Examples
+    --------
+    >>> [s["iou"] for s in score_slices(np.ones((2, 3, 3)), np.ones((2, 3, 3)))]
+    [1.0, 1.0]
+    """
+    if spacing_mm is None:
+        return [score(mask, true) for mask, true in zip(made, truth, strict=True)]
+    return [score(mask, true, spacing) for mask, true, spacing in zip(made, truth, spacing_mm, strict=True)]
 
 
 def _hd95(there: np.ndarray, back: np.ndarray) -> float:

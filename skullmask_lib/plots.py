@@ -3,6 +3,7 @@
 import base64
 import io
 import itertools
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -361,8 +362,9 @@ def table(rows: Sequence[Sequence[object]], header: Sequence[str]) -> Markdown:
     Parameters
     ----------
     rows : sequence of sequences
-        Numbers that are not whole are rounded to four digits behind the point.
+        Numbers that are not whole are rounded to four digits behind the point, lengths to two; published ones stay.
     header : sequence of str
+        Lengths end in their unit, ``[mm]``, ``_mm``, ``[px]`` or ``_px``; published figures begin with ``published``.
 
     Returns
     -------
@@ -375,7 +377,13 @@ def table(rows: Sequence[Sequence[object]], header: Sequence[str]) -> Markdown:
     | :------ | -----: |
     | v1      | 0.7346 |
     """
-    cells = [[f"{cell:.4f}" if isinstance(cell, float) else str(cell) for cell in row] for row in rows]
+    cells = [
+        [
+            format(cell, _format(name)) if isinstance(cell, float) else str(cell)
+            for cell, name in zip(row, header, strict=True)
+        ]
+        for row in rows
+    ]
     widths = [max(map(len, column)) for column in zip(header, *cells, strict=True)]
     numeric = [bool(rows) and not isinstance(cell, str) for cell in rows[0]] if rows else [False] * len(header)
     rule = [("-" * (w - 1) + ":") if n else (":" + "-" * (w - 1)) for w, n in zip(widths, numeric, strict=True)]
@@ -383,3 +391,9 @@ def table(rows: Sequence[Sequence[object]], header: Sequence[str]) -> Markdown:
     return Markdown(
         "\n".join("| " + " | ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)) + " |" for line in lines)
     )
+
+
+def _format(name: str) -> str:
+    if name.startswith("published"):
+        return "g"
+    return ".2f" if re.search(r"(\[|_)(mm|px)\]?$", name) else ".4f"
