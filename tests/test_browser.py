@@ -15,8 +15,18 @@ from skullmask_lib import reports
 from skullmask_lib.datasets import project_folder
 
 pytestmark = pytest.mark.full
-FLAGS = """--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking
---disable-component-update --disable-sync""".split()
+FLAGS = [
+    f"--{flag}"
+    for flag in (
+        "no-sandbox",
+        "disable-gpu",
+        "disable-quic",
+        "no-first-run",
+        "disable-background-networking",
+        "disable-component-update",
+        "disable-sync",
+    )
+]
 
 
 @pytest.fixture(scope="module")
@@ -110,4 +120,5 @@ def all_ran(path):
 def printed(notebook):
     """What the code cells print, without pictures and widgets."""
     outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
-    return [o.get("text") or o.get("data", {}).get("text/markdown") or o.get("data", {}).get("text/plain") for o in outputs]
+    shown = [output.get("data", {}) for output in outputs]
+    return [o.get("text") or d.get("text/markdown") or d.get("text/plain") for o, d in zip(outputs, shown, strict=True)]

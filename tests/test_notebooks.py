@@ -121,4 +121,4 @@ def test_contents_list_every_lesson_with_its_minutes():
     contents = markdown(LESSONS[0])
     for path in LESSONS:
         minutes = re.search(r"(\d+) minutes", markdown(path))[1]
-        assert re.search(rf"\|[^\n]*{re.escape(path.name)}[^\n]*\|\s*{minutes}\s*\|", contents) or path == LESSONS[0], path
+        assert re.search(rf"\|[^\n]*{re.escape(path.name)}[^\n]*\|\s*{minutes}\s*\|", contents), path.name

@@ -19,7 +19,8 @@ ROOT = Path(sm.__file__).parents[1]
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
     folder = tmp_path_factory.mktemp("wheel")
-    subprocess.run([sys.executable, "-m", "build", "--wheel", "--outdir", folder, ROOT], check=True, capture_output=True)
+    command = [sys.executable, "-m", "build", "--wheel", "--outdir", folder, ROOT]
+    subprocess.run(command, check=True, capture_output=True)
     return next(folder.glob("*.whl"))
 
 
@@ -41,9 +42,8 @@ def test_demo_from_an_empty_folder(wheel, tmp_path):
     environment = os.environ | {"PYTHONPATH": str(site)}
 
     def run(*arguments):
-        return subprocess.run(
-            [sys.executable, *arguments], cwd=empty, env=environment, capture_output=True, text=True, timeout=280, check=False
-        )
+        options = {"cwd": empty, "env": environment, "capture_output": True, "text": True, "timeout": 280}
+        return subprocess.run([sys.executable, *arguments], check=False, **options)
 
     assert Path(run("-c", "import skullmask_lib; print(skullmask_lib.__file__)").stdout).is_relative_to(site)
     done = run("-m", "skullmask_lib.cli", "demo", "--out", "page")
