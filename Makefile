@@ -46,18 +46,18 @@ $(VENV)/bin/python:
 
 $(VENV)/.base: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
-	touch $@
+	@touch $@
 
 $(VENV)/.test: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[test]"
-	touch $@ $(VENV)/.base
+	@touch $@ $(VENV)/.base
 
 # OpenCV's usual wheel needs libGL; where that is missing the headless wheel of the same version takes its place.
 cv2: | $(VENV)/bin/python
 	@$(BIN)/python -c 'import cv2' 2>/dev/null || { \
 	  version=$$($(BIN)/python -c 'from importlib.metadata import version as v; print(v("opencv-python"))'); \
 	  echo "OpenCV's usual wheel does not load here; using opencv-python-headless $$version"; \
-	  $(BIN)/python -m pip uninstall --quiet --yes opencv-python opencv-python-headless; \
+	  $(BIN)/python -m pip uninstall --quiet --quiet --yes opencv-python opencv-python-headless; \
 	  $(BIN)/python -m pip install --quiet --disable-pip-version-check opencv-python-headless==$$version; \
 	  $(BIN)/python -c 'import cv2'; }
 
