@@ -85,7 +85,8 @@ def mask(
         slices = versions.mask_slices(data.images, names=data.names, version=version, **options)
         for index, made_mask in enumerate(_progress(slices, len(data.images), "slice")):
             if data.truth is not None:
-                scores.append(metrics.score(made_mask, data.truth[index], _spacing(data, index)))
+                spacing_mm = None if data.spacing_mm is None else data.spacing_mm[index]
+                scores.append(metrics.score(made_mask, data.truth[index], spacing_mm))
             yield made_mask
 
     datasets.write_masks(made(), output, like=input, shape=data.images.shape, keep=filter(None, [truth]))
@@ -101,9 +102,8 @@ def score(
 ) -> None:
     """Score masks against the truth, slice by slice and on average."""
     data = datasets.load(pred, truth=truth)
-    made = datasets.binary(data.images, pred)
-    pairs = _progress(zip(made, data.truth, strict=True), len(made), "slice")
-    scores = [metrics.score(m, t, _spacing(data, i)) for i, (m, t) in enumerate(pairs)]
+    made = _progress(datasets.binary(data.images, pred), len(data.images), "slice")
+    scores = metrics.score_slices(made, data.truth, data.spacing_mm)
     if as_json:
         rows = {name: _finite(row) for name, row in zip(data.names, scores, strict=True)}
         print(json.dumps({"slices": rows, "mean": _finite(_mean(scores))}, indent=2))
@@ -154,10 +154,6 @@ def sweep(
     if len(result.iou) > 1:
         chosen, held_out = leave_one_out(result)
         print(f"leave one out: widths {', '.join(map(str, chosen))} px, IoU {held_out.mean():.4f}")
-
-
-def _spacing(data: datasets.Data, index: int) -> tuple[float, float] | None:
-    return None if data.spacing_mm is None else tuple(data.spacing_mm[index])
 
 
 def _bar(total: int, unit: str) -> tqdm:

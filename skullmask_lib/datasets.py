@@ -175,6 +175,8 @@ def _slices(array: np.ndarray, path: Path, channel: int | None) -> np.ndarray:
         raise InputError(
             f"{path}: looks like colour, shape {array.shape}; choose a channel with channel=0 (--channel 0)"
         )
+    if channel is not None and not colour:
+        raise InputError(f"{path}: has no channels, shape {array.shape}; leave the channel out")
     if colour and not 0 <= channel < array.shape[-1]:
         raise InputError(f"{path}: expected a channel from 0 to {array.shape[-1] - 1}, got {channel}")
     if colour:

@@ -5,6 +5,7 @@ Images are ``(H, W)``, rows before columns. Masks are ``uint8`` arrays of {0, 1}
 """
 
 import operator
+from collections.abc import Iterator
 
 import cv2
 import numpy as np
@@ -345,8 +346,22 @@ def dilate(mask: np.ndarray, size: int) -> np.ndarray:
     x, y, width, height = cv2.boundingRect(mask)
     if not width:
         return mask.copy()
-    rows, columns = slice(max(y - size, 0), y + height + size), slice(max(x - size, 0), x + width + size)
-    element = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
     grown = np.zeros_like(mask)
-    grown[rows, columns] = cv2.dilate(mask[rows, columns], element)  # nothing changes outside of this window
+    window = (
+        slice(max(y - size, 0), y + height + size),
+        slice(max(x - size, 0), x + width + size),
+    )  # all that can change
+    for rectangle, anchor in _rectangles(size):
+        grown[window] |= cv2.dilate(mask[window], rectangle, anchor=anchor)
     return grown
+
+
+def _rectangles(size: int) -> Iterator[tuple[np.ndarray, tuple[int, int]]]:
+    """Split an ellipse into the rectangles whose union it is, for OpenCV dilates by those several times faster."""
+    element = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
+    widths = element.sum(axis=1)
+    for width in np.unique(widths):
+        tall = np.flatnonzero(widths >= width)
+        left = element[widths == width][0].argmax()
+        anchor = int(size // 2 - left), int(size // 2 - tall[0])  # OpenCV's (x, y)
+        yield np.ones((tall.size, width), np.uint8), anchor

@@ -1,0 +1,70 @@
+"""Options, the real heads, and a header that says what the tests ran on."""
+
+import os
+import sys
+from pathlib import Path
+
+import cv2
+import hypothesis
+import numpy as np
+import pytest
+
+REAL = "SKULLMASK_REAL"
+
+sys.path.insert(0, str(Path(__file__).parent))  # the tests share plain.py and inputs.py
+hypothesis.settings.register_profile("skullmask", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("skullmask")
+
+
+def pytest_addoption(parser):
+    parser.addoption("--full", action="store_true", help="also run what needs a browser, a build or minutes")
+    parser.addoption("--opencv", type=int, metavar="MAJOR", help="refuse to run on another OpenCV than this")
+
+
+def pytest_configure(config):
+    wanted, found = config.getoption("--opencv"), int(cv2.__version__.split(".")[0])
+    if wanted not in (None, found):
+        raise pytest.UsageError(f"--opencv {wanted}: cv2 is {cv2.__version__} here, of {cv2.__file__}")
+
+
+def pytest_report_header():
+    real = os.environ.get(REAL, "not set")
+    return f"skullmask: OpenCV {cv2.__version__}, numpy {np.__version__}, {REAL} {real}"
+
+
+def pytest_collection_modifyitems(config, items):
+    if not config.getoption("--full"):
+        for item in items:
+            if item.get_closest_marker("full"):
+                item.add_marker(pytest.mark.skip(reason="needs make test-full"))
+
+
+def no_excuse(report):
+    """With --full a test that skips for anything but missing data has failed."""
+    reason = report.longrepr[2] if report.skipped and isinstance(report.longrepr, tuple) else REAL
+    if REAL not in reason and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"{report.nodeid} may not skip with --full: {reason}"
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):  # noqa: ARG001
+    report = yield
+    return no_excuse(report) if item.config.getoption("--full") else report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector):
+    report = yield
+    return no_excuse(report) if collector.config.getoption("--full") else report
+
+
+@pytest.fixture(scope="session")
+def real():
+    """Give the folder of real heads, which is never part of the repository."""
+    if REAL not in os.environ:
+        pytest.skip(f"{REAL} is not set: it names the folder of real heads")
+    folder = Path(os.environ[REAL])
+    assert folder.is_dir(), f"{REAL} names {folder}, which is no folder"
+    return folder

@@ -1,0 +1,516 @@
+"""The command line: what it writes and prints, and that every mistake ends in one line."""
+
+import json
+import os
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+import typer
+from inputs import head
+from numpy.testing import assert_array_equal as same
+from PIL import Image
+
+import skullmask_lib as sm
+from skullmask_lib import cli
+
+COMMANDS = sorted(typer.main.get_command(cli.app).commands)
+READ_ONLY = next((folder for folder in ("/proc/self", "/sys") if os.path.isdir(folder)), None)
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """Work in an empty folder, so that files go by short names."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def skullmask(folder, capsys, monkeypatch):  # noqa: ARG001
+    """Give a function that runs the command line in the folder and returns exit code, output and error lines."""
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["skullmask", *map(str, arguments)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as stop:
+            cli.main()
+        told = capsys.readouterr()
+        return stop.value.code or 0, told.out, told.err.splitlines()
+
+    return run
+
+
+def process(*arguments, cwd):
+    command = [sys.executable, "-m", "skullmask_lib.cli", *map(str, arguments)]
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=300, check=False)
+    return done.returncode, done.stdout, done.stderr.splitlines()
+
+
+def everything(folder):
+    return {path: path.read_bytes() if path.is_file() else None for path in sorted(folder.rglob("*"))}
+
+
+def stack():
+    return np.stack([head(), head(at=(2, 1)), head(at=(-1, 2))])
+
+
+def rows_of(table):
+    lines = [line.strip("| ").split("|") for line in table.splitlines() if line.startswith("|")]
+    header, _, *rows = [[cell.strip() for cell in line] for line in lines]
+    return {row[0]: dict(zip(header[1:], map(float, row[1:]), strict=True)) for row in rows}
+
+
+def shown(scores):
+    """Round as a table does: lengths to two digits, all else to four."""
+    return {key: round(value, 2 if key.endswith(("_mm", "_px")) else 4) for key, value in scores.items()}
+
+
+# --- help ------------------------------------------------------------------------------------------------------
+
+
+def test_there_are_the_commands_of_the_contract():
+    assert {"demo", "mask", "score", "sweep"} <= set(COMMANDS)
+
+
+def test_alone_it_shows_help(skullmask):
+    code, out, err = skullmask()
+    assert (code, err) == (0, [])
+    assert "Usage: " in out
+    assert all(command in out for command in COMMANDS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("flag", ["--help", "-h"])
+def test_every_command_has_help_with_an_example(skullmask, command, flag):
+    code, out, err = skullmask(command, flag)
+    assert (code, err) == (0, [])
+    assert "Usage: " in out
+    assert f"  skullmask {command} " in out.partition("Example")[2]
+
+
+def test_it_knows_its_version(skullmask):
+    assert skullmask("--version") == (0, f"skullmask {sm.__version__}\n", [])
+
+
+# --- masks -----------------------------------------------------------------------------------------------------
+
+
+def test_mask_is_v7_of_every_slice(skullmask, folder):
+    np.save("a.npy", stack())
+    assert skullmask("mask", "a.npy", "-o", "b.npy") == (0, "", [])
+    same(np.load("b.npy"), [sm.v7(image) for image in stack()])
+    assert sorted(os.listdir(folder)) == ["a.npy", "b.npy"]
+
+
+@pytest.mark.parametrize(
+    ("options", "version", "wanted"),
+    [
+        (["--version", "v1"], "v1", {}),
+        (["--version", "v4"], "v4", {}),
+        (["--dilation-size", "9"], "v7", {"dilation_size": 9}),
+        (["--version", "v5", "--dilation-size", "40"], "v5", {"dilation_size": 40}),
+    ],
+)
+def test_mask_takes_version_and_width(skullmask, folder, options, version, wanted):
+    np.save(folder / "a.npy", stack())
+    assert skullmask("mask", "a.npy", "--output", "b.npy", *options) == (0, "", [])
+    same(np.load("b.npy"), [sm.VERSIONS[version](image, **wanted) for image in stack()])
+
+
+def test_mask_replaces_what_was_there(skullmask, folder):
+    np.save("a.npy", head())
+    (folder / "b.npy").write_bytes(b"old")
+    assert skullmask("mask", "a.npy", "-o", "b.npy")[0] == 0
+    same(np.load("b.npy"), sm.v7(head()))
+
+
+def test_mask_of_a_volume_a_picture_and_a_folder(skullmask, folder):
+    nib.save(nib.Nifti1Image(stack().T.astype(np.int16), np.diag([2.0, 1.0, 3.0, 1.0])), "a.nii.gz")
+    (folder / "in").mkdir()
+    for name in ("x.png", "y.png"):
+        Image.fromarray(head().astype(np.uint8)).save(folder / "in" / name)
+    assert skullmask("mask", "a.nii.gz", "-o", "b.nii.gz") == (0, "", [])
+    assert nib.load("b.nii.gz").shape == (40, 48, 3)
+    assert skullmask("mask", "in/x.png", "-o", "b.png") == (0, "", [])
+    same(np.array(Image.open("b.png")), 255 * sm.v7(head().astype(np.uint8)))
+    assert skullmask("mask", "in", "-o", "out") == (0, "", [])
+    assert sorted(os.listdir("out")) == ["x.png", "y.png"]
+
+
+def test_mask_of_one_channel(skullmask):
+    np.save("a.npy", np.stack([stack() * 0, stack(), stack() * 0], axis=-1))
+    assert skullmask("mask", "a.npy", "-o", "b.npy", "--channel", "1") == (0, "", [])
+    same(np.load("b.npy"), [sm.v7(image) for image in stack()])
+
+
+def test_mask_with_truth_prints_scores(skullmask):
+    truth = np.stack([sm.v7(image) for image in stack()])
+    truth[1] = 0
+    np.save("a.npy", stack())
+    np.save("t.npy", truth * 255)
+    code, out, err = skullmask("mask", "a.npy", "-o", "b.npy", "--truth", "t.npy")
+    assert (code, err) == (0, [])
+    rows = rows_of(out)
+    assert list(rows) == ["a.npy[0]", "a.npy[1]", "a.npy[2]", "mean"]
+    assert list(rows["mean"]) == ["iou", "dice", "area_error", "hausdorff_px", "hd95_px", "assd_px"]
+    assert [row["iou"] for row in rows.values()] == [1, 0, 1, pytest.approx(2 / 3, abs=1e-4)]
+
+
+def test_distances_are_in_millimetres_where_the_spacing_is_known(skullmask, folder):
+    code, out, _ = skullmask("mask", "phantom", "-o", folder / "b.npy")
+    assert code == 0
+    data = sm.load("phantom")
+    wanted = sm.score(sm.v7(data.images[1]), data.truth[1], data.spacing_mm[1])
+    assert rows_of(out)["phantom[1]"] == shown(wanted)
+
+
+def test_a_flat_slice_is_a_warning_that_names_it(skullmask):
+    images = stack()
+    images[1] = 7
+    np.save("a.npy", images)
+    code, out, err = skullmask("mask", "a.npy", "-o", "b.npy")
+    assert (code, out) == (0, "")
+    assert err == ["skullmask: warning: a.npy[1]: the mask is empty: no bright component to build it from"]
+    assert np.load("b.npy").any(axis=(1, 2)).tolist() == [True, False, True]
+
+
+# --- scores ----------------------------------------------------------------------------------------------------
+
+
+def test_score_says_what_the_library_says(skullmask):
+    pred = np.stack([sm.v7(image) for image in stack()])
+    truth = np.stack([sm.v5(image) for image in stack()])
+    np.save("p.npy", pred * 255)
+    np.save("t.npy", truth)
+    code, out, err = skullmask("score", "p.npy", "t.npy")
+    assert (code, err) == (0, [])
+    rows = rows_of(out)
+    for index in range(3):
+        assert rows[f"p.npy[{index}]"] == shown(sm.score(pred[index], truth[index]))
+    code, out, err = skullmask("score", "p.npy", "t.npy", "--json")
+    assert (code, err) == (0, [])
+    told = json.loads(out)
+    assert told["slices"]["p.npy[2]"] == sm.score(pred[2], truth[2])
+    assert told["mean"]["dice"] == pytest.approx(np.mean([sm.dice(p, t) for p, t in zip(pred, truth, strict=True)]))
+
+
+def test_json_is_strict_where_distances_are_infinite(skullmask):
+    np.save("p.npy", np.zeros((1, 9, 9), np.uint8))
+    np.save("t.npy", np.eye(9, dtype=np.uint8)[None])
+    for pred, truth in (("p.npy", "t.npy"), ("t.npy", "p.npy"), ("p.npy", "p.npy")):
+        code, out, err = skullmask("score", pred, truth, "--json")
+        assert (code, err) == (0, [])
+        told = json.loads(out, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+        assert told["mean"]["hausdorff_px"] == (0 if pred == truth else None)
+        assert told["mean"]["iou"] == (pred == truth)
+
+
+def test_score_of_a_volume_is_in_millimetres(skullmask):
+    mask = np.zeros((9, 9, 2), np.uint8)
+    mask[4, 4], moved = 1, np.roll(mask, 1, axis=0)
+    mask[4, 4] = moved[5, 4] = 1
+    affine = np.diag([2.0, 1.0, 3.0, 1.0])
+    nib.save(nib.Nifti1Image(mask, affine), "a.nii")
+    moved = np.zeros_like(mask)
+    moved[5, 4] = 1
+    nib.save(nib.Nifti1Image(moved, affine), "b.nii")
+    rows = rows_of(skullmask("score", "a.nii", "b.nii")[1])
+    assert rows["mean"]["hausdorff_mm"] == 2.0
+
+
+# --- sweeps ----------------------------------------------------------------------------------------------------
+
+
+def test_sweep_prints_writes_and_draws(skullmask, folder):
+    truth = np.stack([sm.v7(image, dilation_size=14) for image in stack()])
+    np.save("a.npy", stack())
+    np.save("t.npy", truth)
+    code, out, err = skullmask("sweep", "a.npy", "t.npy", "--sizes", "10:16:2", "-o", "s.csv", "--plot", "s.png")
+    assert (code, err) == (0, [])
+    assert list(rows_of(out)) == ["10", "12", "14", "16"]
+    assert rows_of(out)["14"] == {"IoU": 1, "Dice": 1}
+    assert "best width 14 px: IoU 1.0000, 95 % bootstrap 1.0000 … 1.0000" in out
+    assert "leave one out: widths 14, 14, 14 px, IoU 1.0000" in out
+    assert len((folder / "s.csv").read_text().splitlines()) == 1 + 3 * 4
+    assert (folder / "s.png").read_bytes().startswith(b"\x89PNG")
+    assert sorted(os.listdir(folder)) == ["a.npy", "s.csv", "s.png", "t.npy"]
+
+
+def test_sweep_of_one_slice_leaves_none_out(skullmask):
+    np.save("a.npy", head())
+    code, out, err = skullmask("sweep", "a.npy", "a_truth.npy", "--sizes", "3")
+    assert code == 2
+    np.save("a_truth.npy", sm.v5(head()))
+    code, out, err = skullmask("sweep", "a.npy", "a_truth.npy", "--sizes", "3")
+    assert (code, err) == (0, [])
+    assert "leave one out" not in out
+
+
+def test_sweep_of_a_phantom_needs_no_truth(skullmask):
+    code, out, err = skullmask("sweep", "phantom", "--sizes", "26")
+    assert (code, err) == (0, [])
+    data = sm.load("phantom")
+    assert rows_of(out)["26"]["IoU"] == pytest.approx(sm.ladder(data.images, data.truth)["v7"].mean(), abs=1e-4)
+
+
+# --- bad files -------------------------------------------------------------------------------------------------
+
+
+class Trap:
+    def __reduce__(self):
+        return os.mkdir, ("sprung",)
+
+
+def save_pickle(path):
+    with open(path, "wb") as file:
+        pickle.dump(Trap(), file)
+
+
+def cut(path, write, size):
+    write(path)
+    Path(path).write_bytes(Path(path).read_bytes()[:size])
+
+
+def save_nifti(path, array=None):
+    nib.save(nib.Nifti1Image(stack().T.astype(np.int16) if array is None else array, np.eye(4)), path)
+
+
+def save_picture(path, mode="L"):
+    Image.fromarray(head().astype(np.uint8)).convert(mode).save(path)
+
+
+def nothing(_path):
+    pass
+
+
+def empty(path):
+    Path(path).touch()
+
+
+BAD_FILES = {
+    "missing.npy": (nothing, "no such file or folder"),
+    "missing": (nothing, "no such file or folder"),
+    "empty.npy": (empty, "the file is empty"),
+    "empty.npz": (empty, "the file is empty"),
+    "empty.nii.gz": (empty, "the file is empty"),
+    "empty.nii": (empty, "the file is empty"),
+    "empty.png": (empty, "the file is empty"),
+    "empty.tif": (empty, "the file is empty"),
+    "cut.npy": (lambda path: cut(path, lambda p: np.save(p, stack()), 5000), "not a readable .npy file"),
+    "cut_header.npy": (lambda path: cut(path, lambda p: np.save(p, stack()), 40), "not a readable .npy file"),
+    "cut.npz": (lambda path: cut(path, lambda p: np.savez(p, images=stack()), 5000), "not a readable .npz file"),
+    "cut.nii.gz": (lambda path: cut(path, save_nifti, 600), "not a readable .nii.gz file"),
+    "cut.nii": (lambda path: cut(path, save_nifti, 5000), "not a readable .nii file"),
+    "cut_header.nii": (lambda path: cut(path, save_nifti, 200), "not a readable .nii file"),
+    "cut.png": (lambda path: cut(path, save_picture, 200), "not a readable .png file"),
+    "cut.tif": (lambda path: cut(path, save_picture, 200), "not a readable .tif file"),
+    "pickle.npy": (save_pickle, "not a readable .npy file"),
+    "pickle.npz": (save_pickle, "not a readable .npz file"),
+    "object.npy": (lambda path: np.save(path, np.array([[Trap()]], object)), "not a readable .npy file"),
+    "object.npz": (lambda path: np.savez(path, images=np.array([[Trap()]], object)), "not a readable .npz file"),
+    "complex.npy": (lambda path: np.save(path, stack() * 1j), "expected real numbers, got dtype complex128"),
+    "words.npy": (lambda path: np.save(path, np.array([["a", "b"]])), "expected real numbers, got dtype <U1"),
+    "date.npy": (lambda path: np.save(path, np.zeros((3, 3), "M8[s]")), "expected real numbers"),
+    "record.npy": (lambda path: np.save(path, np.zeros((3, 3), [("a", int)])), "expected real numbers"),
+    "no_images.npz": (lambda path: np.savez(path, labels=stack()), "expected the key images, got labels"),
+    "0d.npy": (lambda path: np.save(path, np.array(3.0)), "got shape ()"),
+    "1d.npy": (lambda path: np.save(path, np.arange(9.0)), "got shape (9,)"),
+    "4d.npy": (lambda path: np.save(path, np.zeros((2, 3, 8, 9))), "got shape (2, 3, 8, 9)"),
+    "4d.nii": (lambda path: save_nifti(path, np.zeros((5, 6, 7, 2))), "expected one volume (X, Y, Z), got shape"),
+    "rgb.npy": (lambda path: np.save(path, np.zeros((48, 40, 3))), "choose a channel with channel=0 (--channel 0)"),
+    "rgba.npy": (lambda path: np.save(path, np.zeros((2, 48, 40, 4))), "looks like colour, shape (2, 48, 40, 4)"),
+    "rgb.png": (lambda path: save_picture(path, "RGB"), "choose a channel with channel=0 (--channel 0)"),
+    "palette.png": (lambda path: save_picture(path, "P"), "a picture of mode P; save it as greyscale"),
+    "la.png": (lambda path: save_picture(path, "LA"), "a picture of mode LA; save it as greyscale"),
+    "nan.npy": (lambda path: np.save(path, np.where(stack() > 0, stack(), np.nan)), "that are NaN or infinite"),
+    "inf.npy": (lambda path: np.save(path, np.where(stack() > 0, stack(), np.inf)), "that are NaN or infinite"),
+    "inf.npz": (lambda path: np.savez(path, images=np.full((1, 9, 9), 1e300)), "that are NaN or infinite"),
+    "nan.nii.gz": (lambda path: save_nifti(path, np.full((9, 9, 2), np.nan)), "that are NaN or infinite"),
+    "nothing.npy": (lambda path: np.save(path, np.zeros((0, 48, 40))), "nothing.npy"),
+    "nothing.npz": (lambda path: np.savez(path, images=np.zeros((3, 0, 40))), "got shape (3, 0, 40)"),
+    "text.nii.gz": (lambda path: Path(path).write_text("a text"), "not a readable .nii.gz file"),
+    "text.nii": (lambda path: Path(path).write_text("a text"), "not a readable .nii file"),
+    "text.png": (lambda path: Path(path).write_text("a text"), "not a readable .png file"),
+    "text.npy": (lambda path: Path(path).write_text("a text"), "not a readable .npy file"),
+    "text.npz": (lambda path: Path(path).write_text("a text"), "not a readable .npz file"),
+    "notes.txt": (lambda path: Path(path).write_text("a text"), "expected a file that ends in .npy"),
+    "head.dcm": (lambda path: Path(path).write_text("a text"), "expected a file that ends in .npy"),
+    "suffixless": (lambda path: Path(path).write_text("a text"), "got no suffix"),
+    "no_pictures": (lambda path: Path(path).mkdir(), "no PNG or TIFF file in this folder"),
+    "x" * 300 + ".npy": (nothing, "x" * 300),
+}
+
+
+@pytest.mark.parametrize("name", BAD_FILES)
+def test_a_bad_image_is_one_line_and_nothing_is_written(skullmask, folder, name):
+    make, message = BAD_FILES[name]
+    make(name)
+    np.save("truth.npy", stack() > 0)
+    before = everything(folder)
+    mask, sweep = ("mask", name, "-o", "out.npy"), ("sweep", name, "truth.npy", "--sizes", "3", "-o", "out.csv")
+    for arguments in (mask, sweep):
+        code, out, err = skullmask(*arguments)
+        assert (code, out, len(err)) == (2, "", 1), err
+        assert err[0].startswith("skullmask: ")
+        assert name in err[0]
+        assert message in err[0] or arguments is sweep
+        assert everything(folder) == before
+
+
+@pytest.mark.parametrize("name", BAD_FILES)
+def test_a_bad_truth_is_one_line_and_nothing_is_written(skullmask, folder, name):
+    make, _ = BAD_FILES[name]
+    make(name)
+    np.save("good.npy", stack())
+    before = everything(folder)
+    for arguments in (("mask", "good.npy", "-o", "out.npy", "--truth", name), ("score", "good.npy", name)):
+        code, out, err = skullmask(*arguments)
+        assert (code, out, len(err)) == (2, "", 1), err
+        assert name in err[0]
+        assert everything(folder) == before
+
+
+# --- bad arguments ---------------------------------------------------------------------------------------------
+
+MASK = ("mask", "a.npy", "-o", "out.npy")
+BAD_ARGUMENTS = {
+    "truth of another shape": ((*MASK, "--truth", "small.npy"), "small.npy: expected a truth of the images' shape"),
+    "truth of one slice": ((*MASK, "--truth", "one.npy"), "one.npy: expected a truth of the images' shape"),
+    "truth that is not binary": ((*MASK, "--truth", "a.npy"), "a.npy: expected a binary mask (0 and one other value)"),
+    "unknown version": ((*MASK, "--version", "v77"), "got 'v77'; did you mean v7?"),
+    "width 0": ((*MASK, "--dilation-size", "0"), "a.npy[0]: expected a dilation size from 1 to 40 px"),
+    "width -1": (
+        (*MASK, "--dilation-size", "-1"),
+        "from 1 to 40 px (the shorter side), got -1",
+    ),
+    "width too large": ((*MASK, "--dilation-size", "41"), "from 1 to 40 px (the shorter side), got 41"),
+    "width no number": ((*MASK, "--dilation-size", "wide"), "'--dilation-size'"),
+    "width no whole number": ((*MASK, "--dilation-size", "2.5"), "'--dilation-size'"),
+    "width for v1": ((*MASK, "--version", "v1", "--dilation-size", "3"), "v1 has no option dilation_size; v5, v6, v7"),
+    "channel too large": (("mask", "rgb.npy", "-o", "out.npy", "--channel", "3"), "rgb.npy: expected a channel from 0"),
+    "output is the input": (("mask", "a.npy", "-o", "a.npy"), "a.npy: the output is the input"),
+    "output is the input by another way": (("mask", "a.npy", "-o", "sub/../a.npy"), "the output is the input"),
+    "output is the truth": ((*MASK[:3], "t.npy", "--truth", "t.npy"), "t.npy: the output is the input"),
+    "output without parent": (
+        ("mask", "a.npy", "-o", "gone/out.npy"),
+        "gone/out.npy: cannot be written, gone does",
+    ),
+    "parent is a file": (
+        ("mask", "a.npy", "-o", "a.npy/out.npy"),
+        "a.npy/out.npy: cannot be written, a.npy is",
+    ),
+    "output is a folder": (("mask", "a.npy", "-o", "folder.npy"), "folder.npy: is a folder; choose another name"),
+    "output with a long name": (("mask", "a.npy", "-o", "y" * 300 + ".npy"), "y" * 300),
+    "output of another format": (("mask", "a.npy", "-o", "out.nii.gz"), "out.nii.gz: the masks of a.npy cannot be"),
+    "output of no format": (("mask", "a.npy", "-o", "out"), "out: expected a file that ends in .npy"),
+    "many masks in a picture": (("mask", "phantom", "-o", "out.png"), "out.png: the masks of phantom cannot be"),
+    "folder that is full": (("mask", "pictures", "-o", "sub"), "sub: is a folder that is not empty"),
+    "folder that is the input": (("mask", "pictures", "-o", "pictures"), "pictures: the output is the input"),
+    "no output": (("mask", "a.npy"), "Missing option '-o'"),
+    "no input": (("mask",), "Missing argument 'INPUT'"),
+    "unknown option": ((*MASK, "--dilate", "3"), "No such option"),
+    "unknown command": (("mast", "a.npy"), "mast"),
+    "score of another shape": (("score", "t.npy", "small.npy"), "small.npy: expected a truth of the images' shape"),
+    "score of what is no mask": (("score", "a.npy", "t.npy"), "a.npy: expected a binary mask"),
+    "sweep of bad widths": (
+        ("sweep", "a.npy", "t.npy", "--sizes", "9:3"),
+        "start:stop:step, for example 1:61:2, got",
+    ),
+    "sweep of no widths": (("sweep", "a.npy", "t.npy", "--sizes", ""), "start:stop:step, for example 1:61:2, got ''"),
+    "sweep of words": (("sweep", "a.npy", "t.npy", "--sizes", "a:b"), "start:stop:step, for example 1:61:2, got 'a:b'"),
+    "sweep of width 0": (("sweep", "a.npy", "t.npy", "--sizes", "0:9:3"), "expected widths in pixels"),
+    "sweep beyond the image": (
+        ("sweep", "a.npy", "t.npy", "--sizes", "39:41"),
+        "a.npy[0]: expected a dilation size from",
+    ),
+    "sweep without truth": (("sweep", "a.npy"), "a.npy: brings no truth; name the true masks as well"),
+    "sweep of another shape": (("sweep", "a.npy", "small.npy"), "small.npy: expected a truth of the images' shape"),
+    "table over the images": (
+        ("sweep", "a.npy", "t.npy", "--sizes", "3", "-o", "a.npy"),
+        "a.npy: the output is",
+    ),
+    "plot over the truth": (("sweep", "sub/x.png", "t.png", "--sizes", "3", "--plot", "t.png"), "t.png: the output is"),
+    "plot of no format": (
+        ("sweep", "a.npy", "t.npy", "--sizes", "3", "--plot", "p.pdf"),
+        "p.pdf: expected a plot",
+    ),
+    "plot without parent": (("sweep", "a.npy", "t.npy", "--sizes", "3", "--plot", "gone/p.png"), "gone/p.png: cannot"),
+    "page without parent": (("demo", "--out", "gone/demo"), "gone/demo: cannot be written, gone does not exist"),
+    "page over a file": (("demo", "--out", "a.npy"), "a.npy"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_ARGUMENTS)
+def test_a_bad_argument_is_one_line_and_nothing_is_written(skullmask, folder, case):
+    np.save("a.npy", stack())
+    np.save("t.npy", (stack() > 0).astype(np.uint8))
+    np.save("one.npy", head() > 0)
+    Image.fromarray(head() > 0).save("t.png")
+    np.save("small.npy", stack()[:, 1:] > 0)
+    np.save("rgb.npy", stack()[..., None] * [1, 2, 3])
+    for name in ("pictures", "sub"):
+        (folder / name).mkdir()
+        save_picture(folder / name / "x.png")
+    (folder / "folder.npy").mkdir()
+    before = everything(folder)
+    arguments, message = BAD_ARGUMENTS[case]
+    code, out, err = skullmask(*arguments)
+    assert (code, out, len(err)) == (2, "", 1), err
+    assert err[0].startswith("skullmask: ")
+    assert message in err[0]
+    assert everything(folder) == before
+
+
+@pytest.mark.skipif(READ_ONLY is None, reason="needs a folder that even root cannot write to")
+def test_an_output_that_cannot_be_written(skullmask):
+    np.save("a.npy", stack())
+    np.save("t.npy", stack() > 0)
+    for arguments in (("mask", "a.npy", "-o", f"{READ_ONLY}/out.npy"),
+                      ("sweep", "a.npy", "t.npy", "--sizes", "3", "-o", f"{READ_ONLY}/out.csv"),
+                      ("sweep", "a.npy", "t.npy", "--sizes", "3", "--plot", f"{READ_ONLY}/out.png")):  # fmt: skip
+        code, out, err = skullmask(*arguments)
+        assert (code, out, len(err)) == (2, "", 1), err
+        assert f"{arguments[-1]}: cannot be written" in err[0]
+
+
+# --- end to end, in a process of its own -------------------------------------------------------------------------
+
+
+def test_a_process_makes_masks(tmp_path):
+    images = stack()
+    images[1] = 0
+    np.save(tmp_path / "a.npy", images)
+    code, out, err = process("mask", "a.npy", "-o", "b.npy", cwd=tmp_path)
+    assert (code, out) == (0, "")
+    assert err == ["skullmask: warning: a.npy[1]: the mask is empty: no bright component to build it from"]
+    same(np.load(tmp_path / "b.npy")[0], sm.v7(images[0]))
+
+
+def test_a_process_that_fails_says_so_in_one_line(tmp_path):
+    np.save(tmp_path / "object.npy", np.array([[Trap()]], object))
+    before = everything(tmp_path)
+    code, out, err = process("mask", "object.npy", "-o", "b.npy", cwd=tmp_path)
+    assert (code, out, len(err)) == (2, "", 1)
+    assert err[0].startswith("skullmask: object.npy: not a readable .npy file")
+    assert everything(tmp_path) == before
+
+
+def test_the_installed_command_shows_help(tmp_path):
+    command = Path(sys.executable).with_name("skullmask")
+    assert command.exists(), "install the project: pip install -e ."
+    done = subprocess.run([command], cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Usage: skullmask" in done.stdout
+
+
+def test_a_reader_that_went_away_is_no_error_to_talk_about():
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "skullmask_lib.cli", "--help"]
+    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True, timeout=300, check=False)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (1, "")

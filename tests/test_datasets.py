@@ -1,0 +1,594 @@
+"""Every format in, every format out, and nothing of a file is believed unseen."""
+
+import gzip
+import pickle
+import shutil
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+from inputs import blobs, head
+from numpy.testing import assert_array_equal as same
+from PIL import Image
+
+import skullmask_lib as sm
+from skullmask_lib import datasets
+from skullmask_lib.masks import InputError
+
+ORIENTATIONS = ("RAS", "LPS", "LAS", "PIR", "ASL", "SRA", "IPL")
+RAS_AXIS = {"R": 0, "L": 0, "A": 1, "P": 1, "S": 2, "I": 2}
+SPACING_MM = (1.5, 0.75, 2.0)
+
+
+def stored(canonical, codes):
+    """Lay a RAS volume out as a file of this orientation has it."""
+    flips = tuple(slice(None, None, -1 if code in "LPI" else 1) for code in codes)
+    return canonical.transpose([RAS_AXIS[code] for code in codes])[flips]
+
+
+def affine_of(codes, shape, degrees=0.0):
+    """Affine of the same volume, tilted around the first axis by some degrees."""
+    affine = np.eye(4)
+    affine[:3, 3] = (-50.0, 20.0, 7.0)
+    for axis, code in enumerate(codes):
+        world = RAS_AXIS[code]
+        affine[:3, axis] = 0
+        affine[world, axis] = SPACING_MM[world] * (-1 if code in "LPI" else 1)
+        affine[world, 3] += SPACING_MM[world] * (shape[world] - 1) if code in "LPI" else 0
+    tilt = np.eye(4)
+    turn = np.deg2rad(degrees)
+    tilt[1:3, 1:3] = [[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]
+    return tilt @ affine
+
+
+def volume():
+    """Give a RAS volume (X, Y, Z) of int16 whose axial slices, anterior up, are all different."""
+    slices = [head((44, 36), at=(k - 2, k)) + 5.0 * k + blobs(k, shape=(44, 36)) for k in range(5)]
+    return np.stack([axial[::-1].T for axial in slices], axis=2).round().astype(np.int16)
+
+
+def axial_slices(canonical):
+    return np.stack([canonical[:, ::-1, k].T for k in range(canonical.shape[2])])
+
+
+def make_masks(source, output):
+    data = sm.load(source)
+    made = sm.mask_slices(data.images, names=data.names, dilation_size=9)
+    datasets.write_masks(made, output, like=source, shape=data.images.shape)
+    return data
+
+
+# --- the phantoms ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["phantom", "phantom-cropped"])
+def test_phantoms_load(name):
+    data = sm.load(name)
+    assert data.images.shape == data.truth.shape == data.brain.shape == (5, 768, 624)
+    assert (data.images.dtype, data.truth.dtype, data.spacing_mm.dtype) == (np.float32, np.uint8, np.float64)
+    assert data.names == tuple(f"{name}[{k}]" for k in range(5))
+    same(data.spacing_mm, np.full((5, 2), 0.42))
+    assert not any(array.flags.writeable for array in (data.images, data.truth, data.brain))
+    some = sm.load(name, slices=slice(1, 4, 2))
+    same(some.images, data.images[1:4:2])
+    same(some.truth, data.truth[1:4:2])
+    assert some.names == (f"{name}[1]", f"{name}[3]")
+    with pytest.raises(InputError, match=f"{name}: no slice left of 5"):
+        sm.load(name, slices=slice(9, None))
+
+
+# --- arrays ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.float32, np.float64, ">f4"])
+@pytest.mark.parametrize("shape", [(20, 30), (1, 20, 30), (7, 20, 30), (4, 20, 3)])
+def test_npy_is_mapped_and_not_read(tmp_path, shape, dtype):
+    array = np.arange(np.prod(shape)).reshape(shape).astype(dtype)
+    np.save(tmp_path / "a.npy", array)
+    data = sm.load(tmp_path / "a.npy", channel=0 if shape[-1] == 3 else None)
+    base = data.images
+    while not isinstance(base, np.memmap):
+        base = base.base
+    assert base.dtype == dtype
+    if shape[-1] == 3:
+        array = array[..., 0]
+    same(data.images, array if array.ndim == 3 else array[None])
+    assert data.truth is data.spacing_mm is data.brain is None
+    assert data.names == tuple(f"a.npy[{k}]" for k in range(len(data.images)))
+
+
+def test_a_large_npy_takes_no_memory(tmp_path):
+    sparse = np.lib.format.open_memmap(tmp_path / "a.npy", "w+", np.float32, (40_000, 768, 624))  # 71 GiB of nothing
+    del sparse
+    data = sm.load(tmp_path / "a.npy", slices=slice(30_000, 30_002))
+    assert isinstance(data.images, np.memmap)
+    assert data.images.shape == (2, 768, 624)
+    assert data.names == ("a.npy[30000]", "a.npy[30001]")
+
+
+def test_npz_brings_all_it_knows(tmp_path):
+    images = np.stack([head(), head(at=(1, 1))])
+    known = {
+        "images": images,
+        "truth": (images > 0) * np.uint8(255),
+        "brain": images > 100,
+        "spacing_mm": np.array([[0.5, 1], [0.5, 2]], np.float32),
+        "names": np.array(["one", "two"]),
+    }
+    np.savez_compressed(tmp_path / "a.npz", **known, other=np.arange(3))
+    data = sm.load(tmp_path / "a.npz")
+    assert (data.images.dtype, data.truth.dtype, data.spacing_mm.dtype) == (np.float32, np.uint8, np.float64)
+    same(data.images, images.astype(np.float32))
+    same(data.truth, images > 0)
+    same(data.brain, images > 100)
+    same(data.spacing_mm, known["spacing_mm"])
+    assert data.names == ("one", "two")
+    np.savez(tmp_path / "b.npz", images=images)
+    data = sm.load(tmp_path / "b.npz")
+    assert data.truth is data.spacing_mm is data.brain is None
+    assert data.names == ("b.npz[0]", "b.npz[1]")
+
+
+def test_real_slices_load(real):
+    for file in sorted((real / "slices").glob("*.npz")):
+        data = sm.load(file)
+        assert data.images.shape == data.truth.shape == (5, 768, 624)
+        assert data.spacing_mm.shape == (5, 2)
+
+
+def test_truth_comes_from_a_file_of_its_own(tmp_path):
+    truth = np.zeros((5, 768, 624), np.uint8)
+    truth[:, 300:400, 300:400] = 255
+    np.save(tmp_path / "truth.npy", truth)
+    data = sm.load("phantom", truth=tmp_path / "truth.npy")
+    same(data.truth, truth // 255)
+    np.savez(tmp_path / "truth.npz", images=sm.load("phantom").images, truth=truth)  # its truth, not its images
+    same(sm.load("phantom", truth=tmp_path / "truth.npz").truth, truth // 255)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"truth": np.zeros((2, 9, 8))}, r"images \(2, 8, 9\) and truth \(2, 9, 8\) differ in shape"),
+        ({"brain": np.zeros((1, 8, 9))}, "and brain"),
+        ({"truth": np.arange(144).reshape(2, 8, 9)}, r"\(truth\): expected a binary mask"),
+        ({"spacing_mm": np.ones(2)}, r"expected spacing_mm of shape \(2, 2\), got \(2,\)"),
+        ({"spacing_mm": np.array([["a", "b"]] * 2)}, "spacing_mm"),
+        ({"names": np.array(["a"])}, "expected 2 names, got 1"),
+        ({"images": np.zeros((2, 8, 9), complex)}, "expected real numbers, got dtype complex128"),
+        ({"images": np.array([None])}, "not a readable .npz file .*allow_pickle"),
+        ({"names": np.array(["a", None])}, "not a readable .npz file .*allow_pickle"),
+    ],
+)
+def test_npz_that_does_not_fit_together(tmp_path, change, message):
+    np.savez(tmp_path / "a.npz", **({"images": np.zeros((2, 8, 9))} | change))
+    with pytest.raises(InputError, match=f"a.npz.*{message}"):
+        sm.load(tmp_path / "a.npz")
+
+
+def test_npz_without_images(tmp_path):
+    np.savez(tmp_path / "a.npz", image=np.zeros((2, 8, 9)), labels=np.zeros(3))
+    with pytest.raises(InputError, match=r"a.npz: expected the key images, got image, labels"):
+        sm.load(tmp_path / "a.npz")
+
+
+# --- pictures --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif", "tiff", "PNG"])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_pictures_of_8_and_16_bit(tmp_path, suffix, dtype):
+    levels = np.arange(12 * 20).reshape(12, 20).astype(dtype) * np.array(1 if dtype == np.uint8 else 257, dtype)
+    Image.fromarray(levels).save(tmp_path / f"a.{suffix}")
+    data = sm.load(tmp_path / f"a.{suffix}")
+    assert data.images.dtype == np.float32
+    same(data.images, levels[None])
+    assert data.names == (f"a.{suffix}[0]",)
+
+
+def test_pictures_of_one_bit_and_of_floats(tmp_path):
+    Image.fromarray(head() > 0).save(tmp_path / "a.png")
+    same(sm.load(tmp_path / "a.png").images[0], head() > 0)
+    Image.fromarray(head().astype(np.float32) / 7).save(tmp_path / "a.tif")
+    same(sm.load(tmp_path / "a.tif").images[0], head().astype(np.float32) / 7)
+
+
+def test_pages_of_a_tiff_are_slices(tmp_path):
+    pages = [Image.fromarray((head(at=(k, 0)) * 99).astype(np.uint16)) for k in range(3)]
+    pages[0].save(tmp_path / "a.tif", save_all=True, append_images=pages[1:])
+    data = sm.load(tmp_path / "a.tif")
+    assert data.images.shape == (3, 48, 40)
+    same(data.images[2], np.array(pages[2]))
+    pages[0].save(tmp_path / "b.tif", save_all=True, append_images=[pages[1].crop((0, 0, 9, 9))])
+    with pytest.raises(InputError, match=r"b.tif: expected pages of one size, got 2 sizes"):
+        sm.load(tmp_path / "b.tif")
+
+
+def test_a_channel_of_a_colour_picture(tmp_path):
+    colour = np.stack([head(), head() / 2, head() / 3], axis=-1).astype(np.uint8)
+    Image.fromarray(colour).save(tmp_path / "a.png")
+    with pytest.raises(InputError, match=r"a.png: looks like colour, shape \(48, 40, 3\); choose a channel with"):
+        sm.load(tmp_path / "a.png")
+    for channel in range(3):
+        same(sm.load(tmp_path / "a.png", channel=channel).images[0], colour[..., channel])
+    for channel in (-1, 3):
+        with pytest.raises(InputError, match=f"a.png: expected a channel from 0 to 2, got {channel}"):
+            sm.load(tmp_path / "a.png", channel=channel)
+
+
+def test_a_folder_of_pictures(tmp_path):
+    for name, at in (("b.png", 1), ("a.tif", 0), ("c.PNG", 2)):
+        Image.fromarray(head(at=(at, 0)).astype(np.uint8)).save(tmp_path / name)
+    (tmp_path / "notes.txt").write_text("no picture")
+    (tmp_path / "sub.png").mkdir()
+    data = sm.load(tmp_path)
+    assert data.names == ("a.tif", "b.png", "c.PNG")
+    same(data.images, np.stack([head(at=(at, 0)) for at in range(3)]).astype(np.uint8))
+    Image.fromarray(np.zeros((4, 4), np.uint8)).save(tmp_path / "d.png")
+    with pytest.raises(InputError, match=r"d.png: expected one slice of the first file's shape, got \(1, 4, 4\)"):
+        sm.load(tmp_path)
+
+
+def test_a_folder_without_pictures(tmp_path):
+    with pytest.raises(InputError, match="no PNG or TIFF file in this folder"):
+        sm.load(tmp_path)
+
+
+# --- NIfTI -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("codes", ORIENTATIONS)
+@pytest.mark.parametrize("degrees", [0, 12])
+@pytest.mark.parametrize("suffix", ["nii", "nii.gz"])
+def test_nifti_of_any_orientation_is_the_same_volume(tmp_path, codes, degrees, suffix):
+    canonical = volume()
+    nib.save(
+        nib.Nifti1Image(stored(canonical, codes), affine_of(codes, canonical.shape, degrees)), tmp_path / f"a.{suffix}"
+    )
+    data = sm.load(tmp_path / f"a.{suffix}")
+    assert data.images.dtype == np.float32
+    same(data.images, axial_slices(canonical))
+    np.testing.assert_allclose(data.spacing_mm, [(SPACING_MM[1], SPACING_MM[0])] * 5, rtol=1e-6)
+    assert data.names[4] == f"a.{suffix}[4]"
+
+
+def test_nifti_along_the_other_axes_has_superior_up(tmp_path):
+    canonical = volume()
+    nib.save(nib.Nifti1Image(stored(canonical, "PIR"), affine_of("PIR", canonical.shape)), tmp_path / "a.nii")
+    sagittal, coronal = (sm.load(tmp_path / "a.nii", axis=axis) for axis in (0, 1))
+    same(sagittal.images, [canonical[i, :, ::-1].T for i in range(36)])
+    same(coronal.images, [canonical[:, j, ::-1].T for j in range(44)])
+    same(sagittal.spacing_mm[0], (2.0, 0.75))
+    same(coronal.spacing_mm[0], (2.0, 1.5))
+    with pytest.raises(InputError, match=r"a.nii: expected an axis of 0, 1 or 2, got 3"):
+        sm.load(tmp_path / "a.nii", axis=3)
+
+
+def test_anterior_is_up_and_left_is_left(tmp_path):
+    canonical = np.zeros((9, 11, 3), np.uint8)
+    canonical[1, 9, 1] = 1  # left, anterior
+    nib.save(nib.Nifti1Image(stored(canonical, "LPI"), affine_of("LPI", canonical.shape)), tmp_path / "a.nii")
+    same(np.argwhere(sm.load(tmp_path / "a.nii").images), [[1, 1, 1]])
+
+
+def test_nifti_slope_and_axes_of_length_one(tmp_path):
+    canonical = volume()
+    image = nib.Nifti1Image(canonical[..., None, None], affine_of("RAS", canonical.shape))
+    image.header.set_slope_inter(0.5, -20.0)
+    nib.save(image, tmp_path / "a.nii.gz")
+    same(sm.load(tmp_path / "a.nii.gz").images, axial_slices(canonical * 0.5 - 20.0))
+
+
+# --- masks out -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("codes", "degrees", "trailing", "scaled", "suffix"),
+    [
+        ("RAS", 0, (), False, "nii.gz"),
+        ("LPS", 0, (), True, "nii.gz"),
+        ("PIR", 0, (1,), False, "nii"),
+        ("ASL", 12, (), True, "nii.gz"),
+        ("SRA", 25, (1, 1), True, "nii.gz"),
+        ("IPL", -17, (1,), False, "nii"),
+    ],
+)
+def test_nifti_masks_lie_where_the_image_lies(tmp_path, codes, degrees, trailing, scaled, suffix):
+    canonical = volume()
+    affine = affine_of(codes, canonical.shape, degrees)
+    array = stored(canonical, codes)
+    source, output = tmp_path / f"head.{suffix}", tmp_path / "mask.nii.gz"
+    image = nib.Nifti1Image(array.reshape(array.shape + trailing), affine)
+    if scaled:
+        image.header.set_slope_inter(0.5, -20.0)
+    image.header["descrip"] = b"kept"
+    image.set_qform(affine, code=1)
+    image.set_sform(affine, code=2)
+    nib.save(image, source)
+    make_masks(source, output)
+
+    read = nib.load(output)
+    wanted = np.stack([sm.v7(axial, dilation_size=9)[::-1].T for axial in axial_slices(canonical)], axis=2)
+    same(np.squeeze(read.dataobj), stored(wanted, codes))
+    assert wanted.any()
+    assert read.shape == nib.load(source).shape
+    assert read.get_data_dtype() == np.uint8
+    same(np.unique(read.dataobj), [0, 1])
+    same(read.affine, nib.load(source).affine)
+    for form in ("get_qform", "get_sform"):
+        (matrix, code), (wanted_matrix, wanted_code) = (
+            getattr(each, form)(coded=True) for each in (read, nib.load(source))
+        )
+        same(matrix, wanted_matrix)
+        assert code == wanted_code
+    assert nib.aff2axcodes(read.affine) == tuple(codes)
+    assert read.header["descrip"] == b"kept"
+    same(sm.load(output).images, [sm.v7(axial, dilation_size=9) for axial in axial_slices(canonical)])
+
+
+def test_a_mask_of_other_nifti_kinds(tmp_path):
+    nib.save(nib.Nifti2Image(volume(), affine_of("RAS", (36, 44, 5))), tmp_path / "a.nii")
+    make_masks(tmp_path / "a.nii", tmp_path / "b.nii")
+    assert isinstance(nib.load(tmp_path / "b.nii"), nib.Nifti2Image)
+
+
+@pytest.mark.parametrize("shape", [(48, 40), (1, 48, 40), (3, 48, 40)])
+def test_npy_masks_have_the_shape_of_the_images(tmp_path, shape):
+    np.save(tmp_path / "a.npy", np.broadcast_to(head(), shape))
+    make_masks(tmp_path / "a.npy", tmp_path / "b.npy")
+    made = np.load(tmp_path / "b.npy", allow_pickle=False)
+    assert (made.shape, made.dtype) == (shape, np.uint8)
+    same(made, np.broadcast_to(sm.v7(head(), dilation_size=9), shape))
+
+
+def test_npy_masks_of_every_source(tmp_path):
+    Image.fromarray(head().astype(np.uint8)).save(tmp_path / "a.png")
+    np.savez(tmp_path / "a.npz", images=head()[None])
+    nib.save(nib.Nifti1Image(volume(), np.eye(4)), tmp_path / "a.nii")
+    np.save(tmp_path / "colour.npy", np.zeros((48, 40, 3)) + head()[..., None])
+    for source, shape in (("a.png", (48, 40)), ("a.npz", (1, 48, 40)), ("a.nii", (5, 44, 36))):
+        make_masks(tmp_path / source, tmp_path / f"{source}.npy")
+        assert np.load(tmp_path / f"{source}.npy").shape == shape
+    datasets.write_masks([sm.v1(head())], tmp_path / "c.npy", like=tmp_path / "colour.npy", shape=(1, 48, 40))
+    assert np.load(tmp_path / "c.npy").shape == (48, 40)
+    datasets.write_masks([sm.v1(head())] * 5, tmp_path / "p.npy", like="phantom", shape=(5, 48, 40))
+    assert np.load(tmp_path / "p.npy").shape == (5, 48, 40)
+
+
+@pytest.mark.parametrize("source", ["a.png", "a.tif"])
+def test_png_masks_hold_0_and_255(tmp_path, source):
+    Image.fromarray((head() * 200).astype(np.uint16)).save(tmp_path / source)
+    make_masks(tmp_path / source, tmp_path / "b.png")
+    with Image.open(tmp_path / "b.png") as picture:
+        assert picture.mode == "L"
+        same(np.array(picture), 255 * sm.v7(head(), dilation_size=9))
+
+
+def test_masks_of_a_folder_bear_the_names_of_its_pictures(tmp_path):
+    (tmp_path / "in").mkdir()
+    for name, at in (("b.png", 1), ("a.tif", 0)):
+        Image.fromarray(head(at=(at, 0)).astype(np.uint8)).save(tmp_path / "in" / name)
+    make_masks(tmp_path / "in", tmp_path / "out")
+    assert sorted(file.name for file in (tmp_path / "out").iterdir()) == ["a.png", "b.png"]
+    for name, at in (("b.png", 1), ("a.png", 0)):
+        same(
+            np.array(Image.open(tmp_path / "out" / name)),
+            255 * sm.v7(head(at=(at, 0)).astype(np.uint8), dilation_size=9),
+        )
+
+
+def test_pictures_that_would_get_one_name_are_refused(tmp_path):
+    (tmp_path / "in").mkdir()
+    for name in ("a.png", "a.tif"):
+        Image.fromarray(head().astype(np.uint8)).save(tmp_path / "in" / name)
+    with pytest.raises(InputError, match="in: two pictures with one name would give one mask"):
+        make_masks(tmp_path / "in", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_masks_are_taken_one_at_a_time(tmp_path):
+    seen = []
+
+    def made():
+        for index in range(3):
+            assert list(tmp_path.glob("b.npy")) == []
+            seen.append(index)
+            yield np.full((4, 5), index % 2, np.uint8)
+
+    np.save(tmp_path / "a.npy", np.zeros((3, 4, 5)))
+    datasets.write_masks(made(), tmp_path / "b.npy", like=tmp_path / "a.npy", shape=(3, 4, 5))
+    assert seen == [0, 1, 2]
+    assert [int(mask[0, 0]) for mask in np.load(tmp_path / "b.npy")] == [0, 1, 0]
+
+
+def test_masks_appear_whole_or_not_at_all(tmp_path):
+    np.save(tmp_path / "a.npy", np.stack([head(), np.full((48, 40), np.nan)]))
+    (tmp_path / "b.npy").write_bytes(b"precious")
+    with pytest.raises(InputError, match=r"a.npy\[1\]: expected finite values"):
+        make_masks(tmp_path / "a.npy", tmp_path / "b.npy")
+    assert (tmp_path / "b.npy").read_bytes() == b"precious"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.npy", "b.npy"]
+
+
+@pytest.mark.parametrize(
+    ("like", "output", "message"),
+    [
+        ("a.npy", "b.png", "cannot be written as .png; use .npy"),
+        ("a.npy", "b.nii.gz", "cannot be written as .nii.gz; use .npy"),
+        ("a.nii", "b.png", "cannot be written as .png; use .npy"),
+        ("a.npy", "b.npz", "cannot be written as .npz; use .npy"),
+        ("a.npy", "b.txt", "expected a file that ends in .npy"),
+        ("a.npy", "b", "got no suffix"),
+        ("a.tif", "b.png", "the 2 masks of .* do not fit in one PNG; use .npy"),
+        ("phantom", "b.png", "cannot be written as .png; use .npy"),
+    ],
+)
+def test_formats_that_do_not_fit(tmp_path, like, output, message):
+    pages = [Image.fromarray(head().astype(np.uint8))] * 2
+    pages[0].save(tmp_path / "a.tif", save_all=True, append_images=pages[1:])
+    np.save(tmp_path / "a.npy", np.stack([head()] * 2))
+    nib.save(nib.Nifti1Image(volume(), np.eye(4)), tmp_path / "a.nii")
+    before = sorted(tmp_path.iterdir())
+    source = like if like == "phantom" else tmp_path / like
+    with pytest.raises(InputError, match=f"{output}.*{message}"):
+        datasets.write_masks([sm.v1(head())] * 2, tmp_path / output, like=source, shape=(2, 48, 40))
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_replacing_cleans_up_whatever_happens(tmp_path):
+    with pytest.raises(ZeroDivisionError), datasets.replacing(tmp_path / "a.txt") as temporary:
+        temporary.write_text(f"half, then {1 / 0}")
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "folder").mkdir()
+    with datasets.replacing(tmp_path / "folder") as temporary:
+        temporary.mkdir()
+        (temporary / "a.txt").write_text("whole")
+    assert (tmp_path / "folder" / "a.txt").read_text() == "whole"
+    with pytest.raises(InputError, match="is a folder that is not empty"), datasets.replacing(tmp_path / "folder"):
+        pass
+
+
+# --- files that lie --------------------------------------------------------------------------------------------
+
+
+class Trap:
+    """Creates a file when it is unpickled."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return Path.touch, (self.path,)
+
+
+def test_nothing_is_ever_unpickled(tmp_path):
+    sprung = tmp_path / "sprung"
+    trap = np.array([Trap(sprung)] * 4, dtype=object)
+    with open(tmp_path / "pickle.npy", "wb") as file:
+        pickle.dump(Trap(sprung), file)
+    shutil.copy(tmp_path / "pickle.npy", tmp_path / "pickle.npz")
+    np.save(tmp_path / "object.npy", trap, allow_pickle=True)
+    np.savez(tmp_path / "object.npz", images=trap)
+    np.savez(tmp_path / "names.npz", images=head()[None], names=trap[:1])
+    for name in ("pickle.npy", "pickle.npz", "object.npy", "object.npz", "names.npz"):
+        with pytest.raises(InputError, match=name):
+            sm.load(tmp_path / name)
+        with pytest.raises(InputError, match=name):
+            sm.load("phantom", truth=tmp_path / name)
+    assert not sprung.exists()
+    np.load(tmp_path / "object.npy", allow_pickle=True)
+    assert sprung.exists(), "the trap itself must work"
+
+
+def samples(folder):
+    """Write one good file of every format."""
+    np.save(folder / "a.npy", volume())
+    np.savez(folder / "a.npz", images=volume()[:2], names=np.array(["x", "y"]), truth=volume()[:2] > 50)
+    np.savez_compressed(folder / "b.npz", images=volume()[:2])
+    nib.save(nib.Nifti1Image(volume(), np.eye(4)), folder / "a.nii")
+    nib.save(nib.Nifti1Image(volume(), np.eye(4)), folder / "b.nii.gz")
+    Image.fromarray(head().astype(np.uint8)).save(folder / "a.png")
+    Image.fromarray(head().astype(np.uint16)).save(folder / "a.tif")
+    return sorted(folder.iterdir())
+
+
+def complaint(path):
+    """Give the one line in which a file is refused, or nothing if it can be read."""
+    try:
+        sm.load(path)
+    except InputError as error:
+        return str(error)
+    return ""
+
+
+def test_a_file_under_another_name_is_refused(tmp_path):
+    files = samples(tmp_path)
+    (tmp_path / "other").mkdir()
+    for file in files:
+        for suffix in (".npy", ".npz", ".nii", ".nii.gz", ".png"):
+            other = tmp_path / "other" / f"x{suffix}"
+            shutil.copy(file, other)
+            line = complaint(other)
+            readable = {file.suffix, suffix} <= {".png", ".tif"} or file.name.endswith(suffix)
+            assert readable or (line.startswith(f"{other}: not a readable {suffix} file (") and "\n" not in line)
+
+
+def damaged(good, rng):
+    made = bytearray(good)
+    if rng.random() < 0.2:
+        made = made[: rng.integers(1, len(made))]
+    reach = len(made) if rng.random() < 0.3 else min(len(made), 400)  # headers above all
+    for place in rng.integers(reach, size=rng.integers(1, 9)):
+        made[place] = rng.integers(256)
+    return made
+
+
+def test_damaged_files_are_read_or_refused_in_one_line(tmp_path):
+    (tmp_path / "good").mkdir()
+    rng = np.random.default_rng(0)
+    lines = []
+    for file in samples(tmp_path / "good"):
+        good, bad = file.read_bytes(), tmp_path / file.name
+        for _ in range(100):
+            bad.write_bytes(damaged(good, rng))
+            lines.append(complaint(bad))
+            assert "\n" not in lines[-1]
+            assert lines[-1] == "" or file.name in lines[-1]
+    assert 50 < lines.count("") < len(lines) - 50
+
+
+@pytest.mark.parametrize("axis", range(3))
+def test_a_nifti_whose_axes_point_nowhere(tmp_path, axis):
+    affine = np.eye(4)
+    affine[:, axis] = 0
+    image = nib.Nifti1Image(volume(), None)
+    image.header.set_sform(affine, code=1)
+    nib.save(image, tmp_path / "a.nii")
+    with pytest.raises(InputError, match=r"a.nii"):
+        sm.load(tmp_path / "a.nii")
+
+
+@pytest.mark.parametrize(
+    ("shape", "dtype", "message"),
+    [
+        ((8, 9), np.uint8, r"expected one volume \(X, Y, Z\), got shape \(8, 9\)"),
+        ((8, 9, 3, 2), np.uint8, r"expected one volume .*got shape \(8, 9, 3, 2\)"),
+        ((8, 9, 3, 1, 2), np.uint8, r"expected one volume .*got shape \(8, 9, 3, 1, 2\)"),
+        ((8, 9, 3), np.complex64, "expected real numbers, got dtype complex64"),
+        ((8, 9, 3), [("R", "u1"), ("G", "u1"), ("B", "u1")], "expected real numbers"),
+    ],
+)
+def test_nifti_that_is_no_volume(tmp_path, shape, dtype, message):
+    nib.save(nib.Nifti1Image(np.zeros(shape, dtype), np.eye(4)), tmp_path / "a.nii.gz")
+    with pytest.raises(InputError, match=f"a.nii.gz: {message}"):
+        sm.load(tmp_path / "a.nii.gz")
+
+
+def test_values_beyond_float32_are_refused(tmp_path):
+    np.savez(tmp_path / "a.npz", images=np.array([[[0, 1e300]]]))
+    with pytest.raises(InputError, match="expected finite values, got 1"):
+        sm.v1(sm.load(tmp_path / "a.npz").images[0])
+    np.save(tmp_path / "a.npy", np.array([[[0, 1e300]]]))
+    same(sm.v1(sm.load(tmp_path / "a.npy").images[0]), [[0, 1]])  # float64 stays what it is
+
+
+def test_a_gzip_of_something_else(tmp_path):
+    (tmp_path / "a.nii.gz").write_bytes(gzip.compress(b"no image" * 100))
+    with pytest.raises(InputError, match=r"a.nii.gz: not a readable .nii.gz file"):
+        sm.load(tmp_path / "a.nii.gz")
+
+
+# --- the project's own files -----------------------------------------------------------------------------------
+
+
+def test_project_folders_are_found():
+    assert (datasets.project_folder("data") / "published.csv").is_file()
+    with pytest.raises(InputError, match="attic: not found beside the installed package"):
+        datasets.project_folder("attic")
+
+
+def test_a_channel_of_grey_slices_is_refused(tmp_path):
+    np.save(tmp_path / "grey.npy", np.zeros((2, 9, 9), np.float32))
+    with pytest.raises(sm.InputError, match=r"grey\.npy: has no channels, shape \(2, 9, 9\)"):
+        sm.load(tmp_path / "grey.npy", channel=1)

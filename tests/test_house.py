@@ -1,0 +1,75 @@
+"""What is written down twice must say the same: dependencies, the ladder, the published figures."""
+
+import csv
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+import skullmask_lib as sm
+from skullmask_lib.sweep import LADDER_HEADER, phantom_ladder
+
+HOUSE = Path(__file__).resolve().parents[1]
+PROJECT = tomllib.loads((HOUSE / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+
+def table_of(text, header):
+    """Give the rows of the table under this header as lists of text."""
+    lines = [[cell.strip() for cell in line.strip().strip("|").split("|")] for line in text.splitlines()]
+    assert list(header) in lines, f"no table with the header {' | '.join(header)}"
+    first = lines.index(list(header)) + 2
+    rows = lines[first:]
+    return rows[: next((i for i, row in enumerate(rows) if len(row) != len(header)), len(rows))]
+
+
+def test_the_conda_door_leads_to_pyproject():
+    environment = yaml.safe_load((HOUSE / "environment.yml").read_text(encoding="utf-8"))
+    *packages, pip = environment["dependencies"]
+    assert packages == [f"python{PROJECT['requires-python']}", "pip"]
+    assert list(pip) == ["pip"]
+    [entry] = pip["pip"]
+    extras = re.fullmatch(r"-e \.\[([\w,]+)\]", entry)[1].split(",")
+    assert set(extras) <= set(PROJECT["optional-dependencies"])
+
+
+def test_the_version_has_one_home():
+    assert sm.__version__ == PROJECT["version"]
+
+
+def test_no_package_is_listed_twice():
+    extras = PROJECT["optional-dependencies"].values()
+    names = [re.match(r"[\w-]+", entry)[0].lower() for entry in sum(extras, PROJECT["dependencies"])]
+    assert len(names) == len(set(names))
+
+
+def test_the_readme_shows_the_ladder_as_it_is():
+    shown = table_of((HOUSE / "README.md").read_text(encoding="utf-8"), LADDER_HEADER)
+    assert [row[0] for row in shown] == list(sm.VERSIONS)
+    for row, wanted in zip(shown, phantom_ladder(), strict=True):
+        for cell, value in zip(row, wanted, strict=True):
+            if isinstance(value, str):
+                assert cell == value
+            else:
+                last_digit = 10.0 ** -len(re.fullmatch(r"[-+−]?\d\.(\d+)", cell)[1])
+                told = float(cell.replace("−", "-"))
+                assert told == pytest.approx(value, abs=0.51 * last_digit), f"{row[0]}: the README says {cell}"
+
+
+def test_published_figures_are_numbers_with_a_source():
+    with open(HOUSE / "data" / "published.csv", newline="", encoding="utf-8") as table:
+        rows = list(csv.DictReader(table))
+    items = [row["item"] for row in rows]
+    assert len(items) == len(set(items))
+    assert all(re.fullmatch(r"\w+", item) for item in items)
+    assert all(set(row) == {"item", "value", "source"} and row["source"].strip() for row in rows)
+    assert sm.published() == {row["item"]: float(row["value"]) for row in rows}
+    assert all(0 < value <= 1 for item, value in sm.published().items() if item.startswith(("iou", "dice")))
+
+
+def test_published_dice_follows_from_iou():
+    published = sm.published()
+    for item in [item for item in published if item.startswith("dice_")]:
+        iou = published[item.replace("dice", "iou")]
+        assert published[item] == pytest.approx(2 * iou / (1 + iou), abs=0.0001)

@@ -1,0 +1,308 @@
+"""The primitives: by hand on small grids, and against OpenCV and scipy where those say the same thing."""
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from inputs import blobs
+from numpy.testing import assert_array_equal as same
+from scipy import ndimage
+
+from skullmask_lib import masks
+from skullmask_lib.masks import InputError
+
+SIDES = st.tuples(st.integers(1, 24), st.integers(1, 24))
+GRIDS = hnp.arrays(np.uint8, SIDES, elements=st.integers(0, 1))
+NUMBERS = (
+    "bool",
+    "uint8",
+    "int8",
+    "uint16",
+    "int16",
+    "int32",
+    "uint64",
+    "int64",
+    "float16",
+    "float32",
+    "float64",
+    ">f4",
+    ">i2",
+)
+
+
+def grid(text):
+    return np.array([[int(c) for c in row] for row in text.split()], np.uint8)
+
+
+def is_mask(made, like):
+    return made.dtype == np.uint8 and made.shape == like.shape and not np.setdiff1d(made, [0, 1]).size
+
+
+# --- normalize -------------------------------------------------------------------------------------------------
+
+
+def test_normalize_by_hand():
+    made = masks.normalize(np.array([[-1.0, 0.0], [1.0, 3.0]]))
+    assert made.dtype == np.uint8
+    same(made, [[0, 63], [127, 255]])  # 63.75 and 127.5 are cut, not rounded
+
+
+@pytest.mark.parametrize("dtype", NUMBERS)
+def test_normalize_takes_every_real_type(dtype):
+    same(masks.normalize(np.array([[0, 1], [1, 0]]).astype(dtype)), [[0, 255], [255, 0]])
+    same(masks.normalize(np.array([[7, 7], [7, 7]]).astype(dtype)), np.zeros((2, 2)))
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, ">f4", ">f8"])
+def test_normalize_computes_in_the_precision_of_the_input(dtype):
+    image = (1 + np.arange(256).reshape(16, 16) / 1000).astype(dtype)  # grey levels on the very edge of truncation
+    low, high = image.min(), image.max()
+    same(masks.normalize(image), ((image - low) / (high - low) * np.array(255, dtype)).astype(np.uint8))
+    if np.dtype(dtype).itemsize < 8:
+        wide = image.astype(np.float64)
+        in_float64 = ((wide - wide.min()) / (wide.max() - wide.min()) * 255).astype(np.uint8)
+        assert (masks.normalize(image) != in_float64).any(), "the two precisions were meant to differ here"
+
+
+def test_normalize_computes_integers_in_float64():
+    image = np.array([[0, 2**53 - 1], [2**52, 1]], np.int64)
+    same(masks.normalize(image), [[0, 255], [127, 0]])
+    extremes = np.array([[-128, 127], [0, -1]], np.int8)  # the range of 255 does not fit in int8
+    same(masks.normalize(extremes), [[0, 255], [128, 127]])
+    image = np.arange(65536).reshape(256, 256).astype(np.uint16)
+    same(masks.normalize(image), (image / 65535 * 255).astype(np.uint8))
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_normalize_of_a_range_that_overflows_its_type(dtype):
+    top = np.finfo(dtype).max
+    same(masks.normalize(np.array([[-top, 0, top / 2, top]], dtype)), [[0, 127, 191, 255]])
+    tiny = np.finfo(dtype).smallest_subnormal
+    same(masks.normalize(np.array([[0, tiny]], dtype)), [[0, 255]])
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, ">f4"])
+def test_normalize_refuses_what_is_not_finite(bad, dtype):
+    with pytest.raises(InputError, match="expected finite values, got 1 that are NaN or infinite"):
+        masks.normalize(np.array([[0, bad], [1, 2]], dtype))
+
+
+@pytest.mark.parametrize(
+    ("image", "message"),
+    [
+        (np.zeros(3), r"one \(H, W\) slice, got shape \(3,\)$"),
+        (np.zeros((2, 3, 4)), r"got shape \(2, 3, 4\); pass the slices one by one"),
+        (np.zeros((0, 3)), r"at least one pixel, got shape \(0, 3\)"),
+        (np.zeros((2, 2), complex), "expected real numbers, got dtype complex128"),
+        (np.array([["a"]]), "expected real numbers, got dtype <U1"),
+        (np.array([[None]]), "expected real numbers, got dtype object"),
+        (np.zeros((2, 2), "M8[s]"), "expected real numbers, got dtype datetime64"),
+    ],
+)
+def test_what_is_not_a_slice_is_refused(image, message):
+    assert issubclass(InputError, ValueError)
+    with pytest.raises(InputError, match=message):
+        masks.normalize(image)
+
+
+# --- Otsu ------------------------------------------------------------------------------------------------------
+
+
+def otsu_by_hand(gray):
+    """Try every threshold; of equally good ones the lowest."""
+    best, found = -1, 0
+    for threshold in range(256):
+        below, above = gray[gray <= threshold].astype(float), gray[gray > threshold].astype(float)
+        if below.size and above.size:
+            between = below.size * above.size * (below.mean() - above.mean()) ** 2
+            if between > best * (1 + 1e-9):
+                best, found = between, threshold
+    return found
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_otsu_is_the_best_of_all_thresholds(seed):
+    gray = blobs(seed, shape=(40, 50), dtype=np.uint8)
+    assert masks.otsu_threshold(gray) == otsu_by_hand(gray)
+
+
+def test_otsu_wants_grey_levels_of_one_byte():
+    assert masks.otsu_threshold(np.full((3, 3), 9, np.uint8)) in (0, 9)  # flat: nothing is above in a normalised slice
+    assert masks.otsu_threshold(np.zeros((3, 3), np.uint8)) == 0
+    with pytest.raises(InputError, match=r"uint8 slice \(see normalize\), got dtype float64"):
+        masks.otsu_threshold(np.zeros((3, 3)))
+
+
+# --- components ------------------------------------------------------------------------------------------------
+
+
+def test_components_are_8_connected():
+    labels, areas_px = masks.label_components(grid("1000 0100 0011 1000"))
+    same(areas_px, [11, 4, 1])
+    assert labels[0, 0] == labels[2, 3] != labels[3, 0]
+
+
+def test_largest_component_by_hand():
+    same(masks.largest_component(grid("1001 1001 0001")), grid("0001 0001 0001"))
+    same(masks.largest_component(grid("000 000")), grid("000 000"))
+    same(masks.largest_component(grid("111 111")), grid("111 111"))
+
+
+@given(GRIDS)
+def test_of_equally_large_components_the_lowest_opencv_label_stays(mask):
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    areas = stats[1:, cv2.CC_STAT_AREA].tolist()
+    wanted = labels == 1 + areas.index(max(areas)) if areas else np.zeros(mask.shape)
+    same(masks.largest_component(mask), wanted)
+
+
+def test_touches_edge_by_hand():
+    labels = np.array([[0, 0, 0, 0, 3], [0, 1, 1, 0, 0], [2, 0, 0, 0, 0], [0, 0, 4, 0, 5], [0, 0, 4, 0, 0]])
+    same(masks.touches_edge(labels), [False, False, True, True, True, True])
+    same(masks.touches_edge(np.zeros((2, 2), np.int32)), [False])
+
+
+# --- flood and holes -------------------------------------------------------------------------------------------
+
+
+def test_flood_enters_at_every_side_and_not_over_a_corner():
+    walls = grid("0100 1010 0101 0010")
+    same(masks.flood_from_edges(walls == 0), grid("1011 0001 1000 1101"))
+    same(masks.flood_from_edges(np.zeros((2, 3), bool)), grid("000 000"))
+    same(masks.flood_from_edges(np.ones((2, 3), bool)), grid("111 111"))
+
+
+def test_holes_are_4_connected_background():
+    diamond = grid("00100 01010 10001 01010 00100")
+    same(masks.fill_holes(diamond), grid("00100 01110 11111 01110 00100"))
+    same(masks.fill_holes(grid("0110 1011 1111")), grid("0110 1111 1111"))  # the frame itself is no wall
+    same(masks.fill_holes(grid("101 111")), grid("101 111"))
+
+
+@given(GRIDS)
+def test_fill_holes_is_that_of_scipy(mask):
+    made = masks.fill_holes(mask)
+    assert is_mask(made, mask)
+    same(made, ndimage.binary_fill_holes(mask))
+
+
+# --- dilation --------------------------------------------------------------------------------------------------
+
+
+def test_dilate_by_hand():
+    point = np.pad(grid("1"), 3)
+    same(masks.dilate(point, 1), point)
+    same(masks.dilate(point, 3), np.pad(grid("010 111 010"), 2))
+    even = masks.dilate(point, 4)  # an even element reaches one pixel further down and right
+    same(np.flatnonzero(even.any(axis=1)), [2, 3, 4, 5])
+    same(np.flatnonzero(even.any(axis=0)), [2, 3, 4, 5])
+
+
+@given(GRIDS, st.data())
+def test_dilate_is_that_of_opencv_on_the_whole_frame(mask, data):
+    size = data.draw(st.integers(1, min(mask.shape)))
+    element = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
+    made = masks.dilate(mask, size)
+    assert is_mask(made, mask)
+    same(made, cv2.dilate(mask, element))
+
+
+@pytest.mark.parametrize("size", [1, 2, 25, 26, 40, 61])
+@pytest.mark.parametrize("where", [(0, 0), (79, 60), (40, 0), (0, 30), (40, 30)])
+def test_dilate_of_a_point_at_the_frame(size, where):
+    mask = np.zeros((80, 61), np.uint8)
+    mask[where] = 1
+    element = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
+    same(masks.dilate(mask, size), cv2.dilate(mask, element))
+
+
+@pytest.mark.parametrize(
+    ("size", "message"),
+    [
+        (0, "dilation size from 1 to 5 px"),
+        (-1, "dilation size from 1 to 5 px .*, got -1"),
+        (6, r"from 1 to 5 px \(the shorter side\), got 6"),
+        (2.0, r"whole number as dilation size, got 2\.0"),
+        (2.5, r"got 2\.5"),
+        ("3", "got '3'"),
+        (None, "got None"),
+        (True, "got True"),
+        (np.bool_(True), "got np.True_"),
+        (np.nan, "got nan"),
+        (10**30, "got 1000000"),
+    ],
+)
+def test_dilation_sizes_that_cannot_be(size, message):
+    with pytest.raises(InputError, match=message):
+        masks.dilate(np.ones((5, 9), np.uint8), size)
+
+
+def test_dilation_sizes_at_the_limit():
+    for size in (1, 5, np.int64(5), np.uint8(2)):
+        assert is_mask(masks.dilate(np.zeros((5, 9), np.uint8), size), np.zeros((5, 9)))
+
+
+# --- masks as input --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mask", [[[0, 1]], [[0, 255]], [[False, True]], [[0.0, -3.5]], [[0.0, 1e-9]]])
+def test_binary_masks_of_any_kind(mask):
+    made = masks.check_binary(np.array(mask))
+    assert made.dtype == np.uint8
+    same(made, [[0, 1]])
+
+
+@pytest.mark.parametrize("value", [0, 1])
+def test_binary_masks_of_one_value(value):
+    same(masks.check_binary(np.full((2, 2), value)), np.full((2, 2), value))
+
+
+@pytest.mark.parametrize(
+    ("mask", "message"),
+    [
+        ([[0, 1, 2]], "0 and one other value.*got 2 values beside 0: 1, 2$"),
+        ([[0, 1, 2, 3, 4, 5]], "got 5 values beside 0: 1, 2, 3, 4, …"),
+        ([[0.5, 1.0]], "got 2 values beside 0: 0.5, 1"),
+        ([[0.0, 1.0, np.nan]], "got 2 values beside 0: 1, nan"),
+        ([[0.0, np.nan]], "nan"),
+        ([[0j, 1j]], "got dtype complex128"),
+        ([["0", "1"]], "got dtype <U1"),
+    ],
+)
+def test_masks_that_are_not_binary(mask, message):
+    with pytest.raises(InputError, match=message):
+        masks.check_binary(np.array(mask))
+
+
+@given(GRIDS)
+def test_inputs_are_never_changed(mask):
+    mask.setflags(write=False)
+    labels, _ = masks.label_components(mask)
+    labels.setflags(write=False)
+    makers = (masks.normalize, masks.largest_component, masks.flood_from_edges, masks.fill_holes, masks.check_binary)
+    dilated = (masks.dilate(mask, 1), masks.dilate(mask, min(mask.shape)))
+    for made in (*(make(mask) for make in makers), *dilated, masks.touches_edge(labels)):
+        assert not np.shares_memory(made, mask)
+        assert made.flags.writeable
+
+
+@given(GRIDS)
+def test_layout_does_not_matter(mask):
+    for other in (np.asfortranarray(mask), np.repeat(mask, 2, axis=1)[:, ::2], mask[::-1, ::-1].copy()[::-1, ::-1]):
+        for make in (masks.normalize, masks.largest_component, masks.flood_from_edges, masks.fill_holes):
+            same(make(other), make(mask))
+        same(masks.dilate(other, min(mask.shape)), masks.dilate(mask, min(mask.shape)))
+        assert masks.otsu_threshold(other) == masks.otsu_threshold(mask)
+
+
+@pytest.mark.parametrize("size", [*range(1, 64), 100, 101, 255, 256])
+def test_the_rectangles_of_dilate_make_up_the_ellipse(size):
+    united = np.zeros((size, size), np.uint8)
+    for rectangle, (x, y) in masks._rectangles(size):
+        rows, columns = rectangle.shape
+        top, left = size // 2 - y, size // 2 - x
+        united[top : top + rows, left : left + columns] = 1
+    assert np.array_equal(united, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size)))

@@ -1,0 +1,385 @@
+"""The journey's versions, each against the same thing said plainly, and the doors that lead to them."""
+
+import ast
+import inspect
+import io
+import re
+import tokenize
+import warnings
+from pathlib import Path
+
+import cv2
+import numpy as np
+import plain
+import pytest
+from inputs import blobs, head
+from numpy.testing import assert_array_equal as same
+from scipy import ndimage
+
+import skullmask_lib as sm
+from skullmask_lib import versions
+from skullmask_lib.masks import InputError
+
+LIBRARY = Path(sm.__file__).parent
+DTYPES = (np.uint8, np.uint16, np.int16, np.float32, np.float64)
+SIZES = {"v5": 16, "v6": 22, "v7": 26}
+
+
+@pytest.fixture(autouse=True)
+def _empty_masks_may_warn(request):
+    with warnings.catch_warnings():
+        if "tells" not in request.node.name:
+            warnings.filterwarnings("ignore", "the mask is empty")
+        yield
+
+
+# --- v1 to v4 in one line --------------------------------------------------------------------------------------
+
+
+def largest(mask):
+    _, labels = cv2.connectedComponents(np.ascontiguousarray(mask, np.uint8), connectivity=8)
+    areas = np.bincount(labels[mask], minlength=1)
+    return mask & (labels == areas.argmax())  # of equal ones the first, in OpenCV's order
+
+
+def local_mean(gray, width):
+    return np.rint(ndimage.uniform_filter(gray.astype(float), width, mode="nearest"))
+
+
+PLAIN = {
+    "v1": lambda image: largest(plain.bright(image)),
+    "v2": lambda image: ndimage.binary_fill_holes(plain.bright(image)),
+    "v3": lambda image: ndimage.binary_fill_holes(largest(plain.normalize(image) > 50)),
+    "v4": lambda image: ndimage.binary_fill_holes(largest((gray := plain.normalize(image)) > local_mean(gray, 101))),
+}
+
+
+@pytest.mark.parametrize("version", PLAIN)
+def test_v1_to_v4_in_one_line(version):
+    for seed in range(60):
+        image = blobs(seed, dtype=DTYPES[seed % len(DTYPES)])
+        same(sm.VERSIONS[version](image), PLAIN[version](image), err_msg=f"seed {seed}")
+    for image in sm.load("phantom").images[::2]:
+        same(sm.VERSIONS[version](image), PLAIN[version](image))
+
+
+def test_options_of_v3_and_v4_count():
+    image = blobs(3, shape=(64, 64))
+    gray = plain.normalize(image)
+    same(sm.v3(image, threshold=120), ndimage.binary_fill_holes(largest(gray > 120)))
+    same(sm.v4(image, block_size=9), ndimage.binary_fill_holes(largest(gray > local_mean(gray, 9))))
+    for threshold in (-1, 255):
+        with pytest.raises(InputError, match=f"threshold from 0 to 254, got {threshold}"):
+            sm.v3(image, threshold=threshold)
+    for block_size in (0, 1, 4, -3):
+        with pytest.raises(InputError, match=f"odd block size of 3 px or more, got {block_size}"):
+            sm.v4(image, block_size=block_size)
+
+
+# --- v5 to v7 against the plain form ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["phantom", "phantom-cropped"])
+def test_v5_to_v7_equal_the_plain_form_on_the_phantom(name):
+    for image in sm.load(name).images:
+        brain_and_scalp = plain.brain_and_scalp(image)
+        for version, size in SIZES.items():
+            same(sm.VERSIONS[version](image), plain.grow(*brain_and_scalp, size))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_v5_to_v7_equal_the_plain_form_on_generated_images(dtype):
+    rules = {"edge": 0, "tie": 0, "empty": 0}
+    for seed in range(60):
+        image = blobs(1000 + seed, dtype=dtype)
+        size = 1 + seed % min(image.shape)
+        wanted = plain.skull_mask(image, size)
+        for version in SIZES:
+            same(sm.VERSIONS[version](image, dilation_size=size), wanted, err_msg=f"seed {1000 + seed}, {size} px")
+        inside = sorted(piece.sum() for piece in plain.components(image) if not plain.at_edge(piece))
+        rules["edge"] += any(map(plain.at_edge, plain.components(image)))
+        rules["tie"] += len(inside) > 1 and inside[-1] == inside[-2]
+        rules["empty"] += not wanted.any()
+    assert min(rules.values()) > 0, f"no image tried one of the rules: {rules}"
+
+
+def test_v5_to_v7_equal_the_plain_form_on_real_heads(real):
+    files = sorted((real / "slices").glob("*.npz"))
+    assert files
+    for file in files:
+        for index, image in enumerate(sm.load(file).images):
+            brain_and_scalp = plain.brain_and_scalp(image)
+            for version, size in SIZES.items():
+                wanted = plain.grow(*brain_and_scalp, size)
+                same(sm.VERSIONS[version](image), wanted, err_msg=f"{file.name}[{index}] {version}")
+
+
+def test_v7_by_hand():
+    bright = np.array([
+        [0, 0, 0, 0, 0, 0, 0, 9],
+        [0, 0, 0, 0, 0, 0, 0, 9],
+        [0, 9, 9, 9, 0, 0, 0, 9],
+        [0, 9, 0, 9, 0, 0, 0, 9],
+        [0, 9, 9, 9, 0, 0, 9, 9],
+        [0, 0, 0, 0, 0, 0, 0, 9],
+        [9, 0, 0, 0, 0, 0, 0, 9],
+    ])  # fmt: skip
+    ring = np.zeros((7, 8), np.uint8)
+    ring[2:5, 1:4] = 1
+    same(sm.v7(bright, dilation_size=1), ring)  # the scalp on the right is larger, and out
+    grown = sm.v7(bright, dilation_size=5)
+    assert grown[:, 5].any()
+    assert not grown[bright[:, -1] > 0, -1].any()
+    assert not grown[4, 6]
+    assert not grown[6, 0]
+
+
+def test_equal_areas_go_to_the_lowest_label():
+    image = np.zeros((9, 9))
+    image[2, 5:7] = image[6, 2:4] = 1
+    same(np.argwhere(sm.v7(image, dilation_size=1)), [[2, 5], [2, 6]])
+
+
+def test_the_defaults_are_the_widths_of_the_journey():
+    assert {version: versions.options_of(version) for version in SIZES} == {
+        version: {"dilation_size": size} for version, size in SIZES.items()
+    }
+    image = blobs(4, shape=(120, 160))
+    for version, size in SIZES.items():
+        same(sm.VERSIONS[version](image), sm.v7(image, dilation_size=size))
+
+
+# --- what goes in and comes out --------------------------------------------------------------------------------
+
+
+def laid_out(image):
+    """Give the same slice in every layout that numpy knows, read-only."""
+    yield image.astype(image.dtype.newbyteorder(">"))
+    yield np.asfortranarray(image)
+    yield np.repeat(np.repeat(image, 2, axis=0), 3, axis=1)[::2, ::3]
+    yield image[::-1, ::-1].copy()[::-1, ::-1]
+    yield np.stack([image, image], axis=-1)[..., 1]
+    yield np.broadcast_to(image, (3, *image.shape))[1]
+
+
+@pytest.mark.parametrize("version", sm.VERSIONS)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_every_layout_gives_the_same_mask_and_stays_as_it_was(version, dtype):
+    image = blobs(7, shape=(97, 51), dtype=dtype)
+    wanted = sm.VERSIONS[version](image)
+    assert (wanted.dtype, wanted.shape) == (np.uint8, image.shape)
+    assert set(np.unique(wanted)) == {0, 1}
+    for other in laid_out(image):
+        other.setflags(write=False)
+        before = other.tobytes()
+        made = sm.VERSIONS[version](other)
+        same(made, wanted)
+        assert other.tobytes() == before
+        assert not np.shares_memory(made, other)
+
+
+@pytest.mark.parametrize("version", sm.VERSIONS)
+@pytest.mark.parametrize("shape", [(5, 64, 64), (64,), (0, 64), (64, 64, 3)])
+def test_only_a_slice_will_do(version, shape):
+    with pytest.raises(InputError, match=re.escape(f"got shape {shape}")):
+        sm.VERSIONS[version](np.zeros(shape))
+
+
+@pytest.mark.parametrize("version", sm.VERSIONS)
+def test_nan_is_refused(version):
+    image = np.ones((30, 30), np.float32)
+    image[3, 3] = np.nan
+    with pytest.raises(InputError, match="1 that are NaN"):
+        sm.VERSIONS[version](image)
+
+
+# --- trace -----------------------------------------------------------------------------------------------------
+
+STAGES = {
+    "v1": ["gray", "bright", "largest component"],
+    "v2": ["gray", "bright", "flooded from the frame", "not flooded"],
+    "v3": ["gray", "above", "largest", "filled"],
+    "v4": ["gray", "local mean", "above", "largest", "filled"],
+    **{version: ["gray", "bright", "scalp", "brain", "dilated", "without scalp", "filled"] for version in SIZES},
+}
+
+
+@pytest.mark.parametrize("version", sm.VERSIONS)
+def test_the_last_stage_is_the_mask(version):
+    image = sm.load("phantom-cropped").images[2]
+    stages = sm.trace(version, image)
+    assert list(stages) == STAGES[version]
+    same(list(stages.values())[-1], sm.VERSIONS[version](image))
+    assert all(stage.shape == image.shape and stage.dtype == np.uint8 for stage in stages.values())
+    same(stages["gray"], plain.normalize(image))
+
+
+@pytest.mark.parametrize(
+    ("version", "options"), [("v3", {"threshold": 90}), ("v4", {"block_size": 31}), ("v5", {"dilation_size": 40})]
+)
+def test_trace_takes_the_options_of_the_version(version, options):
+    image = sm.load("phantom").images[0]
+    made = list(sm.trace(version, image, **options).values())[-1]
+    same(made, sm.VERSIONS[version](image, **options))
+    assert (made != sm.VERSIONS[version](image)).any()
+
+
+def test_stages_of_v7_mean_what_they_say():
+    image = head(at=(0, 5))
+    stages = sm.trace("v7", image, dilation_size=15)
+    brain, scalp = plain.brain_and_scalp(image)
+    assert scalp.any()
+    same(stages["brain"], brain)
+    same(stages["scalp"], scalp)
+    assert (stages["dilated"] & stages["scalp"]).any()
+    assert not (stages["without scalp"] & stages["scalp"]).any()
+
+
+def test_an_empty_mask_tells():
+    flat = np.ones((30, 30))
+    for version, make in sm.VERSIONS.items():
+        with pytest.warns(UserWarning, match="the mask is empty") as told:
+            mask = make(flat)
+        assert mask.dtype == np.uint8
+        assert not mask.any()
+        assert len(told) == 1, version
+    with pytest.warns(UserWarning, match="the mask is empty"):
+        assert not sm.v7(np.pad(np.zeros((28, 28)), 1, constant_values=1)).any()  # bright, but at the frame alone
+
+
+# --- the doors -------------------------------------------------------------------------------------------------
+
+
+def test_versions_are_the_functions():
+    assert list(sm.VERSIONS) == [f"v{n}" for n in range(1, len(sm.VERSIONS) + 1)]
+    assert all(sm.VERSIONS[name] is getattr(sm, name) for name in sm.VERSIONS)
+    for make in sm.VERSIONS.values():
+        first, *options = inspect.signature(make).parameters.values()
+        assert first.name == "image"
+        assert all(option.kind is inspect.Parameter.KEYWORD_ONLY for option in options)
+
+
+def test_options_are_read_from_the_signatures():
+    for version, make in sm.VERSIONS.items():
+        assert versions.options_of(version) == (make.__kwdefaults__ or {})
+    assert versions.check_options("v6", {}) == {"dilation_size": 22}
+    assert versions.check_options("v3", {"threshold": 9}) == {"threshold": 9}
+
+
+def test_one_call_makes_a_mask():
+    image = sm.load("phantom").images[0]
+    same(sm.create_skull_mask(image), sm.v7(image))
+    same(sm.create_skull_mask(image, dilation_size=30), sm.v7(image, dilation_size=30))
+    same(sm.create_skull_mask(image, version="v3", threshold=70), sm.v3(image, threshold=70))
+    for version, make in sm.VERSIONS.items():
+        same(sm.create_skull_mask(image, version=version), make(image))
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        ({"version": "v77"}, "expected a version of v1, .* got 'v77'; did you mean v7"),
+        ({"version": "V7"}, "got 'V7'"),
+        ({"version": "otsu"}, "got 'otsu'$"),
+        ({"version": 7}, "got 7"),
+        ({"version": "v1", "dilation_size": 3}, "v1 has no option dilation_size; v5, v6, v7 have it"),
+        ({"version": "v3", "dilation_size": 3}, "v3 has no option dilation_size; v5, v6, v7 have it"),
+        ({"version": "v7", "threshold": 3}, "v7 has no option threshold; v3 "),
+        ({"dilation": 3}, "v7 has no option dilation$"),
+        ({"dilation_size": 0}, "dilation size from 1 to 40 px .*, got 0"),
+        ({"dilation_size": -1}, "got -1"),
+        ({"dilation_size": 41}, "from 1 to 40 px .*, got 41"),
+        ({"dilation_size": 26.0}, r"whole number as dilation size, got 26\.0"),
+        ({"dilation_size": "26"}, "got '26'"),
+        ({"dilation_size": True}, "got True"),
+    ],
+)
+def test_the_one_call_door_says_what_is_wrong(call, message):
+    for door in (sm.create_skull_mask, lambda image, version="v7", **options: sm.trace(version, image, **options)):
+        with pytest.raises(InputError, match=message):
+            door(head(), **call)
+
+
+def test_the_sides_of_the_image_limit_the_width():
+    for shape in ((30, 50), (50, 30)):
+        image = blobs(1, shape=shape)
+        assert sm.v7(image, dilation_size=30).shape == shape
+        with pytest.raises(InputError, match="from 1 to 30 px"):
+            sm.v7(image, dilation_size=31)
+
+
+def test_many_slices_are_made_one_after_another():
+    taken = []
+
+    def images():
+        for index in range(3):
+            taken.append(index)
+            yield head()
+
+    made = sm.mask_slices(images(), names="abc", version="v5", dilation_size=9)
+    assert taken == []
+    same(next(made), sm.v5(head(), dilation_size=9))
+    assert taken == [0]
+    assert len(list(made)) == 2
+
+
+def test_errors_and_warnings_of_many_slices_tell_the_name():
+    slices = [head(), np.zeros((48, 40)), np.full((48, 40), np.nan)]
+    with (
+        pytest.warns(UserWarning, match="^b: the mask is empty") as told,
+        pytest.raises(InputError, match=r"^c: .*NaN"),
+    ):
+        list(sm.mask_slices(slices, names="abc"))
+    assert len(told) == 1
+    with pytest.raises(InputError, match=r"^a: expected a dilation size"):
+        list(sm.mask_slices(slices, names="abc", dilation_size=99))
+
+
+# --- the promise of a small library ----------------------------------------------------------------------------
+
+
+def code_lines(file):
+    """Lines of code: no blank lines, comments or docstrings."""
+    source = file.read_text(encoding="utf-8")
+    silent = (tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER)
+    lines = set()
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type not in silent:
+            lines.update(range(token.start[0], token.end[0] + 1))
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+            lines.difference_update(range(node.lineno, node.end_lineno + 1))
+    return len(lines)
+
+
+def imports(file):
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.split(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield "." * node.level + (node.module or "").split(".")[0]
+
+
+def test_lines_of_code_are_counted_right(tmp_path):
+    (tmp_path / "a.py").write_text(
+        '"""Doc\n\nstring."""\n\nx = """one\ntwo"""  # three\n\n# four\ndef f():\n'
+        '    """Doc."""\n    return (\n        1)\n'
+    )
+    assert code_lines(tmp_path / "a.py") == 5
+
+
+def test_the_library_stays_small():
+    lines = {file.relative_to(LIBRARY).as_posix(): code_lines(file) for file in LIBRARY.rglob("*.py")}
+    lines = {name: count for name, count in lines.items() if not name.startswith("deep/")}
+    assert sum(lines.values()) <= 3000
+    assert {name: count for name, count in lines.items() if count > 350} == {}
+    assert lines["versions.py"] < 200
+
+
+@pytest.mark.parametrize(
+    ("package", "only"),
+    [("ipywidgets", "explore"), ("papermill", "reports"), ("nbconvert", "reports"), ("typer", "cli")],
+)
+def test_heavy_packages_have_one_importer(package, only):
+    importers = {file.stem for file in LIBRARY.rglob("*.py") if package in set(imports(file))}
+    assert importers == {only}
