@@ -347,12 +347,9 @@ def dilate(mask: np.ndarray, size: int) -> np.ndarray:
     if not width:
         return mask.copy()
     grown = np.zeros_like(mask)
-    window = (
-        slice(max(y - size, 0), y + height + size),
-        slice(max(x - size, 0), x + width + size),
-    )  # all that can change
-    for rectangle, anchor in _rectangles(size):
-        grown[window] |= cv2.dilate(mask[window], rectangle, anchor=anchor)
+    rows, columns = slice(max(y - size, 0), y + height + size), slice(max(x - size, 0), x + width + size)
+    for rectangle, anchor in _rectangles(size):  # outside of this window nothing changes
+        grown[rows, columns] |= cv2.dilate(mask[rows, columns], rectangle, anchor=anchor)
     return grown
 
 

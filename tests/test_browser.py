@@ -88,7 +88,8 @@ def test_restart_run_all_and_move_a_slider(lab, browser, lesson):
     errors = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.goto(f"{address}/lab/tree/{lesson.name}?token={token}&reset")
-    page.locator('.jp-NotebookPanel-toolbar [data-command="notebook:restart-run-all"]').click(timeout=60_000)
+    page.locator('.jp-Notebook-ExecutionIndicator[data-status="idle"]').wait_for(timeout=60_000)
+    page.locator('.jp-NotebookPanel-toolbar [data-command="notebook:restart-run-all"]').click()
     page.locator(".jp-Dialog .jp-mod-accept").click()
     wait_for(lambda: save(page) or all_ran(path), seconds=180)
 
@@ -103,7 +104,7 @@ def test_restart_run_all_and_move_a_slider(lab, browser, lesson):
     handle.focus()
     handle.press("ArrowLeft")
     wait_for(lambda: picture.get_attribute("src") != before[0] and text.inner_text() != before[1], seconds=20)
-    assert not errors
+    assert not [error for error in errors if "Canceled future" not in error]  # a restart cancels what Lab still asks
     page.close()
 
 
