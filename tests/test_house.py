@@ -36,6 +36,8 @@ def test_the_conda_door_leads_to_pyproject():
 
 def test_the_version_has_one_home():
     assert sm.__version__ == PROJECT["version"]
+    citation = yaml.safe_load((HOUSE / "CITATION.cff").read_text(encoding="utf-8"))
+    assert citation["version"] == PROJECT["version"]
 
 
 def test_no_package_is_listed_twice():
