@@ -1,10 +1,11 @@
 # Every target sets up what it needs: .venv with the project in it. PYTHON=python3.12 make demo picks another interpreter.
-PYTHON ?= python3
-VENV ?= .venv
+PYTHON = python3
+VENV = .venv
 BIN := $(VENV)/bin
 OPENCV4 := $(VENV)/opencv4
-OUT ?= demo
+OUT = demo
 
+.NOTPARALLEL:
 .PHONY: help demo test test-full test-opencv4 lab figures notebooks bench lint clean cv2 browser
 
 help:  ## Show this list.
@@ -38,28 +39,28 @@ lint: $(VENV)/.test  ## Style and dead code.
 	$(BIN)/ruff check && $(BIN)/ruff format --check
 
 clean:  ## Remove the environment and everything built.
-	rm -rf $(VENV) build dist $(OUT)
+	rm -rf .venv build dist demo
 
-$(VENV)/bin/python:
+$(VENV)/.made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "skullmask needs Python 3.11 or later: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 2; }
-	$(PYTHON) -m venv $(VENV)
+	$(PYTHON) -m venv --clear $(VENV)
+	@touch $@
 
-$(VENV)/.base: pyproject.toml | $(VENV)/bin/python
+$(VENV)/.base: pyproject.toml | $(VENV)/.made
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
 	@touch $@
 
-$(VENV)/.test: pyproject.toml | $(VENV)/bin/python
+$(VENV)/.test: pyproject.toml | $(VENV)/.made
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[test]"
 	@touch $@ $(VENV)/.base
 
-# OpenCV's usual wheel needs libGL; where that is missing the headless wheel of the same version takes its place.
-cv2: | $(VENV)/bin/python
-	@$(BIN)/python -c 'import cv2' 2>/dev/null || { \
-	  version=$$($(BIN)/python -c 'from importlib.metadata import version as v; print(v("opencv-python"))'); \
-	  echo "OpenCV's usual wheel does not load here; using opencv-python-headless $$version"; \
-	  $(BIN)/python -m pip uninstall --quiet --quiet --yes opencv-python opencv-python-headless; \
-	  $(BIN)/python -m pip install --quiet --disable-pip-version-check opencv-python-headless==$$version; \
-	  $(BIN)/python -c 'import cv2'; }
+# OpenCV's usual wheel needs libGL; where that is missing the headless wheel takes its place. It comes first, so that an interrupted
+# swap finds its way: the usual wheel's removal takes files of both, hence the second installation.
+HEADLESS = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --force-reinstall "opencv-python-headless>=4.10,<6"
+cv2: | $(VENV)/.made
+	@$(BIN)/python -c 'import cv2; cv2.imread' 2>/dev/null || { \
+	  echo "OpenCV's usual wheel does not load here; its headless wheel takes its place"; \
+	  $(HEADLESS) && $(BIN)/python -m pip uninstall --quiet --yes opencv-python && $(HEADLESS) && $(BIN)/python -c 'import cv2; cv2.imread'; }
 
 $(OPENCV4): | $(VENV)/.test
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target $(OPENCV4) "opencv-python-headless>=4.10,<5"

@@ -64,14 +64,26 @@ def demo(out: Annotated[Path, typer.Option(help="Folder for the page.")] = Path(
     epilog="Versions:\n\n"
     + _LADDER
     + "\nExamples:\n\n  skullmask mask slices.npy -o masks.npy\n\n"
-    + "  skullmask mask head.nii.gz -o skull.nii.gz --version v7 --dilation-size 31\n\n"
+    + "  skullmask mask head.nii.gz -o skull.nii.gz --version v7 --dilation-size 13\n\n"
     + "  skullmask mask slice.png -o mask.png --truth truth.png",
 )
 def mask(
     input: Annotated[str, typer.Argument(metavar="INPUT", help=_INPUT)],
-    output: Annotated[Path, typer.Option("-o", "--output", help="Where the masks go, in the format of the input.")],
+    output: Annotated[
+        Path,
+        typer.Option(
+            "-o",
+            "--output",
+            help="Where the masks go: .npy, .nii.gz for NIfTI, .png for a picture, a folder for a folder.",
+        ),
+    ],
     version: Annotated[str | None, typer.Option(help="v1 … v7; the default is the library's.")] = None,
-    dilation_size: Annotated[int | None, typer.Option(help="Width of the element in pixels; v5, v6 and v7.")] = None,
+    dilation_size: Annotated[
+        int | None,
+        typer.Option(
+            help="Width of the element in pixels; v5, v6, v7. About 11 mm suits: 26 at 0.42 mm, 13 at 0.88 mm."
+        ),
+    ] = None,
     truth: Annotated[str | None, typer.Option(help="True masks: prints the scores.")] = None,
     channel: Annotated[int | None, typer.Option(help="Channel of a colour image.")] = None,
 ) -> None:
@@ -105,7 +117,7 @@ def score(
     made = _progress(datasets.binary(data.images, pred), len(data.images), "slice")
     scores = metrics.score_slices(made, data.truth, data.spacing_mm)
     if as_json:
-        rows = {name: _finite(row) for name, row in zip(data.names, scores, strict=True)}
+        rows = [{"name": name} | _finite(row) for name, row in zip(data.names, scores, strict=True)]
         print(json.dumps({"slices": rows, "mean": _finite(_mean(scores))}, indent=2))
     else:
         _print_scores(scores, data.names)
@@ -133,8 +145,9 @@ def sweep(
     data = datasets.load(images, truth=truth)
     if data.truth is None:
         raise masks.InputError(f"{images}: brings no truth; name the true masks as well")
-    if plot and plot.suffix.lower() != ".png":
-        raise masks.InputError(f"{plot}: expected a plot that ends in .png")
+    for path, suffix in ((output, ".csv"), (plot, ".png")):
+        if path and path.suffix.lower() != suffix:
+            raise masks.InputError(f"{path}: expected a name that ends in {suffix}")
     with contextlib.ExitStack() as stack:
         csv_file, png_file = (
             stack.enter_context(datasets.replacing(path, images, *filter(None, [truth]))) if path else None
@@ -149,10 +162,11 @@ def sweep(
     rows = list(zip(widths, result.iou.mean(0).tolist(), result.dice.mean(0).tolist(), strict=True))
     print(plots.table(rows, ("width [px]", "IoU", "Dice")).data)
     at_best = result.iou[:, widths.index(result.best_size)]
-    low, high = bootstrap(at_best)
-    print(f"\nbest width {result.best_size} px: IoU {at_best.mean():.4f}, 95 % bootstrap {low:.4f} … {high:.4f}")
+    print(f"\nbest width {result.best_size} px: IoU {at_best.mean():.4f}")
     if len(result.iou) > 1:
+        low, high = bootstrap(at_best)
         chosen, held_out = leave_one_out(result)
+        print(f"95 % bootstrap over the slices: {low:.4f} … {high:.4f}")
         print(f"leave one out: widths {', '.join(map(str, chosen))} px, IoU {held_out.mean():.4f}")
 
 
@@ -168,7 +182,9 @@ def _progress(items, total: int, unit: str):
 
 
 def _mean(scores: list[dict[str, float]]) -> dict[str, float]:
-    return {key: float(sum(row[key] for row in scores) / len(scores)) for key in scores[0]}
+    """Average over the slices that have a finite score; distances are infinite where one mask is empty."""
+    finite = {key: [row[key] for row in scores if math.isfinite(row[key])] for key in scores[0]}
+    return {key: sum(values) / len(values) if values else math.inf for key, values in finite.items()}
 
 
 def _finite(row: dict[str, float]) -> dict[str, float | None]:
@@ -181,6 +197,8 @@ def _print_scores(scores: list[dict[str, float]], names: tuple[str, ...]) -> Non
     rows = [(name, *map(float, row.values())) for name, row in zip(names, scores, strict=True)]
     rows.append(("mean", *_mean(scores).values()))
     print(table(rows, ("slice", *scores[0])).data)
+    if left_out := sum(not all(map(math.isfinite, row.values())) for row in scores):
+        print(f"\n{left_out} of {len(scores)} slices have one empty mask: infinite scores are left out of the means")
 
 
 def _say(text: object) -> None:
@@ -189,11 +207,14 @@ def _say(text: object) -> None:
 
 def main() -> None:
     """Run the command line; what the user can mend ends in one line on stderr and exit code 2."""
-    warnings.showwarning = lambda message, *_args, **_kwargs: _say(f"warning: {message}")
+    remarks: list[str] = []  # said at the end, so that an error stays one line
+    warnings.showwarning = lambda message, *_args, **_kwargs: remarks.append(f"warning: {message}")
     warnings.simplefilter("always", UserWarning)
     logging.getLogger("nibabel.global").setLevel(logging.CRITICAL)  # its remarks on odd headers
     try:
         code = app(standalone_mode=False)
+        for remark in remarks:
+            _say(remark)
     except _UsageError as error:
         _say(f"{error.format_message()} (see skullmask --help)")
         code = 2
@@ -207,7 +228,7 @@ def main() -> None:
         _say(error)
         code = 1
     except (KeyboardInterrupt, typer.Abort):
-        _say("interrupted; nothing was written")
+        _say("interrupted")
         code = 130
     sys.exit(code)
 

@@ -11,7 +11,7 @@ import re
 import tempfile
 import warnings
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from .masks import InputError
 PHANTOMS = ("phantom", "phantom-cropped")
 _PICTURES = (".png", ".tif", ".tiff")
 _GREY_OR_RGB = ("1", "L", "I", "F", "I;16", "I;16B", "I;16L", "I;16N", "RGB", "RGBA")  # Pillow's modes
+_MILLIMETRES = {"unknown": 1.0, "mm": 1.0, "meter": 1000.0, "micron": 0.001}  # NIfTI's units of length
 _SUFFIXES = (".npy", ".npz", ".nii", ".nii.gz", *_PICTURES)
 
 
@@ -94,24 +95,40 @@ def load(
     >>> data.images.shape, data.images.dtype.name, data.truth.dtype.name, data.names[0]
     ((5, 768, 624), 'float32', 'uint8', 'phantom[0]')
     """
-    data = _phantom(str(source)) if str(source) in PHANTOMS else _read(Path(source), axis, channel)
+    data, affine = _open(source, axis, channel, slices)
     if truth is not None:
-        read = _read(Path(truth), axis, None)
+        read, true_affine = _open(truth, axis, None, slices)
         true = read.images if read.truth is None else read.truth
         if true.shape != data.images.shape:
             raise InputError(
                 f"{truth}: expected a truth of the images' shape {data.images.shape}, got {true.shape} ({source})"
             )
-        data = Data(data.images, binary(true, truth), data.spacing_mm, data.names, data.brain)
-    return data if slices is None else _take(data, slices, source)
+        if affine is not None and true_affine is not None and not _same_place(affine, true_affine, true.shape):
+            raise InputError(f"{truth}: lies elsewhere than {source}: the affines of the two headers differ")
+        data = replace(data, truth=binary(true, truth))
+    return data
 
 
-def _take(data: Data, slices: slice, source: str | os.PathLike) -> Data:
+def _open(
+    source: str | os.PathLike, axis: int, channel: int | None, slices: slice | None
+) -> tuple[Data, np.ndarray | None]:
+    """Read a phantom, a file or a folder; a NIfTI volume comes with its affine in RAS order."""
+    if not str(source):
+        raise InputError("expected a phantom, a file or a folder, got an empty name")
+    data, affine = (_phantom(str(source)), None) if str(source) in PHANTOMS else _read(Path(source), axis, channel)
+    if slices is None:
+        return data, affine
     if not data.names[slices]:
         raise InputError(f"{source}: no slice left of {len(data.names)} with {slices}")
     arrays = (data.images, data.truth, data.spacing_mm, data.brain)
-    images, truth, spacing_mm, brain = (a if a is None else a[slices] for a in arrays)
-    return Data(images, truth, spacing_mm, data.names[slices], brain)
+    images, true, spacing_mm, brain = (a if a is None else a[slices] for a in arrays)
+    return Data(images, true, spacing_mm, data.names[slices], brain), affine
+
+
+def _same_place(affine: np.ndarray, other: np.ndarray, shape: tuple[int, ...]) -> bool:
+    """Tell whether two affines send a box of at most this many voxels to one place, within half a voxel."""
+    corners = np.vstack([np.hstack([np.zeros((3, 1)), max(shape) * np.eye(3)]), np.ones((1, 4))])
+    return bool(np.abs((affine - other) @ corners).max() < nib.affines.voxel_sizes(affine).min() / 2)
 
 
 @cache
@@ -124,11 +141,11 @@ def _phantom(name: str) -> Data:
     return Data(images, truth, spacing_mm, names, brain)
 
 
-def _read(path: Path, axis: int, channel: int | None) -> Data:
+def _read(path: Path, axis: int, channel: int | None) -> tuple[Data, np.ndarray | None]:
     if not path.exists():
         raise InputError(f"{path}: no such file or folder, nor the name of a phantom ({', '.join(PHANTOMS)})")
     if path.is_dir():
-        return _read_folder(path, channel)
+        return _read_folder(path, channel), None
     suffix = _suffix(path)
     if path.stat().st_size == 0:
         raise InputError(f"{path}: the file is empty")
@@ -142,13 +159,13 @@ def _read(path: Path, axis: int, channel: int | None) -> Data:
         raise InputError(f"{path}: not a readable {suffix} file ({reason.replace(str(path), 'it')})") from None
 
 
-def _read_file(path: Path, suffix: str, axis: int, channel: int | None) -> Data:
+def _read_file(path: Path, suffix: str, axis: int, channel: int | None) -> tuple[Data, np.ndarray | None]:
     if suffix == ".npy":
-        return _from_array(np.load(path, mmap_mode="r", allow_pickle=False), path, channel)
+        return _from_array(np.load(path, mmap_mode="r", allow_pickle=False), path, channel), None
     if suffix == ".npz":
-        return _read_npz(path, channel)
+        return _read_npz(path, channel), None
     if suffix in _PICTURES:
-        return _from_array(_read_picture(path), path, channel, np.float32)
+        return _from_array(_read_picture(path), path, channel, np.float32), None
     return _read_nifti(path, axis)
 
 
@@ -199,13 +216,15 @@ def _read_npz(path: Path, channel: int | None) -> Data:
                 raise InputError(f"{path}: images {data.images.shape} and {key} {known[key].shape} differ in shape")
     count = len(data.images)
     spacing_mm = known.get("spacing_mm")
-    if spacing_mm is not None and (spacing_mm.shape != (count, 2) or spacing_mm.dtype.kind not in "iuf"):
-        raise InputError(f"{path}: expected spacing_mm of shape {(count, 2)}, got {spacing_mm.shape}")
+    if spacing_mm is not None:
+        if spacing_mm.shape != (count, 2) or spacing_mm.dtype.kind not in "iuf":
+            raise InputError(f"{path}: expected spacing_mm of shape {(count, 2)}, got {spacing_mm.shape}")
+        spacing_mm = spacing_mm.astype(np.float64)
+        if not (np.isfinite(spacing_mm) & (spacing_mm > 0)).all():
+            raise InputError(f"{path}: expected spacing_mm above 0 mm, got {spacing_mm.min():g}")
     names = tuple(map(str, known["names"])) if "names" in known else data.names
     if len(names) != count:
         raise InputError(f"{path}: expected {count} names, got {len(names)}")
-    if spacing_mm is not None:
-        spacing_mm = spacing_mm.astype(np.float64)
     return Data(data.images, known.get("truth"), spacing_mm, names, known.get("brain"))
 
 
@@ -228,7 +247,7 @@ def _read_folder(path: Path, channel: int | None) -> Data:
     files = _pictures_in(path)
     if not files:
         raise InputError(f"{path}: no PNG or TIFF file in this folder")
-    images = [_read(file, 2, channel).images for file in files]
+    images = [_read(file, 2, channel)[0].images for file in files]
     for file, image in zip(files, images, strict=True):
         if image.shape != (1, *images[0].shape[1:]):
             raise InputError(f"{file}: expected one slice of the first file's shape, got {image.shape}")
@@ -239,15 +258,20 @@ def _pictures_in(path: Path) -> list[Path]:
     return sorted(file for file in path.iterdir() if file.suffix.lower() in _PICTURES and file.is_file())
 
 
-def _read_nifti(path: Path, axis: int) -> Data:
+def _read_nifti(path: Path, axis: int) -> tuple[Data, np.ndarray]:
     if axis not in (0, 1, 2):
         raise InputError(f"{path}: expected an axis of 0, 1 or 2, got {axis}")
     volume = nib.as_closest_canonical(_squeezed(nib.load(path), path))
+    unit = volume.header.get_xyzt_units()[0]
+    if unit not in _MILLIMETRES:
+        raise InputError(f"{path}: expected a header in metres, millimetres or micrometres, got {unit}")
     array = _to_slices(volume.get_fdata(dtype=np.float32), axis)
     across, down = (a for a in (0, 1, 2) if a != axis)
-    zooms = np.array(volume.header.get_zooms(), np.float64)
+    sizes_mm = nib.affines.voxel_sizes(volume.affine)[[down, across]] * _MILLIMETRES[unit]
+    if not (np.isfinite(sizes_mm) & (sizes_mm > 0)).all():
+        raise InputError(f"{path}: expected a voxel size above 0 mm, got {sizes_mm}")
     names = tuple(f"{path.name}[{index}]" for index in range(len(array)))
-    return Data(array, None, np.tile(zooms[[down, across]], (len(array), 1)), names)
+    return Data(array, None, np.tile(sizes_mm, (len(array), 1)), names), volume.affine
 
 
 def _squeezed(volume: nib.Nifti1Image, path: Path) -> nib.Nifti1Image:
@@ -291,7 +315,7 @@ def binary(array: np.ndarray, name: str | os.PathLike) -> np.ndarray:
     >>> binary(np.array([0, 1, 2]), "t.npy")
     Traceback (most recent call last):
     ...
-    skullmask_lib.masks.InputError: t.npy: expected a binary mask (0 and one other value), got 2 values beside 0: 1, 2
+    skullmask_lib.masks.InputError: t.npy: expected a binary mask (0 and one other value), got values beside 0: 1, 2
     """
     try:
         return masks.check_binary(array)
@@ -394,27 +418,36 @@ def replacing(output: str | os.PathLike, *inputs: str | os.PathLike) -> Iterator
             raise InputError(f"{output}: the output is the input; choose another name")
     if output.is_dir() and (output.suffix or any(output.iterdir())):
         raise InputError(f"{output}: is a folder{'' if output.suffix else ' that is not empty'}; choose another name")
+    if output.exists() and not (output.is_file() or output.is_dir()):
+        raise InputError(f"{output}: is neither a file nor a folder; choose another name")
+    folder = ""
     try:
         with tempfile.TemporaryDirectory(prefix=f".{output.name}-", dir=output.parent) as folder:
             temporary = Path(folder, output.name)
             yield temporary
             os.replace(temporary, output)
     except OSError as error:
+        if error.filename and folder and not str(error.filename).startswith(folder):
+            raise  # it speaks of another file
         raise InputError(f"{output}: cannot be written ({error.strerror or error})") from None
 
 
 def _write_npy(made: Iterable[np.ndarray], output: Path, like: Path, shape: tuple[int, int, int]) -> None:
-    two_dimensional = shape[0] == 1 and str(like) not in PHANTOMS and _ndim(like) == 2
-    array = np.lib.format.open_memmap(output, "w+", np.uint8, shape[1:] if two_dimensional else shape)
-    for index, mask in enumerate(made):
-        array[... if two_dimensional else index] = mask
-    array.flush()
+    header = {"descr": "|u1", "fortran_order": False, "shape": shape[1:] if _ndim(like) == 2 else shape}
+    with open(output, "wb") as file:  # slice by slice; a full disk is an error here, and a crash with a memory map
+        np.lib.format.write_array_header_1_0(file, header)
+        for mask in made:
+            file.write(np.ascontiguousarray(mask))
 
 
 def _ndim(source: Path) -> int:
     """Axes of the slices in a file, without a channel axis."""
-    if source.suffix.lower() != ".npy":
-        return 2 if source.suffix.lower() in _PICTURES else 3
+    suffix = "" if source.is_dir() or str(source) in PHANTOMS else source.suffix.lower()
+    if suffix in _PICTURES:
+        with Image.open(source) as picture:
+            return 2 if getattr(picture, "n_frames", 1) == 1 else 3
+    if suffix != ".npy":
+        return 3
     shape = np.load(source, mmap_mode="r", allow_pickle=False).shape
     return len(shape) - (len(shape) >= 3 and shape[-1] in (3, 4) and shape[-2] > 4)
 

@@ -57,18 +57,18 @@ def check_binary(mask: np.ndarray) -> np.ndarray:
 
     Parameters
     ----------
-    mask : ndarray of any shape
-        For example {0, 1}, {0, 255} or bool.
+    mask : ndarray of shape (H, W) or (N, H, W)
+        For example {0, 1}, {0, 255} or bool. A stack is looked at slice by slice.
 
     Returns
     -------
     ndarray of uint8
-        A new array of the same shape.
+        Of the same shape; the very array if it already is what it should be.
 
     Raises
     ------
     InputError
-        If there are two or more values beside 0, or values that are not real numbers.
+        If there are two or more values beside 0, or values that are not finite real numbers.
 
     Examples
     --------
@@ -76,30 +76,32 @@ def check_binary(mask: np.ndarray) -> np.ndarray:
     array([[0, 1],
            [1, 0]], dtype=uint8)
     """
-    mask = np.asarray(mask)
+    mask = np.asanyarray(mask)  # a memory map stays one
     if mask.dtype.kind not in "buif":
         raise InputError(f"expected a binary mask, got dtype {mask.dtype}")
-    inside = mask != 0
-    values = mask[inside]
-    if values.size and not (values == values[0]).all():
-        found = np.unique(values)
-        shown = ", ".join(f"{value:g}" for value in found[:4].astype(float))
-        raise InputError(
-            f"expected a binary mask (0 and one other value), got {found.size} values beside 0: {shown}"
-            + (", …" if found.size > 4 else "")
-        )
-    return inside.astype(np.uint8)
+    found: set[float] = set()
+    for plane in mask if mask.ndim == 3 else [mask]:
+        found.update(np.unique(plane[plane != 0]).tolist())
+        if len(found) > 1:
+            shown = ", ".join(f"{value:g}" for value in sorted(found)[:4]) + (", …" if len(found) > 4 else "")
+            raise InputError(f"expected a binary mask (0 and one other value), got values beside 0: {shown}")
+    if not np.isfinite(list(found)).all():
+        raise InputError("expected a binary mask, got values that are NaN or infinite")
+    return mask if mask.dtype == np.uint8 and found <= {1} else (mask != 0).astype(np.uint8)
 
 
-def check_dilation_size(size: int, shape: tuple[int, ...]) -> int:
-    """Return ``size`` as int if it is a whole number from 1 to the shorter side of ``shape``.
+def check_whole(value: int, what: str, low: int, high: int, unit: str) -> int:
+    """Return ``value`` as int if it is a whole number from ``low`` to ``high``.
 
     Parameters
     ----------
-    size : int
-        Width of the structuring element [px].
-    shape : tuple of int
-        Shape of the slice.
+    value : int
+    what : str
+        What it is, for the message.
+    low, high : int
+        Both included.
+    unit : str
+        Of the value, for the message.
 
     Returns
     -------
@@ -112,17 +114,20 @@ def check_dilation_size(size: int, shape: tuple[int, ...]) -> int:
 
     Examples
     --------
-    >>> check_dilation_size(26, (768, 624))
-    26
+    >>> check_whole(0, "dilation size", 1, 624, "px")
+    Traceback (most recent call last):
+    ...
+    skullmask_lib.masks.InputError: expected a dilation size from 1 to 624 px, got 0
     """
-    limit = min(shape)
     try:
-        width = operator.index(size)
+        number = operator.index(value)
     except TypeError:
-        raise InputError(f"expected a whole number as dilation size, got {size!r}") from None
-    if isinstance(size, bool) or not 1 <= width <= limit:
-        raise InputError(f"expected a dilation size from 1 to {limit} px (the shorter side), got {size}")
-    return width
+        number = None
+    if number is None or isinstance(value, bool):
+        raise InputError(f"expected a whole number as {what}, got {value!r}")
+    if not low <= number <= high:
+        raise InputError(f"expected a {what} from {low} to {high} {unit}, got {value}")
+    return number
 
 
 def normalize(image: np.ndarray) -> np.ndarray:
@@ -342,7 +347,7 @@ def dilate(mask: np.ndarray, size: int) -> np.ndarray:
            [0, 1, 0]], dtype=uint8)
     """
     mask = np.asarray(mask)
-    size = check_dilation_size(size, mask.shape)
+    size = check_whole(size, "dilation size", 1, min(mask.shape), "px (the shorter side)")
     x, y, width, height = cv2.boundingRect(mask)
     if not width:
         return mask.copy()

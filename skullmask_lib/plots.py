@@ -22,12 +22,13 @@ from .sweep import Sweep
 
 STYLE = mpl.rc_params_from_file(Path(__file__).with_name("skullmask.mplstyle"), use_default_template=False)
 COLOURS = {
-    "truth": "#56B4E9",
+    "truth": "#F0E442",
     "mask": "#E69F00",
     "over-reach": "#D55E00",
     "miss": "#0072B2",
     "scalp": "#CC79A7",
-    "path": "#F0E442",
+    "path": "#56B4E9",
+    "brain": "#009E73",
     "measured": "#0072B2",
     "published": "#D55E00",
     "anchor": "#009E73",
@@ -345,7 +346,7 @@ def ladder_picture(rows: Sequence[tuple]) -> Picture:
     for shift, column, kind, label in (
         (-0.27, 1, "published", "published"),
         (0.0, 2, "measured", "phantom"),
-        (0.27, 4, "truth", "other seeds"),
+        (0.27, 4, "path", "other seeds"),
     ):
         bars = axes.bar(place + shift, [row[column] for row in rows], 0.26, color=COLOURS[kind], label=label)
         axes.bar_label(bars, fmt="%.2f", fontsize=9, padding=2)

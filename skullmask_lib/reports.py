@@ -141,11 +141,11 @@ def execute(
             )
         except PapermillExecutionError as error:
             reason = f"cell {error.exec_count} failed with {error.ename}: {error.evalue}"
-            raise RuntimeError(f"{notebook.name}: {reason}; see {output}") from None
+            raise RuntimeError(f"{notebook.name}: {reason}") from None
         except CellTimeoutError:
-            raise RuntimeError(f"{notebook.name}: a cell took longer than {timeout_s} s; see {output}") from None
+            raise RuntimeError(f"{notebook.name}: a cell took longer than {timeout_s} s") from None
         except DeadKernelError:
-            raise RuntimeError(f"{notebook.name}: the kernel died; see {output}") from None
+            raise RuntimeError(f"{notebook.name}: the kernel died") from None
     return output
 
 
@@ -254,18 +254,26 @@ def page(notebooks: Sequence[Path], output: Path, *, name: str, top: str = "") -
     chapters = [_chapter(path, number) for number, path in enumerate(notebooks)]
     whole = nbformat.v4.new_notebook(cells=[cover, *(cell for chapter in chapters for cell in chapter)])
     whole.metadata["title"] = name
-    exporter = HTMLExporter(embed_images=True, exclude_input_prompt=True, exclude_output_prompt=True)
+    plain = ("exclude_input_prompt", "exclude_output_prompt", "exclude_anchor_links")
+    exporter = HTMLExporter(embed_images=True, **dict.fromkeys(plain, True))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # nbconvert's own
         body, _ = exporter.from_notebook_node(whole)
     body = re.sub(r"<script.*?</script>", "", body, flags=re.DOTALL)  # from the web, and nothing here needs them
+    body = re.sub(r"<(h[1-6]) id=\"[^\"]*\"", r"<\1", body)  # every lesson has its Summary
     output.write_text(body.replace("</head>", f"<style>{_PAGE_STYLE}</style></head>", 1), encoding="utf-8")
 
 
 _PAGE_STYLE = """
 main { max-width: 1080px; margin: 0 auto !important; }
 .jp-InputArea pre, .jp-OutputArea pre { font-size: 12px !important; }
-@media print { .jp-Cell { break-inside: avoid; } hr { break-before: page; } }
+@media print {
+  .jp-Cell { break-inside: avoid; }
+  h2 { break-after: avoid; }
+  hr { break-before: page; }
+  pre { white-space: pre-wrap !important; }
+  details::details-content { content-visibility: visible; block-size: auto; }
+}
 """
 
 
@@ -276,7 +284,7 @@ def _chapter(path: Path, number: int) -> list:
         cell.id = f"chapter-{number}-{cell.id}"
         if cell.cell_type == "markdown":  # links between lessons become links within the page
             cell.source = re.sub(
-                r"\]\((\d\d_\w+\.ipynb)\)",
+                r"\]\((\d\d_\w+\.ipynb)(?:#[^)]*)?\)",
                 lambda m: f"](#chapter-{names[m[1]]})" if m[1] in names else m[0],
                 cell.source,
             )
@@ -287,14 +295,14 @@ def _chapter(path: Path, number: int) -> list:
     return [nbformat.v4.new_markdown_cell(f'<hr id="chapter-{number}">'), *cells]
 
 
-def demo(folder: str | Path, *, progress: Callable[[str], object] = str) -> Path:
+def demo(folder: str | Path, *, progress: Callable[[str], object] | None = None) -> Path:
     """Run lessons 00 … 07 on the phantom and bind them, the ladder on top, into ``index.html``.
 
     Parameters
     ----------
     folder : str or path
         Made if missing; a page that is there already is replaced.
-    progress : callable
+    progress : callable, optional
         Called with the name of each lesson when it is done.
 
     Returns
@@ -307,7 +315,7 @@ def demo(folder: str | Path, *, progress: Callable[[str], object] = str) -> Path
     InputError
         If the folder cannot be written.
     RuntimeError
-        If a lesson fails.
+        If a lesson fails; what ran of it is kept in the folder and named in the message.
 
     Examples
     --------
@@ -321,11 +329,16 @@ def demo(folder: str | Path, *, progress: Callable[[str], object] = str) -> Path
         with datasets.replacing(folder) as temporary:
             temporary.mkdir()
     with datasets.replacing(folder / "index.html") as temporary:
-        (folder / "lessons").mkdir(exist_ok=True)
         executed = []
         for lesson in lessons():
-            executed.append(execute(lesson, folder / "lessons" / lesson.name))
-            progress(lesson.stem)
+            executed.append(temporary.with_name(lesson.name))
+            try:
+                execute(lesson, executed[-1])
+            except RuntimeError as error:
+                kept = executed[-1].replace(folder / f"failed_{lesson.name}")
+                raise RuntimeError(f"{error}; what ran is in {kept}") from None
+            if progress:
+                progress(lesson.stem)
         page(executed, temporary, name="The skull mask, v1 to v7", top=_ladder())
     return folder / "index.html"
 

@@ -3,6 +3,7 @@
 import csv
 import os
 import re
+import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -11,7 +12,7 @@ import numpy as np
 
 from . import datasets, masks, phantom
 from .metrics import dice, iou
-from .versions import VERSIONS, brain_and_scalp, mask_slices
+from .versions import VERSIONS, Stages, brain_and_scalp, mask_slices
 
 
 @dataclass(frozen=True)
@@ -71,19 +72,21 @@ def sweep(
     for index, image in enumerate(images):
         name = names[index] if names else f"slice {index}"
         try:
-            scores.append(_scores(image, truth[index], sizes))
+            stages = brain_and_scalp(image)
+            scores.append(_scores(stages, truth[index], sizes))
         except IndexError:
             raise masks.InputError(f"{name}: expected a truth for each slice, got {len(truth)}") from None
         except masks.InputError as error:
             raise masks.InputError(f"{name}: {error}") from None
+        if not stages["brain"].any():
+            warnings.warn(f"{name}: the mask is empty: no bright component inside of the frame", stacklevel=2)
     if not sizes or not scores or len(scores) != len(truth):
         raise masks.InputError(f"expected widths to try, and {len(truth)} slices as in the truth, got {len(scores)}")
     by_slice = np.array(scores)
     return Sweep(np.array(sizes), by_slice[..., 0], by_slice[..., 1])
 
 
-def _scores(image: np.ndarray, truth: np.ndarray, sizes: list[int]) -> list[tuple[float, float]]:
-    stages = brain_and_scalp(image)
+def _scores(stages: Stages, truth: np.ndarray, sizes: list[int]) -> list[tuple[float, float]]:
     scores = []
     for size in sizes:
         mask = masks.fill_holes(masks.dilate(stages["brain"], size) & ~stages["scalp"])

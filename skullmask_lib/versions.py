@@ -16,6 +16,7 @@ import numpy as np
 from . import masks
 
 Stages = dict[str, np.ndarray]
+MAX_BLOCK_SIZE_PX = 9999  # for cv2.blur
 
 
 def v1(image: np.ndarray) -> np.ndarray:
@@ -218,8 +219,7 @@ def _flood_fill_stages(image: np.ndarray) -> Stages:
 
 
 def _fixed_threshold_stages(image: np.ndarray, threshold: int) -> Stages:
-    if not 0 <= threshold <= 254:
-        raise masks.InputError(f"expected a threshold from 0 to 254, got {threshold}")
+    threshold = masks.check_whole(threshold, "threshold", 0, 254, "grey levels")
     gray = masks.normalize(image)
     above = (gray > threshold).astype(np.uint8)
     largest = masks.largest_component(above)
@@ -227,8 +227,9 @@ def _fixed_threshold_stages(image: np.ndarray, threshold: int) -> Stages:
 
 
 def _adaptive_threshold_stages(image: np.ndarray, block_size: int) -> Stages:
-    if block_size < 3 or block_size % 2 == 0:
-        raise masks.InputError(f"expected an odd block size of 3 px or more, got {block_size}")
+    block_size = masks.check_whole(block_size, "block size", 3, MAX_BLOCK_SIZE_PX, "px")
+    if block_size % 2 == 0:
+        raise masks.InputError(f"expected an odd block size, got {block_size} px")
     gray = masks.normalize(image)
     local_mean = cv2.blur(gray, (block_size, block_size), borderType=cv2.BORDER_REPLICATE)
     above = (gray > local_mean).astype(np.uint8)
@@ -281,7 +282,8 @@ def _bright(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _mask(stages: Stages) -> np.ndarray:
     mask = stages[list(stages)[-1]]
     if not mask.any():
-        warnings.warn("the mask is empty: no bright component to build it from", stacklevel=3)
+        reason = "no bright component inside of the frame" if "brain" in stages else "nothing bright to build it from"
+        warnings.warn(f"the mask is empty: {reason}", stacklevel=3)
     return mask
 
 

@@ -16,7 +16,7 @@ from numpy.testing import assert_array_equal as same
 from PIL import Image
 
 import skullmask_lib as sm
-from skullmask_lib import cli
+from skullmask_lib import cli, datasets
 
 COMMANDS = sorted(typer.main.get_command(cli.app).commands)
 READ_ONLY = next((folder for folder in ("/proc/self", "/sys") if os.path.isdir(folder)), None)
@@ -174,7 +174,7 @@ def test_a_flat_slice_is_a_warning_that_names_it(skullmask):
     np.save("a.npy", images)
     code, out, err = skullmask("mask", "a.npy", "-o", "b.npy")
     assert (code, out) == (0, "")
-    assert err == ["skullmask: warning: a.npy[1]: the mask is empty: no bright component to build it from"]
+    assert err == ["skullmask: warning: a.npy[1]: the mask is empty: no bright component inside of the frame"]
     assert np.load("b.npy").any(axis=(1, 2)).tolist() == [True, False, True]
 
 
@@ -194,7 +194,7 @@ def test_score_says_what_the_library_says(skullmask):
     code, out, err = skullmask("score", "p.npy", "t.npy", "--json")
     assert (code, err) == (0, [])
     told = json.loads(out)
-    assert told["slices"]["p.npy[2]"] == sm.score(pred[2], truth[2])
+    assert told["slices"][2] == {"name": "p.npy[2]"} | sm.score(pred[2], truth[2])
     assert told["mean"]["dice"] == pytest.approx(np.mean([sm.dice(p, t) for p, t in zip(pred, truth, strict=True)]))
 
 
@@ -207,6 +207,66 @@ def test_json_is_strict_where_distances_are_infinite(skullmask):
         told = json.loads(out, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
         assert told["mean"]["hausdorff_px"] == (0 if pred == truth else None)
         assert told["mean"]["iou"] == (pred == truth)
+
+
+def test_slices_of_one_name_are_all_scored(skullmask):
+    np.savez("p.npz", images=np.ones((3, 5, 5)), names=["a", "a", "b"])
+    np.save("t.npy", np.ones((3, 5, 5), np.uint8))
+    told = json.loads(skullmask("score", "p.npz", "t.npy", "--json")[1])
+    assert [row["name"] for row in told["slices"]] == ["a", "a", "b"]
+
+
+def test_infinite_distances_are_left_out_of_the_mean_and_counted(skullmask):
+    truth = np.tile(np.eye(9, dtype=np.uint8), (2, 1, 1))
+    np.save("t.npy", truth)
+    np.save("p.npy", truth * [[[1]], [[0]]])
+    _, out, _ = skullmask("score", "p.npy", "t.npy")
+    assert rows_of(out)["mean"]["hausdorff_px"] == 0
+    assert "1 of 2 slices have one empty mask" in out
+
+
+def test_an_error_after_a_warning_is_one_line(skullmask, folder):
+    images = np.zeros((2, 30, 30), np.float32)
+    images[1, 3, 3] = np.nan
+    np.save("a.npy", images)
+    code, _, err = skullmask("mask", "a.npy", "-o", "m.npy")
+    assert (code, len(err)) == (2, 1)
+    assert "a.npy[1]" in err[0]
+    assert [path.name for path in folder.iterdir()] == ["a.npy"]
+
+
+def test_a_sweep_warns_of_a_slice_without_a_brain(skullmask):
+    np.save("a.npy", np.zeros((1, 9, 9), np.float32))
+    np.save("t.npy", np.zeros((1, 9, 9), np.uint8))
+    code, out, err = skullmask("sweep", "a.npy", "t.npy", "--sizes", "3")
+    assert code == 0
+    assert err == ["skullmask: warning: a.npy[0]: the mask is empty: no bright component inside of the frame"]
+    assert "bootstrap" not in out
+
+
+def test_what_is_no_file_is_not_replaced(skullmask):
+    np.save("a.npy", np.eye(9))
+    os.mkfifo("pipe.npy")
+    code, _, err = skullmask("mask", "a.npy", "-o", "pipe.npy", "--dilation-size", "1")
+    assert (code, err) == (2, ["skullmask: pipe.npy: is neither a file nor a folder; choose another name"])
+    assert Path("pipe.npy").is_fifo()
+
+
+def test_a_full_disk_is_one_line(skullmask):
+    if not Path("/dev/full").exists():
+        pytest.fail("no /dev/full on this system")
+    np.save("a.npy", np.eye(9))
+    full = datasets._write_npy
+
+    def onto_full(made, output, like, shape):
+        output.symlink_to("/dev/full")
+        full(made, output, like, shape)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(datasets, "_write_npy", onto_full)
+        code, _, err = skullmask("mask", "a.npy", "-o", "m.npy", "--dilation-size", "1")
+    assert (code, err) == (2, ["skullmask: m.npy: cannot be written (No space left on device)"])
+    assert not Path("m.npy").exists()
 
 
 def test_score_of_a_volume_is_in_millimetres(skullmask):
@@ -233,7 +293,7 @@ def test_sweep_prints_writes_and_draws(skullmask, folder):
     assert (code, err) == (0, [])
     assert list(rows_of(out)) == ["10", "12", "14", "16"]
     assert rows_of(out)["14"] == {"IoU": 1, "Dice": 1}
-    assert "best width 14 px: IoU 1.0000, 95 % bootstrap 1.0000 … 1.0000" in out
+    assert "best width 14 px: IoU 1.0000\n95 % bootstrap over the slices: 1.0000 … 1.0000" in out
     assert "leave one out: widths 14, 14, 14 px, IoU 1.0000" in out
     assert len((folder / "s.csv").read_text().splitlines()) == 1 + 3 * 4
     assert (folder / "s.png").read_bytes().startswith(b"\x89PNG")
@@ -431,12 +491,12 @@ BAD_ARGUMENTS = {
     "sweep of another shape": (("sweep", "a.npy", "small.npy"), "small.npy: expected a truth of the images' shape"),
     "table over the images": (
         ("sweep", "a.npy", "t.npy", "--sizes", "3", "-o", "a.npy"),
-        "a.npy: the output is",
+        "a.npy: expected a name that ends in .csv",
     ),
     "plot over the truth": (("sweep", "sub/x.png", "t.png", "--sizes", "3", "--plot", "t.png"), "t.png: the output is"),
     "plot of no format": (
         ("sweep", "a.npy", "t.npy", "--sizes", "3", "--plot", "p.pdf"),
-        "p.pdf: expected a plot",
+        "p.pdf: expected a name that ends in .png",
     ),
     "plot without parent": (("sweep", "a.npy", "t.npy", "--sizes", "3", "--plot", "gone/p.png"), "gone/p.png: cannot"),
     "page without parent": (("demo", "--out", "gone/demo"), "gone/demo: cannot be written, gone does not exist"),
@@ -486,7 +546,7 @@ def test_a_process_makes_masks(tmp_path):
     np.save(tmp_path / "a.npy", images)
     code, out, err = process("mask", "a.npy", "-o", "b.npy", cwd=tmp_path)
     assert (code, out) == (0, "")
-    assert err == ["skullmask: warning: a.npy[1]: the mask is empty: no bright component to build it from"]
+    assert err == ["skullmask: warning: a.npy[1]: the mask is empty: no bright component inside of the frame"]
     same(np.load(tmp_path / "b.npy")[0], sm.v7(images[0]))
 
 

@@ -592,3 +592,57 @@ def test_a_channel_of_grey_slices_is_refused(tmp_path):
     np.save(tmp_path / "grey.npy", np.zeros((2, 9, 9), np.float32))
     with pytest.raises(sm.InputError, match=r"grey\.npy: has no channels, shape \(2, 9, 9\)"):
         sm.load(tmp_path / "grey.npy", channel=1)
+
+
+def test_spacing_comes_from_the_affine_and_its_unit(tmp_path):
+    image = nib.Nifti1Image(np.zeros((4, 5, 6), np.float32), None)
+    image.set_sform(np.diag([2.0, 3.0, 4.0, 1.0]), code=1)
+    image.header["pixdim"][1:4] = 1
+    for unit, factor in (("unknown", 1), ("mm", 1), ("meter", 1000), ("micron", 0.001)):
+        image.header.set_xyzt_units(unit)
+        nib.save(image, tmp_path / "a.nii")
+        same(sm.load(tmp_path / "a.nii").spacing_mm, np.tile([3.0 * factor, 2.0 * factor], (6, 1)))
+
+
+def test_image_and_truth_must_lie_in_one_place(tmp_path):
+    mask = np.zeros((8, 9, 6), np.uint8)
+    mask[2:5, 2:6] = 1
+    nib.save(nib.Nifti1Image(mask.astype(np.float32), np.diag([2.0, 2.0, 2.0, 1.0])), tmp_path / "image.nii")
+    for name, affine in (("same", np.diag([2.0, 2.0, 2.0, 1.0])), ("near", np.diag([2.05, 2.0, 2.0, 1.0]))):
+        nib.save(nib.Nifti1Image(mask, affine), tmp_path / f"{name}.nii")
+        same(sm.load(tmp_path / "image.nii", truth=tmp_path / f"{name}.nii").truth.sum(), mask.sum())
+    moved = np.diag([2.0, 2.0, 2.0, 1.0])
+    moved[0, 3] = 3
+    for affine in (np.eye(4), np.diag([-2.0, 2.0, 2.0, 1.0]), moved):
+        nib.save(nib.Nifti1Image(mask, affine), tmp_path / "other.nii")
+        with pytest.raises(InputError, match=r"other\.nii: lies elsewhere than .*image\.nii"):
+            sm.load(tmp_path / "image.nii", truth=tmp_path / "other.nii")
+    flipped = nib.Nifti1Image(mask, np.diag([2.0, 2.0, 2.0, 1.0])).as_reoriented([[0, -1], [1, 1], [2, 1]])
+    nib.save(flipped, tmp_path / "flipped.nii")  # stored the other way round, in the same place
+    same(sm.load(tmp_path / "image.nii", truth=tmp_path / "flipped.nii").truth, sm.load(tmp_path / "same.nii").images)
+
+
+@pytest.mark.parametrize("spacing", [0.0, -1.0, np.nan, np.inf])
+def test_npz_spacing_must_be_a_length(tmp_path, spacing):
+    np.savez(tmp_path / "a.npz", images=np.zeros((1, 5, 5)), spacing_mm=[[1.0, spacing]])
+    with pytest.raises(InputError, match=r"a\.npz: expected spacing_mm above 0 mm"):
+        sm.load(tmp_path / "a.npz")
+
+
+def test_an_empty_name_is_no_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match="got an empty name"):
+        sm.load("")
+
+
+def test_a_phantom_may_be_the_truth():
+    data = sm.load("phantom-cropped", truth="phantom")
+    same(data.truth, sm.load("phantom").truth)
+
+
+def test_a_mapped_truth_stays_mapped(tmp_path):
+    np.save(tmp_path / "a.npy", np.zeros((3, 5, 5), np.float32))
+    np.save(tmp_path / "t.npy", np.tile(np.eye(5, dtype=np.uint8), (3, 1, 1)))
+    data = sm.load(tmp_path / "a.npy", truth=tmp_path / "t.npy", slices=slice(1, None))
+    assert isinstance(data.truth, np.memmap)
+    assert data.truth.shape == data.images.shape == (2, 5, 5)

@@ -122,3 +122,12 @@ def test_links_between_lessons_stay_on_the_page(tmp_path):
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert page.count('href="#chapter-1"') >= 2  # in the contents and in lesson 00
     assert 'id="chapter-1"' in page
+    assert "00_start_here.ipynb" not in re.findall(r'href="([^"#]*)', page)
+    assert len(re.findall(r'id="([^"]+)"', page)) == len(set(re.findall(r'id="([^"]+)"', page)))
+
+
+def test_a_failing_lesson_stops_the_demo_and_is_kept(notebook, tmp_path, monkeypatch):
+    monkeypatch.setattr(reports, "lessons", lambda: [notebook("1 / 0")])
+    with pytest.raises(RuntimeError, match=r"ZeroDivisionError: division by zero; what ran is in .*failed_tiny\.ipynb"):
+        reports.demo(tmp_path / "page")
+    assert [path.name for path in (tmp_path / "page").iterdir()] == ["failed_tiny.ipynb"]

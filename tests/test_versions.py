@@ -69,11 +69,18 @@ def test_options_of_v3_and_v4_count():
     same(sm.v3(image, threshold=120), ndimage.binary_fill_holes(largest(gray > 120)))
     same(sm.v4(image, block_size=9), ndimage.binary_fill_holes(largest(gray > local_mean(gray, 9))))
     for threshold in (-1, 255):
-        with pytest.raises(InputError, match=f"threshold from 0 to 254, got {threshold}"):
+        with pytest.raises(InputError, match=f"threshold from 0 to 254 grey levels, got {threshold}"):
             sm.v3(image, threshold=threshold)
-    for block_size in (0, 1, 4, -3):
-        with pytest.raises(InputError, match=f"odd block size of 3 px or more, got {block_size}"):
+    for block_size in (0, 1, -3):
+        with pytest.raises(InputError, match=f"block size from 3 to 9999 px, got {block_size}"):
             sm.v4(image, block_size=block_size)
+    with pytest.raises(InputError, match="expected an odd block size, got 4 px"):
+        sm.v4(image, block_size=4)
+    for option in ("a", 5.0, True):
+        with pytest.raises(InputError, match="expected a whole number as"):
+            sm.v3(image, threshold=option)
+        with pytest.raises(InputError, match="expected a whole number as"):
+            sm.v4(image, block_size=option)
 
 
 # --- v5 to v7 against the plain form ---------------------------------------------------------------------------
