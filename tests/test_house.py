@@ -40,6 +40,11 @@ def test_the_version_has_one_home():
     assert citation["version"] == PROJECT["version"]
 
 
+def test_the_headless_wheel_is_held_to_the_same_versions():
+    [opencv] = [entry for entry in PROJECT["dependencies"] if entry.startswith("opencv-python")]
+    assert f'"{opencv.replace("python", "python-headless")}"' in (HOUSE / "Makefile").read_text(encoding="utf-8")
+
+
 def test_no_package_is_listed_twice():
     extras = PROJECT["optional-dependencies"].values()
     names = [re.match(r"[\w-]+", entry)[0].lower() for entry in sum(extras, PROJECT["dependencies"])]
