@@ -5,7 +5,7 @@ from pathlib import Path
 import skullmask_lib as sm
 from skullmask_lib import plots
 
-SLICE = 3
+SLICE = 2
 
 
 def journey() -> plots.Picture:

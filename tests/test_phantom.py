@@ -264,6 +264,15 @@ def test_published_ladder_of_the_calibrated_head(stack):
     assert mean_iou(flood_from_frame, *stack[:2]) == pytest.approx(0.82, abs=0.02)
 
 
+def test_bright_vessels_set_the_threshold_and_no_score(stack, monkeypatch):
+    """What the docstring of the module says of Otsu's 23."""
+    monkeypatch.setitem(phantom.SIGNALS["T1"], "vessel", phantom.SIGNALS["T1"]["skin"])
+    images, labels = phantom._five_slices.__wrapped__(26, "T1", False)[:2]
+    assert all(39 <= bright_components(image)[0] <= 43 for image in images)
+    for method in (largest_component, flood_from_frame, lambda image: dilated_brain(image, 26)):
+        assert round(mean_iou(method, images, labels), 3) == round(mean_iou(method, *stack[:2]), 3)
+
+
 def test_published_width_of_the_calibrated_head(stack):
     curve = {width: mean_iou(lambda image, w=width: dilated_brain(image, w), *stack[:2]) for width in range(22, 31, 2)}
     assert max(curve, key=curve.get) == 26
