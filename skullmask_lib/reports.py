@@ -350,6 +350,7 @@ def _ladder() -> str:
         f"![{chart.alt}](data:image/png;base64,{base64.b64encode(chart.png).decode()})\n\n"
         f"{plots.table(phantom_ladder(), LADDER_HEADER).data}\n\n"
         "Mean IoU over five slices. The five slices behind the published figures are not public; the phantom stands in "
-        "for them. *By construction* marks what the phantom was calibrated to, *prediction* what it was not; *other "
-        "seeds* are four heads that nothing was calibrated on. Not for clinical use."
+        "for them. *By construction* marks what the phantom was calibrated to, *prediction* what it was not, "
+        "*reconstruction* what we chose because the source names nothing; *other seeds* are four heads that nothing "
+        "was calibrated on. Not for clinical use."
     )

@@ -260,7 +260,7 @@ LADDER_HEADER = ("version", "published IoU", "phantom", "difference", "other see
 OTHER_SEEDS = (1, 2, 3, 4)  # heads that the phantom was never calibrated on
 _AGREEMENT = {  # what the phantom was calibrated to, and what it was not
     **dict.fromkeys(("v1", "v2", "v7"), "by construction"),
-    **dict.fromkeys(("v3", "v4"), "prediction, threshold ours"),
+    **dict.fromkeys(("v3", "v4"), "reconstruction, threshold ours"),
     **dict.fromkeys(("v5", "v6"), "prediction, width ours"),
 }
 
