@@ -251,8 +251,9 @@ def page(notebooks: Sequence[Path], output: Path, *, name: str, top: str = "") -
     """
     contents = "\n".join(f"* [{title(path)}](#chapter-{number})" for number, path in enumerate(notebooks))
     cover = nbformat.v4.new_markdown_cell(f"# {name}\n\n{top}\n\n## Contents\n\n{contents}")
-    chapters = [_chapter(path, number) for number, path in enumerate(notebooks)]
-    whole = nbformat.v4.new_notebook(cells=[cover, *(cell for chapter in chapters for cell in chapter)])
+    chapters = {path.name: number for number, path in enumerate(notebooks)}
+    cells = [cell for path in notebooks for cell in _chapter(path, chapters[path.name], chapters)]
+    whole = nbformat.v4.new_notebook(cells=[cover, *cells])
     whole.metadata["title"] = name
     plain = ("exclude_input_prompt", "exclude_output_prompt", "exclude_anchor_links")
     exporter = HTMLExporter(embed_images=True, **dict.fromkeys(plain, True))
@@ -277,17 +278,19 @@ main { max-width: 1080px; margin: 0 auto !important; }
 """
 
 
-def _chapter(path: Path, number: int) -> list:
+def _chapter(path: Path, number: int, chapters: dict[str, int]) -> list:
+    """Give the cells of a notebook for the page: links between notebooks stay on it, pictures keep their text."""
+
+    def link(found: re.Match) -> str:
+        text, name = found.groups()
+        target = number if name is None else chapters.get(name)
+        return text if target is None else f"[{text}](#chapter-{target})"
+
     cells = nbformat.read(path, as_version=4).cells
-    names = {lesson.name: index for index, lesson in enumerate(lessons())}
     for cell in cells:
         cell.id = f"chapter-{number}-{cell.id}"
-        if cell.cell_type == "markdown":  # links between lessons become links within the page
-            cell.source = re.sub(
-                r"\]\((\d\d_\w+\.ipynb)(?:#[^)]*)?\)",
-                lambda m: f"](#chapter-{names[m[1]]})" if m[1] in names else m[0],
-                cell.source,
-            )
+        if cell.cell_type == "markdown":
+            cell.source = re.sub(r"\[([^\]]*)\]\((\w+\.ipynb)?(?:#[^)]*)?\)", link, cell.source)
         for made in cell.get("outputs", []):
             if "image/png" in made.get("data", {}):  # nbconvert would drop the alternative text
                 alt = html.escape(made.metadata.get("image/png", {}).get("alt", ""))

@@ -122,7 +122,8 @@ def test_links_between_lessons_stay_on_the_page(tmp_path):
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert page.count('href="#chapter-1"') >= 2  # in the contents and in lesson 00
     assert 'id="chapter-1"' in page
-    assert "00_start_here.ipynb" not in re.findall(r'href="([^"#]*)', page)
+    assert not re.findall(r'href="(?!#|https://)[^"]*"', page)
+    assert set(re.findall(r'href="#([^"]+)"', page)) <= set(re.findall(r'id="([^"]+)"', page))
     assert len(re.findall(r'id="([^"]+)"', page)) == len(set(re.findall(r'id="([^"]+)"', page)))
 
 
