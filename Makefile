@@ -1,4 +1,4 @@
-# Every target sets up what it needs: .venv with the project in it. PYTHON=python3.12 make demo picks another interpreter.
+# Every target sets up what it needs: .venv with the project in it. make PYTHON=python3.12 demo picks another interpreter.
 PYTHON = python3
 VENV = .venv
 BIN := $(VENV)/bin

@@ -22,6 +22,7 @@ app = typer.Typer(
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
+_INTERRUPTED = 130  # also what typer returns after Ctrl-C
 _UsageError = typer.BadParameter.__base__  # typer brings its own click and exports this class by no other name
 
 _INPUT = "phantom, phantom-cropped, or a .npy, .npz, .nii, .nii.gz, .png or .tif file, or a folder of pictures."
@@ -213,7 +214,7 @@ def main() -> None:
     logging.getLogger("nibabel.global").setLevel(logging.CRITICAL)  # its remarks on odd headers
     try:
         code = app(standalone_mode=False)
-        for remark in remarks:
+        for remark in remarks if code != _INTERRUPTED else ["interrupted"]:
             _say(remark)
     except _UsageError as error:
         _say(f"{error.format_message()} (see skullmask --help)")
@@ -229,7 +230,7 @@ def main() -> None:
         code = 1
     except (KeyboardInterrupt, typer.Abort):
         _say("interrupted")
-        code = 130
+        code = _INTERRUPTED
     sys.exit(code)
 
 

@@ -267,11 +267,12 @@ def _read_nifti(path: Path, axis: int) -> tuple[Data, np.ndarray]:
         raise InputError(f"{path}: expected a header in metres, millimetres or micrometres, got {unit}")
     array = _to_slices(volume.get_fdata(dtype=np.float32), axis)
     across, down = (a for a in (0, 1, 2) if a != axis)
-    sizes_mm = nib.affines.voxel_sizes(volume.affine)[[down, across]] * _MILLIMETRES[unit]
+    affine_mm = np.diag([*[_MILLIMETRES[unit]] * 3, 1.0]) @ volume.affine
+    sizes_mm = nib.affines.voxel_sizes(affine_mm)[[down, across]]
     if not (np.isfinite(sizes_mm) & (sizes_mm > 0)).all():
         raise InputError(f"{path}: expected a voxel size above 0 mm, got {sizes_mm}")
     names = tuple(f"{path.name}[{index}]" for index in range(len(array)))
-    return Data(array, None, np.tile(sizes_mm, (len(array), 1)), names), volume.affine
+    return Data(array, None, np.tile(sizes_mm, (len(array), 1)), names), affine_mm
 
 
 def _squeezed(volume: nib.Nifti1Image, path: Path) -> nib.Nifti1Image:
@@ -423,6 +424,7 @@ def replacing(output: str | os.PathLike, *inputs: str | os.PathLike) -> Iterator
     folder = ""
     try:
         with tempfile.TemporaryDirectory(prefix=f".{output.name}-", dir=output.parent) as folder:
+            folder = str(Path(folder))  # as the names below begin
             temporary = Path(folder, output.name)
             yield temporary
             os.replace(temporary, output)
@@ -446,9 +448,13 @@ def _ndim(source: Path) -> int:
     if suffix in _PICTURES:
         with Image.open(source) as picture:
             return 2 if getattr(picture, "n_frames", 1) == 1 else 3
-    if suffix != ".npy":
+    if suffix == ".npz":
+        with np.load(source, allow_pickle=False) as archive:
+            shape = archive["images"].shape
+    elif suffix == ".npy":
+        shape = np.load(source, mmap_mode="r", allow_pickle=False).shape
+    else:
         return 3
-    shape = np.load(source, mmap_mode="r", allow_pickle=False).shape
     return len(shape) - (len(shape) >= 3 and shape[-1] in (3, 4) and shape[-2] > 4)
 
 

@@ -82,11 +82,11 @@ def check_binary(mask: np.ndarray) -> np.ndarray:
     found: set[float] = set()
     for plane in mask if mask.ndim == 3 else [mask]:
         found.update(np.unique(plane[plane != 0]).tolist())
+        if not np.isfinite(list(found)).all():
+            raise InputError("expected a binary mask, got values that are NaN or infinite")
         if len(found) > 1:
             shown = ", ".join(f"{value:g}" for value in sorted(found)[:4]) + (", …" if len(found) > 4 else "")
             raise InputError(f"expected a binary mask (0 and one other value), got values beside 0: {shown}")
-    if not np.isfinite(list(found)).all():
-        raise InputError("expected a binary mask, got values that are NaN or infinite")
     return mask if mask.dtype == np.uint8 and found <= {1} else (mask != 0).astype(np.uint8)
 
 

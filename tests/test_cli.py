@@ -3,6 +3,7 @@
 import json
 import os
 import pickle
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -242,6 +243,20 @@ def test_a_sweep_warns_of_a_slice_without_a_brain(skullmask):
     assert code == 0
     assert err == ["skullmask: warning: a.npy[0]: the mask is empty: no bright component inside of the frame"]
     assert "bootstrap" not in out
+
+
+def test_ctrl_c_says_so_and_leaves_nothing(folder):
+    np.save("a.npy", np.zeros((3000, 128, 128), np.float32))  # flat slices: warnings that must not be said
+    restore = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    code = restore + "from skullmask_lib import cli; cli.main()"
+    command = [sys.executable, "-c", code, "mask", "a.npy", "-o", "m.npy"]
+    with subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, text=True) as running:
+        while not list(folder.glob(".m.npy-*/m.npy")):
+            assert running.poll() is None
+        running.send_signal(signal.SIGINT)
+        _, err = running.communicate(timeout=60)
+    assert (running.returncode, err.splitlines()) == (130, ["skullmask: interrupted"])
+    assert [path.name for path in folder.iterdir()] == ["a.npy"]
 
 
 def test_what_is_no_file_is_not_replaced(skullmask):

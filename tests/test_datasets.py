@@ -646,3 +646,34 @@ def test_a_mapped_truth_stays_mapped(tmp_path):
     data = sm.load(tmp_path / "a.npy", truth=tmp_path / "t.npy", slices=slice(1, None))
     assert isinstance(data.truth, np.memmap)
     assert data.truth.shape == data.images.shape == (2, 5, 5)
+
+
+def test_places_are_compared_in_millimetres(tmp_path):
+    mask = np.zeros((8, 9, 6), np.uint8)
+    mask[2:5, 2:6] = 1
+    for name, scale, unit in (("metres", 0.002, "meter"), ("millimetres", 2.0, "mm"), ("wrong", 2.0, "meter")):
+        image = nib.Nifti1Image(mask, np.diag([scale, scale, scale, 1.0]))
+        image.header.set_xyzt_units(unit)
+        nib.save(image, tmp_path / f"{name}.nii")
+    same(sm.load(tmp_path / "metres.nii", truth=tmp_path / "millimetres.nii").truth.sum(), mask.sum())
+    with pytest.raises(InputError, match="lies elsewhere"):
+        sm.load(tmp_path / "millimetres.nii", truth=tmp_path / "wrong.nii")
+
+
+def test_an_npz_of_one_slice_gives_one_mask(tmp_path):
+    np.savez(tmp_path / "a.npz", images=np.eye(9))
+    datasets.write_masks([np.eye(9, dtype=np.uint8)], tmp_path / "m.npy", like=tmp_path / "a.npz", shape=(1, 9, 9))
+    same(np.load(tmp_path / "m.npy"), np.eye(9))
+
+
+def test_errors_of_a_relative_output_name_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    def fail(temporary):
+        raise OSError(28, "No space left on device", str(temporary))
+
+    with (
+        pytest.raises(InputError, match=r"^a\.npy: cannot be written \(No space left"),
+        datasets.replacing("a.npy") as made,
+    ):
+        fail(made)
