@@ -187,7 +187,7 @@ def _slices(array: np.ndarray, path: Path, channel: int | None) -> np.ndarray:
     """Give an array as (N, H, W), or say why it cannot be."""
     if array.dtype.kind not in "buif":
         raise InputError(f"{path}: expected real numbers, got dtype {array.dtype}")
-    colour = array.ndim >= 3 and array.shape[-1] in (3, 4) and array.shape[-2] > 4
+    colour = _is_colour(array.shape)
     if colour and channel is None:
         raise InputError(
             f"{path}: looks like colour, shape {array.shape}; choose a channel with channel=0 (--channel 0)"
@@ -201,6 +201,10 @@ def _slices(array: np.ndarray, path: Path, channel: int | None) -> np.ndarray:
     if array.ndim not in (2, 3) or array.size == 0:
         raise InputError(f"{path}: expected slices (N, H, W) or one slice (H, W), got shape {array.shape}")
     return array[None] if array.ndim == 2 else array
+
+
+def _is_colour(shape: tuple[int, ...]) -> bool:
+    return len(shape) >= 3 and shape[-1] in (3, 4) and shape[-2] > 4
 
 
 def _read_npz(path: Path, channel: int | None) -> Data:
@@ -455,7 +459,7 @@ def _ndim(source: Path) -> int:
         shape = np.load(source, mmap_mode="r", allow_pickle=False).shape
     else:
         return 3
-    return len(shape) - (len(shape) >= 3 and shape[-1] in (3, 4) and shape[-2] > 4)
+    return len(shape) - _is_colour(shape)
 
 
 def _write_png(made: Iterable[np.ndarray], output: Path, like: Path, shape: tuple[int, int, int]) -> None:
