@@ -19,7 +19,7 @@ import nibabel as nib
 import numpy as np
 from PIL import Image, ImageSequence
 
-from . import masks, phantom
+from . import masks, phantom, registry
 from .masks import InputError
 
 PHANTOMS = ("phantom", "phantom-cropped")
@@ -492,34 +492,6 @@ def _write_nifti(made: Iterable[np.ndarray], output: Path, like: Path, _shape: t
     nib.save(type(source)(volume, source.affine, header), output)
 
 
-def project_folder(name: str) -> Path:
-    """Find ``notebooks`` or ``data``, in a clone or in an installed wheel.
-
-    Parameters
-    ----------
-    name : {"notebooks", "data"}
-
-    Returns
-    -------
-    Path
-
-    Raises
-    ------
-    InputError
-        If the installation lacks it.
-
-    Examples
-    --------
-    >>> (project_folder("data") / "published.csv").is_file()
-    True
-    """
-    package = Path(__file__).parent
-    for folder in (package / name, package.parent / name):
-        if folder.is_dir():
-            return folder
-    raise InputError(f"{name}: not found beside the installed package; install skullmask again")
-
-
 def published() -> dict[str, float]:
     """Read the figures of the sources from ``data/published.csv``, their only home.
 
@@ -533,5 +505,5 @@ def published() -> dict[str, float]:
     >>> published()["otsu_threshold"]
     23.0
     """
-    with open(project_folder("data") / "published.csv", newline="", encoding="utf-8") as table:
+    with open(registry.project_folder("data") / "published.csv", newline="", encoding="utf-8") as table:
         return {row["item"]: float(row["value"]) for row in csv.DictReader(table)}

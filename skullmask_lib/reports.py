@@ -20,7 +20,7 @@ from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbconvert import HTMLExporter
 from papermill.exceptions import PapermillExecutionError
 
-from . import datasets, plots
+from . import datasets, plots, registry
 from .masks import InputError
 from .sweep import LADDER_HEADER, phantom_ladder
 
@@ -53,7 +53,7 @@ def parameters(notebook: str | Path) -> dict[str, object]:
 
     Examples
     --------
-    >>> parameters(datasets.project_folder("notebooks") / "06_v7_final.ipynb")["dilation_size"]
+    >>> parameters(registry.project_folder("notebooks") / "06_v7_final.ipynb")["dilation_size"]
     26
     """
     if not Path(notebook).is_file():
@@ -206,7 +206,7 @@ def lessons() -> list[Path]:
     >>> [path.name for path in lessons()][:2]
     ['00_start_here.ipynb', '01_v1_largest_component.ipynb']
     """
-    return sorted(datasets.project_folder("notebooks").glob("[0-9][0-9]_*.ipynb"))
+    return sorted(registry.project_folder("notebooks").glob("[0-9][0-9]_*.ipynb"))
 
 
 def title(notebook: str | Path) -> str:

@@ -12,7 +12,7 @@ import nbformat
 import pytest
 
 from skullmask_lib import reports
-from skullmask_lib.datasets import project_folder
+from skullmask_lib.registry import project_folder
 
 pytestmark = pytest.mark.full
 FLAGS = [

@@ -579,15 +579,6 @@ def test_a_gzip_of_something_else(tmp_path):
         sm.load(tmp_path / "a.nii.gz")
 
 
-# --- the project's own files -----------------------------------------------------------------------------------
-
-
-def test_project_folders_are_found():
-    assert (datasets.project_folder("data") / "published.csv").is_file()
-    with pytest.raises(InputError, match="attic: not found beside the installed package"):
-        datasets.project_folder("attic")
-
-
 def test_a_channel_of_grey_slices_is_refused(tmp_path):
     np.save(tmp_path / "grey.npy", np.zeros((2, 9, 9), np.float32))
     with pytest.raises(sm.InputError, match=r"grey\.npy: has no channels, shape \(2, 9, 9\)"):

@@ -7,7 +7,7 @@ import nbformat
 import pytest
 
 from skullmask_lib import reports
-from skullmask_lib.datasets import project_folder
+from skullmask_lib.registry import project_folder
 
 FOLDER = project_folder("notebooks")
 NOTEBOOKS = sorted(path for path in FOLDER.rglob("*.ipynb") if ".ipynb_checkpoints" not in path.parts)
