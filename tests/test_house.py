@@ -5,10 +5,13 @@ import re
 import tomllib
 from pathlib import Path
 
+import nibabel as nib
+import numpy as np
 import pytest
 import yaml
 
 import skullmask_lib as sm
+from skullmask_lib import registry
 from skullmask_lib.sweep import LADDER_HEADER, phantom_ladder
 
 HOUSE = Path(__file__).resolve().parents[1]
@@ -80,3 +83,17 @@ def test_published_dice_follows_from_iou():
     for item in [item for item in published if item.startswith("dice_")]:
         iou = published[item.replace("dice", "iou")]
         assert published[item] == pytest.approx(2 * iou / (1 + iou), abs=0.0001)
+
+
+def test_the_heads_are_told_as_the_registry_has_them():
+    text = (HOUSE / "data" / "README.md").read_text(encoding="utf-8")
+    rows = table_of(text, ("head", "what", "voxel [mm]", "source", "licence", "traced slices"))
+    assert [row[0] for row in rows] == list(registry.names())
+    for name, what, voxel_mm, source, licence, slices in rows:
+        head = registry.originals()[name]
+        assert (what, voxel_mm, licence) == (head.what, head.voxel_mm, head.licence)
+        owner, repository, commit, path = re.fullmatch(r"https://[^/]+/([^/]+)/([^/]+)/(\w+)/(.+)", head.url).groups()
+        assert source == f"[{owner}/{repository}](https://github.com/{owner}/{repository}/blob/{commit}/{path})"
+        truth = registry.truth(name)
+        known = np.flatnonzero(np.asanyarray(nib.load(truth).dataobj).any(axis=(0, 1))) if truth else []
+        assert slices == (f"{known[0]} … {known[-1]}" if truth else "none")
