@@ -62,21 +62,23 @@ def load(
     slices: slice | None = None,
     channel: int | None = None,
 ) -> Data:
-    """Load slices from a phantom, a file or a folder of pictures.
+    """Load slices from a phantom, a registered head, a file or a folder of pictures.
 
     Parameters
     ----------
     source : str or path
-        ``"phantom"``, ``"phantom-cropped"``, or a path: ``.npy`` (memory-mapped), ``.npz`` (keys ``images`` and
-        where known ``truth``, ``brain``, ``spacing_mm``, ``names``), NIfTI, PNG or TIFF of 8 or 16 bit, or a
-        folder of PNG and TIFF files of one size.
+        ``"phantom"``, ``"phantom-cropped"``; a head of the registry such as ``"chris"``, which is downloaded once
+        and gives the axial slices whose truth was traced, or all where none was; or a path: ``.npy``
+        (memory-mapped), ``.npz`` (keys ``images`` and where known ``truth``, ``brain``, ``spacing_mm``, ``names``),
+        NIfTI, PNG or TIFF of 8 or 16 bit, or a folder of PNG and TIFF files of one size. A name comes before a
+        path: write ``"./chris"`` for a folder of that name.
     truth : str or path, optional
         Where the true masks are: 0 and one other value, the same shape as the images.
     axis : {0, 1, 2}
         Axis of a NIfTI volume, in RAS order, across which it is cut: 2 gives axial slices with anterior up,
         0 sagittal and 1 coronal ones with superior up; the patient's left is on the left.
     slices : slice, optional
-        Which slices to take; all by default.
+        Which of these slices to take; all by default.
     channel : int, optional
         Which channel to take of a colour image; without it colour is refused.
 
@@ -112,10 +114,15 @@ def load(
 def _open(
     source: str | os.PathLike, axis: int, channel: int | None, slices: slice | None
 ) -> tuple[Data, np.ndarray | None]:
-    """Read a phantom, a file or a folder; a NIfTI volume comes with its affine in RAS order."""
+    """Read a phantom, a head, a file or a folder; what was a volume comes with its affine in RAS order."""
     if not str(source):
         raise InputError("expected a phantom, a file or a folder, got an empty name")
-    data, affine = (_phantom(str(source)), None) if str(source) in PHANTOMS else _read(Path(source), axis, channel)
+    if str(source) in PHANTOMS:
+        data, affine = _phantom(str(source)), None
+    elif str(source) in registry.names():
+        data, affine = _head(str(source), axis)
+    else:
+        data, affine = _read(Path(source), axis, channel)
     if slices is None:
         return data, affine
     if not data.names[slices]:
@@ -141,9 +148,29 @@ def _phantom(name: str) -> Data:
     return Data(images, truth, spacing_mm, names, brain)
 
 
+def _head(name: str, axis: int) -> tuple[Data, np.ndarray]:
+    """Fetch a head of the registry and keep the slices whose truth is known, under their place in the volume."""
+    if axis != 2:
+        raise InputError(f"{name}: expected axis 2, got {axis}: the traced truth is known for whole axial slices alone")
+    data, affine = _read(registry.fetch(name, progress=True), axis, None)
+    data = replace(data, names=tuple(f"{name}[{index}]" for index in range(len(data.images))))
+    traced = registry.truth(name)
+    if traced is None:
+        return data, affine
+    true, true_affine = _read(traced, axis, None)
+    if true.images.shape != data.images.shape or not _same_place(affine, true_affine, data.images.shape):
+        raise InputError(f"{traced}: lies elsewhere than {name}; install skullmask again")
+    known = np.flatnonzero(true.images.any(axis=(1, 2)))
+    some = slice(known[0], known[-1] + 1)
+    affine[:3, 3] += affine[:3, 2] * some.start
+    truth = binary(true.images[some], traced)
+    return Data(data.images[some].copy(), truth, data.spacing_mm[some], data.names[some]), affine
+
+
 def _read(path: Path, axis: int, channel: int | None) -> tuple[Data, np.ndarray | None]:
     if not path.exists():
-        raise InputError(f"{path}: no such file or folder, nor the name of a phantom ({', '.join(PHANTOMS)})")
+        names = ", ".join((*PHANTOMS, *registry.names()))
+        raise InputError(f"{path}: no such file or folder, nor the name of a phantom or head ({names})")
     if path.is_dir():
         return _read_folder(path, channel), None
     suffix = _suffix(path)
@@ -343,8 +370,9 @@ def write_masks(
     made : iterable of ndarray of shape (H, W), uint8 of {0, 1}
         Consumed one at a time.
     output : str or path
-        ``.npy`` for any source (the source's shape), ``.nii`` or ``.nii.gz`` for a NIfTI source (its affine
-        and shape), ``.png`` for one picture (0 and 255), a folder of such PNG files for a folder.
+        ``.npy`` for any source (the source's shape), the only choice for a phantom or a head; ``.nii`` or
+        ``.nii.gz`` for a NIfTI source (its affine and shape), ``.png`` for one picture (0 and 255), a folder of
+        such PNG files for a folder.
     like : str or path
         The source of the images.
     shape : (N, H, W)
@@ -365,24 +393,33 @@ def write_masks(
     ...     np.load(f"{folder}/mask.npy").shape
     (3, 3)
     """
-    output, like = Path(output), Path(like)
+    output = Path(output)
     writer = _writer(output, like)
     with replacing(output, like, *keep) as temporary:
         writer(made, temporary, like, shape)
 
 
-def _writer(output: Path, like: Path):
-    if like.is_dir() and output.suffix.lower() not in _SUFFIXES:
+def _kind(source: str | os.PathLike) -> str:
+    """Tell a name from a folder and from a file, which gives its suffix."""
+    if str(source) in (*PHANTOMS, *registry.names()):
+        return "name"
+    return "folder" if Path(source).is_dir() else _suffix(Path(source))
+
+
+def _writer(output: Path, like: str | os.PathLike):
+    source = _kind(like)
+    if source == "folder" and output.suffix.lower() not in _SUFFIXES:
         return _write_folder
     suffix = _suffix(output)
-    source = "" if str(like) in PHANTOMS or like.is_dir() else _suffix(like)
     if suffix == ".npy":
         return _write_npy
     if suffix == ".png" and source in _PICTURES:
         return _write_png
     if suffix.startswith(".nii") and source.startswith(".nii"):
         return _write_nifti
-    raise InputError(f"{output}: the masks of {like} cannot be written as {suffix}; use .npy")
+    head = suffix.startswith(".nii") and str(like) in registry.names()
+    hint = f".npy, or mask the whole volume, {registry.path(str(like))}" if head else ".npy"
+    raise InputError(f"{output}: the masks of {like} cannot be written as {suffix}; use {hint}")
 
 
 @contextlib.contextmanager
@@ -438,7 +475,7 @@ def replacing(output: str | os.PathLike, *inputs: str | os.PathLike) -> Iterator
         raise InputError(f"{output}: cannot be written ({error.strerror or error})") from None
 
 
-def _write_npy(made: Iterable[np.ndarray], output: Path, like: Path, shape: tuple[int, int, int]) -> None:
+def _write_npy(made: Iterable[np.ndarray], output: Path, like: str | os.PathLike, shape: tuple[int, int, int]) -> None:
     header = {"descr": "|u1", "fortran_order": False, "shape": shape[1:] if _ndim(like) == 2 else shape}
     with open(output, "wb") as file:  # slice by slice; a full disk is an error here, and a crash with a memory map
         np.lib.format.write_array_header_1_0(file, header)
@@ -446,9 +483,9 @@ def _write_npy(made: Iterable[np.ndarray], output: Path, like: Path, shape: tupl
             file.write(np.ascontiguousarray(mask))
 
 
-def _ndim(source: Path) -> int:
+def _ndim(source: str | os.PathLike) -> int:
     """Axes of the slices in a file, without a channel axis."""
-    suffix = "" if source.is_dir() or str(source) in PHANTOMS else source.suffix.lower()
+    suffix = _kind(source)
     if suffix in _PICTURES:
         with Image.open(source) as picture:
             return 2 if getattr(picture, "n_frames", 1) == 1 else 3
@@ -462,15 +499,17 @@ def _ndim(source: Path) -> int:
     return len(shape) - _is_colour(shape)
 
 
-def _write_png(made: Iterable[np.ndarray], output: Path, like: Path, shape: tuple[int, int, int]) -> None:
+def _write_png(made: Iterable[np.ndarray], output: Path, like: str | os.PathLike, shape: tuple[int, int, int]) -> None:
     if shape[0] > 1:
         raise InputError(f"{output}: the {shape[0]} masks of {like} do not fit in one PNG; use .npy")
     for mask in made:
         Image.fromarray(mask * np.uint8(255)).save(output, format="PNG")
 
 
-def _write_folder(made: Iterable[np.ndarray], output: Path, like: Path, _shape: tuple[int, int, int]) -> None:
-    files = _pictures_in(like)
+def _write_folder(
+    made: Iterable[np.ndarray], output: Path, like: str | os.PathLike, _shape: tuple[int, int, int]
+) -> None:
+    files = _pictures_in(Path(like))
     if len({file.stem for file in files}) < len(files):
         raise InputError(f"{like}: two pictures with one name would give one mask; rename one of them")
     output.mkdir()
@@ -478,7 +517,9 @@ def _write_folder(made: Iterable[np.ndarray], output: Path, like: Path, _shape: 
         Image.fromarray(mask * np.uint8(255)).save(output / f"{file.stem}.png")
 
 
-def _write_nifti(made: Iterable[np.ndarray], output: Path, like: Path, _shape: tuple[int, int, int]) -> None:
+def _write_nifti(
+    made: Iterable[np.ndarray], output: Path, like: str | os.PathLike, _shape: tuple[int, int, int]
+) -> None:
     source = nib.load(like)
     volume = _to_volume(np.stack(list(made)), axis=2)
     to_source = nib.orientations.ornt_transform(
