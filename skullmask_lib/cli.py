@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 from tqdm import tqdm
 
-from . import __version__, datasets, masks, metrics, versions
+from . import __version__, datasets, masks, metrics, registry, versions
 
 app = typer.Typer(
     name="skullmask",
@@ -22,10 +22,19 @@ app = typer.Typer(
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
+data_app = typer.Typer(
+    help="Real heads, fetched from where they are published.",
+    epilog="Examples:\n\n  skullmask data list\n\n  skullmask data fetch chris\n\n  skullmask data verify",
+    rich_markup_mode=None,
+)
+app.add_typer(data_app, name="data")
 _INTERRUPTED = 130  # also what typer returns after Ctrl-C
 _UsageError = typer.BadParameter.__base__  # typer brings its own click and exports this class by no other name
 
-_INPUT = "phantom, phantom-cropped, or a .npy, .npz, .nii, .nii.gz, .png or .tif file, or a folder of pictures."
+_INPUT = (
+    "phantom, phantom-cropped, a head that skullmask data list names, "
+    "or a .npy, .npz, .nii, .nii.gz, .png or .tif file, or a folder of pictures."
+)
 _LADDER = "\n".join(f"{name}: {function.__doc__.splitlines()[0]}\n" for name, function in versions.VERSIONS.items())
 
 
@@ -66,7 +75,8 @@ def demo(out: Annotated[Path, typer.Option(help="Folder for the page.")] = Path(
     + _LADDER
     + "\nExamples:\n\n  skullmask mask slices.npy -o masks.npy\n\n"
     + "  skullmask mask head.nii.gz -o skull.nii.gz --version v7 --dilation-size 13\n\n"
-    + "  skullmask mask slice.png -o mask.png --truth truth.png",
+    + "  skullmask mask slice.png -o mask.png --truth truth.png\n\n"
+    + "  skullmask mask chris -o masks.npy --dilation-size 13",
 )
 def mask(
     input: Annotated[str, typer.Argument(metavar="INPUT", help=_INPUT)],
@@ -126,12 +136,13 @@ def score(
 
 @app.command(
     epilog="Examples:\n\n  skullmask sweep slices.npy truth.npy\n\n"
-    "  skullmask sweep slices.npy truth.npy --sizes 10:40:2 -o sweep.csv --plot sweep.png"
+    "  skullmask sweep slices.npy truth.npy --sizes 10:40:2 -o sweep.csv --plot sweep.png\n\n"
+    "  skullmask sweep chris --sizes 9:21:2"
 )
 def sweep(
     images: Annotated[str, typer.Argument(metavar="IMAGES", help=_INPUT)],
     truth: Annotated[
-        str | None, typer.Argument(metavar="[TRUTH]", help="True masks; a phantom brings its own.")
+        str | None, typer.Argument(metavar="[TRUTH]", help="True masks; a phantom or a head brings its own.")
     ] = None,
     sizes: Annotated[str, typer.Option(help="Dilation widths in pixels, start:stop:step, stop included.")] = "1:61:2",
     output: Annotated[Path | None, typer.Option("-o", "--output", help="CSV for the scores of every slice.")] = None,
@@ -169,6 +180,47 @@ def sweep(
         chosen, held_out = leave_one_out(result)
         print(f"95 % bootstrap over the slices: {low:.4f} … {high:.4f}")
         print(f"leave one out: widths {', '.join(map(str, chosen))} px, IoU {held_out.mean():.4f}")
+
+
+@data_app.callback(invoke_without_command=True)
+def _data(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+@data_app.command("list", epilog="Example:\n\n  skullmask data list")
+def data_list() -> None:
+    """List the heads, and which are here."""
+    from .plots import table
+
+    rows = [
+        (name, head.what, head.voxel_mm, head.licence, "here" if registry.path(name).exists() else "missing")
+        for name, head in registry.originals().items()
+    ]
+    print(table(rows, ("name", "what", "voxel [mm]", "licence", "state")).data)
+    print(f"\nThe folder: {registry.folder()}")
+
+
+@data_app.command("fetch", epilog="Examples:\n\n  skullmask data fetch chris oms01\n\n  skullmask data fetch --all")
+def data_fetch(
+    names: Annotated[list[str] | None, typer.Argument(metavar="NAME...", help="Heads that the list names.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="Fetch all of them.")] = False,
+) -> None:
+    """Download what is missing, and verify it."""
+    if every == bool(names):
+        raise masks.InputError("expected names of heads (see skullmask data list), or --all")
+    for name in names or registry.names():
+        print(registry.fetch(name, progress=True))
+
+
+@data_app.command("verify", epilog="Example:\n\n  skullmask data verify")
+def data_verify() -> None:
+    """Check the sha256 of what is here.
+
+    A damaged file is deleted.
+    """
+    for name, here in registry.verify().items():
+        print(f"{name}: {'good' if here else 'missing'}")
 
 
 def _bar(total: int, unit: str) -> tqdm:

@@ -3,6 +3,7 @@
 import json
 import os
 import pickle
+import re
 import signal
 import subprocess
 import sys
@@ -20,6 +21,7 @@ import skullmask_lib as sm
 from skullmask_lib import cli, datasets
 
 COMMANDS = sorted(typer.main.get_command(cli.app).commands)
+DATA_COMMANDS = [f"data {name}" for name in typer.main.get_command(cli.data_app).commands]
 READ_ONLY = next((folder for folder in ("/proc/self", "/sys") if os.path.isdir(folder)), None)
 
 
@@ -74,23 +76,25 @@ def shown(scores):
 
 
 def test_there_are_the_commands_of_the_contract():
-    assert {"demo", "mask", "score", "sweep"} <= set(COMMANDS)
+    assert {"demo", "mask", "score", "sweep", "data"} <= set(COMMANDS)
+    assert DATA_COMMANDS == ["data list", "data fetch", "data verify"]
 
 
-def test_alone_it_shows_help(skullmask):
-    code, out, err = skullmask()
+@pytest.mark.parametrize(("group", "commands"), [("", COMMANDS), ("data", DATA_COMMANDS)])
+def test_alone_it_shows_help(skullmask, group, commands):
+    code, out, err = skullmask(*group.split())
     assert (code, err) == (0, [])
     assert "Usage: " in out
-    assert all(command in out for command in COMMANDS)
+    assert all(f"\n  {command.split()[-1]} " in out for command in commands)
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", [*COMMANDS, *DATA_COMMANDS])
 @pytest.mark.parametrize("flag", ["--help", "-h"])
 def test_every_command_has_help_with_an_example(skullmask, command, flag):
-    code, out, err = skullmask(command, flag)
+    code, out, err = skullmask(*command.split(), flag)
     assert (code, err) == (0, [])
     assert "Usage: " in out
-    assert f"  skullmask {command} " in out.partition("Example")[2]
+    assert re.search(rf"^ +skullmask {command}\b", out.partition("Example")[2], re.MULTILINE)
 
 
 def test_it_knows_its_version(skullmask):

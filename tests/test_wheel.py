@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import skullmask_lib as sm
-from skullmask_lib import reports
+from skullmask_lib import registry, reports
 
 pytestmark = pytest.mark.full
 ROOT = Path(sm.__file__).parents[1]
@@ -29,9 +29,16 @@ def test_wheel_holds_what_it_needs_and_nothing_else(wheel):
         names = set(archive.namelist())
     for lesson in reports.lessons():
         assert f"skullmask_lib/notebooks/{lesson.name}" in names
-    assert "skullmask_lib/data/published.csv" in names
+    assert {"skullmask_lib/data/published.csv", "skullmask_lib/data/registry.txt"} <= names
+    truth = {f"skullmask_lib/data/truth/{file.name}" for file in (registry.project_folder("data") / "truth").iterdir()}
+    assert truth
+    assert truth <= names
     assert "skullmask_lib/skullmask.mplstyle" in names
-    assert not [name for name in names if "checkpoints" in name or "__pycache__" in name or name.startswith("tests")]
+    assert not [
+        name
+        for name in names
+        if "downloads" in name or "checkpoints" in name or "__pycache__" in name or name.startswith("tests")
+    ]
 
 
 def test_demo_from_an_empty_folder(wheel, tmp_path):
@@ -39,13 +46,19 @@ def test_demo_from_an_empty_folder(wheel, tmp_path):
     empty.mkdir()
     install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", site, wheel]
     subprocess.run(install, check=True, capture_output=True)
-    environment = os.environ | {"PYTHONPATH": str(site)}
+    environment = os.environ | {"PYTHONPATH": str(site), "SKULLMASK_DATA": "", "XDG_CACHE_HOME": str(tmp_path)}
 
     def run(*arguments):
         options = {"cwd": empty, "env": environment, "capture_output": True, "text": True, "timeout": 280}
         return subprocess.run([sys.executable, *arguments], check=False, **options)
 
     assert Path(run("-c", "import skullmask_lib; print(skullmask_lib.__file__)").stdout).is_relative_to(site)
+    done = run("-m", "skullmask_lib.cli", "data", "list")
+    assert done.returncode == 0, done.stderr
+    assert re.findall(r"^\| (\w+) .*missing", done.stdout, re.MULTILINE) == list(registry.names())
+    assert f"The folder: {tmp_path / 'skullmask'}\n" in done.stdout
+    truth = run("-c", "from skullmask_lib import registry; print(registry.truth('chris'))").stdout
+    assert Path(truth.strip()).is_relative_to(site)
     done = run("-m", "skullmask_lib.cli", "demo", "--out", "page")
     assert done.returncode == 0, done.stderr
     assert re.search(r"\| v7 +\| 0\.98 +\| 0\.9[78]\d\d", done.stdout)
