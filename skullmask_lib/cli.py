@@ -7,13 +7,16 @@ import math
 import os
 import sys
 import warnings
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 import typer
 from tqdm import tqdm
 
-from . import __version__, datasets, masks, metrics, registry, versions
+from . import __version__, datasets, masks, metrics, polar, registry, versions
 
 app = typer.Typer(
     name="skullmask",
@@ -76,7 +79,8 @@ def demo(out: Annotated[Path, typer.Option(help="Folder for the page.")] = Path(
     + "\nExamples:\n\n  skullmask mask slices.npy -o masks.npy\n\n"
     + "  skullmask mask head.nii.gz -o skull.nii.gz --version v7 --dilation-size 13\n\n"
     + "  skullmask mask slice.png -o mask.png --truth truth.png\n\n"
-    + "  skullmask mask chris -o masks.npy --dilation-size 13",
+    + "  skullmask mask slice.png -o mask.png --spacing 0.42 0.42\n\n"
+    + "  skullmask mask chris -o masks.npy",
 )
 def mask(
     input: Annotated[str, typer.Argument(metavar="INPUT", help=_INPUT)],
@@ -88,27 +92,41 @@ def mask(
             help="Where the masks go: .npy, .nii.gz for NIfTI, .png for a picture, a folder for a folder.",
         ),
     ],
-    version: Annotated[str | None, typer.Option(help="v1 … v7; the default is the library's.")] = None,
+    version: Annotated[
+        str | None, typer.Option(help="v1 … v8; the default is v8, or v7 where a dilation size is given.")
+    ] = None,
     dilation_size: Annotated[
         int | None,
         typer.Option(
             help="Width of the element in pixels; v5, v6, v7. About 11 mm suits: 26 at 0.42 mm, 13 at 0.88 mm."
         ),
     ] = None,
+    spacing: Annotated[
+        tuple[float, float] | None,
+        typer.Option(help="Row and column spacing [mm], for v8 and the scores; a NIfTI file brings its own."),
+    ] = None,
     truth: Annotated[str | None, typer.Option(help="True masks: prints the scores.")] = None,
     channel: Annotated[int | None, typer.Option(help="Channel of a colour image.")] = None,
 ) -> None:
-    """Make the skull mask of every slice."""
+    """Make the skull mask of every slice, and name the slices whose mask should be looked at."""
     options = {} if dilation_size is None else {"dilation_size": dilation_size}
-    versions.check_options(version or versions.DEFAULT_VERSION, options)
+    versions.choose(version, options)
     data = datasets.load(input, truth=truth, channel=channel)
+    if spacing is not None:
+        data = replace(data, spacing_mm=np.tile(masks.check_spacing(spacing), (len(data.images), 1)))
+    slices = versions.mask_slices(
+        data.images, names=data.names, version=version, spacing_mm=data.spacing_mm, volume=data.volume, **options
+    )
     scores = []
 
     def made():
-        slices = versions.mask_slices(data.images, names=data.names, version=version, **options)
         for index, made_mask in enumerate(_progress(slices, len(data.images), "slice")):
+            spacing_mm = None if data.spacing_mm is None else data.spacing_mm[index]
+            if polar.quality(data.images[index], made_mask, spacing_mm=spacing_mm) < polar.TRUSTED:
+                warnings.warn(
+                    f"{data.names[index]}: look at the mask, its quality is below {polar.TRUSTED}", stacklevel=1
+                )
             if data.truth is not None:
-                spacing_mm = None if data.spacing_mm is None else data.spacing_mm[index]
                 scores.append(metrics.score(made_mask, data.truth[index], spacing_mm))
             yield made_mask
 
@@ -254,6 +272,23 @@ def _print_scores(scores: list[dict[str, float]], names: tuple[str, ...]) -> Non
         print(f"\n{left_out} of {len(scores)} slices have one empty mask: infinite scores are left out of the means")
 
 
+def _grouped(remarks: list[str]) -> Iterator[str]:
+    """Say what holds for many slices once; runs of slices are named by their ends."""
+    groups: dict[str, list[str]] = {}
+    for remark in remarks:
+        name, _, text = remark.partition(": ")
+        groups.setdefault(text, []).append(name)
+    for text, names in groups.items():
+        runs: list[list[str]] = []
+        for name in names:
+            stem, _, index = name.rstrip("]").rpartition("[")
+            if runs and index.isdecimal() and runs[-1][-1] == f"{stem}[{int(index) - 1}]":
+                runs[-1][1:] = [name]
+            else:
+                runs.append([name])
+        yield f"warning: {', '.join(' … '.join(run) for run in runs)}: {text}".removesuffix(": ")
+
+
 def _say(text: object) -> None:
     print(f"skullmask: {' '.join(str(text).split())}", file=sys.stderr)
 
@@ -261,12 +296,12 @@ def _say(text: object) -> None:
 def main() -> None:
     """Run the command line; what the user can mend ends in one line on stderr and exit code 2."""
     remarks: list[str] = []  # said at the end, so that an error stays one line
-    warnings.showwarning = lambda message, *_args, **_kwargs: remarks.append(f"warning: {message}")
+    warnings.showwarning = lambda message, *_args, **_kwargs: remarks.append(str(message))
     warnings.simplefilter("always", UserWarning)
     logging.getLogger("nibabel.global").setLevel(logging.CRITICAL)  # its remarks on odd headers
     try:
         code = app(standalone_mode=False)
-        for remark in remarks if code != _INTERRUPTED else ["interrupted"]:
+        for remark in _grouped(remarks) if code != _INTERRUPTED else ["interrupted"]:
             _say(remark)
     except _UsageError as error:
         _say(f"{error.format_message()} (see skullmask --help)")

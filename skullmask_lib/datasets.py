@@ -45,6 +45,8 @@ class Data:
         N labels.
     brain : ndarray of shape (N, H, W), uint8 of {0, 1}, or None
         The true brain masks.
+    volume : bool
+        The slices follow one another in one volume.
     """
 
     images: np.ndarray
@@ -52,6 +54,7 @@ class Data:
     spacing_mm: np.ndarray | None
     names: tuple[str, ...]
     brain: np.ndarray | None = None
+    volume: bool = False
 
 
 def load(
@@ -129,7 +132,8 @@ def _open(
         raise InputError(f"{source}: no slice left of {len(data.names)} with {slices}")
     arrays = (data.images, data.truth, data.spacing_mm, data.brain)
     images, true, spacing_mm, brain = (a if a is None else a[slices] for a in arrays)
-    return Data(images, true, spacing_mm, data.names[slices], brain), affine
+    volume = data.volume and slices.step in (None, 1)
+    return Data(images, true, spacing_mm, data.names[slices], brain, volume), affine
 
 
 def _same_place(affine: np.ndarray, other: np.ndarray, shape: tuple[int, ...]) -> bool:
@@ -164,7 +168,7 @@ def _head(name: str, axis: int) -> tuple[Data, np.ndarray]:
     some = slice(known[0], known[-1] + 1)
     affine[:3, 3] += affine[:3, 2] * some.start
     truth = binary(true.images[some], traced)
-    return Data(data.images[some].copy(), truth, data.spacing_mm[some], data.names[some]), affine
+    return Data(data.images[some].copy(), truth, data.spacing_mm[some], data.names[some], volume=True), affine
 
 
 def _read(path: Path, axis: int, channel: int | None) -> tuple[Data, np.ndarray | None]:
@@ -303,7 +307,7 @@ def _read_nifti(path: Path, axis: int) -> tuple[Data, np.ndarray]:
     if not (np.isfinite(sizes_mm) & (sizes_mm > 0)).all():
         raise InputError(f"{path}: expected a voxel size above 0 mm, got {sizes_mm}")
     names = tuple(f"{path.name}[{index}]" for index in range(len(array)))
-    return Data(array, None, np.tile(sizes_mm, (len(array), 1)), names), affine_mm
+    return Data(array, None, np.tile(sizes_mm, (len(array), 1)), names, volume=True), affine_mm
 
 
 def _squeezed(volume: nib.Nifti1Image, path: Path) -> nib.Nifti1Image:

@@ -130,6 +130,36 @@ def check_whole(value: int, what: str, low: int, high: int, unit: str) -> int:
     return number
 
 
+def check_spacing(spacing_mm: tuple[float, float]) -> np.ndarray:
+    """Return a row and a column spacing as an array if both are finite and positive.
+
+    Parameters
+    ----------
+    spacing_mm : pair of float
+        [mm]
+
+    Returns
+    -------
+    ndarray of shape (2,), float64
+
+    Raises
+    ------
+    InputError
+        If it is anything else.
+
+    Examples
+    --------
+    >>> check_spacing((0.42, 0))
+    Traceback (most recent call last):
+    ...
+    skullmask_lib.masks.InputError: expected a row and a column spacing above 0 mm, got (0.42, 0)
+    """
+    spacing = np.asarray(spacing_mm, float)
+    if spacing.shape != (2,) or not (np.isfinite(spacing) & (spacing > 0)).all():
+        raise InputError(f"expected a row and a column spacing above 0 mm, got {spacing_mm}")
+    return spacing
+
+
 def normalize(image: np.ndarray) -> np.ndarray:
     """Stretch a slice linearly to 0 … 255 and truncate.
 

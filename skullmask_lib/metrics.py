@@ -11,7 +11,7 @@ import numpy as np
 from scipy import ndimage
 from scipy.spatial import KDTree
 
-from .masks import InputError
+from .masks import InputError, check_spacing
 
 
 def iou(mask: np.ndarray, truth: np.ndarray) -> float:
@@ -268,9 +268,7 @@ def _surface_distances(
     mask: np.ndarray, truth: np.ndarray, spacing_mm: tuple[float, float]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Distances from every surface pixel of the mask to the truth's surface, and the other way round."""
-    spacing = np.asarray(spacing_mm, float)
-    if spacing.shape != (2,) or not (np.isfinite(spacing) & (spacing > 0)).all():
-        raise InputError(f"expected a row and a column spacing above 0 mm, got {spacing_mm}")
+    spacing = check_spacing(spacing_mm)
     mask, truth = np.asarray(mask, bool), np.asarray(truth, bool)
     if mask.shape != truth.shape or mask.ndim != 2:
         raise InputError(f"expected (H, W) mask and truth of one shape, got {mask.shape} and {truth.shape}")

@@ -348,13 +348,18 @@ def ladder_picture(rows: Sequence[tuple]) -> Picture:
         (0.0, 2, "measured", "phantom"),
         (0.27, 4, "path", "other seeds"),
     ):
-        bars = axes.bar(place + shift, [row[column] for row in rows], 0.26, color=COLOURS[kind], label=label)
-        axes.bar_label(bars, fmt="%.2f", fontsize=9, padding=2)
+        heights = [row[column] for row in rows]
+        bars = axes.bar(place + shift, heights, 0.26, color=COLOURS[kind], label=label)
+        axes.bar_label(bars, [_known(height) for height in heights], fontsize=9, padding=2)
     axes.set_xticks(place, [f"{row[0]}\n{row[5].replace(', ', chr(10))}" for row in rows], fontsize=10)
     axes.set(ylabel="mean IoU", ylim=(0, 1.12))
     fig.legend(loc="outside upper center", ncols=3, frameon=False)
-    told = ", ".join(f"{row[0]} {row[1]:.2f} and {row[2]:.2f}" for row in rows)
+    told = ", ".join(f"{row[0]} {_known(row[1]) or 'nothing'} and {row[2]:.2f}" for row in rows)
     return picture(fig, f"Mean IoU, published and on the phantom: {told}.")
+
+
+def _known(value: float) -> str:
+    return "" if np.isnan(value) else f"{value:.2f}"
 
 
 def table(rows: Sequence[Sequence[object]], header: Sequence[str]) -> Markdown:
@@ -363,7 +368,8 @@ def table(rows: Sequence[Sequence[object]], header: Sequence[str]) -> Markdown:
     Parameters
     ----------
     rows : sequence of sequences
-        Numbers that are not whole are rounded to four digits behind the point, lengths to two; published ones stay.
+        Numbers that are not whole are rounded to four digits behind the point, lengths to two; published ones stay;
+        for NaN stands a dash.
     header : sequence of str
         Lengths end in their unit, ``[mm]``, ``_mm``, ``[px]`` or ``_px``; published figures begin with ``published``.
 
@@ -379,10 +385,7 @@ def table(rows: Sequence[Sequence[object]], header: Sequence[str]) -> Markdown:
     | v1      | 0.7346 |
     """
     cells = [
-        [
-            format(cell, _format(name)) if isinstance(cell, float) else str(cell)
-            for cell, name in zip(row, header, strict=True)
-        ]
+        [_number(cell, name) if isinstance(cell, float) else str(cell) for cell, name in zip(row, header, strict=True)]
         for row in rows
     ]
     widths = [max(map(len, column)) for column in zip(header, *cells, strict=True)]
@@ -394,7 +397,9 @@ def table(rows: Sequence[Sequence[object]], header: Sequence[str]) -> Markdown:
     )
 
 
-def _format(name: str) -> str:
+def _number(value: float, name: str) -> str:
+    if np.isnan(value):
+        return "–"
     if name.startswith("published"):
-        return "g"
-    return ".2f" if re.search(r"(\[|_)(mm|px)\]?$", name) else ".4f"
+        return format(value, "g")
+    return format(value, ".2f" if re.search(r"(\[|_)(mm|px)\]?$", name) else ".4f")

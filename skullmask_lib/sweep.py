@@ -1,6 +1,7 @@
 """One dilation width against another: the sweep, the choice without the scored slice, and the ladder."""
 
 import csv
+import math
 import os
 import re
 import warnings
@@ -229,13 +230,15 @@ def bootstrap(
     return float(low), float(high)
 
 
-def ladder(images: np.ndarray, truth: np.ndarray) -> dict[str, np.ndarray]:
+def ladder(images: np.ndarray, truth: np.ndarray, *, spacing_mm: np.ndarray | None = None) -> dict[str, np.ndarray]:
     """Score every version with its defaults.
 
     Parameters
     ----------
     images : ndarray of shape (N, H, W)
     truth : ndarray of shape (N, H, W), bool or {0, 1}
+    spacing_mm : ndarray of shape (N, 2), optional
+        Row and column spacing [mm], for the versions that know millimetres.
 
     Returns
     -------
@@ -251,7 +254,7 @@ def ladder(images: np.ndarray, truth: np.ndarray) -> dict[str, np.ndarray]:
     names = [f"slice {index}" for index in range(len(images))]
     scores = {}
     for version in VERSIONS:
-        made = mask_slices(images, names=names, version=version)
+        made = mask_slices(images, names=names, version=version, spacing_mm=spacing_mm)
         scores[version] = np.array([iou(mask, true) for mask, true in zip(made, truth, strict=True)])
     return scores
 
@@ -262,6 +265,7 @@ _AGREEMENT = {  # what the phantom was calibrated to, and what it was not
     **dict.fromkeys(("v1", "v2", "v7"), "by construction"),
     **dict.fromkeys(("v3", "v4"), "reconstruction, threshold ours"),
     **dict.fromkeys(("v5", "v6"), "prediction, width ours"),
+    "v8": "not in the source",
 }
 
 
@@ -272,7 +276,8 @@ def phantom_ladder() -> tuple[tuple[str, float, float, float, float, str], ...]:
     Returns
     -------
     tuple of tuple
-        A row for each version with the columns `LADDER_HEADER`; all but the last are mean IoU over the slices.
+        A row for each version with the columns `LADDER_HEADER`; all but the last are mean IoU over the slices, NaN
+        where nothing was published.
 
     Examples
     --------
@@ -280,12 +285,12 @@ def phantom_ladder() -> tuple[tuple[str, float, float, float, float, str], ...]:
     ('v1', 0.73)
     """
     told, data = datasets.published(), datasets.load("phantom")
-    measured = ladder(data.images, data.truth)
+    measured = ladder(data.images, data.truth, spacing_mm=data.spacing_mm)
     heads = [phantom.five_slices(seed=seed) for seed in OTHER_SEEDS]
-    others = [ladder(images, phantom.skull_mask(labels)) for images, labels, _, _ in heads]
+    others = [ladder(images, phantom.skull_mask(labels), spacing_mm=mm) for images, labels, mm, _ in heads]
     rows = []
     for version, scores in measured.items():
-        published, mean = told[f"iou_{version}"], float(scores.mean())
+        published, mean = told.get(f"iou_{version}", math.nan), float(scores.mean())
         elsewhere = float(np.mean([other[version] for other in others]))
         rows.append((version, published, mean, mean - published, elsewhere, _AGREEMENT[version]))
     return tuple(rows)

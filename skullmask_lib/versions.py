@@ -1,19 +1,21 @@
-"""The journey v1 … v7 in primitives: each version is a few lines, and each was meant to mend the one before.
+"""The journey v1 … v7 in primitives, and v8 beyond it: each version is a few lines, meant to mend the one before.
 
 Every version takes one slice and returns its mask; ``trace`` shows the stages on the way. The source of the
 journey is the article "Building a Skull Mask Generator for MRI Images Without Deep Learning"; what it left
-open (v3, v4, the widths of v5 and v6) is reconstructed here and labelled so.
+open (v3, v4, the widths of v5 and v6) is reconstructed here and labelled so. v8 is this project's own.
 """
 
+import contextlib
 import difflib
 import inspect
+import itertools
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import cv2
 import numpy as np
 
-from . import masks
+from . import masks, polar
 
 Stages = dict[str, np.ndarray]
 MAX_BLOCK_SIZE_PX = 9999  # for cv2.blur
@@ -207,6 +209,45 @@ def v7(image: np.ndarray, *, dilation_size: int = 26) -> np.ndarray:
     return _mask(_interior_brain_stages(image, dilation_size))
 
 
+def v8(image: np.ndarray, *, spacing_mm: tuple[float, float] | None = None) -> np.ndarray:
+    """Scalp boundary: unwrap the head and follow the edge between scalp and bone once around.
+
+    The head is what is not air, its holes filled. In its polar picture every place is priced as the skull's
+    outer surface (scalp outside, dark bone inside, brain where the bone ends), and the cheapest closed path
+    is drawn where the brightness is halfway from scalp to bone.
+
+    Parameters
+    ----------
+    image : ndarray of shape (H, W)
+    spacing_mm : pair of float, optional
+        Row and column spacing [mm]; without it the head's size is the ruler, and pixels are taken for square.
+
+    Returns
+    -------
+    ndarray of shape (H, W), uint8
+        Empty, with a warning, if there is no head.
+
+    Raises
+    ------
+    InputError
+        If the spacing is not two positive numbers, or makes a field of view beyond a metre.
+
+    See Also
+    --------
+    polar.quality : how far to trust the mask.
+
+    Examples
+    --------
+    >>> y, x = np.ogrid[-40:40, -40:40]
+    >>> radius = np.hypot(y, x)
+    >>> head = 1.0 * (radius < 36) - 0.9 * ((radius < 30) & (radius > 26))  # scalp, bone and brain
+    >>> mask = v8(head, spacing_mm=(2, 2))
+    >>> abs(np.sqrt(mask.sum() / np.pi) - 30).round() == 0
+    np.True_
+    """
+    return _mask(_scalp_boundary_stages(image, spacing_mm))
+
+
 def _largest_component_stages(image: np.ndarray) -> Stages:
     gray, bright = _bright(image)
     return {"gray": gray, "bright": bright, "largest component": masks.largest_component(bright)}
@@ -246,6 +287,24 @@ def _interior_brain_stages(image: np.ndarray, dilation_size: int) -> Stages:
     return stages | {"dilated": dilated, "without scalp": without_scalp, "filled": filled}
 
 
+def _scalp_boundary_stages(image: np.ndarray, spacing_mm: tuple[float, float] | None) -> Stages:
+    unwrapped = polar.unwrap(image, spacing_mm)
+    if unwrapped is None:
+        return dict.fromkeys(("head", "filled"), np.zeros(np.shape(image), np.uint8))
+    cost, path, outline = _scalp_boundary(unwrapped)
+    stages = {"head": unwrapped.head, "unwrapped": unwrapped.brightness, "cost": cost, "path": path}
+    return stages | {"outline": outline, "filled": polar.fill_outline(unwrapped, outline)}
+
+
+def _scalp_boundary(unwrapped: polar.Unwrapped, near: Sequence = ()) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Give the cost, its closed path, and the outline [steps below the skin]; ``near`` are neighbours' outlines."""
+    cost = polar.boundary_cost(unwrapped.brightness)
+    if near:
+        cost += polar.neighbour_cost(unwrapped, near, cost.shape[1])
+    path = polar.closed_path(cost)
+    return cost, path, polar.half_maximum(unwrapped.brightness, path)
+
+
 def brain_and_scalp(image: np.ndarray) -> Stages:
     """Do what v5, v6 and v7 do before they dilate.
 
@@ -282,23 +341,24 @@ def _bright(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _mask(stages: Stages) -> np.ndarray:
     mask = stages[list(stages)[-1]]
     if not mask.any():
-        reason = "no bright component inside of the frame" if "brain" in stages else "nothing bright to build it from"
+        reasons = {"brain": "no bright component inside of the frame", "head": "no head in it"}
+        reason = next((reasons[stage] for stage in reasons if stage in stages), "nothing bright to build it from")
         warnings.warn(f"the mask is empty: {reason}", stacklevel=3)
     return mask
 
 
-VERSIONS: dict[str, Callable[..., np.ndarray]] = {f.__name__: f for f in (v1, v2, v3, v4, v5, v6, v7)}
-DEFAULT_VERSION = "v7"
+VERSIONS: dict[str, Callable[..., np.ndarray]] = {f.__name__: f for f in (v1, v2, v3, v4, v5, v6, v7, v8)}
 _STAGES: dict[str, Callable[..., Stages]] = {
     "v1": _largest_component_stages,
     "v2": _flood_fill_stages,
     "v3": _fixed_threshold_stages,
     "v4": _adaptive_threshold_stages,
     **dict.fromkeys(("v5", "v6", "v7"), _interior_brain_stages),
+    "v8": _scalp_boundary_stages,
 }
 
 
-def options_of(version: str) -> dict[str, int]:
+def options_of(version: str) -> dict[str, object]:
     """Give the options of a version with their defaults, read from its signature.
 
     Parameters
@@ -308,7 +368,7 @@ def options_of(version: str) -> dict[str, int]:
 
     Returns
     -------
-    dict of str to int
+    dict of str to int or None
 
     Raises
     ------
@@ -317,8 +377,8 @@ def options_of(version: str) -> dict[str, int]:
 
     Examples
     --------
-    >>> options_of("v7")
-    {'dilation_size': 26}
+    >>> options_of("v7"), options_of("v8")
+    ({'dilation_size': 26}, {'spacing_mm': None})
     """
     if version not in VERSIONS:
         near = difflib.get_close_matches(str(version), VERSIONS, n=1)
@@ -328,18 +388,19 @@ def options_of(version: str) -> dict[str, int]:
     return {parameter.name: parameter.default for parameter in parameters}
 
 
-def check_options(version: str, options: dict) -> dict:
-    """Complete the options of a version with its defaults, if it has them all.
+def choose(version: str | None, options: dict) -> tuple[str, dict]:
+    """Settle which version runs, and complete its options with its defaults.
 
     Parameters
     ----------
-    version : str
-        A key of `VERSIONS`.
-    options : dict of str to int
+    version : str or None
+        A key of `VERSIONS`; None is v8, or v7 where a dilation size is given: the source's own call keeps working.
+    options : dict
 
     Returns
     -------
-    dict of str to int
+    version : str
+    options : dict
 
     Raises
     ------
@@ -348,21 +409,24 @@ def check_options(version: str, options: dict) -> dict:
 
     Examples
     --------
-    >>> check_options("v1", {"dilation_size": 3})
+    >>> choose(None, {"dilation_size": 22})
+    ('v7', {'dilation_size': 22})
+    >>> choose("v1", {"dilation_size": 3})
     Traceback (most recent call last):
     ...
     skullmask_lib.masks.InputError: v1 has no option dilation_size; v5, v6, v7 have it
     """
+    version = version or ("v7" if "dilation_size" in options else "v8")
     known = options_of(version)
     for name in options:
         if name not in known:
             takers = [v for v in VERSIONS if name in options_of(v)]
-            hint = f"; {', '.join(takers)} have it" if takers else ""
+            hint = f"; {', '.join(takers)} {'has' if len(takers) == 1 else 'have'} it" if takers else ""
             raise masks.InputError(f"{version} has no option {name}{hint}")
-    return known | options
+    return version, known | options
 
 
-def trace(version: str, image: np.ndarray, **options: int) -> Stages:
+def trace(version: str, image: np.ndarray, **options) -> Stages:
     """Run a version and keep what it makes on the way.
 
     Parameters
@@ -375,8 +439,9 @@ def trace(version: str, image: np.ndarray, **options: int) -> Stages:
 
     Returns
     -------
-    dict of str to ndarray of shape (H, W), uint8
-        Stage name to array, in order; the last one is the mask.
+    dict of str to ndarray
+        Stage name to array, in order; the last one is the mask. They are (H, W) and uint8, but for v8, which works
+        on a grid and in polar coordinates of its own (see `polar`).
 
     Raises
     ------
@@ -388,20 +453,20 @@ def trace(version: str, image: np.ndarray, **options: int) -> Stages:
     >>> list(trace("v1", np.eye(3)))
     ['gray', 'bright', 'largest component']
     """
-    options = check_options(version, options)
+    version, options = choose(version, options)
     return _STAGES[version](image, **options)
 
 
-def create_skull_mask(image: np.ndarray, *, version: str | None = None, **options: int) -> np.ndarray:
+def create_skull_mask(image: np.ndarray, *, version: str | None = None, **options) -> np.ndarray:
     """Make the skull mask of one slice: the one-call door.
 
     Parameters
     ----------
     image : ndarray of shape (H, W)
     version : str, optional
-        A key of `VERSIONS`; the default is `DEFAULT_VERSION`.
+        A key of `VERSIONS`; the default is v8, or v7 where ``dilation_size`` is given.
     **options
-        The version's own, for example ``dilation_size=26``.
+        The version's own, for example ``spacing_mm=(0.42, 0.42)`` or ``dilation_size=26``.
 
     Returns
     -------
@@ -420,13 +485,18 @@ def create_skull_mask(image: np.ndarray, *, version: str | None = None, **option
            [0, 1, 0],
            [0, 0, 0]], dtype=uint8)
     """
-    version = version or DEFAULT_VERSION
-    options = check_options(version, options)
+    version, options = choose(version, options)
     return VERSIONS[version](image, **options)
 
 
 def mask_slices(
-    images: Iterable[np.ndarray], *, names: Iterable[str], version: str | None = None, **options: int
+    images: Iterable[np.ndarray],
+    *,
+    names: Iterable[str],
+    version: str | None = None,
+    spacing_mm: Iterable[tuple[float, float]] | None = None,
+    volume: bool = False,
+    **options,
 ) -> Iterator[np.ndarray]:
     """Make the masks of many slices one after another; errors and warnings name the slice.
 
@@ -437,6 +507,11 @@ def mask_slices(
         One label for each slice.
     version, **options
         See `create_skull_mask`.
+    spacing_mm : iterable of pairs of float, optional
+        Row and column spacing of every slice [mm], as in `Data`; used by the versions that know millimetres.
+    volume : bool
+        The slices follow one another in a volume: v8 then looks first where the slices on either side have their
+        outline, if both can be trusted.
 
     Yields
     ------
@@ -452,13 +527,52 @@ def mask_slices(
     >>> [int(mask.sum()) for mask in mask_slices(np.eye(4)[None], names=["a"], version="v1")]
     [4]
     """
-    for image, name in zip(images, names, strict=True):
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            try:
-                mask = create_skull_mask(image, version=version, **options)
-            except masks.InputError as error:
-                raise masks.InputError(f"{name}: {error}") from None
-        for warning in caught:
-            warnings.warn(f"{name}: {warning.message}", warning.category, stacklevel=2)
+    version, options = choose(version, options)
+    slices = zip(images, names, strict=True)
+    names = tuple(names)
+    chosen = [options] * len(names)
+    if spacing_mm is not None and "spacing_mm" in options:
+        chosen = [options | {"spacing_mm": pair} for pair in spacing_mm]
+    slices = zip(images, names, chosen, strict=True)
+    if volume and version == "v8":
+        yield from _mask_volume(slices)
+        return
+    for image, name, settled in slices:
+        with _naming(name):
+            mask = VERSIONS[version](image, **settled)
         yield mask
+
+
+def _mask_volume(slices: Iterable[tuple[np.ndarray, str, dict]]) -> Iterator[np.ndarray]:
+    """Make the masks of v8; where the slices on both sides can be trusted more than this one, they pull its outline."""
+
+    def heads():
+        for image, name, options in slices:
+            with _naming(name):
+                unwrapped = polar.unwrap(image, **options)
+            outline = _scalp_boundary(unwrapped)[-1] if unwrapped else None
+            yield name, np.shape(image), unwrapped, outline, polar.trust(unwrapped, outline) if unwrapped else 0.0
+
+    nobody = (None,) * 4 + (0.0,)
+    in_threes = itertools.pairwise(itertools.pairwise(itertools.chain([nobody], heads(), [nobody])))
+    for (before, (name, shape, unwrapped, outline, trust)), (_, after) in in_threes:
+        if min(before[-1], after[-1]) > max(polar.CLEARLY * trust, polar.TRUSTED) and unwrapped:
+            near = [polar.outline(other, places) for _, _, other, places, _ in (before, after)]
+            outline = _scalp_boundary(unwrapped, near)[-1]
+        mask = polar.fill_outline(unwrapped, outline) if unwrapped else np.zeros(shape, np.uint8)
+        with _naming(name):
+            checked = _mask({"head": mask})
+        yield checked
+
+
+@contextlib.contextmanager
+def _naming(name: str) -> Iterator[None]:
+    """Put a slice's name in front of what is raised and warned."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            yield
+        except masks.InputError as error:
+            raise masks.InputError(f"{name}: {error}") from None
+    for warning in caught:
+        warnings.warn(f"{name}: {warning.message}", warning.category, stacklevel=3)
