@@ -6,12 +6,12 @@ OPENCV4 := $(VENV)/opencv4
 OUT = demo
 
 .NOTPARALLEL:
-.PHONY: help demo test test-full test-opencv4 lab figures notebooks bench lint clean cv2 browser
+.PHONY: help demo test test-full test-opencv4 lab figures notebooks bench real-heads lint clean cv2 browser
 
 help:  ## Show this list.
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-demo: $(VENV)/.base cv2  ## Run lessons 00 to 07 on the phantom; the page is demo/index.html.
+demo: $(VENV)/.base cv2  ## Run the lessons on the phantom; the page is demo/index.html.
 	$(BIN)/skullmask demo --out $(OUT)
 
 test: $(VENV)/.test cv2  ## The fast tests: no browser.
@@ -34,6 +34,9 @@ notebooks: $(VENV)/.base cv2  ## Run every notebook and store its outputs.
 
 bench: $(VENV)/.base cv2  ## Speed beside the source's plain loop, as ratios.
 	$(BIN)/python benchmarks/bench_versions.py
+
+real-heads: $(VENV)/.base cv2  ## Every version on the real heads in SKULLMASK_REAL/slices; writes data/real_heads.csv.
+	$(BIN)/python benchmarks/real_heads.py
 
 lint: $(VENV)/.test  ## Style and dead code.
 	$(BIN)/ruff check && $(BIN)/ruff format --check

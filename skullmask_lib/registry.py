@@ -43,11 +43,11 @@ class Original:
 
 
 def project_folder(name: str) -> Path:
-    """Find ``notebooks`` or ``data``, in a clone or in an installed wheel.
+    """Find ``notebooks``, ``data`` or ``figures``, in a clone or in an installed wheel.
 
     Parameters
     ----------
-    name : {"notebooks", "data"}
+    name : {"notebooks", "data", "figures"}
 
     Returns
     -------
