@@ -1,4 +1,4 @@
-"""Speed of v7 and of the sweep beside the loop that the source describes, as ratios on this machine.
+"""Speed of v7, v8 and of the sweep beside the loop that the source describes, as ratios on this machine.
 
 Runs of both are interleaved on one thread, and the median of the ratios counts, so that a busy machine slows both.
 """
@@ -16,7 +16,7 @@ from scipy import ndimage
 from tqdm import tqdm
 
 import skullmask_lib as sm
-from skullmask_lib import masks
+from skullmask_lib import masks, polar
 from skullmask_lib.plots import table
 
 WIDTHS = range(1, 62, 2)
@@ -59,11 +59,11 @@ def race(slow: Callable[[], object], fast: Callable[[], object], rounds: int) ->
         yield seconds(slow), seconds(fast)
 
 
-def heads(real: Path | None) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+def heads(real: Path | None) -> Iterator[tuple[str, np.ndarray, np.ndarray, np.ndarray]]:
     for source in ["phantom", *(sorted(real.glob("*.npz")) if real else [])]:
         data = sm.load(source)
-        for image, truth in zip(data.images, data.truth, strict=True):
-            yield "phantom" if source == "phantom" else "real heads", image, truth
+        for image, truth, mm in zip(data.images, data.truth, data.spacing_mm, strict=True):
+            yield "phantom" if source == "phantom" else "real heads", image, truth, mm
 
 
 def spots(count: int) -> np.ndarray:
@@ -79,14 +79,13 @@ def spots(count: int) -> np.ndarray:
     return image
 
 
-def parts(image: np.ndarray) -> dict[str, float]:
-    """Time v7 and every primitive of it on its own, in turn."""
+def parts_of_v7(image: np.ndarray, _spacing_mm: np.ndarray) -> dict[str, Callable[[], object]]:
     gray = masks.normalize(image)
     bright = (gray > masks.otsu_threshold(gray)).astype(np.uint8)
     labels, _ = masks.label_components(bright)
     brain = masks.largest_component(bright)
     dilated = masks.dilate(brain, 26)
-    steps = {
+    return {
         "normalize": lambda: masks.normalize(image),
         "otsu_threshold": lambda: masks.otsu_threshold(gray),
         "label_components": lambda: masks.label_components(bright),
@@ -95,6 +94,25 @@ def parts(image: np.ndarray) -> dict[str, float]:
         "fill_holes": lambda: masks.fill_holes(dilated),
         "v7": lambda: sm.v7(image),
     }
+
+
+def parts_of_v8(image: np.ndarray, spacing_mm: np.ndarray) -> dict[str, Callable[[], object]]:
+    unwrapped = polar.unwrap(image, spacing_mm)
+    cost = polar.boundary_cost(unwrapped.brightness)
+    path = polar.closed_path(cost)
+    outline = polar.half_maximum(unwrapped.brightness, path)
+    return {
+        "unwrap": lambda: polar.unwrap(image, spacing_mm),
+        "boundary_cost": lambda: polar.boundary_cost(unwrapped.brightness),
+        "closed_path": lambda: polar.closed_path(cost),
+        "half_maximum": lambda: polar.half_maximum(unwrapped.brightness, path),
+        "fill_outline": lambda: polar.fill_outline(unwrapped, outline),
+        "v8": lambda: sm.v8(image, spacing_mm=spacing_mm),
+    }
+
+
+def profile(steps: dict[str, Callable[[], object]]) -> dict[str, float]:
+    """Time a version and every primitive of it on its own, in turn."""
     rounds = [{name: seconds(step) for name, step in steps.items()} for _ in range(9)]
     return {name: median(times[name] for times in rounds) for name in steps}
 
@@ -102,7 +120,15 @@ def parts(image: np.ndarray) -> dict[str, float]:
 def row(name: str, runs: list[tuple[float, float]], target: float, names: tuple[str, str]) -> tuple[object, ...]:
     ratio = median(slow / fast for slow, fast in runs)
     (slow, fast), told = (1000 * median(times) for times in zip(*runs, strict=True)), " ÷ ".join(names)
-    return name, told, f"{slow:.1f}", f"{fast:.1f}", f"{ratio:.2f}", f"≥ {target}", "yes" if ratio >= target else "NO"
+    return (
+        name,
+        told,
+        f"{slow:.1f}",
+        f"{fast:.1f}",
+        f"{ratio:.2f}",
+        f"≥ {target:.2g}",
+        "yes" if ratio >= target else "NO",
+    )
 
 
 def main() -> None:
@@ -115,10 +141,12 @@ def main() -> None:
 
     sets = list(heads(options.real))
     single: dict[str, list] = {name: [] for name, *_ in sets}
+    eighth: dict[str, list] = {name: [] for name, *_ in sets}
     swept: dict[str, list] = {name: [] for name, *_ in sets}
-    for index, (name, image, truth) in enumerate(tqdm(sets, unit="slice", leave=False)):
+    for index, (name, image, truth, mm) in enumerate(tqdm(sets, unit="slice", leave=False)):
         assert np.array_equal(plain_v7(image), sm.v7(image))
         single[name] += race(lambda: plain_v7(image), lambda: sm.v7(image), options.rounds)  # noqa: B023
+        eighth[name] += race(lambda: plain_v7(image), lambda: sm.v8(image, spacing_mm=mm), options.rounds)  # noqa: B023
         if name == "phantom" or index % 5 == 2:  # the middle one of every real head
             swept[name] += race(
                 lambda: plain_sweep(image, truth),  # noqa: B023
@@ -130,6 +158,7 @@ def main() -> None:
     grown = median(slow / fast for slow, fast in growth) - 1
 
     rows = [row(f"v7, {name}", runs, 2.0, ("loop", "v7")) for name, runs in single.items()]
+    rows += [row(f"v8, {name}", runs, 1 / 3, ("loop of v7", "v8")) for name, runs in eighth.items()]
     rows += [row(f"{len(WIDTHS)} widths, {name}", runs, 2.5, ("loops", "sweep")) for name, runs in swept.items()]
     times = (f"{1000 * median(times):.1f}" for times in zip(*growth, strict=True))
     met = "yes" if grown < 0.3 else "NO"
@@ -137,13 +166,14 @@ def main() -> None:
     print(f"OpenCV {cv2.__version__}, numpy {np.__version__}, one thread, {options.rounds} rounds per slice, medians\n")
     print(table(rows, ("what", "ratio of", "first [ms]", "second [ms]", "ratio", "target", "met")).data)
 
-    measured = [parts(image) for name, image, _ in sets if name == "phantom"]
-    steps = {step: median(part[step] for part in measured) for step in measured[0]}
-    whole = steps.pop("v7")
-    steps |= {"the rest": max(whole - sum(steps.values()), 0.0), "v7": whole}
-    print("\nWhere the time of v7 goes, on the phantom:\n")
-    shown = [(step, f"{1000 * time_s:.2f}", f"{time_s / whole:.0%}") for step, time_s in steps.items()]
-    print(table(shown, ("step", "time [ms]", "share")).data)
+    for version, parts_of in (("v7", parts_of_v7), ("v8", parts_of_v8)):
+        measured = [profile(parts_of(image, mm)) for name, image, _, mm in sets if name == "phantom"]
+        steps = {step: median(part[step] for part in measured) for step in measured[0]}
+        whole = steps.pop(version)
+        steps |= {"the rest": max(whole - sum(steps.values()), 0.0), version: whole}
+        print(f"\nWhere the time of {version} goes, on the phantom:\n")
+        shown = [(step, f"{1000 * time_s:.2f}", f"{time_s / whole:.0%}") for step, time_s in steps.items()]
+        print(table(shown, ("step", "time [ms]", "share")).data)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import datetime
 import os
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import cv2
@@ -27,6 +27,7 @@ FIGURE = Path(__file__).parents[1] / "figures" / "real_heads.png"
 ERODED, DILATED = "filled head, eroded", "true brain, dilated"
 WIDE = "v7, width in mm"  # the published width on the phantom's pixels, carried over to the pixels of each head
 MEASURES = ("iou", "iou_min", "assd_mm", "hd95_mm")
+MEANS_HEADER = ("method", "heads", "IoU", "worst head", "worst slice", "ASSD_mm", "HD95_mm")
 HEADER = ("head", "sequence", "method", "constant_mm", "slices", *MEASURES, "at_edge", "date", "version")
 SHOWN = {"chris": 2, "oms01": 2, "oms01_FLAIR": 2, "oms01_T2W": 0}  # head and slice of the figure
 ALT = (
@@ -64,6 +65,9 @@ def dilated(data: sm.Data, constant_mm: float) -> list[np.ndarray]:
     ]
 
 
+ANCHORS = {ERODED: eroded, DILATED: dilated}
+
+
 def best_constant(make: Callable[[sm.Data, float], list[np.ndarray]], heads: list[sm.Data]) -> float:
     """Find the constant [mm] with the best mean IoU over the heads."""
 
@@ -73,30 +77,25 @@ def best_constant(make: Callable[[sm.Data, float], list[np.ndarray]], heads: lis
     return float(max(CONSTANTS_MM, key=mean_iou))
 
 
-def width_mm() -> float:
-    """Give the published width in millimetres: what it is on the phantom."""
-    return versions.options_of("v7")["dilation_size"] * float(sm.load("phantom").spacing_mm[0, 0])
+def published_width_mm() -> float:
+    """Give the width of v7 on the phantom's pixels, where it was matched to the published figures."""
+    return round(versions.options_of("v7")["dilation_size"] * float(sm.load("phantom").spacing_mm[0, 0]), 2)
 
 
-def width_px(spacing_mm: np.ndarray) -> int:
-    return round(width_mm() / float(spacing_mm.mean()))
+def masks_of(method: str, data: sm.Data, constant_mm: float) -> Iterable[np.ndarray]:
+    """Make the masks of a version or an anchor; v7 with its width in mm and the anchors need their constant."""
+    if method == WIDE:
+        sizes = [round(constant_mm / float(mm.mean())) for mm in data.spacing_mm]
+        return [sm.v7(image, dilation_size=size) for image, size in zip(data.images, sizes, strict=True)]
+    if method in ANCHORS:
+        return ANCHORS[method](data, constant_mm)
+    return sm.mask_slices(data.images, names=data.names, version=method, spacing_mm=data.spacing_mm)
 
 
-def rows_of(head: str, data: sm.Data, erosion_mm: float) -> Iterator[dict[str, object]]:
-    """Score every version and both anchors on one head."""
-
-    def row(method: str, made: Iterable[np.ndarray], constant_mm: float | str = "") -> dict[str, object]:
-        scores = {key: round(value, 4) for key, value in summary(made, data).items()}
-        return {"head": head, "sequence": sequence_of(head), "method": method, "constant_mm": constant_mm} | scores
-
-    for version in sm.VERSIONS:
-        yield row(version, sm.mask_slices(data.images, names=data.names, version=version, spacing_mm=data.spacing_mm))
-    wide = (sm.v7(image, dilation_size=width_px(mm)) for image, mm in zip(data.images, data.spacing_mm, strict=True))
-    yield row(WIDE, wide, round(width_mm(), 2))
-    yield row(ERODED, eroded(data, erosion_mm), erosion_mm)
-    if data.brain is not None:
-        dilation_mm = best_constant(dilated, [data])
-        yield row(DILATED, dilated(data, dilation_mm), dilation_mm)
+def constants_of(data: sm.Data, erosion_mm: float) -> dict[str, float | str]:
+    """Give every method with its constant [mm], if it has one."""
+    constants = dict.fromkeys(sm.VERSIONS, "") | {WIDE: published_width_mm(), ERODED: erosion_mm}
+    return constants if data.brain is None else constants | {DILATED: best_constant(dilated, [data])}
 
 
 def at_edge(data: sm.Data) -> int:
@@ -112,8 +111,12 @@ def measure(folder: Path, *, progress: bool = False) -> list[dict[str, object]]:
     erosion_mm = best_constant(eroded, list(heads.values()))
     rows = []
     for head, data in tqdm(heads.items(), unit="head", leave=False, disable=None if progress else True):
-        touched = at_edge(data)
-        rows += [found | {"slices": len(data.images), "at_edge": touched} for found in rows_of(head, data, erosion_mm)]
+        known = {"slices": len(data.images), "at_edge": at_edge(data)}
+        for method, constant_mm in constants_of(data, erosion_mm).items():
+            scores = summary(masks_of(method, data, constant_mm), data)
+            rounded = {key: round(value, 4) for key, value in scores.items()}
+            row = {"head": head, "sequence": sequence_of(head), "method": method, "constant_mm": constant_mm}
+            rows.append(row | known | rounded)
     return rows
 
 
@@ -134,12 +137,12 @@ def pictures(folder: Path) -> plots.Picture:
     fig, axes = plots.figure(len(SHOWN), 2, width=11.5, height=7.6)
     for column, (head, index) in enumerate(SHOWN.items()):
         data = sm.load(folder / f"{head}.npz")
-        image, truth, mm = data.images[index], data.truth[index], data.spacing_mm[index]
-        made = {"v7": sm.v7(image, dilation_size=width_px(mm)), "v8": sm.v8(image, spacing_mm=mm)}
-        for row, (version, mask) in enumerate(made.items()):
+        image, truth = data.images[index], data.truth[index]
+        for row, method in enumerate((WIDE, "v8")):
+            mask = list(masks_of(method, data, published_width_mm()))[index]
             name = f"{head.partition('_')[0]}, {sequence_of(head)}\n" if row == 0 else ""
-            shown = axes[row * len(SHOWN) + column]
-            plots.compare(shown, image, mask, truth, f"{name}{version}: IoU {sm.iou(mask, truth):.2f}")
+            title = f"{name}{method.partition(',')[0]}: IoU {sm.iou(mask, truth):.2f}"
+            plots.compare(axes[row * len(SHOWN) + column], image, mask, truth, title)
     plots.key(fig)
     return plots.picture(fig, ALT)
 
@@ -163,7 +166,7 @@ def main() -> None:
         writer.writerows(row | stamp for row in rows)
     if options.output == TABLE:
         FIGURE.write_bytes(pictures(options.heads).png)
-    print(plots.table(means(rows), ("method", "heads", "IoU", "worst head", "worst slice", "ASSD_mm", "HD95_mm")).data)
+    print(plots.table(means(rows), MEANS_HEADER).data)
 
 
 if __name__ == "__main__":

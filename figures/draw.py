@@ -14,7 +14,7 @@ def journey() -> plots.Picture:
     image, truth = data.images[SLICE], data.truth[SLICE]
     fig, axes = plots.figure(4, 2, width=11.5, height=7.2)
     plots.outline(plots.show(axes[0], image, "the slice and its true skull mask"), truth)
-    for axis, (version, make) in zip(axes[1:], sm.VERSIONS.items(), strict=True):
+    for axis, (version, make) in zip(axes[1:], list(sm.VERSIONS.items())[:7], strict=True):
         mask = make(image)
         plots.compare(axis, image, mask, truth, f"{version}: IoU {sm.iou(mask, truth):.2f}")
     plots.zoom(axes, image)

@@ -1,0 +1,83 @@
+"""The table of real heads: whole, what the README says, and what the program computes where the heads are."""
+
+import csv
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+import pytest
+from test_house import table_of
+
+import skullmask_lib as sm
+from skullmask_lib import polar
+
+HOUSE = Path(__file__).resolve().parents[1]
+spec = importlib.util.spec_from_file_location("real_heads", HOUSE / "benchmarks" / "real_heads.py")
+real_heads = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(real_heads)
+
+WEIGHTS = [name for name, value in vars(polar).items() if name.startswith("_") and isinstance(value, float)]
+METHODS = [*sm.VERSIONS, real_heads.WIDE, real_heads.ERODED, real_heads.DILATED]
+
+
+@pytest.fixture(scope="module")
+def rows():
+    with open(real_heads.TABLE, newline="", encoding="utf-8") as table:
+        return list(csv.DictReader(table))
+
+
+@pytest.fixture(scope="module")
+def heads(real):
+    return {file.stem: sm.load(file) for file in sorted((real / "slices").glob("*.npz"))}
+
+
+def test_the_table_is_whole(rows):
+    assert all(tuple(row) == real_heads.HEADER for row in rows)
+    by_head = {}
+    for row in rows:
+        by_head.setdefault(row["head"], []).append(row["method"])
+        assert row["sequence"] == real_heads.sequence_of(row["head"])
+        assert row["version"] == sm.__version__
+        assert 0 <= float(row["iou_min"]) <= float(row["iou"]) <= 1
+    assert all(methods == [m for m in METHODS if m in methods] for methods in by_head.values())
+    assert all(set(METHODS) - set(methods) <= {real_heads.DILATED} for methods in by_head.values())
+
+
+def test_the_readme_shows_the_means(rows):
+    header = real_heads.MEANS_HEADER
+    shown = table_of((HOUSE / "README.md").read_text(encoding="utf-8"), header)
+    wanted = real_heads.plots.table(real_heads.means(rows), header).data
+    assert shown == table_of(wanted, header)
+
+
+@pytest.mark.filterwarnings("ignore:.*the mask is empty")
+def test_the_program_computes_the_table(rows, heads):
+    assert list(dict.fromkeys(row["head"] for row in rows)) == list(heads)
+    for row in rows:
+        data, method = heads[row["head"]], row["method"]
+        made = real_heads.masks_of(method, data, float(row["constant_mm"] or 0))
+        for key, value in real_heads.summary(made, data).items():
+            assert float(row[key]) == pytest.approx(value, rel=2e-3, abs=5e-4), (row["head"], method, key)
+        assert int(row["at_edge"]) == real_heads.at_edge(data)
+
+
+def test_the_constants_are_the_best(rows, heads):
+    for row in rows:
+        if row["method"] == real_heads.DILATED and row["head"] in ("brainweb", "oms01"):
+            assert float(row["constant_mm"]) == real_heads.best_constant(real_heads.dilated, [heads[row["head"]]])
+
+
+def test_no_weight_of_v8_decides(heads, monkeypatch):
+    """Half or one and a half of any weight moves the mean IoU by less than 0.01."""
+    slices = [(d.images[2], d.truth[2], d.spacing_mm[2]) for d in heads.values()]
+
+    def mean_iou():
+        return np.mean([sm.iou(sm.v8(image, spacing_mm=mm), truth) for image, truth, mm in slices])
+
+    as_it_is = mean_iou()
+    assert len(WEIGHTS) > 8
+    for name in WEIGHTS:
+        for factor in (0.5, 1.5):
+            monkeypatch.setattr(polar, name, factor * getattr(polar, name))
+            assert mean_iou() == pytest.approx(as_it_is, abs=0.01), (name, factor)
+            monkeypatch.undo()
