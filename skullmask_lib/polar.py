@@ -25,7 +25,8 @@ SKULL_MM = (2.0, 5.0, 12.0)  # least, usual and greatest distance from the skull
 _AIR = 0.35  # of the tissue's median brightness
 _CLOSING_MM = 4.5
 _FLOOR, _CEILING = 0.1, 1.2  # of the brain's brightness: what is darker or brighter than that says no more
-_WINDOW_MM, _BRAIN_WINDOW_MM = 1.0, 3.0  # over which brightness is averaged beside an edge
+_WINDOW_MM = 1.0  # over which brightness is averaged on either side of the skull's surface
+_INNER_MM, _BRAIN_MM = 1.5, 3.0  # and on either side of its inner edge
 _DARK, _BRAIN = 0.4, 0.6  # weights of the bone's darkness and of the step from bone to brain
 _DEEP, _ODD = 0.004, 0.04  # costs per mm below the skin, and per mm off the usual thickness
 _BEND = 0.15  # cost of one step in depth from one angle to the next
@@ -177,11 +178,11 @@ def boundary_cost(brightness: np.ndarray) -> np.ndarray:
         start, stop = np.clip((start, stop), 0, place.size)
         return (sums[:, stop] - sums[:, start]) / np.maximum(stop - start, 1)
 
-    window, brain_window = _steps(_WINDOW_MM), _steps(_BRAIN_WINDOW_MM)
+    window, before, after = map(_steps, (_WINDOW_MM, _INNER_MM, _BRAIN_MM))
     outside, bone = mean(place - window, place), mean(place, place + window)
     surface = bone - outside + _DARK * bone + _DEEP * STEP_MM * place
     surface[:, : _steps(MIN_SCALP_MM)] = 5  # more than any edge is worth
-    brain = _BRAIN * (mean(place - 3, place) - np.minimum(mean(place, place + brain_window), 1))
+    brain = _BRAIN * (mean(place - before, place) - np.minimum(mean(place, place + after), 1))
     count = place.size - greatest
     thick = [brain[:, t : t + count] + _ODD * STEP_MM * abs(t - usual) for t in range(least, greatest + 1)]
     return surface[:, :count] + np.minimum.reduce(thick)
@@ -201,7 +202,8 @@ def closed_path(cost: np.ndarray) -> np.ndarray:
 
     References
     ----------
-    Dynamic programming. Two turns find where the path crosses the first angle, a third begins and ends there.
+    C. Sun, S. Pallottino, "Circular shortest path in images", Pattern Recognition 36(3):709–719, 2003. Two turns find
+    where the path crosses the first angle, a third begins and ends there.
 
     Examples
     --------
@@ -340,7 +342,7 @@ def neighbour_cost(unwrapped: Unwrapped, outlines: Iterable[tuple[np.ndarray, np
     Returns
     -------
     ndarray of shape (ANGLES, count), float64
-        0 on the mean of the outlines, and no more than 4 mm off are worth.
+        0 on the mean of the outlines; more than 4 mm off it grows no further.
 
     Examples
     --------
