@@ -134,7 +134,7 @@ def means(rows: list[dict[str, object]]) -> list[tuple[object, ...]]:
 
 def pictures(folder: Path) -> plots.Picture:
     """Show one slice of each of four heads with the masks of v7 and of v8."""
-    fig, axes = plots.figure(len(SHOWN), 2, width=11.5, height=7.6)
+    fig, axes = plots.figure(len(SHOWN), 2, width=10.5, height=7)
     for column, (head, index) in enumerate(SHOWN.items()):
         data = sm.load(folder / f"{head}.npz")
         image, truth = data.images[index], data.truth[index]

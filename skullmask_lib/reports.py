@@ -299,7 +299,7 @@ def _chapter(path: Path, number: int, chapters: dict[str, int]) -> list:
 
 
 def demo(folder: str | Path, *, progress: Callable[[str], object] | None = None) -> Path:
-    """Run lessons 00 … 07 on the phantom and bind them, the ladder on top, into ``index.html``.
+    """Run all lessons on the phantom and bind them, the ladder on top, into ``index.html``.
 
     Parameters
     ----------
@@ -342,7 +342,7 @@ def demo(folder: str | Path, *, progress: Callable[[str], object] | None = None)
                 raise RuntimeError(f"{error}; what ran is in {kept}") from None
             if progress:
                 progress(lesson.stem)
-        page(executed, temporary, name="The skull mask, v1 to v7", top=_ladder())
+        page(executed, temporary, name="The skull mask, v1 to v8", top=_ladder())
     return folder / "index.html"
 
 
