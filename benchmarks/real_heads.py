@@ -27,7 +27,7 @@ FIGURE = Path(__file__).parents[1] / "figures" / "real_heads.png"
 ERODED, DILATED = "filled head, eroded", "true brain, dilated"
 WIDE = "v7, width in mm"  # the published width on the phantom's pixels, carried over to the pixels of each head
 MEASURES = ("iou", "iou_min", "assd_mm", "hd95_mm")
-MEANS_HEADER = ("method", "heads", "IoU", "worst head", "worst slice", "ASSD_mm", "HD95_mm")
+MEANS_HEADER = ("method", "sets", "IoU", "worst set", "worst slice", "ASSD_mm", "HD95_mm")
 HEADER = ("head", "sequence", "method", "constant_mm", "slices", *MEASURES, "at_edge", "date", "version")
 SHOWN = {"chris": 2, "oms01": 2, "oms01_FLAIR": 2, "oms01_T2W": 0}  # head and slice of the figure
 ALT = (
@@ -121,7 +121,7 @@ def measure(folder: Path, *, progress: bool = False) -> list[dict[str, object]]:
 
 
 def means(rows: list[dict[str, object]]) -> list[tuple[object, ...]]:
-    """Average over the heads, a row for each method."""
+    """Average over the sets, a row for each method."""
     table = []
     for method in dict.fromkeys(row["method"] for row in rows):
         of = [row for row in rows if row["method"] == method]

@@ -403,7 +403,8 @@ def quality(image: np.ndarray, mask: np.ndarray, *, spacing_mm: tuple[float, flo
     """Say how far a skull mask can be trusted, without any truth.
 
     Three things speak for a mask: its outline is a step from bright to dark, it is smooth, and it leaves a plausible
-    thickness of scalp outside. The figure is their product; it ranks masks well, but is no probability.
+    thickness of scalp outside. The figure is their product. It parts failures from masks that hold, but it is no
+    probability, and does not rank good masks: a clear edge in the wrong place escapes it.
 
     Parameters
     ----------
