@@ -50,4 +50,4 @@ def ring_head(
     size_mm = np.sqrt(np.prod(axes_mm))
     depth_mm = (1 - np.hypot(rows / axes_mm[0], columns / axes_mm[1])) * size_mm
     edges = np.add.outer(depths_mm, (-0.5, 0.5)).ravel()
-    return np.interp(depth_mm, edges, np.repeat(levels, 2)[1:-1]), (depth_mm >= depths_mm[1]).astype(np.uint8)
+    return np.interp(depth_mm, edges, np.repeat(levels, 2)[1:-1]), (depth_mm >= depths_mm[-2]).astype(np.uint8)
