@@ -434,7 +434,7 @@ def quality(image: np.ndarray, mask: np.ndarray, *, spacing_mm: tuple[float, flo
     unwrapped = unwrap(image, spacing_mm) if mask.any() else None
     if unwrapped is None:
         return 0.0
-    return trust(unwrapped, _depth_of(mask, unwrapped))
+    return trust(unwrapped, _depth_of(masks.fill_holes(mask), unwrapped))
 
 
 def _depth_of(mask: np.ndarray, unwrapped: Unwrapped) -> np.ndarray:

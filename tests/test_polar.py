@@ -1,14 +1,26 @@
 """v8's primitives on heads that are drawn by hand, and v8 itself on whatever an image may be."""
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from inputs import ring_head
+from scipy import ndimage
 
 import skullmask_lib as sm
 from skullmask_lib import polar
 
 MM = (1.0, 1.0)
+
+
+def disc(radius_mm, shape=(160, 160), spacing_mm=MM, at_mm=(0.0, 0.0)):
+    return ring_head(shape, spacing_mm, at_mm=at_mm, axes_mm=(radius_mm,) * 2, levels=(0, 1, 1, 1))[0]
+
+
+def whole(image):
+    """Give everything within the skin, for a head without noise."""
+    return ndimage.binary_fill_holes(image > 0.12)
 
 
 @pytest.mark.parametrize("level", [0.0, 0.5, 1.0])
@@ -25,6 +37,24 @@ def test_no_contrast_no_head(level):
 )
 def test_a_flat_image_has_no_head_at_any_size(shape, value, spacing_mm):
     assert polar.unwrap(np.full(shape, value), spacing_mm) is None
+
+
+@pytest.fixture(scope="module")
+def drawn():
+    image, truth = ring_head()
+    return image, truth
+
+
+def test_the_truth_is_trusted_and_what_is_off_it_is_not(drawn):
+    image, truth = drawn
+    element = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (9, 9))
+    shifted = np.roll(truth, 6, axis=1)
+    assert sm.quality(image, truth, spacing_mm=MM) > 2 * polar.TRUSTED
+    scalp = whole(image) & (truth == 0)
+    without_bone = whole(image) & (image > 0.3)
+    dilated, eroded = cv2.dilate(truth, element), cv2.erode(truth, element)
+    for wrong in (dilated, eroded, shifted, whole(image), scalp, without_bone, 1 - truth, 0 * truth):
+        assert sm.quality(image, wrong, spacing_mm=MM) < polar.TRUSTED
 
 
 @pytest.mark.parametrize("spacing_mm", [None, (0.42, 0.42)])
