@@ -5,7 +5,6 @@ from scipy import ndimage
 
 from skullmask_lib import polar
 
-DOUBT = f"look at the mask, its quality is below {polar.TRUSTED}"  # what is said of inputs that are no heads
 SHAPES = ((1, 1), (1, 9), (7, 1), (2, 2), (3, 5), (8, 8), (17, 31), (64, 64), (97, 51), (120, 160))
 
 
@@ -51,3 +50,8 @@ def ring_head(
     depth_mm = (1 - np.hypot(rows / axes_mm[0], columns / axes_mm[1])) * size_mm
     edges = np.add.outer(depths_mm, (-0.5, 0.5)).ravel()
     return np.interp(depth_mm, edges, np.repeat(levels, 2)[1:-1]), (depth_mm >= depths_mm[-2]).astype(np.uint8)
+
+
+def doubted(*names):
+    """Give what the command line says of slices where nothing else is to be said; `head` and `blobs` are no heads."""
+    return [f"skullmask: warning: {', '.join(names)}: look at the mask, its quality is below {polar.TRUSTED}"]

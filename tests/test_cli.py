@@ -13,7 +13,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 import typer
-from inputs import DOUBT, head, ring_head
+from inputs import doubted, head, ring_head
 from numpy.testing import assert_array_equal as same
 from PIL import Image
 
@@ -23,28 +23,6 @@ from skullmask_lib import cli, datasets
 COMMANDS = sorted(typer.main.get_command(cli.app).commands)
 DATA_COMMANDS = [f"data {name}" for name in typer.main.get_command(cli.data_app).commands]
 READ_ONLY = next((folder for folder in ("/proc/self", "/sys") if os.path.isdir(folder)), None)
-
-
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    """Work in an empty folder, so that files go by short names."""
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-@pytest.fixture
-def skullmask(folder, capsys, monkeypatch):  # noqa: ARG001
-    """Give a function that runs the command line in the folder and returns exit code, output and error lines."""
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["skullmask", *map(str, arguments)])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as stop:
-            cli.main()
-        told = capsys.readouterr()
-        return stop.value.code or 0, told.out, told.err.splitlines()
-
-    return run
 
 
 def process(*arguments, cwd):
@@ -59,11 +37,6 @@ def everything(folder):
 
 def stack():
     return np.stack([head(), head(at=(2, 1)), head(at=(-1, 2))])
-
-
-def doubted(*names):
-    """What is said of these slices where that is all there is to say; `stack` holds no heads."""
-    return [f"skullmask: warning: {', '.join(names)}: {DOUBT}"]
 
 
 def heads():
