@@ -139,6 +139,8 @@ RAYS = {  # brightness down to a depth [mm]; where the skull begins
     "thin scalp": ([(0.9, 3), (0.3, 9), (1, 48)], 3),
     "thick scalp": ([(0.9, 15), (0.3, 20), (1, 48)], 15),
     "muscle below fat": ([(1.2, 4), (0.6, 14), (0.2, 18), (1, 48)], 14),
+    "dark muscle below fat": ([(1.2, 4), (0.4, 14), (0.2, 19), (1, 48)], 14),  # the brain is too far from the fat
+    "thin muscle below fat": ([(1.2, 8), (0.48, 11), (0.2, 15), (1, 48)], 11),  # the lower step, and the darker bone
     "muscle in layers": ([(1.2, 3), (0.5, 5), (0.8, 9), (0.6, 13), (0.2, 17), (1, 48)], 13),
     "bright diploe": ([(1, 6), (0.2, 8), (0.9, 12), (0.2, 14), (1, 48)], 6),
     "suppressed fat": ([(0.5, 6), (0.25, 11), (1, 48)], 6),
@@ -164,6 +166,13 @@ def test_the_skull_begins_where_scalp_turns_into_bone_above_the_brain(case):
     soft = ndimage.gaussian_filter1d(ray(layers), 1, mode="nearest")
     [cost] = polar.boundary_cost(soft[None])
     assert cost.argmin() * polar.STEP_MM == pytest.approx(wanted_mm, abs=1)
+
+
+def test_what_is_brighter_than_fat_says_no_more():
+    fat, bright, liquor = ([(level, 6), (0.2, 11), (deep, 48)] for level, deep in ((1.2, 1.2), (9, 1.2), (1.2, 9)))
+    wanted = polar.boundary_cost(ray(fat)[None])
+    for other in (bright, liquor):
+        same(polar.boundary_cost(ray(other)[None]), wanted)
 
 
 def test_rays_are_priced_one_by_one():
