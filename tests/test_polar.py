@@ -374,6 +374,12 @@ def test_the_truth_is_trusted_and_what_is_off_it_is_not(drawn):
         assert sm.quality(image, wrong, spacing_mm=MM) < polar.TRUSTED
 
 
+@pytest.mark.parametrize(("depth_mm", "plausible"), [(30, True), (40, False)])
+def test_no_scalp_is_that_thick(depth_mm, plausible):
+    image, truth = ring_head(depths_mm=(0, depth_mm, depth_mm + 6))
+    assert (sm.quality(image, truth, spacing_mm=MM) > polar.TRUSTED) == plausible
+
+
 def test_a_rough_outline_is_trusted_less(drawn):
     image, truth = drawn
     rough = polar.unwrap(image, MM)
