@@ -32,6 +32,7 @@ _DEEP, _ODD = 0.004, 0.04  # costs per mm below the skin, and per mm off the usu
 _BEND = 0.15  # cost of one step in depth from one angle to the next
 _NEIGHBOUR, _NEIGHBOUR_MM = 0.3, 4.0  # cost per mm off the neighbouring slices' outline, up to so many
 _SHARP = 0.2  # contrast of an outline beyond doubt
+_FLAT = 1e-5  # of the intensity: what varies by less is flat, and what is left of it is rounding
 _HARMONICS = 6  # constant included; a skull's outline hardly needs more
 TRUSTED = 0.35  # quality below which a mask should be looked at
 CLEARLY = 1.1  # so many times a slice's quality must its neighbours have before they pull its outline
@@ -89,7 +90,7 @@ def find_head(brightness: np.ndarray) -> np.ndarray:
     gray = (cv2.GaussianBlur(brightness, (0, 0), _steps(1.0)) * 255).astype(np.uint8)
     threshold = masks.otsu_threshold(gray)
     tissue = gray[gray > threshold]
-    if not tissue.size:
+    if tissue.size in (0, gray.size):
         return np.zeros_like(gray)
     air = masks.otsu_threshold(gray[gray <= threshold][None])  # the second threshold parts air from what is dim
     width = _steps(_CLOSING_MM)
@@ -436,7 +437,7 @@ def quality(image: np.ndarray, mask: np.ndarray, *, spacing_mm: tuple[float, flo
     unwrapped = unwrap(image, spacing_mm) if mask.any() else None
     if unwrapped is None:
         return 0.0
-    return trust(unwrapped, _depth_of(mask, unwrapped))
+    return trust(unwrapped, _depth_of(masks.fill_holes(mask), unwrapped))
 
 
 def _depth_of(mask: np.ndarray, unwrapped: Unwrapped) -> np.ndarray:
@@ -483,4 +484,6 @@ def _on_grid(image: np.ndarray, scale: tuple[float, float]) -> np.ndarray:
     method = cv2.INTER_AREA if max(scale) < 1 else cv2.INTER_LINEAR
     grid = cv2.resize(image.astype(np.float32), (columns, rows), interpolation=method)
     low, high = np.percentile(grid, (0.5, 99.5))
-    return np.sqrt(np.clip((grid - low) / (high - low), 0, 1)) if high > low else np.zeros_like(grid)
+    if high - low <= _FLAT * max(high, -low):
+        return np.zeros_like(grid)
+    return np.sqrt(np.clip((grid - low) / (high - low), 0, 1))

@@ -9,6 +9,8 @@ import hypothesis
 import numpy as np
 import pytest
 
+from skullmask_lib import cli
+
 REAL = "SKULLMASK_REAL"
 
 sys.path.insert(0, str(Path(__file__).parent))  # the tests share plain.py and inputs.py
@@ -68,3 +70,25 @@ def real():
     folder = Path(os.environ[REAL])
     assert folder.is_dir(), f"{REAL} names {folder}, which is no folder"
     return folder
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """Work in an empty folder, so that files go by short names."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def skullmask(folder, capfd, monkeypatch):  # noqa: ARG001
+    """Give a function that runs the command line in the folder and returns exit code, output and error lines."""
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["skullmask", *map(str, arguments)])
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as stop:
+            cli.main()
+        told = capfd.readouterr()
+        return stop.value.code or 0, told.out, told.err.splitlines()
+
+    return run

@@ -3,6 +3,8 @@
 import numpy as np
 from scipy import ndimage
 
+from skullmask_lib import polar
+
 SHAPES = ((1, 1), (1, 9), (7, 1), (2, 2), (3, 5), (8, 8), (17, 31), (64, 64), (97, 51), (120, 160))
 
 
@@ -24,3 +26,32 @@ def head(shape=(48, 40), *, at=(0, 0)):
     rows, columns = np.indices(shape)
     radius = np.hypot((rows - shape[0] / 2 + 0.5 - at[0]) / shape[0], (columns - shape[1] / 2 + 0.5 - at[1]) / shape[1])
     return np.where(radius < 0.25, 200 - 100 * radius, np.where((radius > 0.36) & (radius < 0.43), 90, 0))
+
+
+def ring_head(
+    shape=(220, 190),
+    spacing_mm=(1.0, 1.0),
+    *,
+    at_mm=(0.0, 0.0),
+    axes_mm=(90.0, 75.0),
+    turn=0.0,
+    levels=(0.02, 0.8, 0.1, 1.0),
+    depths_mm=(0.0, 6.0, 12.0),
+):
+    """Give a head of the usual size, an ellipse in air with edges 1 mm wide, and its true mask.
+
+    ``levels`` are air, scalp, bone and brain; ``depths_mm`` where skin, bone and brain begin below the skin, exact on
+    a circle.
+    """
+    y, x = ((np.arange(n) - (n - 1) / 2) * step - at for n, step, at in zip(shape, spacing_mm, at_mm, strict=True))
+    angle = np.deg2rad(turn)
+    rows, columns = np.cos(angle) * y[:, None] + np.sin(angle) * x, np.cos(angle) * x - np.sin(angle) * y[:, None]
+    size_mm = np.sqrt(np.prod(axes_mm))
+    depth_mm = (1 - np.hypot(rows / axes_mm[0], columns / axes_mm[1])) * size_mm
+    edges = np.add.outer(depths_mm, (-0.5, 0.5)).ravel()
+    return np.interp(depth_mm, edges, np.repeat(levels, 2)[1:-1]), (depth_mm >= depths_mm[-2]).astype(np.uint8)
+
+
+def doubted(*names):
+    """Give what the command line says of slices where nothing else is to be said; `head` and `blobs` are no heads."""
+    return [f"skullmask: warning: {', '.join(names)}: look at the mask, its quality is below {polar.TRUSTED}"]

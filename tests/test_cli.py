@@ -13,7 +13,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 import typer
-from inputs import head
+from inputs import doubted, head, ring_head
 from numpy.testing import assert_array_equal as same
 from PIL import Image
 
@@ -23,28 +23,6 @@ from skullmask_lib import cli, datasets
 COMMANDS = sorted(typer.main.get_command(cli.app).commands)
 DATA_COMMANDS = [f"data {name}" for name in typer.main.get_command(cli.data_app).commands]
 READ_ONLY = next((folder for folder in ("/proc/self", "/sys") if os.path.isdir(folder)), None)
-
-
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    """Work in an empty folder, so that files go by short names."""
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-@pytest.fixture
-def skullmask(folder, capsys, monkeypatch):  # noqa: ARG001
-    """Give a function that runs the command line in the folder and returns exit code, output and error lines."""
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["skullmask", *map(str, arguments)])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as stop:
-            cli.main()
-        told = capsys.readouterr()
-        return stop.value.code or 0, told.out, told.err.splitlines()
-
-    return run
 
 
 def process(*arguments, cwd):
@@ -59,6 +37,10 @@ def everything(folder):
 
 def stack():
     return np.stack([head(), head(at=(2, 1)), head(at=(-1, 2))])
+
+
+def heads():
+    return np.stack([ring_head(at_mm=at)[0] for at in ((0, 0), (3, 2), (-2, 4))])
 
 
 def rows_of(table):
@@ -104,16 +86,21 @@ def test_it_knows_its_version(skullmask):
 # --- masks -----------------------------------------------------------------------------------------------------
 
 
-def test_mask_is_v7_of_every_slice(skullmask, folder):
-    np.save("a.npy", stack())
+def test_mask_is_v8_of_every_slice(skullmask, folder):
+    np.save("a.npy", heads())
     assert skullmask("mask", "a.npy", "-o", "b.npy") == (0, "", [])
-    same(np.load("b.npy"), [sm.v7(image) for image in stack()])
+    same(np.load("b.npy"), [sm.v8(image) for image in heads()])
     assert sorted(os.listdir(folder)) == ["a.npy", "b.npy"]
 
 
 @pytest.mark.parametrize(
     ("options", "version", "wanted"),
     [
+        ([], "v8", {}),
+        (["--version", "v8"], "v8", {}),
+        (["--spacing", "4", "5"], "v8", {"spacing_mm": (4, 5)}),
+        (["--version", "v7"], "v7", {}),
+        (["--version", "v7", "--spacing", "4", "5"], "v7", {}),
         (["--version", "v1"], "v1", {}),
         (["--version", "v4"], "v4", {}),
         (["--dilation-size", "9"], "v7", {"dilation_size": 9}),
@@ -122,14 +109,14 @@ def test_mask_is_v7_of_every_slice(skullmask, folder):
 )
 def test_mask_takes_version_and_width(skullmask, folder, options, version, wanted):
     np.save(folder / "a.npy", stack())
-    assert skullmask("mask", "a.npy", "--output", "b.npy", *options) == (0, "", [])
+    assert skullmask("mask", "a.npy", "--output", "b.npy", *options) == (0, "", doubted("a.npy[0] … a.npy[2]"))
     same(np.load("b.npy"), [sm.VERSIONS[version](image, **wanted) for image in stack()])
 
 
 def test_mask_replaces_what_was_there(skullmask, folder):
     np.save("a.npy", head())
     (folder / "b.npy").write_bytes(b"old")
-    assert skullmask("mask", "a.npy", "-o", "b.npy")[0] == 0
+    assert skullmask("mask", "a.npy", "-o", "b.npy", "--version", "v7")[0] == 0
     same(np.load("b.npy"), sm.v7(head()))
 
 
@@ -138,17 +125,19 @@ def test_mask_of_a_volume_a_picture_and_a_folder(skullmask, folder):
     (folder / "in").mkdir()
     for name in ("x.png", "y.png"):
         Image.fromarray(head().astype(np.uint8)).save(folder / "in" / name)
-    assert skullmask("mask", "a.nii.gz", "-o", "b.nii.gz") == (0, "", [])
+    told = doubted("a.nii.gz[0] … a.nii.gz[2]")
+    assert skullmask("mask", "a.nii.gz", "-o", "b.nii.gz", "--version", "v7") == (0, "", told)
     assert nib.load("b.nii.gz").shape == (40, 48, 3)
-    assert skullmask("mask", "in/x.png", "-o", "b.png") == (0, "", [])
+    assert skullmask("mask", "in/x.png", "-o", "b.png", "--version", "v7") == (0, "", doubted("x.png[0]"))
     same(np.array(Image.open("b.png")), 255 * sm.v7(head().astype(np.uint8)))
-    assert skullmask("mask", "in", "-o", "out") == (0, "", [])
+    assert skullmask("mask", "in", "-o", "out", "--version", "v7") == (0, "", doubted("x.png", "y.png"))
     assert sorted(os.listdir("out")) == ["x.png", "y.png"]
 
 
 def test_mask_of_one_channel(skullmask):
     np.save("a.npy", np.stack([stack() * 0, stack(), stack() * 0], axis=-1))
-    assert skullmask("mask", "a.npy", "-o", "b.npy", "--channel", "1") == (0, "", [])
+    told = doubted("a.npy[0] … a.npy[2]")
+    assert skullmask("mask", "a.npy", "-o", "b.npy", "--channel", "1", "--version", "v7") == (0, "", told)
     same(np.load("b.npy"), [sm.v7(image) for image in stack()])
 
 
@@ -157,8 +146,8 @@ def test_mask_with_truth_prints_scores(skullmask):
     truth[1] = 0
     np.save("a.npy", stack())
     np.save("t.npy", truth * 255)
-    code, out, err = skullmask("mask", "a.npy", "-o", "b.npy", "--truth", "t.npy")
-    assert (code, err) == (0, [])
+    code, out, err = skullmask("mask", "a.npy", "-o", "b.npy", "--truth", "t.npy", "--version", "v7")
+    assert (code, err) == (0, doubted("a.npy[0] … a.npy[2]"))
     rows = rows_of(out)
     assert list(rows) == ["a.npy[0]", "a.npy[1]", "a.npy[2]", "mean"]
     assert list(rows["mean"]) == ["iou", "dice", "area_error", "hausdorff_px", "hd95_px", "assd_px"]
@@ -166,21 +155,81 @@ def test_mask_with_truth_prints_scores(skullmask):
 
 
 def test_distances_are_in_millimetres_where_the_spacing_is_known(skullmask, folder):
-    code, out, _ = skullmask("mask", "phantom", "-o", folder / "b.npy")
-    assert code == 0
     data = sm.load("phantom")
-    wanted = sm.score(sm.v7(data.images[1]), data.truth[1], data.spacing_mm[1])
-    assert rows_of(out)["phantom[1]"] == shown(wanted)
+    for options, spacing_mm in (([], data.spacing_mm[1]), (["--spacing", "0.5", "0.4"], (0.5, 0.4))):
+        made = {"v8": sm.v8(data.images[1], spacing_mm=spacing_mm), "v7": sm.v7(data.images[1])}
+        for version, mask in made.items():
+            code, out, err = skullmask("mask", "phantom", "-o", folder / "b.npy", "--version", version, *options)
+            assert code == 0
+            assert version == "v7" or err == []
+            assert rows_of(out)["phantom[1]"] == shown(sm.score(mask, data.truth[1], spacing_mm))
 
 
 def test_a_flat_slice_is_a_warning_that_names_it(skullmask):
     images = stack()
     images[1] = 7
     np.save("a.npy", images)
-    code, out, err = skullmask("mask", "a.npy", "-o", "b.npy")
-    assert (code, out) == (0, "")
-    assert err == ["skullmask: warning: a.npy[1]: the mask is empty: no bright component inside of the frame"]
-    assert np.load("b.npy").any(axis=(1, 2)).tolist() == [True, False, True]
+    reasons = {"v7": "no bright component inside of the frame", "v8": "no head in it"}
+    for version, reason in reasons.items():
+        code, out, err = skullmask("mask", "a.npy", "-o", "b.npy", "--version", version)
+        assert (code, out) == (0, "")
+        assert sorted(err) == sorted(
+            [f"skullmask: warning: a.npy[1]: the mask is empty: {reason}", *doubted("a.npy[0] … a.npy[2]")]
+        )
+        assert np.load("b.npy").any(axis=(1, 2)).tolist() == [True, False, True]
+
+
+def test_a_slice_whose_mask_should_be_looked_at_is_named(skullmask):
+    images = np.concatenate([heads(), heads()])
+    images[[1, 3, 4, 5]] = np.random.default_rng(1).random((4, *images.shape[1:]))
+    np.savez("a.npz", images=images, spacing_mm=np.ones((6, 2)))
+    for options in ([], ["--spacing", "1", "1"]):
+        told = doubted("a.npz[1]", "a.npz[3] … a.npz[5]")
+        assert skullmask("mask", "a.npz", "-o", "b.npy", *options) == (0, "", told)
+    _, _, err = skullmask("mask", "a.npz", "-o", "b.npy", "--version", "v2")  # a skull mask up to the skin
+    assert err == doubted("a.npz[0] … a.npz[5]")
+
+
+def test_the_slices_of_a_volume_know_their_neighbours(skullmask):
+    images = np.stack([ring_head()[0]] * 3).astype(np.float32)
+    images[1] += np.random.default_rng(1).random((2, *images[1].shape)).sum(axis=0).astype(np.float32) / 2
+    nib.save(nib.Nifti1Image(images.T[:, ::-1], np.diag([1.0, 1.0, 3.0, 1.0])), "a.nii.gz")
+    _, _, err = skullmask("mask", "a.nii.gz", "-o", "b.nii.gz")
+    assert err == doubted("a.nii.gz[1]")
+    options = {"names": "abc", "spacing_mm": [(1, 1)] * 3}
+    made = nib.load("b.nii.gz").get_fdata()[:, ::-1].T
+    same(made, list(sm.mask_slices(images, volume=True, **options)))
+    assert (made[1] != list(sm.mask_slices(images, **options))[1]).any()
+
+
+# --- remarks -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        (["a[3]"], "a[3]"),
+        (["a[0]", "a[1]"], "a[0] … a[1]"),
+        ([f"a[{k}]" for k in range(8, 12)], "a[8] … a[11]"),
+        (["a[0]", "a[1]", "a[2]", "a[5]", "a[7]", "a[8]"], "a[0] … a[2], a[5], a[7] … a[8]"),
+        (["a[2]", "a[1]", "a[0]"], "a[2], a[1], a[0]"),
+        (["a[1]", "b[2]", "b[3]"], "a[1], b[2] … b[3]"),
+        (["a[1]", "a[1]"], "a[1], a[1]"),
+        (["x.png", "y.png", "2", "3"], "x.png, y.png, 2, 3"),
+        (["a[x]", "a[]", "a[²]"], "a[x], a[], a[²]"),
+        (["a[0][1]", "a[0][2]"], "a[0][1] … a[0][2]"),
+    ],
+)
+def test_runs_of_slices_are_named_by_their_ends(names, told):
+    assert list(cli._grouped([f"{name}: too dark: by far" for name in names])) == [f"warning: {told}: too dark: by far"]
+
+
+def test_every_text_is_said_once_and_in_order():
+    remarks = ["a[0]: dark", "a[0]: empty", "a[1]: dark", "all went wrong", "a[2]: empty"]
+    assert list(cli._grouped(remarks)) == [
+        "warning: a[0] … a[1]: dark", "warning: a[0], a[2]: empty", "warning: all went wrong",
+    ]  # fmt: skip
+    assert list(cli._grouped([])) == []
 
 
 # --- scores ----------------------------------------------------------------------------------------------------
@@ -470,6 +519,19 @@ BAD_ARGUMENTS = {
     "width no number": ((*MASK, "--dilation-size", "wide"), "'--dilation-size'"),
     "width no whole number": ((*MASK, "--dilation-size", "2.5"), "'--dilation-size'"),
     "width for v1": ((*MASK, "--version", "v1", "--dilation-size", "3"), "v1 has no option dilation_size; v5, v6, v7"),
+    "width for v8": ((*MASK, "--version", "v8", "--dilation-size", "3"), "v8 has no option dilation_size; v5, v6, v7"),
+    "spacing 0": ((*MASK, "--spacing", "0", "1"), "expected a row and a column spacing above 0 mm, got (0.0, 1.0)"),
+    "spacing nan": ((*MASK, "--spacing", "nan", "1"), "a row and a column spacing above 0 mm, got (nan, 1.0)"),
+    "spacing of one number": ((*MASK, "--spacing", "1"), "'--spacing'"),
+    "spacing no number": ((*MASK, "--spacing", "wide", "1"), "'--spacing'"),
+    "spacing in another unit": (
+        (*MASK, "--spacing", "420", "420"),
+        "expected a field of view up to 1000 mm, got 20160",
+    ),
+    "spacing in another unit for v7": (
+        (*MASK, "--spacing", "420", "420", "--version", "v7"),
+        "expected a field of view up to 1000 mm, got 20160",
+    ),
     "channel too large": (("mask", "rgb.npy", "-o", "out.npy", "--channel", "3"), "rgb.npy: expected a channel from 0"),
     "output is the input": (("mask", "a.npy", "-o", "a.npy"), "a.npy: the output is the input"),
     "output is the input by another way": (("mask", "a.npy", "-o", "sub/../a.npy"), "the output is the input"),
@@ -560,13 +622,13 @@ def test_an_output_that_cannot_be_written(skullmask):
 
 
 def test_a_process_makes_masks(tmp_path):
-    images = stack()
+    images = heads()
     images[1] = 0
     np.save(tmp_path / "a.npy", images)
     code, out, err = process("mask", "a.npy", "-o", "b.npy", cwd=tmp_path)
     assert (code, out) == (0, "")
-    assert err == ["skullmask: warning: a.npy[1]: the mask is empty: no bright component inside of the frame"]
-    same(np.load(tmp_path / "b.npy")[0], sm.v7(images[0]))
+    assert err == ["skullmask: warning: a.npy[1]: the mask is empty: no head in it", *doubted("a.npy[1]")]
+    same(np.load(tmp_path / "b.npy")[0], sm.v8(images[0]))
 
 
 def test_a_process_that_fails_says_so_in_one_line(tmp_path):

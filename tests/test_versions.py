@@ -12,12 +12,12 @@ import cv2
 import numpy as np
 import plain
 import pytest
-from inputs import blobs, head
+from inputs import blobs, head, ring_head
 from numpy.testing import assert_array_equal as same
 from scipy import ndimage
 
 import skullmask_lib as sm
-from skullmask_lib import versions
+from skullmask_lib import polar, versions
 from skullmask_lib.masks import InputError
 
 LIBRARY = Path(sm.__file__).parent
@@ -208,6 +208,7 @@ STAGES = {
     "v3": ["gray", "above", "largest", "filled"],
     "v4": ["gray", "local mean", "above", "largest", "filled"],
     **{version: ["gray", "bright", "scalp", "brain", "dilated", "without scalp", "filled"] for version in SIZES},
+    "v8": ["head", "unwrapped", "cost", "path", "outline", "filled"],
 }
 
 
@@ -217,8 +218,24 @@ def test_the_last_stage_is_the_mask(version):
     stages = sm.trace(version, image)
     assert list(stages) == STAGES[version]
     same(list(stages.values())[-1], sm.VERSIONS[version](image))
+    if version == "v8":
+        return  # its stages have shapes of their own
     assert all(stage.shape == image.shape and stage.dtype == np.uint8 for stage in stages.values())
     same(stages["gray"], plain.normalize(image))
+
+
+def test_stages_of_v8_have_the_shapes_of_the_grid_and_of_the_rays():
+    data = sm.load("phantom-cropped")
+    stages = sm.trace("v8", data.images[2], spacing_mm=data.spacing_mm[2])
+    height, width = np.rint(data.images[2].shape * data.spacing_mm[2] / polar.STEP_MM).astype(int)
+    depths = round(polar.DEPTH_MM / polar.STEP_MM)
+    assert stages["head"].shape == (height, width)
+    assert stages["unwrapped"].shape == (polar.ANGLES, depths + round(polar.SKULL_MM[-1] / polar.STEP_MM))
+    assert stages["cost"].shape == (polar.ANGLES, depths)
+    assert stages["path"].shape == stages["outline"].shape == (polar.ANGLES,)
+    assert stages["filled"].shape == data.images[2].shape
+    kinds = {name: stage.dtype.kind for name, stage in stages.items()}
+    assert kinds == {"head": "u", "unwrapped": "f", "cost": "f", "path": "i", "outline": "f", "filled": "u"}
 
 
 @pytest.mark.parametrize(
@@ -269,13 +286,16 @@ def test_versions_are_the_functions():
 def test_options_are_read_from_the_signatures():
     for version, make in sm.VERSIONS.items():
         assert versions.options_of(version) == (make.__kwdefaults__ or {})
-    assert versions.check_options("v6", {}) == {"dilation_size": 22}
-    assert versions.check_options("v3", {"threshold": 9}) == {"threshold": 9}
+    assert versions.choose("v6", {}) == ("v6", {"dilation_size": 22})
+    assert versions.choose("v3", {"threshold": 9}) == ("v3", {"threshold": 9})
+    assert versions.choose(None, {}) == ("v8", {"spacing_mm": None})
+    assert versions.choose(None, {"dilation_size": 30}) == ("v7", {"dilation_size": 30})
 
 
 def test_one_call_makes_a_mask():
     image = sm.load("phantom").images[0]
-    same(sm.create_skull_mask(image), sm.v7(image))
+    same(sm.create_skull_mask(image), sm.v8(image))
+    same(sm.create_skull_mask(image, spacing_mm=(0.8, 0.8)), sm.v8(image, spacing_mm=(0.8, 0.8)))
     same(sm.create_skull_mask(image, dilation_size=30), sm.v7(image, dilation_size=30))
     same(sm.create_skull_mask(image, version="v3", threshold=70), sm.v3(image, threshold=70))
     for version, make in sm.VERSIONS.items():
@@ -292,7 +312,11 @@ def test_one_call_makes_a_mask():
         ({"version": "v1", "dilation_size": 3}, "v1 has no option dilation_size; v5, v6, v7 have it"),
         ({"version": "v3", "dilation_size": 3}, "v3 has no option dilation_size; v5, v6, v7 have it"),
         ({"version": "v7", "threshold": 3}, "v7 has no option threshold; v3 "),
-        ({"dilation": 3}, "v7 has no option dilation$"),
+        ({"version": "v7", "spacing_mm": (1, 1)}, "v7 has no option spacing_mm; v8 has it"),
+        ({"dilation_size": 3, "spacing_mm": (1, 1)}, "v7 has no option spacing_mm; v8 has it"),
+        ({"version": "v8", "dilation_size": 3}, "v8 has no option dilation_size; v5, v6, v7 have it"),
+        ({"version": "v7", "dilation": 3}, "v7 has no option dilation$"),
+        ({"dilation": 3}, "v8 has no option dilation$"),
         ({"dilation_size": 0}, "dilation size from 1 to 40 px .*, got 0"),
         ({"dilation_size": -1}, "got -1"),
         ({"dilation_size": 41}, "from 1 to 40 px .*, got 41"),
@@ -302,7 +326,7 @@ def test_one_call_makes_a_mask():
     ],
 )
 def test_the_one_call_door_says_what_is_wrong(call, message):
-    for door in (sm.create_skull_mask, lambda image, version="v7", **options: sm.trace(version, image, **options)):
+    for door in (sm.create_skull_mask, lambda image, version=None, **options: sm.trace(version, image, **options)):
         with pytest.raises(InputError, match=message):
             door(head(), **call)
 
@@ -340,6 +364,79 @@ def test_errors_and_warnings_of_many_slices_tell_the_name():
     assert len(told) == 1
     with pytest.raises(InputError, match=r"^a: expected a dilation size"):
         list(sm.mask_slices(slices, names="abc", dilation_size=99))
+
+
+def test_every_slice_has_its_own_spacing():
+    image = sm.load("phantom").images[0]
+    spacing_mm = [(0.4, 0.4), (0.8, 0.8)]
+    made = list(sm.mask_slices([image, image], names="ab", spacing_mm=spacing_mm))
+    same(made, [sm.v8(image, spacing_mm=pair) for pair in spacing_mm])
+    assert (made[0] != made[1]).any()
+    for options in ({"version": "v7"}, {"dilation_size": 30}):
+        same(*(list(sm.mask_slices([image], names="a", spacing_mm=s, **options)) for s in (None, spacing_mm[:1])))
+    for volume in (False, True):
+        with pytest.raises(InputError, match=r"^b: expected a row and a column spacing above 0 mm"):
+            list(sm.mask_slices([image, image], names="ab", spacing_mm=[(1, 1), (1, 0)], volume=volume))
+
+
+# --- volumes ---------------------------------------------------------------------------------------------------
+
+
+def spoilt():
+    """Give three slices of one head, of which the middle one has lost its skull to noise."""
+    image, truth = ring_head()
+    noise = 0.5 * np.random.default_rng(1).random((2, *image.shape))
+    return [image, image + noise[0] + noise[1], image], truth
+
+
+def test_the_slices_on_both_sides_pull_an_outline_that_cannot_be_trusted():
+    slices, truth = spoilt()
+    alone, together = (
+        list(sm.mask_slices(slices, names="abc", spacing_mm=[(1, 1)] * 3, volume=volume)) for volume in (False, True)
+    )
+    same(together[0], alone[0])
+    same(together[2], alone[2])
+    assert sm.iou(together[1], truth) > sm.iou(alone[1], truth) + 0.05
+    for slices_of in (lambda: slices[:2], lambda: slices[1:], lambda: slices[1:2]):  # one neighbour alone says nothing
+        names = "ab"[: len(slices_of())]
+        alone, together = (list(sm.mask_slices(slices_of(), names=names, volume=volume)) for volume in (False, True))
+        same(together, alone)
+
+
+def test_only_v8_asks_the_neighbours():
+    slices, _ = spoilt()
+    for version in ("v1", "v7"):
+        alone, together = (
+            list(sm.mask_slices(slices, names="abc", version=version, volume=volume)) for volume in (False, True)
+        )
+        same(together, alone)
+
+
+def test_a_volume_is_read_slice_by_slice_and_names_what_is_wrong():
+    image, _ = ring_head()
+    taken = []
+
+    def images():
+        for index in range(5):
+            taken.append(index)
+            yield image
+
+    made = sm.mask_slices(images(), names="abcde", volume=True)
+    assert taken == []
+    next(made)
+    assert len(taken) <= 3
+    assert len(list(made)) == 4
+    slices = [image, np.zeros_like(image), image, np.full_like(image, np.nan)]
+    with (
+        pytest.warns(UserWarning, match="^b: the mask is empty: no head in it") as told,
+        pytest.raises(InputError, match=r"^d: .*NaN"),
+    ):
+        list(sm.mask_slices(slices, names="abcd", volume=True))
+    assert len(told) == 1
+    with pytest.warns(UserWarning, match="^b: the mask is empty"):
+        masks = list(sm.mask_slices(slices[:3], names="abc", volume=True))
+    same([mask.any() for mask in masks], [True, False, True])
+    assert list(sm.mask_slices([], names="", volume=True)) == []
 
 
 # --- the promise of a small library ----------------------------------------------------------------------------

@@ -1,0 +1,579 @@
+"""v8's primitives on heads that are drawn by hand, and v8 itself on whatever an image may be."""
+
+import itertools
+import math
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from inputs import blobs, ring_head
+from numpy.testing import assert_allclose as close
+from numpy.testing import assert_array_equal as same
+from scipy import ndimage
+
+import skullmask_lib as sm
+from skullmask_lib import polar
+from skullmask_lib.masks import InputError
+
+MM = (1.0, 1.0)
+
+
+def disc(radius_mm, shape=(160, 160), spacing_mm=MM, at_mm=(0.0, 0.0)):
+    return ring_head(shape, spacing_mm, at_mm=at_mm, axes_mm=(radius_mm,) * 2, levels=(0, 1, 1, 1))[0]
+
+
+# --- the head ----------------------------------------------------------------------------------------------------
+
+
+def head_of(image):
+    """Find the head of an image whose pixels are those of the grid."""
+    return polar.find_head(np.sqrt(image).astype(np.float32))
+
+
+def fine_head(**options):
+    return ring_head((440, 380), (polar.STEP_MM,) * 2, **options)[0]
+
+
+def whole(image):
+    """Give everything within the skin, for a head without noise."""
+    return ndimage.binary_fill_holes(image > 0.12)
+
+
+def test_holes_are_filled_before_the_largest_piece_is_taken():
+    image = fine_head(levels=(0, 0.7, 0, 1))  # the brain lies free in black bone, and is larger than the scalp
+    assert sm.iou(head_of(image), whole(image)) > 0.99
+
+
+@pytest.mark.parametrize("scalp", [0.25, 0.8, 2.5])
+def test_the_head_is_found_whatever_the_scalp(scalp):
+    image = np.minimum(fine_head(levels=(0, scalp, 0.05, 1)), 1)
+    assert sm.iou(head_of(image), whole(image)) > 0.985
+
+
+def test_what_lies_beside_the_head_is_left_out():
+    image = fine_head()
+    wanted = whole(image)
+    image[5:9, 100:300] = image[200:230, 5:15] = 1
+    assert sm.iou(head_of(image), wanted) > 0.99
+
+
+def test_noise_in_the_air_is_air():
+    rng = np.random.default_rng(1)
+    image = fine_head()
+    noisy = np.hypot(image + 0.1 * rng.standard_normal(image.shape), 0.1 * rng.standard_normal(image.shape))
+    assert sm.iou(head_of(np.clip(noisy, 0, 1)), whole(image)) > 0.98
+
+
+def test_a_head_may_touch_the_frame():
+    image = fine_head()
+    cut = np.s_[45:, 60:-20]
+    assert sm.iou(head_of(image[cut]), whole(image)[cut]) > 0.99
+
+
+@pytest.mark.parametrize("level", [0.0, 0.5, 1.0])
+def test_no_contrast_no_head(level):
+    assert not polar.find_head(np.full((50, 40), level, np.float32)).any()
+    tiny = np.float32([[level, level + 0.001], [level, level]])  # of one level when it is blurred
+    assert not polar.find_head(tiny).any()
+
+
+# --- unwrapped ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("spacing_mm", [(1.0, 1.0), (0.4, 1.2), (0.25, 0.25), (1.5, 1.5)])
+@pytest.mark.parametrize("at_mm", [(0.0, 0.0), (-11.0, 7.0)])
+def test_centre_and_skin_are_in_millimetres(spacing_mm, at_mm):
+    shape = tuple(round(170 / mm) for mm in spacing_mm)
+    unwrapped = polar.unwrap(disc(60, shape, spacing_mm, at_mm), spacing_mm)
+    middle = [(n * mm - polar.STEP_MM) / 2 + at for n, mm, at in zip(shape, spacing_mm, at_mm, strict=True)]
+    close(np.multiply(unwrapped.centre, polar.STEP_MM), middle, atol=0.5)
+    close(unwrapped.skin * polar.STEP_MM, 60, atol=1.5)
+    close(unwrapped.scale, np.divide(spacing_mm, polar.STEP_MM), rtol=0.01)
+    assert unwrapped.shape == shape
+
+
+def test_without_a_spacing_the_head_is_its_own_ruler():
+    for radius, shape in ((60, (160, 160)), (60, (300, 200)), (240, (600, 640)), (25, (60, 60))):
+        unwrapped = polar.unwrap(disc(radius, shape))
+        close(unwrapped.skin * polar.STEP_MM, polar.RADIUS_MM, atol=2)
+
+
+def test_rays_begin_on_the_right_and_turn_clockwise():
+    image = disc(60)
+    image[75:85, 120:126] = 0  # on the right, from 40 to 46 mm off the centre
+    image[110:116, 75:85] = 0  # below, from 30 to 36 mm
+    brightness = polar.unwrap(image, MM).brightness
+    assert brightness.shape == (polar.ANGLES, 96)
+    depth = {angle: np.median(np.flatnonzero(brightness[angle] < 0.5)) * polar.STEP_MM for angle in (0, 90)}
+    assert depth == {0: pytest.approx(60 - 43, abs=1.5), 90: pytest.approx(60 - 33, abs=1.5)}
+    assert (brightness[[45, 135, 180, 225, 270, 315], 8:] > 0.9).all()
+
+
+def test_the_brain_has_brightness_1():
+    for factor in (1, 7e-9, 2.0**40):
+        brightness = polar.unwrap(factor * ring_head(levels=(0, 1, 0.05, 0.25))[0], MM).brightness
+        close(np.median(brightness[:, 70:]), 1, atol=0.01)
+        close(np.median(brightness[:, 5:10]), 2, atol=0.05)
+
+
+def test_no_head_nothing_to_unwrap():
+    assert polar.unwrap(np.zeros((30, 40))) is None
+    assert polar.unwrap(np.zeros((30, 40)), MM) is None
+
+
+@given(
+    shape=st.tuples(*2 * [st.integers(1, 400)]),
+    value=st.floats(-1e30, 1e30),
+    spacing_mm=st.none() | st.tuples(*2 * [st.floats(0.1, 2.4)]),
+)
+def test_a_flat_image_has_no_head_at_any_size(shape, value, spacing_mm):
+    assert polar.unwrap(np.full(shape, value), spacing_mm) is None
+
+
+# --- the price of a place ----------------------------------------------------------------------------------------
+
+RAYS = {  # brightness down to a depth [mm]; where the skull begins
+    "plain": ([(0.9, 6), (0.3, 12), (1, 48)], 6),
+    "thin scalp": ([(0.9, 3), (0.3, 9), (1, 48)], 3),
+    "thick scalp": ([(0.9, 15), (0.3, 20), (1, 48)], 15),
+    "muscle below fat": ([(1.2, 4), (0.6, 14), (0.2, 18), (1, 48)], 14),
+    "dark muscle below fat": ([(1.2, 4), (0.4, 14), (0.2, 19), (1, 48)], 14),  # the brain is too far from the fat
+    "thin muscle below fat": ([(1.2, 8), (0.48, 11), (0.2, 15), (1, 48)], 11),  # the lower step, and the darker bone
+    "muscle in layers": ([(1.2, 3), (0.5, 5), (0.8, 9), (0.6, 13), (0.2, 17), (1, 48)], 13),
+    "bright diploe": ([(1, 6), (0.2, 8), (0.9, 12), (0.2, 14), (1, 48)], 6),
+    "suppressed fat": ([(0.5, 6), (0.25, 11), (1, 48)], 6),
+    "dark liquor": ([(0.9, 6), (0.2, 11), (0.4, 14), (1, 48)], 6),
+    "bright liquor": ([(0.8, 6), (0.2, 11), (2.5, 15), (1, 48)], 6),
+    "thin bone": ([(0.9, 6), (0.25, 8.5), (1, 48)], 6),
+    "dark skin": ([(0.3, 1.5), (0.9, 7), (0.2, 12), (1, 48)], 7),
+}
+
+
+def ray(layers, count=96):
+    depth_mm = (np.arange(count) + 0.5) * polar.STEP_MM
+    levels, ends = np.transpose(layers)
+    return levels[np.searchsorted(ends, depth_mm)].astype(np.float32)
+
+
+@pytest.mark.parametrize("case", RAYS)
+def test_the_skull_begins_where_scalp_turns_into_bone_above_the_brain(case):
+    layers, wanted_mm = RAYS[case]
+    [cost] = polar.boundary_cost(ray(layers)[None])
+    assert cost.shape == (96 - polar.SKULL_MM[-1] / polar.STEP_MM,)
+    assert cost.argmin() * polar.STEP_MM == wanted_mm
+    soft = ndimage.gaussian_filter1d(ray(layers), 1, mode="nearest")
+    [cost] = polar.boundary_cost(soft[None])
+    assert cost.argmin() * polar.STEP_MM == pytest.approx(wanted_mm, abs=1)
+
+
+def test_what_is_brighter_than_fat_says_no_more():
+    fat, bright, liquor = ([(level, 6), (0.2, 11), (deep, 48)] for level, deep in ((1.2, 1.2), (9, 1.2), (1.2, 9)))
+    wanted = polar.boundary_cost(ray(fat)[None])
+    for other in (bright, liquor):
+        same(polar.boundary_cost(ray(other)[None]), wanted)
+
+
+def test_rays_are_priced_one_by_one():
+    rays = np.stack([ray(layers) for layers, _ in RAYS.values()])
+    same(polar.boundary_cost(rays), np.concatenate([polar.boundary_cost(one[None]) for one in rays]))
+
+
+def test_no_skull_begins_in_the_skin():
+    edge_mm = 1.0
+    [cost] = polar.boundary_cost(ray([(1, edge_mm), (0.1, 6), (1, 48)])[None])
+    assert cost.argmin() * polar.STEP_MM >= polar.MIN_SCALP_MM
+    first = round(polar.MIN_SCALP_MM / polar.STEP_MM)
+    assert cost[:first].min() > cost[first:].max()
+
+
+def test_a_ray_without_contrast_likes_no_place_much_better():
+    [cost] = polar.boundary_cost(np.ones((1, 96), np.float32))
+    assert np.ptp(cost[round(polar.MIN_SCALP_MM / polar.STEP_MM) :]) < 0.3
+
+
+# --- closed paths ------------------------------------------------------------------------------------------------
+
+
+def price(cost, path):
+    turns = np.count_nonzero(np.diff(path, append=path[0]))
+    return cost[np.arange(len(path)), path].sum() + polar._BEND * turns
+
+
+def closed_paths(rows, columns):
+    for path in itertools.product(range(columns), repeat=rows):
+        if np.abs(np.diff(path, append=path[0])).max() <= 1:
+            yield np.array(path)
+
+
+@st.composite
+def costs(draw, most_columns):
+    shape = draw(st.integers(1, 6)), draw(st.integers(1, most_columns))
+    steps = draw(st.lists(st.integers(0, 20), min_size=math.prod(shape), max_size=math.prod(shape)))
+    return np.reshape(steps, shape) / 10
+
+
+@given(costs(most_columns=4))
+def test_no_closed_path_through_the_same_beginning_is_cheaper(cost):
+    path = polar.closed_path(cost)
+    assert path.shape == (len(cost),)
+    assert np.abs(np.diff(path, append=path[0])).max() <= 1
+    through = [price(cost, other) for other in closed_paths(*cost.shape) if other[0] == path[0]]
+    assert price(cost, path) == pytest.approx(min(through))
+    assert price(cost, path) <= price(cost, np.full(len(cost), path[0])) + 1e-9
+
+
+@given(costs(most_columns=2))
+def test_the_beginning_is_worth_less_than_a_detour(cost):
+    best = min(price(cost, path) for path in closed_paths(*cost.shape))
+    assert price(cost, polar.closed_path(cost)) <= best + 2 * polar._BEND + 1e-9
+
+
+@given(st.data())
+def test_the_cheapest_closed_path_is_found_where_it_stands_out(data):
+    count = data.draw(st.integers(2, 40))
+    half = np.cumsum(data.draw(st.lists(st.integers(-1, 1), min_size=count, max_size=count)))
+    wanted = np.concatenate([half, half[::-1]])
+    wanted = np.roll(wanted - wanted.min(), data.draw(st.integers(0, 2 * count)))
+    cost = np.ones((2 * count, wanted.max() + 3))
+    cost[np.arange(2 * count), wanted] = 0
+    same(polar.closed_path(cost), wanted)
+
+
+def test_a_path_turns_with_the_rows():
+    cost = ndimage.gaussian_filter(np.random.default_rng(1).random((90, 30)), 2, mode=("wrap", "nearest"))
+    wanted = price(cost, polar.closed_path(cost))
+    for turn in (1, 17, 45):
+        assert price(np.roll(cost, turn, axis=0), polar.closed_path(np.roll(cost, turn, axis=0))) == pytest.approx(
+            wanted
+        )
+    assert wanted <= min(price(cost, np.full(90, column)) for column in range(30))
+
+
+# --- between the steps -------------------------------------------------------------------------------------------
+
+
+def ramps(edges, *, width=3.0, levels=(0.9, 0.2), count=60):
+    """Give rays whose brightness falls in a straight line, halfway at these depths [steps]."""
+    share = np.clip((np.arange(count) - np.reshape(edges, (-1, 1))) / width + 0.5, 0, 1)
+    return (levels[0] + (levels[1] - levels[0]) * share).astype(np.float32)
+
+
+@given(edge=st.floats(8, 40), off=st.integers(-2, 2), width=st.floats(2, 3))
+def test_the_edge_is_found_between_the_steps(edge, off, width):
+    rays = ramps(np.full(20, edge), width=width)
+    close(polar.half_maximum(rays, np.full(20, round(edge) + off)), edge, atol=0.01)
+
+
+def test_the_edge_is_followed_around():
+    edges = 20 + 4 * np.sin(np.arange(polar.ANGLES) * 2 * np.pi / polar.ANGLES)
+    close(polar.half_maximum(ramps(edges), np.rint(edges).astype(int)), edges, atol=0.05)
+
+
+def test_one_bad_ray_moves_nothing():
+    rays = ramps(np.full(40, 20.25))
+    rays[7] = ramps([17.0])
+    rays[20:22] = 1
+    close(polar.half_maximum(rays, np.full(40, 20)), 20.25, atol=0.01)
+
+
+def test_without_an_edge_the_path_stays():
+    close(polar.half_maximum(np.ones((12, 30), np.float32), np.full(12, 9)), 9)
+    close(polar.half_maximum(np.zeros((12, 30), np.float32), np.zeros(12, int)), 0)
+
+
+def test_fat_is_as_bright_as_the_brain_and_no_brighter():
+    rays = ramps(np.full(20, 15.4), levels=(3.0, 0.2))
+    path = np.full(20, 15)
+    same(polar.half_maximum(rays, path), polar.half_maximum(np.minimum(rays, 1), path))
+
+
+# --- outlines ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def unwrapped():
+    return polar.unwrap(ring_head((150, 250), (1.5, 0.8), at_mm=(4, -3))[0], (1.5, 0.8))
+
+
+@given(waves=st.lists(st.floats(-6, 6), min_size=6, max_size=6), least=st.floats(0, 100))
+def test_pixels_are_in_whose_centre_is_in(unwrapped, waves, least):
+    angles = np.arange(polar.ANGLES) * 2 * np.pi / polar.ANGLES
+    parts = [np.sin((k // 2 + 1) * angles + k % 2 * np.pi / 2) for k in range(6)]
+    radius = np.maximum(least + waves @ np.array(parts), 0)
+    made = polar.fill_outline(unwrapped, unwrapped.skin - radius)
+    assert (made.dtype, made.shape) == (np.uint8, unwrapped.shape)
+    rows, columns = np.indices(made.shape)
+    y = (rows + 0.5) * unwrapped.scale[0] - 0.5 - unwrapped.centre[0]
+    x = (columns + 0.5) * unwrapped.scale[1] - 0.5 - unwrapped.centre[1]
+    beyond = np.hypot(y, x) - np.interp(np.arctan2(y, x) % (2 * np.pi), angles, radius, period=2 * np.pi)
+    clear = np.abs(beyond) > 0.15
+    same(made[clear], beyond[clear] <= 0)
+
+
+def test_a_circle_is_exact(unwrapped):
+    radius = 70.3
+    made = polar.fill_outline(unwrapped, unwrapped.skin - radius)
+    area = made.sum() * np.prod(unwrapped.scale)
+    assert area == pytest.approx(np.pi * radius**2, rel=2e-3)
+    assert not polar.fill_outline(unwrapped, unwrapped.skin + 1.0).any()
+
+
+def test_an_outline_lies_where_it_is_filled(unwrapped):
+    for depth in (12.0, 30.0):
+        mask = polar.fill_outline(unwrapped, np.full(polar.ANGLES, depth))
+        inside, outside = (polar.outline(unwrapped, np.full(polar.ANGLES, depth + off)) for off in (5, -5))
+        assert all(mask[tuple(np.rint(place).astype(int))] for place in zip(*inside, strict=True))
+        assert not any(mask[tuple(np.rint(place).astype(int))] for place in zip(*outside, strict=True))
+
+
+# --- neighbours --------------------------------------------------------------------------------------------------
+
+
+def test_neighbours_ask_for_the_mean_of_their_outlines(unwrapped):
+    depths = np.full(polar.ANGLES, 10.0), np.full(polar.ANGLES, 16.0)
+    near = [polar.outline(unwrapped, depth) for depth in depths]
+    cost = polar.neighbour_cost(unwrapped, near, 60)
+    assert cost.shape == (polar.ANGLES, 60)
+    same(cost.argmin(axis=1), 13)
+    close(cost.min(axis=1), 0, atol=0.02)
+    assert cost.max() == polar._NEIGHBOUR * polar._NEIGHBOUR_MM
+    close(cost[:, 15] - cost[:, 14], polar._NEIGHBOUR * polar.STEP_MM, atol=0.02)
+    close(cost[:, 40], cost.max())
+
+
+def test_neighbours_may_lie_on_another_grid(unwrapped):
+    image, _ = ring_head((150, 250), (1.5, 0.8), at_mm=(4, -3))
+    other = polar.unwrap(image)
+    assert other.scale != unwrapped.scale
+    mask = polar.fill_outline(unwrapped, np.full(polar.ANGLES, 14.0))
+    near = polar.outline(other, polar._depth_of(mask, other))
+    cost = polar.neighbour_cost(unwrapped, [near], 60)
+    close(cost.argmin(axis=1), 14, atol=2)
+
+
+# --- trust -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def drawn():
+    image, truth = ring_head()
+    return image, truth
+
+
+def test_the_truth_is_trusted_and_what_is_off_it_is_not(drawn):
+    image, truth = drawn
+    element = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (9, 9))
+    shifted = np.roll(truth, 6, axis=1)
+    assert sm.quality(image, truth, spacing_mm=MM) > 2 * polar.TRUSTED
+    scalp = whole(image) & (truth == 0)
+    without_bone = whole(image) & (image > 0.3)
+    dilated, eroded = cv2.dilate(truth, element), cv2.erode(truth, element)
+    for wrong in (dilated, eroded, shifted, whole(image), scalp, without_bone, 1 - truth, 0 * truth):
+        assert sm.quality(image, wrong, spacing_mm=MM) < polar.TRUSTED
+
+
+@pytest.mark.parametrize(("depth_mm", "plausible"), [(30, True), (40, False)])
+def test_no_scalp_is_that_thick(depth_mm, plausible):
+    image, truth = ring_head(depths_mm=(0, depth_mm, depth_mm + 6))
+    assert (sm.quality(image, truth, spacing_mm=MM) > polar.TRUSTED) == plausible
+
+
+def test_a_rough_outline_is_trusted_less(drawn):
+    image, truth = drawn
+    rough = polar.unwrap(image, MM)
+    depth = polar._depth_of(truth, rough)
+    figures = [
+        polar.trust(rough, depth + amount * np.random.default_rng(1).standard_normal(polar.ANGLES))
+        for amount in (0, 1, 2, 4)
+    ]
+    assert figures == sorted(figures, reverse=True)
+    assert figures[0] > polar.TRUSTED > figures[-1]
+
+
+def test_quality_follows_the_mask_and_the_spacing_no_further_than_it_must(drawn):
+    image, truth = drawn
+    wanted = sm.quality(image, truth, spacing_mm=MM)
+    assert 0 < wanted <= 1
+    for mask in (truth * 255, truth > 0, truth * 1.0):
+        assert sm.quality(image, mask, spacing_mm=MM) == wanted
+    assert sm.quality(image, truth) == pytest.approx(wanted, abs=0.15)
+    assert sm.quality(image * 1e-20, truth, spacing_mm=MM) == pytest.approx(wanted, abs=0.01)
+
+
+def test_quality_says_what_it_cannot_take(drawn):
+    image, truth = drawn
+    for call, message in {
+        (): r"one shape, got \(220, 190\) and \(9, 9\)",
+        (0, 1, 2): "expected a binary mask",
+    }.items():
+        with pytest.raises(InputError, match=message):
+            sm.quality(image, np.resize(call, truth.shape) if call else np.ones((9, 9)))
+    with pytest.raises(InputError, match="field of view"):
+        sm.quality(image, truth, spacing_mm=(9, 9))
+    with pytest.raises(InputError, match="NaN"):
+        sm.quality(image * np.nan, truth)
+
+
+@given(seed=st.integers(0, 10**6))
+def test_quality_is_a_share(seed):
+    image = blobs(seed)
+    for spacing_mm in (None, MM):
+        assert 0 <= sm.quality(image, image > np.median(image), spacing_mm=spacing_mm) <= 1
+
+
+# --- v8: heads ---------------------------------------------------------------------------------------------------
+
+HEADS = {
+    "plain": {},
+    "turned": {"turn": 25},
+    "shifted": {"at_mm": (8, -9)},
+    "round": {"axes_mm": (80, 80)},
+    "small": {"axes_mm": (72, 60)},
+    "thin scalp": {"depths_mm": (0, 3, 8)},
+    "thick scalp": {"depths_mm": (0, 14, 20)},
+    "fat suppressed": {"levels": (0.01, 0.25, 0.06, 1)},
+    "fat brighter than the brain": {"levels": (0.01, 3, 0.1, 1)},
+    "no noise, no air, no bone": {"levels": (0, 0.8, 0, 1)},
+    "scalp cut by the frame": {"shape": (172, 142), "depths_mm": (0, 12, 18)},
+    "dark skin": {"levels": (0, 0.3, 0.9, 0.1, 1), "depths_mm": (0, 1.5, 7, 13)},
+}
+
+
+@pytest.mark.parametrize("case", HEADS)
+@pytest.mark.parametrize("spacing_mm", [None, MM])
+def test_v8_draws_the_skull_of_a_head(case, spacing_mm):
+    image, truth = ring_head(**HEADS[case])
+    mask = sm.v8(image, spacing_mm=spacing_mm)
+    assert sm.iou(mask, truth) > 0.98
+    assert sm.assd_mm(mask, truth) < 0.8
+    assert sm.quality(image, mask, spacing_mm=spacing_mm) > polar.TRUSTED
+
+
+@pytest.mark.parametrize("spacing_mm", [(0.4, 1.2), (1.2, 0.4)])
+def test_pixels_need_not_be_square(spacing_mm):
+    shape = tuple(round(n / mm) for n, mm in zip((220, 190), spacing_mm, strict=True))
+    image, truth = ring_head(shape, spacing_mm)
+    assert sm.iou(sm.v8(image, spacing_mm=spacing_mm), truth) > 0.98
+    data = sm.load("phantom")
+    shape = tuple(np.rint(data.images[0].shape * data.spacing_mm[0] / spacing_mm).astype(int)[::-1].tolist())
+    for image, mm in zip(data.images, data.spacing_mm, strict=True):
+        wanted = cv2.resize(sm.v8(image, spacing_mm=mm), shape, interpolation=cv2.INTER_NEAREST)
+        made = sm.v8(cv2.resize(image, shape, interpolation=cv2.INTER_LINEAR), spacing_mm=spacing_mm)
+        assert sm.iou(made, wanted) >= 0.98
+
+
+@pytest.mark.parametrize("side", [128, 256, 512, 1024])
+def test_any_resolution_will_do(side):
+    spacing_mm = (200 / side,) * 2
+    image, truth = ring_head((side, side), spacing_mm)
+    for known in (None, spacing_mm):
+        assert sm.iou(sm.v8(image, spacing_mm=known), truth) > 0.985
+
+
+@pytest.mark.parametrize("name", ["phantom", "phantom-cropped"])
+@pytest.mark.parametrize("turn", [np.rot90, lambda a: np.rot90(a, 2), lambda a: np.rot90(a, 3), np.fliplr, np.flipud])
+def test_the_mask_turns_with_the_head(name, turn):
+    data = sm.load(name)
+    for image, mm in zip(data.images, data.spacing_mm, strict=True):
+        for spacing_mm in (None, mm):
+            made = sm.v8(turn(image), spacing_mm=spacing_mm)
+            assert sm.iou(made, turn(sm.v8(image, spacing_mm=spacing_mm))) >= 0.99
+
+
+# --- v8: whatever an image may be ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("spacing_mm", [None, MM])
+def test_unit_offset_and_dtype_do_not_matter(drawn, spacing_mm):
+    image, _ = drawn
+    wanted = sm.v8(image, spacing_mm=spacing_mm)
+    for other in (image * 1e-30, image * 1e30, image * 1e-300, image * 1e300, image + 1000, image * 5 - 3):
+        assert sm.iou(sm.v8(other, spacing_mm=spacing_mm), wanted) > 0.999
+    for factor in (2.0**-60, 2.0**60):
+        same(sm.v8(image * factor, spacing_mm=spacing_mm), wanted)
+    for dtype in (np.uint8, np.int16, np.uint16, np.int64):
+        assert sm.iou(sm.v8(np.rint(image * 200).astype(dtype), spacing_mm=spacing_mm), wanted) > 0.995
+    assert sm.iou(sm.v8((image * 200 - 100).astype(np.int8), spacing_mm=spacing_mm), wanted) > 0.99
+    for dtype in (np.float16, np.float32):
+        assert sm.iou(sm.v8(image.astype(dtype), spacing_mm=spacing_mm), wanted) > 0.995
+
+
+@pytest.mark.parametrize("spacing_mm", [None, MM])
+@pytest.mark.parametrize("place", [(0, 0), (110, 95), (110, 25), (30, 30)])
+@pytest.mark.parametrize("value", [1e6, -1e6, 1e12, -1e12])
+def test_one_pixel_does_not_matter(drawn, spacing_mm, place, value):
+    image, truth = drawn
+    spoilt = image.copy()
+    spoilt[place] = value
+    assert sm.iou(sm.v8(spoilt, spacing_mm=spacing_mm), sm.v8(image, spacing_mm=spacing_mm)) > 0.99
+    assert sm.quality(spoilt, truth, spacing_mm=spacing_mm) > polar.TRUSTED
+
+
+def test_the_image_stays_and_the_mask_comes_again(drawn):
+    image, _ = drawn
+    before = image.copy()
+    first, again = sm.v8(image), sm.v8(image)
+    same(first, again)
+    sm.quality(image, first)
+    same(image, before)
+
+
+@pytest.mark.filterwarnings("ignore:the mask is empty")
+@pytest.mark.parametrize("shape", [(1, 1), (1, 300), (2, 2), (3, 3), (5, 300), (300, 5), (40, 30)])
+@pytest.mark.parametrize("spacing_mm", [None, MM, (0.01, 0.01), (3.0, 0.2)])
+def test_any_shape_will_do(shape, spacing_mm):
+    for image in (np.random.default_rng(1).random(shape), np.eye(*shape), np.indices(shape).sum(axis=0)):
+        mask = sm.v8(image, spacing_mm=spacing_mm)
+        assert (mask.dtype, mask.shape) == (np.uint8, shape)
+        assert sm.quality(image, mask, spacing_mm=spacing_mm) < polar.TRUSTED
+
+
+@pytest.mark.parametrize("spacing_mm", [None, (0.42, 0.42)])
+@pytest.mark.parametrize("level", [0, 1, -3, 1e-30])
+def test_a_flat_image_gives_an_empty_mask_and_a_warning(level, spacing_mm):
+    image = np.full((300, 256), float(level))
+    image[7, 9] = level * 1e6  # one hot pixel makes no head
+    for flat in (np.full((300, 256), float(level)), image):
+        with pytest.warns(UserWarning, match="the mask is empty: no head in it"):
+            mask = sm.v8(flat, spacing_mm=spacing_mm)
+        assert not mask.any()
+        assert sm.quality(flat, mask, spacing_mm=spacing_mm) == 0
+
+
+@given(seed=st.integers(0, 10**6), spacing_mm=st.none() | st.tuples(*2 * [st.floats(0.05, 3)]))
+@pytest.mark.filterwarnings("ignore:the mask is empty")
+def test_whatever_comes_the_mask_is_one_piece_without_holes(seed, spacing_mm):
+    image = blobs(seed)
+    mask = sm.v8(image, spacing_mm=spacing_mm)
+    assert (mask.dtype, mask.shape) == (np.uint8, image.shape)
+    assert set(np.unique(mask)) <= {0, 1}
+    same(sm.v8(image, spacing_mm=spacing_mm), mask)
+
+
+@pytest.mark.parametrize(
+    ("spacing_mm", "message"),
+    [
+        ((0, 1), r"expected a row and a column spacing above 0 mm, got \(0, 1\)"),
+        ((1, -1), r"above 0 mm, got \(1, -1\)"),
+        ((np.nan, 1), r"above 0 mm, got \(nan, 1\)"),
+        ((1, np.inf), r"above 0 mm, got \(1, inf\)"),
+        (0.42, r"above 0 mm, got 0\.42"),
+        ((0.42,), r"above 0 mm, got \(0\.42,\)"),
+        ((1, 1, 1), r"above 0 mm, got \(1, 1, 1\)"),
+        ((10, 10), "expected a field of view up to 1000 mm, got 7680 mm; is the spacing in mm"),
+    ],
+)
+def test_a_spacing_is_two_lengths(spacing_mm, message):
+    image = sm.load("phantom").images[0]
+    doors = (
+        lambda: sm.v8(image, spacing_mm=spacing_mm),
+        lambda: sm.trace("v8", image, spacing_mm=spacing_mm),
+        lambda: sm.quality(image, image > 0, spacing_mm=spacing_mm),
+        lambda: sm.create_skull_mask(image, spacing_mm=spacing_mm),
+    )
+    for door in doors:
+        with pytest.raises(InputError, match=message) as told:
+            door()
+        assert "\n" not in str(told.value)

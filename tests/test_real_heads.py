@@ -1,0 +1,228 @@
+"""What v8 is worth on real heads, with one setting, and whether it knows where it failed."""
+
+import itertools
+
+import cv2
+import nibabel as nib
+import numpy as np
+import pytest
+from inputs import doubted
+from numpy.testing import assert_array_equal as same
+from scipy import ndimage
+
+import skullmask_lib as sm
+from skullmask_lib import polar
+
+NAMES = (
+    "brainweb", "brainweb_noisy", "chris", "oms01", "oms01_FLAIR", "oms01_T2W",
+    "oms19", "oms19_FLAIR", "sim02_T1", "sim03_T1", "sim09_FLAIR", "sim10_FLAIR",
+)  # fmt: skip
+TRACED = {"chris": (86, 156), "brainweb_noisy": (75, 162), "oms01": (18, 35)}  # axial slices whose truth is known
+BELOW_THE_ORBITS = {  # 20 mm below the lowest slice whose truth can be trusted
+    "chris": 63, "brainweb": 55, "brainweb_noisy": 55, "oms01": 11,
+    "oms01_FLAIR": 12, "oms01_T2W": 12, "oms19": 19, "sim02_T1": 120,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def heads(real):
+    assert sorted(file.stem for file in (real / "slices").glob("*.npz")) == sorted(NAMES)
+    return {name: sm.load(real / "slices" / f"{name}.npz") for name in NAMES}
+
+
+@pytest.fixture(scope="module")
+def scores(heads):
+    """Score v8 on every set, with the spacing (True) and without (False)."""
+    return {
+        (name, known): sm.score_slices(masks_of(data, known), data.truth, data.spacing_mm)
+        for (name, data), known in itertools.product(heads.items(), (True, False))
+    }
+
+
+def masks_of(data, known):
+    return list(sm.mask_slices(data.images, names=data.names, spacing_mm=data.spacing_mm if known else None))
+
+
+@pytest.fixture(scope="module")
+def volume(real):
+    """Give a function that loads a volume, whose truth is all zero where it is not known."""
+    folder = real / "volumes"
+    return lambda name: sm.load(folder / name / "image.nii.gz", truth=folder / name / "outer_skull.nii.gz")
+
+
+# --- how good the masks are --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_one_setting_works_on_all_sets(scores, known):
+    by_set = {
+        key: np.array([[row[key] for row in scores[name, known]] for name in NAMES])
+        for key in ("iou", "assd_mm", "hd95_mm")
+    }
+    assert by_set["iou"].shape == (12, 5)
+    assert by_set["iou"].mean() >= 0.975
+    assert by_set["iou"].mean(axis=1).min() >= 0.93
+    assert by_set["iou"].min() >= 0.90
+    assert by_set["assd_mm"].mean() <= 0.8
+    assert by_set["hd95_mm"].mean() <= 2.3
+
+
+@pytest.mark.parametrize("known", [True, False])
+@pytest.mark.parametrize("factor", [0.5, 2.0])
+def test_resolution_does_not_matter(heads, scores, known, factor):
+    method = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
+    for name, data in heads.items():
+        for index, (image, truth, mm) in enumerate(zip(data.images, data.truth, data.spacing_mm, strict=True)):
+            resampled = cv2.resize(image, None, fx=factor, fy=factor, interpolation=method)
+            true = cv2.resize(truth, None, fx=factor, fy=factor, interpolation=cv2.INTER_NEAREST)
+            mask = sm.v8(resampled, spacing_mm=mm / factor if known else None)
+            wanted = scores[name, known][index]["iou"]
+            assert sm.iou(mask, true) == pytest.approx(wanted, abs=0.01), f"{name}[{index}]"
+
+
+@pytest.mark.parametrize("name", ["phantom", "phantom-cropped"])
+@pytest.mark.parametrize("known", [True, False])
+def test_the_phantom_is_a_head_too(name, known):
+    data = sm.load(name)
+    masks = masks_of(data, known)
+    assert min(row["iou"] for row in sm.score_slices(masks, data.truth, data.spacing_mm)) >= 0.985
+    for image, mask, mm in zip(data.images, masks, data.spacing_mm, strict=True):
+        assert sm.quality(image, mask, spacing_mm=mm if known else None) > polar.TRUSTED
+
+
+# --- knowing when it failed --------------------------------------------------------------------------------------
+
+
+def noisy(image, share, seed=1):
+    """Rician noise, of a share of what is bright."""
+    noise = share * np.percentile(image, 99) * np.random.default_rng(seed).standard_normal((2, *image.shape))
+    return np.hypot(image + noise[0], noise[1]).astype(np.float32)
+
+
+def ghosted(image, share):
+    """Add a copy that is shifted by a quarter of the rows, as motion does."""
+    return image + np.float32(share) * np.roll(image, len(image) // 4, axis=0)
+
+
+def blurred(image, mm, spacing_mm):
+    return ndimage.gaussian_filter(image, mm / spacing_mm)
+
+
+def degraded(image, truth, spacing_mm):
+    """Give copies of a slice, from harmless to hopeless, each with its truth."""
+    yield from ((noisy(image, share), truth) for share in (0.2, 0.4, 0.8))
+    yield from ((blurred(image, mm, spacing_mm), truth) for mm in (1, 2, 4))
+    yield from ((ghosted(image, share), truth) for share in (0.3, 0.6))
+    lower, right = np.s_[len(image) // 2 :], np.s_[:, image.shape[1] // 2 :]
+    yield from ((image[half], truth[half]) for half in (lower, right))
+
+
+@pytest.fixture(scope="module")
+def judged(heads, volume):
+    """Give quality and IoU of v8 on slices, their degraded copies, and levels where no truth means no skull to find."""
+    rows = []
+
+    def judge(image, truth, spacing_mm):
+        mask = sm.v8(image, spacing_mm=spacing_mm)
+        rows.append((sm.quality(image, mask, spacing_mm=spacing_mm), sm.iou(mask, truth)))
+
+    slices = [one for data in heads.values() for one in zip(data.images, data.truth, data.spacing_mm, strict=True)]
+    for one in slices:
+        judge(*one)
+    for image, truth, spacing_mm in slices[::2]:
+        for copy, its_truth in degraded(image, truth, spacing_mm):
+            judge(copy, its_truth, spacing_mm)
+    for name, highest in BELOW_THE_ORBITS.items():
+        data = volume(name)
+        for index in np.linspace(0, highest, 6).astype(int):
+            judge(data.images[index], data.truth[index], data.spacing_mm[index])
+    return np.array(rows).T, len(slices)
+
+
+def test_the_quality_tells_bad_masks_from_good_ones(judged):
+    (quality, iou), as_they_are = judged
+    good, bad = quality[iou >= 0.9], quality[iou < 0.9]
+    assert min(good.size, bad.size) > 100
+    above = np.mean((good[:, None] > bad) + (good[:, None] == bad) / 2)  # the area under the ROC curve
+    assert above >= 0.9
+    assert (bad < polar.TRUSTED).mean() > 0.9
+    assert (quality[:as_they_are] >= polar.TRUSTED).mean() > 0.9
+
+
+@pytest.mark.parametrize("spacing", [[], ["--spacing", "0.8", "0.8"]])
+def test_what_holds_no_head_is_flagged(skullmask, spacing):
+    rng = np.random.default_rng(1)
+    shape = 300, 256
+    y, x = np.indices(shape)
+    disc = 1.0 * (np.hypot(y - 150, x - 128) < 100)
+    images = np.stack([
+        rng.random(shape),
+        np.hypot(*rng.standard_normal((2, *shape))),  # air
+        np.ones(shape),
+        np.zeros(shape),
+        disc,
+        ndimage.gaussian_filter(disc, 3) + 0.05 * rng.standard_normal(shape),
+    ])  # fmt: skip
+    np.save("a.npy", images)
+    code, _, err = skullmask("mask", "a.npy", "-o", "b.npy", *spacing)
+    empty = "skullmask: warning: a.npy[2] … a.npy[3]: the mask is empty: no head in it"
+    assert (code, sorted(err)) == (0, sorted([empty, *doubted("a.npy[0] … a.npy[5]")]))
+
+
+def test_a_volume_as_it_was_published(real, skullmask):
+    source = real / "originals" / "oms01.nii.gz"
+    code, out, err = skullmask("mask", source, "-o", "skull.nii.gz")
+    assert (code, out, len(err)) == (0, "", 1)
+    image, mask = nib.load(source), nib.load("skull.nii.gz")
+    same(mask.affine, image.affine)
+    for field in ("qform_code", "sform_code", "xyzt_units", "pixdim", "dim"):
+        same(mask.header[field], image.header[field])
+    assert mask.get_data_dtype() == np.uint8
+    same(np.unique(mask.dataobj), [0, 1])
+    first, last = TRACED["oms01"]
+    assert f"oms01.nii.gz[0] … oms01.nii.gz[{first - 8}]" in err[0]
+    assert not any(f"oms01.nii.gz[{k}]" in err[0] for k in range(first, last + 1))
+    made, truth = (sm.load(file).images for file in ("skull.nii.gz", real / "volumes" / "oms01" / "outer_skull.nii.gz"))
+    assert min(map(sm.iou, made[first : last + 1], truth[first : last + 1])) > 0.95
+
+
+# --- volumes -----------------------------------------------------------------------------------------------------
+
+
+def one_by_one_and_together(images, data, some):
+    """Give the IoU of these slices of a volume, made slice by slice, and with their neighbours."""
+    return (
+        np.array([
+            sm.iou(mask, truth)
+            for mask, truth in zip(
+                sm.mask_slices(images, names=data.names[some], spacing_mm=data.spacing_mm[some], volume=together),
+                data.truth[some],
+                strict=True,
+            )
+        ])
+        for together in (False, True)
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TRACED)
+def test_neighbours_do_no_harm(volume, name):
+    data, (first, last) = volume(name), TRACED[name]
+    some = slice(first, last + 1)
+    alone, together = one_by_one_and_together(data.images[some], data, some)
+    assert together.mean() >= alone.mean() - 1e-4
+    assert (together - alone).min() >= -0.01
+
+
+@pytest.mark.parametrize("name", TRACED)
+def test_neighbours_help_a_spoilt_slice(volume, name):
+    data, (first, last) = volume(name), TRACED[name]
+    gains = []
+    for middle in ((first + last) // 2, (3 * first + last) // 4):
+        some = slice(middle - 1, middle + 2)
+        before, image, after = data.images[some]
+        for spoilt in (noisy(image, 0.3), noisy(image, 0.8), ghosted(image, 0.3), ghosted(image, 1.0)):
+            alone, together = one_by_one_and_together([before, spoilt, after], data, some)
+            same(alone[[0, 2]], together[[0, 2]])
+            gains.append(together[1] - alone[1])
+    assert min(gains) >= 0
+    assert np.mean(gains) > 0.05
