@@ -98,14 +98,14 @@ def parts_of_v7(image: np.ndarray, _spacing_mm: np.ndarray) -> dict[str, Callabl
 
 def parts_of_v8(image: np.ndarray, spacing_mm: np.ndarray) -> dict[str, Callable[[], object]]:
     unwrapped = polar.unwrap(image, spacing_mm)
-    cost = polar.boundary_cost(unwrapped.brightness)
+    cost = polar.boundary_cost(unwrapped.brightness, unwrapped.cut)
     path = polar.closed_path(cost)
-    outline = polar.half_maximum(unwrapped.brightness, path)
+    outline = polar.half_maximum(unwrapped.brightness, path, unwrapped.cut)
     return {
         "unwrap": lambda: polar.unwrap(image, spacing_mm),
-        "boundary_cost": lambda: polar.boundary_cost(unwrapped.brightness),
+        "boundary_cost": lambda: polar.boundary_cost(unwrapped.brightness, unwrapped.cut),
         "closed_path": lambda: polar.closed_path(cost),
-        "half_maximum": lambda: polar.half_maximum(unwrapped.brightness, path),
+        "half_maximum": lambda: polar.half_maximum(unwrapped.brightness, path, unwrapped.cut),
         "fill_outline": lambda: polar.fill_outline(unwrapped, outline),
         "v8": lambda: sm.v8(image, spacing_mm=spacing_mm),
     }

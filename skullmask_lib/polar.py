@@ -29,6 +29,7 @@ _WINDOW_MM = 1.0  # over which brightness is averaged on either side of the skul
 _INNER_MM, _BRAIN_MM = 1.5, 3.0  # and on either side of its inner edge
 _DARK, _BRAIN = 0.4, 0.6  # weights of the bone's darkness and of the step from bone to brain
 _DEEP, _ODD = 0.004, 0.04  # costs per mm below the skin, and per mm off the usual thickness
+_FRAME, _NEVER = 0.25, 5.0  # costs of the frame where it cuts the head, and of a scalp that is too thin
 _BEND = 0.15  # cost of one step in depth from one angle to the next
 _NEIGHBOUR, _NEIGHBOUR_MM = 0.3, 4.0  # cost per mm off the neighbouring slices' outline, up to so many
 _SHARP = 0.2  # contrast of an outline beyond doubt
@@ -57,6 +58,8 @@ class Unwrapped:
         Rows and columns of the image.
     head : ndarray of shape (H, W), uint8
         The head on the grid.
+    cut : ndarray of shape (ANGLES,), bool
+        Where the frame of the image cuts the head: its skin is the frame.
     """
 
     brightness: np.ndarray
@@ -65,6 +68,7 @@ class Unwrapped:
     scale: tuple[float, float]
     shape: tuple[int, int]
     head: np.ndarray
+    cut: np.ndarray
 
 
 def find_head(brightness: np.ndarray) -> np.ndarray:
@@ -144,10 +148,12 @@ def unwrap(image: np.ndarray, spacing_mm: tuple[float, float] | None = None) -> 
     polar = ndimage.map_coordinates(brightness, _places(centre, radii), order=1, mode="nearest") / np.float32(brain)
     polar[radii < 0] = 1
     scale = tuple(n / m for n, m in zip(head.shape, image.shape, strict=True))
-    return Unwrapped(polar, skin, centre, scale, image.shape, head)
+    at_skin = (place[:, 0] for place in _places(centre, skin[:, None]))
+    cut = np.any([(at < 1) | (at > n - 2) for at, n in zip(at_skin, head.shape, strict=True)], axis=0)
+    return Unwrapped(polar, skin, centre, scale, image.shape, head, cut)
 
 
-def boundary_cost(brightness: np.ndarray) -> np.ndarray:
+def boundary_cost(brightness: np.ndarray, cut: np.ndarray | bool = False) -> np.ndarray:
     """Price every place as the skull's outer surface: scalp outside, dark bone inside, and brain where bone ends.
 
     Both edges of the skull are looked for at once: the step from scalp to bone at this place, and the best step from
@@ -157,6 +163,8 @@ def boundary_cost(brightness: np.ndarray) -> np.ndarray:
     ----------
     brightness : ndarray of shape (ANGLES, D), float32
         See `Unwrapped`; D is more than the greatest thickness of `SKULL_MM`, in steps.
+    cut : ndarray of shape (ANGLES,), bool
+        Where the frame cuts the head; there the surface may be the frame, if no edge is seen inside.
 
     Returns
     -------
@@ -182,11 +190,13 @@ def boundary_cost(brightness: np.ndarray) -> np.ndarray:
     window, before, after = map(_steps, (_WINDOW_MM, _INNER_MM, _BRAIN_MM))
     outside, bone = mean(place - window, place), mean(place, place + window)
     surface = bone - outside + _DARK * bone + _DEEP * STEP_MM * place
-    surface[:, : _steps(MIN_SCALP_MM)] = 5  # more than any edge is worth
+    surface[:, : _steps(MIN_SCALP_MM)] = _NEVER
     brain = _BRAIN * (mean(place - before, place) - np.minimum(mean(place, place + after), 1))
     count = place.size - greatest
     thick = [brain[:, t : t + count] + _ODD * STEP_MM * abs(t - usual) for t in range(least, greatest + 1)]
-    return surface[:, :count] + np.minimum.reduce(thick)
+    cost = surface[:, :count] + np.minimum.reduce(thick)
+    cost[cut, : _steps(MIN_SCALP_MM)] = _FRAME
+    return cost
 
 
 def closed_path(cost: np.ndarray) -> np.ndarray:
@@ -236,7 +246,7 @@ def _path(cost: np.ndarray) -> np.ndarray:
     return path
 
 
-def half_maximum(brightness: np.ndarray, path: np.ndarray) -> np.ndarray:
+def half_maximum(brightness: np.ndarray, path: np.ndarray, cut: np.ndarray | bool = False) -> np.ndarray:
     """Move a path to where the brightness is halfway from scalp to bone, between the steps, and smooth it.
 
     Parameters
@@ -244,11 +254,13 @@ def half_maximum(brightness: np.ndarray, path: np.ndarray) -> np.ndarray:
     brightness : ndarray of shape (A, D)
         See `Unwrapped`; brighter than the brain counts as bright as the brain.
     path : ndarray of shape (A,), int
+    cut : ndarray of shape (A,), bool
+        Where the frame cuts the head.
 
     Returns
     -------
     ndarray of shape (A,), float64
-        Depths, in steps, off ``path`` by less than 2 mm.
+        Depths, in steps, off ``path`` by less than 2 mm; −1, beyond the frame, where the path follows the frame.
 
     Examples
     --------
@@ -266,7 +278,8 @@ def half_maximum(brightness: np.ndarray, path: np.ndarray) -> np.ndarray:
     before, after = np.take_along_axis(near, first, axis=1), np.take_along_axis(near, first + 1, axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
         moved = np.where(falls.any(axis=1, keepdims=True), offsets[first] + (before - half) / (before - after), 0)
-    return ndimage.gaussian_filter1d(path + ndimage.median_filter(moved[:, 0], 5, mode="wrap"), 2.0, mode="wrap")
+    depth = ndimage.gaussian_filter1d(path + ndimage.median_filter(moved[:, 0], 5, mode="wrap"), 2.0, mode="wrap")
+    return np.where(cut & (path < _steps(MIN_SCALP_MM)), -1.0, depth)
 
 
 def fill_outline(unwrapped: Unwrapped, depth: np.ndarray) -> np.ndarray:
@@ -392,12 +405,15 @@ def trust(unwrapped: Unwrapped, depth: np.ndarray) -> float:
     beside = depth[:, None] + np.arange(-reach, reach) + 0.5
     rays = np.broadcast_to(np.arange(ANGLES)[:, None], beside.shape)
     level = ndimage.map_coordinates(np.minimum(unwrapped.brightness, 1), (rays, beside), order=1, mode="nearest")
-    contrast = (level[:, :reach].mean(axis=1) - level[:, reach:].mean(axis=1)).mean()
+    contrast = level[:, :reach].mean(axis=1) - level[:, reach:].mean(axis=1)
     radius = unwrapped.skin - depth
-    smooth = np.fft.irfft(np.fft.rfft(radius)[:_HARMONICS], ANGLES)
-    rough_mm = STEP_MM * np.abs(radius - smooth).mean()
-    scalp = np.mean((depth >= _steps(MIN_SCALP_MM)) & (depth <= _steps(DEPTH_MM)))
-    return float(np.clip(contrast / _SHARP, 0, 1) * np.exp(-rough_mm) * scalp)
+    rough_mm = STEP_MM * np.abs(radius - np.fft.irfft(np.fft.rfft(radius)[:_HARMONICS], ANGLES))
+    scalp = (depth >= _steps(MIN_SCALP_MM)) & (depth <= _steps(DEPTH_MM))
+    seen = ~unwrapped.cut | scalp  # elsewhere the outline is the frame
+    if not seen.any():
+        return 0.0
+    sharp = np.clip(contrast[seen].mean() / _SHARP, 0, 1)
+    return float(sharp * np.exp(-rough_mm[seen].mean()) * scalp[seen].mean() * seen.mean())
 
 
 def quality(image: np.ndarray, mask: np.ndarray, *, spacing_mm: tuple[float, float] | None = None) -> float:

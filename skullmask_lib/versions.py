@@ -298,11 +298,11 @@ def _scalp_boundary_stages(image: np.ndarray, spacing_mm: tuple[float, float] | 
 
 def _scalp_boundary(unwrapped: polar.Unwrapped, near: Sequence = ()) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Give the cost, its closed path, and the outline [steps below the skin]; ``near`` are neighbours' outlines."""
-    cost = polar.boundary_cost(unwrapped.brightness)
+    cost = polar.boundary_cost(unwrapped.brightness, unwrapped.cut)
     if near:
         cost += polar.neighbour_cost(unwrapped, near, cost.shape[1])
     path = polar.closed_path(cost)
-    return cost, path, polar.half_maximum(unwrapped.brightness, path)
+    return cost, path, polar.half_maximum(unwrapped.brightness, path, unwrapped.cut)
 
 
 def brain_and_scalp(image: np.ndarray) -> Stages:
@@ -528,7 +528,6 @@ def mask_slices(
     [4]
     """
     version, options = choose(version, options)
-    slices = zip(images, names, strict=True)
     names = tuple(names)
     chosen = [options] * len(names)
     if spacing_mm is not None and "spacing_mm" in options:
