@@ -30,17 +30,18 @@ MEASURES = ("iou", "iou_min", "assd_mm", "hd95_mm")
 MEANS_HEADER = ("method", "sets", "IoU", "worst set", "worst slice", "ASSD_mm", "HD95_mm")
 HEADER = ("head", "sequence", "method", "constant_mm", "slices", *MEASURES, "at_edge", "date", "version")
 SHOWN = {"chris": 2, "oms01": 2, "oms01_FLAIR": 2, "oms01_T2W": 0}  # head and slice of the figure
-ALT = (
-    "A slice of four real heads with the masks of v7, its width in mm, and of v8 compared with the true ones. On the "
-    "T1 of oms01 v7 finds next to nothing, on the other three it misses bone or reaches into the scalp; v8 is right "
-    "but for slivers."
-)
+SEQUENCES = {"": "T1", "T1": "T1", "noisy": "T1", "T2W": "T2", "FLAIR": "FLAIR"}
 CONSTANTS_MM = np.arange(0.5, 16.1, 0.5)
 
 
 def sequence_of(head: str) -> str:
     """Read the sequence off a head's name; those without one are T1."""
-    return {"FLAIR": "FLAIR", "T2W": "T2"}.get(head.rpartition("_")[2], "T1")
+    suffix = head.partition("_")[2]
+    if suffix not in SEQUENCES:
+        raise sm.InputError(
+            f"{head}: expected a name that ends in one of {', '.join(filter(None, SEQUENCES))}, or in none"
+        )
+    return SEQUENCES[suffix]
 
 
 def summary(made: np.ndarray, data: sm.Data) -> dict[str, float]:
@@ -68,13 +69,15 @@ def dilated(data: sm.Data, constant_mm: float) -> list[np.ndarray]:
 ANCHORS = {ERODED: eroded, DILATED: dilated}
 
 
-def best_constant(make: Callable[[sm.Data, float], list[np.ndarray]], heads: list[sm.Data]) -> float:
-    """Find the constant [mm] with the best mean IoU over the heads."""
+def best_constant(
+    make: Callable[[sm.Data, float], list[np.ndarray]], heads: list[sm.Data], constants_mm: np.ndarray = CONSTANTS_MM
+) -> float:
+    """Find the constant [mm] with the best mean IoU over the heads' slices."""
 
     def mean_iou(constant_mm: float) -> float:
-        return np.mean([[sm.iou(*pair) for pair in zip(make(d, constant_mm), d.truth, strict=True)] for d in heads])
+        return np.mean([sm.iou(*pair) for d in heads for pair in zip(make(d, constant_mm), d.truth, strict=True)])
 
-    return float(max(CONSTANTS_MM, key=mean_iou))
+    return float(max(constants_mm, key=mean_iou))
 
 
 def published_width_mm() -> float:
@@ -141,10 +144,12 @@ def pictures(folder: Path) -> plots.Picture:
         for row, method in enumerate((WIDE, "v8")):
             mask = list(masks_of(method, data, published_width_mm()))[index]
             name = f"{head.partition('_')[0]}, {sequence_of(head)}\n" if row == 0 else ""
-            title = f"{name}{method.partition(',')[0]}: IoU {sm.iou(mask, truth):.2f}"
+            title = f"{name}{method.replace(', width', '')}: IoU {sm.iou(mask, truth):.2f}"
             plots.compare(axes[row * len(SHOWN) + column], image, mask, truth, title)
     plots.key(fig)
-    return plots.picture(fig, ALT)
+    return plots.picture(
+        fig, "Four scans with the masks of v7, its width in mm, and of v8 compared with the true ones."
+    )
 
 
 def main() -> None:
@@ -159,13 +164,14 @@ def main() -> None:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".*the mask is empty")  # an empty mask scores 0, which is what counts here
         rows = measure(options.heads, progress=True)
+    if options.output == TABLE:
+        with datasets.replacing(FIGURE) as temporary:
+            temporary.write_bytes(pictures(options.heads).png)
     stamp = {"date": datetime.date.today().isoformat(), "version": sm.__version__}
     with datasets.replacing(options.output) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, HEADER, lineterminator="\n")
         writer.writeheader()
         writer.writerows(row | stamp for row in rows)
-    if options.output == TABLE:
-        FIGURE.write_bytes(pictures(options.heads).png)
     print(plots.table(means(rows), MEANS_HEADER).data)
 
 

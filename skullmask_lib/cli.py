@@ -103,7 +103,7 @@ def mask(
     ] = None,
     spacing: Annotated[
         tuple[float, float] | None,
-        typer.Option(help="Row and column spacing [mm], for v8 and the scores; a NIfTI file brings its own."),
+        typer.Option(help="Row and column spacing [mm], for v8 and the scores; it overrides that of the file."),
     ] = None,
     truth: Annotated[str | None, typer.Option(help="True masks: prints the scores.")] = None,
     channel: Annotated[int | None, typer.Option(help="Channel of a colour image.")] = None,
@@ -122,7 +122,7 @@ def mask(
     def made():
         for index, made_mask in enumerate(_progress(slices, len(data.images), "slice")):
             spacing_mm = None if data.spacing_mm is None else data.spacing_mm[index]
-            if polar.quality(data.images[index], made_mask, spacing_mm=spacing_mm) < polar.TRUSTED:
+            if made_mask.any() and polar.quality(data.images[index], made_mask, spacing_mm=spacing_mm) < polar.TRUSTED:
                 warnings.warn(
                     f"{data.names[index]}: look at the mask, its quality is below {polar.TRUSTED}", stacklevel=1
                 )
@@ -269,7 +269,10 @@ def _print_scores(scores: list[dict[str, float]], names: tuple[str, ...]) -> Non
     rows.append(("mean", *_mean(scores).values()))
     print(table(rows, ("slice", *scores[0])).data)
     if left_out := sum(not all(map(math.isfinite, row.values())) for row in scores):
-        print(f"\n{left_out} of {len(scores)} slices have one empty mask: infinite scores are left out of the means")
+        print(
+            f"\n{left_out} of {len(scores)} slices have one empty mask: "
+            "their IoU of 0 counts in the means, their infinite distances do not"
+        )
 
 
 def _grouped(remarks: list[str]) -> Iterator[str]:

@@ -120,10 +120,10 @@ def _open(
     """Read a phantom, a head, a file or a folder; what was a volume comes with its affine in RAS order."""
     if not str(source):
         raise InputError("expected a phantom, a file or a folder, got an empty name")
-    if str(source) in PHANTOMS:
-        data, affine = _phantom(str(source)), None
-    elif str(source) in registry.names():
-        data, affine = _head(str(source), axis)
+    if _is_name(source) and channel is not None:
+        raise InputError(f"{source}: has no channels; leave the channel out")
+    if _is_name(source):
+        data, affine = (_phantom(source), None) if source in PHANTOMS else _head(source, axis)
     else:
         data, affine = _read(Path(source), axis, channel)
     if slices is None:
@@ -403,9 +403,13 @@ def write_masks(
         writer(made, temporary, like, shape)
 
 
+def _is_name(source: str | os.PathLike) -> bool:
+    return isinstance(source, str) and source in (*PHANTOMS, *registry.names())
+
+
 def _kind(source: str | os.PathLike) -> str:
     """Tell a name from a folder and from a file, which gives its suffix."""
-    if str(source) in (*PHANTOMS, *registry.names()):
+    if _is_name(source):
         return "name"
     return "folder" if Path(source).is_dir() else _suffix(Path(source))
 

@@ -2,7 +2,8 @@
 
 All of it happens on a grid of `STEP_MM`, on which a head of any resolution looks alike. Depth counts inwards from the
 skin. Without a spacing the head is its own ruler: its mean radius is taken for `RADIUS_MM`. The weights are rounded to
-one digit or two; each can be halved, or raised by half, and the mean IoU on real heads moves by less than 0.01.
+one digit or two; each can be halved, or raised by half, and the mean IoU on real heads moves by less than 0.01
+(that of single slices by more).
 """
 
 from collections.abc import Iterable
@@ -17,7 +18,7 @@ from . import masks
 STEP_MM = 0.5
 ANGLES = 360
 RADIUS_MM = 78.0  # of a grown head above the orbits
-MAX_FIELD_MM = 1000.0
+MAX_FIELD_MM = 1000.0  # of view: beyond it the spacing is in another unit
 DEPTH_MM = 36.0  # how far below the skin the skull may begin
 MIN_SCALP_MM = 2.0
 SKULL_MM = (2.0, 5.0, 12.0)  # least, usual and greatest distance from the skull's surface to the brain
@@ -141,7 +142,8 @@ def unwrap(image: np.ndarray, spacing_mm: tuple[float, float] | None = None) -> 
     centre = float(rows.mean()), float(columns.mean())
     radii = np.arange(np.hypot(*head.shape) + 1)
     inside = ndimage.map_coordinates(head, _places(centre, radii), order=0)
-    skin = ndimage.median_filter(radii[-1] - inside[:, ::-1].argmax(axis=1), 9, mode="wrap")
+    skin = np.where(inside.any(axis=1), radii[-1] - inside[:, ::-1].argmax(axis=1), 0.0)
+    skin = ndimage.median_filter(skin, 9, mode="wrap")
     inner = ndimage.map_coordinates(brightness, _places(centre, skin[:, None] * np.linspace(0, 0.6, 40)), order=1)
     brain = max(float(np.median(inner)), 1 / 255)
     radii = skin[:, None] - np.arange(_steps(DEPTH_MM + SKULL_MM[-1]))
@@ -200,7 +202,7 @@ def boundary_cost(brightness: np.ndarray, cut: np.ndarray | bool = False) -> np.
 
 
 def closed_path(cost: np.ndarray) -> np.ndarray:
-    """Find the cheapest path once around, which moves by at most one step from one angle to the next.
+    """Find a cheap path once around, which moves by at most one step from one angle to the next.
 
     Parameters
     ----------
@@ -214,7 +216,7 @@ def closed_path(cost: np.ndarray) -> np.ndarray:
     References
     ----------
     C. Sun, S. Pallottino, "Circular shortest path in images", Pattern Recognition 36(3):709–719, 2003. Two turns find
-    where the path crosses the first angle, a third begins and ends there.
+    where the path crosses the first angle; a third finds the cheapest path that begins and ends there.
 
     Examples
     --------
@@ -260,7 +262,7 @@ def half_maximum(brightness: np.ndarray, path: np.ndarray, cut: np.ndarray | boo
     Returns
     -------
     ndarray of shape (A,), float64
-        Depths, in steps, off ``path`` by less than 2 mm; −1, beyond the frame, where the path follows the frame.
+        Depths, in steps, off ``path`` by about 2 mm at most; −1, beyond the frame, where the path follows it.
 
     Examples
     --------
@@ -312,7 +314,8 @@ def fill_outline(unwrapped: Unwrapped, depth: np.ndarray) -> np.ndarray:
         for n, scale, middle in zip(unwrapped.shape, unwrapped.scale, unwrapped.centre, strict=True)
     )
     angle = np.arctan2(y[:, None], x) * np.float32(angles.size / 2 / np.pi)
-    return (np.hypot(y[:, None], x) <= radius[angle.astype(np.int32) % angles.size]).astype(np.uint8)
+    inside = np.hypot(y[:, None], x) <= radius[angle.astype(np.int32) % angles.size]
+    return inside.astype(np.uint8)
 
 
 def outline(unwrapped: Unwrapped, depth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -450,8 +453,8 @@ def quality(image: np.ndarray, mask: np.ndarray, *, spacing_mm: tuple[float, flo
     mask = masks.check_binary(mask)
     if np.shape(image) != mask.shape:
         raise masks.InputError(f"expected an image and a mask of one shape, got {np.shape(image)} and {mask.shape}")
-    unwrapped = unwrap(image, spacing_mm) if mask.any() else None
-    if unwrapped is None:
+    unwrapped = unwrap(image, spacing_mm)
+    if unwrapped is None or not mask.any():
         return 0.0
     return trust(unwrapped, _depth_of(masks.fill_holes(mask), unwrapped))
 

@@ -168,12 +168,17 @@ def truth(name: str) -> Path | None:
     Path or None
         None where nothing was traced.
 
+    Raises
+    ------
+    InputError
+        If the registry has no such name.
+
     Examples
     --------
     >>> truth("chris").name, truth("oms19_FLAIR")
     ('chris.nii.gz', None)
     """
-    traced = project_folder("data") / "truth" / f"{name}{_SUFFIX}"
+    traced = project_folder("data") / "truth" / path(name).name
     return traced if traced.is_file() else None
 
 
@@ -254,6 +259,8 @@ def _difference(file: Path, name: str) -> str:
 
 
 def _verify(file: Path, name: str) -> None:
+    if not file.is_file():
+        raise InputError(f"{file}: expected a file; name another folder in SKULLMASK_DATA")
     if difference := _difference(file, name):
         try:
             file.unlink(missing_ok=True)
@@ -268,6 +275,9 @@ def _download(file: Path, name: str, progress: bool, timeout_s: float) -> None:
     url, outside = originals()[name].url, sys.exception()
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{file}: cannot be written ({error.strerror}); name a folder in SKULLMASK_DATA") from None
+    try:
         with (
             tempfile.TemporaryDirectory(prefix=f".{file.name}-", dir=file.parent) as made,
             tqdm(total=1, desc=name, unit="B", unit_scale=True, leave=False, disable=None if progress else True) as bar,

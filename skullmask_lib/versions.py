@@ -293,7 +293,7 @@ def _scalp_boundary_stages(image: np.ndarray, spacing_mm: tuple[float, float] | 
         return dict.fromkeys(("head", "filled"), np.zeros(np.shape(image), np.uint8))
     cost, path, outline = _scalp_boundary(unwrapped)
     stages = {"head": unwrapped.head, "unwrapped": unwrapped.brightness, "cost": cost, "path": path}
-    return stages | {"outline": outline, "filled": polar.fill_outline(unwrapped, outline)}
+    return stages | {"outline": outline, "filled": _filled(unwrapped, outline)}
 
 
 def _scalp_boundary(unwrapped: polar.Unwrapped, near: Sequence = ()) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -303,6 +303,11 @@ def _scalp_boundary(unwrapped: polar.Unwrapped, near: Sequence = ()) -> tuple[np
         cost += polar.neighbour_cost(unwrapped, near, cost.shape[1])
     path = polar.closed_path(cost)
     return cost, path, polar.half_maximum(unwrapped.brightness, path, unwrapped.cut)
+
+
+def _filled(unwrapped: polar.Unwrapped, outline: np.ndarray) -> np.ndarray:
+    """Fill an outline; where the skin leaps from ray to ray, only the largest piece stays, without its holes."""
+    return masks.fill_holes(masks.largest_component(polar.fill_outline(unwrapped, outline)))
 
 
 def brain_and_scalp(image: np.ndarray) -> Stages:
@@ -416,7 +421,8 @@ def choose(version: str | None, options: dict) -> tuple[str, dict]:
     ...
     skullmask_lib.masks.InputError: v1 has no option dilation_size; v5, v6, v7 have it
     """
-    version = version or ("v7" if "dilation_size" in options else "v8")
+    if version is None:
+        version = "v7" if "dilation_size" in options else "v8"
     known = options_of(version)
     for name in options:
         if name not in known:
@@ -441,7 +447,8 @@ def trace(version: str, image: np.ndarray, **options) -> Stages:
     -------
     dict of str to ndarray
         Stage name to array, in order; the last one is the mask. They are (H, W) and uint8, but for v8, which works
-        on a grid and in polar coordinates of its own (see `polar`).
+        on a grid and in polar coordinates of its own (see `polar`); where it finds no head, it has no other stages
+        than ``head`` and ``filled``, both empty.
 
     Raises
     ------
@@ -494,7 +501,7 @@ def mask_slices(
     *,
     names: Iterable[str],
     version: str | None = None,
-    spacing_mm: Iterable[tuple[float, float]] | None = None,
+    spacing_mm: np.ndarray | None = None,
     volume: bool = False,
     **options,
 ) -> Iterator[np.ndarray]:
@@ -507,7 +514,7 @@ def mask_slices(
         One label for each slice.
     version, **options
         See `create_skull_mask`.
-    spacing_mm : iterable of pairs of float, optional
+    spacing_mm : ndarray of shape (N, 2), optional
         Row and column spacing of every slice [mm], as in `Data`; used by the versions that know millimetres.
     volume : bool
         The slices follow one another in a volume: v8 then looks first where the slices on either side have their
@@ -520,7 +527,7 @@ def mask_slices(
     Raises
     ------
     InputError
-        As `create_skull_mask`, with the slice's name in front.
+        As `create_skull_mask`, with the slice's name in front; or if there are not as many spacings as names.
 
     Examples
     --------
@@ -530,6 +537,11 @@ def mask_slices(
     version, options = choose(version, options)
     names = tuple(names)
     chosen = [options] * len(names)
+    if spacing_mm is not None:
+        spacing_mm = np.asarray(spacing_mm, float)
+        if spacing_mm.shape != (len(names), 2):
+            wanted = f"the spacings of {len(names)} slices, shape {(len(names), 2)}"
+            raise masks.InputError(f"expected {wanted}, got shape {spacing_mm.shape}")
     if spacing_mm is not None and "spacing_mm" in options:
         chosen = [options | {"spacing_mm": pair} for pair in spacing_mm]
     slices = zip(images, names, chosen, strict=True)
@@ -558,7 +570,7 @@ def _mask_volume(slices: Iterable[tuple[np.ndarray, str, dict]]) -> Iterator[np.
         if min(before[-1], after[-1]) > max(polar.CLEARLY * trust, polar.TRUSTED) and unwrapped:
             near = [polar.outline(other, places) for _, _, other, places, _ in (before, after)]
             outline = _scalp_boundary(unwrapped, near)[-1]
-        mask = polar.fill_outline(unwrapped, outline) if unwrapped else np.zeros(shape, np.uint8)
+        mask = _filled(unwrapped, outline) if unwrapped else np.zeros(shape, np.uint8)
         with _naming(name):
             checked = _mask({"head": mask})
         yield checked

@@ -174,7 +174,7 @@ def test_a_flat_slice_is_a_warning_that_names_it(skullmask):
         code, out, err = skullmask("mask", "a.npy", "-o", "b.npy", "--version", version)
         assert (code, out) == (0, "")
         assert sorted(err) == sorted(
-            [f"skullmask: warning: a.npy[1]: the mask is empty: {reason}", *doubted("a.npy[0] … a.npy[2]")]
+            [f"skullmask: warning: a.npy[1]: the mask is empty: {reason}", *doubted("a.npy[0]", "a.npy[2]")]
         )
         assert np.load("b.npy").any(axis=(1, 2)).tolist() == [True, False, True]
 
@@ -627,7 +627,7 @@ def test_a_process_makes_masks(tmp_path):
     np.save(tmp_path / "a.npy", images)
     code, out, err = process("mask", "a.npy", "-o", "b.npy", cwd=tmp_path)
     assert (code, out) == (0, "")
-    assert err == ["skullmask: warning: a.npy[1]: the mask is empty: no head in it", *doubted("a.npy[1]")]
+    assert err == ["skullmask: warning: a.npy[1]: the mask is empty: no head in it"]
     same(np.load(tmp_path / "b.npy")[0], sm.v8(images[0]))
 
 

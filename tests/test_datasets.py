@@ -668,3 +668,16 @@ def test_errors_of_a_relative_output_name_it(tmp_path, monkeypatch):
         datasets.replacing("a.npy") as made,
     ):
         fail(made)
+
+
+def test_a_path_is_no_name(tmp_path, monkeypatch):
+    (tmp_path / "chris").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match="chris: no PNG or TIFF file in this folder"):
+        sm.load(Path("./chris"))
+
+
+@pytest.mark.parametrize("name", ["phantom", "chris"])
+def test_a_name_has_no_channels(name):
+    with pytest.raises(InputError, match=f"{name}: has no channels; leave the channel out"):
+        sm.load(name, channel=0)

@@ -16,7 +16,19 @@ spec = importlib.util.spec_from_file_location("real_heads", HOUSE / "benchmarks"
 real_heads = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(real_heads)
 
-WEIGHTS = [name for name, value in vars(polar).items() if name.startswith("_") and isinstance(value, float)]
+WEIGHTS = [
+    "_AIR",
+    "_CLOSING_MM",
+    "_FLOOR",
+    "_CEILING",
+    "_WINDOW_MM",
+    "_INNER_MM",
+    "_BRAIN_MM",
+    "_DARK",
+    "_BRAIN",
+    "_DEEP",
+]
+WEIGHTS += ["_ODD", "_BEND", "_FRAME", "_NEVER", "MIN_SCALP_MM"]
 METHODS = [*sm.VERSIONS, real_heads.WIDE, real_heads.ERODED, real_heads.DILATED]
 
 
@@ -65,19 +77,25 @@ def test_the_constants_are_the_best(rows, heads):
     for row in rows:
         if row["method"] == real_heads.DILATED and row["head"] in ("brainweb", "oms01"):
             assert float(row["constant_mm"]) == real_heads.best_constant(real_heads.dilated, [heads[row["head"]]])
+    [erosion_mm] = {float(row["constant_mm"]) for row in rows if row["method"] == real_heads.ERODED}
+    around = erosion_mm + np.array([-0.5, 0, 0.5])
+    assert real_heads.best_constant(real_heads.eroded, list(heads.values()), around) == erosion_mm
 
 
 def test_no_weight_of_v8_decides(heads, monkeypatch):
     """Half or one and a half of any weight moves the mean IoU by less than 0.01."""
-    slices = [(d.images[2], d.truth[2], d.spacing_mm[2]) for d in heads.values()]
+    slices = [(d.images[k], d.truth[k], d.spacing_mm[k]) for d in heads.values() for k in (0, 3)]
 
     def mean_iou():
         return np.mean([sm.iou(sm.v8(image, spacing_mm=mm), truth) for image, truth, mm in slices])
 
     as_it_is = mean_iou()
-    assert len(WEIGHTS) > 8
     for name in WEIGHTS:
         for factor in (0.5, 1.5):
             monkeypatch.setattr(polar, name, factor * getattr(polar, name))
             assert mean_iou() == pytest.approx(as_it_is, abs=0.01), (name, factor)
             monkeypatch.undo()
+    least, usual, greatest = polar.SKULL_MM
+    for usual_mm in (0.5 * usual, 1.5 * usual):
+        monkeypatch.setattr(polar, "SKULL_MM", (least, usual_mm, greatest))
+        assert mean_iou() == pytest.approx(as_it_is, abs=0.01), usual_mm

@@ -506,3 +506,21 @@ def test_real_heads_load_with_their_truth(originals, real, name):  # noqa: ARG00
 def test_a_real_head_without_truth(originals):  # noqa: ARG001
     data = sm.load("oms19_FLAIR")
     assert (data.images.shape, data.truth) == ((48, 320, 320), None)
+
+
+def test_a_folder_that_is_none_is_not_the_networks_fault(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("SKULLMASK_DATA", str(tmp_path / "file"))
+    with pytest.raises(
+        InputError, match=r"chris.nii.gz: cannot be written \(File exists\); name a folder in SKULLMASK_DATA"
+    ):
+        registry.fetch("chris")
+    (tmp_path / "chris.nii.gz").mkdir()
+    monkeypatch.setenv("SKULLMASK_DATA", str(tmp_path))
+    with pytest.raises(InputError, match=r"chris\.nii\.gz: expected a file"):
+        registry.fetch("chris")
+
+
+def test_truth_is_of_a_registered_head():
+    with pytest.raises(InputError, match="no such data set"):
+        registry.truth("../truth/chris")

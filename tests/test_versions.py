@@ -487,3 +487,16 @@ def test_the_library_stays_small():
 def test_heavy_packages_have_one_importer(package, only):
     importers = {file.stem for file in LIBRARY.rglob("*.py") if package in set(imports(file))}
     assert importers == {only}
+
+
+def test_every_slice_has_its_spacing():
+    images, names = np.ones((2, 9, 9)), ["a", "b"]
+    for version in ("v7", "v8"):
+        for spacing_mm in ((0.5, 0.5), [(0.5, 0.5)], np.ones((2, 3))):
+            with pytest.raises(InputError, match=r"the spacings of 2 slices, shape \(2, 2\), got shape"):
+                list(sm.mask_slices(images, names=names, version=version, spacing_mm=spacing_mm))
+
+
+def test_only_none_leaves_the_choice_of_the_version():
+    with pytest.raises(InputError, match=r"expected a version of v1, .*, got ''"):
+        sm.create_skull_mask(np.eye(3), version="")
