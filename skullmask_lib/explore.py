@@ -17,16 +17,31 @@ class Explorer:
     ----------
     controls : dict of str to ipywidgets.Widget
         Parameter name to its slider or menu.
+    reset : ipywidgets.Button
+        Puts every control back to where it began.
     """
 
     def __init__(self, view: Callable[..., Picture], controls: dict[str, widgets.Widget]):
         self._view, self.controls = view, controls
         self._image, self._text = widgets.Image(format="png"), widgets.HTML()
-        self._box = widgets.VBox([*controls.values(), self._text, self._image])
+        self._began = {name: control.value for name, control in controls.items()}
+        self.reset = widgets.Button(description="reset", tooltip="put every control back to where it began")
+        self.reset.on_click(self._reset)
+        self._box = widgets.VBox([*controls.values(), self.reset, self._text, self._image])
         self._box.add_class("skullmask-explorer")
-        for control in controls.values():
-            control.observe(self._redraw, names="value")
+        self._watch()
         self._redraw()
+
+    def _watch(self) -> None:
+        for control in self.controls.values():
+            control.observe(self._redraw, names="value")
+
+    def _reset(self, _button=None) -> None:
+        for name, control in self.controls.items():
+            control.unobserve(self._redraw, names="value")
+            control.value = self._began[name]
+        self._watch()
+        self._redraw()  # once for all of them
 
     def _redraw(self, _change=None) -> None:
         try:

@@ -100,10 +100,13 @@ def test_restart_run_all_and_move_a_slider(lab, browser, lesson):
     handle.scroll_into_view_if_needed(timeout=30_000)
     explorer = page.locator(".skullmask-explorer").first
     picture, text = explorer.locator("img"), explorer.locator(".widget-html-content").first
+    wait_for(text.inner_text, seconds=20)
     before = picture.get_attribute("src"), text.inner_text()
     handle.focus()
     handle.press("ArrowLeft")
     wait_for(lambda: picture.get_attribute("src") != before[0] and text.inner_text() != before[1], seconds=20)
+    explorer.get_by_role("button", name="reset").click()
+    wait_for(lambda: text.inner_text() == before[1] and picture.get_attribute("src") != before[0], seconds=20)
     assert not [error for error in errors if "Canceled future" not in error]  # a restart cancels what Lab still asks
     page.close()
 
