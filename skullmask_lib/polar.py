@@ -309,10 +309,7 @@ def fill_outline(unwrapped: Unwrapped, depth: np.ndarray) -> np.ndarray:
     fine = 10  # angles between two angles
     angles = np.arange(fine * ANGLES) / fine
     radius = np.interp(angles, np.arange(ANGLES), unwrapped.skin - depth, period=ANGLES).astype(np.float32)
-    y, x = (
-        ((np.arange(n) + 0.5) * scale - 0.5 - middle).astype(np.float32)
-        for n, scale, middle in zip(unwrapped.shape, unwrapped.scale, unwrapped.centre, strict=True)
-    )
+    y, x = (at.astype(np.float32) for at in _from_centre(unwrapped, map(np.arange, unwrapped.shape)))
     angle = np.arctan2(y[:, None], x) * np.float32(angles.size / 2 / np.pi)
     inside = np.hypot(y[:, None], x) <= radius[angle.astype(np.int32) % angles.size]
     return inside.astype(np.uint8)
@@ -373,10 +370,7 @@ def neighbour_cost(unwrapped: Unwrapped, outlines: Iterable[tuple[np.ndarray, np
     radii = []
     angles = np.arange(ANGLES) * 2 * np.pi / ANGLES
     for places in outlines:
-        y, x = (
-            (place + 0.5) * scale - 0.5 - middle
-            for place, scale, middle in zip(places, unwrapped.scale, unwrapped.centre, strict=True)
-        )
+        y, x = _from_centre(unwrapped, places)
         radii.append(np.interp(angles, np.arctan2(y, x) % (2 * np.pi), np.hypot(y, x), period=2 * np.pi))
     expected = unwrapped.skin - np.mean(radii, axis=0)
     off_mm = STEP_MM * np.abs(np.arange(count) - expected[:, None])
@@ -423,7 +417,8 @@ def quality(image: np.ndarray, mask: np.ndarray, *, spacing_mm: tuple[float, flo
     """Say how far a skull mask can be trusted, without any truth.
 
     Three things speak for a mask: its outline is a step from bright to dark, it is smooth, and it leaves a plausible
-    thickness of scalp outside. The figure is their product. It parts failures from masks that hold, but it is no
+    thickness of scalp outside. The figure is their product, times the share of the outline that the frame does not
+    cut off. It parts failures from masks that hold, but it is no
     probability, and does not rank good masks: a clear edge in the wrong place escapes it.
 
     Parameters
@@ -479,6 +474,12 @@ def _places(centre: tuple[float, float], radii: np.ndarray) -> tuple[np.ndarray,
 def _in_image(unwrapped: Unwrapped, places: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """From rows and columns of the grid to those of the image."""
     return tuple((place + 0.5) / scale - 0.5 for place, scale in zip(places, unwrapped.scale, strict=True))
+
+
+def _from_centre(unwrapped: Unwrapped, places: Iterable[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """From rows and columns of the image to those of the grid, counted from the head's centre."""
+    middles = zip(places, unwrapped.scale, unwrapped.centre, strict=True)
+    return tuple((place + 0.5) * scale - 0.5 - middle for place, scale, middle in middles)
 
 
 def _scale(image: np.ndarray, spacing_mm: tuple[float, float] | None) -> tuple[float, float]:

@@ -213,7 +213,7 @@ def v8(image: np.ndarray, *, spacing_mm: tuple[float, float] | None = None) -> n
     """Scalp boundary: unwrap the head and follow the edge between scalp and bone once around.
 
     The head is what is not air, its holes filled. In its polar picture every place is priced as the skull's
-    outer surface (scalp outside, dark bone inside, brain where the bone ends), and the cheapest closed path
+    outer surface (scalp outside, dark bone inside, brain where the bone ends), and a cheap closed path
     is drawn where the brightness is halfway from scalp to bone.
 
     Parameters
@@ -517,8 +517,8 @@ def mask_slices(
     spacing_mm : ndarray of shape (N, 2), optional
         Row and column spacing of every slice [mm], as in `Data`; used by the versions that know millimetres.
     volume : bool
-        The slices follow one another in a volume: v8 then looks first where the slices on either side have their
-        outline, if both can be trusted.
+        The slices follow one another in a volume: where both slices beside one can be trusted more, v8 pulls its
+        outline towards theirs.
 
     Yields
     ------

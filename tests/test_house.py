@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 import skullmask_lib as sm
-from skullmask_lib import registry
+from skullmask_lib import polar, registry
 from skullmask_lib.sweep import LADDER_HEADER, phantom_ladder
 
 HOUSE = Path(__file__).resolve().parents[1]
@@ -65,6 +65,10 @@ def test_the_readme_shows_the_ladder_as_it_is():
                 last_digit = 10.0 ** -len(re.fullmatch(r"[-+−]?\d\.(\d+)", cell)[1])
                 told = float(cell.replace("−", "-"))
                 assert told == pytest.approx(value, abs=0.51 * last_digit), f"{row[0]}: the README says {cell}"
+
+
+def test_the_readme_says_which_masks_to_look_at():
+    assert f"Below {polar.TRUSTED:g} look at the slice" in (HOUSE / "README.md").read_text(encoding="utf-8")
 
 
 def test_published_figures_are_numbers_with_a_source():
