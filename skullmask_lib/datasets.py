@@ -26,12 +26,12 @@ PHANTOMS = ("phantom", "phantom-cropped")
 _PICTURES = (".png", ".tif", ".tiff")
 _GREY_OR_RGB = ("1", "L", "I", "F", "I;16", "I;16B", "I;16L", "I;16N", "RGB", "RGBA")  # Pillow's modes
 _MILLIMETRES = {"unknown": 1.0, "mm": 1.0, "meter": 1000.0, "micron": 0.001}  # NIfTI's units of length
-_SUFFIXES = (".npy", ".npz", ".nii", ".nii.gz", *_PICTURES)
+SUFFIXES = (".npy", ".npz", ".nii", ".nii.gz", *_PICTURES)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Data:
-    """Slices and what is known of them.
+    """Slices and what is known of them; equal to itself alone, so that it can be a key.
 
     Attributes
     ----------
@@ -203,8 +203,8 @@ def _read_file(path: Path, suffix: str, axis: int, channel: int | None) -> tuple
 def _suffix(path: Path) -> str:
     suffix = "".join(path.suffixes[-2:]).lower()
     suffix = suffix if suffix == ".nii.gz" else path.suffix.lower()
-    if suffix not in _SUFFIXES:
-        raise InputError(f"{path}: expected a file that ends in {', '.join(_SUFFIXES)}, got {suffix or 'no suffix'}")
+    if suffix not in SUFFIXES:
+        raise InputError(f"{path}: expected a file that ends in {', '.join(SUFFIXES)}, got {suffix or 'no suffix'}")
     return suffix
 
 
@@ -416,7 +416,7 @@ def _kind(source: str | os.PathLike) -> str:
 
 def _writer(output: Path, like: str | os.PathLike):
     source = _kind(like)
-    if source == "folder" and output.suffix.lower() not in _SUFFIXES:
+    if source == "folder" and output.suffix.lower() not in SUFFIXES:
         return _write_folder
     suffix = _suffix(output)
     if suffix == ".npy":

@@ -1,13 +1,31 @@
-"""Sliders over a pure ``view``: live in Jupyter, a picture where no kernel runs."""
+"""Sliders over a pure ``view``: live in Jupyter, a picture where no kernel runs.
 
+The `App` puts all of `views` on one page, for the data at hand or an own file.
+"""
+
+import base64
+import contextlib
 import html
 import inspect
-from collections.abc import Callable
+import re
+import tempfile
+import typing
+import warnings
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import replace
+from pathlib import Path
 
+import cv2
 import ipywidgets as widgets
+import numpy as np
 
-from .masks import InputError
+from . import datasets, views
+from .masks import InputError, Range
 from .plots import Picture
+from .versions import VERSIONS, options_of
+
+UPLOAD_LIMIT_MB = 64
+_VERSION_OPTIONS = {name for version in VERSIONS for name in options_of(version)}
 
 
 class Explorer:
@@ -16,62 +34,104 @@ class Explorer:
     Attributes
     ----------
     controls : dict of str to ipywidgets.Widget
-        Parameter name to its slider or menu.
+        Parameter name to its slider, menu or checkbox.
     reset : ipywidgets.Button
-        Puts every control back to where it began.
+        Puts the controls back to where they began.
+    panel, stage : ipywidgets.Box
+        The controls; and what they change: picture, text, and for a skull mask the call that makes it and a link to it.
+    live : bool
+        Whether it redraws.
     """
 
-    def __init__(self, view: Callable[..., Picture], controls: dict[str, widgets.Widget]):
-        self._view, self.controls = view, controls
-        self._image, self._text = widgets.Image(format="png"), widgets.HTML()
-        self._began = {name: control.value for name, control in controls.items()}
+    def __init__(
+        self,
+        view: Callable[..., Picture],
+        controls: dict[str, widgets.Widget],
+        *,
+        last: dict[str, Callable[[dict], int]] | None = None,
+        kept: Collection[str] = (),
+        live: bool = True,
+    ):
+        self._view, self.controls, self._last, self.live = view, controls, last or {}, live
+        self._image, self._text, self._link = widgets.Image(format="jpeg"), widgets.HTML(), widgets.HTML()
+        self._call = widgets.Textarea(rows=2, tooltip="Python that makes this mask", layout=_layout("880px"))
+        self._began = {name: control.value for name, control in controls.items() if name not in kept}
         self.reset = widgets.Button(description="reset", tooltip="put every control back to where it began")
         self.reset.on_click(self._reset)
-        self._box = widgets.VBox([*controls.values(), self.reset, self._text, self._image])
+        self.panel = widgets.VBox([*controls.values(), self.reset], layout=_layout())
+        self.stage = widgets.VBox([self._image, self._text], layout=_layout())
+        self._box = widgets.VBox([self.panel, self.stage])
         self._box.add_class("skullmask-explorer")
-        self._watch()
-        self._redraw()
-
-    def _watch(self) -> None:
-        for control in self.controls.values():
-            control.observe(self._redraw, names="value")
+        for control in controls.values():
+            control.observe(self.redraw, names="value")
+        self.redraw()
 
     def _reset(self, _button=None) -> None:
-        for name, control in self.controls.items():
-            control.unobserve(self._redraw, names="value")
-            control.value = self._began[name]
-        self._watch()
-        self._redraw()  # once for all of them
+        with self._still():
+            for name, value in self._began.items():
+                self.controls[name].value = value
+        self.redraw()  # once for all of them
 
-    def _redraw(self, _change=None) -> None:
+    @contextlib.contextmanager
+    def _still(self) -> Iterator[None]:
+        was, self.live = self.live, False
+        yield
+        self.live = was
+
+    def _values(self) -> dict[str, object]:
+        return {name: control.value for name, control in self.controls.items()}
+
+    def _settle(self) -> None:
+        """Bring the sliders into range, and hide what has one value only or no version that takes it."""
+        with self._still():
+            for name, find in self._last.items():
+                slider, last = self.controls[name], find(self._values())
+                slider.value, slider.max = min(slider.value, last), max(last, slider.min + slider.step)
+                slider.layout.display = None if last > slider.min else "none"
+        versions = [value for value in self._values().values() if isinstance(value, str) and value in VERSIONS]
+        for name in _VERSION_OPTIONS & set(self.controls) if versions else ():
+            taken = any(name in options_of(version) for version in versions)
+            self.controls[name].layout.display = None if taken else "none"
+
+    def redraw(self, _change=None) -> None:
+        """Draw the view anew; what goes wrong is shown in red, and raised."""
+        if not self.live:
+            return
+        self._settle()
         try:
-            self._picture = self._view(**{name: control.value for name, control in self.controls.items()})
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                self._picture = picture = self._view(**self._values())
         except Exception as error:
-            self._text.value = f'<b style="color:#b00020">{html.escape(f"{type(error).__name__}: {error}")}</b>'
+            kind = "" if isinstance(error, InputError) else f"{type(error).__name__}: "
+            self._text.value = _red(f"{kind}{error}")
             raise
-        self._image.value = self._picture.png
-        self._text.value = html.escape(self._picture.alt)
+        self._image.value = picture.jpeg
+        self._text.value = "<br>".join(html.escape(str(text)) for text in (picture.alt, *(w.message for w in caught)))
+        if picture.mask is not None:
+            self._call.value, self._link.value = picture.call, _link(picture)
+            self.stage.children = (self._image, self._text, self._call, self._link)
 
     def __repr__(self) -> str:
-        values = ", ".join(f"{name}={control.value!r}" for name, control in self.controls.items())
-        return f"Explorer({values}): {self._picture.alt}"
+        shown = {name: control.value for name, control in self.controls.items() if control.layout.display != "none"}
+        return f"Explorer({', '.join(f'{name}={value!r}' for name, value in shown.items())}): {self._picture.alt}"
 
     def _repr_mimebundle_(self, **_):
         data, metadata = self._picture._repr_mimebundle_()
-        live = self._box._repr_mimebundle_()
-        return live | data | {"text/plain": repr(self)}, metadata
+        return self._box._repr_mimebundle_() | data | {"text/plain": repr(self)}, metadata
 
 
 def sliders(view: Callable[..., Picture], **ranges: tuple | list) -> Explorer:
-    """Put sliders and menus on a view.
+    """Put sliders, menus and checkboxes on a view.
 
     Parameters
     ----------
     view : callable
-        Pure: keyword arguments to `Picture`. Its defaults are where the controls start.
+        Pure: keyword arguments to `Picture`. Its defaults are where the controls start. An argument whose type is
+        ``bool``, a ``Literal`` or carries a `masks.Range` gets its control from its signature.
     **ranges : (start, stop, step) or list
-        For each argument to control: a tuple of numbers makes a slider (stop included), a list a menu. A name that
-        ends in ``_px`` or ``_mm``, and ``dilation_size``, gets its unit as part of the label.
+        For each other argument to control, or instead of the signature's: a tuple of numbers makes a slider (stop
+        included), a list a menu. A name that ends in ``_px``, ``_mm`` or ``_percent`` gets its unit in its label.
 
     Returns
     -------
@@ -92,26 +152,180 @@ def sliders(view: Callable[..., Picture], **ranges: tuple | list) -> Explorer:
     >>> explorer
     Explorer(width_px=5): 5 pixels wide
     """
-    parameters = inspect.signature(view).parameters
-    controls = {}
-    for name, values in ranges.items():
+    return Explorer(view, _controls(view, ranges))
+
+
+def _controls(view: Callable[..., Picture], ranges: dict[str, tuple | list]) -> dict[str, widgets.Widget]:
+    parameters = inspect.signature(view, eval_str=True).parameters
+    for name in ranges:
         if name not in parameters or parameters[name].default is inspect.Parameter.empty:
-            raise InputError(f"expected an argument of {view.__name__} that has a default, got {name}")
-        controls[name] = _control(name, parameters[name].default, values)
-    return Explorer(view, controls)
+            raise InputError(f"expected an argument of the view that has a default, got {name}")
+    offered = {name: ranges.get(name) or _offer(parameter.annotation) for name, parameter in parameters.items()}
+    return {name: _control(name, parameters[name].default, offer) for name, offer in offered.items() if offer}
 
 
-def _control(name: str, value: object, values: tuple | list) -> widgets.Widget:
-    look = {"description": _label(name), "style": {"description_width": "initial"}}
-    look["layout"] = widgets.Layout(width="420px")
-    if isinstance(values, list):
-        return widgets.Dropdown(options=values, value=value, **look)
-    start, stop, step = values
-    kind = widgets.IntSlider if all(isinstance(v, int) for v in values) else widgets.FloatSlider
-    return kind(value=value, min=start, max=stop, step=step, continuous_update=False, **look)
+def _offer(annotation: object) -> Range | list | None:
+    """Read from a type what a control can offer."""
+    if annotation is bool:
+        return [False, True]
+    if typing.get_origin(annotation) is typing.Literal:
+        return list(typing.get_args(annotation))
+    return next((meta for meta in typing.get_args(annotation)[1:] if isinstance(meta, Range)), None)
 
 
-def _label(name: str) -> str:
-    unit = "px" if name == "dilation_size" else name.rpartition("_")[2]
-    words = name.removesuffix(f"_{unit}") if unit in ("px", "mm") else name
-    return words.replace("_", " ") + (f" [{unit}]" if unit in ("px", "mm") else "")
+def _control(name: str, value: object, offer: tuple | list) -> widgets.Widget:
+    words, _, unit = name.replace("_", " ").rpartition(" ")
+    if unit not in ("px", "mm", "percent"):
+        words, unit = name.replace("_", " "), ""
+    unit = offer.unit if isinstance(offer, Range) else unit.replace("percent", "%")
+    look = {"description": words + (f" [{unit}]" if unit else ""), "style": {"description_width": "initial"}}
+    look["layout"] = _layout("420px")
+    if offer == [False, True] and isinstance(value, bool):
+        return widgets.Checkbox(value=value, indent=False, **look)
+    if isinstance(offer, list):
+        return widgets.Dropdown(options=offer, value=value, **look)
+    start, stop, step = offer[:3]
+    kind = widgets.IntSlider if all(isinstance(v, int) for v in offer[:3]) else widgets.FloatSlider
+    return kind(value=value, min=start, max=stop, step=step, **look)
+
+
+def _layout(widest: str = "100%") -> widgets.Layout:
+    return widgets.Layout(width="100%", max_width=widest)
+
+
+def _red(text: str) -> str:
+    return f'<b style="color:#b00020">{html.escape(text)}</b>'
+
+
+def _link(picture: Picture) -> str:
+    """Offer the mask of a picture as a PNG of 0 and 255 inside of the page."""
+    png = cv2.imencode(".png", picture.mask * np.uint8(255))[1].tobytes()
+    name = re.sub(r"\W+", "_", picture.alt.partition(":")[0]).strip("_")
+    address = f"data:image/png;base64,{base64.b64encode(png).decode()}"
+    look = "color:#0072b2;text-decoration:underline"
+    return f'<a download="{name}_mask.png" href="{address}" style="{look}">Download this mask</a> (PNG, 0 and 255)'
+
+
+QUESTIONS = {
+    "v1 · Which threshold?": views.largest_component,
+    "v2 · Where does the flood arrive?": views.flood,
+    "v3, v4 · Another threshold?": views.thresholds,
+    "v5 · What is the edge rule worth?": views.edge_rule,
+    "v6, v7 · How wide?": views.width,
+    "v8 · Where does the path run?": views.boundary,
+    "Any version, stage by stage": views.stages,
+    "Two versions side by side": views.versus,
+}
+
+
+class App:
+    """All views on one page: a question, a data set or an own file, a slice, and what the view can change.
+
+    Attributes
+    ----------
+    question, source, slice_index, opacity : ipywidgets.Widget
+        Shared by all explorers.
+    upload, channel : ipywidgets.Widget
+        An own file, and which channel of it to take where it is colour.
+    explorers : dict of str to Explorer
+        One for every key of `QUESTIONS`; that of the chosen question is shown.
+
+    Raises
+    ------
+    InputError
+        If ``source`` cannot be loaded.
+
+    Examples
+    --------
+    >>> app = App("phantom-cropped")
+    >>> app.question.value = "v6, v7 · How wide?"
+    >>> app.explorers[app.question.value].controls["dilation_size"].value = 24
+    >>> print(repr(app).split(", opacity")[0])
+    Explorer(source='phantom-cropped', slice_index=0, dilation_size=24
+    """
+
+    def __init__(self, source: str = "phantom"):
+        self._heads, self._calls = {}, {}
+        for name in dict.fromkeys((*datasets.PHANTOMS, str(source))):
+            self._heads[name], self._calls[name] = datasets.load(name), f"sm.load({name!r})"
+        self.question = widgets.RadioButtons(options=list(QUESTIONS), layout=_layout())
+        self.source = _control("data", str(source), list(self._heads))
+        self.slice_index = _control("slice", 0, (0, 1, 1))
+        self.opacity = _controls(views.width, {})["opacity"]
+        shared = {"source": self.source, "slice_index": self.slice_index}
+        last = {
+            "slice_index": lambda values: len(self._heads[values["source"]].images) - 1,
+            "stage": lambda values: views.count_stages(values["version"]),
+        }
+        self.explorers = {}
+        for question, view in QUESTIONS.items():
+            controls = shared | _controls(view, {}) | {"opacity": self.opacity}
+            found = {name: find for name, find in last.items() if name in controls}
+            self.explorers[question] = Explorer(self._drawing(view), controls, last=found, kept=shared, live=False)
+        accepted = ",".join(suffix.removeprefix(".nii") or suffix for suffix in datasets.SUFFIXES)
+        self.upload = widgets.FileUpload(description="own file", accept=accepted)
+        self.channel = _control("channel", "none", ["none", *range(4)])
+        self._said = widgets.HTML(f"{', '.join(datasets.SUFFIXES)}, up to {UPLOAD_LIMIT_MB} MB")
+        self._side = widgets.VBox(layout=widgets.Layout(width="340px", flex="0 0 auto", margin="0 24px 0 0"))
+        self._box = widgets.HBox([self._side])
+        self._box.add_class("skullmask-explorer")
+        self.question.observe(self._ask, names="value")
+        self.upload.observe(self._open, names="value")
+        self.channel.observe(self._open, names="value")
+        self._ask()
+
+    def _drawing(self, view: Callable[..., Picture]) -> Callable[..., Picture]:
+        """Let a view draw a slice of a data set by name, and complete its call."""
+
+        def draw(*, source: str, slice_index: int, **options) -> Picture:
+            data = self._heads[source]
+            try:
+                picture = view(data, slice_index=slice_index, **options)
+            except InputError as error:
+                raise InputError(f"{data.names[slice_index]}: {error}") from None
+            return replace(picture, call=f"image = {self._calls[source]}.images[{slice_index}]\nmask = {picture.call}")
+
+        return draw
+
+    def _ask(self, _change=None) -> None:
+        for question, explorer in self.explorers.items():
+            explorer.live = question == self.question.value
+        chosen = self.explorers[self.question.value]
+        own = widgets.HBox([self.upload, self.channel])
+        self._side.children = (self.question, chosen.panel, own, self._said)
+        self._box.children = (self._side, chosen.stage)
+        chosen.redraw()
+
+    def _open(self, _change=None) -> None:
+        """Load the own file with the command line's checks; what cannot be used is said in red."""
+        for file in self.upload.value:
+            name, folder = Path(file["name"]).name, ""
+            channel = None if self.channel.value == "none" else self.channel.value
+            try:
+                if file["size"] > UPLOAD_LIMIT_MB * 1e6:
+                    raise InputError(
+                        f"{name}: expected up to {UPLOAD_LIMIT_MB} MB, got {file['size'] / 1e6:.0f} MB; "
+                        f"open it with: skullmask explore {name}"
+                    )
+                with tempfile.TemporaryDirectory() as folder:
+                    Path(folder, name).write_bytes(file["content"])
+                    data = datasets.load(Path(folder, name), channel=channel)
+                    data = replace(data, images=np.array(data.images))  # not memory-mapped: the file goes
+            except InputError as error:
+                self._said.value = _red(str(error).replace(str(Path(folder, name)), name))
+                return
+            chosen = "" if channel is None else f", channel={channel}"
+            self._heads[name], self._calls[name] = data, f"sm.load({name!r}{chosen})"
+            self._said.value = html.escape(f"{name}: {data.images.shape[0]} slices of {data.images.shape[1:]} px")
+            explorer = self.explorers[self.question.value]
+            with explorer._still():
+                self.source.options, self.source.value = list(self._heads), name
+                self.slice_index.value = len(data.images) // 2
+            explorer.redraw()
+
+    def __repr__(self) -> str:
+        return repr(self.explorers[self.question.value])
+
+    def _repr_mimebundle_(self, **_):
+        data, metadata = self.explorers[self.question.value]._repr_mimebundle_()
+        return data | self._box._repr_mimebundle_(), metadata

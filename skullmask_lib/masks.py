@@ -5,7 +5,8 @@ Images are ``(H, W)``, rows before columns. Masks are ``uint8`` arrays of {0, 1}
 """
 
 import operator
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -13,6 +14,15 @@ import numpy as np
 
 class InputError(ValueError):
     """What the user gave cannot be used; the message is one line that says what came and what was wanted."""
+
+
+class Range(NamedTuple):
+    """What a slider offers for an option, beside its type in an ``Annotated`` signature; stop is included."""
+
+    start: float
+    stop: float
+    step: float
+    unit: str
 
 
 def check_slice(image: np.ndarray) -> np.ndarray:
@@ -303,6 +313,35 @@ def touches_edge(labels: np.ndarray) -> np.ndarray:
     return touching
 
 
+def flood(passable: np.ndarray, seeds: Iterable[tuple[int, int]]) -> np.ndarray:
+    """Flood from some pixels through passable ones, 4-connected.
+
+    Parameters
+    ----------
+    passable : ndarray of shape (H, W), bool or uint8 of {0, 1}
+    seeds : iterable of (row, column)
+        Where the flood starts, if it can pass there; negative numbers count from the end.
+
+    Returns
+    -------
+    ndarray of shape (H, W), uint8
+        1 where the flood arrives.
+
+    Examples
+    --------
+    >>> flood(np.array([[0, 1, 0, 0], [1, 0, 1, 0], [0, 1, 0, 0]], np.uint8) == 0, [(0, -1)])
+    array([[0, 0, 1, 1],
+           [0, 0, 0, 1],
+           [0, 0, 1, 1]], dtype=uint8)
+    """
+    wet = np.array(passable, np.uint8, order="C")  # floodFill writes into its input: this is our own copy
+    height, width = wet.shape
+    for row, column in seeds:
+        if wet[row, column] == 1:
+            cv2.floodFill(wet, None, (column % width, row % height), 2, flags=4)  # OpenCV's (x, y)
+    return (wet == 2).astype(np.uint8)
+
+
 def flood_from_edges(passable: np.ndarray) -> np.ndarray:
     """Flood from the whole frame through passable pixels, 4-connected.
 
@@ -322,9 +361,8 @@ def flood_from_edges(passable: np.ndarray) -> np.ndarray:
            [0, 0, 0, 1],
            [1, 0, 1, 1]], dtype=uint8)
     """
-    wet = np.pad(np.ascontiguousarray(passable, np.uint8), 1, constant_values=1)  # a ring to start from
-    cv2.floodFill(wet, None, (0, 0), 2, flags=4)  # floodFill writes into its input: this is our own copy
-    return (wet[1:-1, 1:-1] == 2).astype(np.uint8)
+    ring = np.pad(np.asarray(passable, np.uint8), 1, constant_values=1)  # to start from
+    return np.ascontiguousarray(flood(ring, [(0, 0)])[1:-1, 1:-1])
 
 
 def fill_holes(mask: np.ndarray) -> np.ndarray:

@@ -4,20 +4,27 @@ import base64
 import io
 import itertools
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
+import cv2
 import matplotlib as mpl
 import numpy as np
+from contourpy import contour_generator
 from IPython.display import Markdown
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.collections import LineCollection
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
+from matplotlib.transforms import Transform
 from PIL import Image
 
+from . import polar
 from .sweep import Sweep
 
 STYLE = mpl.rc_params_from_file(Path(__file__).with_name("skullmask.mplstyle"), use_default_template=False)
@@ -34,6 +41,8 @@ COLOURS = {
     "anchor": "#009E73",
 }
 
+_KEY_DOTS, _TITLE_DOTS, _GAP_DOTS = 30, 24, 8  # of a figure of panels
+
 
 @dataclass(frozen=True)
 class Picture:
@@ -41,13 +50,35 @@ class Picture:
 
     Attributes
     ----------
-    png : bytes
+    pixels : ndarray of shape (H, W, 3), uint8
     alt : str
         What it shows, for who cannot see it; also its text in a notebook, which tests compare.
+    mask : ndarray of shape (H, W), uint8 of {0, 1}, or None
+        The skull mask it shows, where it shows one.
+    call : str
+        Python that makes ``mask`` from ``image``, with this library as ``sm``.
     """
 
-    png: bytes
+    pixels: np.ndarray
     alt: str
+    mask: np.ndarray | None = None
+    call: str = ""
+
+    @property
+    def png(self) -> bytes:
+        """In 256 colours, which keeps stored notebooks small."""
+        pixels = self.pixels & 0b11111000
+        colours = Image.fromarray(pixels | pixels >> 5)
+        few = colours.quantize(256, method=Image.Quantize.MAXCOVERAGE, kmeans=1, dither=Image.Dither.NONE)
+        stream = io.BytesIO()
+        few.save(stream, "PNG")
+        return stream.getvalue()
+
+    @property
+    def jpeg(self) -> bytes:
+        """Within 2 ms, where a PNG takes 10 or more: what a moving slider shows."""
+        look = [cv2.IMWRITE_JPEG_QUALITY, 95, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
+        return cv2.imencode(".jpg", self.pixels[..., ::-1], look)[1].tobytes()
 
     def _repr_mimebundle_(self, **_):
         data = {"image/png": base64.b64encode(self.png).decode(), "text/plain": self.alt}
@@ -80,7 +111,197 @@ def figure(columns: int = 1, rows: int = 1, *, width: float = 11.0, height: floa
         return fig, fig.subplots(rows, columns, squeeze=False).ravel()
 
 
-def picture(fig: Figure, alt: str) -> Picture:
+class Frame(NamedTuple):
+    """Where a panel goes in a figure, its title above the picture included: left, bottom, width and height [dots]."""
+
+    left: int
+    bottom: int
+    width: int
+    height: int
+
+
+class Plot(NamedTuple):
+    """A plot that is drawn once and shown often: its pixels, and where its data lie among them."""
+
+    pixels: np.ndarray
+    to_dots: Transform
+
+
+def panels(*widths: float, height: float = 4.8) -> tuple[Figure, list[Frame]]:
+    """Start a figure that is drawn again and again, several times as fast as one of `figure`.
+
+    It has no axes: slices are set into it by `slice_panel`, plots that were drawn before by `plot_panel`. Nothing
+    moves from picture to picture.
+
+    Parameters
+    ----------
+    *widths : float
+        One panel each, as parts of the whole, from left to right.
+    height : float
+        In inches; the width is 11.
+
+    Returns
+    -------
+    figure : Figure
+    frames : list of Frame
+
+    Examples
+    --------
+    >>> panels(1, 3)[1]
+    [Frame(left=0, bottom=30, width=220, height=354), Frame(left=220, bottom=30, width=660, height=354)]
+    """
+    with mpl.rc_context({**STYLE, "figure.constrained_layout.use": False}):
+        fig = Figure(figsize=(11.0, height))
+        FigureCanvasAgg(fig)
+        dots = fig.dpi * fig.get_size_inches()
+    ends = np.cumsum((0, *widths)) / sum(widths) * dots[0]
+    lefts = ends.round().astype(int).tolist()
+    return fig, [
+        Frame(left, _KEY_DOTS, right - left, int(dots[1]) - _KEY_DOTS) for left, right in itertools.pairwise(lefts)
+    ]
+
+
+def plot(frame: Frame, draw: Callable[[np.ndarray], object], *, rows: int = 1) -> Plot:
+    """Draw axes once, as large as a frame, to be shown by `plot_panel`.
+
+    Parameters
+    ----------
+    frame : Frame
+    draw : callable
+        Called with the axes, from top to bottom.
+    rows : int
+        Number of axes.
+
+    Returns
+    -------
+    Plot
+        Its data are those of the first axes.
+
+    Examples
+    --------
+    >>> plot(panels(1, 3)[1][0], lambda axes: axes[0].plot([0, 1])).pixels.shape
+    (330, 220, 3)
+    """
+    dpi = STYLE["figure.dpi"]
+    fig, axes = figure(1, rows, width=frame.width / dpi, height=(frame.height - _TITLE_DOTS) / dpi)
+    draw(axes)
+    pixels = picture(fig, "").pixels
+    return Plot(pixels, axes[0].transData.frozen())
+
+
+def plot_panel(
+    fig: Figure, frame: Frame, shown: Plot, title: str = "", *, marks: Iterable[tuple[float, float | None]] = ()
+) -> None:
+    """Set a plot into a frame of `panels`, with marks on it.
+
+    Parameters
+    ----------
+    fig, frame
+        Of `panels`.
+    shown : Plot
+    title : str
+    marks : iterable of (x, y)
+        A line at x, and a dot at y if it is not None.
+
+    Examples
+    --------
+    >>> fig, (frame,) = panels(1)
+    >>> plot_panel(fig, frame, plot(frame, lambda axes: axes[0].plot([0, 1])), "a line", marks=[(0.5, 0.5)])
+    """
+    pixels = shown.pixels.copy()
+    for x, y in marks:
+        low, high = shown.to_dots.transform([(x, 0), (x, 0 if y is None else y)]).round().astype(int).tolist()
+        rows = len(pixels) - low[1], len(pixels) - high[1]
+        cv2.line(pixels, (low[0], rows[0]), (low[0], 0), (0, 0, 0), 2)
+        if y is not None:
+            cv2.circle(pixels, (high[0], rows[1]), 5, (0, 0, 0), -1, cv2.LINE_AA)
+    fig.figimage(pixels, frame.left, frame.bottom, origin="upper")
+    _title(fig, frame, title)
+
+
+def slice_panel(
+    fig: Figure,
+    frame: Frame,
+    image: np.ndarray,
+    title: str = "",
+    *,
+    window: tuple[slice, slice] = (slice(None), slice(None)),
+    kinds: dict[str, np.ndarray] | None = None,
+    outlined: dict[str, np.ndarray] | None = None,
+    opacity: float = 0.65,
+    white_percentile: float = 99.5,
+) -> None:
+    """Set a slice into a frame of `panels`, with regions painted over it and outlines around others.
+
+    Parameters
+    ----------
+    fig, frame
+        Of `panels`.
+    image : ndarray of shape (H, W)
+    title : str
+    window : pair of slice
+        Rows and columns to show, see `head_window`.
+    kinds, outlined : dict of str to ndarray of shape (H, W), {0, 1}
+        Key of `COLOURS` to where it is painted, and to what it is drawn around.
+    opacity : float
+        Of the paint, 0 … 1.
+    white_percentile : float
+        Percentile that is drawn white.
+
+    Examples
+    --------
+    >>> fig, (frame,) = panels(1)
+    >>> slice_panel(fig, frame, np.eye(4), "identity", kinds={"brain": np.eye(4)})
+    """
+    low, high = _limits(image, white_percentile)
+    rows, columns = image[window].shape
+    inside = frame.width - 2 * _GAP_DOTS, frame.height - _TITLE_DOTS
+    factor = min(inside[0] / columns, inside[1] / rows)
+    size = max(1, round(factor * columns)), max(1, round(factor * rows))  # OpenCV's (x, y)
+
+    def fitted(values: np.ndarray) -> np.ndarray:
+        part = np.asarray(values[window], np.float32)
+        return cv2.resize(part, size, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_NEAREST)
+
+    gray = np.clip((fitted(image) - low) / (high - low), 0, 1)
+    colour = _painted(gray, {kind: fitted(where) for kind, where in (kinds or {}).items()}, opacity)
+    start = [axis.start or 0 for axis in window]
+    for kind, mask in (outlined or {}).items():
+        places = [(line + 0.5 - start[::-1]) * factor - 0.5 for line in _contours(mask)]
+        points = [(16 * place).round().astype(np.int32) for place in places]
+        cv2.polylines(colour, points, True, [int(255 * c) for c in to_rgb(COLOURS[kind])], 1, cv2.LINE_AA, shift=4)
+    left, bottom = frame.left + (frame.width - size[0]) // 2, frame.bottom + inside[1] - size[1]
+    fig.figimage(colour, left, bottom, origin="upper")
+    _title(fig, frame, title)
+
+
+def _title(fig: Figure, frame: Frame, title: str) -> None:
+    middle, top = frame.left + frame.width / 2, frame.bottom + frame.height - _TITLE_DOTS + 6
+    place = np.divide((middle, top), fig.dpi * fig.get_size_inches())
+    fig.text(*place, title, ha="center", size=STYLE["axes.titlesize"])
+
+
+def _painted(gray: np.ndarray, kinds: dict[str, np.ndarray], opacity: float) -> np.ndarray:
+    """Turn grey of 0 … 1 into colours, and paint kinds over it where they cover; uint8."""
+    colour = np.repeat((255 * gray).astype(np.float32)[..., None], 3, axis=2)
+    for kind, cover in kinds.items():
+        where = cover > 0
+        share = opacity * cover[where][:, None]
+        colour[where] += share * (255 * np.array(to_rgb(COLOURS[kind]), np.float32) - colour[where])
+    return colour.astype(np.uint8)
+
+
+def _contours(mask: np.ndarray) -> list[np.ndarray]:
+    """Give the outlines of a mask, halfway between its pixels and the others, as (x, y)."""
+    mask = np.asarray(mask, np.uint8)
+    x, y, columns, rows = cv2.boundingRect(mask)
+    if not columns:
+        return []
+    part = np.pad(mask[y : y + rows, x : x + columns].astype(np.float32), 1)
+    return [line + np.array((x - 1, y - 1)) for line in contour_generator(z=part).lines(0.5)]
+
+
+def picture(fig: Figure, alt: str, *, mask: np.ndarray | None = None, call: str = "") -> Picture:
     """Render a figure.
 
     Parameters
@@ -88,11 +309,12 @@ def picture(fig: Figure, alt: str) -> Picture:
     fig : Figure
     alt : str
         What it shows, in words and numbers.
+    mask, call
+        See `Picture`.
 
     Returns
     -------
     Picture
-        In 256 colours, which keeps stored notebooks small.
 
     Examples
     --------
@@ -101,12 +323,7 @@ def picture(fig: Figure, alt: str) -> Picture:
     """
     with mpl.rc_context(STYLE):
         fig.canvas.draw()
-    pixels = np.asarray(fig.canvas.buffer_rgba())[..., :3] & 0b11111000
-    colours = Image.fromarray(pixels | pixels >> 5)
-    few = colours.quantize(256, method=Image.Quantize.MAXCOVERAGE, kmeans=1, dither=Image.Dither.NONE)
-    stream = io.BytesIO()
-    few.save(stream, "PNG")
-    return Picture(stream.getvalue(), alt)
+    return Picture(np.asarray(fig.canvas.buffer_rgba())[..., :3].copy(), alt, mask, call)
 
 
 def show(axes: Axes, image: np.ndarray, title: str = "", *, white_percentile: float = 99.5) -> Axes:
@@ -129,24 +346,66 @@ def show(axes: Axes, image: np.ndarray, title: str = "", *, white_percentile: fl
     >>> show(figure()[1][0], np.eye(3), "identity").get_title()
     'identity'
     """
-    low, high = float(image.min()), float(np.percentile(image, white_percentile))
-    axes.imshow(image, cmap="gray", vmin=low, vmax=max(high, low + 1e-12), interpolation="antialiased")
+    low, high = _limits(image, white_percentile)
+    axes.imshow(image, cmap="gray", vmin=low, vmax=high, interpolation="antialiased")
+    return _bare(axes, title)
+
+
+def _limits(image: np.ndarray, white_percentile: float = 99.5) -> tuple[float, float]:
+    """Give what is drawn black and white: the minimum and a percentile of every few pixels."""
+    step = max(min(image.shape[:2]) // 256, 1)
+    low, high = float(image.min()), float(np.percentile(image[::step, ::step], white_percentile))
+    return low, max(high, low + 1e-12)
+
+
+def _bare(axes: Axes, title: str) -> Axes:
+    """Leave the axes a title alone; what is only switched off would still be laid out, at twice the time."""
     axes.set_title(title)
     axes.set_axis_off()
+    axes.xaxis.set_visible(False)
+    axes.yaxis.set_visible(False)
     return axes
 
 
+def head_window(image: np.ndarray, *, margin: float = 0.08) -> tuple[slice, slice]:
+    """Find the window around what is bright: the head.
+
+    Parameters
+    ----------
+    image : ndarray of shape (H, W)
+        A slice or a mask.
+    margin : float
+        Added on every side, as a fraction of the window.
+
+    Returns
+    -------
+    rows, columns : slice
+        Inside of the slice; all of it where nothing is bright.
+
+    Examples
+    --------
+    >>> head_window(np.pad(np.ones((10, 10)), 20), margin=0.1)
+    (slice(19, 31, None), slice(19, 31, None))
+    """
+    low, high = _limits(image)
+    bright = image > low + 0.05 * (high - low)
+    window = []
+    for pixels, size in zip((np.flatnonzero(bright.any(axis=other)) for other in (1, 0)), image.shape, strict=True):
+        first, last = (pixels[0], pixels[-1] + 1) if pixels.size else (0, size)
+        extra = round(margin * (last - first))
+        window.append(slice(max(int(first) - extra, 0), min(int(last) + extra, size)))
+    return tuple(window)
+
+
 def zoom(axes: Iterable[Axes], image: np.ndarray, *, margin: float = 0.08) -> None:
-    """Show only the window around what is bright: the head.
+    """Show only the head.
 
     Parameters
     ----------
     axes : iterable of Axes
         All get the same window.
-    image : ndarray of shape (H, W)
-        A slice or a mask.
-    margin : float
-        Added on every side, as a fraction of the window.
+    image, margin
+        See `head_window`.
 
     Examples
     --------
@@ -155,13 +414,9 @@ def zoom(axes: Iterable[Axes], image: np.ndarray, *, margin: float = 0.08) -> No
     >>> [float(limit) for limit in axes[0].get_xlim()]
     [18.5, 30.5]
     """
-    bright = image > image.min() + 0.05 * (np.percentile(image, 99.5) - image.min())
-    for axis, pixels in (("y", np.flatnonzero(bright.any(axis=1))), ("x", np.flatnonzero(bright.any(axis=0)))):
-        if pixels.size:
-            extra = margin * (pixels[-1] + 1 - pixels[0])
-            low, high = pixels[0] - 0.5 - extra, pixels[-1] + 0.5 + extra
-            for each in axes:
-                each.set(**{f"{axis}lim": (high, low) if axis == "y" else (low, high)})
+    rows, columns = head_window(image, margin=margin)
+    for each in axes:
+        each.set(xlim=(columns.start - 0.5, columns.stop - 0.5), ylim=(rows.stop - 0.5, rows.start - 0.5))
 
 
 def outline(axes: Axes, mask: np.ndarray, kind: str = "truth") -> Axes:
@@ -182,8 +437,8 @@ def outline(axes: Axes, mask: np.ndarray, kind: str = "truth") -> Axes:
     --------
     >>> axes = outline(figure()[1][0], np.pad(np.ones((2, 2)), 2), "mask")
     """
-    if np.any(mask):
-        axes.contour(np.asarray(mask, float), [0.5], colors=[COLOURS[kind]], linewidths=1.6)
+    lines = LineCollection(_contours(mask), colors=[COLOURS[kind]], linewidths=1.6)
+    axes.add_collection(lines, autolim=False)
     return axes
 
 
@@ -206,16 +461,31 @@ def compare(axes: Axes, image: np.ndarray, mask: np.ndarray, truth: np.ndarray, 
     >>> compare(figure()[1][0], np.eye(4), np.eye(4), np.ones((4, 4)), "a mask").get_title()
     'a mask'
     """
+    low, high = _limits(image)
+    gray = np.clip((image - low) / (high - low), 0, 1)
+    axes.imshow(_painted(gray, errors(mask, truth), 0.65), interpolation="antialiased")
+    return outline(_bare(axes, title), truth)
+
+
+def errors(mask: np.ndarray, truth: np.ndarray) -> dict[str, np.ndarray]:
+    """Tell where a mask reaches too far and where it misses.
+
+    Parameters
+    ----------
+    mask, truth : ndarray of shape (H, W), {0, 1}
+
+    Returns
+    -------
+    dict of str to ndarray of shape (H, W), uint8 of {0, 1}
+        Keys of `COLOURS`.
+
+    Examples
+    --------
+    >>> errors(np.array([[1, 1, 0]]), np.array([[0, 1, 1]]))
+    {'over-reach': array([[1, 0, 0]], dtype=uint8), 'miss': array([[0, 0, 1]], dtype=uint8)}
+    """
     mask, truth = np.asarray(mask, bool), np.asarray(truth, bool)
-    low, high = float(image.min()), float(np.percentile(image, 99.5))
-    gray = np.clip((image - low) / max(high - low, 1e-12), 0, 1)
-    colour = np.repeat(np.asarray(gray, float)[..., None], 3, axis=2)
-    for kind, where in (("over-reach", mask & ~truth), ("miss", truth & ~mask)):
-        colour[where] = 0.35 * colour[where] + 0.65 * np.array(to_rgb(COLOURS[kind]))
-    axes.imshow(colour, interpolation="antialiased")
-    axes.set_title(title)
-    axes.set_axis_off()
-    return outline(axes, truth)
+    return {"over-reach": (mask & ~truth).view(np.uint8), "miss": (truth & ~mask).view(np.uint8)}
 
 
 def key(fig: Figure, kinds: Sequence[str] = ("over-reach", "miss", "truth")) -> None:
@@ -231,8 +501,25 @@ def key(fig: Figure, kinds: Sequence[str] = ("over-reach", "miss", "truth")) -> 
     --------
     >>> key(figure()[0])
     """
+    if fig.get_layout_engine():
+        _legend(fig, kinds)
+    else:
+        strip = _key_pixels(tuple(kinds))
+        fig.figimage(strip, (fig.get_size_inches()[0] * fig.dpi - strip.shape[1]) // 2, 0, origin="upper")
+
+
+def _legend(fig: Figure, kinds: Sequence[str]) -> None:
     patches = [Patch(color=COLOURS[kind], label=kind) for kind in kinds]
     fig.legend(handles=patches, loc="outside lower center", ncols=len(patches), frameon=False, fontsize=11)
+
+
+@lru_cache
+def _key_pixels(kinds: tuple[str, ...]) -> np.ndarray:
+    """Draw a key once: it takes longer than all the rest of a figure of `panels`."""
+    fig, (axes,) = figure(width=2.2 * len(kinds), height=_KEY_DOTS / STYLE["figure.dpi"])
+    axes.remove()
+    _legend(fig, kinds)
+    return picture(fig, "").pixels
 
 
 def histogram(axes: Axes, gray: np.ndarray, thresholds: dict[str, float] | None = None) -> Axes:
@@ -254,13 +541,50 @@ def histogram(axes: Axes, gray: np.ndarray, thresholds: dict[str, float] | None 
     >>> histogram(figure()[1][0], np.zeros((2, 2), np.uint8), {"Otsu": 23}).get_xlabel()
     'grey level, 0 … 255'
     """
-    axes.bar(np.arange(256), np.bincount(gray.ravel(), minlength=256), width=1.0, color="0.6")
+    counts = np.bincount(gray.ravel(), minlength=256)
+    axes.stairs(np.log10(1 + counts), np.arange(257) - 0.5, fill=True, color="0.6")
     lines = itertools.cycle([("measured", "-"), ("published", "--"), ("anchor", ":")])
     for (name, level), (kind, style) in zip((thresholds or {}).items(), lines, strict=False):
         axes.axvline(level, color=COLOURS[kind], linestyle=style, label=f"{name}: {level:.0f}")
-    axes.set(xlabel="grey level, 0 … 255", ylabel="pixels", yscale="symlog", xlim=(-1, 256))
+    marks = 100 ** np.arange((len(str(counts.max())) + 1) // 2)
+    axes.set_yticks(np.log10(1 + marks), [f"{mark:,}" for mark in marks])
+    axes.set(xlabel="grey level, 0 … 255", ylabel="pixels", xlim=(-1, 256))
     if thresholds:
         axes.legend(loc="upper right")
+    return axes
+
+
+def polar_panel(
+    axes: Axes, values: np.ndarray, limits: tuple[float, float], title: str = "", *, path: np.ndarray | None = None
+) -> Axes:
+    """Show a polar picture of a head: angles to the right, depth below the skin downwards.
+
+    Parameters
+    ----------
+    axes : Axes
+    values : ndarray of shape (angles, depths)
+        One value every `polar.STEP_MM`.
+    limits : pair of float
+        What is drawn black and white.
+    title : str
+    path : ndarray of shape (angles,), optional
+        Depths [steps] to draw a line at.
+
+    Returns
+    -------
+    Axes
+
+    Examples
+    --------
+    >>> polar_panel(figure()[1][0], np.eye(360), (0, 1)).get_ylabel()
+    'below the skin [mm]'
+    """
+    extent = (0, len(values), polar.STEP_MM * values.shape[1], 0)
+    axes.imshow(values.T, cmap="gray", extent=extent, aspect="auto", vmin=limits[0], vmax=limits[1])
+    if path is not None:
+        axes.plot(polar.STEP_MM * path, color=COLOURS["path"])
+    axes.set_xticks((0, 90, 180, 270, 360))
+    axes.set(title=title, xlabel="angle [degrees], clockwise from the right", ylabel="below the skin [mm]")
     return axes
 
 

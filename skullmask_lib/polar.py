@@ -448,7 +448,27 @@ def quality(image: np.ndarray, mask: np.ndarray, *, spacing_mm: tuple[float, flo
     mask = masks.check_binary(mask)
     if np.shape(image) != mask.shape:
         raise masks.InputError(f"expected an image and a mask of one shape, got {np.shape(image)} and {mask.shape}")
-    unwrapped = unwrap(image, spacing_mm)
+    return trust_in(unwrap(image, spacing_mm), mask)
+
+
+def trust_in(unwrapped: Unwrapped | None, mask: np.ndarray) -> float:
+    """Tell how far to trust a mask of a head that is unwrapped already: `quality` at a tenth of the time.
+
+    Parameters
+    ----------
+    unwrapped : Unwrapped or None
+    mask : ndarray of shape (H, W), uint8 of {0, 1}
+
+    Returns
+    -------
+    float
+        0 … 1; 0 for an empty mask and where there is no head.
+
+    Examples
+    --------
+    >>> trust_in(None, np.ones((3, 3), np.uint8))
+    0.0
+    """
     if unwrapped is None or not mask.any():
         return 0.0
     return trust(unwrapped, _depth_of(masks.fill_holes(mask), unwrapped))

@@ -160,6 +160,34 @@ def _quiet(name: str):
         logger.setLevel(level)
 
 
+def fill(notebook: str | Path, output: str | Path, parameters: dict[str, object]) -> None:
+    """Write a notebook with other parameters, without running it.
+
+    Parameters
+    ----------
+    notebook : str or path
+    output : str or path
+    parameters : dict of str to object
+        Checked as `execute` does.
+
+    Raises
+    ------
+    InputError
+        If the notebook or a parameter cannot be used.
+
+    Examples
+    --------
+    >>> fill(lessons()[0], "out.ipynb", {"sorce": "phantom"})
+    Traceback (most recent call last):
+    ...
+    skullmask_lib.masks.InputError: 00_start_here.ipynb: no parameter sorce; did you mean source?
+    """
+    notebook = Path(notebook)
+    _check(notebook, parameters)
+    with _quiet("papermill"):
+        papermill.execute_notebook(notebook, output, parameters=parameters, prepare_only=True)
+
+
 def store(notebook: str | Path) -> None:
     """Run a notebook and write its outputs into it, without anything that differs from run to run.
 

@@ -5,7 +5,7 @@ import math
 import os
 import re
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -88,11 +88,30 @@ def sweep(
 
 
 def _scores(stages: Stages, truth: np.ndarray, sizes: list[int]) -> list[tuple[float, float]]:
-    scores = []
+    return [(iou(mask, truth), dice(mask, truth)) for mask in masks_at_widths(stages, sizes)]
+
+
+def masks_at_widths(stages: Stages, sizes: Iterable[int]) -> Iterator[np.ndarray]:
+    """Make the masks of v7 at many dilation widths.
+
+    Parameters
+    ----------
+    stages : dict
+        As `brain_and_scalp` gives them.
+    sizes : iterable of int
+        Dilation widths [px].
+
+    Yields
+    ------
+    ndarray of shape (H, W), uint8
+
+    Examples
+    --------
+    >>> [int(mask.sum()) for mask in masks_at_widths(brain_and_scalp(np.pad([[9]], 3)), [1, 3])]
+    [1, 5]
+    """
     for size in sizes:
-        mask = masks.fill_holes(masks.dilate(stages["brain"], size) & ~stages["scalp"])
-        scores.append((iou(mask, truth), dice(mask, truth)))
-    return scores
+        yield masks.fill_holes(masks.dilate(stages["brain"], size) & ~stages["scalp"])
 
 
 def parse_sizes(text: str) -> list[int]:

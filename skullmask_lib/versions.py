@@ -11,6 +11,7 @@ import inspect
 import itertools
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Annotated
 
 import cv2
 import numpy as np
@@ -19,6 +20,9 @@ from . import masks, polar
 
 Stages = dict[str, np.ndarray]
 MAX_BLOCK_SIZE_PX = 9999  # for cv2.blur
+GreyLevel = Annotated[int, masks.Range(0, 254, 1, "grey level")]
+BlockSize = Annotated[int, masks.Range(3, 301, 2, "px")]
+DilationSize = Annotated[int, masks.Range(1, 61, 1, "px")]
 
 
 def v1(image: np.ndarray) -> np.ndarray:
@@ -63,7 +67,7 @@ def v2(image: np.ndarray) -> np.ndarray:
     return _mask(_flood_fill_stages(image))
 
 
-def v3(image: np.ndarray, *, threshold: int = 50) -> np.ndarray:
+def v3(image: np.ndarray, *, threshold: GreyLevel = 50) -> np.ndarray:
     """Fixed threshold: the largest piece above a round grey level, filled. A reconstruction.
 
     Parameters
@@ -91,7 +95,7 @@ def v3(image: np.ndarray, *, threshold: int = 50) -> np.ndarray:
     return _mask(_fixed_threshold_stages(image, threshold))
 
 
-def v4(image: np.ndarray, *, block_size: int = 101) -> np.ndarray:
+def v4(image: np.ndarray, *, block_size: BlockSize = 101) -> np.ndarray:
     """Adaptive threshold: the largest piece brighter than its neighbourhood's mean, filled. A reconstruction.
 
     Parameters
@@ -119,7 +123,7 @@ def v4(image: np.ndarray, *, block_size: int = 101) -> np.ndarray:
     return _mask(_adaptive_threshold_stages(image, block_size))
 
 
-def v5(image: np.ndarray, *, dilation_size: int = 16) -> np.ndarray:
+def v5(image: np.ndarray, *, dilation_size: DilationSize = 16) -> np.ndarray:
     """Interior brain, dilated: take the largest bright piece off the frame and grow it over the skull.
 
     Bright components that touch the frame are scalp candidates; they are taken out after the dilation, and
@@ -152,7 +156,7 @@ def v5(image: np.ndarray, *, dilation_size: int = 16) -> np.ndarray:
     return _mask(_interior_brain_stages(image, dilation_size))
 
 
-def v6(image: np.ndarray, *, dilation_size: int = 22) -> np.ndarray:
+def v6(image: np.ndarray, *, dilation_size: DilationSize = 22) -> np.ndarray:
     """Tuned dilation: v5 with a wider element. The width 22 is a reconstruction.
 
     Of the five widths whose scores the source gives, 22 alone rounds to the 0.97 it reports for v6.
@@ -181,7 +185,7 @@ def v6(image: np.ndarray, *, dilation_size: int = 22) -> np.ndarray:
     return _mask(_interior_brain_stages(image, dilation_size))
 
 
-def v7(image: np.ndarray, *, dilation_size: int = 26) -> np.ndarray:
+def v7(image: np.ndarray, *, dilation_size: DilationSize = 26) -> np.ndarray:
     """Final dilation: v5 with the published width, 26.
 
     Parameters
@@ -291,12 +295,33 @@ def _scalp_boundary_stages(image: np.ndarray, spacing_mm: tuple[float, float] | 
     unwrapped = polar.unwrap(image, spacing_mm)
     if unwrapped is None:
         return dict.fromkeys(("head", "filled"), np.zeros(np.shape(image), np.uint8))
-    cost, path, outline = _scalp_boundary(unwrapped)
+    return scalp_boundary(unwrapped)
+
+
+def scalp_boundary(unwrapped: polar.Unwrapped) -> Stages:
+    """Do what v8 does once the head is unwrapped.
+
+    Parameters
+    ----------
+    unwrapped : polar.Unwrapped
+
+    Returns
+    -------
+    dict of str to ndarray
+        As `trace` gives it.
+
+    Examples
+    --------
+    >>> disc = np.hypot(*np.ogrid[-40:40, -40:40]) < 36
+    >>> list(scalp_boundary(polar.unwrap(disc, (2, 2))))
+    ['head', 'unwrapped', 'cost', 'path', 'outline', 'filled']
+    """
+    cost, path, outline = _outlined(unwrapped)
     stages = {"head": unwrapped.head, "unwrapped": unwrapped.brightness, "cost": cost, "path": path}
     return stages | {"outline": outline, "filled": _filled(unwrapped, outline)}
 
 
-def _scalp_boundary(unwrapped: polar.Unwrapped, near: Sequence = ()) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _outlined(unwrapped: polar.Unwrapped, near: Sequence = ()) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Give the cost, its closed path, and the outline [steps below the skin]; ``near`` are neighbours' outlines."""
     cost = polar.boundary_cost(unwrapped.brightness, unwrapped.cut)
     if near:
@@ -561,7 +586,7 @@ def _mask_volume(slices: Iterable[tuple[np.ndarray, str, dict]]) -> Iterator[np.
         for image, name, options in slices:
             with _naming(name):
                 unwrapped = polar.unwrap(image, **options)
-            outline = _scalp_boundary(unwrapped)[-1] if unwrapped else None
+            outline = _outlined(unwrapped)[-1] if unwrapped else None
             yield name, np.shape(image), unwrapped, outline, polar.trust(unwrapped, outline) if unwrapped else 0.0
 
     nobody = (None,) * 4 + (0.0,)
@@ -569,7 +594,7 @@ def _mask_volume(slices: Iterable[tuple[np.ndarray, str, dict]]) -> Iterator[np.
     for (before, (name, shape, unwrapped, outline, trust)), (_, after) in in_threes:
         if min(before[-1], after[-1]) > max(polar.CLEARLY * trust, polar.TRUSTED) and unwrapped:
             near = [polar.outline(other, places) for _, _, other, places, _ in (before, after)]
-            outline = _scalp_boundary(unwrapped, near)[-1]
+            outline = _outlined(unwrapped, near)[-1]
         mask = _filled(unwrapped, outline) if unwrapped else np.zeros(shape, np.uint8)
         with _naming(name):
             checked = _mask({"head": mask})

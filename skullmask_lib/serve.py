@@ -1,0 +1,81 @@
+"""The explorer as a page in the browser, served by Voila to this computer alone."""
+
+import os
+import secrets
+import socket
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from . import datasets, explore, registry, reports
+from .masks import InputError
+
+PORT = 8866
+CULL_AFTER_S = 600  # a kernel whose page is gone
+
+
+def serve(source: str = "phantom", *, port: int = PORT, ready: Callable[[str], object] = print) -> None:
+    """Serve the explorer until Ctrl-C.
+
+    Parameters
+    ----------
+    source : str
+        A phantom, a head of the registry or a path, see `datasets.load`; it is loaded once to check it.
+    port : int
+        On 127.0.0.1; 0 takes any that is free.
+    ready : callable
+        Called with the address, which carries a token, once the page can be opened.
+
+    Raises
+    ------
+    InputError
+        If Voila is not installed, the source cannot be used or the port is taken.
+
+    Examples
+    --------
+    >>> serve("missing.npy")
+    Traceback (most recent call last):
+    ...
+    skullmask_lib.masks.InputError: missing.npy: no such file or folder, nor the name of a phantom or head ...
+    """
+    datasets.load(source)
+    try:
+        from tornado.ioloop import IOLoop
+        from voila.app import Voila
+    except ImportError:
+        raise InputError('the explorer needs Voila: pip install "skullmask[app]"') from None
+    port, token = _free(port), secrets.token_urlsafe(16)
+    whole = source if source in (*datasets.PHANTOMS, *registry.names()) else str(Path(source).absolute())
+    ours = str(Path(__file__).with_name("jupyter"))  # a template that asks nothing of the network, a quiet kernel
+    os.environ["JUPYTER_PATH"] = os.pathsep.join(filter(None, [ours, os.environ.get("JUPYTER_PATH")]))
+    with tempfile.TemporaryDirectory(prefix="skullmask-") as folder:  # Voila serves this folder, and nothing else
+        notebook = Path(folder, "explorer.ipynb")
+        reports.fill(registry.project_folder("notebooks") / notebook.name, notebook, {"source": whole})
+        server = Voila.instance()
+        server.initialize(
+            [
+                str(notebook),
+                "--no-browser",
+                "--Voila.ip=127.0.0.1",
+                f"--port={port}",
+                "--Voila.port_retries=0",
+                f"--token={token}",
+                "--template=skullmask",
+                "--Application.log_level=ERROR",
+                f"--MappingKernelManager.cull_idle_timeout={CULL_AFTER_S}",
+                "--MappingKernelManager.cull_interval=60",
+            ]
+        )
+        server.tornado_settings = {"websocket_max_message_size": 4 * explore.UPLOAD_LIMIT_MB * 10**6}
+        IOLoop.current().add_callback(ready, f"http://127.0.0.1:{port}/?token={token}")
+        server.start()
+
+
+def _free(port: int) -> int:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the server will: a closed one may linger
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise InputError(f"port {port} cannot be used ({error.strerror}); choose another one with --port") from None
+        return probe.getsockname()[1]

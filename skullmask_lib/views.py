@@ -1,0 +1,518 @@
+"""One picture for each question of the lessons: pure functions of the data and of what a slider can change.
+
+Every view takes `Data` and keyword arguments that say what to show. The types in its signature tell a slider what to
+offer. The picture carries the skull mask that it shows and the call that makes this mask from ``image``.
+"""
+
+from functools import lru_cache
+from typing import Annotated, Literal
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from . import masks, metrics, plots, polar, versions
+from .datasets import Data
+from .plots import Frame, Picture, Plot
+from .sweep import masks_at_widths
+
+Opacity = Annotated[float, masks.Range(0.0, 1.0, 0.05, "")]
+Offset = Annotated[int, masks.Range(-20, 60, 1, "grey levels")]
+Stage = Annotated[int, masks.Range(1, 7, 1, "")]
+Version = Literal[tuple(versions.VERSIONS)]
+WIDTHS_PX = range(1, 62, 2)  # of the curves
+SEEDS = {
+    "the whole frame": None,
+    "four corners": [(0, 0), (0, -1), (-1, 0), (-1, -1)],
+    "top left corner": [(0, 0)],
+}
+
+
+def largest_component(data: Data, *, slice_index: int = 0, offset: Offset = 0, opacity: Opacity = 0.65) -> Picture:
+    """Show v1 with its threshold moved away from Otsu's: what is above it, the histogram, the mask.
+
+    Parameters
+    ----------
+    data : Data
+    slice_index : int
+    offset : int
+        From Otsu's threshold [grey levels].
+    opacity : float
+        Of what is painted over the slice, 0 … 1.
+
+    Returns
+    -------
+    Picture
+
+    Examples
+    --------
+    >>> from skullmask_lib.datasets import load
+    >>> largest_component(load("phantom"), slice_index=2, offset=8).call
+    "sm.masks.largest_component((sm.masks.normalize(image) > 32).astype('uint8'))"
+    """
+    image = data.images[slice_index]
+    gray = masks.normalize(image)
+    otsu = masks.otsu_threshold(gray)
+    level = otsu + offset
+    bright = (gray > level).astype(np.uint8)
+    mask = masks.largest_component(bright)
+    call = (
+        f"sm.masks.largest_component((sm.masks.normalize(image) > {level}).astype('uint8'))"
+        if offset
+        else "sm.v1(image)"
+    )
+    fig, axes = plots.panels(1, 1.2, 1)
+    window = plots.head_window(image)
+    plots.slice_panel(fig, axes[0], bright, f"brighter than {level}", window=window)
+    title = f"Otsu's threshold {offset:+d}" if offset else "Otsu's threshold"
+    plots.plot_panel(fig, axes[1], _histogram(axes[1], data, slice_index), title, marks=[(level, None)])
+    told = _judge(fig, axes[2], data, slice_index, mask, opacity)
+    return _picture(fig, data, slice_index, f"v1, threshold {level}: {told}", mask, call)
+
+
+def flood(
+    data: Data,
+    *,
+    slice_index: int = 0,
+    tolerance: Annotated[int, masks.Range(-20, 40, 1, "grey levels")] = 0,
+    seeds: Literal[tuple(SEEDS)] = "the whole frame",
+    opacity: Opacity = 0.65,
+) -> Picture:
+    """Show v2 with another tolerance or other seeds: what the flood may pass, where it arrives, the mask.
+
+    Parameters
+    ----------
+    data : Data
+    slice_index : int
+    tolerance : int
+        How much brighter than Otsu's threshold the flood may pass [grey levels].
+    seeds : str
+        Where it starts, a key of `SEEDS`.
+    opacity : float
+        See `largest_component`.
+
+    Returns
+    -------
+    Picture
+
+    Examples
+    --------
+    >>> from skullmask_lib.datasets import load
+    >>> flood(load("phantom"), seeds="top left corner").call
+    '1 - sm.masks.flood(sm.masks.normalize(image) <= 23, [(0, 0)])'
+    """
+    image = data.images[slice_index]
+    gray = masks.normalize(image)
+    level = masks.otsu_threshold(gray) + tolerance
+    passable, places = gray <= level, SEEDS[seeds]
+    wet = masks.flood_from_edges(passable) if places is None else masks.flood(passable, places)
+    mask = 1 - wet
+    start = f"flood_from_edges(sm.masks.normalize(image) <= {level})"
+    if places is not None:
+        start = f"flood(sm.masks.normalize(image) <= {level}, {places})"
+    call = "sm.v2(image)" if not tolerance and places is None else f"1 - sm.masks.{start}"
+    fig, axes = plots.panels(1, 1, 1)
+    window = plots.head_window(image)
+    plots.slice_panel(fig, axes[0], image, data.names[slice_index], window=window)
+    shades = (1 - passable + 0.6 * wet).astype(np.float32)
+    plots.slice_panel(fig, axes[1], shades, f"grey: reached through ≤ {level}", window=window, white_percentile=100)
+    told = _judge(fig, axes[2], data, slice_index, mask, opacity)
+    alt = f"v2, flooded from {seeds} up to {level}: {wet.mean():.3f} of the slice is wet, {told}"
+    return _picture(fig, data, slice_index, alt, mask, call)
+
+
+def thresholds(
+    data: Data,
+    *,
+    slice_index: int = 0,
+    version: Literal["v3", "v4"] = "v3",
+    threshold: versions.GreyLevel = versions.options_of("v3")["threshold"],
+    block_size: versions.BlockSize = versions.options_of("v4")["block_size"],
+    opacity: Opacity = 0.65,
+) -> Picture:
+    """Show v3 or v4: what is above the threshold, the histogram, the mask.
+
+    Parameters
+    ----------
+    data : Data
+    slice_index : int
+    version : {"v3", "v4"}
+    threshold : int
+        Of v3, see `versions.v3`.
+    block_size : int
+        Of v4, see `versions.v4`.
+    opacity : float
+        See `largest_component`.
+
+    Returns
+    -------
+    Picture
+
+    Examples
+    --------
+    >>> from skullmask_lib.datasets import load
+    >>> thresholds(load("phantom"), version="v4").call
+    'sm.v4(image, block_size=101)'
+    """
+    image = data.images[slice_index]
+    options = {"threshold": threshold} if version == "v3" else {"block_size": block_size}
+    stages = versions.trace(version, image, **options)
+    used = (threshold,)
+    if version == "v4":
+        used = int(stages["local mean"].min()), int(stages["local mean"].max())
+    fig, axes = plots.panels(1, 1.2, 1)
+    window = plots.head_window(image)
+    plots.slice_panel(fig, axes[0], stages["above"], "above the threshold", window=window)
+    title = f"{version}'s threshold: {' … '.join(map(str, used))}"
+    marks = [(level, None) for level in used]
+    plots.plot_panel(fig, axes[1], _histogram(axes[1], data, slice_index), title, marks=marks)
+    told = _judge(fig, axes[2], data, slice_index, stages["filled"], opacity)
+    [(name, value)] = options.items()
+    alt = f"{version}, {name.replace('_', ' ')} {value}: {told}"
+    return _picture(fig, data, slice_index, alt, stages["filled"], _call(version, options))
+
+
+def edge_rule(
+    data: Data,
+    *,
+    slice_index: int = 0,
+    rule: bool = True,
+    dilation_size: versions.DilationSize = versions.options_of("v5")["dilation_size"],
+    opacity: Opacity = 0.65,
+) -> Picture:
+    """Show v5 with or without its rule *scalp touches the frame, brain does not*.
+
+    Without the rule the brain is the largest bright component, and nothing is taken out after the dilation.
+
+    Parameters
+    ----------
+    data : Data
+    slice_index : int
+    rule : bool
+    dilation_size : int
+        See `versions.v5` [px].
+    opacity : float
+        See `largest_component`.
+
+    Returns
+    -------
+    Picture
+
+    Examples
+    --------
+    >>> from skullmask_lib.datasets import load
+    >>> edge_rule(load("phantom-cropped")).alt.split(", IoU")[0]
+    'phantom-cropped[0]: v5, width 16 px, rule on, 1 component at the frame'
+    """
+    image = data.images[slice_index]
+    stages = versions.trace("v5", image, dilation_size=dilation_size)
+    call = _call("v5", {"dilation_size": dilation_size})
+    if not rule:
+        brain = masks.largest_component(stages["bright"])
+        dilated = masks.dilate(brain, dilation_size)
+        stages |= {"brain": brain, "scalp": 0 * brain, "dilated": dilated, "filled": masks.fill_holes(dilated)}
+        call = f"sm.masks.fill_holes(sm.masks.dilate(sm.v1(image), {dilation_size}))"
+    count = int(masks.touches_edge(masks.label_components(stages["scalp"])[0]).sum())
+    fig, axes = plots.panels(1, 1, 1)
+    window, kinds = plots.head_window(image), {"brain": stages["brain"], "scalp": stages["scalp"]}
+    title = f"{count} touching the frame"
+    plots.slice_panel(fig, axes[0], stages["bright"], title, window=window, kinds=kinds, opacity=opacity)
+    plots.slice_panel(fig, axes[1], stages["dilated"], f"dilated, width {dilation_size} px", window=window)
+    told = _judge(fig, axes[2], data, slice_index, stages["filled"], opacity)
+    alt = f"v5, width {dilation_size} px, rule {'on' if rule else 'off'}, {count} component{'s' * (count != 1)}"
+    alt = f"{alt} at the frame, {told}"
+    return _picture(fig, data, slice_index, alt, stages["filled"], call, also=("brain", "scalp"))
+
+
+def width(
+    data: Data,
+    *,
+    slice_index: int = 0,
+    dilation_size: versions.DilationSize = versions.options_of("v7")["dilation_size"],
+    opacity: Opacity = 0.65,
+) -> Picture:
+    """Show v7 at one width, and the IoU, the misses and the over-reach at all widths with a marker at this one.
+
+    Parameters
+    ----------
+    data : Data
+    slice_index : int
+    dilation_size : int
+        See `versions.v7` [px].
+    opacity : float
+        See `largest_component`.
+
+    Returns
+    -------
+    Picture
+
+    Examples
+    --------
+    >>> from skullmask_lib.datasets import load
+    >>> width(load("phantom"), dilation_size=22).call
+    'sm.v7(image, dilation_size=22)'
+    """
+    mask = versions.v7(data.images[slice_index], dilation_size=dilation_size)
+    fig, axes = plots.panels(1, 1.4)
+    told = _judge(fig, axes[0], data, slice_index, mask, opacity)
+    score = None if data.truth is None else metrics.iou(mask, data.truth[slice_index])
+    marks = [(dilation_size, score)]
+    plots.plot_panel(fig, axes[1], _curves(axes[1], data, slice_index), f"width {dilation_size} px", marks=marks)
+    call = _call("v7", {"dilation_size": dilation_size})
+    return _picture(fig, data, slice_index, f"v7, width {dilation_size} px: {told}", mask, call)
+
+
+@lru_cache(maxsize=32)
+def _histogram(frame: Frame, data: Data, slice_index: int) -> Plot:
+    gray = masks.normalize(data.images[slice_index])
+    otsu = {"Otsu": masks.otsu_threshold(gray)}
+    return plots.plot(frame, lambda axes: plots.histogram(axes[0], gray, otsu))
+
+
+@lru_cache(maxsize=32)
+def _curves(frame: Frame, data: Data, slice_index: int) -> Plot:
+    """Draw the IoU, the misses and the over-reach of v7 at every width; without a truth the mask's area alone."""
+    widths = [width for width in WIDTHS_PX if width <= min(data.images.shape[1:])]
+    made = masks_at_widths(versions.brain_and_scalp(data.images[slice_index]), widths)
+
+    def draw(axes):
+        axes[0].set(xlabel="width of the structuring element [px]", ylim=(0, 1.02))
+        if data.truth is None:
+            axes[0].plot(widths, [mask.mean() for mask in made], color="0.2")
+            axes[0].set_ylabel("part of the slice inside of the mask")
+            return
+        truth = data.truth[slice_index]
+        pairs = [(metrics.iou(mask, truth), plots.errors(mask, truth)) for mask in made]
+        axes[0].plot(widths, [iou for iou, _ in pairs], color="0.2", label="IoU")
+        for kind in ("miss", "over-reach"):
+            parts = [wrong[kind].sum() / max(truth.sum(), 1) for _, wrong in pairs]
+            axes[0].plot(widths, parts, color=plots.COLOURS[kind], label=kind)
+        axes[0].set_ylabel("IoU; errors as parts of the true area")
+        axes[0].legend(loc="center right")
+
+    return plots.plot(frame, draw)
+
+
+def stages(
+    data: Data,
+    *,
+    slice_index: int = 0,
+    version: Version = "v7",
+    stage: Stage = 1,
+    threshold: versions.GreyLevel = versions.options_of("v3")["threshold"],
+    block_size: versions.BlockSize = versions.options_of("v4")["block_size"],
+    dilation_size: versions.DilationSize = versions.options_of("v7")["dilation_size"],
+    opacity: Opacity = 0.65,
+) -> Picture:
+    """Step through `versions.trace`: one stage of a version, beside the mask it ends in.
+
+    Parameters
+    ----------
+    data : Data
+    slice_index : int
+    version : str
+    stage : int
+        Counted from 1; beyond the last one it is the last one.
+    threshold, block_size, dilation_size : int
+        The version's own, see `versions.v3`, `versions.v4` and `versions.v5`.
+    opacity : float
+        See `largest_component`.
+
+    Returns
+    -------
+    Picture
+
+    Examples
+    --------
+    >>> from skullmask_lib.datasets import load
+    >>> stages(load("phantom"), stage=4).alt.split(";")[0]
+    'phantom[0]: v7, stage 4 of 7, brain'
+    """
+    given = {"threshold": threshold, "block_size": block_size, "dilation_size": dilation_size}
+    options = _options(data, slice_index, version, given)
+    traced = _trace(data, slice_index, version, options)
+    names = list(traced)
+    stage = min(stage, len(names))
+    name, mask = names[stage - 1], traced[names[-1]]
+    fig, axes = plots.panels(1, 1)
+    title = f"{version}, stage {stage} of {len(names)}: {name}"
+    if name in _POLAR:
+        plots.plot_panel(fig, axes[0], _polar(axes[0], data, slice_index, (name,)), title)
+    else:
+        window = plots.head_window(data.images[slice_index] if name != "head" else traced[name])
+        plots.slice_panel(fig, axes[0], traced[name], title, window=window, white_percentile=100)
+    told = _judge(fig, axes[1], data, slice_index, mask, opacity)
+    alt = f"{version}, stage {stage} of {len(names)}, {name}; {told}"
+    return _picture(fig, data, slice_index, alt, mask, _call(version, options))
+
+
+@lru_cache
+def count_stages(version: str) -> int:
+    """Count the stages of a version.
+
+    Parameters
+    ----------
+    version : str
+
+    Returns
+    -------
+    int
+
+    Examples
+    --------
+    >>> count_stages("v1"), count_stages("v8")
+    (3, 6)
+    """
+    disc = np.hypot(*np.ogrid[-40:40, -40:40]) < 36
+    return len(versions.trace(version, disc))
+
+
+def versus(
+    data: Data, *, slice_index: int = 0, left: Version = "v7", right: Version = "v8", opacity: Opacity = 0.65
+) -> Picture:
+    """Show two versions, each with its defaults, and where they differ.
+
+    Parameters
+    ----------
+    data : Data
+    slice_index : int
+    left, right : str
+        Versions; the picture's mask is that of ``right``.
+    opacity : float
+        See `largest_component`.
+
+    Returns
+    -------
+    Picture
+
+    Examples
+    --------
+    >>> from skullmask_lib.datasets import load
+    >>> versus(load("phantom"), left="v1", right="v2").call
+    'sm.v2(image)'
+    """
+    image = data.images[slice_index]
+    fig, axes = plots.panels(1, 1, 1)
+    made, told = {}, []
+    for axis, version in zip(axes, (left, right), strict=False):
+        options = _options(data, slice_index, version, {})
+        *_, made[version] = _trace(data, slice_index, version, options).values()
+        judged = _judge(fig, axis, data, slice_index, made[version], opacity, what=version)
+        told.append(f"{version}: {judged}")
+    one, other = (made[version] for version in (left, right))
+    differing = int(np.count_nonzero(one != other))
+    where = {"mask": one & ~other, "brain": other & ~one}
+    title, window = f"{left} alone orange, {right} alone green", plots.head_window(image)
+    plots.slice_panel(fig, axes[2], image, title, window=window, kinds=where, opacity=1.0)
+    alt = f"{'; '.join(told)}; they differ on {differing} px"
+    return _picture(fig, data, slice_index, alt, other, _call(right, options))
+
+
+def boundary(data: Data, *, slice_index: int = 0, opacity: Opacity = 0.65) -> Picture:
+    """Show v8: its mask, the head unwrapped and the price of every place, both with the path.
+
+    Parameters
+    ----------
+    data : Data
+    slice_index : int
+    opacity : float
+        See `largest_component`.
+
+    Returns
+    -------
+    Picture
+
+    Examples
+    --------
+    >>> from skullmask_lib.datasets import load
+    >>> boundary(load("phantom")).call
+    'sm.v8(image, spacing_mm=(0.42, 0.42))'
+    """
+    unwrapped, steps = _scalp_boundary(data, slice_index)
+    fig, axes = plots.panels(1, 1.9)
+    told = _judge(fig, axes[0], data, slice_index, steps["filled"], opacity, what="v8")
+    if unwrapped is not None:
+        plots.plot_panel(fig, axes[1], _polar(axes[1], data, slice_index, ("unwrapped", "cost")))
+    if data.truth is not None:
+        told += f", quality {polar.trust_in(unwrapped, steps['filled']):.2f}"
+    call = _call("v8", _options(data, slice_index, "v8", {}))
+    return _picture(fig, data, slice_index, f"v8: {told}", steps["filled"], call, also=("path",))
+
+
+_POLAR = {
+    "unwrapped": ("unwrapped", "the head unwrapped"),
+    "cost": ("cost", "the price of every place: dark is cheap"),
+    "path": ("unwrapped", "the path"),
+    "outline": ("unwrapped", "the outline, halfway from scalp to bone"),
+}
+
+
+@lru_cache(maxsize=32)
+def _polar(frame: Frame, data: Data, slice_index: int, stages: tuple[str, ...]) -> Plot:
+    """Draw polar pictures of v8, with its path once there is one."""
+    steps = _scalp_boundary(data, slice_index)[1]
+
+    def draw(axes):
+        for axis, stage in zip(axes, stages, strict=True):
+            shown, title = _POLAR[stage]
+            prices = steps[shown][:, round(polar.MIN_SCALP_MM / polar.STEP_MM) :]
+            limits = (0, 1.2) if shown == "unwrapped" else np.percentile(prices, (1, 99))
+            path = steps["path" if stage == "path" else "outline"]
+            early = len(stages) == 1 and stage in ("unwrapped", "cost")
+            plots.polar_panel(axis, steps[shown], limits, title, path=None if early else path)
+        for axis in axes[:-1]:
+            axis.set_xlabel("")
+
+    return plots.plot(frame, draw, rows=len(stages))
+
+
+@lru_cache(maxsize=64)
+def _scalp_boundary(data: Data, slice_index: int) -> tuple[polar.Unwrapped | None, versions.Stages]:
+    """Do what v8 does, once for each slice: it takes longer than to draw it."""
+    image, options = data.images[slice_index], _options(data, slice_index, "v8", {})
+    unwrapped = polar.unwrap(image, **options)
+    return unwrapped, versions.scalp_boundary(unwrapped) if unwrapped else versions.trace("v8", image, **options)
+
+
+def _trace(data: Data, slice_index: int, version: str, options: dict[str, object]) -> versions.Stages:
+    if version == "v8":
+        return _scalp_boundary(data, slice_index)[1]
+    return versions.trace(version, data.images[slice_index], **options)
+
+
+def _judge(
+    fig: Figure, frame: Frame, data: Data, slice_index: int, mask: np.ndarray, opacity: float, *, what: str = "mask"
+) -> str:
+    """Show a mask against the truth, or alone where there is none, and say what it is worth."""
+    image = data.images[slice_index]
+    if data.truth is None:
+        spacing_mm = None if data.spacing_mm is None else data.spacing_mm[slice_index]
+        score = told = f"quality {polar.quality(image, mask, spacing_mm=spacing_mm):.2f}"
+        kinds = outlined = {"mask": mask}
+        opacity /= 2
+    else:
+        truth = data.truth[slice_index]
+        kinds, outlined = plots.errors(mask, truth), {"truth": truth}
+        score = f"IoU {metrics.iou(mask, truth):.4f}"
+        told = f"{score}, area error {metrics.area_error(mask, truth):+.3f}"
+    window = plots.head_window(image)
+    title = f"{what}: {score}"
+    plots.slice_panel(fig, frame, image, title, window=window, kinds=kinds, outlined=outlined, opacity=opacity)
+    return told
+
+
+def _picture(
+    fig: Figure, data: Data, slice_index: int, alt: str, mask: np.ndarray, call: str, *, also: tuple[str, ...] = ()
+) -> Picture:
+    plots.key(fig, (*also, *(("mask",) if data.truth is None else ("over-reach", "miss", "truth"))))
+    return plots.picture(fig, f"{data.names[slice_index]}: {alt}.", mask=mask, call=call)
+
+
+def _options(data: Data, slice_index: int, version: str, given: dict[str, object]) -> dict[str, object]:
+    """Give what a version takes: of what was chosen, and the spacing where it is known."""
+    if data.spacing_mm is not None:
+        given = given | {"spacing_mm": tuple(map(float, data.spacing_mm[slice_index]))}
+    return {name: given[name] for name in versions.options_of(version) if name in given}
+
+
+def _call(version: str, options: dict[str, object]) -> str:
+    return f"sm.{version}({', '.join(['image', *(f'{name}={value!r}' for name, value in options.items())])})"
