@@ -328,4 +328,4 @@ class App:
 
     def _repr_mimebundle_(self, **_):
         data, metadata = self.explorers[self.question.value]._repr_mimebundle_()
-        return data | self._box._repr_mimebundle_(), metadata
+        return self._box._repr_mimebundle_() | {kind: data[kind] for kind in ("image/png", "text/plain")}, metadata

@@ -41,7 +41,7 @@ COLOURS = {
     "anchor": "#009E73",
 }
 
-_KEY_DOTS, _TITLE_DOTS, _GAP_DOTS = 30, 24, 8  # of a figure of panels
+_KEY_DOTS, _GAP_DOTS = 30, 8  # of a figure of panels
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ def figure(columns: int = 1, rows: int = 1, *, width: float = 11.0, height: floa
 
 
 class Frame(NamedTuple):
-    """Where a panel goes in a figure, its title above the picture included: left, bottom, width and height [dots]."""
+    """Where a panel goes in a figure, below its title: left, bottom, width and height [dots]."""
 
     left: int
     bottom: int
@@ -127,7 +127,7 @@ class Plot(NamedTuple):
     to_dots: Transform
 
 
-def panels(*widths: float, height: float = 4.8) -> tuple[Figure, list[Frame]]:
+def panels(*widths: float, height: float = 4.8, lines: int = 1) -> tuple[Figure, list[Frame]]:
     """Start a figure that is drawn again and again, several times as fast as one of `figure`.
 
     It has no axes: slices are set into it by `slice_panel`, plots that were drawn before by `plot_panel`. Nothing
@@ -139,6 +139,8 @@ def panels(*widths: float, height: float = 4.8) -> tuple[Figure, list[Frame]]:
         One panel each, as parts of the whole, from left to right.
     height : float
         In inches; the width is 11.
+    lines : int
+        Of the titles.
 
     Returns
     -------
@@ -148,17 +150,15 @@ def panels(*widths: float, height: float = 4.8) -> tuple[Figure, list[Frame]]:
     Examples
     --------
     >>> panels(1, 3)[1]
-    [Frame(left=0, bottom=30, width=220, height=354), Frame(left=220, bottom=30, width=660, height=354)]
+    [Frame(left=0, bottom=30, width=220, height=330), Frame(left=220, bottom=30, width=660, height=330)]
     """
     with mpl.rc_context({**STYLE, "figure.constrained_layout.use": False}):
         fig = Figure(figsize=(11.0, height))
         FigureCanvasAgg(fig)
         dots = fig.dpi * fig.get_size_inches()
     ends = np.cumsum((0, *widths)) / sum(widths) * dots[0]
-    lefts = ends.round().astype(int).tolist()
-    return fig, [
-        Frame(left, _KEY_DOTS, right - left, int(dots[1]) - _KEY_DOTS) for left, right in itertools.pairwise(lefts)
-    ]
+    lefts, top = ends.round().astype(int).tolist(), int(dots[1]) - 6 - 18 * lines
+    return fig, [Frame(left, _KEY_DOTS, right - left, top - _KEY_DOTS) for left, right in itertools.pairwise(lefts)]
 
 
 def plot(frame: Frame, draw: Callable[[np.ndarray], object], *, rows: int = 1) -> Plot:
@@ -183,7 +183,7 @@ def plot(frame: Frame, draw: Callable[[np.ndarray], object], *, rows: int = 1) -
     (330, 220, 3)
     """
     dpi = STYLE["figure.dpi"]
-    fig, axes = figure(1, rows, width=frame.width / dpi, height=(frame.height - _TITLE_DOTS) / dpi)
+    fig, axes = figure(1, rows, width=frame.width / dpi, height=frame.height / dpi)
     draw(axes)
     pixels = picture(fig, "").pixels
     return Plot(pixels, axes[0].transData.frozen())
@@ -255,8 +255,7 @@ def slice_panel(
     """
     low, high = _limits(image, white_percentile)
     rows, columns = image[window].shape
-    inside = frame.width - 2 * _GAP_DOTS, frame.height - _TITLE_DOTS
-    factor = min(inside[0] / columns, inside[1] / rows)
+    factor = min((frame.width - 2 * _GAP_DOTS) / columns, frame.height / rows)
     size = max(1, round(factor * columns)), max(1, round(factor * rows))  # OpenCV's (x, y)
 
     def fitted(values: np.ndarray) -> np.ndarray:
@@ -270,13 +269,13 @@ def slice_panel(
         places = [(line + 0.5 - start[::-1]) * factor - 0.5 for line in _contours(mask)]
         points = [(16 * place).round().astype(np.int32) for place in places]
         cv2.polylines(colour, points, True, [int(255 * c) for c in to_rgb(COLOURS[kind])], 1, cv2.LINE_AA, shift=4)
-    left, bottom = frame.left + (frame.width - size[0]) // 2, frame.bottom + inside[1] - size[1]
+    left, bottom = frame.left + (frame.width - size[0]) // 2, frame.bottom + frame.height - size[1]
     fig.figimage(colour, left, bottom, origin="upper")
     _title(fig, frame, title)
 
 
 def _title(fig: Figure, frame: Frame, title: str) -> None:
-    middle, top = frame.left + frame.width / 2, frame.bottom + frame.height - _TITLE_DOTS + 6
+    middle, top = frame.left + frame.width / 2, frame.bottom + frame.height + 6
     place = np.divide((middle, top), fig.dpi * fig.get_size_inches())
     fig.text(*place, title, ha="center", size=STYLE["axes.titlesize"])
 

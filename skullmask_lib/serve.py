@@ -66,7 +66,8 @@ def serve(source: str = "phantom", *, port: int = PORT, ready: Callable[[str], o
                 "--MappingKernelManager.cull_interval=60",
             ]
         )
-        server.tornado_settings = {"websocket_max_message_size": 4 * explore.UPLOAD_LIMIT_MB * 10**6}
+        largest = 4 * explore.UPLOAD_LIMIT_MB * 10**6  # [bytes]; so that what is too large is said, not cut off
+        server.tornado_settings = {"websocket_max_message_size": largest, "ws_ping_timeout": 30_000}
         IOLoop.current().add_callback(ready, f"http://127.0.0.1:{port}/?token={token}")
         server.start()
 

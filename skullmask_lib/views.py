@@ -227,6 +227,7 @@ def width(
     data: Data,
     *,
     slice_index: int = 0,
+    version: str = "v7",
     dilation_size: versions.DilationSize = versions.options_of("v7")["dilation_size"],
     opacity: Opacity = 0.65,
 ) -> Picture:
@@ -236,6 +237,8 @@ def width(
     ----------
     data : Data
     slice_index : int
+    version : {"v5", "v6", "v7"}
+        By which of its names to call it; they differ in the default of the width alone.
     dilation_size : int
         See `versions.v7` [px].
     opacity : float
@@ -257,8 +260,8 @@ def width(
     score = None if data.truth is None else metrics.iou(mask, data.truth[slice_index])
     marks = [(dilation_size, score)]
     plots.plot_panel(fig, axes[1], _curves(axes[1], data, slice_index), f"width {dilation_size} px", marks=marks)
-    call = _call("v7", {"dilation_size": dilation_size})
-    return _picture(fig, data, slice_index, f"v7, width {dilation_size} px: {told}", mask, call)
+    call = _call(version, {"dilation_size": dilation_size})
+    return _picture(fig, data, slice_index, f"{version}, width {dilation_size} px: {told}", mask, call)
 
 
 @lru_cache(maxsize=32)
