@@ -266,6 +266,7 @@ class App:
         self.upload = widgets.FileUpload(description="own file", accept=accepted)
         self.channel = _control("channel", "none", ["none", *range(4)])
         self._said = widgets.HTML(f"{', '.join(datasets.SUFFIXES)}, up to {UPLOAD_LIMIT_MB} MB")
+        self._own = widgets.HBox([self.upload, self.channel])
         self._side = widgets.VBox(layout=widgets.Layout(width="340px", flex="0 0 auto", margin="0 24px 0 0"))
         self._box = widgets.HBox([self._side])
         self._box.add_class("skullmask-explorer")
@@ -291,8 +292,7 @@ class App:
         for question, explorer in self.explorers.items():
             explorer.live = question == self.question.value
         chosen = self.explorers[self.question.value]
-        own = widgets.HBox([self.upload, self.channel])
-        self._side.children = (self.question, chosen.panel, own, self._said)
+        self._side.children = (self.question, chosen.panel, self._own, self._said)
         self._box.children = (self._side, chosen.stage)
         chosen.redraw()
 

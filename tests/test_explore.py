@@ -1,8 +1,23 @@
-"""Sliders without a browser: they redraw, say what went wrong, and go back to where they began."""
+"""Explorers and the app without a browser: they redraw, say what went wrong, and go back to where they began."""
 
+import base64
+import datetime
+import gc
+import io
+import re
+import tracemalloc
+import warnings
+from functools import partial
+
+import ipywidgets as widgets
+import nibabel as nib
+import numpy as np
 import pytest
+from inputs import ring_head
+from PIL import Image
 
-from skullmask_lib import explore, plots
+import skullmask_lib as sm
+from skullmask_lib import explore, plots, views
 from skullmask_lib.masks import InputError
 
 
@@ -26,7 +41,7 @@ def explorer(drawn):
 
 def shown(explorer):
     """What the widgets hold: the text and the picture."""
-    *_, text, image = explorer._box.children
+    image, text = explorer.stage.children[:2]
     return text.value, image.value
 
 
@@ -45,7 +60,7 @@ def test_an_error_is_shown_in_red_and_raised(explorer):
         explorer.controls["width_px"].value = 7
     text, _ = shown(explorer)
     assert "color:#b00020" in text
-    assert "InputError: no &lt;b&gt;seven&lt;/b&gt;" in text
+    assert "no &lt;b&gt;seven&lt;/b&gt;" in text
     explorer.controls["width_px"].value = 9
     assert shown(explorer)[0] == "9 pixels of a"
 
@@ -79,5 +94,266 @@ def test_what_no_view_takes_is_refused():
         raise AssertionError(width_px)
 
     for name in ("width_px", "depth"):
-        with pytest.raises(InputError, match=f"expected an argument of view that has a default, got {name}"):
+        with pytest.raises(InputError, match=f"expected an argument of the view that has a default, got {name}"):
             explore.sliders(view, **{name: (1, 2, 1)})
+
+
+def test_any_other_error_is_named():
+    def view(*, width_px=3):
+        return plots.picture(plots.figure()[0], str(1 / (width_px - 5)))
+
+    explorer = explore.sliders(view, width_px=(1, 9, 2))
+    with pytest.raises(ZeroDivisionError):
+        explorer.controls["width_px"].value = 5
+    assert "ZeroDivisionError: " in shown(explorer)[0]
+
+
+def test_a_warning_is_shown_and_does_not_stop():
+    def view(*, width_px=3):
+        if width_px > 3:
+            warnings.warn("rather <wide>", stacklevel=2)
+        return plots.picture(plots.figure()[0], "drawn")
+
+    explorer = explore.sliders(view, width_px=(1, 9, 2))
+    explorer.controls["width_px"].value = 5
+    assert shown(explorer)[0] == "drawn<br>rather &lt;wide&gt;"
+
+
+def test_controls_come_from_the_signature():
+    controls = explore.sliders(partial(views.thresholds, sm.load("phantom"), threshold=60)).controls
+    assert list(controls) == ["version", "threshold", "block_size", "opacity"]
+    level, size = controls["threshold"], controls["block_size"]
+    assert (level.min, level.max, level.step, level.value) == (0, 254, 1, 60)
+    assert (size.min, size.max, size.step, size.value) == (3, 301, 2, sm.v4.__kwdefaults__["block_size"])
+    assert [control.description for control in controls.values()] == [
+        "version",
+        "threshold [grey level]",
+        "block size [px]",
+        "opacity",
+    ]
+    assert controls["version"].options == ("v3", "v4")
+    rule = explore.sliders(partial(views.edge_rule, sm.load("phantom"))).controls["rule"]
+    assert isinstance(rule, widgets.Checkbox)
+    assert rule.value is True
+
+
+def test_an_option_is_shown_where_the_version_has_it():
+    controls = explore.sliders(partial(views.stages, sm.load("phantom"))).controls
+    for version in sm.VERSIONS:
+        controls["version"].value = version
+        seen = {name for name in ("threshold", "block_size", "dilation_size") if controls[name].layout.display is None}
+        assert seen == set(sm.VERSIONS[version].__kwdefaults__ or {}) - {"spacing_mm"}
+
+
+@pytest.fixture
+def app():
+    return explore.App()
+
+
+def chosen(app):
+    return app.explorers[app.question.value]
+
+
+def upload(app, name, content):
+    now = datetime.datetime.now(datetime.UTC)
+    file = {"name": name, "type": "", "size": len(content), "content": memoryview(content), "last_modified": now}
+    app.upload.value = (file,)
+
+
+def npy(array):
+    stream = io.BytesIO()
+    np.save(stream, array)
+    return stream.getvalue()
+
+
+def png(array):
+    stream = io.BytesIO()
+    Image.fromarray(array).save(stream, "PNG")
+    return stream.getvalue()
+
+
+def linked(explorer):
+    """Decode the mask that the page offers."""
+    link = explorer.stage.children[3].value
+    content = re.search(r'href="data:image/png;base64,([^"]+)"', link)[1]
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(content)))), re.search(r'download="([^"]+)"', link)[1]
+
+
+def sliders_of(explorer):
+    kinds = (widgets.IntSlider, widgets.FloatSlider)
+    return [c for c in explorer.controls.values() if isinstance(c, kinds) and c.layout.display is None]
+
+
+@pytest.mark.parametrize("question", explore.QUESTIONS)
+def test_every_control_of_the_app_draws_and_the_page_says_what_the_library_computes(app, question):
+    app.question.value = question
+    explorer = chosen(app)
+    for name, control in explorer.controls.items():
+        before = shown(explorer), explorer.stage.children[2].value
+        if isinstance(control, widgets.Checkbox):
+            control.value = not control.value
+        elif isinstance(control, widgets.Dropdown):
+            control.index = (control.index + 1) % len(control.options)
+        elif control.layout.display is None:
+            control.value += control.step if control.value + control.step <= control.max else -control.step
+        else:
+            continue
+        text, _ = shown(explorer)
+        assert (shown(explorer), explorer.stage.children[2].value) != before, name
+        made = {"sm": sm}
+        exec(explorer.stage.children[2].value, made)  # the Python that the page offers
+        assert "mask" in made
+        png_mask, file = linked(explorer)
+        np.testing.assert_array_equal(png_mask, 255 * made["mask"])
+        data, index = app._heads[app.source.value], app.slice_index.value
+        assert f"IoU {sm.iou(made['mask'], data.truth[index]):.4f}" in text
+        assert file == f"{app.source.value.replace('-', '_')}_{index}_mask.png"
+
+
+def test_only_the_chosen_question_redraws(app, monkeypatch):
+    drawn = []
+    for question, explorer in app.explorers.items():
+        view = explorer._view
+        monkeypatch.setattr(explorer, "_view", lambda q=question, v=view, **o: drawn.append(q) or v(**o))
+    app.slice_index.value = 2
+    app.question.value = "v8 · Where does the path run?"
+    app.slice_index.value = 3
+    assert drawn == ["v1 · Which threshold?"] + 2 * ["v8 · Where does the path run?"]
+
+
+def test_reset_keeps_the_data_and_the_slice(app):
+    app.source.value, app.slice_index.value = "phantom-cropped", 3
+    controls = chosen(app).controls
+    controls["offset"].value = 12
+    app.opacity.value = 0.2
+    chosen(app).reset.click()
+    assert (app.source.value, app.slice_index.value) == ("phantom-cropped", 3)
+    assert (controls["offset"].value, app.opacity.value) == (0, 0.65)
+
+
+def test_a_stage_slider_ends_at_the_last_stage(app):
+    app.question.value = "Any version, stage by stage"
+    controls = chosen(app).controls
+    controls["stage"].value = 7
+    controls["version"].value = "v1"
+    assert (controls["stage"].value, controls["stage"].max) == (3, 3)
+    assert "v1, stage 3 of 3, largest component" in shown(chosen(app))[0]
+
+
+def test_an_own_file_is_opened_and_its_masks_are_the_library_s(app):
+    images = np.stack([ring_head(axes_mm=(85, 70 + n))[0] for n in range(3)]).astype(np.float32)
+    upload(app, "mine.npy", npy(images))
+    assert app.source.value == "mine.npy"
+    assert (app.slice_index.value, app.slice_index.max) == (1, 2)
+    app.question.value = "v8 · Where does the path run?"
+    np.testing.assert_array_equal(linked(chosen(app))[0], 255 * sm.v8(images[1]))
+    assert chosen(app).stage.children[2].value == "image = sm.load('mine.npy').images[1]\nmask = sm.v8(image)"
+    assert f"quality {sm.quality(images[1], sm.v8(images[1])):.2f}" in shown(chosen(app))[0]
+
+
+def test_one_slice_needs_no_slice_slider(app):
+    app.slice_index.value = 4
+    upload(app, "one.png", png((255 * ring_head()[0]).astype(np.uint8)))
+    assert app.slice_index.value == 0
+    assert app.slice_index.layout.display == "none"
+    app.source.value = "phantom"
+    assert app.slice_index.layout.display is None
+
+
+def test_a_volume_brings_its_spacing(app, tmp_path):
+    nib.save(
+        nib.Nifti1Image(np.stack([ring_head()[0]] * 3, axis=2), np.diag([1.0, 1.0, 5.0, 1.0])), tmp_path / "h.nii.gz"
+    )
+    upload(app, "h.nii.gz", (tmp_path / "h.nii.gz").read_bytes())
+    app.question.value = "v8 · Where does the path run?"
+    assert "spacing_mm=(1.0, 1.0)" in chosen(app).stage.children[2].value
+
+
+BAD = {
+    "text.npy": (b"no array", "text.npy: not a readable .npy file"),
+    "empty.png": (b"", "empty.png: the file is empty"),
+    "notes.txt": (b"some", "notes.txt: expected a file that ends in .npy"),
+    "colour.png": (png(np.zeros((8, 8, 3), np.uint8)), "colour.png: looks like colour"),
+    "objects.npy": (npy(np.array([{"a": 1}], dtype=object)), "objects.npy: not a readable .npy file"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_file_that_cannot_be_used_is_named_in_red_and_nothing_changes(app, name):
+    before = shown(chosen(app)), app.source.options
+    content, told = BAD[name]
+    upload(app, name, content)
+    assert "color:#b00020" in app._said.value
+    assert told in app._said.value
+    assert "/tmp" not in app._said.value
+    assert (shown(chosen(app)), app.source.options) == before
+
+
+def test_what_the_command_line_refuses_is_refused_alike(app, skullmask, folder):
+    (folder / "a.npy").write_bytes(npy(np.zeros((2, 2, 2, 2))))
+    code, _, [line] = skullmask("mask", "a.npy", "-o", "m.npy")
+    upload(app, "a.npy", (folder / "a.npy").read_bytes())
+    assert code == 2
+    assert line == f"skullmask: {re.sub('<[^>]*>', '', app._said.value)}"
+
+
+def test_a_colour_file_opens_by_its_channel(app):
+    gray = (255 * ring_head()[0]).astype(np.uint8)
+    app.channel.value = 1
+    upload(app, "c.png", png(np.stack([0 * gray, gray, 0 * gray], axis=2)))
+    assert "c.png: 1 slice" in app._said.value
+    assert "channel=1" in chosen(app).stage.children[2].value
+
+
+def test_a_file_that_is_too_large_is_told_where_to_go(app, monkeypatch):
+    monkeypatch.setattr(explore, "UPLOAD_LIMIT_MB", 1)
+    upload(app, "large.npy", npy(np.zeros((3, 400, 400), np.float32)))
+    assert "large.npy: expected up to 1 MB, got 2 MB; open it with: skullmask explore large.npy" in app._said.value
+
+
+def test_nothing_of_a_name_reaches_the_page_or_the_disk_as_it_is(app):
+    upload(app, "../<b>x</b>.npy", npy(np.zeros(3)))
+    assert "<b>x" not in app._said.value
+    assert "&lt;b&gt;x" in app._said.value or "b&gt;.npy" in app._said.value
+
+
+def test_a_slice_that_no_version_takes_is_said_with_its_name(app):
+    with pytest.raises(InputError, match=r"nan.npy\[0\]: expected finite values"):
+        upload(app, "nan.npy", npy(np.full((1, 9, 9), np.nan)))
+    assert "nan.npy[0]: expected finite values, got 81 that are NaN or infinite" in shown(chosen(app))[0]
+    app.source.value = "phantom"
+    assert "IoU" in shown(chosen(app))[0]
+
+
+def test_fifty_quick_moves_leave_memory_and_widgets_where_they_were(app):
+    def moves(count):
+        for question in explore.QUESTIONS:
+            app.question.value = question
+            sliders = sliders_of(chosen(app))
+            for n in range(count):
+                slider = sliders[n % len(sliders)]
+                slider.value = slider.min if slider.value > slider.min else slider.min + slider.step
+        gc.collect()
+        return tracemalloc.get_traced_memory()[0], len(widgets.widget._instances)
+
+    tracemalloc.start()
+    try:
+        moves(7)  # fills what is kept of each slice
+        before, count = moves(7)
+        after, count_after = moves(7)
+    finally:
+        tracemalloc.stop()
+    assert count_after == count
+    assert after - before < 1e6  # the picture of one explorer takes more
+
+
+def test_the_app_tells_a_bad_source():
+    with pytest.raises(InputError, match=r"missing.npy: no such file"):
+        explore.App("missing.npy")
+
+
+def test_a_stored_app_shows_a_picture_without_a_kernel(app):
+    data, metadata = app._repr_mimebundle_()
+    assert set(data) == {"application/vnd.jupyter.widget-view+json", "image/png", "text/plain"}
+    assert data["text/plain"].startswith("Explorer(source='phantom', slice_index=0, offset=0")
+    assert metadata["image/png"]["alt"] in data["text/plain"]
