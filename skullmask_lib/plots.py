@@ -262,7 +262,7 @@ def slice_panel(
         part = np.asarray(values[window], np.float32)
         return cv2.resize(part, size, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_NEAREST)
 
-    gray = np.clip((fitted(image) - low) / (high - low), 0, 1)
+    gray = np.clip(fitted((image - low) / (high - low)), 0, 1)
     colour = _painted(gray, {kind: fitted(where) for kind, where in (kinds or {}).items()}, opacity)
     start = [axis.start or 0 for axis in window]
     for kind, mask in (outlined or {}).items():
@@ -353,8 +353,8 @@ def show(axes: Axes, image: np.ndarray, title: str = "", *, white_percentile: fl
 def _limits(image: np.ndarray, white_percentile: float = 99.5) -> tuple[float, float]:
     """Give what is drawn black and white: the minimum and a percentile of every few pixels."""
     step = max(min(image.shape[:2]) // 256, 1)
-    low, high = float(image.min()), float(np.percentile(image[::step, ::step], white_percentile))
-    return low, max(high, low + 1e-12)
+    low, high = float(image.min()), float(np.percentile(image[::step, ::step].astype(float), white_percentile))
+    return low, high if high > low else low + max(abs(low), 1.0)  # a flat slice is drawn black
 
 
 def _bare(axes: Axes, title: str) -> Axes:

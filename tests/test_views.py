@@ -1,0 +1,162 @@
+"""Every view is pure, says what the library computes, and offers the call that makes the mask it shows."""
+
+import warnings
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from inputs import SHAPES, blobs, ring_head
+
+import skullmask_lib as sm
+from skullmask_lib import explore, masks, plots, views
+
+VIEWS = list(explore.QUESTIONS.values())
+RING = ring_head()
+
+
+def data_of(image, truth=None, spacing_mm=None):
+    each = None if spacing_mm is None else np.array([spacing_mm], float)
+    return sm.Data(np.asarray(image)[None], None if truth is None else truth[None], each, ("a slice",))
+
+
+def choices(view):
+    """Give a strategy for what the controls of a view offer."""
+    controls = explore._controls(view, {})
+    offered = {}
+    for name, control in controls.items():
+        if hasattr(control, "options"):
+            offered[name] = st.sampled_from(control.options)
+        elif hasattr(control, "step"):
+            steps = st.integers(0, round((control.max - control.min) / control.step))
+            offered[name] = steps.map(lambda n, c=control: type(c.value)(c.min + n * c.step))
+        else:
+            offered[name] = st.booleans()
+    return st.fixed_dictionaries(offered)
+
+
+def made_by(picture, image):
+    return eval(picture.call, {"sm": sm, "image": image})
+
+
+@pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.__name__)
+@settings(max_examples=25)
+@given(data=st.data())
+def test_the_call_makes_the_mask_and_the_text_tells_its_score(view, data):
+    options = data.draw(choices(view))
+    known = data.draw(st.booleans())
+    image, truth = RING
+    shown = data_of(image, truth if known else None, (1.0, 1.0))
+    picture = view(shown, **options)
+    mask = made_by(picture, image)
+    np.testing.assert_array_equal(picture.mask, mask)
+    assert picture.mask.dtype == np.uint8
+    told = f"IoU {sm.iou(mask, truth):.4f}" if known else f"quality {sm.quality(image, mask, spacing_mm=(1, 1)):.2f}"
+    assert told in picture.alt
+    assert picture.pixels.shape == (384, 880, 3)
+
+
+@pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.__name__)
+@settings(max_examples=25)
+@given(seed=st.integers(0, 2**32 - 1), shape=st.sampled_from(SHAPES), dtype=st.sampled_from(["f4", "f8", "u1", "i2"]))
+def test_any_slice_is_drawn_or_refused_in_one_line(view, seed, shape, dtype):
+    image = blobs(seed, shape=shape, dtype=np.dtype(dtype))
+    before = image.copy()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # empty masks
+        if ("dilation_size" in view.__kwdefaults__ and min(shape) < view.__kwdefaults__["dilation_size"]) or (
+            view is views.versus and min(shape) < 26
+        ):
+            with pytest.raises(sm.InputError, match=r"expected a dilation size from 1 to \d+ px \(the shorter side\)"):
+                view(data_of(image))
+        else:
+            picture = view(data_of(image))
+            np.testing.assert_array_equal(picture.mask, made_by(picture, image))
+    np.testing.assert_array_equal(image, before)
+
+
+@pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.__name__)
+@pytest.mark.parametrize("truth", [None, np.zeros((64, 48), np.uint8)], ids=["no truth", "an empty truth"])
+def test_a_flat_slice_is_drawn(view, truth):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        assert not view(data_of(np.zeros((64, 48)), truth), opacity=1.0).mask.any() or view is views.flood
+
+
+@pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.__name__)
+def test_what_is_no_slice_is_refused(view):
+    with pytest.raises(sm.InputError, match="expected finite values"):
+        view(data_of(np.full((64, 48), np.nan)))
+
+
+def test_a_picture_follows_its_controls():
+    data = sm.load("phantom")
+    base = views.largest_component(data)
+    for other in (views.largest_component(data, opacity=0.1), views.largest_component(data, offset=9)):
+        assert (other.pixels != base.pixels).any()
+    lines = [views.width(data, dilation_size=size).pixels for size in (20, 40)]
+    dark = [np.flatnonzero((pixels[60:300, 450:870] < 40).all(axis=(0, 2))) for pixels in lines]
+    at = [450 + columns.mean() for columns in dark]  # the marker is a black line from the axis to the top
+    one_px = (at[1] - at[0]) / 20
+    assert 5 < one_px < 9
+
+
+def test_the_marks_lie_at_their_data():
+    def draw(axes):
+        axes[0].set(xlim=(0, 10), ylim=(0, 1))
+        axes[0].axvline(4, color="red", linewidth=1)
+
+    fig, (frame,) = plots.panels(1)
+    shown = plots.plot(frame, draw)
+    plots.plot_panel(fig, frame, shown, marks=[(4, 0.5)])
+    pixels = plots.picture(fig, "").pixels.astype(int)
+    red = (shown.pixels[..., 0] > 200) & (shown.pixels[..., 1:].max(axis=2) < 80)
+    black = (pixels[100:250, 60:].max(axis=2) < 30).mean(axis=0) > 0.9  # right of the axis
+    assert abs(60 + np.flatnonzero(black).mean() - frame.left - np.flatnonzero(red.any(axis=0)).mean()) <= 1
+
+
+@pytest.mark.parametrize("image", [RING[0], np.kron(np.eye(3), np.ones((3, 5)))], ids=["shrunk", "enlarged"])
+def test_an_outline_runs_around_what_is_painted(image):
+    fig, (frame,) = plots.panels(1)
+    mask = (image > 0.5 * image.max()).astype(np.uint8)
+    plots.slice_panel(fig, frame, 0 * image, kinds={"brain": mask}, outlined={"truth": mask}, opacity=1.0)
+    pixels = plots.picture(fig, "").pixels.astype(int)
+    green = np.abs(pixels - (0, 158, 115)).max(axis=2) < 12
+    yellowish = (pixels[..., 0] > 120) & (pixels[..., 2] < 120)
+    beside = np.pad(green, 3)
+    near = sum(beside[3 + r : -3 + r or None, 3 + c : -3 + c or None] for r in (-3, 0, 3) for c in (-3, 0, 3)) > 0
+    assert green.any()
+    assert yellowish.any()
+    assert near[yellowish].mean() > 0.99
+
+
+def test_curves_are_those_of_the_sweep():
+    data = sm.load("phantom")
+    widths = [1, 25, 61]
+    made = views.masks_at_widths(views.versions.brain_and_scalp(data.images[1]), widths)
+    for width, mask in zip(widths, made, strict=True):
+        np.testing.assert_array_equal(mask, sm.v7(data.images[1], dilation_size=width))
+
+
+def test_what_is_kept_of_a_slice_belongs_to_its_data():
+    data = sm.load("phantom")
+    other = replace(data, images=data.images[:, ::-1].copy(), truth=data.truth[:, ::-1].copy())
+    first, second = views.boundary(data), views.boundary(other)
+    np.testing.assert_array_equal(first.mask, sm.v8(data.images[0], spacing_mm=(0.42, 0.42)))
+    np.testing.assert_array_equal(second.mask, sm.v8(other.images[0], spacing_mm=(0.42, 0.42)))
+
+
+def test_flood_from_seeds():
+    passable = np.ones((5, 7), bool)
+    passable[:, 3] = False
+    left = np.zeros((5, 7), np.uint8)
+    left[:, :3] = 1
+    np.testing.assert_array_equal(masks.flood(passable, [(0, 0)]), left)
+    np.testing.assert_array_equal(masks.flood(passable, [(2, 3)]), 0 * left)
+    np.testing.assert_array_equal(masks.flood(passable, [(-1, 1), (0, -1)]), passable)
+    np.testing.assert_array_equal(masks.flood(passable, []), 0 * left)
+    frame = [(r, c) for r in range(5) for c in range(7) if r in (0, 4) or c in (0, 6)]
+    holed = passable.copy()
+    holed[1:4, 1:3] = [[0, 0], [0, 1], [0, 0]]
+    np.testing.assert_array_equal(masks.flood(holed, frame), masks.flood_from_edges(holed))
