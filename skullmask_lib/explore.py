@@ -60,6 +60,7 @@ class Explorer:
         self.reset.on_click(self._reset)
         self.panel = widgets.VBox([*controls.values(), self.reset], layout=_layout())
         self.stage = widgets.VBox([self._image, self._text], layout=_layout())
+        self.stage.add_class("skullmask-stage")
         self._box = widgets.VBox([self.panel, self.stage])
         self._box.add_class("skullmask-explorer")
         for control in controls.values():

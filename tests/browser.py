@@ -1,0 +1,160 @@
+"""Real servers and a real browser, for the tests of explorers and for their benchmark."""
+
+import contextlib
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+
+import nbformat
+
+FLAGS = [
+    f"--{flag}"
+    for flag in (
+        "no-sandbox",
+        "disable-gpu",
+        "disable-quic",
+        "no-first-run",
+        "disable-background-networking",
+        "disable-component-update",
+        "disable-sync",
+    )
+]
+
+
+@contextlib.contextmanager
+def chromium():
+    """Launch Debian's Chromium."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as started:
+        launched = started.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
+        yield launched
+        launched.close()
+
+
+@contextlib.contextmanager
+def explorer(*arguments, cwd=None):
+    """Run ``skullmask explore`` on a free port; give its process and its address, and end it with Ctrl-C."""
+    command = [sys.executable, "-m", "skullmask_lib.cli", "explore", "--port", "0", *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=cwd) as server:
+        try:
+            yield server, server.stdout.readline().split()[-1]
+        finally:
+            server.send_signal(signal.SIGINT)
+            server.wait(timeout=30)
+
+
+@contextlib.contextmanager
+def lab(folder, log):
+    """Serve a folder with JupyterLab; give its address and token."""
+    token = secrets.token_hex(16)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    options = (f"--port={port}", "--ServerApp.port_retries=0", f"--IdentityProvider.token={token}", "--allow-root")
+    command = [sys.executable, "-m", "jupyterlab", "--no-browser", *options, f"--ServerApp.root_dir={folder}"]
+    command += ["--LabApp.news_url=", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]
+    with open(log, "w") as out, subprocess.Popen(command, stdout=out, stderr=out, cwd=folder.parent) as server:
+        try:
+            wait_for(lambda: answers(f"http://127.0.0.1:{port}/api/status?token={token}"), seconds=60)
+            yield f"http://127.0.0.1:{port}", token
+        finally:
+            server.terminate()
+            server.wait(timeout=30)
+
+
+def answers(address):
+    try:
+        return urllib.request.urlopen(address, timeout=5).status == 200
+    except OSError:
+        return False
+
+
+def wait_for(condition, *, seconds):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"still not so after {seconds} s: {condition}"
+        time.sleep(0.05)
+
+
+def open_page(browser):
+    """Open an empty page; give it and the list that its errors go to."""
+    page = browser.new_page(viewport={"width": 1280, "height": 800})
+    errors = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", lambda message: message.type == "error" and errors.append(message.text))
+    page.on("requestfailed", lambda request: errors.append(f"{request.url}: {request.failure}"))
+    return page, errors
+
+
+def run_in_lab(page, address, token, path):
+    """Restart and run all of a notebook that Lab serves, and wait until it is saved with its outputs."""
+    page.goto(f"{address}/lab/tree/{path.name}?token={token}&reset")
+    page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=60_000)
+    page.locator('.jp-NotebookPanel-toolbar [data-command="notebook:restart-run-all"]').click()
+    page.locator(".jp-Dialog .jp-mod-accept").click()
+    wait_for(lambda: save(page) or all_ran(path), seconds=120)
+
+
+def save(page):
+    page.keyboard.press("Control+s")
+    page.wait_for_timeout(500)
+
+
+def all_ran(path):
+    try:
+        cells = [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+    except nbformat.reader.NotJSONError:  # the server is writing it
+        return False
+    return [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
+
+
+def blank(path):
+    """Take the outputs out of a notebook file."""
+    notebook = nbformat.read(path, as_version=4)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    nbformat.write(notebook, path)
+
+
+class Shown:
+    """An explorer on a page: what a reader sees and moves."""
+
+    def __init__(self, page):
+        self.page, self.box = page, page.locator(".skullmask-explorer").first
+        self.picture = self.box.locator("img")
+        self.picture.wait_for(timeout=60_000)
+        self.box.scroll_into_view_if_needed(timeout=30_000)
+        wait_for(lambda: self.text, seconds=20)
+
+    @property
+    def text(self):
+        return self.box.locator(".skullmask-stage .widget-html-content").first.text_content()
+
+    @property
+    def call(self):
+        return self.box.locator("textarea").input_value()
+
+    def sliders(self):
+        """Give name and handle of every slider that can be seen."""
+        boxes = [box for box in self.box.locator(".widget-slider").all() if box.is_visible()]
+        return {box.locator(".widget-label").first.text_content(): box.locator(".noUi-handle") for box in boxes}
+
+    @contextlib.contextmanager
+    def new_picture(self):
+        before = self.picture.get_attribute("src")
+        yield
+        wait_for(lambda: self.picture.get_attribute("src") != before, seconds=20)
+        self.page.wait_for_timeout(100)  # the text comes right after
+
+
+def next_key(handle):
+    """Give the arrow that moves a slider: right, but left at its end."""
+    now, last = (float(handle.get_attribute(f"aria-value{which}")) for which in ("now", "max"))
+    return "ArrowLeft" if now >= last else "ArrowRight"
