@@ -268,7 +268,7 @@ def slice_panel(
     for kind, mask in (outlined or {}).items():
         places = [(line + 0.5 - start[::-1]) * factor - 0.5 for line in _contours(mask)]
         points = [(16 * place).round().astype(np.int32) for place in places]
-        cv2.polylines(colour, points, True, [int(255 * c) for c in to_rgb(COLOURS[kind])], 1, cv2.LINE_AA, shift=4)
+        cv2.polylines(colour, points, True, _rgb(kind), 1, cv2.LINE_AA, shift=4)
     left, bottom = frame.left + (frame.width - size[0]) // 2, frame.bottom + frame.height - size[1]
     fig.figimage(colour, left, bottom, origin="upper")
     _title(fig, frame, title)
@@ -286,8 +286,12 @@ def _painted(gray: np.ndarray, kinds: dict[str, np.ndarray], opacity: float) -> 
     for kind, cover in kinds.items():
         where = cover > 0
         share = opacity * cover[where][:, None]
-        colour[where] += share * (255 * np.array(to_rgb(COLOURS[kind]), np.float32) - colour[where])
+        colour[where] += share * (np.array(_rgb(kind), np.float32) - colour[where])
     return colour.astype(np.uint8)
+
+
+def _rgb(kind: str) -> tuple[int, ...]:
+    return tuple(round(255 * part) for part in to_rgb(COLOURS[kind]))
 
 
 def _contours(mask: np.ndarray) -> list[np.ndarray]:
@@ -553,38 +557,56 @@ def histogram(axes: Axes, gray: np.ndarray, thresholds: dict[str, float] | None 
     return axes
 
 
-def polar_panel(
-    axes: Axes, values: np.ndarray, limits: tuple[float, float], title: str = "", *, path: np.ndarray | None = None
-) -> Axes:
-    """Show a polar picture of a head: angles to the right, depth below the skin downwards.
+def polar_plot(frame: Frame, shown: Sequence[tuple[np.ndarray, tuple[float, float], np.ndarray | None, str]]) -> Plot:
+    """Draw polar pictures of a head one above the other: angles to the right, depth below the skin downwards.
 
     Parameters
     ----------
-    axes : Axes
-    values : ndarray of shape (angles, depths)
-        One value every `polar.STEP_MM`.
-    limits : pair of float
-        What is drawn black and white.
-    title : str
-    path : ndarray of shape (angles,), optional
-        Depths [steps] to draw a line at.
+    frame : Frame
+    shown : sequence of (values, limits, path, title)
+        Values, (angles, depths), one every `polar.STEP_MM`; what is drawn black and white; depths [steps], (angles,),
+        to draw a line at, or None; a title.
 
     Returns
     -------
-    Axes
+    Plot
 
     Examples
     --------
-    >>> polar_panel(figure()[1][0], np.eye(360), (0, 1)).get_ylabel()
-    'below the skin [mm]'
+    >>> polar_plot(panels(1, 1)[1][0], [(np.eye(360, 96), (0, 1), None, "a diagonal")]).pixels.shape
+    (330, 440, 3)
     """
-    extent = (0, len(values), polar.STEP_MM * values.shape[1], 0)
-    axes.imshow(values.T, cmap="gray", extent=extent, aspect="auto", vmin=limits[0], vmax=limits[1])
-    if path is not None:
-        axes.plot(polar.STEP_MM * path, color=COLOURS["path"])
-    axes.set_xticks((0, 90, 180, 270, 360))
-    axes.set(title=title, xlabel="angle [degrees], clockwise from the right", ylabel="below the skin [mm]")
-    return axes
+    labelled, boxes = _polar_axes(frame, tuple((title, values.shape[1]) for values, _, _, title in shown))
+    pixels = labelled.pixels.copy()
+    for (values, (low, high), path, _), (left, top, width, height) in zip(shown, boxes, strict=True):
+        gray = np.clip((values.T - low) / (high - low), 0, 1).astype(np.float32)
+        inside = cv2.cvtColor((255 * cv2.resize(gray, (width, height))).astype(np.uint8), cv2.COLOR_GRAY2RGB)
+        if path is not None:
+            places = (np.arange(path.size) + 0.5) * width / path.size, path * height / values.shape[1]
+            points = (16 * np.stack(places, axis=1)).round().astype(np.int32)
+            cv2.polylines(inside, [points], False, _rgb("path"), 2, cv2.LINE_AA, shift=4)
+        pixels[top : top + height, left : left + width] = inside
+    return Plot(pixels, labelled.to_dots)
+
+
+@lru_cache
+def _polar_axes(frame: Frame, panels: tuple[tuple[str, int], ...]) -> tuple[Plot, list[tuple[int, int, int, int]]]:
+    """Draw the axes of `polar_plot` once: they take longer than what is in them; and tell where that goes [dots]."""
+    boxes = []
+
+    def draw(axes: np.ndarray) -> None:
+        for axis, (title, depths) in zip(axes, panels, strict=True):
+            axis.set(
+                title=title, xlim=(0, polar.ANGLES), ylim=(polar.STEP_MM * depths, 0), ylabel="below the skin [mm]"
+            )
+            axis.set_xticks(range(0, polar.ANGLES + 1, 90))
+        axes[-1].set_xlabel("angle [degrees], clockwise from the right")
+        boxes.extend(axes)
+
+    labelled = plot(frame, draw, rows=len(panels))
+    inside = [axis.get_window_extent() for axis in boxes]
+    rows = len(labelled.pixels)
+    return labelled, [tuple(map(round, (box.x0, rows - box.y1, box.width, box.height))) for box in inside]
 
 
 def sweep_curve(

@@ -10,11 +10,10 @@ from pathlib import Path
 from . import datasets, explore, registry, reports
 from .masks import InputError
 
-PORT = 8866
-CULL_AFTER_S = 600  # a kernel whose page is gone
 
-
-def serve(source: str = "phantom", *, port: int = PORT, ready: Callable[[str], object] = print) -> None:
+def serve(
+    source: str = "phantom", *, port: int = 8866, cull_after_s: int = 600, ready: Callable[[str], object] = print
+) -> None:
     """Serve the explorer until Ctrl-C.
 
     Parameters
@@ -23,6 +22,8 @@ def serve(source: str = "phantom", *, port: int = PORT, ready: Callable[[str], o
         A phantom, a head of the registry or a path, see `datasets.load`; it is loaded once to check it.
     port : int
         On 127.0.0.1; 0 takes any that is free.
+    cull_after_s : int
+        How long a kernel lives on whose page was lost [s]; a page that is closed ends its kernel itself.
     ready : callable
         Called with the address, which carries a token, once the page can be opened.
 
@@ -42,8 +43,11 @@ def serve(source: str = "phantom", *, port: int = PORT, ready: Callable[[str], o
     try:
         from tornado.ioloop import IOLoop
         from voila.app import Voila
+        from voila.shutdown_kernel_handler import VoilaShutdownKernelHandler
     except ImportError:
         raise InputError('the explorer needs Voila: pip install "skullmask[app]"') from None
+    # A page that is left asks to end its kernel without the cookie's proof (Voila's issue 1458); its id is proof enough
+    VoilaShutdownKernelHandler.check_xsrf_cookie = lambda _: None
     port, token = _free(port), secrets.token_urlsafe(16)
     whole = source if source in (*datasets.PHANTOMS, *registry.names()) else str(Path(source).absolute())
     ours = str(Path(__file__).with_name("jupyter"))  # a template that asks nothing of the network, a quiet kernel
@@ -62,8 +66,8 @@ def serve(source: str = "phantom", *, port: int = PORT, ready: Callable[[str], o
                 f"--token={token}",
                 "--template=skullmask",
                 "--Application.log_level=ERROR",
-                f"--MappingKernelManager.cull_idle_timeout={CULL_AFTER_S}",
-                "--MappingKernelManager.cull_interval=60",
+                f"--MappingKernelManager.cull_idle_timeout={cull_after_s}",
+                f"--MappingKernelManager.cull_interval={min(cull_after_s, 60)}",
             ]
         )
         largest = 4 * explore.UPLOAD_LIMIT_MB * 10**6  # [bytes]; so that what is too large is said, not cut off
@@ -78,5 +82,5 @@ def _free(port: int) -> int:
         try:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
-            raise InputError(f"port {port} cannot be used ({error.strerror}); choose another one with --port") from None
+            raise InputError(f"port {port} is taken ({error.strerror}); choose another one with --port") from None
         return probe.getsockname()[1]

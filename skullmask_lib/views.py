@@ -449,23 +449,19 @@ _POLAR = {
 }
 
 
-@lru_cache(maxsize=32)
 def _polar(frame: Frame, data: Data, slice_index: int, stages: tuple[str, ...]) -> Plot:
     """Draw polar pictures of v8, with its path once there is one."""
     steps = _scalp_boundary(data, slice_index)[1]
 
-    def draw(axes):
-        for axis, stage in zip(axes, stages, strict=True):
-            shown, title = _POLAR[stage]
-            prices = steps[shown][:, round(polar.MIN_SCALP_MM / polar.STEP_MM) :]
-            limits = (0, 1.2) if shown == "unwrapped" else np.percentile(prices, (1, 99))
-            path = steps["path" if stage == "path" else "outline"]
-            early = len(stages) == 1 and stage in ("unwrapped", "cost")
-            plots.polar_panel(axis, steps[shown], limits, title, path=None if early else path)
-        for axis in axes[:-1]:
-            axis.set_xlabel("")
-
-    return plots.plot(frame, draw, rows=len(stages))
+    shown = []
+    for stage in stages:
+        values, title = _POLAR[stage]
+        prices = steps[values][:, round(polar.MIN_SCALP_MM / polar.STEP_MM) :]
+        limits = (0, 1.2) if values == "unwrapped" else tuple(np.percentile(prices, (1, 99)))
+        early = len(stages) == 1 and stage in ("unwrapped", "cost")
+        path = None if early else steps["path" if stage == "path" else "outline"]
+        shown.append((steps[values], limits, path, title))
+    return plots.polar_plot(frame, shown)
 
 
 @lru_cache(maxsize=64)

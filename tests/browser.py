@@ -38,15 +38,19 @@ def chromium():
 
 
 @contextlib.contextmanager
-def explorer(*arguments, cwd=None):
-    """Run ``skullmask explore`` on a free port; give its process and its address, and end it with Ctrl-C."""
-    command = [sys.executable, "-m", "skullmask_lib.cli", "explore", "--port", "0", *arguments]
+def started(command, cwd=None):
+    """Run a command that serves the explorer; give its process and its address, and end it with Ctrl-C."""
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=cwd) as server:
         try:
             yield server, server.stdout.readline().split()[-1]
         finally:
             server.send_signal(signal.SIGINT)
             server.wait(timeout=30)
+
+
+def explorer(*arguments, cwd=None):
+    """Run ``skullmask explore`` on a free port."""
+    return started([sys.executable, "-m", "skullmask_lib.cli", "explore", "--port", "0", *arguments], cwd)
 
 
 @contextlib.contextmanager

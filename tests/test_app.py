@@ -177,6 +177,16 @@ def test_fifty_quick_moves_end_where_the_last_one_did(served, app):
     assert "v7, width 61 px" in app.text
 
 
+def test_a_page_that_is_left_ends_its_kernel(served, chromium):
+    page, _ = browser.open_page(chromium)
+    page.goto(served[1])
+    browser.Shown(page)
+    mine = max(psutil.Process(served[0].pid).children(), key=lambda kernel: kernel.create_time())
+    page.goto("about:blank")
+    browser.wait_for(lambda: not mine.is_running(), seconds=20)
+    page.close()
+
+
 @pytest.mark.parametrize("path", [*LESSONS, project_folder("notebooks") / "explorer.ipynb"], ids=lambda path: path.stem)
 def test_restart_run_all_and_move_every_slider_in_lab(lab, chromium, path):
     folder, address, token = lab
