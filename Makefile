@@ -4,9 +4,10 @@ VENV = .venv
 BIN := $(VENV)/bin
 OPENCV4 := $(VENV)/opencv4
 OUT = demo
+UPLOAD = 256000000  # bytes that JupyterLab lets an upload of the explorer send; more is cut off without a word
 
 .NOTPARALLEL:
-.PHONY: help demo test test-full test-opencv4 lab figures notebooks bench real-heads lint clean cv2 browser
+.PHONY: help demo test test-full test-opencv4 lab app figures notebooks bench bench-explorers real-heads lint clean cv2 browser
 
 help:  ## Show this list.
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -24,16 +25,22 @@ test-opencv4: $(OPENCV4) $(VENV)/.test  ## The masks and their figures on OpenCV
 	PYTHONPATH=$(OPENCV4) $(BIN)/python -m pytest -q --opencv 4 tests/test_masks.py tests/test_versions.py tests/test_journey.py
 
 lab: $(VENV)/.base cv2  ## Open the lessons in JupyterLab.
-	$(BIN)/jupyter lab notebooks/00_start_here.ipynb
+	$(BIN)/jupyter lab --ServerApp.tornado_settings="{'websocket_max_message_size': $(UPLOAD)}" notebooks/00_start_here.ipynb
+
+app: $(VENV)/.app cv2  ## Serve the explorer, every slider on one page, to this computer alone; Ctrl-C ends it.
+	@$(BIN)/skullmask explore
 
 figures: $(VENV)/.base cv2  ## Draw the README's figures anew.
 	$(BIN)/python figures/draw.py
 
 notebooks: $(VENV)/.base cv2  ## Run every notebook and store its outputs.
-	$(BIN)/python -c "from skullmask_lib import reports; [reports.store(path) for path in reports.lessons()]"
+	$(BIN)/python -c "from skullmask_lib import reports; [reports.store(path) for path in sorted(reports.lessons()[0].parent.glob('*.ipynb'))]"
 
 bench: $(VENV)/.base cv2  ## Speed beside the source's plain loop, as ratios.
 	$(BIN)/python benchmarks/bench_versions.py
+
+bench-explorers: $(VENV)/.test cv2 browser  ## From a slider's event to its new picture, in Chromium.
+	$(BIN)/python benchmarks/bench_explorers.py
 
 real-heads: $(VENV)/.base cv2  ## Every version on the real heads in SKULLMASK_REAL/slices; writes data/real_heads.csv.
 	$(BIN)/python benchmarks/real_heads.py
@@ -53,9 +60,13 @@ $(VENV)/.base: pyproject.toml | $(VENV)/.made
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
 	@touch $@
 
+$(VENV)/.app: pyproject.toml | $(VENV)/.made
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[app]"
+	@touch $@ $(VENV)/.base
+
 $(VENV)/.test: pyproject.toml | $(VENV)/.made
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[test]"
-	@touch $@ $(VENV)/.base
+	@touch $@ $(VENV)/.base $(VENV)/.app
 
 # OpenCV's usual wheel needs libGL; where that is missing the headless wheel takes its place. It comes first, so that an interrupted
 # swap finds its way: the usual wheel's removal takes files of both, hence the second installation.

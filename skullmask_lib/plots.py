@@ -584,7 +584,7 @@ def polar_plot(frame: Frame, shown: Sequence[tuple[np.ndarray, tuple[float, floa
         if path is not None:
             places = (np.arange(path.size) + 0.5) * width / path.size, path * height / values.shape[1]
             points = (16 * np.stack(places, axis=1)).round().astype(np.int32)
-            cv2.polylines(inside, [points], False, _rgb("path"), 2, cv2.LINE_AA, shift=4)
+            cv2.polylines(inside, [points], False, _rgb("path"), 1, cv2.LINE_AA, shift=4)
         pixels[top : top + height, left : left + width] = inside
     return Plot(pixels, labelled.to_dots)
 

@@ -34,6 +34,12 @@ def test_wheel_holds_what_it_needs_and_nothing_else(wheel):
     assert truth
     assert truth <= names
     assert "skullmask_lib/skullmask.mplstyle" in names
+    jupyter = {
+        "voila/templates/skullmask/index.html.j2",
+        "voila/templates/skullmask/conf.json",
+        "kernels/python3/kernel.json",
+    }
+    assert {f"skullmask_lib/jupyter/{name}" for name in jupyter} | {"skullmask_lib/notebooks/explorer.ipynb"} <= names
     assert not [
         name
         for name in names
