@@ -76,8 +76,10 @@ class Explorer:
     @contextlib.contextmanager
     def _still(self) -> Iterator[None]:
         was, self.live = self.live, False
-        yield
-        self.live = was
+        try:
+            yield
+        finally:
+            self.live = was
 
     def _values(self) -> dict[str, object]:
         return {name: control.value for name, control in self.controls.items()}
@@ -242,20 +244,22 @@ class App:
     >>> app.question.value = "v6, v7 · How wide?"
     >>> app.explorers[app.question.value].controls["dilation_size"].value = 24
     >>> print(repr(app).split(", opacity")[0])
-    Explorer(source='phantom-cropped', slice_index=0, dilation_size=24
+    Explorer(source='phantom-cropped', slice_index=2, dilation_size=24
     """
 
     def __init__(self, source: str = "phantom"):
-        self._heads, self._calls = {}, {}
-        for name in dict.fromkeys((*datasets.PHANTOMS, str(source))):
-            self._heads[name], self._calls[name] = datasets.load(name), f"sm.load({name!r})"
+        self._heads = {name: (datasets.load(name), f"sm.load({name!r})") for name in datasets.PHANTOMS}
+        named = Path(source).name
+        if source not in datasets.PHANTOMS:
+            self._heads[named] = datasets.load(source), f"sm.load({str(source)!r})"
+        middle = len(self._heads[named][0].images) // 2
         self.question = widgets.RadioButtons(options=list(QUESTIONS), layout=_layout())
-        self.source = _control("data", str(source), list(self._heads))
-        self.slice_index = _control("slice", 0, (0, 1, 1))
+        self.source = _control("data", named, list(self._heads))
+        self.slice_index = _control("slice", middle, (0, middle + 1, 1))
         self.opacity = _controls(views.width, {})["opacity"]
         shared = {"source": self.source, "slice_index": self.slice_index}
         last = {
-            "slice_index": lambda values: len(self._heads[values["source"]].images) - 1,
+            "slice_index": lambda values: len(self._heads[values["source"]][0].images) - 1,
             "stage": lambda values: views.count_stages(values["version"]),
         }
         self.explorers = {}
@@ -280,12 +284,12 @@ class App:
         """Let a view draw a slice of a data set by name, and complete its call."""
 
         def draw(*, source: str, slice_index: int, **options) -> Picture:
-            data = self._heads[source]
+            data, load = self._heads[source]
             try:
                 picture = view(data, slice_index=slice_index, **options)
             except InputError as error:
                 raise InputError(f"{data.names[slice_index]}: {error}") from None
-            return replace(picture, call=f"image = {self._calls[source]}.images[{slice_index}]\nmask = {picture.call}")
+            return replace(picture, call=f"image = {load}.images[{slice_index}]\nmask = {picture.call}")
 
         return draw
 
@@ -316,7 +320,7 @@ class App:
                 self._said.value = _red(str(error).replace(str(Path(folder, name)), name))
                 return
             chosen = "" if channel is None else f", channel={channel}"
-            self._heads[name], self._calls[name] = data, f"sm.load({name!r}{chosen})"
+            self._heads[name] = data, f"sm.load({name!r}{chosen})"
             self._said.value = html.escape(f"{name}: {data.images.shape[0]} slices of {data.images.shape[1:]} px")
             explorer = self.explorers[self.question.value]
             with explorer._still():

@@ -19,7 +19,7 @@ def serve(
     Parameters
     ----------
     source : str
-        A phantom, a head of the registry or a path, see `datasets.load`; it is loaded once to check it.
+        A phantom, a head of the registry or a path, see `datasets.load`; it is opened once to check it.
     port : int
         On 127.0.0.1; 0 takes any that is free.
     cull_after_s : int
@@ -39,7 +39,7 @@ def serve(
     ...
     skullmask_lib.masks.InputError: missing.npy: no such file or folder, nor the name of a phantom or head ...
     """
-    datasets.load(source)
+    explore.App(source)  # what it cannot show is said here, not on the page
     try:
         from tornado.ioloop import IOLoop
         from voila.app import Voila

@@ -55,17 +55,14 @@ def largest_component(data: Data, *, slice_index: int = 0, offset: Offset = 0, o
     level = otsu + offset
     bright = (gray > level).astype(np.uint8)
     mask = masks.largest_component(bright)
-    call = (
-        f"sm.masks.largest_component((sm.masks.normalize(image) > {level}).astype('uint8'))"
-        if offset
-        else "sm.v1(image)"
-    )
-    fig, axes = plots.panels(1, 1.2, 1)
+    above = f"(sm.masks.normalize(image) > {level}).astype('uint8')"
+    call = f"sm.masks.largest_component({above})" if offset else "sm.v1(image)"
+    fig, frames = plots.panels(1, 1.2, 1)
     window = plots.head_window(image)
-    plots.slice_panel(fig, axes[0], bright, f"brighter than {level}", window=window)
+    plots.slice_panel(fig, frames[0], bright, f"brighter than {level}", window=window)
     title = f"Otsu's threshold {offset:+d}" if offset else "Otsu's threshold"
-    plots.plot_panel(fig, axes[1], _histogram(axes[1], data, slice_index), title, marks=[(level, None)])
-    told = _judge(fig, axes[2], data, slice_index, mask, opacity)
+    plots.plot_panel(fig, frames[1], _histogram(frames[1], data, slice_index), title, marks=[(level, None)])
+    told = _judge(fig, frames[2], data, slice_index, mask, opacity)
     return _picture(fig, data, slice_index, f"v1, threshold {level}: {told}", mask, call)
 
 
@@ -110,12 +107,12 @@ def flood(
     if places is not None:
         start = f"flood(sm.masks.normalize(image) <= {level}, {places})"
     call = "sm.v2(image)" if not tolerance and places is None else f"1 - sm.masks.{start}"
-    fig, axes = plots.panels(1, 1, 1)
+    fig, frames = plots.panels(1, 1, 1)
     window = plots.head_window(image)
-    plots.slice_panel(fig, axes[0], image, data.names[slice_index], window=window)
+    plots.slice_panel(fig, frames[0], image, data.names[slice_index], window=window)
     shades = (1 - passable + 0.6 * wet).astype(np.float32)
-    plots.slice_panel(fig, axes[1], shades, f"grey: reached through ≤ {level}", window=window, white_percentile=100)
-    told = _judge(fig, axes[2], data, slice_index, mask, opacity)
+    plots.slice_panel(fig, frames[1], shades, f"grey: reached through ≤ {level}", window=window, white_percentile=100)
+    told = _judge(fig, frames[2], data, slice_index, mask, opacity)
     alt = f"v2, flooded from {seeds} up to {level}: {wet.mean():.3f} of the slice is wet, {told}"
     return _picture(fig, data, slice_index, alt, mask, call)
 
@@ -159,13 +156,13 @@ def thresholds(
     used = (threshold,)
     if version == "v4":
         used = int(stages["local mean"].min()), int(stages["local mean"].max())
-    fig, axes = plots.panels(1, 1.2, 1)
+    fig, frames = plots.panels(1, 1.2, 1)
     window = plots.head_window(image)
-    plots.slice_panel(fig, axes[0], stages["above"], "above the threshold", window=window)
+    plots.slice_panel(fig, frames[0], stages["above"], "above the threshold", window=window)
     title = f"{version}'s threshold: {' … '.join(map(str, used))}"
     marks = [(level, None) for level in used]
-    plots.plot_panel(fig, axes[1], _histogram(axes[1], data, slice_index), title, marks=marks)
-    told = _judge(fig, axes[2], data, slice_index, stages["filled"], opacity)
+    plots.plot_panel(fig, frames[1], _histogram(frames[1], data, slice_index), title, marks=marks)
+    told = _judge(fig, frames[2], data, slice_index, stages["filled"], opacity)
     [(name, value)] = options.items()
     alt = f"{version}, {name.replace('_', ' ')} {value}: {told}"
     return _picture(fig, data, slice_index, alt, stages["filled"], _call(version, options))
@@ -212,12 +209,12 @@ def edge_rule(
         stages |= {"brain": brain, "scalp": 0 * brain, "dilated": dilated, "filled": masks.fill_holes(dilated)}
         call = f"sm.masks.fill_holes(sm.masks.dilate(sm.v1(image), {dilation_size}))"
     count = int(masks.touches_edge(masks.label_components(stages["scalp"])[0]).sum())
-    fig, axes = plots.panels(1, 1, 1)
+    fig, frames = plots.panels(1, 1, 1)
     window, kinds = plots.head_window(image), {"brain": stages["brain"], "scalp": stages["scalp"]}
     title = f"{count} touching the frame"
-    plots.slice_panel(fig, axes[0], stages["bright"], title, window=window, kinds=kinds, opacity=opacity)
-    plots.slice_panel(fig, axes[1], stages["dilated"], f"dilated, width {dilation_size} px", window=window)
-    told = _judge(fig, axes[2], data, slice_index, stages["filled"], opacity)
+    plots.slice_panel(fig, frames[0], stages["bright"], title, window=window, kinds=kinds, opacity=opacity)
+    plots.slice_panel(fig, frames[1], stages["dilated"], f"dilated, width {dilation_size} px", window=window)
+    told = _judge(fig, frames[2], data, slice_index, stages["filled"], opacity)
     alt = f"v5, width {dilation_size} px, rule {'on' if rule else 'off'}, {count} component{'s' * (count != 1)}"
     alt = f"{alt} at the frame, {told}"
     return _picture(fig, data, slice_index, alt, stages["filled"], call, also=("brain", "scalp"))
@@ -255,11 +252,11 @@ def width(
     'sm.v7(image, dilation_size=22)'
     """
     mask = versions.v7(data.images[slice_index], dilation_size=dilation_size)
-    fig, axes = plots.panels(1, 1.4)
-    told = _judge(fig, axes[0], data, slice_index, mask, opacity)
+    fig, frames = plots.panels(1, 1.4)
+    told = _judge(fig, frames[0], data, slice_index, mask, opacity)
     score = None if data.truth is None else metrics.iou(mask, data.truth[slice_index])
     marks = [(dilation_size, score)]
-    plots.plot_panel(fig, axes[1], _curves(axes[1], data, slice_index), f"width {dilation_size} px", marks=marks)
+    plots.plot_panel(fig, frames[1], _curves(frames[1], data, slice_index), f"width {dilation_size} px", marks=marks)
     call = _call(version, {"dilation_size": dilation_size})
     return _picture(fig, data, slice_index, f"{version}, width {dilation_size} px: {told}", mask, call)
 
@@ -336,14 +333,14 @@ def stages(
     names = list(traced)
     stage = min(stage, len(names))
     name, mask = names[stage - 1], traced[names[-1]]
-    fig, axes = plots.panels(1, 1)
+    fig, frames = plots.panels(1, 1)
     title = f"{version}, stage {stage} of {len(names)}: {name}"
     if name in _POLAR:
-        plots.plot_panel(fig, axes[0], _polar(axes[0], data, slice_index, (name,)), title)
+        plots.plot_panel(fig, frames[0], _polar(frames[0], data, slice_index, (name,)), title)
     else:
         window = plots.head_window(data.images[slice_index] if name != "head" else traced[name])
-        plots.slice_panel(fig, axes[0], traced[name], title, window=window, white_percentile=100)
-    told = _judge(fig, axes[1], data, slice_index, mask, opacity)
+        plots.slice_panel(fig, frames[0], traced[name], title, window=window, white_percentile=100)
+    told = _judge(fig, frames[1], data, slice_index, mask, opacity)
     alt = f"{version}, stage {stage} of {len(names)}, {name}; {told}"
     return _picture(fig, data, slice_index, alt, mask, _call(version, options))
 
@@ -394,18 +391,18 @@ def versus(
     'sm.v2(image)'
     """
     image = data.images[slice_index]
-    fig, axes = plots.panels(1, 1, 1)
+    fig, frames = plots.panels(1, 1, 1)
     made, told = {}, []
-    for axis, version in zip(axes, (left, right), strict=False):
+    for frame, version in zip(frames, (left, right), strict=False):
         options = _options(data, slice_index, version, {})
         *_, made[version] = _trace(data, slice_index, version, options).values()
-        judged = _judge(fig, axis, data, slice_index, made[version], opacity, what=version)
+        judged = _judge(fig, frame, data, slice_index, made[version], opacity, what=version)
         told.append(f"{version}: {judged}")
     one, other = (made[version] for version in (left, right))
     differing = int(np.count_nonzero(one != other))
     where = {"mask": one & ~other, "brain": other & ~one}
     title, window = f"{left} alone orange, {right} alone green", plots.head_window(image)
-    plots.slice_panel(fig, axes[2], image, title, window=window, kinds=where, opacity=1.0)
+    plots.slice_panel(fig, frames[2], image, title, window=window, kinds=where, opacity=1.0)
     alt = f"{'; '.join(told)}; they differ on {differing} px"
     return _picture(fig, data, slice_index, alt, other, _call(right, options))
 
@@ -431,10 +428,10 @@ def boundary(data: Data, *, slice_index: int = 0, opacity: Opacity = 0.65) -> Pi
     'sm.v8(image, spacing_mm=(0.42, 0.42))'
     """
     unwrapped, steps = _scalp_boundary(data, slice_index)
-    fig, axes = plots.panels(1, 1.9)
-    told = _judge(fig, axes[0], data, slice_index, steps["filled"], opacity, what="v8")
+    fig, frames = plots.panels(1, 1.9)
+    told = _judge(fig, frames[0], data, slice_index, steps["filled"], opacity, what="v8")
     if unwrapped is not None:
-        plots.plot_panel(fig, axes[1], _polar(axes[1], data, slice_index, ("unwrapped", "cost")))
+        plots.plot_panel(fig, frames[1], _polar(frames[1], data, slice_index, ("unwrapped", "cost")))
     if data.truth is not None:
         told += f", quality {polar.trust_in(unwrapped, steps['filled']):.2f}"
     call = _call("v8", _options(data, slice_index, "v8", {}))

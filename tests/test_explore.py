@@ -205,7 +205,7 @@ def test_every_control_of_the_app_draws_and_the_page_says_what_the_library_compu
         assert "mask" in made
         png_mask, file = linked(explorer)
         np.testing.assert_array_equal(png_mask, 255 * made["mask"])
-        data, index = app._heads[app.source.value], app.slice_index.value
+        data, index = app._heads[app.source.value][0], app.slice_index.value
         assert f"IoU {sm.iou(made['mask'], data.truth[index]):.4f}" in text
         assert file == f"{app.source.value.replace('-', '_')}_{index}_mask.png"
 
@@ -215,7 +215,7 @@ def test_only_the_chosen_question_redraws(app, monkeypatch):
     for question, explorer in app.explorers.items():
         view = explorer._view
         monkeypatch.setattr(explorer, "_view", lambda q=question, v=view, **o: drawn.append(q) or v(**o))
-    app.slice_index.value = 2
+    app.slice_index.value = 1
     app.question.value = "v8 · Where does the path run?"
     app.slice_index.value = 3
     assert drawn == ["v1 · Which threshold?"] + 2 * ["v8 · Where does the path run?"]
@@ -347,6 +347,13 @@ def test_fifty_quick_moves_leave_memory_and_widgets_where_they_were(app):
     assert after - before < 1e6  # the picture of one explorer takes more
 
 
+def test_the_app_begins_in_the_middle_of_a_file(folder):
+    np.save("mine.npy", np.stack([ring_head()[0]] * 7))
+    app = explore.App(str(folder / "mine.npy"))
+    assert (app.source.value, app.slice_index.value, app.slice_index.max) == ("mine.npy", 3, 6)
+    assert chosen(app).stage.children[2].value.startswith(f"image = sm.load({str(folder / 'mine.npy')!r}).images[3]")
+
+
 def test_the_app_tells_a_bad_source():
     with pytest.raises(InputError, match=r"missing.npy: no such file"):
         explore.App("missing.npy")
@@ -355,5 +362,5 @@ def test_the_app_tells_a_bad_source():
 def test_a_stored_app_shows_a_picture_without_a_kernel(app):
     data, metadata = app._repr_mimebundle_()
     assert set(data) == {"application/vnd.jupyter.widget-view+json", "image/png", "text/plain"}
-    assert data["text/plain"].startswith("Explorer(source='phantom', slice_index=0, offset=0")
+    assert data["text/plain"].startswith("Explorer(source='phantom', slice_index=2, offset=0")
     assert metadata["image/png"]["alt"] in data["text/plain"]

@@ -35,6 +35,12 @@ def test_a_file_is_checked_before_anything_is_served(skullmask, folder):
     assert line.startswith("skullmask: bad.npy: not a readable .npy file")
 
 
+def test_a_slice_that_cannot_be_shown_is_said_before_anything_is_served(skullmask, folder):
+    np.save(folder / "nan.npy", np.full((3, 9, 9), np.nan))
+    code, _, lines = skullmask("explore", "nan.npy")
+    assert (code, lines) == (2, ["skullmask: nan.npy[1]: expected finite values, got 81 that are NaN or infinite"])
+
+
 def test_a_port_out_of_range_is_said(skullmask):
     code, _, [line] = skullmask("explore", "--port", "70000")
     assert code == 2
