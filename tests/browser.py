@@ -38,9 +38,9 @@ def chromium():
 
 
 @contextlib.contextmanager
-def started(command, cwd=None):
+def started(command, **options):
     """Run a command that serves the explorer; give its process and its address, and end it with Ctrl-C."""
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=cwd) as server:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, **options) as server:
         try:
             yield server, server.stdout.readline().split()[-1]
         finally:
@@ -48,9 +48,9 @@ def started(command, cwd=None):
             server.wait(timeout=30)
 
 
-def explorer(*arguments, cwd=None):
+def explorer(*arguments, **options):
     """Run ``skullmask explore`` on a free port."""
-    return started([sys.executable, "-m", "skullmask_lib.cli", "explore", "--port", "0", *arguments], cwd)
+    return started([sys.executable, "-m", "skullmask_lib.cli", "explore", "--port", "0", *arguments], **options)
 
 
 @contextlib.contextmanager

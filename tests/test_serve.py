@@ -1,9 +1,9 @@
 """The server of the app: whom it lets in, what it says, and what it leaves behind."""
 
+import os
 import re
 import socket
 import sys
-import tempfile
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -68,7 +68,8 @@ def test_the_template_asks_nothing_of_the_network():
 @pytest.mark.full
 def test_it_serves_this_computer_alone_and_leaves_nothing_behind(tmp_path):
     np.save(tmp_path / "mine.npy", np.zeros((2, 9, 9), np.float32))
-    with browser.explorer("mine.npy", cwd=tmp_path) as (server, address):
+    (tmp_path / "tmp").mkdir()
+    with browser.explorer("mine.npy", cwd=tmp_path, env=os.environ | {"TMPDIR": "tmp"}) as (server, address):
         port = re.fullmatch(r"http://127\.0\.0\.1:(\d+)/\?token=\S{20,}", address)[1]
         [listening] = [
             c
@@ -83,12 +84,11 @@ def test_it_serves_this_computer_alone_and_leaves_nothing_behind(tmp_path):
             assert b"mine.npy" in page.read()
         family = psutil.Process(server.pid).children(recursive=True)
         assert family
-        folders = set(Path(tempfile.gettempdir()).glob("skullmask-*"))
-        assert folders
+        assert list((tmp_path / "tmp").iterdir())
     assert server.returncode == 0
     assert not psutil.wait_procs(family, timeout=10)[1]
-    assert not folders & set(Path(tempfile.gettempdir()).glob("skullmask-*"))
-    assert list(tmp_path.iterdir()) == [tmp_path / "mine.npy"]
+    assert not list((tmp_path / "tmp").iterdir())
+    assert {file.name for file in tmp_path.iterdir()} == {"mine.npy", "tmp"}
     with browser.explorer("--port", port) as (_, again):  # a port that was just closed
         assert f":{port}/" in again
 
