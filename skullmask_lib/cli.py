@@ -202,16 +202,24 @@ def sweep(
 
 @app.command(
     epilog="Examples:\n\n  skullmask explore\n\n  skullmask explore head.nii.gz\n\n"
-    "  skullmask explore slices.npy --port 9000"
+    "  skullmask explore slices.npy --truth masks.npy --port 9000"
 )
 def explore(
     file: Annotated[str, typer.Argument(metavar="[FILE]", help=_INPUT)] = "phantom",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port on 127.0.0.1; 0 takes any free one.")] = 8866,
+    truth: Annotated[str | None, typer.Option(help="True masks, for the scores.")] = None,
+    channel: Annotated[int | None, typer.Option(help="Channel of a colour image.")] = None,
 ) -> None:
     """Open the explorer: sliders over every version, served to this computer alone until Ctrl-C."""
     from .serve import serve
 
-    serve(file, port=port, ready=lambda address: print(f"The explorer: {address}\nCtrl-C ends it.", flush=True))
+    serve(
+        file,
+        truth=truth,
+        channel=channel,
+        port=port,
+        ready=lambda address: print(f"The explorer: {address}\nCtrl-C ends it.", flush=True),
+    )
 
 
 @data_app.callback(invoke_without_command=True)

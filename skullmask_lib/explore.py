@@ -25,22 +25,37 @@ from .plots import Picture
 from .versions import VERSIONS, options_of
 
 UPLOAD_LIMIT_MB = 64
+_IMPORT = "import skullmask_lib as sm"
+_VIEW = "application/vnd.jupyter.widget-view+json"
 _VERSION_OPTIONS = {name for version in VERSIONS for name in options_of(version)}
 
 
 class Explorer:
     """Redraws a `Picture` whenever a slider moves.
 
+    Parameters
+    ----------
+    view : callable
+        Pure: one keyword argument for every control, to `Picture`.
+    controls : dict of str to ipywidgets.Widget
+        Parameter name to its slider, menu or checkbox.
+    last : dict of str to callable, optional
+        Name of a slider to a function that tells from all values where it ends.
+    kept : collection of str
+        Controls that a reset leaves alone.
+    offers : bool
+        Whether to show the call that makes the mask of a picture, and a link to the mask.
+    live : bool
+        Whether it redraws.
+
     Attributes
     ----------
     controls : dict of str to ipywidgets.Widget
-        Parameter name to its slider, menu or checkbox.
     reset : ipywidgets.Button
         Puts the controls back to where they began.
     panel, stage : ipywidgets.Box
-        The controls; and what they change: picture, text, and for a skull mask the call that makes it and a link to it.
+        The controls; and what they change.
     live : bool
-        Whether it redraws.
     """
 
     def __init__(
@@ -50,16 +65,18 @@ class Explorer:
         *,
         last: dict[str, Callable[[dict], int]] | None = None,
         kept: Collection[str] = (),
+        offers: bool = False,
         live: bool = True,
     ):
-        self._view, self.controls, self._last, self.live = view, controls, last or {}, live
+        self._view, self.controls, self._last, self._offers, self.live = view, controls, last or {}, offers, live
+        self._picture = None
         self._image, self._text, self._link = widgets.Image(format="jpeg"), widgets.HTML(), widgets.HTML()
-        self._call = widgets.Textarea(rows=2, tooltip="Python that makes this mask", layout=_layout("880px"))
+        self._call = widgets.Textarea(rows=3, description="Python", layout=_layout("880px"))
         self._began = {name: control.value for name, control in controls.items() if name not in kept}
         self.reset = widgets.Button(description="reset", tooltip="put every control back to where it began")
         self.reset.on_click(self._reset)
         self.panel = widgets.VBox([*controls.values(), self.reset], layout=_layout())
-        self.stage = widgets.VBox([self._image, self._text], layout=_layout())
+        self.stage = widgets.VBox([self._text], layout=_layout())
         self.stage.add_class("skullmask-stage")
         self._box = widgets.VBox([self.panel, self.stage])
         self._box.add_class("skullmask-explorer")
@@ -100,27 +117,32 @@ class Explorer:
         """Draw the view anew; what goes wrong is shown in red, and raised."""
         if not self.live:
             return
-        self._settle()
         try:
+            self._settle()
             with warnings.catch_warnings(record=True) as caught:
-                warnings.simplefilter("always")
+                warnings.simplefilter("ignore")
+                warnings.simplefilter("always", UserWarning)
                 self._picture = picture = self._view(**self._values())
         except Exception as error:
             kind = "" if isinstance(error, InputError) else f"{type(error).__name__}: "
-            self._text.value = _red(f"{kind}{error}")
+            self._picture, self._text.value = None, _red(f"{kind}{error}")
+            self.stage.children = (self._text,)  # no picture, call or mask of other values
             raise
-        self._image.value = picture.jpeg
+        self._image.value, self._image.tooltip = picture.jpeg, picture.alt
         self._text.value = "<br>".join(html.escape(str(text)) for text in (picture.alt, *(w.message for w in caught)))
-        if picture.mask is not None:
+        offered = ()
+        if self._offers and picture.mask is not None:
             self._call.value, self._link.value = picture.call, _link(picture)
-            self.stage.children = (self._image, self._text, self._call, self._link)
+            offered = self._call, self._link
+        self.stage.children = (self._image, self._text, *offered)
 
     def __repr__(self) -> str:
         shown = {name: control.value for name, control in self.controls.items() if control.layout.display != "none"}
-        return f"Explorer({', '.join(f'{name}={value!r}' for name, value in shown.items())}): {self._picture.alt}"
+        told = self._picture.alt if self._picture else "no picture"
+        return f"Explorer({', '.join(f'{name}={value!r}' for name, value in shown.items())}): {told}"
 
     def _repr_mimebundle_(self, **_):
-        data, metadata = self._picture._repr_mimebundle_()
+        data, metadata = self._picture._repr_mimebundle_() if self._picture else ({}, {})
         return self._box._repr_mimebundle_() | data | {"text/plain": repr(self)}, metadata
 
 
@@ -143,7 +165,7 @@ def sliders(view: Callable[..., Picture], **ranges: tuple | list) -> Explorer:
     Raises
     ------
     InputError
-        If ``view`` has no such argument, or no default for it.
+        If ``view`` has no such argument, no default for it, or one that its control cannot show.
 
     Examples
     --------
@@ -183,12 +205,14 @@ def _control(name: str, value: object, offer: tuple | list) -> widgets.Widget:
     unit = offer.unit if isinstance(offer, Range) else unit.replace("percent", "%")
     look = {"description": words + (f" [{unit}]" if unit else ""), "style": {"description_width": "initial"}}
     look["layout"] = _layout("420px")
-    if offer == [False, True] and isinstance(value, bool):
+    if isinstance(value, bool) and set(offer) == {False, True}:
         return widgets.Checkbox(value=value, indent=False, **look)
     if isinstance(offer, list):
         return widgets.Dropdown(options=offer, value=value, **look)
     start, stop, step = offer[:3]
-    kind = widgets.IntSlider if all(isinstance(v, int) for v in offer[:3]) else widgets.FloatSlider
+    if not start <= value <= stop:
+        raise InputError(f"expected a {words} from {start} to {stop}, got {value}")
+    kind = widgets.IntSlider if all(isinstance(v, int) for v in (value, start, stop, step)) else widgets.FloatSlider
     return kind(value=value, min=start, max=stop, step=step, **look)
 
 
@@ -200,10 +224,14 @@ def _red(text: str) -> str:
     return f'<b style="color:#b00020">{html.escape(text)}</b>'
 
 
+def _load_call(source: str, channel: int | None) -> str:
+    return f"sm.load({source!r}{'' if channel is None else f', channel={channel}'})"
+
+
 def _link(picture: Picture) -> str:
     """Offer the mask of a picture as a PNG of 0 and 255 inside of the page."""
     png = cv2.imencode(".png", picture.mask * np.uint8(255))[1].tobytes()
-    name = re.sub(r"\W+", "_", picture.alt.partition(":")[0]).strip("_")
+    name = re.sub(r"\W+", "_", picture.alt.partition(": ")[0]).strip("_")
     address = f"data:image/png;base64,{base64.b64encode(png).decode()}"
     look = "color:#0072b2;text-decoration:underline"
     return f'<a download="{name}_mask.png" href="{address}" style="{look}">Download this mask</a> (PNG, 0 and 255)'
@@ -223,6 +251,11 @@ QUESTIONS = {
 
 class App:
     """All views on one page: a question, a data set or an own file, a slice, and what the view can change.
+
+    Parameters
+    ----------
+    source, truth, channel
+        See `datasets.load`.
 
     Attributes
     ----------
@@ -247,13 +280,14 @@ class App:
     Explorer(source='phantom-cropped', slice_index=2, dilation_size=24
     """
 
-    def __init__(self, source: str = "phantom"):
+    def __init__(self, source: str = "phantom", *, truth: str | None = None, channel: int | None = None):
         self._heads = {name: (datasets.load(name), f"sm.load({name!r})") for name in datasets.PHANTOMS}
         named = Path(source).name
         if source not in datasets.PHANTOMS:
-            self._heads[named] = datasets.load(source), f"sm.load({str(source)!r})"
+            data = datasets.load(source, truth=truth, channel=channel)
+            self._heads[named] = data, _load_call(str(source), channel)
         middle = len(self._heads[named][0].images) // 2
-        self.question = widgets.RadioButtons(options=list(QUESTIONS), layout=_layout())
+        self.question = widgets.RadioButtons(options=list(QUESTIONS), tooltip="question", layout=_layout())
         self.source = _control("data", named, list(self._heads))
         self.slice_index = _control("slice", middle, (0, middle + 1, 1))
         self.opacity = _controls(views.width, {})["opacity"]
@@ -266,10 +300,13 @@ class App:
         for question, view in QUESTIONS.items():
             controls = shared | _controls(view, {}) | {"opacity": self.opacity}
             found = {name: find for name, find in last.items() if name in controls}
-            self.explorers[question] = Explorer(self._drawing(view), controls, last=found, kept=shared, live=False)
+            self.explorers[question] = Explorer(
+                self._drawing(view), controls, last=found, kept=shared, offers=True, live=False
+            )
         accepted = ",".join(suffix.removeprefix(".nii") or suffix for suffix in datasets.SUFFIXES)
         self.upload = widgets.FileUpload(description="own file", accept=accepted)
         self.channel = _control("channel", "none", ["none", *range(4)])
+        self._file: dict = {}
         self._said = widgets.HTML(f"{', '.join(datasets.SUFFIXES)}, up to {UPLOAD_LIMIT_MB} MB")
         self._own = widgets.HBox([self.upload, self.channel])
         self._side = widgets.VBox(layout=widgets.Layout(width="340px", flex="0 0 auto", margin="0 24px 0 0"))
@@ -278,7 +315,8 @@ class App:
         self.question.observe(self._ask, names="value")
         self.upload.observe(self._open, names="value")
         self.channel.observe(self._open, names="value")
-        self._ask()
+        with contextlib.suppress(InputError):  # the page says it
+            self._ask()
 
     def _drawing(self, view: Callable[..., Picture]) -> Callable[..., Picture]:
         """Let a view draw a slice of a data set by name, and complete its call."""
@@ -289,7 +327,7 @@ class App:
                 picture = view(data, slice_index=slice_index, **options)
             except InputError as error:
                 raise InputError(f"{data.names[slice_index]}: {error}") from None
-            return replace(picture, call=f"image = {load}.images[{slice_index}]\nmask = {picture.call}")
+            return replace(picture, call=f"{_IMPORT}\nimage = {load}.images[{slice_index}]\nmask = {picture.call}")
 
         return draw
 
@@ -303,34 +341,39 @@ class App:
 
     def _open(self, _change=None) -> None:
         """Load the own file with the command line's checks; what cannot be used is said in red."""
-        for file in self.upload.value:
-            name, folder = Path(file["name"]).name, ""
-            channel = None if self.channel.value == "none" else self.channel.value
-            try:
-                if file["size"] > UPLOAD_LIMIT_MB * 1e6:
-                    raise InputError(
-                        f"{name}: expected up to {UPLOAD_LIMIT_MB} MB, got {file['size'] / 1e6:.0f} MB; "
-                        f"open it with: skullmask explore {name}"
-                    )
-                with tempfile.TemporaryDirectory() as folder:
-                    Path(folder, name).write_bytes(file["content"])
-                    data = datasets.load(Path(folder, name), channel=channel)
-                    data = replace(data, images=np.array(data.images))  # not memory-mapped: the file goes
-            except InputError as error:
-                self._said.value = _red(str(error).replace(str(Path(folder, name)), name))
-                return
-            chosen = "" if channel is None else f", channel={channel}"
-            self._heads[name] = data, f"sm.load({name!r}{chosen})"
-            self._said.value = html.escape(f"{name}: {data.images.shape[0]} slices of {data.images.shape[1:]} px")
-            explorer = self.explorers[self.question.value]
-            with explorer._still():
-                self.source.options, self.source.value = list(self._heads), name
-                self.slice_index.value = len(data.images) // 2
-            explorer.redraw()
+        if self.upload.value:
+            [self._file], self.upload.value = self.upload.value, ()  # the next may have the same name
+            return  # for emptying it has called us
+        if not self._file:
+            return
+        name, folder = Path(self._file["name"]).name, ""
+        channel = None if self.channel.value == "none" else self.channel.value
+        try:
+            if self._file["size"] > UPLOAD_LIMIT_MB * 1e6:
+                raise InputError(
+                    f"{name}: expected up to {UPLOAD_LIMIT_MB} MB, got {self._file['size'] / 1e6:.0f} MB; "
+                    f"open it with: skullmask explore {name}"
+                )
+            with tempfile.TemporaryDirectory() as folder:
+                Path(folder, name).write_bytes(self._file["content"])
+                data = datasets.load(Path(folder, name), channel=channel)
+                data = replace(data, images=np.array(data.images))  # not memory-mapped: the file goes
+        except (OSError, ValueError) as error:  # InputError is a ValueError; a name may be none to the system
+            self._said.value = _red(str(error).replace(str(Path(folder, name)), name))
+            return
+        self._heads[name] = data, _load_call(name, channel)
+        rows, columns = data.images.shape[1:]
+        self._said.value = html.escape(f"{name}: slices: {len(data.images)}, each {rows} × {columns} px")
+        explorer = self.explorers[self.question.value]
+        with explorer._still():
+            self.source.options, self.source.value = list(self._heads), name
+            self.slice_index.max = max(len(data.images) - 1, 1)
+            self.slice_index.value = len(data.images) // 2
+        explorer.redraw()
 
     def __repr__(self) -> str:
         return repr(self.explorers[self.question.value])
 
     def _repr_mimebundle_(self, **_):
         data, metadata = self.explorers[self.question.value]._repr_mimebundle_()
-        return self._box._repr_mimebundle_() | {kind: data[kind] for kind in ("image/png", "text/plain")}, metadata
+        return data | {_VIEW: self._box._repr_mimebundle_()[_VIEW]}, metadata

@@ -1,4 +1,4 @@
-"""Figures in one look: every function draws on an Axes and returns it; `picture` turns the figure into a PNG."""
+"""Figures in one look, drawn on an Axes of `figure`, or set into a frame of `panels` where it must be fast."""
 
 import base64
 import io
@@ -262,7 +262,8 @@ def slice_panel(
         part = np.asarray(values[window], np.float32)
         return cv2.resize(part, size, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_NEAREST)
 
-    gray = np.clip(fitted((image - low) / (high - low)), 0, 1)
+    with np.errstate(over="ignore", invalid="ignore"):  # a range beyond that of the numbers
+        gray = np.clip(np.nan_to_num(fitted((image.astype(float) - low) / (high - low))), 0, 1)
     colour = _painted(gray, {kind: fitted(where) for kind, where in (kinds or {}).items()}, opacity)
     start = [axis.start or 0 for axis in window]
     for kind, mask in (outlined or {}).items():
@@ -277,7 +278,7 @@ def slice_panel(
 def _title(fig: Figure, frame: Frame, title: str) -> None:
     middle, top = frame.left + frame.width / 2, frame.bottom + frame.height + 6
     place = np.divide((middle, top), fig.dpi * fig.get_size_inches())
-    fig.text(*place, title, ha="center", size=STYLE["axes.titlesize"])
+    fig.text(*place, title, ha="center", size=STYLE["axes.titlesize"], parse_math=False)  # file names hold dollars
 
 
 def _painted(gray: np.ndarray, kinds: dict[str, np.ndarray], opacity: float) -> np.ndarray:

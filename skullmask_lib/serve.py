@@ -2,24 +2,31 @@
 
 import os
 import secrets
+import signal
 import socket
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from . import datasets, explore, registry, reports
+from . import datasets, registry, reports
 from .masks import InputError
 
 
 def serve(
-    source: str = "phantom", *, port: int = 8866, cull_after_s: int = 600, ready: Callable[[str], object] = print
+    source: str = "phantom",
+    *,
+    truth: str | None = None,
+    channel: int | None = None,
+    port: int = 8866,
+    cull_after_s: int = 600,
+    ready: Callable[[str], object] = print,
 ) -> None:
-    """Serve the explorer until Ctrl-C.
+    """Serve the explorer until Ctrl-C; once in a process.
 
     Parameters
     ----------
-    source : str
-        A phantom, a head of the registry or a path, see `datasets.load`; it is opened once to check it.
+    source, truth, channel
+        See `datasets.load`; they are opened once to check them.
     port : int
         On 127.0.0.1; 0 takes any that is free.
     cull_after_s : int
@@ -39,23 +46,26 @@ def serve(
     ...
     skullmask_lib.masks.InputError: missing.npy: no such file or folder, nor the name of a phantom or head ...
     """
-    explore.App(source)  # what it cannot show is said here, not on the page
+    datasets.load(source, truth=truth, channel=channel)
     try:
         from tornado.ioloop import IOLoop
         from voila.app import Voila
         from voila.shutdown_kernel_handler import VoilaShutdownKernelHandler
     except ImportError:
-        raise InputError('the explorer needs Voila: pip install "skullmask[app]"') from None
+        raise InputError("the explorer needs Voila: pip install voila") from None
+    port, token = _free(port), secrets.token_urlsafe(16)
+    here = str(Path(source).absolute())
+    chosen = {"source": source if source in (*datasets.PHANTOMS, *registry.names()) else here, "channel": channel}
+    chosen["truth"] = truth and str(Path(truth).absolute())
     # A page that is left asks to end its kernel without the cookie's proof (Voila's issue 1458); its id is proof enough
     VoilaShutdownKernelHandler.check_xsrf_cookie = lambda _: None
-    port, token = _free(port), secrets.token_urlsafe(16)
-    whole = source if source in (*datasets.PHANTOMS, *registry.names()) else str(Path(source).absolute())
     ours = str(Path(__file__).with_name("jupyter"))  # a template that asks nothing of the network, a quiet kernel
     os.environ["JUPYTER_PATH"] = os.pathsep.join(filter(None, [ours, os.environ.get("JUPYTER_PATH")]))
     with tempfile.TemporaryDirectory(prefix="skullmask-") as folder:  # Voila serves this folder, and nothing else
         notebook = Path(folder, "explorer.ipynb")
-        reports.fill(registry.project_folder("notebooks") / notebook.name, notebook, {"source": whole})
+        reports.fill(registry.project_folder("notebooks") / notebook.name, notebook, chosen)
         server = Voila.instance()
+        server.config_file_paths = []  # a voila.py in the working folder would be executed
         server.initialize(
             [
                 str(notebook),
@@ -70,8 +80,12 @@ def serve(
                 f"--MappingKernelManager.cull_interval={min(cull_after_s, 60)}",
             ]
         )
-        largest = 4 * explore.UPLOAD_LIMIT_MB * 10**6  # [bytes]; so that what is too large is said, not cut off
-        server.tornado_settings = {"websocket_max_message_size": largest, "ws_ping_timeout": 30_000}
+        server.tornado_settings = {
+            "websocket_max_message_size": 2**31,  # what is larger is cut off without a word
+            "ws_ping_timeout": 30_000,  # jupyter_server's own is longer than its interval, which tornado warns of
+        }
+        if hasattr(signal, "SIGHUP"):  # a closed terminal ends it as Ctrl-C does
+            signal.signal(signal.SIGHUP, signal.getsignal(signal.SIGTERM))
         IOLoop.current().add_callback(ready, f"http://127.0.0.1:{port}/?token={token}")
         server.start()
 

@@ -7,6 +7,7 @@ offer. The picture carries the skull mask that it shows and the call that makes 
 from functools import lru_cache
 from typing import Annotated, Literal
 
+import cv2
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -37,7 +38,7 @@ def largest_component(data: Data, *, slice_index: int = 0, offset: Offset = 0, o
     offset : int
         From Otsu's threshold [grey levels].
     opacity : float
-        Of what is painted over the slice, 0 … 1.
+        Of what is painted over the slice, 0 … 1; halved where a mask is shown alone.
 
     Returns
     -------
@@ -109,7 +110,7 @@ def flood(
     call = "sm.v2(image)" if not tolerance and places is None else f"1 - sm.masks.{start}"
     fig, frames = plots.panels(1, 1, 1)
     window = plots.head_window(image)
-    plots.slice_panel(fig, frames[0], image, data.names[slice_index], window=window)
+    plots.slice_panel(fig, frames[0], image, "the slice", window=window)
     shades = (1 - passable + 0.6 * wet).astype(np.float32)
     plots.slice_panel(fig, frames[1], shades, f"grey: reached through ≤ {level}", window=window, white_percentile=100)
     told = _judge(fig, frames[2], data, slice_index, mask, opacity)
@@ -158,7 +159,8 @@ def thresholds(
         used = int(stages["local mean"].min()), int(stages["local mean"].max())
     fig, frames = plots.panels(1, 1.2, 1)
     window = plots.head_window(image)
-    plots.slice_panel(fig, frames[0], stages["above"], "above the threshold", window=window)
+    largest, title = {"mask": stages["largest"]}, "above the threshold, and the largest piece"
+    plots.slice_panel(fig, frames[0], stages["above"], title, window=window, kinds=largest)
     title = f"{version}'s threshold: {' … '.join(map(str, used))}"
     marks = [(level, None) for level in used]
     plots.plot_panel(fig, frames[1], _histogram(frames[1], data, slice_index), title, marks=marks)
@@ -228,7 +230,7 @@ def width(
     dilation_size: versions.DilationSize = versions.options_of("v7")["dilation_size"],
     opacity: Opacity = 0.65,
 ) -> Picture:
-    """Show v7 at one width, and the IoU, the misses and the over-reach at all widths with a marker at this one.
+    """Show v7 at one width, and IoU, misses and over-reach at the odd widths, with a marker at this one.
 
     Parameters
     ----------
@@ -261,16 +263,16 @@ def width(
     return _picture(fig, data, slice_index, f"{version}, width {dilation_size} px: {told}", mask, call)
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=16)
 def _histogram(frame: Frame, data: Data, slice_index: int) -> Plot:
     gray = masks.normalize(data.images[slice_index])
     otsu = {"Otsu": masks.otsu_threshold(gray)}
     return plots.plot(frame, lambda axes: plots.histogram(axes[0], gray, otsu))
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=16)
 def _curves(frame: Frame, data: Data, slice_index: int) -> Plot:
-    """Draw the IoU, the misses and the over-reach of v7 at every width; without a truth the mask's area alone."""
+    """Draw IoU, misses and over-reach of v7 against the width; without a truth the mask's area alone."""
     widths = [width for width in WIDTHS_PX if width <= min(data.images.shape[1:])]
     made = masks_at_widths(versions.brain_and_scalp(data.images[slice_index]), widths)
 
@@ -284,7 +286,7 @@ def _curves(frame: Frame, data: Data, slice_index: int) -> Plot:
         pairs = [(metrics.iou(mask, truth), plots.errors(mask, truth)) for mask in made]
         axes[0].plot(widths, [iou for iou, _ in pairs], color="0.2", label="IoU")
         for kind in ("miss", "over-reach"):
-            parts = [wrong[kind].sum() / max(truth.sum(), 1) for _, wrong in pairs]
+            parts = [cv2.countNonZero(wrong[kind]) / max(cv2.countNonZero(truth), 1) for _, wrong in pairs]
             axes[0].plot(widths, parts, color=plots.COLOURS[kind], label=kind)
         axes[0].set_ylabel("IoU; errors as parts of the true area")
         axes[0].legend(loc="center right")
@@ -400,8 +402,8 @@ def versus(
         told.append(f"{version}: {judged}")
     one, other = (made[version] for version in (left, right))
     differing = int(np.count_nonzero(one != other))
-    where = {"mask": one & ~other, "brain": other & ~one}
-    title, window = f"{left} alone orange, {right} alone green", plots.head_window(image)
+    where = {"scalp": one & ~other, "path": other & ~one}
+    title, window = f"{left} alone pink, {right} alone light blue", plots.head_window(image)
     plots.slice_panel(fig, frames[2], image, title, window=window, kinds=where, opacity=1.0)
     alt = f"{'; '.join(told)}; they differ on {differing} px"
     return _picture(fig, data, slice_index, alt, other, _call(right, options))
@@ -427,7 +429,7 @@ def boundary(data: Data, *, slice_index: int = 0, opacity: Opacity = 0.65) -> Pi
     >>> boundary(load("phantom")).call
     'sm.v8(image, spacing_mm=(0.42, 0.42))'
     """
-    unwrapped, steps = _scalp_boundary(data, slice_index)
+    unwrapped, steps = _unwrapped(data, slice_index), _scalp_boundary(data, slice_index)
     fig, frames = plots.panels(1, 1.9)
     told = _judge(fig, frames[0], data, slice_index, steps["filled"], opacity, what="v8")
     if unwrapped is not None:
@@ -448,7 +450,7 @@ _POLAR = {
 
 def _polar(frame: Frame, data: Data, slice_index: int, stages: tuple[str, ...]) -> Plot:
     """Draw polar pictures of v8, with its path once there is one."""
-    steps = _scalp_boundary(data, slice_index)[1]
+    steps = _scalp_boundary(data, slice_index)
 
     shown = []
     for stage in stages:
@@ -461,17 +463,24 @@ def _polar(frame: Frame, data: Data, slice_index: int, stages: tuple[str, ...]) 
     return plots.polar_plot(frame, shown)
 
 
-@lru_cache(maxsize=64)
-def _scalp_boundary(data: Data, slice_index: int) -> tuple[polar.Unwrapped | None, versions.Stages]:
+@lru_cache(maxsize=16)
+def _unwrapped(data: Data, slice_index: int) -> polar.Unwrapped | None:
+    return polar.unwrap(data.images[slice_index], **_options(data, slice_index, "v8", {}))
+
+
+@lru_cache(maxsize=16)
+def _scalp_boundary(data: Data, slice_index: int) -> versions.Stages:
     """Do what v8 does, once for each slice: it takes longer than to draw it."""
-    image, options = data.images[slice_index], _options(data, slice_index, "v8", {})
-    unwrapped = polar.unwrap(image, **options)
-    return unwrapped, versions.scalp_boundary(unwrapped) if unwrapped else versions.trace("v8", image, **options)
+    unwrapped, empty = _unwrapped(data, slice_index), np.zeros(data.images.shape[1:], np.uint8)
+    stages = versions.scalp_boundary(unwrapped) if unwrapped else dict.fromkeys(("head", "filled"), empty)
+    for stage in stages.values():
+        stage.setflags(write=False)  # they are handed out again
+    return stages
 
 
 def _trace(data: Data, slice_index: int, version: str, options: dict[str, object]) -> versions.Stages:
     if version == "v8":
-        return _scalp_boundary(data, slice_index)[1]
+        return _scalp_boundary(data, slice_index)
     return versions.trace(version, data.images[slice_index], **options)
 
 
@@ -481,8 +490,7 @@ def _judge(
     """Show a mask against the truth, or alone where there is none, and say what it is worth."""
     image = data.images[slice_index]
     if data.truth is None:
-        spacing_mm = None if data.spacing_mm is None else data.spacing_mm[slice_index]
-        score = told = f"quality {polar.quality(image, mask, spacing_mm=spacing_mm):.2f}"
+        score = told = f"quality {polar.trust_in(_unwrapped(data, slice_index), mask):.2f}"
         kinds = outlined = {"mask": mask}
         opacity /= 2
     else:

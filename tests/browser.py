@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from pathlib import Path
 
 import nbformat
 
@@ -42,7 +43,9 @@ def started(command, **options):
     """Run a command that serves the explorer; give its process and its address, and end it with Ctrl-C."""
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, **options) as server:
         try:
-            yield server, server.stdout.readline().split()[-1]
+            first = server.stdout.readline()
+            assert "http://" in first, "the server ended; its reason is on stderr"
+            yield server, first.split()[-1]
         finally:
             server.send_signal(signal.SIGINT)
             server.wait(timeout=30)
@@ -50,7 +53,9 @@ def started(command, **options):
 
 def explorer(*arguments, **options):
     """Run ``skullmask explore`` on a free port."""
-    return started([sys.executable, "-m", "skullmask_lib.cli", "explore", "--port", "0", *arguments], **options)
+    return started(
+        [shutil.which("skullmask", path=Path(sys.executable).parent), "explore", "--port", "0", *arguments], **options
+    )
 
 
 @contextlib.contextmanager
@@ -155,7 +160,17 @@ class Shown:
         before = self.picture.get_attribute("src")
         yield
         wait_for(lambda: self.picture.get_attribute("src") != before, seconds=20)
-        self.page.wait_for_timeout(100)  # the text comes right after
+        self.settle()
+
+    def settle(self):
+        """Wait until nothing changes for 300 ms: text and call come right after the picture."""
+        seen, since = None, time.monotonic()
+        while time.monotonic() - since < 0.3:
+            now = self.box.evaluate(
+                "box => box.textContent + [...box.querySelectorAll('img, textarea')].map(e => e.src || e.value)"
+            )
+            if now != seen:
+                seen, since = now, time.monotonic()
 
 
 def next_key(handle):

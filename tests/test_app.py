@@ -64,7 +64,7 @@ def ask(app, question):
     chosen.first.check()
     for _ in range(list(explore.QUESTIONS).index(question)):
         app.page.keyboard.press("ArrowDown")
-    app.page.wait_for_timeout(1000)
+    app.settle()
     assert app.box.locator("label:has(input[type=radio]:checked)").inner_text() == question
 
 
@@ -95,7 +95,7 @@ def give(app, path):
 
 
 def computed(call):
-    made = {"sm": sm}
+    made = {}
     exec(call, made)
     return made["image"], made["mask"]
 
@@ -111,7 +111,7 @@ def test_every_slider_of_the_app_and_the_score_beside_it(app, question):
     ask(app, question)
     move_every_slider(app, check)
     app.box.get_by_role("button", name="reset").click()
-    app.page.wait_for_timeout(500)
+    app.settle()
     check()
 
 
@@ -122,8 +122,10 @@ def test_the_page_fits_and_names_what_it_holds(app):
         assert app.page.evaluate("document.documentElement.scrollWidth") <= 1280
         bottom = app.box.locator(".skullmask-stage a").bounding_box()
         assert bottom["y"] + bottom["height"] <= 800
-        controls = app.box.locator("select, input[type=radio], [role=slider], textarea, button").all()
-        assert len([c for c in controls if c.is_visible()]) > 12
+        names = app.box.locator("[role=slider]").evaluate_all("all => all.map(handle => handle.ariaLabel)")
+        assert {"slice", "opacity"} <= set(names)
+        assert None not in names
+        assert app.picture.get_attribute("title") == app.text
 
 
 def test_an_own_file_comes_in_and_its_mask_goes_out(app, tmp_path):
@@ -155,7 +157,7 @@ def test_bad_files_are_told_as_the_command_line_tells_them(app, skullmask, folde
 
 def test_fifty_quick_moves_end_where_the_last_one_did(served, app):
     ask(app, "v6, v7 · How wide?")
-    [kernel] = psutil.Process(served[0].pid).children()
+    kernel = min(psutil.Process(served[0].pid).children(), key=lambda child: child.create_time())
     count = "document.querySelectorAll('.jupyter-widgets').length"
 
     def fifty(*keys):
@@ -163,7 +165,7 @@ def test_fifty_quick_moves_end_where_the_last_one_did(served, app):
         handle.focus()
         for key in keys * (50 // len(keys)):
             app.page.keyboard.press(key)
-        app.page.wait_for_timeout(3000)
+        app.settle()
         now = handle.get_attribute("aria-valuenow").split(".")[0]
         assert f"v7, width {now} px" in app.text
         return app.page.evaluate(count), kernel.memory_info().rss
@@ -172,7 +174,7 @@ def test_fifty_quick_moves_end_where_the_last_one_did(served, app):
     widgets, memory = fifty("ArrowRight", "ArrowLeft")
     widgets_after, memory_after = fifty("ArrowRight", "ArrowLeft")
     assert widgets_after == widgets
-    assert memory_after - memory < 20e6
+    assert memory_after - memory < 50e6
     fifty("ArrowRight")
     assert "v7, width 61 px" in app.text
 

@@ -3,6 +3,7 @@
 import base64
 import datetime
 import gc
+import html
 import io
 import re
 import tracemalloc
@@ -41,8 +42,7 @@ def explorer(drawn):
 
 def shown(explorer):
     """What the widgets hold: the text and the picture."""
-    image, text = explorer.stage.children[:2]
-    return text.value, image.value
+    return explorer._text.value, explorer._image.value
 
 
 def test_a_control_redraws(explorer, drawn):
@@ -174,7 +174,7 @@ def png(array):
 
 def linked(explorer):
     """Decode the mask that the page offers."""
-    link = explorer.stage.children[3].value
+    link = explorer._link.value
     content = re.search(r'href="data:image/png;base64,([^"]+)"', link)[1]
     return np.asarray(Image.open(io.BytesIO(base64.b64decode(content)))), re.search(r'download="([^"]+)"', link)[1]
 
@@ -189,7 +189,7 @@ def test_every_control_of_the_app_draws_and_the_page_says_what_the_library_compu
     app.question.value = question
     explorer = chosen(app)
     for name, control in explorer.controls.items():
-        before = shown(explorer), explorer.stage.children[2].value
+        before = shown(explorer), explorer._call.value
         if isinstance(control, widgets.Checkbox):
             control.value = not control.value
         elif isinstance(control, widgets.Dropdown):
@@ -199,9 +199,9 @@ def test_every_control_of_the_app_draws_and_the_page_says_what_the_library_compu
         else:
             continue
         text, _ = shown(explorer)
-        assert (shown(explorer), explorer.stage.children[2].value) != before, name
-        made = {"sm": sm}
-        exec(explorer.stage.children[2].value, made)  # the Python that the page offers
+        assert (shown(explorer), explorer._call.value) != before, name
+        made = {}
+        exec(explorer._call.value, made)  # the Python that the page offers
         assert "mask" in made
         png_mask, file = linked(explorer)
         np.testing.assert_array_equal(png_mask, 255 * made["mask"])
@@ -247,7 +247,9 @@ def test_an_own_file_is_opened_and_its_masks_are_the_library_s(app):
     assert (app.slice_index.value, app.slice_index.max) == (1, 2)
     app.question.value = "v8 · Where does the path run?"
     np.testing.assert_array_equal(linked(chosen(app))[0], 255 * sm.v8(images[1]))
-    assert chosen(app).stage.children[2].value == "image = sm.load('mine.npy').images[1]\nmask = sm.v8(image)"
+    assert chosen(app)._call.value == (
+        "import skullmask_lib as sm\nimage = sm.load('mine.npy').images[1]\nmask = sm.v8(image)"
+    )
     assert f"quality {sm.quality(images[1], sm.v8(images[1])):.2f}" in shown(chosen(app))[0]
 
 
@@ -266,7 +268,7 @@ def test_a_volume_brings_its_spacing(app, tmp_path):
     )
     upload(app, "h.nii.gz", (tmp_path / "h.nii.gz").read_bytes())
     app.question.value = "v8 · Where does the path run?"
-    assert "spacing_mm=(1.0, 1.0)" in chosen(app).stage.children[2].value
+    assert "spacing_mm=(1.0, 1.0)" in chosen(app)._call.value
 
 
 BAD = {
@@ -301,8 +303,8 @@ def test_a_colour_file_opens_by_its_channel(app):
     gray = (255 * ring_head()[0]).astype(np.uint8)
     app.channel.value = 1
     upload(app, "c.png", png(np.stack([0 * gray, gray, 0 * gray], axis=2)))
-    assert "c.png: 1 slice" in app._said.value
-    assert "channel=1" in chosen(app).stage.children[2].value
+    assert "c.png: slices: 1, each 220 × 190 px" in app._said.value
+    assert "channel=1" in chosen(app)._call.value
 
 
 def test_a_file_that_is_too_large_is_told_where_to_go(app, monkeypatch):
@@ -311,10 +313,76 @@ def test_a_file_that_is_too_large_is_told_where_to_go(app, monkeypatch):
     assert "large.npy: expected up to 1 MB, got 2 MB; open it with: skullmask explore large.npy" in app._said.value
 
 
-def test_nothing_of_a_name_reaches_the_page_or_the_disk_as_it_is(app):
-    upload(app, "../<b>x</b>.npy", npy(np.zeros(3)))
-    assert "<b>x" not in app._said.value
-    assert "&lt;b&gt;x" in app._said.value or "b&gt;.npy" in app._said.value
+@pytest.mark.parametrize("name", ["<b>x<i>.npy", "a$\\foo$.npy", "run:3 é.npy"])
+def test_a_name_is_shown_as_it_is(app, name):
+    upload(app, name, npy(np.stack([ring_head()[0]] * 2)))
+    app.question.value = "v2 · Where does the flood arrive?"
+    assert app.source.value == name
+    for told in (app._said.value, shown(chosen(app))[0]):
+        assert html.escape(name) in told
+        assert "<b>x" not in told
+
+
+@pytest.mark.parametrize("name", ["..", "", "a\0b.npy", 300 * "n" + ".npy"])
+def test_a_name_that_no_file_can_have_is_said(app, name):
+    upload(app, name, npy(np.zeros((9, 9))))
+    assert "color:#b00020" in app._said.value
+    assert app.source.value == "phantom"
+
+
+def test_the_same_name_again_is_opened_again(app):
+    upload(app, "mine.npy", npy(np.stack([ring_head()[0]] * 12)))
+    assert (app.slice_index.value, app.slice_index.max) == (6, 11)
+    app.source.value = "phantom"
+    upload(app, "mine.npy", npy(np.stack([ring_head()[0]] * 3)))
+    assert (app.source.value, app.slice_index.value, app.slice_index.max) == ("mine.npy", 1, 2)
+
+
+def test_after_an_error_nothing_of_the_slice_before_is_left(app):
+    images = np.stack([ring_head()[0]] * 4)
+    images[3, 0, 0] = np.nan
+    upload(app, "mine.npy", npy(images))
+    explorer = chosen(app)
+    with pytest.raises(InputError, match=r"mine.npy\[3\]: expected finite values"):
+        app.slice_index.value = 3
+    assert explorer.stage.children == (explorer._text,)
+    assert repr(app).endswith("no picture")
+    assert "image/png" not in app._repr_mimebundle_()[0]
+    app.slice_index.value = 2
+    assert len(explorer.stage.children) == 4
+
+
+def test_a_file_whose_first_picture_fails_can_still_be_looked_at(folder):
+    images = np.stack([ring_head()[0]] * 3)
+    images[1, 0, 0] = np.nan
+    np.save("mine.npy", images)
+    app = explore.App("mine.npy")
+    assert "mine.npy[1]: expected finite values" in shown(chosen(app))[0]
+    app.slice_index.value = 2
+    assert "quality" in shown(chosen(app))[0]
+
+
+def test_a_truth_brings_the_scores(folder):
+    image, truth = ring_head()
+    np.save("mine.npy", image)
+    np.save("truth.npy", truth)
+    app = explore.App("mine.npy", truth="truth.npy")
+    assert f"IoU {sm.iou(sm.v1(image), truth):.4f}" in shown(chosen(app))[0]
+
+
+def test_a_default_out_of_range_is_refused():
+    def view(*, width_px=70):
+        raise AssertionError(width_px)
+
+    with pytest.raises(InputError, match="expected a width from 1 to 9, got 70"):
+        explore.sliders(view, width_px=(1, 9, 2))
+
+
+def test_a_broken_ending_leaves_the_explorer_alive(explorer):
+    with pytest.raises(ZeroDivisionError), explorer._still():
+        raise ZeroDivisionError
+    explorer.controls["width_px"].value = 5
+    assert shown(explorer)[0] == "5 pixels of a"
 
 
 def test_a_slice_that_no_version_takes_is_said_with_its_name(app):
@@ -351,7 +419,7 @@ def test_the_app_begins_in_the_middle_of_a_file(folder):
     np.save("mine.npy", np.stack([ring_head()[0]] * 7))
     app = explore.App(str(folder / "mine.npy"))
     assert (app.source.value, app.slice_index.value, app.slice_index.max) == ("mine.npy", 3, 6)
-    assert chosen(app).stage.children[2].value.startswith(f"image = sm.load({str(folder / 'mine.npy')!r}).images[3]")
+    assert chosen(app)._call.value.splitlines()[1] == f"image = sm.load({str(folder / 'mine.npy')!r}).images[3]"
 
 
 def test_the_app_tells_a_bad_source():

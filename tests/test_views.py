@@ -131,12 +131,67 @@ def test_an_outline_runs_around_what_is_painted(image):
     assert near[yellowish].mean() > 0.99
 
 
-def test_curves_are_those_of_the_sweep():
+def near(pixels, kind, where):
+    """Tell how much of a region of the right panel has a colour of the palette."""
+    return (np.abs(pixels[where].astype(int) - plots._rgb(kind)).max(axis=1) < 60).mean()
+
+
+def test_curves_and_their_dot_lie_at_the_scores():
+    data, size = sm.load("phantom"), 45
+    _, frames = plots.panels(1, 1.4)
+    curves = views._curves(frames[1], data, 1)
+    pixels = views.width(data, slice_index=1, dilation_size=size).pixels
+    mask = sm.v7(data.images[1], dilation_size=size)
+    wrong = plots.errors(mask, data.truth[1])
+    heights = {kind: where.sum() / data.truth[1].sum() for kind, where in wrong.items()}
+    assert heights["over-reach"] > 0.05
+    x, y = curves.to_dots.transform((size, sm.iou(mask, data.truth[1]))).round().astype(int)
+    row = pixels.shape[0] - frames[1].bottom - y
+    assert (pixels[row - 2 : row + 3, frames[1].left + x - 3 : frames[1].left + x + 4] < 60).all()
+    x, y = curves.to_dots.transform((size, heights["over-reach"])).round().astype(int)
+    colours = curves.pixels[len(curves.pixels) - y - 2 : len(curves.pixels) - y + 3, x - 1 : x + 2].reshape(-1, 3)
+    assert near(colours, "over-reach", slice(None)) > 0.1
+
+
+def test_errors_have_their_colours_and_the_window_its_place():
+    image, truth = np.full((60, 80), 0.5), np.zeros((60, 80), np.uint8)
+    image[0, 0], truth[20:40, 30:50] = 1, 1
+    mask = np.roll(truth, 10, axis=1)
+    fig, (frame,) = plots.panels(1)
+    window = slice(10, 50), slice(20, 70)
+    kinds, outlined = plots.errors(mask, truth), {"truth": truth}
+    plots.slice_panel(fig, frame, image, window=window, kinds=kinds, outlined=outlined, opacity=1.0)
+    pixels = plots.picture(fig, "").pixels
+    factor = frame.height / 40
+    left, top = frame.left + (frame.width - round(50 * factor)) // 2, len(pixels) - frame.bottom - frame.height
+
+    def at(row, column):
+        return pixels[round(top + (row - 10 + 0.5) * factor), round(left + (column - 20 + 0.5) * factor)][None]
+
+    assert near(at(30, 34), "miss", slice(None)) == 1
+    assert near(at(30, 56), "over-reach", slice(None)) == 1
+    assert (np.ptp(at(30, 44).astype(int), axis=1) < 5).all()  # grey, where both are
+    edge = pixels[round(top + 20 * factor), round(left + (30 - 20) * factor) - 2 : round(left + (30 - 20) * factor) + 3]
+    assert near(edge, "truth", slice(None)) > 0.1
+
+
+def test_the_path_of_a_polar_plot_lies_at_its_depth():
+    _, (frame,) = plots.panels(1)
+    values, depth = np.zeros((360, 96)), np.full(360, 40.0)
+    values[:, 60:] = 1
+    drawn = plots.polar_plot(frame, [(values, (0, 1), depth, "a path")])
+    x, y = drawn.to_dots.transform((180, 40 * views.polar.STEP_MM))
+    column = drawn.pixels[:, round(x)]
+    blue = np.flatnonzero(np.abs(column.astype(int) - plots._rgb("path")).max(axis=1) < 60)
+    assert abs(blue.mean() - (len(column) - y)) <= 1.5
+    _, y = drawn.to_dots.transform((180, 60 * views.polar.STEP_MM))
+    assert column[round(len(column) - y) + 4].min() > 240 > 20 > column[round(len(column) - y) - 4].max()
+
+
+def test_what_is_handed_out_again_cannot_be_written_to():
     data = sm.load("phantom")
-    widths = [1, 25, 61]
-    made = views.masks_at_widths(views.versions.brain_and_scalp(data.images[1]), widths)
-    for width, mask in zip(widths, made, strict=True):
-        np.testing.assert_array_equal(mask, sm.v7(data.images[1], dilation_size=width))
+    with pytest.raises(ValueError, match="read-only"):
+        views.boundary(data).mask[:] = 0
 
 
 def test_what_is_kept_of_a_slice_belongs_to_its_data():
