@@ -71,7 +71,8 @@ class Explorer:
         self._view, self.controls, self._last, self._offers, self.live = view, controls, last or {}, offers, live
         self._picture = None
         self._image, self._text, self._link = widgets.Image(format="jpeg"), widgets.HTML(), widgets.HTML()
-        self._call = widgets.Textarea(rows=3, description="Python", layout=_layout("880px"))
+        look = {"style": {"description_width": "initial"}, "layout": _layout("880px")}
+        self._call = widgets.Textarea(rows=3, description="Python", **look)
         self._began = {name: control.value for name, control in controls.items() if name not in kept}
         self.reset = widgets.Button(description="reset", tooltip="put every control back to where it began")
         self.reset.on_click(self._reset)
@@ -128,7 +129,7 @@ class Explorer:
             self._picture, self._text.value = None, _red(f"{kind}{error}")
             self.stage.children = (self._text,)  # no picture, call or mask of other values
             raise
-        self._image.value, self._image.tooltip = picture.jpeg, picture.alt
+        self._image.value = picture.jpeg
         self._text.value = "<br>".join(html.escape(str(text)) for text in (picture.alt, *(w.message for w in caught)))
         offered = ()
         if self._offers and picture.mask is not None:
@@ -287,7 +288,7 @@ class App:
             data = datasets.load(source, truth=truth, channel=channel)
             self._heads[named] = data, _load_call(str(source), channel)
         middle = len(self._heads[named][0].images) // 2
-        self.question = widgets.RadioButtons(options=list(QUESTIONS), tooltip="question", layout=_layout())
+        self.question = widgets.RadioButtons(options=list(QUESTIONS), layout=_layout())
         self.source = _control("data", named, list(self._heads))
         self.slice_index = _control("slice", middle, (0, middle + 1, 1))
         self.opacity = _controls(views.width, {})["opacity"]

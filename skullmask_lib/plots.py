@@ -359,7 +359,9 @@ def _limits(image: np.ndarray, white_percentile: float = 99.5) -> tuple[float, f
     """Give what is drawn black and white: the minimum and a percentile of every few pixels."""
     step = max(min(image.shape[:2]) // 256, 1)
     low, high = float(image.min()), float(np.percentile(image[::step, ::step].astype(float), white_percentile))
-    return low, high if high > low else low + max(abs(low), 1.0)  # a flat slice is drawn black
+    if high > low:
+        return low, high
+    return (low - abs(low), low) if low > 0 else (low, low + 1.0)  # flat: black at 0 and below, else white
 
 
 def _bare(axes: Axes, title: str) -> Axes:

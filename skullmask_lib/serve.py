@@ -82,7 +82,7 @@ def serve(
         )
         server.tornado_settings = {
             "websocket_max_message_size": 2**31,  # what is larger is cut off without a word
-            "ws_ping_timeout": 30_000,  # jupyter_server's own is longer than its interval, which tornado warns of
+            "ws_ping_interval": 0,  # pings watch networks; here they end pages
         }
         if hasattr(signal, "SIGHUP"):  # a closed terminal ends it as Ctrl-C does
             signal.signal(signal.SIGHUP, signal.getsignal(signal.SIGTERM))

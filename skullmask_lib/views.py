@@ -499,7 +499,7 @@ def _judge(
         score = f"IoU {metrics.iou(mask, truth):.4f}"
         told = f"{score}, area error {metrics.area_error(mask, truth):+.3f}"
     window = plots.head_window(image)
-    title = f"{what}: {score}"
+    title, told = f"{what}: {score}", told + ("" if mask.any() else ", the mask is empty")
     plots.slice_panel(fig, frame, image, title, window=window, kinds=kinds, outlined=outlined, opacity=opacity)
     return told
 

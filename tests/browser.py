@@ -53,9 +53,8 @@ def started(command, **options):
 
 def explorer(*arguments, **options):
     """Run ``skullmask explore`` on a free port."""
-    return started(
-        [shutil.which("skullmask", path=Path(sys.executable).parent), "explore", "--port", "0", *arguments], **options
-    )
+    script = Path(sys.executable).with_name("skullmask")
+    return started([script, "explore", "--port", "0", *arguments], **options)
 
 
 @contextlib.contextmanager
@@ -132,6 +131,9 @@ def blank(path):
     nbformat.write(notebook, path)
 
 
+SEEN = "box => box.textContent + [...box.querySelectorAll('img, textarea')].map(each => each.src || each.value)"
+
+
 class Shown:
     """An explorer on a page: what a reader sees and moves."""
 
@@ -166,9 +168,7 @@ class Shown:
         """Wait until nothing changes for 300 ms: text and call come right after the picture."""
         seen, since = None, time.monotonic()
         while time.monotonic() - since < 0.3:
-            now = self.box.evaluate(
-                "box => box.textContent + [...box.querySelectorAll('img, textarea')].map(e => e.src || e.value)"
-            )
+            now = self.box.evaluate(SEEN)
             if now != seen:
                 seen, since = now, time.monotonic()
 

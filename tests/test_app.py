@@ -125,7 +125,6 @@ def test_the_page_fits_and_names_what_it_holds(app):
         names = app.box.locator("[role=slider]").evaluate_all("all => all.map(handle => handle.ariaLabel)")
         assert {"slice", "opacity"} <= set(names)
         assert None not in names
-        assert app.picture.get_attribute("title") == app.text
 
 
 def test_an_own_file_comes_in_and_its_mask_goes_out(app, tmp_path):
@@ -177,6 +176,21 @@ def test_fifty_quick_moves_end_where_the_last_one_did(served, app):
     assert memory_after - memory < 50e6
     fifty("ArrowRight")
     assert "v7, width 61 px" in app.text
+
+
+def test_a_page_stays_connected(served, chromium):
+    page, errors = browser.open_page(chromium)
+    closed = []
+    page.on("websocket", lambda socket: socket.on("close", lambda _: closed.append(socket.url)))
+    page.goto(served[1])
+    shown = browser.Shown(page)
+    page.wait_for_timeout(75_000)  # jupyter_server pings, and may close, every 30 s
+    handle = shown.sliders()["slice"]
+    handle.focus()
+    with shown.new_picture():
+        handle.press("ArrowRight")
+    assert closed == errors == []
+    page.close()
 
 
 def test_a_page_that_is_left_ends_its_kernel(served, chromium):

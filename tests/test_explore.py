@@ -352,7 +352,7 @@ def test_after_an_error_nothing_of_the_slice_before_is_left(app):
     assert len(explorer.stage.children) == 4
 
 
-def test_a_file_whose_first_picture_fails_can_still_be_looked_at(folder):
+def test_a_file_whose_first_picture_fails_can_still_be_looked_at(folder):  # noqa: ARG001
     images = np.stack([ring_head()[0]] * 3)
     images[1, 0, 0] = np.nan
     np.save("mine.npy", images)
@@ -362,7 +362,7 @@ def test_a_file_whose_first_picture_fails_can_still_be_looked_at(folder):
     assert "quality" in shown(chosen(app))[0]
 
 
-def test_a_truth_brings_the_scores(folder):
+def test_a_truth_brings_the_scores(folder):  # noqa: ARG001
     image, truth = ring_head()
     np.save("mine.npy", image)
     np.save("truth.npy", truth)
