@@ -75,6 +75,17 @@ def test_every_figure_has_an_alternative_text(notebook):
                 assert len(output.metadata["image/png"]["alt"]) > 20, cell.source
 
 
+def test_an_explorer_is_a_picture_where_no_kernel_runs(notebook):
+    shown = [
+        cell for cell in code_cells(notebook) if re.search(r"^explore\.(sliders|App)\(", cell.source, re.MULTILINE)
+    ]
+    for cell in shown:
+        [output] = cell.outputs
+        assert set(output.data) == {"image/png", "text/plain"}
+        assert output.data["text/plain"].startswith("Explorer(")
+    assert len(shown) == 1
+
+
 def test_no_formula_that_needs_a_script(notebook):
     assert not [c for c in notebook.cells if c.cell_type == "markdown" and re.search(r"\$[^$]+\$|\\\(", c.source)]
 
