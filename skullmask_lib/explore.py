@@ -282,11 +282,9 @@ class App:
     """
 
     def __init__(self, source: str = "phantom", *, truth: str | None = None, channel: int | None = None):
-        self._heads = {name: (datasets.load(name), f"sm.load({name!r})") for name in datasets.PHANTOMS}
+        self._heads = {name: (datasets.load(name), _load_call(name, None)) for name in datasets.PHANTOMS}
         named = Path(source).name
-        if source not in datasets.PHANTOMS:
-            data = datasets.load(source, truth=truth, channel=channel)
-            self._heads[named] = data, _load_call(str(source), channel)
+        self._heads[named] = datasets.load(source, truth=truth, channel=channel), _load_call(str(source), channel)
         middle = len(self._heads[named][0].images) // 2
         self.question = widgets.RadioButtons(options=list(QUESTIONS), layout=_layout())
         self.source = _control("data", named, list(self._heads))

@@ -159,7 +159,7 @@ def thresholds(
         used = int(stages["local mean"].min()), int(stages["local mean"].max())
     fig, frames = plots.panels(1, 1.2, 1)
     window = plots.head_window(image)
-    largest, title = {"mask": stages["largest"]}, "above the threshold, and the largest piece"
+    largest, title = {"mask": stages["largest"]}, "largest piece: orange"
     plots.slice_panel(fig, frames[0], stages["above"], title, window=window, kinds=largest)
     title = f"{version}'s threshold: {' … '.join(map(str, used))}"
     marks = [(level, None) for level in used]
@@ -205,12 +205,12 @@ def edge_rule(
     image = data.images[slice_index]
     stages = versions.trace("v5", image, dilation_size=dilation_size)
     call = _call("v5", {"dilation_size": dilation_size})
+    count = int(masks.touches_edge(masks.label_components(stages["scalp"])[0]).sum())
     if not rule:
         brain = masks.largest_component(stages["bright"])
         dilated = masks.dilate(brain, dilation_size)
         stages |= {"brain": brain, "scalp": 0 * brain, "dilated": dilated, "filled": masks.fill_holes(dilated)}
         call = f"sm.masks.fill_holes(sm.masks.dilate(sm.v1(image), {dilation_size}))"
-    count = int(masks.touches_edge(masks.label_components(stages["scalp"])[0]).sum())
     fig, frames = plots.panels(1, 1, 1)
     window, kinds = plots.head_window(image), {"brain": stages["brain"], "scalp": stages["scalp"]}
     title = f"{count} touching the frame"

@@ -370,6 +370,13 @@ def test_a_truth_brings_the_scores(folder):  # noqa: ARG001
     assert f"IoU {sm.iou(sm.v1(image), truth):.4f}" in shown(chosen(app))[0]
 
 
+def test_a_truth_of_the_phantom_is_not_passed_over(folder):  # noqa: ARG001
+    data = sm.load("phantom")
+    np.save("truth.npy", data.brain)
+    text, _ = shown(chosen(explore.App("phantom", truth="truth.npy")))
+    assert f"IoU {sm.iou(sm.v1(data.images[2]), data.brain[2]):.4f}" in text
+
+
 def test_a_default_out_of_range_is_refused():
     def view(*, width_px=70):
         raise AssertionError(width_px)

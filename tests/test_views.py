@@ -90,6 +90,11 @@ def test_what_is_no_slice_is_refused(view):
         view(data_of(np.full((64, 48), np.nan)))
 
 
+def test_what_touches_the_frame_is_counted_with_and_without_the_rule():
+    for rule in (True, False):
+        assert "1 component at the frame" in views.edge_rule(sm.load("phantom-cropped"), rule=rule).alt
+
+
 def test_a_picture_follows_its_controls():
     data = sm.load("phantom")
     base = views.largest_component(data)
