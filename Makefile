@@ -34,7 +34,7 @@ figures: $(VENV)/.base cv2  ## Draw the README's figures anew.
 	$(BIN)/python figures/draw.py
 
 notebooks: $(VENV)/.base cv2  ## Run every notebook and store its outputs.
-	$(BIN)/python -c "from skullmask_lib import reports; [reports.store(path) for path in sorted(reports.lessons()[0].parent.glob('*.ipynb'))]"
+	$(BIN)/python -c "from skullmask_lib import notebooks, reports; [reports.store(path) for path in sorted(notebooks.lessons()[0].parent.glob('*.ipynb'))]"
 
 bench: $(VENV)/.base cv2  ## Speed beside the source's plain loop, as ratios.
 	$(BIN)/python benchmarks/bench_versions.py

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from skullmask_lib import explore, reports
+from skullmask_lib import explore, notebooks
 from skullmask_lib.plots import table
 from skullmask_lib.registry import project_folder
 
@@ -68,7 +68,7 @@ def lesson_explorers(chromium) -> Iterator[tuple[str, browser.Shown]]:
     with tempfile.TemporaryDirectory() as root:
         folder = shutil.copytree(project_folder("notebooks"), Path(root, "notebooks"))
         with browser.lab(folder, Path(root, "lab.log")) as (address, token):
-            for path in reports.lessons():
+            for path in notebooks.lessons():
                 browser.blank(folder / path.name)
                 page, _ = browser.open_page(chromium)
                 browser.run_in_lab(page, address, token, folder / path.name)
@@ -80,7 +80,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--moves", type=int, default=60, help="of every explorer (default: 60)")
     count = parser.parse_args().moves
-    rows, total = [], len(explore.QUESTIONS) + len(reports.lessons())
+    rows, total = [], len(explore.QUESTIONS) + len(notebooks.lessons())
     with browser.chromium() as chromium, tqdm(total=total, unit="explorer", disable=None) as bar:
         for explorers in (app_explorers, lesson_explorers):
             for name, shown in explorers(chromium):

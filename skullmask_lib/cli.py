@@ -59,10 +59,10 @@ def _main(
 @app.command(epilog="Example:\n\n  skullmask demo --out my_demo")
 def demo(out: Annotated[Path, typer.Option(help="Folder for the page.")] = Path("skullmask_demo")) -> None:
     """Run the journey on the phantom and write it, with the ladder, as one page that opens offline."""
-    from . import plots, reports  # papermill and nbconvert take a second to import
+    from . import notebooks, plots, reports  # papermill and nbconvert take a second to import
     from .sweep import LADDER_HEADER, phantom_ladder
 
-    with _bar(len(reports.lessons()), "lesson") as bar:
+    with _bar(len(notebooks.lessons()), "lesson") as bar:
 
         def progress(lesson: str) -> None:
             bar.update()
@@ -168,10 +168,10 @@ def sweep(
 ) -> None:
     """Score v7 at many dilation widths, with the choice made without the scored slice."""
     from . import plots
-    from .sweep import bootstrap, leave_one_out, parse_sizes, write_csv
+    from .sweep import bootstrap, leave_one_out, parse_range, write_csv
     from .sweep import sweep as sweep_widths
 
-    widths = parse_sizes(sizes)
+    widths = parse_range(sizes)
     data = datasets.load(images, truth=truth)
     if data.truth is None:
         raise masks.InputError(f"{images}: brings no truth; name the true masks as well")
@@ -198,6 +198,61 @@ def sweep(
         chosen, held_out = leave_one_out(result)
         print(f"95 % bootstrap over the slices: {low:.4f} … {high:.4f}")
         print(f"leave one out: widths {', '.join(map(str, chosen))} px, IoU {held_out.mean():.4f}")
+
+
+@app.command(
+    epilog="Examples:\n\n  skullmask report head.nii.gz -o head_report\n\n"
+    "  skullmask report slices.npy --truth masks.npy -o five --version v8,v7 -p title='Five slices'\n\n"
+    "  skullmask report slices.npy --notebook 05_v6_dilation_sweep -p sizes=10:40:2 -o sweep\n\n"
+    "  skullmask report slices.npy --truth masks.npy -o grid --grid dilation_size=16:36:4 --grid version=v5,v7 --jobs 2"
+)
+def report(
+    images: Annotated[str, typer.Argument(metavar="IMAGES", help=_INPUT)],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder for the report, made if missing.")],
+    truth: Annotated[str | None, typer.Option(help="True masks: file or folder.")] = None,
+    version: Annotated[
+        str | None, typer.Option(help="v1 … v8; of several, as v8,v7, the first makes the masks.")
+    ] = None,
+    parameter: Annotated[
+        list[str] | None,
+        typer.Option("-p", "--parameter", metavar="NAME=VALUE", help="Parameter of the notebook; may come again."),
+    ] = None,
+    notebook: Annotated[str, typer.Option(help="report, a lesson such as 05_v6_dilation_sweep, or a file.")] = "report",
+    grid: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUES", help="One report for each value, as 16:36:4 or v5,v7; may come again."),
+    ] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="How many reports of a grid run at a time.")] = 1,
+) -> None:
+    """Run a notebook on your slices and write a report that can be sent: one page that opens offline.
+
+    With --grid there is one report for each combination of values and a page that compares them. Run again, it
+    makes only what is missing.
+    """
+    from . import grids, notebooks, reports  # they take two seconds to import
+
+    path = notebooks.find(notebook)
+    pairs = [("version", version)] if version else []
+    pairs += [_pair(text) for text in parameter or ()]
+    given = {name: notebooks.read(path, name, text) for name, text in pairs}
+    values = {name: notebooks.read_values(path, name, text) for name, text in map(_pair, grid or ())}
+    look = {"truth": truth, "notebook": path, "parameters": given}
+    if not values:
+        bar = {"file": sys.stderr, "disable": None, "leave": False, "desc": path.stem}
+        print(f"The report: {reports.report(images, output, progress_bar=bar, **look)}")
+        return
+    with _bar(math.prod(map(len, values.values())), "report") as bar:
+        failed = grids.grid(images, output, values, jobs=jobs, progress=bar.update, **look)
+    print(f"The reports: {output / 'index.html'}")
+    if failed:
+        raise RuntimeError(f"{len(failed)} failed: {', '.join(failed)}; their pages show the error")
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not (name and equals):
+        raise masks.InputError(f"expected a parameter as NAME=VALUE, got {text!r}")
+    return name, value
 
 
 @app.command(
@@ -304,14 +359,7 @@ def _grouped(remarks: list[str]) -> Iterator[str]:
         name, _, text = remark.partition(": ")
         groups.setdefault(text, []).append(name)
     for text, names in groups.items():
-        runs: list[list[str]] = []
-        for name in names:
-            stem, _, index = name.rstrip("]").rpartition("[")
-            if runs and index.isdecimal() and runs[-1][-1] == f"{stem}[{int(index) - 1}]":
-                runs[-1][1:] = [name]
-            else:
-                runs.append([name])
-        yield f"warning: {', '.join(' … '.join(run) for run in runs)}: {text}".removesuffix(": ")
+        yield f"warning: {', '.join(datasets.spans(names))}: {text}".removesuffix(": ")
 
 
 def _say(text: object) -> None:

@@ -12,7 +12,7 @@ import tempfile
 import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import nibabel as nib
@@ -62,7 +62,7 @@ def load(
     *,
     truth: str | os.PathLike | None = None,
     axis: int = 2,
-    slices: slice | None = None,
+    slices: slice | range | None = None,
     channel: int | None = None,
 ) -> Data:
     """Load slices from a phantom, a registered head, a file or a folder of pictures.
@@ -76,11 +76,12 @@ def load(
         NIfTI, PNG or TIFF of 8 or 16 bit, or a folder of PNG and TIFF files of one size. A name comes before a
         path: write ``"./chris"`` for a folder of that name.
     truth : str or path, optional
-        Where the true masks are: 0 and one other value, the same shape as the images.
+        Where the true masks are: 0 and one other value, the same shape as the images. Their spacing is taken where
+        the images bring none.
     axis : {0, 1, 2}
         Axis of a NIfTI volume, in RAS order, across which it is cut: 2 gives axial slices with anterior up,
         0 sagittal and 1 coronal ones with superior up; the patient's left is on the left.
-    slices : slice, optional
+    slices : slice or range, optional
         Which of these slices to take; all by default.
     channel : int, optional
         Which channel to take of a colour image; without it colour is refused.
@@ -100,6 +101,8 @@ def load(
     >>> data.images.shape, data.images.dtype.name, data.truth.dtype.name, data.names[0]
     ((5, 768, 624), 'float32', 'uint8', 'phantom[0]')
     """
+    if isinstance(slices, range):
+        slices = slice(slices.start, slices.stop, slices.step)
     data, affine = _open(source, axis, channel, slices)
     if truth is not None:
         read, true_affine = _open(truth, axis, None, slices)
@@ -110,7 +113,8 @@ def load(
             )
         if affine is not None and true_affine is not None and not _same_place(affine, true_affine, true.shape):
             raise InputError(f"{truth}: lies elsewhere than {source}: the affines of the two headers differ")
-        data = replace(data, truth=binary(true, truth))
+        spacing_mm = read.spacing_mm if data.spacing_mm is None else data.spacing_mm
+        data = replace(data, truth=binary(true, truth), spacing_mm=spacing_mm)
     return data
 
 
@@ -120,9 +124,9 @@ def _open(
     """Read a phantom, a head, a file or a folder; what was a volume comes with its affine in RAS order."""
     if not str(source):
         raise InputError("expected a phantom, a file or a folder, got an empty name")
-    if _is_name(source) and channel is not None:
+    if is_name(source) and channel is not None:
         raise InputError(f"{source}: has no channels; leave the channel out")
-    if _is_name(source):
+    if is_name(source):
         data, affine = (_phantom(source), None) if source in PHANTOMS else _head(source, axis)
     else:
         data, affine = _read(Path(source), axis, channel)
@@ -366,6 +370,7 @@ def write_masks(
     like: str | os.PathLike,
     shape: tuple[int, int, int],
     keep: Iterable[str | os.PathLike] = (),
+    nameless: bool = False,
 ) -> None:
     """Write masks in the format of the images that they belong to; appear whole or not at all.
 
@@ -383,6 +388,8 @@ def write_masks(
         Shape of the images.
     keep : iterable of str or path
         Further files that must not be overwritten, such as the truth.
+    nameless : bool
+        Leave out what a NIfTI header says beside the geometry: it may tell whose head it is.
 
     Raises
     ------
@@ -399,17 +406,58 @@ def write_masks(
     """
     output = Path(output)
     writer = _writer(output, like)
+    if nameless and writer is _write_nifti:
+        writer = partial(writer, nameless=True)
     with replacing(output, like, *keep) as temporary:
         writer(made, temporary, like, shape)
 
 
-def _is_name(source: str | os.PathLike) -> bool:
+def masks_name(like: str | os.PathLike) -> str:
+    """Name the file that holds masks in the format of the images that they belong to.
+
+    Parameters
+    ----------
+    like : str or path
+        The source of the images.
+
+    Returns
+    -------
+    str
+        ``masks.nii.gz``, ``masks.png``, ``masks`` for a folder, and ``masks.npy`` for all else.
+
+    Examples
+    --------
+    >>> masks_name("phantom")
+    'masks.npy'
+    """
+    kind = _kind(like)
+    if kind in _PICTURES and _ndim(like) == 2:
+        kind = ".png"
+    return "masks" if kind == "folder" else f"masks{kind if kind in ('.nii', '.nii.gz', '.png') else '.npy'}"
+
+
+def is_name(source: str | os.PathLike) -> bool:
+    """Tell the name of a phantom or of a head from a path.
+
+    Parameters
+    ----------
+    source : str or path
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> is_name("phantom"), is_name("./phantom")
+    (True, False)
+    """
     return isinstance(source, str) and source in (*PHANTOMS, *registry.names())
 
 
 def _kind(source: str | os.PathLike) -> str:
     """Tell a name from a folder and from a file, which gives its suffix."""
-    if _is_name(source):
+    if is_name(source):
         return "name"
     return "folder" if Path(source).is_dir() else _suffix(Path(source))
 
@@ -526,7 +574,12 @@ def _write_folder(
 
 
 def _write_nifti(
-    made: Iterable[np.ndarray], output: Path, like: str | os.PathLike, _shape: tuple[int, int, int]
+    made: Iterable[np.ndarray],
+    output: Path,
+    like: str | os.PathLike,
+    _shape: tuple[int, int, int],
+    *,
+    nameless: bool = False,
 ) -> None:
     source = nib.load(like)
     volume = _to_volume(np.stack(list(made)), axis=2)
@@ -538,7 +591,37 @@ def _write_nifti(
     header.set_data_dtype(np.uint8)
     header.set_slope_inter(1, 0)
     header["cal_min"], header["cal_max"] = 0, 1
+    if nameless:
+        for field in {"descrip", "aux_file", "db_name", "intent_name"} & set(header):
+            header[field] = b""
+        header.extensions.clear()
     nib.save(type(source)(volume, source.affine, header), output)
+
+
+def spans(names: Iterable[str]) -> list[str]:
+    """Name many slices shortly: of a run only its ends.
+
+    Parameters
+    ----------
+    names : iterable of str
+
+    Returns
+    -------
+    list of str
+
+    Examples
+    --------
+    >>> spans(["a.npy[3]", "a.npy[4]", "a.npy[5]", "a.npy[9]", "b.png"])
+    ['a.npy[3] … a.npy[5]', 'a.npy[9]', 'b.png']
+    """
+    runs: list[list[str]] = []
+    for name in names:
+        stem, _, index = name.rstrip("]").rpartition("[")
+        if runs and index.isdecimal() and runs[-1][-1] == f"{stem}[{int(index) - 1}]":
+            runs[-1][1:] = [name]
+        else:
+            runs.append([name])
+    return [" … ".join(run) for run in runs]
 
 
 def published() -> dict[str, float]:

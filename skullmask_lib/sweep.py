@@ -114,17 +114,19 @@ def masks_at_widths(stages: Stages, sizes: Iterable[int]) -> Iterator[np.ndarray
         yield masks.fill_holes(masks.dilate(stages["brain"], size) & ~stages["scalp"])
 
 
-def parse_sizes(text: str) -> list[int]:
-    """Read widths written as ``start:stop:step``; stop is included.
+def parse_range(text: str, *, low: int = 1) -> range:
+    """Read whole numbers written as ``start:stop:step``; stop is included.
 
     Parameters
     ----------
     text : str
-        ``start:stop:step``, ``start:stop`` or a single width [px].
+        ``start:stop:step``, ``start:stop`` or a single number.
+    low : int
+        The smallest start: 1 for widths [px], 0 for places of slices.
 
     Returns
     -------
-    list of int
+    range
 
     Raises
     ------
@@ -133,15 +135,17 @@ def parse_sizes(text: str) -> list[int]:
 
     Examples
     --------
-    >>> parse_sizes("22:30:2")
+    >>> list(parse_range("22:30:2"))
     [22, 24, 26, 28, 30]
     """
     found = re.fullmatch(r"(\d{1,5})(?::(\d{1,5}))?(?::(\d{1,5}))?", text.strip())
     start, stop, step = (int(number) if number else None for number in found.groups()) if found else (0, 0, 0)
     stop, step = start if stop is None else stop, 1 if step is None else step
-    if step < 1 or not 1 <= start <= stop:
-        raise masks.InputError(f"expected widths in pixels as start:stop:step, for example 1:61:2, got {text!r}")
-    return list(range(start, stop + 1, step))
+    if step < 1 or not low <= start <= stop:
+        raise masks.InputError(
+            f"expected whole numbers from {low} as start:stop:step, for example 1:61:2, got {text!r}"
+        )
+    return range(start, stop + 1, step)
 
 
 def write_csv(result: Sweep, output: str | os.PathLike, *, names: Sequence[str]) -> None:

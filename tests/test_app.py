@@ -12,11 +12,11 @@ from inputs import ring_head
 from PIL import Image
 
 import skullmask_lib as sm
-from skullmask_lib import explore, reports
+from skullmask_lib import explore, notebooks
 from skullmask_lib.registry import project_folder
 
 pytestmark = pytest.mark.full
-LESSONS = reports.lessons()
+LESSONS = notebooks.lessons()
 
 
 @pytest.fixture(scope="module")

@@ -563,7 +563,7 @@ BAD_ARGUMENTS = {
     ),
     "sweep of no widths": (("sweep", "a.npy", "t.npy", "--sizes", ""), "start:stop:step, for example 1:61:2, got ''"),
     "sweep of words": (("sweep", "a.npy", "t.npy", "--sizes", "a:b"), "start:stop:step, for example 1:61:2, got 'a:b'"),
-    "sweep of width 0": (("sweep", "a.npy", "t.npy", "--sizes", "0:9:3"), "expected widths in pixels"),
+    "sweep of width 0": (("sweep", "a.npy", "t.npy", "--sizes", "0:9:3"), "expected whole numbers from 1"),
     "sweep beyond the image": (
         ("sweep", "a.npy", "t.npy", "--sizes", "39:41"),
         "a.npy[0]: expected a dilation size from",

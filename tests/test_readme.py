@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 import skullmask_lib as sm
-from skullmask_lib import cli, reports
+from skullmask_lib import cli, notebooks
 
 HOUSE = Path(__file__).resolve().parents[1]
 README = (HOUSE / "README.md").read_text(encoding="utf-8")
@@ -57,10 +57,10 @@ def test_the_make_targets_exist():
 
 def test_the_lessons_and_their_minutes():
     listed = re.findall(r"^\| \[(.+?)\]\(notebooks/(\S+?)\)\s*\|\s*(\d+)", README, re.MULTILINE)
-    lessons = reports.lessons()
+    lessons = notebooks.lessons()
     assert [name for _, name, _ in listed] == [path.name for path in lessons]
     for (title, _, minutes), path in zip(listed, lessons, strict=True):
-        assert title == reports.title(path)
+        assert title == notebooks.title(path)
         assert f"{minutes} minutes" in path.read_text(encoding="utf-8")
 
 

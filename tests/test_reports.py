@@ -5,7 +5,7 @@ import re
 import nbformat
 import pytest
 
-from skullmask_lib import reports
+from skullmask_lib import notebooks, reports
 from skullmask_lib.masks import InputError
 
 
@@ -66,7 +66,7 @@ def test_parameters_are_checked_before_anything_runs(notebook, tmp_path, paramet
 )
 def test_parameters_must_be_annotated_literals(notebook, parameters, message):
     with pytest.raises(InputError, match=message):
-        reports.parameters(notebook(parameters=parameters))
+        notebooks.parameters(notebook(parameters=parameters))
 
 
 def test_a_failing_cell_is_named_and_what_ran_is_kept(notebook, tmp_path):
@@ -107,7 +107,7 @@ def test_store_leaves_a_failing_notebook_as_it_was(notebook):
 
 
 def test_page_asks_the_web_for_nothing(tmp_path):
-    reports.page([reports.lessons()[1]], tmp_path / "page.html", name="A page")
+    reports.page([notebooks.lessons()[1]], tmp_path / "page.html", name="A page")
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert "<script" not in page
     assert not re.findall(r"""(?:src=|url\()\s*["']?(?!data:)[^"'\s)]+""", page)
@@ -117,7 +117,7 @@ def test_page_asks_the_web_for_nothing(tmp_path):
 
 
 def test_links_between_lessons_stay_on_the_page(tmp_path):
-    first, second = reports.lessons()[:2]
+    first, second = notebooks.lessons()[:2]
     reports.page([first, second], tmp_path / "page.html", name="Two lessons")
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert page.count('href="#chapter-1"') >= 2  # in the contents and in lesson 00
@@ -128,7 +128,7 @@ def test_links_between_lessons_stay_on_the_page(tmp_path):
 
 
 def test_a_failing_lesson_stops_the_demo_and_is_kept(notebook, tmp_path, monkeypatch):
-    monkeypatch.setattr(reports, "lessons", lambda: [notebook("1 / 0")])
+    monkeypatch.setattr(reports.notebooks, "lessons", lambda: [notebook("1 / 0")])
     with pytest.raises(RuntimeError, match=r"ZeroDivisionError: division by zero; what ran is in .*failed_tiny\.ipynb"):
         reports.demo(tmp_path / "page")
-    assert [path.name for path in (tmp_path / "page").iterdir()] == ["failed_tiny.ipynb"]
+    assert sorted(path.name for path in (tmp_path / "page").iterdir()) == ["failed_tiny.html", "failed_tiny.ipynb"]

@@ -9,7 +9,7 @@ from numpy.testing import assert_array_equal as same
 
 import skullmask_lib as sm
 from skullmask_lib.masks import InputError
-from skullmask_lib.sweep import LADDER_HEADER, Sweep, parse_sizes, write_csv
+from skullmask_lib.sweep import LADDER_HEADER, Sweep, parse_range, write_csv
 
 
 def result(iou, sizes=(24, 26, 28)):
@@ -136,7 +136,7 @@ def test_bootstrap_of_one_and_of_none():
     ],
 )
 def test_widths_include_the_stop(text, sizes):
-    assert parse_sizes(text) == sizes
+    assert list(parse_range(text)) == sizes
 
 
 @pytest.mark.parametrize(
@@ -163,8 +163,8 @@ def test_widths_include_the_stop(text, sizes):
     ],
 )
 def test_widths_that_cannot_be_read(text):
-    with pytest.raises(InputError, match=r"expected widths in pixels as start:stop:step, for example 1:61:2, got "):
-        parse_sizes(text)
+    with pytest.raises(InputError, match=r"expected whole numbers from 1 as start:stop:step, for example 1:61:2, got "):
+        parse_range(text)
 
 
 # --- files and tables ------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import skullmask_lib as sm
-from skullmask_lib import registry, reports
+from skullmask_lib import notebooks, registry
 
 pytestmark = pytest.mark.full
 ROOT = Path(sm.__file__).parents[1]
@@ -27,7 +27,7 @@ def wheel(tmp_path_factory):
 def test_wheel_holds_what_it_needs_and_nothing_else(wheel):
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
-    for lesson in reports.lessons():
+    for lesson in notebooks.lessons():
         assert f"skullmask_lib/notebooks/{lesson.name}" in names
     assert {"skullmask_lib/data/published.csv", "skullmask_lib/data/registry.txt"} <= names
     truth = {f"skullmask_lib/data/truth/{file.name}" for file in (registry.project_folder("data") / "truth").iterdir()}
@@ -70,8 +70,8 @@ def test_demo_from_an_empty_folder(wheel, tmp_path):
     assert re.search(r"\| v7 +\| 0\.98 +\| 0\.9[78]\d\d", done.stdout)
     page = (empty / "page" / "index.html").read_text(encoding="utf-8")
     assert [path.name for path in (empty / "page").iterdir()] == ["index.html"]
-    for number, lesson in enumerate(reports.lessons()):
+    for number, lesson in enumerate(notebooks.lessons()):
         assert f'id="chapter-{number}"' in page
-        assert reports.title(lesson) in page
+        assert notebooks.title(lesson) in page
     assert set(re.findall(r'href="#([^"]+)"', page)) <= set(re.findall(r'id="([^"]+)"', page))
     assert not re.findall(r'href="(?!#|https://)[^"]*"', page)
