@@ -15,7 +15,6 @@ import jinja2
 import numpy as np
 
 from . import datasets, journal, notebooks, plots, reports
-from .masks import InputError
 
 _COMPARED = ("iou", "dice", "quality", "area_px", "area_mm2")  # columns of scores.csv
 
@@ -89,8 +88,8 @@ def grid(
     def run(name: str) -> dict[str, object]:
         try:
             reports.report(images, folder / name, truth=truth, notebook=notebook, parameters=runs[name])
-        except (RuntimeError, InputError) as error:
-            return {"state": "failed", "error": str(error).partition("; what ran is in ")[0]}
+        except Exception as error:  # whatever it is, it does not stop the others
+            return {"state": "failed", "error": str(error).partition("; what ran is in ")[0] or repr(error)}
         return {"state": "done"}
 
     with warnings.catch_warnings(action="ignore"), ThreadPoolExecutor(jobs) as pool:
@@ -133,9 +132,16 @@ def _write_index(folder: Path, runs: dict[str, dict[str, object]], known: dict[s
         failed = known[name]["state"] == "failed"
         cells = [_shown(value) for value in chosen.values()]
         cells += [means.get(name, {}).get(column, math.nan) for column in scores]
-        page = f"{name}/{'failed_' * failed}report.html"
+        page = Path(name, f"{'failed_' * failed}report.html")
         state = known[name]["state"]
-        rows.append({"name": name, "state": state, "page": page, "cells": [*cells, known[name].get("error", state)]})
+        rows.append(
+            {
+                "name": name,
+                "state": state,
+                "page": (folder / page).exists() and page,
+                "cells": [*cells, known[name].get("error", state)],
+            }
+        )
     failures = sum(row["state"] == "failed" for row in rows)
     chart = _chart(runs, {name: mean[scores[0]] for name, mean in means.items()}, scores[0]) if scores else None
     environment = jinja2.Environment(autoescape=True, loader=jinja2.FileSystemLoader(Path(__file__).parent))

@@ -30,7 +30,7 @@ def lessons() -> list[Path]:
 
 
 def title(notebook: str | Path) -> str:
-    """Read the first heading of a notebook.
+    """Read the first heading of a notebook, or its name where it has none.
 
     Parameters
     ----------
@@ -46,7 +46,8 @@ def title(notebook: str | Path) -> str:
     '01 · v1: the largest bright component'
     """
     cells = nbformat.read(notebook, as_version=4).cells
-    return next(cell.source.splitlines()[0].lstrip("# ") for cell in cells if cell.source.startswith("# "))
+    headings = (cell.source.splitlines()[0].lstrip("# ") for cell in cells if cell.source.startswith("# "))
+    return next(headings, Path(notebook).stem)
 
 
 def find(name: str | Path) -> Path:
@@ -191,7 +192,7 @@ def check(notebook: str | Path, given: dict[str, object]) -> None:
         _, kinds, low, high = _known(notebook, known, name)
         number = isinstance(value, (int, float))
         if type(value) not in kinds and not (float in kinds and type(value) is int):
-            wanted = " or ".join(kind.__name__ for kind in kinds)
+            wanted = " or ".join(name for name, kind in _KINDS.items() if kind in kinds)
             raise InputError(f"{notebook.name}: expected {name} as {wanted}, got {value!r}")
         if number and not low <= value <= high:
             raise InputError(f"{notebook.name}: expected {name} from {low:g} to {high:g}, got {value}")

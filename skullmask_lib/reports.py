@@ -98,6 +98,7 @@ def execute(
                 output,
                 parameters=parameters,
                 kernel_name="python3",
+                language="python",
                 kernel_manager_class=_ThisInterpreter,
                 execution_timeout=timeout_s,
                 progress_bar=progress_bar,
@@ -117,7 +118,7 @@ def execute(
 def _quiet(name: str):
     logger = logging.getLogger(name)
     level = logger.level
-    logger.setLevel(logging.ERROR)
+    logger.setLevel(logging.CRITICAL)
     try:
         yield
     finally:
@@ -385,7 +386,7 @@ def report(
             kept = _keep(ran, folder / "failed_report.ipynb")
             full = isinstance(error, OSError)
             said = f"{folder}: cannot be written ({error.strerror})" if full else error
-            raise (InputError if full else RuntimeError)(f"{said}; what ran is in {kept}") from None
+            raise (InputError if full else RuntimeError)(f"{said}{kept}") from None
         for name in (earlier | {"failed_report.ipynb", "failed_report.html"}) - made:
             _remove(folder / name)
         for name in made - {final.name}:
@@ -420,6 +421,10 @@ def prepare(notebook: Path, inputs: dict[str, str], parameters: dict[str, object
     {'images': 'phantom', 'title': 'A head', 'save': True}
     """
     saving = {"save": True} if "save" in notebooks.parameters(notebook) else {}
+    for name in {"images", "truth", "save"} & set(parameters):
+        raise InputError(
+            f"{notebook.name}: {name} is no parameter to choose here; images and truth have their own place"
+        )
     given = inputs | parameters | saving
     notebooks.check(notebook, given)
     slices = parse_range(str(given["slices"]), low=0) if given.get("slices") else None
@@ -459,17 +464,20 @@ def _link(work: Path, name: str, source: str) -> str:
     return link.relative_to(work).as_posix()
 
 
-def _keep(ran: Path, kept: Path) -> Path:
-    """Keep what ran of a notebook, with a page of it, or elsewhere if there is no room."""
+def _keep(ran: Path, kept: Path) -> str:
+    """Keep what ran of a notebook, with a page of it where there is room, and say where."""
     try:
         cleaned = _clean(nbformat.read(ran, as_version=4))
+    except (OSError, ValueError, AttributeError):  # not even the notebook could be written
+        return ""
+    try:
         with datasets.replacing(kept) as temporary:
             nbformat.write(cleaned, temporary)
-        with datasets.replacing(kept.with_suffix(".html")) as temporary:
-            _write_page(_with_alt(cleaned.cells), temporary, kept.stem, style=_REPORT_STYLE, top=_TOGGLE)
     except InputError:
-        return Path(shutil.copy(ran, tempfile.mkdtemp(prefix="skullmask-")))
-    return kept
+        return f"; what ran is in {shutil.copy(ran, tempfile.mkdtemp(prefix='skullmask-'))}"
+    with contextlib.suppress(InputError), datasets.replacing(kept.with_suffix(".html")) as temporary:
+        _write_page(_with_alt(cleaned.cells), temporary, kept.stem, style=_REPORT_STYLE, top=_TOGGLE)
+    return f"; what ran is in {kept}"
 
 
 def provenance(notebook: Path, inputs: dict[str, str], parameters: dict[str, object]) -> dict[str, object]:
@@ -623,8 +631,7 @@ def demo(folder: str | Path, *, progress: Callable[[str], object] | None = None)
             try:
                 execute(lesson, executed[-1])
             except RuntimeError as error:
-                kept = _keep(executed[-1], folder / f"failed_{lesson.name}")
-                raise RuntimeError(f"{error}; what ran is in {kept}") from None
+                raise RuntimeError(f"{error}{_keep(executed[-1], folder / f'failed_{lesson.name}')}") from None
             if progress:
                 progress(lesson.stem)
         page(executed, temporary, name="The skull mask, v1 to v8", top=_ladder())

@@ -1,10 +1,22 @@
 """Notebooks are run one way; parameters are checked before; pages open offline."""
 
+import csv
+import json
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 import nbformat
+import nibabel as nib
+import numpy as np
 import pytest
+from browser import wait_for
+from inputs import ring_head
+from numpy.testing import assert_array_equal
+from PIL import Image
 
+import skullmask_lib as sm
 from skullmask_lib import notebooks, reports
 from skullmask_lib.masks import InputError
 
@@ -132,3 +144,306 @@ def test_a_failing_lesson_stops_the_demo_and_is_kept(notebook, tmp_path, monkeyp
     with pytest.raises(RuntimeError, match=r"ZeroDivisionError: division by zero; what ran is in .*failed_tiny\.ipynb"):
         reports.demo(tmp_path / "page")
     assert sorted(path.name for path in (tmp_path / "page").iterdir()) == ["failed_tiny.html", "failed_tiny.ipynb"]
+
+
+# --- parameters ------------------------------------------------------------------------------------------------
+
+DECLARED = """
+count: int = 3  # how many, 1 … 9
+share: float = 0.5  # of the whole, 0 … 1
+width: int | None = None  # [px], 1 … 999
+name: str = "a"  # a name
+flag: bool = False  # yes or no
+version: list = ["v8"]  # of v1 to v8
+sizes: str = "1:61:2"  # widths
+slices: str = ""  # which
+""".strip()
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("count", "7", 7),
+        ("share", "1", 1),
+        ("share", "0.25", 0.25),
+        ("width", "none", None),
+        ("width", "12", 12),
+        ("name", "3", "3"),
+        ("name", "None", "None"),
+        ("flag", "true", True),
+        ("flag", "False", False),
+        ("version", "v5,v7", ["v5", "v7"]),
+        ("version", "v8", ["v8"]),
+        ("slices", "0:4", "0:4"),
+    ],
+)
+def test_text_becomes_what_the_annotation_asks_for(notebook, name, text, value):
+    path = notebook(parameters=DECLARED)
+    assert notebooks.read(path, name, text) == value
+    notebooks.check(path, {name: value})
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("cuont", "7", "no parameter cuont; did you mean count?"),
+        ("count", "many", "expected count as int, got 'many'"),
+        ("count", "1.5", "expected count as int, got 1.5"),
+        ("count", "0", "expected count from 1 to 9, got 0"),
+        ("count", "true", "expected count as int, got True"),
+        ("share", "nan", "expected share as float, got 'nan'"),
+        ("share", "1.01", "expected share from 0 to 1, got 1.01"),
+        ("width", "1000", "expected width from 1 to 999, got 1000"),
+        ("width", "wide", "expected width as int or None, got 'wide'"),
+        ("flag", "1", "expected flag as bool, got 1"),
+        ("version", "v8,v9", "version: expected a version of v1, v2, v3, v4, v5, v6, v7, v8, got 'v9'"),
+        ("sizes", "5:1", "sizes: expected whole numbers from 1 as start:stop:step"),
+        ("slices", "x", "slices: expected whole numbers from 0 as start:stop:step"),
+    ],
+)
+def test_text_that_will_not_do(notebook, name, text, message):
+    path = notebook(parameters=DECLARED)
+    with pytest.raises(InputError, match=re.escape(f"tiny.ipynb: {message}")):
+        notebooks.check(path, {name: notebooks.read(path, name, text)})
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "values"),
+    [
+        ("count", "1:9:4", [1, 5, 9]),
+        ("count", "2,2,3", [2, 3]),
+        ("version", "v5,v7", [["v5"], ["v7"]]),
+        ("sizes", "1:9,1:5", ["1:9", "1:5"]),
+        ("share", "0,0.5", [0, 0.5]),
+    ],
+)
+def test_values_of_a_grid(notebook, name, text, values):
+    assert notebooks.read_values(notebook(parameters=DECLARED), name, text) == values
+
+
+@pytest.mark.parametrize("text", ["1:13:4", "4,many", "0:3"])
+def test_values_of_a_grid_are_checked_each(notebook, text):
+    with pytest.raises(InputError, match="count"):
+        notebooks.read_values(notebook(parameters=DECLARED), "count", text)
+
+
+def test_a_notebook_without_parameters(notebook):
+    with pytest.raises(InputError, match=r"tiny\.ipynb: has no parameters: no cell of it is tagged parameters"):
+        notebooks.check(notebook(parameters=""), {"width": 3})
+
+
+@pytest.mark.parametrize(
+    ("cell", "message"),
+    [("a: set = 3", "expected annotations of bool, int, float, str, list, None"), ("a: int = (", "no Python")],
+)
+def test_parameters_that_cannot_be_read(notebook, cell, message):
+    with pytest.raises(InputError, match=message):
+        notebooks.parameters(notebook(parameters=cell))
+
+
+# --- reports on own slices -------------------------------------------------------------------------------------
+
+MADE = ["masks.npy", "provenance.json", "report.html", "report.ipynb", "scores.csv"]
+
+
+def heads():
+    pairs = [ring_head(at_mm=at) for at in ((0, 0), (3, 2), (-2, 4))]
+    return np.stack([image for image, _ in pairs]), np.stack([truth for _, truth in pairs])
+
+
+def files(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+@pytest.fixture
+def slices(folder):
+    images, truth = heads()
+    np.save(folder / "slices.npy", images)
+    np.save(folder / "truth.npy", truth)
+    return folder
+
+
+def test_a_report_with_truth(slices, skullmask):
+    code, out, err = skullmask("report", "slices.npy", "--truth", "truth.npy", "-o", "out", "-p", "sizes=20:30:5")
+    assert (code, err) == (0, [])
+    assert out == "The report: out/report.html\n"
+    assert files(slices / "out") == MADE
+    code, out, _ = skullmask("score", "out/masks.npy", "truth.npy", "--json")
+    with open("out/scores.csv", newline="", encoding="utf-8") as table:
+        rows = list(csv.DictReader(table))
+    told = json.loads(out)["slices"]
+    for row, scores in zip(rows, told, strict=True):
+        assert {name: row[name] for name in scores if name != "name"} == {
+            name: repr(value) for name, value in scores.items() if name != "name"
+        }
+    page = (slices / "out" / "report.html").read_text(encoding="utf-8")
+    assert "<script" not in page
+    assert page.index("default-src 'none'") < 500
+    assert 'type="checkbox"' in page
+    told = json.loads((slices / "out" / "provenance.json").read_text(encoding="utf-8"))
+    assert told["inputs"]["truth"] == {"name": "truth.npy", "sha256": reports.sha256("truth.npy")}
+    assert told["parameters"]["sizes"] == "20:30:5"
+    assert told["files"] == MADE
+    assert told["command"] == "skullmask report slices.npy --truth truth.npy -p sizes=20:30:5 -o report"
+
+
+def test_a_report_is_made_again_in_its_folder_and_nothing_else_is_overwritten(slices, skullmask):
+    assert skullmask("report", "slices.npy", "-o", "out")[0] == 0
+    Path("out/own.txt").write_text("mine")
+    image = nib.Nifti1Image(np.moveaxis(np.load("slices.npy"), 0, 2), np.eye(4))
+    nib.save(image, "head.nii.gz")
+    assert skullmask("report", "head.nii.gz", "-o", "out")[0] == 0
+    assert files(slices / "out") == sorted(["masks.nii.gz", "own.txt", *MADE[1:]])
+    Path("out/masks.npy").write_bytes(b"mine")
+    code, _, err = skullmask("report", "head.nii.gz", "-o", "out")
+    assert (code, err) == (
+        2,
+        ["skullmask: out/masks.npy: is there already, and not from a report; choose another folder"],
+    )
+    assert Path("out/masks.npy").read_bytes() == b"mine"
+
+
+def test_no_name_of_a_patient_or_a_folder_leaves_the_house(tmp_path, monkeypatch, skullmask):
+    home = tmp_path / "DOE_JOHN_19700101"
+    home.mkdir()
+    monkeypatch.chdir(home)
+    images, truth = heads()
+    for name, array in (("scan", images), ("truth", truth)):
+        image = nib.Nifti1Image(np.moveaxis(array, 0, 2).astype(np.float32), np.eye(4))
+        image.header["descrip"], image.header["aux_file"] = b"DOE^JOHN", b"19700101"
+        image.header["db_name"], image.header["intent_name"] = b"DOE", b"DOE"
+        image.header.extensions.append(nib.nifti1.Nifti1Extension("comment", b"DOE^JOHN"))
+        nib.save(image, home / f"{name}.nii")
+    (home / "DOE_JOHN").mkdir()
+    for index, image in enumerate(images):
+        Image.fromarray((255 * image / image.max()).astype(np.uint8)).save(home / "DOE_JOHN" / f"{index}.png")
+    cells = [
+        nbformat.v4.new_code_cell('images: str = "phantom"', metadata={"tags": ["parameters"]}),
+        nbformat.v4.new_code_cell("import warnings\nwarnings.warn('see ' + __import__('os').path.abspath(images))"),
+        nbformat.v4.new_code_cell("import os\nopen(os.path.realpath(images) + '/missing.txt')"),
+    ]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), home / "broken.ipynb")
+    runs = (
+        (home / "scan.nii", "--truth", home / "truth.nii", "-o", "../nifti"),
+        (home / "DOE_JOHN", "-o", "../pictures"),
+        ("DOE_JOHN", "-o", "../failed", "--notebook", "broken.ipynb"),
+    )
+    assert [skullmask("report", *run)[0] for run in runs] == [0, 0, 1]
+    made = [path for name in ("nifti", "pictures", "failed") for path in (tmp_path / name).rglob("*") if path.is_file()]
+    assert len(made) == 5 + 4 + 3 + 2
+    for path in made:
+        content = path.read_bytes()
+        for secret in (b"DOE", b"JOHN", b"19700101", str(tmp_path).encode(), str(Path.home()).encode() + b"/"):
+            assert secret not in content, f"{secret} in {path}"
+    assert b"missing.txt" in (tmp_path / "failed" / "failed_report.html").read_bytes()
+
+
+def test_names_in_a_file_cannot_run_in_the_page(slices, skullmask):
+    names = np.array(["<img src=x onerror=alert(1)>", "a|b", "<script>alert(1)</script>"])
+    np.savez("slices.npz", images=np.load("slices.npy"), names=names)
+    assert skullmask("report", "slices.npz", "-o", "out")[0] == 0
+    page = (slices / "out" / "report.html").read_text(encoding="utf-8")
+    assert "script-src" not in page
+    assert "default-src 'none'" in page
+    assert "<script" not in page
+
+
+def test_parameters_reach_the_report(slices, skullmask):
+    given = ("-p", "title=Three rings", "-p", "slices=1:2", "-p", "spacing_mm=2,2", "-p", "overlay_count=1")
+    code, _, err = skullmask("report", "slices.npy", "-o", "out", "--version", "v7,v1", "-p", "dilation_size=9", *given)
+    assert (code, err) == (0, [])
+    expected = [sm.v7(image, dilation_size=9) for image in np.load("slices.npy")[1:]]
+    assert_array_equal(np.load("out/masks.npy"), expected)
+    page = (slices / "out" / "report.html").read_text(encoding="utf-8")
+    assert "<title>Three rings</title>" in page
+    assert "2 × 2 mm" in page
+    assert page.count("Masks of v7, lowest quality first: slices.npy[") == 1
+
+
+@pytest.mark.parametrize("kind", ["npy", "tif", "png", "folder", "npz"])
+def test_masks_come_in_the_format_of_the_images(slices, skullmask, kind):
+    images = (255 * np.load("slices.npy")).astype(np.uint8)
+    source, masks = {
+        "npy": ("slices.npy", "masks.npy"),
+        "npz": ("slices.npz", "masks.npy"),
+        "tif": ("slices.tif", "masks.npy"),
+        "png": ("slice.png", "masks.png"),
+        "folder": ("pictures", "masks"),
+    }[kind]
+    np.savez("slices.npz", images=images)
+    first, *others = [Image.fromarray(image) for image in images]
+    first.save("slices.tif", save_all=True, append_images=others)
+    first.save("slice.png")
+    Path("pictures").mkdir()
+    first.save("pictures/a.png")
+    code, _, err = skullmask("report", source, "-o", "out", "-p", "overlay_count=1")
+    assert (code, err) == (0, [])
+    assert masks in files(slices / "out")
+    assert skullmask("score", f"out/{masks}", f"out/{masks}")[0] == 0
+
+
+@pytest.fixture
+def own(folder):
+    """Write a small notebook of one's own that takes images."""
+
+    def make(*cells, name="own"):
+        made = nbformat.v4.new_notebook()
+        first = nbformat.v4.new_code_cell('images: str = "phantom"  # what\nwidth: int = 1  # [px], 0 … 9')
+        first.metadata["tags"] = ["parameters"]
+        made.cells = [first, *map(nbformat.v4.new_code_cell, cells)]
+        nbformat.write(made, folder / f"{name}.ipynb")
+        return f"{name}.ipynb"
+
+    return make
+
+
+def test_a_notebook_of_ones_own_runs_where_nothing_of_the_working_folder_is_imported(own, folder, skullmask):
+    (folder / "csv.py").write_text("raise RuntimeError('not this one')")
+    path = own("import csv, os\nprint(width, sorted(os.listdir()))")
+    assert skullmask("report", "phantom", "-o", "out", "--notebook", path, "-p", "width=4")[0] == 0
+    assert files(folder / "out") == MADE[1:4]
+    assert "4 []" in printed(folder / "out" / "report.ipynb")
+
+
+def test_a_kernel_that_dies(own, folder, skullmask):
+    path = own("print('so far')", "import os\nos.kill(os.getpid(), 9)")
+    code, out, err = skullmask("report", "phantom", "-o", "out", "--notebook", path)
+    assert (code, out) == (1, "")
+    assert err == ["skullmask: own.ipynb: the kernel died; what ran is in out/failed_report.ipynb"]
+    assert files(folder / "out") == ["failed_report.html", "failed_report.ipynb"]
+    assert "so far" in printed(folder / "out" / "failed_report.ipynb")
+
+
+def test_what_failed_is_gone_once_it_went_well(own, folder, skullmask):
+    assert skullmask("report", "phantom", "-o", "out", "--notebook", own("1 / width"), "-p", "width=0")[0] == 1
+    assert skullmask("report", "phantom", "-o", "out", "--notebook", own("1 / width"))[0] == 0
+    assert files(folder / "out") == MADE[1:4]
+
+
+@pytest.mark.parametrize("limit", [100_000, 1_000])
+def test_a_disk_that_is_full(own, folder, limit):
+    """A limit on the size of a file stands in for the disk: at once, or once the notebook has run."""
+    path = own("print('so far')", "open('large.bin', 'wb').write(bytes(200_000))")
+    program = (
+        f"import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))\n"
+        f"sys.argv = ['skullmask', 'report', 'phantom', '-o', 'out', '--notebook', {path!r}]\n"
+        "from skullmask_lib import cli; cli.main()"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=folder, capture_output=True, text=True, check=False)
+    [line] = done.stderr.splitlines()
+    assert "File too large" in line
+    assert done.returncode == (1 if limit > 10_000 else 2)
+    assert not (folder / "out" / "report.html").exists()
+    if limit > 10_000:
+        assert line.endswith("what ran is in out/failed_report.ipynb")
+        assert "so far" in printed(folder / "out" / "failed_report.ipynb")
+
+
+def test_a_killed_run_leaves_nothing_behind_for_the_next(own, folder, skullmask):
+    path = own("import time\ntime.sleep(60 * width)")
+    command = [sys.executable, "-m", "skullmask_lib.cli", "report", "phantom", "-o", "out", "--notebook", path]
+    with subprocess.Popen(command, cwd=folder) as run:
+        wait_for(lambda: list(folder.glob("out/.report.html-*")), seconds=60)
+        run.kill()
+    assert skullmask("report", "phantom", "-o", "out", "--notebook", path, "-p", "width=0")[0] == 0
+    assert files(folder / "out") == MADE[1:4]
