@@ -241,11 +241,12 @@ def report(
         bar = {"file": sys.stderr, "disable": None, "leave": False, "desc": path.stem}
         print(f"The report: {reports.report(images, output, progress_bar=bar, **look)}")
         return
-    with _bar(math.prod(map(len, values.values())), "report") as bar:
+    count = math.prod(map(len, values.values()))
+    with _bar(count, "report") as bar:
         failed = grids.grid(images, output, values, jobs=jobs, progress=bar.update, **look)
     print(f"The reports: {output / 'index.html'}")
     if failed:
-        raise RuntimeError(f"{len(failed)} failed: {', '.join(failed)}; their pages show the error")
+        raise RuntimeError(f"{len(failed)} of {count} failed: {', '.join(failed)}; their pages show the error")
 
 
 def _pair(text: str) -> tuple[str, str]:

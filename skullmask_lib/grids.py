@@ -98,11 +98,16 @@ def grid(
         for _ in range(len(runs) - len(todo) if progress else 0):
             progress()
         waiting = {pool.submit(run, name): name for name in todo}
-        for over in as_completed(waiting):
-            name = waiting[over]
-            journal.append(record, name, over.result() | made_from[name])
-            if progress:
-                progress()
+        try:
+            for over in as_completed(waiting):
+                name = waiting[over]
+                journal.append(record, name, over.result() | made_from[name])
+                if progress:
+                    progress()
+        except BaseException:  # Ctrl-C among them
+            pool.shutdown(wait=False, cancel_futures=True)
+            reports.stop()
+            raise
     known = journal.read(record)
     _write_index(folder, dict(zip(runs, combinations, strict=True)), known)
     return [name for name in runs if known[name]["state"] == "failed"]

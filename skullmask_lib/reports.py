@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 import warnings
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from importlib import metadata
 from pathlib import Path
@@ -34,9 +35,15 @@ from . import datasets, notebooks, plots, registry
 from .masks import InputError
 from .sweep import LADDER_HEADER, parse_range, phantom_ladder
 
+_kernels: weakref.WeakSet = weakref.WeakSet()
+
 
 class _ThisInterpreter(AsyncKernelManager):
     """Starts kernels with the running interpreter, whatever kernels are installed on the machine."""
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        _kernels.add(self)
 
     @property
     def kernel_spec(self) -> KernelSpec:
@@ -112,6 +119,18 @@ def execute(
         except DeadKernelError:
             raise RuntimeError(f"{notebook.name}: the kernel died") from None
     return output
+
+
+def stop() -> None:
+    """End every notebook that runs in another thread: its kernel dies.
+
+    Examples
+    --------
+    >>> stop()
+    """
+    for manager in list(_kernels):
+        if manager.has_kernel:
+            manager.provisioner.process.kill()
 
 
 @contextlib.contextmanager

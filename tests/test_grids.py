@@ -1,0 +1,185 @@
+"""Grids of reports: every combination, failures beside successes, and after a death only what is missing."""
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import psutil
+import pytest
+from browser import chromium, open_page, wait_for
+from inputs import ring_head
+
+from skullmask_lib import grids, journal
+
+
+@pytest.fixture
+def notebook(folder):
+    """Write a small notebook that takes some numbers."""
+
+    def make(*cells):
+        first = nbformat.v4.new_code_cell(
+            'images: str = "phantom"  # what\nwidth: int = 1  # [px], 0 … 99\nname: str = "a"  # any'
+        )
+        first.metadata["tags"] = ["parameters"]
+        made = nbformat.v4.new_notebook(cells=[first, *map(nbformat.v4.new_code_cell, cells)])
+        nbformat.write(made, folder / "own.ipynb")
+        return "own.ipynb"
+
+    return make
+
+
+def started(folder):
+    """Name the runs in the order in which they were started."""
+    lines = (folder / "out" / "runs.jsonl").read_text().splitlines()
+    return [item for item, record in map(json.loads, lines) if record["state"] == "started"]
+
+
+def test_every_combination_is_run_and_a_rerun_does_what_is_missing_or_changed(notebook, folder, skullmask):
+    arguments = ("report", "phantom", "-o", "out", "--notebook", notebook("width"), "--jobs", "2")
+    grid = ("--grid", "width=3:9:3", "--grid", "name=a,b/c")
+    code, out, err = skullmask(*arguments, *grid)
+    assert (code, out, err) == (0, "The reports: out/index.html\n", [])
+    names = {f"width={width},name={name}" for width in (3, 6, 9) for name in ("a", "b_c")}
+    assert set(started(folder)) == names
+    assert {path.name for path in Path("out").iterdir()} == names | {"index.html", "runs.jsonl"}
+    Path("out/width=6,name=a/report.html").unlink()
+    assert skullmask(*arguments, *grid)[0] == 0
+    assert started(folder)[6:] == ["width=6,name=a"]
+    assert skullmask(*arguments, "--grid", "width=3,4", "--grid", "name=a")[0] == 0
+    assert started(folder)[7:] == ["width=4,name=a"]
+    notebook("width + 1")
+    assert skullmask(*arguments, "--grid", "width=3,4", "--grid", "name=a")[0] == 0
+    assert started(folder)[8:] == ["width=3,name=a", "width=4,name=a"]
+
+
+def test_a_failed_run_does_not_stop_the_others_and_is_tried_again(notebook, folder, skullmask):
+    arguments = ("report", "phantom", "-o", "out", "--notebook", notebook("1 / (width % 2)"), "--grid", "width=1:4")
+    for _ in range(2):
+        code, out, err = skullmask(*arguments)
+        assert (code, out) == (1, "The reports: out/index.html\n")
+        assert err == ["skullmask: 2 of 4 failed: width=2, width=4; their pages show the error"]
+    assert started(folder)[4:] == ["width=2", "width=4"]
+    index = Path("out/index.html").read_text(encoding="utf-8")
+    assert index.count("own.ipynb: cell 3 failed with ZeroDivisionError") == 2
+    assert "ZeroDivisionError" in Path("out/width=2/failed_report.html").read_text(encoding="utf-8")
+    assert 'href="width%3D2/failed_report.html"' in index
+    assert 'href="width%3D1/report.html"' in index
+
+
+def test_nothing_runs_where_one_value_is_wrong(notebook, folder, skullmask):
+    arguments = ("report", "phantom", "-o", "out", "--notebook", notebook("width"))
+    for wrong, message in (
+        ("width=1:100:33", "expected width from 0 to 99, got 100"),
+        ("wdith=1", "no parameter wdith; did you mean width?"),
+        ("width", "expected a parameter as NAME=VALUE, got 'width'"),
+        ("images=phantom,phantom-cropped", "images is no parameter to choose here"),
+    ):
+        code, _, [line] = skullmask(*arguments, "--grid", "name=a", "--grid", wrong)
+        assert code == 2
+        assert message in line
+    assert not (folder / "out").exists()
+
+
+def test_a_file_whose_name_needs_escaping_cannot_write_into_the_index(notebook, skullmask):
+    code, _, _ = skullmask("report", "phantom", "-o", "out", "--notebook", notebook(), "--grid", "name=<b>,a&b")
+    assert code == 0
+    index = Path("out/index.html").read_text(encoding="utf-8")
+    assert "<b>" not in index
+    assert "&lt;b&gt;" in index
+
+
+@pytest.mark.parametrize("cut", [0, 1, 10])
+def test_a_journal_counts_whole_lines(tmp_path, cut):
+    path = tmp_path / "runs.jsonl"
+    journal.append(path, "a", {"state": "done"})
+    journal.append(path, "b", {"state": "done"})
+    path.write_bytes(path.read_bytes()[: -cut or None])
+    assert set(journal.read(path)) == {"a"} | ({"b"} if cut == 0 else set())
+    journal.append(path, "c", {"state": "started"})
+    assert journal.read(path)["c"] == {"state": "started"}
+    assert journal.read(path)["a"] == {"state": "done"}
+
+
+def kernels():
+    found = [process.info["cmdline"] or [] for process in psutil.process_iter(["cmdline"])]
+    return [command for command in found if "ipykernel_launcher" in command and sys.executable in command]
+
+
+@pytest.mark.full
+def test_killed_half_way_only_what_was_missing_is_run(notebook, folder, skullmask):
+    path = notebook("import time\ntime.sleep(1)")
+    arguments = ["report", "phantom", "-o", "out", "--notebook", path, "--grid", "width=1:12", "--jobs", "2"]
+    record = folder / "out" / "runs.jsonl"
+    before = len(kernels())
+
+    def done():
+        return {name for name, known in journal.read(record).items() if known["state"] == "done"}
+
+    with subprocess.Popen([sys.executable, "-m", "skullmask_lib.cli", *arguments], cwd=folder) as run:
+        wait_for(lambda: len(done()) >= 5, seconds=120)
+        run.kill()
+    finished = done()
+    assert 5 <= len(finished) < 12
+    assert not (folder / "out" / "index.html").exists()
+    pages = {name: (folder / "out" / name / "report.html").stat().st_mtime_ns for name in finished}
+    wait_for(lambda: len(kernels()) <= before, seconds=20)
+    assert skullmask(*arguments)[0] == 0
+    assert set(started(folder)[12:]) == {f"width={width}" for width in range(1, 13)} - finished
+    assert {name: (folder / "out" / name / "report.html").stat().st_mtime_ns for name in finished} == pages
+    index = (folder / "out" / "index.html").read_text(encoding="utf-8")
+    assert index.count('<tr class="done">') == 12
+    assert not list((folder / "out").rglob(".report.html-*"))
+
+
+@pytest.mark.full
+def test_ctrl_c_ends_a_grid_soon_and_without_a_stray_kernel(notebook, folder):
+    path = notebook("import time\ntime.sleep(60)")
+    arguments = ["report", "phantom", "-o", "out", "--notebook", path, "--grid", "width=1:12", "--jobs", "2"]
+    before = len(kernels())
+    command = [sys.executable, "-m", "skullmask_lib.cli", *arguments]
+    with subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, text=True) as run:
+        wait_for(lambda: len(kernels()) >= before + 2, seconds=60)
+        run.send_signal(signal.SIGINT)
+        assert run.wait(timeout=30) == 130
+        assert run.stderr.read() == "skullmask: interrupted\n"
+    wait_for(lambda: len(kernels()) <= before, seconds=20)
+
+
+@pytest.mark.full
+def test_the_index_sorts_and_compares_in_a_browser(folder, skullmask):
+    pairs = [ring_head(at_mm=at) for at in ((0, 0), (3, 2))]
+    np.savez("slices.npz", images=np.stack([p[0] for p in pairs]), truth=np.stack([p[1] for p in pairs]))
+    code, _, err = skullmask(
+        *("report", "slices.npz", "-o", "out", "-p", "sizes=9:9", "--jobs", "2"),
+        *("--grid", "dilation_size=9,13", "--grid", "version=v7,v8"),
+    )
+    assert (code, err) == (0, [])
+    with chromium() as browser:
+        page, errors = open_page(browser)
+        requests = []
+        page.on("request", lambda request: requests.append(request.url))
+        page.goto((folder / "out" / "index.html").as_uri())
+        assert page.locator("img").evaluate("image => image.naturalWidth") > 500
+        rows = page.locator("tbody tr")
+        assert rows.count() == 4
+        column = page.locator("th").all_inner_texts().index("mean iou")
+        for pressed in ("ascending", "descending"):
+            page.locator("th button").nth(column).click()
+            assert page.locator("th").nth(column).get_attribute("aria-sort") == pressed
+            values = [float(row.locator("td").nth(column).inner_text()) for row in rows.all()]
+            assert values == sorted(values, reverse=pressed == "descending")
+            assert len(set(values)) > 1
+        rows.first.locator("a").click()
+        assert "Skull masks" in page.title()
+        assert [address for address in requests if not address.startswith(("file:", "data:"))] == []
+        assert errors == []
+
+
+def test_a_chart_has_a_line_for_each_choice_of_the_other_parameters():
+    runs = {f"{w}{v}": {"dilation_size": w, "version": [v]} for w in (16, 20, 24) for v in ("v5", "v7")}
+    shown = grids._chart(runs, dict.fromkeys(runs, 0.9) | {"16v5": 0.5}, "iou")
+    assert shown.alt.startswith("Mean iou of every run: 16v5 0.5000, ")
