@@ -257,7 +257,7 @@ def page(executed: Sequence[Path], output: Path, *, name: str, top: str = "") ->
     _write_page([cover, *cells], output, name)
 
 
-def _write_page(cells: list[nbformat.NotebookNode], output: Path, name: str, *, style: str = "", top: str = "") -> None:
+def _write_page(cells: list[nbformat.NotebookNode], output: Path, name: str, *, top: str = "") -> None:
     whole = nbformat.v4.new_notebook(cells=cells)
     whole.metadata["title"] = html.escape(name)
     plain = ("exclude_input_prompt", "exclude_output_prompt", "exclude_anchor_links")
@@ -268,7 +268,8 @@ def _write_page(cells: list[nbformat.NotebookNode], output: Path, name: str, *, 
     body = re.sub(r"<script.*?</script>", "", body, flags=re.DOTALL)  # from the web, and nothing here needs them
     body = re.sub(r"<(h[1-6]) id=\"[^\"]*\"", r"<\1", body)  # every lesson has its Summary
     body = body.replace("<head>", f"<head>{_NOTHING_RUNS}", 1)
-    body = body.replace("</head>", f"<style>{_PAGE_STYLE}{style}</style></head>", 1)
+    style = Path(__file__).with_name("page.css").read_text(encoding="utf-8")
+    body = body.replace("</head>", f"<style>{style}</style></head>", 1)
     output.write_text(re.sub(r"<body[^>]*>", rf"\g<0>{top}", body, count=1), encoding="utf-8")
 
 
@@ -276,24 +277,6 @@ _NOTHING_RUNS = (  # no script and no request, whatever names a user's file hold
     '<meta http-equiv="Content-Security-Policy" '
     "content=\"default-src 'none'; img-src data:; font-src data:; style-src 'unsafe-inline'\">"
 )
-_PAGE_STYLE = """
-main { max-width: 1080px; margin: 0 auto !important; }
-.jp-InputArea pre, .jp-OutputArea pre { font-size: 12px !important; }
-img { max-width: 100%; }
-@page { size: A4; margin: 12mm; }
-@media print {
-  .jp-Cell { break-inside: avoid; }
-  h2 { break-after: avoid; }
-  hr { break-before: page; }
-  pre { white-space: pre-wrap !important; }
-  details::details-content { content-visibility: visible; block-size: auto; }
-}
-"""
-_REPORT_STYLE = """
-body:not(:has(#code:checked)) .jp-CodeCell > .jp-Cell-inputWrapper { display: none; }
-.toggle { position: fixed; top: 8px; right: 16px; font: 13px sans-serif; z-index: 1; }
-@media print { .toggle { display: none; } .jp-RenderedHTMLCommon table { font-size: 8px !important; } }
-"""
 _TOGGLE = '<label class="toggle"><input type="checkbox" id="code"> show the code</label>'
 
 
@@ -396,7 +379,7 @@ def report(
             whole.cells.append(nbformat.v4.new_markdown_cell(_told(told)))
             nbformat.write(whole, work / "report.ipynb")
             name = str(given.get("title") or notebooks.title(notebook))
-            _write_page(_with_alt(whole.cells), final, name, style=_REPORT_STYLE, top=_TOGGLE)
+            _write_page(_with_alt(whole.cells), final, name, top=_TOGGLE)
             made = {path.name for path in work.iterdir()} - set(inputs) | {"provenance.json"}
             text = json.dumps(told | {"files": sorted(made)}, indent=2, ensure_ascii=False)
             (work / "provenance.json").write_text(text + "\n", encoding="utf-8")
@@ -495,7 +478,7 @@ def _keep(ran: Path, kept: Path) -> str:
     except InputError:
         return f"; what ran is in {shutil.copy(ran, tempfile.mkdtemp(prefix='skullmask-'))}"
     with contextlib.suppress(InputError), datasets.replacing(kept.with_suffix(".html")) as temporary:
-        _write_page(_with_alt(cleaned.cells), temporary, kept.stem, style=_REPORT_STYLE, top=_TOGGLE)
+        _write_page(_with_alt(cleaned.cells), temporary, kept.stem, top=_TOGGLE)
     return f"; what ran is in {kept}"
 
 
