@@ -4,10 +4,12 @@ VENV = .venv
 BIN := $(VENV)/bin
 OPENCV4 := $(VENV)/opencv4
 OUT = demo
+IMAGES = phantom
+REPORT = report
 UPLOAD = 256000000  # bytes that JupyterLab lets an upload of the explorer send; more is cut off without a word
 
 .NOTPARALLEL:
-.PHONY: help demo test test-full test-opencv4 lab app figures notebooks bench bench-explorers real-heads lint clean cv2 browser
+.PHONY: help demo test test-full test-opencv4 lab app report figures notebooks bench bench-explorers bench-reports real-heads lint clean cv2 browser
 
 help:  ## Show this list.
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -30,6 +32,9 @@ lab: $(VENV)/.base cv2  ## Open the lessons in JupyterLab.
 app: $(VENV)/.app cv2  ## Serve the explorer, every slider on one page, to this computer alone; Ctrl-C ends it.
 	@$(BIN)/skullmask explore
 
+report: $(VENV)/.base cv2  ## A report that can be sent: make report IMAGES=head.nii.gz; the page is report/report.html.
+	$(BIN)/skullmask report "$(IMAGES)" -o "$(REPORT)"
+
 figures: $(VENV)/.base cv2  ## Draw the README's figures anew.
 	$(BIN)/python figures/draw.py
 
@@ -42,6 +47,9 @@ bench: $(VENV)/.base cv2  ## Speed beside the source's plain loop, as ratios.
 bench-explorers: $(VENV)/.test cv2 browser  ## From a slider's event to its new picture, in Chromium.
 	$(BIN)/python benchmarks/bench_explorers.py
 
+bench-reports: $(VENV)/.base cv2  ## Twelve reports, two at a time beside one after another.
+	$(BIN)/python benchmarks/bench_reports.py
+
 real-heads: $(VENV)/.base cv2  ## Every version on the real heads in SKULLMASK_REAL/slices; writes data/real_heads.csv.
 	$(BIN)/python benchmarks/real_heads.py
 
@@ -49,7 +57,7 @@ lint: $(VENV)/.test  ## Style and dead code.
 	$(BIN)/ruff check && $(BIN)/ruff format --check
 
 clean:  ## Remove the environment and everything built.
-	rm -rf .venv build dist demo
+	rm -rf .venv build dist demo report
 
 $(VENV)/.made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "skullmask needs Python 3.11 or later: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 2; }

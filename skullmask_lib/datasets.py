@@ -5,7 +5,6 @@ Nothing from a file is ever executed: arrays are read with ``allow_pickle=False`
 """
 
 import contextlib
-import csv
 import os
 import re
 import tempfile
@@ -406,8 +405,7 @@ def write_masks(
     """
     output = Path(output)
     writer = _writer(output, like)
-    if nameless and writer is _write_nifti:
-        writer = partial(writer, nameless=True)
+    writer = partial(writer, nameless=nameless) if writer is _write_nifti else writer
     with replacing(output, like, *keep) as temporary:
         writer(made, temporary, like, shape)
 
@@ -574,12 +572,7 @@ def _write_folder(
 
 
 def _write_nifti(
-    made: Iterable[np.ndarray],
-    output: Path,
-    like: str | os.PathLike,
-    _shape: tuple[int, int, int],
-    *,
-    nameless: bool = False,
+    made: Iterable[np.ndarray], output: Path, like: str | os.PathLike, _shape: tuple, nameless: bool = False
 ) -> None:
     source = nib.load(like)
     volume = _to_volume(np.stack(list(made)), axis=2)
@@ -622,20 +615,3 @@ def spans(names: Iterable[str]) -> list[str]:
         else:
             runs.append([name])
     return [" … ".join(run) for run in runs]
-
-
-def published() -> dict[str, float]:
-    """Read the figures of the sources from ``data/published.csv``, their only home.
-
-    Returns
-    -------
-    dict of str to float
-        Item to value.
-
-    Examples
-    --------
-    >>> published()["otsu_threshold"]
-    23.0
-    """
-    with open(registry.project_folder("data") / "published.csv", newline="", encoding="utf-8") as table:
-        return {row["item"]: float(row["value"]) for row in csv.DictReader(table)}

@@ -4,6 +4,7 @@ The heads are other people's work and stay where they are published; our traced 
 believed only if its sha256 is the registry's, on every read: what differs is deleted.
 """
 
+import csv
 import os
 import sys
 import tempfile
@@ -250,6 +251,23 @@ def verify() -> dict[str, bool]:
     if wrong:
         raise InputError("; ".join(wrong))
     return here
+
+
+def published() -> dict[str, float]:
+    """Read the figures of the sources from ``data/published.csv``, their only home.
+
+    Returns
+    -------
+    dict of str to float
+        Item to value.
+
+    Examples
+    --------
+    >>> published()["otsu_threshold"]
+    23.0
+    """
+    with open(project_folder("data") / "published.csv", newline="", encoding="utf-8") as table:
+        return {row["item"]: float(row["value"]) for row in csv.DictReader(table)}
 
 
 def _difference(file: Path, name: str) -> str:

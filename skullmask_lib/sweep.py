@@ -11,7 +11,7 @@ from functools import cache
 
 import numpy as np
 
-from . import datasets, masks, phantom
+from . import datasets, masks, phantom, registry
 from .metrics import dice, iou
 from .versions import VERSIONS, Stages, brain_and_scalp, mask_slices
 
@@ -307,7 +307,7 @@ def phantom_ladder() -> tuple[tuple[str, float, float, float, float, str], ...]:
     >>> phantom_ladder()[0][:2]
     ('v1', 0.73)
     """
-    told, data = datasets.published(), datasets.load("phantom")
+    told, data = registry.published(), datasets.load("phantom")
     measured = ladder(data.images, data.truth, spacing_mm=data.spacing_mm)
     heads = [phantom.five_slices(seed=seed) for seed in OTHER_SEEDS]
     others = [ladder(images, phantom.skull_mask(labels), spacing_mm=mm) for images, labels, mm, _ in heads]

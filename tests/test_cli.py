@@ -58,7 +58,7 @@ def shown(scores):
 
 
 def test_there_are_the_commands_of_the_contract():
-    assert {"demo", "mask", "score", "sweep", "data"} <= set(COMMANDS)
+    assert {"demo", "mask", "score", "sweep", "report", "explore", "data"} <= set(COMMANDS)
     assert DATA_COMMANDS == ["data list", "data fetch", "data verify"]
 
 
@@ -505,6 +505,7 @@ def test_a_bad_truth_is_one_line_and_nothing_is_written(skullmask, folder, name)
 # --- bad arguments ---------------------------------------------------------------------------------------------
 
 MASK = ("mask", "a.npy", "-o", "out.npy")
+REPORT = ("report", "a.npy", "-o", "out")
 BAD_ARGUMENTS = {
     "truth of another shape": ((*MASK, "--truth", "small.npy"), "small.npy: expected a truth of the images' shape"),
     "truth of one slice": ((*MASK, "--truth", "one.npy"), "one.npy: expected a truth of the images' shape"),
@@ -582,6 +583,34 @@ BAD_ARGUMENTS = {
     "plot without parent": (("sweep", "a.npy", "t.npy", "--sizes", "3", "--plot", "gone/p.png"), "gone/p.png: cannot"),
     "page without parent": (("demo", "--out", "gone/demo"), "gone/demo: cannot be written, gone does not exist"),
     "page over a file": (("demo", "--out", "a.npy"), "a.npy"),
+    "report with a typo": (
+        (*REPORT, "-p", "dilation_sise=3"),
+        "no parameter dilation_sise; did you mean dilation_size?",
+    ),
+    "report with a word for a number": (
+        (*REPORT, "-p", "overlay_count=few"),
+        "expected overlay_count as int, got 'few'",
+    ),
+    "report out of range": ((*REPORT, "-p", "overlay_count=25"), "expected overlay_count from 1 to 24, got 25"),
+    "report of no parameter": ((*REPORT, "-p", "title"), "expected a parameter as NAME=VALUE, got 'title'"),
+    "report with the truth as a parameter": ((*REPORT, "-p", "truth=t.npy"), "truth is no parameter to choose here"),
+    "report of an unknown version": ((*REPORT, "--version", "v8,v9"), "got 'v9'"),
+    "report of bad slices": ((*REPORT, "-p", "slices=3:9"), "a.npy: no slice left of 3"),
+    "report of bad widths": ((*REPORT, "-p", "sizes=9:3"), "sizes: expected whole numbers from 1"),
+    "report of a bad spacing": ((*REPORT, "-p", "spacing_mm=0,1"), "spacing_mm: expected a row and a column spacing"),
+    "report without images": (("report", "gone.npy", "-o", "out"), "gone.npy: no such file or folder"),
+    "report without its truth": ((*REPORT, "--truth", "gone.npy"), "gone.npy: no such file or folder"),
+    "report with another truth": (
+        (*REPORT, "--truth", "small.npy"),
+        "small.npy: expected a truth of the images' shape",
+    ),
+    "report of colour": (("report", "rgb.npy", "-o", "out"), "looks like colour"),
+    "report by no notebook": ((*REPORT, "--notebook", "reprot"), "reprot: no such notebook; did you mean report?"),
+    "report without parent": (("report", "a.npy", "-o", "gone/out"), "gone/out: cannot be written, gone does not"),
+    "report over a file": (("report", "a.npy", "-o", "t.npy"), "cannot be written, t.npy is not a folder"),
+    "grid with a typo": ((*REPORT, "--grid", "versoin=v5,v7"), "no parameter versoin; did you mean version?"),
+    "grid out of range": ((*REPORT, "--grid", "overlay_count=22:26:2"), "expected overlay_count from 1 to 24, got 26"),
+    "grid of no jobs": ((*REPORT, "--grid", "overlay_count=1", "--jobs", "0"), "'--jobs'"),
 }
 
 

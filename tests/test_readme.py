@@ -30,7 +30,7 @@ def folder(tmp_path_factory):
 
 
 def test_there_are_commands():
-    assert {command.split()[0] for command in COMMANDS} == {"mask", "score", "sweep"}
+    assert {command.split()[0] for command in COMMANDS} == {"mask", "score", "sweep", "report"}
 
 
 def test_the_commands_run_one_after_another(folder, monkeypatch, capsys):
@@ -41,7 +41,16 @@ def test_the_commands_run_one_after_another(folder, monkeypatch, capsys):
             cli.main()
         assert not ended.value.code, (command, capsys.readouterr().err)
     assert all(
-        (folder / name).is_file() for name in ("masks.npy", "skull.nii.gz", "mask.png", "sweep.csv", "sweep.png")
+        (folder / name).is_file()
+        for name in (
+            "masks.npy",
+            "skull.nii.gz",
+            "mask.png",
+            "sweep.csv",
+            "sweep.png",
+            "five/report.html",
+            "grid/index.html",
+        )
     )
 
 

@@ -11,7 +11,7 @@ import nbformat
 import nibabel as nib
 import numpy as np
 import pytest
-from browser import wait_for
+from browser import chromium, open_page, wait_for
 from inputs import ring_head
 from numpy.testing import assert_array_equal
 from PIL import Image
@@ -447,3 +447,59 @@ def test_a_killed_run_leaves_nothing_behind_for_the_next(own, folder, skullmask)
         run.kill()
     assert skullmask("report", "phantom", "-o", "out", "--notebook", path, "-p", "width=0")[0] == 0
     assert files(folder / "out") == MADE[1:4]
+
+
+# --- in a browser ----------------------------------------------------------------------------------------------
+
+A4_PX = 703  # the width between the margins, at 96 dots per inch
+
+
+@pytest.fixture(params=["phantom", "nifti", "pictures", "five"])
+def source(request, slices):  # noqa: ARG001
+    """Give what to report on: images, and options."""
+    if request.param == "phantom":
+        return "phantom", ()
+    if request.param == "five":
+        five = request.getfixturevalue("real") / "five"
+        return five / "images.npy", ("--truth", five / "masks.npy")
+    if request.param == "nifti":
+        nib.save(nib.Nifti1Image(np.moveaxis(np.load("slices.npy"), 0, 2), np.eye(4)), "head.nii.gz")
+        return "head.nii.gz", ("--version", "v8,v7")
+    Path("pictures").mkdir()
+    for index, image in enumerate(np.load("slices.npy")):
+        Image.fromarray((255 * image / image.max()).astype(np.uint8)).save(
+            f"pictures/a long name of a picture {index}.png"
+        )
+    return "pictures", ()
+
+
+@pytest.mark.full
+def test_a_page_needs_no_network_and_fits_screen_and_paper(source, skullmask, slices):
+    images, options = source
+    assert skullmask("report", images, "-o", "out", *options)[0] == 0
+    path = slices / "out" / "report.html"
+    assert path.stat().st_size < 3e6
+    with chromium() as browser:
+        page, errors = open_page(browser)
+        requests = []
+        page.on("request", lambda request: requests.append(request.url))
+        page.context.set_offline(True)
+        page.goto(path.as_uri())
+        assert [address for address in requests if not address.startswith(("file:", "data:"))] == []
+        assert errors == []
+        pictures = page.locator("img")
+        assert pictures.count() >= 3
+        assert all(image.evaluate("image => image.naturalWidth") > 500 for image in pictures.all())
+        assert all(len(image.get_attribute("alt")) > 20 for image in pictures.all())
+        code = page.locator(".jp-CodeCell .jp-InputArea").first
+        assert not code.is_visible()
+        page.get_by_label("show the code").check()
+        assert code.is_visible()
+        page.get_by_label("show the code").uncheck()
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        page.emulate_media(media="print")
+        page.set_viewport_size({"width": A4_PX, "height": 1000})
+        assert page.evaluate("document.documentElement.scrollWidth") <= A4_PX
+        ends = page.locator("table, img, pre").evaluate_all("all => all.map(e => e.getBoundingClientRect().right)")
+        assert max(ends) <= A4_PX
+        assert len(page.pdf(format="A4")) > 10_000
