@@ -8,11 +8,9 @@ import os
 import sys
 import warnings
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import typer
 from tqdm import tqdm
 
@@ -38,6 +36,9 @@ _INPUT = (
     "phantom, phantom-cropped, a head that skullmask data list names, "
     "or a .npy, .npz, .nii, .nii.gz, .png or .tif file, or a folder of pictures."
 )
+_Spacing = Annotated[
+    tuple[float, float] | None, typer.Option(help="Row and column spacing [mm]; it overrides that of the file.")
+]
 _LADDER = "\n".join(f"{name}: {function.__doc__.splitlines()[0]}\n" for name, function in versions.VERSIONS.items())
 
 
@@ -101,19 +102,14 @@ def mask(
             help="Width of the element in pixels; v5, v6, v7. About 11 mm suits: 26 at 0.42 mm, 13 at 0.88 mm."
         ),
     ] = None,
-    spacing: Annotated[
-        tuple[float, float] | None,
-        typer.Option(help="Row and column spacing [mm], for v8 and the scores; it overrides that of the file."),
-    ] = None,
+    spacing: _Spacing = None,
     truth: Annotated[str | None, typer.Option(help="True masks: prints the scores.")] = None,
     channel: Annotated[int | None, typer.Option(help="Channel of a colour image.")] = None,
 ) -> None:
     """Make the skull mask of every slice, and name the slices whose mask should be looked at."""
     options = {} if dilation_size is None else {"dilation_size": dilation_size}
     versions.choose(version, options)
-    data = datasets.load(input, truth=truth, channel=channel)
-    if spacing is not None:
-        data = replace(data, spacing_mm=np.tile(masks.check_spacing(spacing), (len(data.images), 1)))
+    data = datasets.load(input, truth=truth, channel=channel).spaced(spacing)
     slices = versions.mask_slices(
         data.images, names=data.names, version=version, spacing_mm=data.spacing_mm, volume=data.volume, **options
     )
@@ -135,14 +131,18 @@ def mask(
         _print_scores(scores, data.names)
 
 
-@app.command(epilog="Examples:\n\n  skullmask score masks.npy truth.npy\n\n  skullmask score a.nii.gz b.nii.gz --json")
+@app.command(
+    epilog="Examples:\n\n  skullmask score masks.npy truth.npy\n\n  skullmask score a.nii.gz b.nii.gz --json\n\n"
+    "  skullmask score masks.npy truth.npy --spacing 0.42 0.42"
+)
 def score(
     pred: Annotated[str, typer.Argument(metavar="PRED", help="Masks to score.")],
     truth: Annotated[str, typer.Argument(metavar="TRUTH", help="True masks, of the same shape.")],
+    spacing: _Spacing = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON; what is infinite becomes null.")] = False,
 ) -> None:
     """Score masks against the truth, slice by slice and on average."""
-    data = datasets.load(pred, truth=truth)
+    data = datasets.load(pred, truth=truth).spaced(spacing)
     made = _progress(datasets.binary(data.images, pred), len(data.images), "slice")
     scores = metrics.score_slices(made, data.truth, data.spacing_mm)
     if as_json:
@@ -360,7 +360,7 @@ def _grouped(remarks: list[str]) -> Iterator[str]:
         name, _, text = remark.partition(": ")
         groups.setdefault(text, []).append(name)
     for text, names in groups.items():
-        yield f"warning: {', '.join(datasets.spans(names))}: {text}".removesuffix(": ")
+        yield f"warning: {', '.join(versions.spans(names))}: {text}".removesuffix(": ")
 
 
 def _say(text: object) -> None:

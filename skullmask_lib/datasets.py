@@ -9,7 +9,7 @@ import os
 import re
 import tempfile
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
@@ -54,6 +54,12 @@ class Data:
     names: tuple[str, ...]
     brain: np.ndarray | None = None
     volume: bool = False
+
+    def spaced(self, spacing_mm: Sequence[float] | None) -> "Data":
+        """Give the same slices with another row and column spacing [mm], if there is one."""
+        if not spacing_mm:
+            return self
+        return replace(self, spacing_mm=np.tile(masks.check_spacing(spacing_mm), (len(self.images), 1)))
 
 
 def load(
@@ -589,29 +595,3 @@ def _write_nifti(
             header[field] = b""
         header.extensions.clear()
     nib.save(type(source)(volume, source.affine, header), output)
-
-
-def spans(names: Iterable[str]) -> list[str]:
-    """Name many slices shortly: of a run only its ends.
-
-    Parameters
-    ----------
-    names : iterable of str
-
-    Returns
-    -------
-    list of str
-
-    Examples
-    --------
-    >>> spans(["a.npy[3]", "a.npy[4]", "a.npy[5]", "a.npy[9]", "b.png"])
-    ['a.npy[3] … a.npy[5]', 'a.npy[9]', 'b.png']
-    """
-    runs: list[list[str]] = []
-    for name in names:
-        stem, _, index = name.rstrip("]").rpartition("[")
-        if runs and index.isdecimal() and runs[-1][-1] == f"{stem}[{int(index) - 1}]":
-            runs[-1][1:] = [name]
-        else:
-            runs.append([name])
-    return [" … ".join(run) for run in runs]

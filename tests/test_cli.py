@@ -684,3 +684,17 @@ def test_a_reader_that_went_away_is_no_error_to_talk_about():
     done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True, timeout=300, check=False)
     os.close(writing)
     assert (done.returncode, done.stderr) == (1, "")
+
+
+def test_score_takes_a_spacing(skullmask):
+    np.save("t.npy", (stack() > 100).astype(np.uint8))
+    np.save("p.npy", np.roll(stack() > 100, 1, axis=1).astype(np.uint8))
+    code, out, _ = skullmask("score", "p.npy", "t.npy", "--spacing", "0.5", "2", "--json")
+    assert code == 0
+    expected = [sm.score(p, t, (0.5, 2.0)) for p, t in zip(np.load("p.npy"), np.load("t.npy"), strict=True)]
+    assert [{key: row[key] for key in expected[0]} for row in json.loads(out)["slices"]] == expected
+
+
+def test_the_truth_brings_the_spacing_where_the_masks_have_none(skullmask):
+    np.save("masks.npy", sm.load("phantom").truth)
+    assert "hausdorff_mm" in skullmask("score", "masks.npy", "phantom")[1]
