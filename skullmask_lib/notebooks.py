@@ -95,9 +95,7 @@ class _Parameter(NamedTuple):
 _KINDS = {kind.__name__: kind for kind in (bool, int, float, str, list)} | {"None": type(None)}
 _RANGE = re.compile(r"(?<![\w.])(-?[\d.]+) … (-?[\d.]+)")
 _MEANINGS = {  # parameters that mean the same everywhere: what reads them says what is wrong with them
-    "version": lambda value: [
-        versions.options_of(name) for name in (value.split(",") if isinstance(value, str) else value)
-    ],
+    "version": lambda value: [versions.options_of(name) for name in value.split(",")],
     "sizes": parse_range,
     "slices": lambda value: value and parse_range(value, low=0),
     "spacing_mm": lambda value: value and check_spacing(value),

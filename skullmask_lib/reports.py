@@ -428,9 +428,13 @@ def prepare(notebook: Path, inputs: dict[str, str], parameters: dict[str, object
             f"{notebook.name}: {name} is no parameter to choose here; images and truth have their own place"
         )
     given = inputs | parameters | saving
+    if isinstance(given.get("version"), list):
+        given["version"] = ",".join(given["version"])
     notebooks.check(notebook, given)
     slices = parse_range(str(given["slices"]), low=0) if given.get("slices") else None
-    datasets.load(inputs["images"], truth=inputs.get("truth"), channel=given.get("channel"), slices=slices)
+    channel = given.get("channel")
+    channel = None if channel == -1 else channel
+    datasets.load(inputs["images"], truth=inputs.get("truth"), channel=channel, slices=slices)
     return given
 
 

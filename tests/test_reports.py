@@ -10,6 +10,7 @@ from pathlib import Path
 import nbformat
 import nibabel as nib
 import numpy as np
+import papermill
 import pytest
 from browser import chromium, open_page, wait_for
 from inputs import ring_head
@@ -154,7 +155,8 @@ share: float = 0.5  # of the whole, 0 … 1
 width: int | None = None  # [px], 1 … 999
 name: str = "a"  # a name
 flag: bool = False  # yes or no
-version: list = ["v8"]  # of v1 to v8
+version: str = "v8"  # of v1 to v8
+spacing_mm: list = []  # row and column
 sizes: str = "1:61:2"  # widths
 slices: str = ""  # which
 """.strip()
@@ -172,8 +174,8 @@ slices: str = ""  # which
         ("name", "None", "None"),
         ("flag", "true", True),
         ("flag", "False", False),
-        ("version", "v5,v7", ["v5", "v7"]),
-        ("version", "v8", ["v8"]),
+        ("version", "v5,v7", "v5,v7"),
+        ("spacing_mm", "0.5,2", [0.5, 2]),
         ("slices", "0:4", "0:4"),
     ],
 )
@@ -212,7 +214,7 @@ def test_text_that_will_not_do(notebook, name, text, message):
     [
         ("count", "1:9:4", [1, 5, 9]),
         ("count", "2,2,3", [2, 3]),
-        ("version", "v5,v7", [["v5"], ["v7"]]),
+        ("version", "v5,v7", ["v5", "v7"]),
         ("sizes", "1:9,1:5", ["1:9", "1:5"]),
         ("share", "0,0.5", [0, 0.5]),
     ],
@@ -239,6 +241,17 @@ def test_a_notebook_without_parameters(notebook):
 def test_parameters_that_cannot_be_read(notebook, cell, message):
     with pytest.raises(InputError, match=message):
         notebooks.parameters(notebook(parameters=cell))
+
+
+def test_papermill_knows_every_parameter_too():
+    """Papermill reads fewer annotations than Python does; what it cannot read it warns of."""
+    path = notebooks.find("report")
+    assert set(papermill.inspect_notebook(str(path))) == set(notebooks.parameters(path))
+
+
+def test_versions_may_come_as_a_list():
+    given = reports.prepare(notebooks.find("report"), {"images": "phantom"}, {"version": ["v7", "v8"]})
+    assert given["version"] == "v7,v8"
 
 
 # --- reports on own slices -------------------------------------------------------------------------------------
