@@ -20,7 +20,7 @@ from scipy import ndimage
 from tqdm import tqdm
 
 import skullmask_lib as sm
-from skullmask_lib import datasets, masks, plots, polar, versions
+from skullmask_lib import masks, outputs, plots, polar, versions
 
 TABLE = Path(__file__).parents[1] / "data" / "real_heads.csv"
 FIGURE = Path(__file__).parents[1] / "figures" / "real_heads.png"
@@ -165,10 +165,10 @@ def main() -> None:
         warnings.filterwarnings("ignore", ".*the mask is empty")  # an empty mask scores 0, which is what counts here
         rows = measure(options.heads, progress=True)
     if options.output == TABLE:
-        with datasets.replacing(FIGURE) as temporary:
+        with outputs.replacing(FIGURE) as temporary:
             temporary.write_bytes(pictures(options.heads).png)
     stamp = {"date": datetime.date.today().isoformat(), "version": sm.__version__}
-    with datasets.replacing(options.output) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
+    with outputs.replacing(options.output) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, HEADER, lineterminator="\n")
         writer.writeheader()
         writer.writerows(row | stamp for row in rows)

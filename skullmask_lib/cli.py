@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 from tqdm import tqdm
 
-from . import __version__, datasets, masks, metrics, polar, registry, versions
+from . import __version__, datasets, masks, metrics, outputs, polar, registry, versions
 
 app = typer.Typer(
     name="skullmask",
@@ -39,6 +39,10 @@ _INPUT = (
 _Spacing = Annotated[
     tuple[float, float] | None, typer.Option(help="Row and column spacing [mm]; it overrides that of the file.")
 ]
+_PARAMETERS = (
+    "Parameter of the notebook; may come again. Of report: title, slices=0:9 (stop included), overlay_count (of slices "
+    "to draw), dilation_size, sizes=1:61:2 (to sweep), spacing_mm=0.42,0.42, channel. Lessons have others."
+)
 _LADDER = "\n".join(f"{name}: {function.__doc__.splitlines()[0]}\n" for name, function in versions.VERSIONS.items())
 
 
@@ -180,7 +184,7 @@ def sweep(
             raise masks.InputError(f"{path}: expected a name that ends in {suffix}")
     with contextlib.ExitStack() as stack:
         csv_file, png_file = (
-            stack.enter_context(datasets.replacing(path, images, *filter(None, [truth]))) if path else None
+            stack.enter_context(outputs.replacing(path, images, *filter(None, [truth]))) if path else None
             for path in (output, plot)
         )
         slices = _progress(data.images, len(data.images), "slice")
@@ -203,8 +207,8 @@ def sweep(
 @app.command(
     epilog="Examples:\n\n  skullmask report head.nii.gz -o head_report\n\n"
     "  skullmask report slices.npy --truth masks.npy -o five --version v8,v7 -p title='Five slices'\n\n"
-    "  skullmask report slices.npy --notebook 05_v6_dilation_sweep -p sizes=10:40:2 -o sweep\n\n"
-    "  skullmask report slices.npy --truth masks.npy -o grid --grid dilation_size=16:36:4 --grid version=v5,v7 --jobs 2"
+    "  skullmask report slices.npy --truth masks.npy -o sweep --notebook 05 -p sizes=10:40:2\n\n"
+    "  skullmask report slices.npy --truth masks.npy -o grid --version v7 --grid dilation_size=16:36:4 --jobs 2"
 )
 def report(
     images: Annotated[str, typer.Argument(metavar="IMAGES", help=_INPUT)],
@@ -215,7 +219,7 @@ def report(
     ] = None,
     parameter: Annotated[
         list[str] | None,
-        typer.Option("-p", "--parameter", metavar="NAME=VALUE", help="Parameter of the notebook; may come again."),
+        typer.Option("-p", "--parameter", metavar="NAME=VALUE", help=_PARAMETERS),
     ] = None,
     notebook: Annotated[str, typer.Option(help="report, a lesson such as 05_v6_dilation_sweep, or a file.")] = "report",
     grid: Annotated[
@@ -232,10 +236,13 @@ def report(
     from . import grids, notebooks, reports  # they take two seconds to import
 
     path = notebooks.find(notebook)
-    pairs = [("version", version)] if version else []
-    pairs += [_pair(text) for text in parameter or ()]
+    pairs = [*map(_pair, parameter or ()), *([("version", version)] if version else [])]
+    several = list(map(_pair, grid or ()))
+    names = [name for name, _ in pairs + several]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise masks.InputError(f"expected {twice[0]} once, got it {names.count(twice[0])} times")
     given = {name: notebooks.read(path, name, text) for name, text in pairs}
-    values = {name: notebooks.read_values(path, name, text) for name, text in map(_pair, grid or ())}
+    values = {name: notebooks.read_values(path, name, text) for name, text in several}
     look = {"truth": truth, "notebook": path, "parameters": given}
     if not values:
         bar = {"file": sys.stderr, "disable": None, "leave": False, "desc": path.stem}

@@ -4,12 +4,10 @@ Nothing from a file is ever executed: arrays are read with ``allow_pickle=False`
 `InputError` with one line that names the file.
 """
 
-import contextlib
 import os
 import re
-import tempfile
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
@@ -18,13 +16,15 @@ import nibabel as nib
 import numpy as np
 from PIL import Image, ImageSequence
 
-from . import masks, phantom, registry
+from . import masks, outputs, phantom, registry
 from .masks import InputError
 
 PHANTOMS = ("phantom", "phantom-cropped")
 _PICTURES = (".png", ".tif", ".tiff")
 _GREY_OR_RGB = ("1", "L", "I", "F", "I;16", "I;16B", "I;16L", "I;16N", "RGB", "RGBA")  # Pillow's modes
 _MILLIMETRES = {"unknown": 1.0, "mm": 1.0, "meter": 1000.0, "micron": 0.001}  # NIfTI's units of length
+_QUATERNION = ("quatern_b", "quatern_c", "quatern_d", "qoffset_x", "qoffset_y", "qoffset_z")
+_GEOMETRY = ("pixdim", "xyzt_units", "qform_code", "sform_code", *_QUATERNION, "srow_x", "srow_y", "srow_z")
 SUFFIXES = (".npy", ".npz", ".nii", ".nii.gz", *_PICTURES)
 
 
@@ -288,7 +288,7 @@ def _read_picture(path: Path) -> np.ndarray:
 
 
 def _read_folder(path: Path, channel: int | None) -> Data:
-    files = _pictures_in(path)
+    files = pictures_in(path)
     if not files:
         raise InputError(f"{path}: no PNG or TIFF file in this folder")
     images = [_read(file, 2, channel)[0].images for file in files]
@@ -298,7 +298,22 @@ def _read_folder(path: Path, channel: int | None) -> Data:
     return Data(np.concatenate(images), None, None, tuple(file.name for file in files))
 
 
-def _pictures_in(path: Path) -> list[Path]:
+def pictures_in(path: Path) -> list[Path]:
+    """List the pictures of a folder, in the order of their slices.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    list of Path
+
+    Examples
+    --------
+    >>> pictures_in(registry.project_folder("notebooks"))
+    []
+    """
     return sorted(file for file in path.iterdir() if file.suffix.lower() in _PICTURES and file.is_file())
 
 
@@ -403,6 +418,7 @@ def write_masks(
 
     Examples
     --------
+    >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     np.save(f"{folder}/image.npy", np.eye(3))
     ...     write_masks([np.eye(3, dtype=np.uint8)], f"{folder}/mask.npy", like=f"{folder}/image.npy", shape=(1, 3, 3))
@@ -412,7 +428,7 @@ def write_masks(
     output = Path(output)
     writer = _writer(output, like)
     writer = partial(writer, nameless=nameless) if writer is _write_nifti else writer
-    with replacing(output, like, *keep) as temporary:
+    with outputs.replacing(output, like, *keep) as temporary:
         writer(made, temporary, like, shape)
 
 
@@ -482,59 +498,6 @@ def _writer(output: Path, like: str | os.PathLike):
     raise InputError(f"{output}: the masks of {like} cannot be written as {suffix}; use {hint}")
 
 
-@contextlib.contextmanager
-def replacing(output: str | os.PathLike, *inputs: str | os.PathLike) -> Iterator[Path]:
-    """Give a temporary path beside ``output`` that takes its place when all went well, and else is removed.
-
-    Parameters
-    ----------
-    output : str or path
-        The final file or folder; a file is replaced, a folder must not exist or be empty.
-    *inputs : str or path
-        Files that must not be overwritten.
-
-    Yields
-    ------
-    Path
-        A name with the same suffix in the same folder, which can be written there.
-
-    Raises
-    ------
-    InputError
-        If the parent folder is missing, a file or read-only, or if the output is one of the inputs.
-
-    Examples
-    --------
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     with replacing(f"{folder}/a.txt") as temporary:
-    ...         _ = temporary.write_text("whole")
-    ...     Path(folder, "a.txt").read_text()
-    'whole'
-    """
-    output = Path(output)
-    if not output.parent.is_dir():
-        kind = "is not a folder" if output.parent.exists() else "does not exist"
-        raise InputError(f"{output}: cannot be written, {output.parent} {kind}")
-    for given in map(Path, inputs):
-        if output.exists() and given.exists() and output.samefile(given):
-            raise InputError(f"{output}: the output is the input; choose another name")
-    if output.is_dir() and (output.suffix or any(output.iterdir())):
-        raise InputError(f"{output}: is a folder{'' if output.suffix else ' that is not empty'}; choose another name")
-    if output.exists() and not (output.is_file() or output.is_dir()):
-        raise InputError(f"{output}: is neither a file nor a folder; choose another name")
-    folder = ""
-    try:
-        with tempfile.TemporaryDirectory(prefix=f".{output.name}-", dir=output.parent) as folder:
-            folder = str(Path(folder))  # as the names below begin
-            temporary = Path(folder, output.name)
-            yield temporary
-            os.replace(temporary, output)
-    except OSError as error:
-        if error.filename and folder and not str(error.filename).startswith(folder):
-            raise  # it speaks of another file
-        raise InputError(f"{output}: cannot be written ({error.strerror or error})") from None
-
-
 def _write_npy(made: Iterable[np.ndarray], output: Path, like: str | os.PathLike, shape: tuple[int, int, int]) -> None:
     header = {"descr": "|u1", "fortran_order": False, "shape": shape[1:] if _ndim(like) == 2 else shape}
     with open(output, "wb") as file:  # slice by slice; a full disk is an error here, and a crash with a memory map
@@ -569,7 +532,7 @@ def _write_png(made: Iterable[np.ndarray], output: Path, like: str | os.PathLike
 def _write_folder(
     made: Iterable[np.ndarray], output: Path, like: str | os.PathLike, _shape: tuple[int, int, int]
 ) -> None:
-    files = _pictures_in(Path(like))
+    files = pictures_in(Path(like))
     if len({file.stem for file in files}) < len(files):
         raise InputError(f"{like}: two pictures with one name would give one mask; rename one of them")
     output.mkdir()
@@ -587,11 +550,11 @@ def _write_nifti(
     )
     volume = nib.orientations.apply_orientation(volume, to_source).reshape(source.shape)
     header = source.header.copy()
+    if nameless:  # a new one: any text, and many a number, may say whose head it is
+        header = type(header)(endianness=header.endianness)
+        for field in _GEOMETRY:
+            header[field] = source.header[field]
     header.set_data_dtype(np.uint8)
     header.set_slope_inter(1, 0)
     header["cal_min"], header["cal_max"] = 0, 1
-    if nameless:
-        for field in {"descrip", "aux_file", "db_name", "intent_name"} & set(header):
-            header[field] = b""
-        header.extensions.clear()
     nib.save(type(source)(volume, source.affine, header), output)

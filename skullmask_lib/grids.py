@@ -2,10 +2,12 @@
 
 import base64
 import csv
+import hashlib
 import itertools
 import math
 import re
 import secrets
+import time
 import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -14,9 +16,11 @@ from pathlib import Path
 import jinja2
 import numpy as np
 
-from . import datasets, journal, notebooks, plots, reports
+from . import journal, notebooks, outputs, plots, reports
+from .masks import InputError
+from .provenance import provenance
 
-_COMPARED = ("iou", "dice", "quality", "area_px", "area_mm2")  # columns of scores.csv
+_COMPARED = ("iou", "hd95_mm", "hd95_px", "assd_mm", "assd_px", "quality", "area_mm2", "area_px")  # of scores.csv
 
 
 def grid(
@@ -66,30 +70,33 @@ def grid(
     """
     notebook, folder = notebooks.find(notebook), Path(folder)
     inputs = {"images": str(images)} | ({"truth": str(truth)} if truth else {})
-    combinations = [dict(zip(values, chosen, strict=True)) for chosen in itertools.product(*values.values())]
-    runs = {_name(chosen): (parameters or {}) | chosen for chosen in combinations}
-    for given in runs.values():
-        reports.prepare(notebook, inputs, given)
-    if not folder.exists():
-        with datasets.replacing(folder) as temporary:
-            temporary.mkdir()
+    runs = {}
+    for chosen in itertools.product(*values.values()):
+        chosen = dict(zip(values, chosen, strict=True))
+        runs[_name(chosen)] = chosen, reports.prepare(notebook, inputs, (parameters or {}) | chosen)
     record = folder / "runs.jsonl"
-    hashes = {name: reports.sha256(source) for name, source in inputs.items()} | {"notebook": reports.sha256(notebook)}
-    made_from = {
-        name: {"skullmask": reports.library(), "sha256": hashes, "parameters": given} for name, given in runs.items()
-    }
+    if folder.is_dir() and any(folder.iterdir()) and not record.is_file():
+        raise InputError(f"{folder}: holds files that no grid of reports wrote; choose another folder")
     known = journal.read(record)
-    todo = [
-        name
-        for name in runs
-        if known.get(name) != {"state": "done", **made_from[name]} or not (folder / name / "report.html").is_file()
-    ]
+    if not folder.exists():
+        with outputs.replacing(folder) as temporary:
+            temporary.mkdir()
+    made_from = {}
+    for name, (_, given) in runs.items():
+        told = provenance(notebook, inputs, given)
+        made_from[name] = {key: told[key] for key in ("skullmask", "notebook", "inputs", "parameters")}
+    done = {name: {"state": "done", **made_from[name]} for name in runs}
+    todo = [name for name in runs if known.get(name) != done[name] or not (folder / name / "report.html").is_file()]
+
+    secret = [folder, *inputs.values(), *(Path(each).parent for each in (folder, notebook, *inputs.values()))]
 
     def run(name: str) -> dict[str, object]:
+        own = {key: value for key, value in runs[name][1].items() if key not in (*inputs, "save")}
         try:
-            reports.report(images, folder / name, truth=truth, notebook=notebook, parameters=runs[name])
+            reports.report(images, folder / name, truth=truth, notebook=notebook, parameters=own)
         except Exception as error:  # whatever it is, it does not stop the others
-            return {"state": "failed", "error": str(error).partition("; what ran is in ")[0] or repr(error)}
+            told = str(error).partition("; what ran is in ")[0] or repr(error)
+            return {"state": "failed", "error": reports.pathless(told, *secret)}
         return {"state": "done"}
 
     with warnings.catch_warnings(action="ignore"), ThreadPoolExecutor(jobs) as pool:
@@ -106,29 +113,29 @@ def grid(
                     progress()
         except BaseException:  # Ctrl-C among them
             pool.shutdown(wait=False, cancel_futures=True)
-            reports.stop()
+            while not all(future.done() for future in waiting):
+                reports.stop()
+                time.sleep(0.2)
             raise
     known = journal.read(record)
-    _write_index(folder, dict(zip(runs, combinations, strict=True)), known)
+    title = str((parameters or {}).get("title") or "Reports compared")
+    _write_index(folder, {name: chosen for name, (chosen, _) in runs.items()}, known, title)
     return [name for name in runs if known[name]["state"] == "failed"]
 
 
 def _name(chosen: dict[str, object]) -> str:
     """Name a run, and its folder, by its parameters."""
-    return re.sub(r"[^\w.=+,-]", "_", ",".join(f"{name}={_shown(value)}" for name, value in chosen.items()))
+    name = ",".join(f"{key}={_shown(value)}" for key, value in chosen.items())
+    safe = re.sub(r"[^\w.=+,-]", "_", name)[:80]
+    return safe if safe == name else f"{safe}_{hashlib.sha256(name.encode()).hexdigest()[:6]}"
 
 
 def _shown(value: object) -> object:
-    return (
-        value
-        if isinstance(value, (int, float))
-        else "+".join(map(str, value))
-        if isinstance(value, list)
-        else str(value)
-    )
+    value = "+".join(map(str, value)) if isinstance(value, list) else value
+    return value if isinstance(value, (int, float)) else str(value)
 
 
-def _write_index(folder: Path, runs: dict[str, dict[str, object]], known: dict[str, dict]) -> None:
+def _write_index(folder: Path, runs: dict[str, dict[str, object]], known: dict[str, dict], title: str) -> None:
     """Write the page that compares the runs: what each was given, and the means of its scores."""
     means = {name: _means(folder / name / "scores.csv") for name in runs if known[name]["state"] == "done"}
     scores = [column for column in _COMPARED if any(column in mean for mean in means.values())]
@@ -137,7 +144,7 @@ def _write_index(folder: Path, runs: dict[str, dict[str, object]], known: dict[s
         failed = known[name]["state"] == "failed"
         cells = [_shown(value) for value in chosen.values()]
         cells += [means.get(name, {}).get(column, math.nan) for column in scores]
-        page = Path(name, f"{'failed_' * failed}report.html")
+        page = Path(f"{name}{'_failed' * failed}", "report.html")
         state = known[name]["state"]
         rows.append(
             {
@@ -147,29 +154,34 @@ def _write_index(folder: Path, runs: dict[str, dict[str, object]], known: dict[s
                 "cells": [*cells, known[name].get("error", state)],
             }
         )
+    inputs = ", ".join(given["name"] for given in next(iter(known.values()))["inputs"].values())
     failures = sum(row["state"] == "failed" for row in rows)
-    chart = _chart(runs, {name: mean[scores[0]] for name, mean in means.items()}, scores[0]) if scores else None
+    first = {name: mean[scores[0]] for name, mean in means.items() if scores and scores[0] in mean}
+    chart = _chart(runs, first, scores[0]) if first else None
     environment = jinja2.Environment(autoescape=True, loader=jinja2.FileSystemLoader(Path(__file__).parent))
     page = environment.get_template("grid.html").render(
-        title="Reports compared",
-        summary=f"{len(rows)} runs, {failures} failed. Scores are means over the slices.",
+        title=title,
+        summary=f"{inputs}: {len(rows)} reports, {failures} failed. Scores are means over the slices.",
         columns=["run", *next(iter(runs.values())), *(f"mean {column}" for column in scores), "state"],
         rows=rows,
         chart=chart,
         png=chart and base64.b64encode(chart.png).decode(),
         nonce=secrets.token_urlsafe(),
     )
-    with datasets.replacing(folder / "index.html") as temporary:
+    with outputs.replacing(folder / "index.html") as temporary:
         temporary.write_text(page, encoding="utf-8")
 
 
 def _means(table: Path) -> dict[str, float]:
-    """Average the columns of ``scores.csv``."""
-    if not table.is_file():
+    """Average the columns of ``scores.csv`` over the slices whose truth is not empty, where they are finite."""
+    try:
+        with open(table, newline="", encoding="utf-8") as file:
+            rows = [{key: float(row[key]) for key in row if key != "name"} for row in csv.DictReader(file)]
+    except (OSError, ValueError, TypeError):
         return {}
-    with open(table, newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    return {column: float(np.mean([float(row[column]) for row in rows])) for column in _COMPARED if column in rows[0]}
+    rows = [row for row in rows if row.get("true_area_mm2", row.get("true_area_px", 1))] or rows
+    columns = {key: [row[key] for row in rows if math.isfinite(row.get(key, math.nan))] for key in _COMPARED}
+    return {key: float(np.mean(column)) for key, column in columns.items() if column}
 
 
 def _chart(runs: dict[str, dict[str, object]], scores: dict[str, float], score: str) -> plots.Picture:
@@ -180,8 +192,9 @@ def _chart(runs: dict[str, dict[str, object]], scores: dict[str, float], score: 
         others = _name({other: value for other, value in chosen.items() if other != across})
         lines.setdefault(others, []).append((_shown(chosen[across]), scores.get(name, math.nan)))
     fig, (axes,) = plots.figure(width=11, height=3.8)
+    numbers = all(isinstance(place, (int, float)) for points in lines.values() for place, _ in points)
     for (others, points), style in zip(lines.items(), itertools.cycle(("-", "--", ":", "-."))):
-        axes.plot(*zip(*points, strict=True), style, marker="o", label=others)
+        axes.plot(*zip(*points, strict=True), style if numbers else "", marker="o", label=others)
     axes.set(xlabel=across, ylabel=f"mean {score}")
     if any(lines):
         axes.legend()

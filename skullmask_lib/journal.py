@@ -4,6 +4,8 @@ import json
 import os
 from pathlib import Path
 
+from .masks import InputError
+
 
 def read(path: str | Path) -> dict[str, dict]:
     """Read the last record of every item.
@@ -11,12 +13,17 @@ def read(path: str | Path) -> dict[str, dict]:
     Parameters
     ----------
     path : str or path
-        May be missing. A last line that was cut off counts as not written.
+        May be missing. A line that was cut off counts as not written.
 
     Returns
     -------
     dict of str to dict
         Item to record.
+
+    Raises
+    ------
+    InputError
+        If the file is something else.
 
     Examples
     --------
@@ -24,10 +31,21 @@ def read(path: str | Path) -> dict[str, dict]:
     {}
     """
     try:
-        lines = Path(path).read_bytes().split(b"\n")[:-1]
+        lines = Path(path).read_bytes().splitlines()
     except FileNotFoundError:
         return {}
-    return dict(json.loads(line) for line in lines)
+    records = {}
+    for line in lines:
+        try:
+            item, record = json.loads(line)
+        except json.JSONDecodeError:
+            continue  # cut off when the power went
+        except (TypeError, ValueError):
+            item, record = None, None
+        if not isinstance(item, str) or not isinstance(record, dict):
+            raise InputError(f"{path}: is no journal of ours; choose another folder")
+        records[item] = record
+    return records
 
 
 def append(path: str | Path, item: str, record: dict) -> None:
@@ -50,9 +68,7 @@ def append(path: str | Path, item: str, record: dict) -> None:
     ...     read(f"{folder}/runs.jsonl")
     {'a': {'state': 'done'}}
     """
-    with open(path, "ab+") as file:
-        file.seek(0)
-        file.truncate(file.read().rfind(b"\n") + 1)  # what was cut off when the power went
-        file.write(json.dumps([item, record]).encode() + b"\n")
+    with open(path, "ab") as file:
+        file.write(b"\n" + json.dumps([item, record]).encode() + b"\n")  # the line before may have been cut off
         file.flush()
         os.fsync(file.fileno())

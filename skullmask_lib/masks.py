@@ -164,7 +164,10 @@ def check_spacing(spacing_mm: tuple[float, float]) -> np.ndarray:
     ...
     skullmask_lib.masks.InputError: expected a row and a column spacing above 0 mm, got (0.42, 0)
     """
-    spacing = np.asarray(spacing_mm, float)
+    try:
+        spacing = np.asarray(spacing_mm, float)
+    except (TypeError, ValueError):
+        spacing = np.empty(0)
     if spacing.shape != (2,) or not (np.isfinite(spacing) & (spacing > 0)).all():
         raise InputError(f"expected a row and a column spacing above 0 mm, got {spacing_mm}")
     return spacing

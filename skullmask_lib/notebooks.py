@@ -56,7 +56,7 @@ def find(name: str | Path) -> Path:
     Parameters
     ----------
     name : str or path
-        ``report``, ``05_v6_dilation_sweep`` or another one of ours; or a path that ends in ``.ipynb``.
+        ``report``, ``05_v6_dilation_sweep`` or another one of ours, or how its name begins, as ``05``; or a path.
 
     Returns
     -------
@@ -75,7 +75,8 @@ def find(name: str | Path) -> Path:
     skullmask_lib.masks.InputError: 05_v6_dilation_swep: no such notebook; did you mean 05_v6_dilation_sweep?
     """
     ours = {path.stem: path for path in sorted(registry.project_folder("notebooks").glob("*.ipynb"))}
-    path = ours.get(str(name), Path(name))
+    begun = [path for stem, path in ours.items() if stem.startswith(str(name))]
+    path = ours.get(str(name)) or (begun[0] if len(begun) == 1 and str(name) else Path(name))
     if not path.is_file():
         near = difflib.get_close_matches(path.stem, ours, n=1)
         hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(ours)}"
@@ -94,7 +95,7 @@ class _Parameter(NamedTuple):
 
 _KINDS = {kind.__name__: kind for kind in (bool, int, float, str, list)} | {"None": type(None)}
 _RANGE = re.compile(r"(?<![\w.])(-?[\d.]+) … (-?[\d.]+)")
-_MEANINGS = {  # parameters that mean the same everywhere: what reads them says what is wrong with them
+_MEANINGS = {  # parameters that mean the same in all of our notebooks: what reads them says what is wrong with them
     "version": lambda value: [versions.options_of(name) for name in value.split(",")],
     "sizes": parse_range,
     "slices": lambda value: value and parse_range(value, low=0),
@@ -196,7 +197,7 @@ def check(notebook: str | Path, given: dict[str, object]) -> None:
             raise InputError(f"{notebook.name}: expected {name} as {wanted}, got {value!r}")
         if number and not low <= value <= high:
             raise InputError(f"{notebook.name}: expected {name} from {low:g} to {high:g}, got {value}")
-        if name in _MEANINGS:
+        if name in _MEANINGS and type(value) is type(known[name].default):
             try:
                 _MEANINGS[name](value)
             except InputError as error:
@@ -211,7 +212,7 @@ def read(notebook: str | Path, name: str, text: str) -> object:
     notebook : str or path
     name : str
     text : str
-        Parts of a list are parted by commas.
+        Parts of a list are parted by commas or spaces.
 
     Returns
     -------
@@ -231,14 +232,14 @@ def read(notebook: str | Path, name: str, text: str) -> object:
     notebook = Path(notebook)
     kinds = _known(notebook, _declared(notebook), name).kinds
     if list in kinds:
-        return [_literal(part) for part in text.split(",")]
+        return [_literal(part) for part in re.split(r"[,\s]+", text.strip("[]() ")) if part]
     return text if str in kinds else _literal(text)
 
 
 def _literal(text: str) -> object:
     try:
         return ast.literal_eval({"true": "True", "false": "False", "none": "None"}.get(text.lower(), text))
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         return text
 
 

@@ -278,7 +278,7 @@ def slice_panel(
 def _title(fig: Figure, frame: Frame, title: str) -> None:
     middle, top = frame.left + frame.width / 2, frame.bottom + frame.height + 6
     place = np.divide((middle, top), fig.dpi * fig.get_size_inches())
-    fig.text(*place, title, ha="center", size=STYLE["axes.titlesize"], parse_math=False)  # file names hold dollars
+    fig.text(*place, title, ha="center", size=STYLE["axes.titlesize"])
 
 
 def _painted(gray: np.ndarray, kinds: dict[str, np.ndarray], opacity: float) -> np.ndarray:
@@ -735,7 +735,10 @@ def table(rows: Sequence[Sequence[object]], header: Sequence[str]) -> Markdown:
     | v1      | 0.7346 |
     """
     cells = [
-        [_number(cell, name) if isinstance(cell, float) else str(cell) for cell, name in zip(row, header, strict=True)]
+        [
+            _number(cell, name) if isinstance(cell, float) else inert(cell)
+            for cell, name in zip(row, header, strict=True)
+        ]
         for row in rows
     ]
     widths = [max(map(len, column)) for column in zip(header, *cells, strict=True)]
@@ -745,6 +748,25 @@ def table(rows: Sequence[Sequence[object]], header: Sequence[str]) -> Markdown:
     return Markdown(
         "\n".join("| " + " | ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)) + " |" for line in lines)
     )
+
+
+def inert(text: object) -> str:
+    r"""Make a text harmless in Markdown: one line that opens no tag and no cell of a table.
+
+    Parameters
+    ----------
+    text : object
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> inert("a|b\n<form>")
+    'a\\|b &lt;form>'
+    """
+    return " ".join(str(text).split()).replace("&", "&amp;").replace("<", "&lt;").replace("|", "\\|")
 
 
 def _number(value: float, name: str) -> str:

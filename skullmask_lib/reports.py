@@ -2,27 +2,20 @@
 
 import base64
 import contextlib
-import datetime
-import hashlib
 import html
 import json
 import logging
 import os
-import platform
 import re
-import shlex
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
 import warnings
 import weakref
-from collections.abc import Callable, Iterator, Sequence
-from importlib import metadata
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import cv2
 import nbformat
 import papermill
 from jupyter_client import AsyncKernelManager
@@ -31,8 +24,9 @@ from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbconvert import HTMLExporter
 from papermill.exceptions import PapermillExecutionError
 
-from . import datasets, notebooks, plots, registry
-from .masks import InputError
+from . import datasets, notebooks, outputs, plots
+from .masks import InputError, check_slice
+from .provenance import as_markdown, contents, provenance
 from .sweep import LADDER_HEADER, parse_range, phantom_ladder
 
 _kernels: weakref.WeakSet = weakref.WeakSet()
@@ -191,11 +185,11 @@ def store(notebook: str | Path) -> None:
     ...
     skullmask_lib.masks.InputError: missing.ipynb: no such notebook
     """
-    with datasets.replacing(notebook) as temporary:
+    with outputs.replacing(notebook) as temporary:
         nbformat.write(_clean(nbformat.read(execute(notebook, temporary), as_version=4)), temporary)
 
 
-def _clean(executed: nbformat.NotebookNode) -> nbformat.NotebookNode:
+def _clean(executed: nbformat.NotebookNode, *secret: str | Path) -> nbformat.NotebookNode:
     """Take out of an executed notebook what tells where, when and by whom it was run."""
     version = executed.metadata.get("language_info", {}).get("version", "")
     executed.metadata = {
@@ -206,27 +200,43 @@ def _clean(executed: nbformat.NotebookNode) -> nbformat.NotebookNode:
         tags = cell.metadata.get("tags")
         cell.metadata = {"tags": tags} if tags else {}
         for made in cell.get("outputs", []):
-            made.get("data", {}).pop("application/vnd.jupyter.widget-view+json", None)
-            for texts, name in _texts(made):
-                said = texts[name]
-                texts[name] = [_pathless(line) for line in said] if isinstance(said, list) else _pathless(said)
+            data = made.get("data", {})
+            data.pop("application/vnd.jupyter.widget-view+json", None)
+            for place in (made, data):
+                for name in set(place) - {"data", "metadata", "output_type", "image/png", "image/jpeg"}:
+                    text = _COLOURS.sub("", json.dumps(place[name], ensure_ascii=False).replace("\\u001b", "\x1b"))
+                    place[name] = json.loads(pathless(text, *secret))
     return executed
 
 
-def _texts(output: nbformat.NotebookNode) -> Iterator[tuple[dict, str]]:
-    """Give the places of an output that hold text."""
-    yield from ((output, name) for name in ("text", "evalue", "traceback") if name in output)
-    data = output.get("data", {})
-    yield from ((data, name) for name in data if name.startswith("text/"))
+_COLOURS = re.compile(r"\x1b\[[\d;]*m")
+_FOLDERS = re.compile(
+    r"(?:file://|~|…|(?<![\w.~…/<+]))/(?:[^\s/\\\"'<>|*?()]+/)+|\b[A-Za-z]:\\(?:[^\s\\\"'<>|*?()]+\\)+"
+)
 
 
-_FOLDERS = re.compile(r"(?:(?:…|(?<![\w.~:/<+=]))/|\b[A-Za-z]:\\)(?:[^\s/\\\"'<>|:*?()]+[/\\])+")
+def pathless(text: str, *secret: str | Path) -> str:
+    """Take the folders out of a text.
 
+    Parameters
+    ----------
+    text : str
+    *secret : str or path
+        Folders whose names may hold spaces, and the like: these are found as they are.
 
-def _pathless(text: str) -> str:
-    """Take the folders out of a text, these first, for their names may hold spaces."""
-    for folder in sorted({str(Path.home()), str(Path.cwd()), sys.prefix, tempfile.gettempdir()}, key=len, reverse=True):
-        text = text.replace(f"{folder}{os.sep}", "…/") if folder != os.sep else text
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> pathless('File "/home/jo/lib/a.py", of ~/b c/d', "~/b c")
+    'File "…/a.py", of …/d'
+    """
+    known = {Path.home(), Path.cwd(), Path(sys.prefix), Path(sys.base_prefix), Path(tempfile.gettempdir()), *secret}
+    names = {str(name) for each in known for name in (each, Path(each).absolute(), Path(each).resolve())}
+    for name in sorted((name for name in names if os.sep in name.rstrip(os.sep)), key=len, reverse=True):
+        text = re.sub(rf"{re.escape(name)}(?!\w)", "…", text)
     return _FOLDERS.sub("…/", text)
 
 
@@ -259,7 +269,7 @@ def page(executed: Sequence[Path], output: Path, *, name: str, top: str = "") ->
 
 def _write_page(cells: list[nbformat.NotebookNode], output: Path, name: str, *, top: str = "") -> None:
     whole = nbformat.v4.new_notebook(cells=cells)
-    whole.metadata["title"] = html.escape(name)
+    whole.metadata["title"] = name
     plain = ("exclude_input_prompt", "exclude_output_prompt", "exclude_anchor_links")
     exporter = HTMLExporter(embed_images=True, **dict.fromkeys(plain, True))
     with warnings.catch_warnings():
@@ -275,7 +285,8 @@ def _write_page(cells: list[nbformat.NotebookNode], output: Path, name: str, *, 
 
 _NOTHING_RUNS = (  # no script and no request, whatever names a user's file holds
     '<meta http-equiv="Content-Security-Policy" '
-    "content=\"default-src 'none'; img-src data:; font-src data:; style-src 'unsafe-inline'\">"
+    "content=\"default-src 'none'; img-src data:; font-src data:; style-src 'unsafe-inline'; base-uri 'none'; "
+    "form-action 'none'\">"
 )
 _TOGGLE = '<label class="toggle"><input type="checkbox" id="code"> show the code</label>'
 
@@ -324,8 +335,9 @@ def report(
     images : str or path
         See `datasets.load`.
     folder : str or path
-        Made if missing. Takes ``report.html``, one file that opens without a network, ``report.ipynb``,
-        ``provenance.json``, and what the notebook writes: the notebook ``report``:  ``scores.csv`` and the masks.
+        Missing, empty or an earlier report, which is replaced as a whole. Takes ``report.html``, one file that opens
+        without a network, ``report.ipynb``, ``provenance.json``, and what the notebook writes: ``report`` writes
+        ``scores.csv`` and the masks.
     truth : str or path, optional
     notebook : str or path
         See `notebooks.find`.
@@ -346,7 +358,7 @@ def report(
     InputError
         If the images, a parameter or the folder cannot be used.
     RuntimeError
-        If a cell fails; what ran is kept in the folder and named in the message.
+        If a cell fails; what ran is kept in a folder beside, ``…_failed``, and named in the message.
 
     Examples
     --------
@@ -358,42 +370,38 @@ def report(
     notebook, folder = notebooks.find(notebook), Path(folder)
     inputs = {"images": str(images)} | ({"truth": str(truth)} if truth else {})
     given = prepare(notebook, inputs, parameters or {})
-    earlier = _earlier(folder)
-    if not folder.exists():
-        with datasets.replacing(folder) as temporary:
-            temporary.mkdir()
-    for unfinished in folder.glob(".report.html-*"):  # of a run that was killed
-        shutil.rmtree(unfinished)
-    with (
-        tempfile.TemporaryDirectory(prefix="skullmask-") as elsewhere,  # room for it where the folder's disk is full
-        datasets.replacing(folder / "report.html") as final,
-    ):
-        ran, work, started = Path(elsewhere, "report.ipynb"), final.parent, time.monotonic()
-        links = {name: _link(work, name, source) for name, source in inputs.items()}
+    beside = folder.with_name(f"{folder.name}_failed")
+    for place in (folder, beside):
+        _check_ours(place)
+    files = {name: value for name, value in given.items() if isinstance(value, str) and _is_file(value)}
+    told, started = provenance(notebook, inputs | files, given), time.monotonic()
+    secret = [
+        folder,
+        *inputs.values(),
+        *(Path(value).parent for value in (folder, notebook, *(inputs | files).values())),
+    ]
+    with tempfile.TemporaryDirectory(prefix="skullmask-") as elsewhere, outputs.replacing(folder, over=True) as made:
+        made.mkdir()
+        ran, work = Path(elsewhere, "report.ipynb"), made.with_name("work")
+        work.mkdir()
+        links = {name: _link(work, name, source) for name, source in (inputs | files).items()}
         try:
             execute(
                 notebook, ran, parameters=given | links, timeout_s=timeout_s, folder=work, progress_bar=progress_bar
             )
-            whole = _clean(nbformat.read(ran, as_version=4))
-            told = provenance(notebook, inputs, given) | {"seconds": round(time.monotonic() - started, 1)}
-            whole.cells.append(nbformat.v4.new_markdown_cell(_told(told)))
-            nbformat.write(whole, work / "report.ipynb")
-            name = str(given.get("title") or notebooks.title(notebook))
-            _write_page(_with_alt(whole.cells), final, name, top=_TOGGLE)
-            made = {path.name for path in work.iterdir()} - set(inputs) | {"provenance.json"}
-            text = json.dumps(told | {"files": sorted(made)}, indent=2, ensure_ascii=False)
-            (work / "provenance.json").write_text(text + "\n", encoding="utf-8")
+            for path in {*work.iterdir()} - {work / name for name in links}:
+                os.replace(path, made / path.name)
+            whole = _clean(nbformat.read(ran, as_version=4), *secret)
+            told["seconds"] = round(time.monotonic() - started, 1)
+            whole.cells.append(nbformat.v4.new_markdown_cell(as_markdown(told)))
+            _bind(whole, made, str(given.get("title") or ""), told)
         except (RuntimeError, OSError) as error:
-            shutil.rmtree(work)  # makes room where the disk is full
-            kept = _keep(ran, folder / "failed_report.ipynb")
+            for place in (work, made):  # makes room where the disk is full
+                shutil.rmtree(place)
             full = isinstance(error, OSError)
             said = f"{folder}: cannot be written ({error.strerror})" if full else error
-            raise (InputError if full else RuntimeError)(f"{said}{kept}") from None
-        for name in (earlier | {"failed_report.ipynb", "failed_report.html"}) - made:
-            _remove(folder / name)
-        for name in made - {final.name}:
-            _remove(folder / name)
-            os.replace(work / name, folder / name)
+            raise (InputError if full else RuntimeError)(f"{said}{_keep(ran, beside, told, secret)}") from None
+    shutil.rmtree(beside, ignore_errors=True)
     return folder / "report.html"
 
 
@@ -422,41 +430,61 @@ def prepare(notebook: Path, inputs: dict[str, str], parameters: dict[str, object
     >>> prepare(notebooks.find("report"), {"images": "phantom"}, {"title": "A head"})
     {'images': 'phantom', 'title': 'A head', 'save': True}
     """
-    saving = {"save": True} if "save" in notebooks.parameters(notebook) else {}
     for name in {"images", "truth", "save"} & set(parameters):
         raise InputError(
-            f"{notebook.name}: {name} is no parameter to choose here; images and truth have their own place"
+            f"{notebook.name}: {name} is not chosen as a parameter: images and truth have a place of their own"
         )
-    given = inputs | parameters | saving
+    given = inputs | parameters | ({"save": True} if "save" in notebooks.parameters(notebook) else {})
     if isinstance(given.get("version"), list):
-        given["version"] = ",".join(given["version"])
+        given["version"] = ",".join(map(str, given["version"]))
     notebooks.check(notebook, given)
-    slices = parse_range(str(given["slices"]), low=0) if given.get("slices") else None
-    channel = given.get("channel")
-    channel = None if channel == -1 else channel
-    datasets.load(inputs["images"], truth=inputs.get("truth"), channel=channel, slices=slices)
+    slices, channel = given.get("slices"), given.get("channel")
+    data = datasets.load(
+        inputs["images"],
+        truth=inputs.get("truth"),
+        channel=channel if isinstance(channel, int) and channel >= 0 else None,
+        slices=parse_range(slices, low=0) if isinstance(slices, str) and slices else None,
+    )
+    if data.truth is None and notebook in notebooks.lessons():
+        raise InputError(
+            f"{inputs['images']}: brings no truth, and {notebook.name} measures; name the true masks as well"
+        )
+    if given.get("slice_index", 0) not in range(len(data.names)):
+        raise InputError(f"{notebook.name}: expected a slice_index below {len(data.names)}, got {given['slice_index']}")
+    if given.get("dilation_size", 0) > min(data.images.shape[1:]):
+        wanted = f"a dilation_size up to {min(data.images.shape[1:])} px, the shorter side"
+        raise InputError(f"{notebook.name}: expected {wanted}, got {given['dilation_size']}")
+    for name, image in zip(data.names, data.images, strict=True):
+        try:
+            check_slice(image)
+            name.encode()
+        except InputError as error:
+            raise InputError(f"{name}: {error}") from None
+        except UnicodeEncodeError:
+            raise InputError(f"{name!a}: expected a name in UTF-8") from None
     return given
 
 
-def _earlier(folder: Path) -> set[str]:
-    """Name what an earlier report wrote; a file of another origin is not overwritten."""
+def _is_file(value: str) -> bool:
+    return os.sep in value and Path(value).is_file()
+
+
+def _check_ours(folder: Path) -> None:
+    """Refuse a folder with anything in it but an earlier report, as it was made: it would be replaced as a whole."""
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        raise InputError(f"{folder}: is a file, and a report is a folder; choose another name")
+    found = {path.name: contents(path) for path in folder.iterdir() if path.name != "provenance.json"}
     try:
-        told = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))
-        earlier = {Path(name).name for name in told["files"]}
+        made = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))["files"]
     except (OSError, ValueError, TypeError, KeyError):
-        earlier = set()
-    for pattern in ("report.*", "provenance.json", "scores.csv", "masks", "masks.*"):
-        for path in folder.glob(pattern):
-            if path.name not in earlier:
-                raise InputError(f"{path}: is there already, and not from a report; choose another folder")
-    return earlier
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
+        made = {}
+    for name, digest in found.items():
+        if not isinstance(made, dict) or made.get(name) != digest:
+            raise InputError(
+                f"{folder}: holds {name}, which no report wrote or which was changed; choose another folder"
+            )
 
 
 def _link(work: Path, name: str, source: str) -> str:
@@ -470,131 +498,36 @@ def _link(work: Path, name: str, source: str) -> str:
     return link.relative_to(work).as_posix()
 
 
-def _keep(ran: Path, kept: Path) -> str:
-    """Keep what ran of a notebook, with a page of it where there is room, and say where."""
+def _bind(
+    whole: nbformat.NotebookNode, folder: Path, title: str, told: dict[str, object], *, page: bool = True
+) -> None:
+    """Write an executed notebook, its page, and what it was made from with the hashes of all files."""
+    if title:
+        heading = next(cell for cell in whole.cells if cell.source.startswith("# "))
+        heading.source = f"# {plots.inert(title)}\n{heading.source.partition(chr(10))[2]}"
+    nbformat.write(whole, folder / "report.ipynb")
+    name = title or notebooks.title(folder / "report.ipynb")
+    if page:
+        _write_page(_chapter(folder / "report.ipynb", 0, {})[1:], folder / "report.html", name, top=_TOGGLE)
+    files = {path.name: contents(path) for path in sorted(folder.iterdir())}
+    text = json.dumps(told | {"files": files}, indent=2, ensure_ascii=False)
+    (folder / "provenance.json").write_text(text + "\n", encoding="utf-8")
+
+
+def _keep(ran: Path, folder: Path, told: dict[str, object], secret: Sequence[str | Path] = ()) -> str:
+    """Keep what ran of a notebook as a report of its own, up to where it failed, and say where."""
     try:
-        cleaned = _clean(nbformat.read(ran, as_version=4))
+        whole = _clean(nbformat.read(ran, as_version=4), *secret)
     except (OSError, ValueError, AttributeError):  # not even the notebook could be written
         return ""
-    try:
-        with datasets.replacing(kept) as temporary:
-            nbformat.write(cleaned, temporary)
-    except InputError:
-        return f"; what ran is in {shutil.copy(ran, tempfile.mkdtemp(prefix='skullmask-'))}"
-    with contextlib.suppress(InputError), datasets.replacing(kept.with_suffix(".html")) as temporary:
-        _write_page(_with_alt(cleaned.cells), temporary, kept.stem, top=_TOGGLE)
-    return f"; what ran is in {kept}"
-
-
-def provenance(notebook: Path, inputs: dict[str, str], parameters: dict[str, object]) -> dict[str, object]:
-    """Tell what a report is made of, and how to make it again.
-
-    Parameters
-    ----------
-    notebook : Path
-    inputs : dict of str to str
-        The images and, where there is one, the truth.
-    parameters : dict of str to object
-
-    Returns
-    -------
-    dict of str to object
-        Ready for JSON. Names of folders are left out.
-
-    Examples
-    --------
-    >>> told = provenance(notebooks.find("report"), {"images": "phantom"}, {"images": "phantom", "title": "A head"})
-    >>> told["command"]
-    "skullmask report phantom -p 'title=A head' -o report"
-    """
-    shown = {name: source if datasets.is_name(source) else Path(source).name for name, source in inputs.items()}
-    shown |= {name: f"FOLDER_OF_{name.upper()}" for name, source in inputs.items() if Path(source).is_dir()}
-    command = ["skullmask", "report", shown["images"], *(("--truth", shown["truth"]) if "truth" in shown else ())]
-    if notebook.stem != "report":
-        command += ["--notebook", notebook.stem]
-    for name, value in parameters.items():
-        if name not in (*inputs, "save"):
-            command += ["-p", f"{name}={','.join(map(str, value)) if isinstance(value, list) else value}"]
-    required = [requirement for requirement in metadata.requires("skullmask") if "extra ==" not in requirement]
-    packages = {name: _installed(name) for name in sorted(re.match(r"[\w-]+", r)[0] for r in required)}
-    return {
-        "command": shlex.join([*command, "-o", "report"]),
-        "inputs": {name: {"name": shown[name], "sha256": sha256(source)} for name, source in inputs.items()},
-        "parameters": notebooks.parameters(notebook) | parameters | shown,
-        "notebook": {"name": notebook.name, "sha256": sha256(notebook)},
-        "skullmask": library(),
-        "made": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "python": platform.python_version(),
-        "system": f"{platform.system()} {platform.machine()}",
-        "packages": packages | {"opencv-python": cv2.__version__},
-    }
-
-
-def _installed(package: str) -> str | None:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None
-
-
-def library() -> str:
-    """Name the version of this library, and the commit where it runs from a clone.
-
-    Returns
-    -------
-    str
-
-    Examples
-    --------
-    >>> library().split()[0] == _installed("skullmask")
-    True
-    """
-    clone = registry.project_folder("notebooks").parent
-    asked = ["git", "-C", str(clone), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
-    commit = ""
-    if (clone / ".git").exists() and shutil.which("git"):
-        commit = subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip()
-    return f"{_installed('skullmask')}{commit and f' (commit {commit})'}"
-
-
-def sha256(source: str | Path) -> str | None:
-    """Hash a file, or the names and hashes of a folder's files.
-
-    Parameters
-    ----------
-    source : str or path
-
-    Returns
-    -------
-    str or None
-        None for a phantom, which is made anew.
-
-    Examples
-    --------
-    >>> sha256("phantom") is None, len(sha256(notebooks.find("report")))
-    (True, 64)
-    """
-    if datasets.is_name(source):
-        return None if source in datasets.PHANTOMS else registry.originals()[source].sha256
-    path = Path(source)
-    if path.is_dir():
-        files = "".join(f"{sha256(file)} {file.name}\n" for file in sorted(path.iterdir()) if file.is_file())
-        return hashlib.sha256(files.encode()).hexdigest()
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _told(told: dict[str, object]) -> str:
-    """Set the provenance as Markdown."""
-    rows = [
-        (name, f"{given['name']}, sha256 {given['sha256'] or '– (made anew)'}")
-        for name, given in told["inputs"].items()
-    ]
-    rows += [(name, told[name]) for name in ("skullmask", "made", "seconds", "python", "system") if told[name]]
-    rows += [("packages", ", ".join(f"{name} {version}" for name, version in told["packages"].items() if version))]
-    rows += [("parameters", ", ".join(f"{name} = {value!r}" for name, value in told["parameters"].items()))]
-    table = plots.table([(name, str(value)) for name, value in rows], ("what", "value")).data
-    return f"## Provenance\n\n{table}\n\nTo make it again:\n\n```\n{told['command']}\n```"
+    last = max((place for place, cell in enumerate(whole.cells) if cell.get("execution_count")), default=0)
+    whole.cells = whole.cells[: last + 1]
+    for page in (True, False):  # the notebook alone where the disk is full
+        with contextlib.suppress(InputError), outputs.replacing(folder, over=True) as temporary:
+            temporary.mkdir()
+            _bind(whole, temporary, "", told, page=page)
+            return f"; what ran is in {folder / 'report.ipynb'}"
+    return f"; what ran is in {shutil.copy(ran, tempfile.mkdtemp(prefix='skullmask-'))}"
 
 
 def demo(folder: str | Path, *, progress: Callable[[str], object] | None = None) -> Path:
@@ -628,16 +561,16 @@ def demo(folder: str | Path, *, progress: Callable[[str], object] | None = None)
     """
     folder = Path(folder)
     if not folder.exists():
-        with datasets.replacing(folder) as temporary:
+        with outputs.replacing(folder) as temporary:
             temporary.mkdir()
-    with datasets.replacing(folder / "index.html") as temporary:
+    with outputs.replacing(folder / "index.html") as temporary:
         executed = []
         for lesson in notebooks.lessons():
             executed.append(temporary.with_name(lesson.name))
             try:
                 execute(lesson, executed[-1])
             except RuntimeError as error:
-                raise RuntimeError(f"{error}{_keep(executed[-1], folder / f'failed_{lesson.name}')}") from None
+                raise RuntimeError(f"{error}{_keep(executed[-1], folder / 'failed', {})}") from None
             if progress:
                 progress(lesson.stem)
         page(executed, temporary, name="The skull mask, v1 to v8", top=_ladder())

@@ -13,7 +13,7 @@ from numpy.testing import assert_array_equal as same
 from PIL import Image
 
 import skullmask_lib as sm
-from skullmask_lib import datasets
+from skullmask_lib import datasets, outputs
 from skullmask_lib.masks import InputError
 
 ORIENTATIONS = ("RAS", "LPS", "LAS", "PIR", "ASL", "SRA", "IPL")
@@ -437,15 +437,15 @@ def test_formats_that_do_not_fit(tmp_path, like, output, message):
 
 
 def test_replacing_cleans_up_whatever_happens(tmp_path):
-    with pytest.raises(ZeroDivisionError), datasets.replacing(tmp_path / "a.txt") as temporary:
+    with pytest.raises(ZeroDivisionError), outputs.replacing(tmp_path / "a.txt") as temporary:
         temporary.write_text(f"half, then {1 / 0}")
     assert list(tmp_path.iterdir()) == []
     (tmp_path / "folder").mkdir()
-    with datasets.replacing(tmp_path / "folder") as temporary:
+    with outputs.replacing(tmp_path / "folder") as temporary:
         temporary.mkdir()
         (temporary / "a.txt").write_text("whole")
     assert (tmp_path / "folder" / "a.txt").read_text() == "whole"
-    with pytest.raises(InputError, match="is a folder that is not empty"), datasets.replacing(tmp_path / "folder"):
+    with pytest.raises(InputError, match="is a folder that is not empty"), outputs.replacing(tmp_path / "folder"):
         pass
 
 
@@ -665,7 +665,7 @@ def test_errors_of_a_relative_output_name_it(tmp_path, monkeypatch):
 
     with (
         pytest.raises(InputError, match=r"^a\.npy: cannot be written \(No space left"),
-        datasets.replacing("a.npy") as made,
+        outputs.replacing("a.npy") as made,
     ):
         fail(made)
 

@@ -34,16 +34,16 @@ def notebook(folder):
 
 def started(folder):
     """Name the runs in the order in which they were started."""
-    lines = (folder / "out" / "runs.jsonl").read_text().splitlines()
+    lines = filter(None, (folder / "out" / "runs.jsonl").read_text().splitlines())
     return [item for item, record in map(json.loads, lines) if record["state"] == "started"]
 
 
 def test_every_combination_is_run_and_a_rerun_does_what_is_missing_or_changed(notebook, folder, skullmask):
     arguments = ("report", "phantom", "-o", "out", "--notebook", notebook("width"), "--jobs", "2")
-    grid = ("--grid", "width=3:9:3", "--grid", "name=a,b/c")
+    grid = ("--grid", "width=3:9:3", "--grid", "name=a,b")
     code, out, err = skullmask(*arguments, *grid)
     assert (code, out, err) == (0, "The reports: out/index.html\n", [])
-    names = {f"width={width},name={name}" for width in (3, 6, 9) for name in ("a", "b_c")}
+    names = {f"width={width},name={name}" for width in (3, 6, 9) for name in ("a", "b")}
     assert set(started(folder)) == names
     assert {path.name for path in Path("out").iterdir()} == names | {"index.html", "runs.jsonl"}
     Path("out/width=6,name=a/report.html").unlink()
@@ -65,8 +65,8 @@ def test_a_failed_run_does_not_stop_the_others_and_is_tried_again(notebook, fold
     assert started(folder)[4:] == ["width=2", "width=4"]
     index = Path("out/index.html").read_text(encoding="utf-8")
     assert index.count("own.ipynb: cell 3 failed with ZeroDivisionError") == 2
-    assert "ZeroDivisionError" in Path("out/width=2/failed_report.html").read_text(encoding="utf-8")
-    assert 'href="width%3D2/failed_report.html"' in index
+    assert "ZeroDivisionError" in Path("out/width=2_failed/report.html").read_text(encoding="utf-8")
+    assert 'href="width%3D2_failed/report.html"' in index
     assert 'href="width%3D1/report.html"' in index
 
 
@@ -76,11 +76,53 @@ def test_nothing_runs_where_one_value_is_wrong(notebook, folder, skullmask):
         ("width=1:100:33", "expected width from 0 to 99, got 100"),
         ("wdith=1", "no parameter wdith; did you mean width?"),
         ("width", "expected a parameter as NAME=VALUE, got 'width'"),
-        ("images=phantom,phantom-cropped", "images is no parameter to choose here"),
+        ("images=phantom,phantom-cropped", "images is not chosen as a parameter"),
     ):
         code, _, [line] = skullmask(*arguments, "--grid", "name=a", "--grid", wrong)
         assert code == 2
         assert message in line
+    assert not (folder / "out").exists()
+
+
+def test_another_input_is_another_grid(notebook, folder, skullmask):
+    for images in ("phantom", "phantom-cropped"):
+        assert skullmask("report", images, "-o", "out", "--notebook", notebook("width"), "--grid", "width=1,2")[0] == 0
+    assert len(started(folder)) == 4
+    assert "phantom-cropped: 2 reports" in Path("out/index.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", ["index.html", "runs.jsonl", "notes.txt"])
+def test_a_folder_with_other_files_is_left_alone(notebook, skullmask, name):
+    Path("out").mkdir()
+    Path("out", name).write_text('{"my": "log"}\n')
+    code, _, [line] = skullmask("report", "phantom", "-o", "out", "--notebook", notebook(), "--grid", "width=1")
+    assert code == 2
+    assert line.endswith("choose another folder")
+    assert Path("out", name).read_text() == '{"my": "log"}\n'
+    assert len(list(Path("out").iterdir())) == 1
+
+
+def test_values_that_make_one_name_are_two_runs(notebook, skullmask):
+    long = "x" * 300
+    code, _, err = skullmask(
+        *("report", "phantom", "-o", "out", "--notebook", notebook()), "--grid", f"name=a b,a_b,$x^$,{long}"
+    )
+    assert (code, err) == (0, [])
+    assert len([path for path in Path("out").iterdir() if path.is_dir()]) == 4
+
+
+@pytest.mark.parametrize("table", ["name,iou\na,n/a\n", "name,iou\n", "", "name,iou\na,0.5\n"])
+def test_a_table_of_ones_own_does_not_stop_the_index(notebook, skullmask, table):
+    path = notebook(f"open('scores.csv', 'w').write({table!r} if width == 1 else 'name,iou\\na,0.9\\n')")
+    code, _, err = skullmask("report", "phantom", "-o", "out", "--notebook", path, "--grid", "width=1,2")
+    assert (code, err) == (0, [])
+    assert "0.9000" in Path("out/index.html").read_text(encoding="utf-8")
+
+
+def test_a_parameter_comes_once(notebook, folder, skullmask):
+    arguments = ("report", "phantom", "-o", "out", "--notebook", notebook())
+    for twice in (("-p", "width=1", "--grid", "width=1,2"), ("--grid", "width=1", "--grid", "width=2")):
+        assert skullmask(*arguments, *twice)[::2] == (2, ["skullmask: expected width once, got it 2 times"])
     assert not (folder / "out").exists()
 
 
@@ -98,7 +140,7 @@ def test_a_journal_counts_whole_lines(tmp_path, cut):
     journal.append(path, "a", {"state": "done"})
     journal.append(path, "b", {"state": "done"})
     path.write_bytes(path.read_bytes()[: -cut or None])
-    assert set(journal.read(path)) == {"a"} | ({"b"} if cut == 0 else set())
+    assert set(journal.read(path)) == {"a"} | ({"b"} if cut < 2 else set())
     journal.append(path, "c", {"state": "started"})
     assert journal.read(path)["c"] == {"state": "started"}
     assert journal.read(path)["a"] == {"state": "done"}
@@ -132,7 +174,7 @@ def test_killed_half_way_only_what_was_missing_is_run(notebook, folder, skullmas
     assert {name: (folder / "out" / name / "report.html").stat().st_mtime_ns for name in finished} == pages
     index = (folder / "out" / "index.html").read_text(encoding="utf-8")
     assert index.count('<tr class="done">') == 12
-    assert not list((folder / "out").rglob(".report.html-*"))
+    assert not list((folder / "out").rglob(".width*"))
 
 
 @pytest.mark.full
@@ -179,7 +221,13 @@ def test_the_index_sorts_and_compares_in_a_browser(folder, skullmask):
         assert errors == []
 
 
-def test_a_chart_has_a_line_for_each_choice_of_the_other_parameters():
-    runs = {f"{w}{v}": {"dilation_size": w, "version": [v]} for w in (16, 20, 24) for v in ("v5", "v7")}
-    shown = grids._chart(runs, dict.fromkeys(runs, 0.9) | {"16v5": 0.5}, "iou")
-    assert shown.alt.startswith("Mean iou of every run: 16v5 0.5000, ")
+def test_a_chart_has_a_line_for_each_choice_of_the_other_parameters(monkeypatch):
+    runs = {f"{w}{v}": {"dilation_size": w, "version": v} for w in (16, 20, 24) for v in ("v5", "v7")}
+    drawn = []
+    monkeypatch.setattr(grids.plots, "picture", lambda fig, alt: drawn.append((fig, alt)))
+    grids._chart(runs, dict.fromkeys(runs, 0.9) | {"16v5": 0.5}, "iou")
+    [(fig, alt)] = drawn
+    assert alt.startswith("Mean iou of every run: 16v5 0.5000, ")
+    lines = fig.axes[0].get_lines()
+    assert [list(line.get_xdata()) for line in lines] == [[16, 20, 24], [16, 20, 24]]
+    assert [text.get_text() for text in fig.axes[0].get_legend().get_texts()] == ["version=v5", "version=v7"]

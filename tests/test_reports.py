@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import re
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from numpy.testing import assert_array_equal
 from PIL import Image
 
 import skullmask_lib as sm
-from skullmask_lib import notebooks, reports
+from skullmask_lib import notebooks, provenance, reports
 from skullmask_lib.masks import InputError
 
 
@@ -142,9 +143,11 @@ def test_links_between_lessons_stay_on_the_page(tmp_path):
 
 def test_a_failing_lesson_stops_the_demo_and_is_kept(notebook, tmp_path, monkeypatch):
     monkeypatch.setattr(reports.notebooks, "lessons", lambda: [notebook("1 / 0")])
-    with pytest.raises(RuntimeError, match=r"ZeroDivisionError: division by zero; what ran is in .*failed_tiny\.ipynb"):
+    with pytest.raises(
+        RuntimeError, match=r"ZeroDivisionError: division by zero; what ran is in .*page/failed/report\.ipynb"
+    ):
         reports.demo(tmp_path / "page")
-    assert sorted(path.name for path in (tmp_path / "page").iterdir()) == ["failed_tiny.html", "failed_tiny.ipynb"]
+    assert files(tmp_path / "page") == ["failed"]
 
 
 # --- parameters ------------------------------------------------------------------------------------------------
@@ -176,6 +179,8 @@ slices: str = ""  # which
         ("flag", "False", False),
         ("version", "v5,v7", "v5,v7"),
         ("spacing_mm", "0.5,2", [0.5, 2]),
+        ("spacing_mm", "[0.5, 2]", [0.5, 2]),
+        ("spacing_mm", "0.5 2", [0.5, 2]),
         ("slices", "0:4", "0:4"),
     ],
 )
@@ -198,6 +203,9 @@ def test_text_becomes_what_the_annotation_asks_for(notebook, name, text, value):
         ("width", "1000", "expected width from 1 to 999, got 1000"),
         ("width", "wide", "expected width as int or None, got 'wide'"),
         ("flag", "1", "expected flag as bool, got 1"),
+        ("spacing_mm", "a,b", "spacing_mm: expected a row and a column spacing above 0 mm"),
+        ("spacing_mm", "0.4", "spacing_mm: expected a row and a column spacing above 0 mm"),
+        ("count", "{[]:1}", "expected count as int, got '{[]:1}'"),
         ("version", "v8,v9", "version: expected a version of v1, v2, v3, v4, v5, v6, v7, v8, got 'v9'"),
         ("sizes", "5:1", "sizes: expected whole numbers from 1 as start:stop:step"),
         ("slices", "x", "slices: expected whole numbers from 0 as start:stop:step"),
@@ -294,26 +302,85 @@ def test_a_report_with_truth(slices, skullmask):
     assert page.index("default-src 'none'") < 500
     assert 'type="checkbox"' in page
     told = json.loads((slices / "out" / "provenance.json").read_text(encoding="utf-8"))
-    assert told["inputs"]["truth"] == {"name": "truth.npy", "sha256": reports.sha256("truth.npy")}
+    assert told["inputs"]["truth"] == {"name": "truth.npy", "sha256": provenance.sha256("truth.npy")}
     assert told["parameters"]["sizes"] == "20:30:5"
-    assert told["files"] == MADE
+    assert told["files"] == {name: provenance.contents(Path("out", name)) for name in MADE if name != "provenance.json"}
     assert told["command"] == "skullmask report slices.npy --truth truth.npy -p sizes=20:30:5 -o report"
 
 
-def test_a_report_is_made_again_in_its_folder_and_nothing_else_is_overwritten(slices, skullmask):
+def test_a_report_is_replaced_as_a_whole(slices, skullmask):
     assert skullmask("report", "slices.npy", "-o", "out")[0] == 0
-    Path("out/own.txt").write_text("mine")
     image = nib.Nifti1Image(np.moveaxis(np.load("slices.npy"), 0, 2), np.eye(4))
     nib.save(image, "head.nii.gz")
     assert skullmask("report", "head.nii.gz", "-o", "out")[0] == 0
-    assert files(slices / "out") == sorted(["masks.nii.gz", "own.txt", *MADE[1:]])
-    Path("out/masks.npy").write_bytes(b"mine")
-    code, _, err = skullmask("report", "head.nii.gz", "-o", "out")
-    assert (code, err) == (
-        2,
-        ["skullmask: out/masks.npy: is there already, and not from a report; choose another folder"],
+    assert files(slices / "out") == sorted(["masks.nii.gz", *MADE[1:]])
+
+
+@pytest.mark.parametrize("change", ["a note", "a corrected mask", "a forged list", "a list of another kind"])
+def test_nothing_but_a_report_as_it_was_made_is_replaced(slices, skullmask, change):
+    Path("precious.txt").write_text("mine")
+    assert skullmask("report", "slices.npy", "-o", "out")[0] == 0
+    if change == "a corrected mask":
+        np.save("out/masks.npy", np.ones(3))
+    else:
+        Path("out/note.txt").write_text("mine")
+    if change == "a forged list":
+        Path("out/provenance.json").write_text(json.dumps({"files": {"..": "", "/": "", "note.txt": ""}}))
+    if change == "a list of another kind":
+        Path("out/provenance.json").write_text(json.dumps({"files": [*MADE, "note.txt"]}))
+    before = {path: path.read_bytes() for path in slices.rglob("*") if path.is_file()}
+    code, _, [line] = skullmask("report", "slices.npy", "-o", "out")
+    assert code == 2
+    assert re.fullmatch(
+        r"skullmask: out: holds \S+, which no report wrote or which was changed; choose another folder", line
     )
-    assert Path("out/masks.npy").read_bytes() == b"mine"
+    assert {path: path.read_bytes() for path in slices.rglob("*") if path.is_file()} == before
+
+
+def test_a_death_while_a_report_takes_its_place_loses_neither(own, folder, skullmask, monkeypatch):
+    arguments = ("report", "phantom", "-o", "out", "--notebook", own("width"))
+    assert skullmask(*arguments)[0] == 0
+    replace, calls = os.replace, []
+    for deadly in (1, 2):
+
+        def dying(source, target, deadly=deadly):
+            calls.append(target)
+            if len(calls) == deadly:
+                raise KeyboardInterrupt
+            replace(source, target)
+
+        calls.clear()
+        monkeypatch.setattr(os, "replace", dying)
+        assert skullmask(*arguments)[0] == 130
+        monkeypatch.setattr(os, "replace", replace)
+        assert skullmask(*arguments)[0] == 0
+        assert files(folder / "out") == MADE[1:4]
+
+
+def test_two_runs_at_once_do_not_harm_each_other(own, folder):
+    path = own("import time\ntime.sleep(1)")
+    command = [sys.executable, "-m", "skullmask_lib.cli", "report", "phantom", "-o", "out", "--notebook", path]
+    runs = [subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    assert [(run.communicate()[1], run.returncode) for run in runs] == [("", 0), ("", 0)]
+    assert files(folder / "out") == MADE[1:4]
+    assert files(folder) == ["out", "own.ipynb"]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('File "/home/jo/lib/a.py", line 3', 'File "…/a.py", line 3'),
+        ("~/PATIENT/lib/mylib.py:1", "…/mylib.py:1"),
+        ("path=/dev/shm/DOE/a.npy; error:/dev/shm/DOE/b.npy", "path=…/a.npy; error:…/b.npy"),
+        ("see file:///data/DOE/c.npy", "see …/c.npy"),
+        ("/data/JOHN DOE/in/x.npy, /data/JOHN DOE", "…/x.npy, …"),
+        (r"C:\Users\jo\x.py", "…/x.py"),
+        ("5 km/h, n/a, 3/4, </b>, https://a.org/b/c", "5 km/h, n/a, 3/4, </b>, https://a.org/b/c"),
+        (str(Path.home()), "…"),
+    ],
+)
+def test_folders_are_taken_out_of_a_text(text, told):
+    assert reports.pathless(text, "/data/JOHN DOE") == told
 
 
 def test_no_name_of_a_patient_or_a_folder_leaves_the_house(tmp_path, monkeypatch, skullmask):
@@ -325,40 +392,56 @@ def test_no_name_of_a_patient_or_a_folder_leaves_the_house(tmp_path, monkeypatch
         image = nib.Nifti1Image(np.moveaxis(array, 0, 2).astype(np.float32), np.eye(4))
         image.header["descrip"], image.header["aux_file"] = b"DOE^JOHN", b"19700101"
         image.header["db_name"], image.header["intent_name"] = b"DOE", b"DOE"
+        image.header["data_type"] = b"DOE^JOHN"
         image.header.extensions.append(nib.nifti1.Nifti1Extension("comment", b"DOE^JOHN"))
         nib.save(image, home / f"{name}.nii")
-    (home / "DOE_JOHN").mkdir()
+    (home / "DOE JOHN").mkdir()
     for index, image in enumerate(images):
-        Image.fromarray((255 * image / image.max()).astype(np.uint8)).save(home / "DOE_JOHN" / f"{index}.png")
+        Image.fromarray((255 * image / image.max()).astype(np.uint8)).save(home / "DOE JOHN" / f"{index}.png")
     cells = [
-        nbformat.v4.new_code_cell('images: str = "phantom"', metadata={"tags": ["parameters"]}),
+        nbformat.v4.new_code_cell('images: str = "phantom"\ncount: int = 1', metadata={"tags": ["parameters"]}),
         nbformat.v4.new_code_cell("import warnings\nwarnings.warn('see ' + __import__('os').path.abspath(images))"),
-        nbformat.v4.new_code_cell("import os\nopen(os.path.realpath(images) + '/missing.txt')"),
+        nbformat.v4.new_code_cell("import os, skullmask_lib as sm\nsm.load(os.path.realpath(images) + '/missing.npy')"),
     ]
     nbformat.write(nbformat.v4.new_notebook(cells=cells), home / "broken.ipynb")
     runs = (
         (home / "scan.nii", "--truth", home / "truth.nii", "-o", "../nifti"),
-        (home / "DOE_JOHN", "-o", "../pictures"),
-        ("DOE_JOHN", "-o", "../failed", "--notebook", "broken.ipynb"),
+        (home / "DOE JOHN", "-o", "../pictures"),
+        ("DOE JOHN", "-o", "../one", "--notebook", "broken.ipynb"),
+        ("DOE JOHN", "-o", "../grid", "--notebook", "broken.ipynb", "--grid", "count=1"),
     )
-    assert [skullmask("report", *run)[0] for run in runs] == [0, 0, 1]
-    made = [path for name in ("nifti", "pictures", "failed") for path in (tmp_path / name).rglob("*") if path.is_file()]
-    assert len(made) == 5 + 4 + 3 + 2
+    assert [skullmask("report", *run)[0] for run in runs] == [0, 0, 1, 1]
+    made = [path for path in tmp_path.rglob("*") if path.is_file() and home not in path.parents]
+    assert len(made) == 5 + 4 + 3 + 3 + (2 + 3)
+    package = Path(sm.__file__).parent
     for path in made:
         content = path.read_bytes()
-        for secret in (b"DOE", b"JOHN", b"19700101", str(tmp_path).encode(), str(Path.home()).encode() + b"/"):
+        for secret in (
+            b"DOE",
+            b"JOHN",
+            b"19700101",
+            str(tmp_path).encode(),
+            f"{package.parent}/".encode(),
+            f"{Path.home()}/".encode(),
+        ):
             assert secret not in content, f"{secret} in {path}"
-    assert b"missing.txt" in (tmp_path / "failed" / "failed_report.html").read_bytes()
+    assert b"missing.npy" in (tmp_path / "one_failed" / "report.html").read_bytes()
 
 
-def test_names_in_a_file_cannot_run_in_the_page(slices, skullmask):
-    names = np.array(["<img src=x onerror=alert(1)>", "a|b", "<script>alert(1)</script>"])
-    np.savez("slices.npz", images=np.load("slices.npy"), names=names)
-    assert skullmask("report", "slices.npz", "-o", "out")[0] == 0
+EVIL = (
+    '<meta http-equiv="refresh" content="0;url=https://evil.example/">',
+    "a`<form action=https://evil.example/>",
+    "n\n\n# Approved for clinical use\n\n|x",
+)
+
+
+def test_names_in_a_file_are_only_names_in_the_page(slices, skullmask):
+    np.savez("slices.npz", images=np.load("slices.npy"), names=np.array(EVIL))
+    assert skullmask("report", "slices.npz", "-o", "out", "-p", f"title={EVIL[0]}")[0] == 0
     page = (slices / "out" / "report.html").read_text(encoding="utf-8")
-    assert "script-src" not in page
-    assert "default-src 'none'" in page
-    assert "<script" not in page
+    assert page.count("http-equiv") == page.count('http-equiv="Content') + page.count("&lt;meta http-equiv")
+    assert not re.search(r"<form|<script|<h\d>Approved", page)
+    assert page.count("evil.example") > 3
 
 
 def test_parameters_reach_the_report(slices, skullmask):
@@ -370,7 +453,7 @@ def test_parameters_reach_the_report(slices, skullmask):
     page = (slices / "out" / "report.html").read_text(encoding="utf-8")
     assert "<title>Three rings</title>" in page
     assert "2 × 2 mm" in page
-    assert page.count("Masks of v7, lowest quality first: slices.npy[") == 1
+    assert page.count("Masks, lowest quality first: slices.npy[") == 1
 
 
 @pytest.mark.parametrize("kind", ["npy", "tif", "png", "folder", "npz"])
@@ -422,15 +505,17 @@ def test_a_kernel_that_dies(own, folder, skullmask):
     path = own("print('so far')", "import os\nos.kill(os.getpid(), 9)")
     code, out, err = skullmask("report", "phantom", "-o", "out", "--notebook", path)
     assert (code, out) == (1, "")
-    assert err == ["skullmask: own.ipynb: the kernel died; what ran is in out/failed_report.ipynb"]
-    assert files(folder / "out") == ["failed_report.html", "failed_report.ipynb"]
-    assert "so far" in printed(folder / "out" / "failed_report.ipynb")
+    assert err == ["skullmask: own.ipynb: the kernel died; what ran is in out_failed/report.ipynb"]
+    assert files(folder) == ["out_failed", "own.ipynb"]
+    assert files(folder / "out_failed") == MADE[1:4]
+    assert "so far" in printed(folder / "out_failed" / "report.ipynb")
 
 
 def test_what_failed_is_gone_once_it_went_well(own, folder, skullmask):
     assert skullmask("report", "phantom", "-o", "out", "--notebook", own("1 / width"), "-p", "width=0")[0] == 1
     assert skullmask("report", "phantom", "-o", "out", "--notebook", own("1 / width"))[0] == 0
     assert files(folder / "out") == MADE[1:4]
+    assert not (folder / "out_failed").exists()
 
 
 @pytest.mark.parametrize("limit", [100_000, 1_000])
@@ -448,18 +533,20 @@ def test_a_disk_that_is_full(own, folder, limit):
     assert done.returncode == (1 if limit > 10_000 else 2)
     assert not (folder / "out" / "report.html").exists()
     if limit > 10_000:
-        assert line.endswith("what ran is in out/failed_report.ipynb")
-        assert "so far" in printed(folder / "out" / "failed_report.ipynb")
+        assert line.endswith("what ran is in out_failed/report.ipynb")
+        assert "so far" in printed(folder / "out_failed" / "report.ipynb")
 
 
 def test_a_killed_run_leaves_nothing_behind_for_the_next(own, folder, skullmask):
     path = own("import time\ntime.sleep(60 * width)")
     command = [sys.executable, "-m", "skullmask_lib.cli", "report", "phantom", "-o", "out", "--notebook", path]
     with subprocess.Popen(command, cwd=folder) as run:
-        wait_for(lambda: list(folder.glob("out/.report.html-*")), seconds=60)
+        wait_for(lambda: list(folder.glob(".out-*")), seconds=60)
         run.kill()
+    assert list(folder.glob(".out-*"))
     assert skullmask("report", "phantom", "-o", "out", "--notebook", path, "-p", "width=0")[0] == 0
     assert files(folder / "out") == MADE[1:4]
+    assert files(folder) == ["out", "own.ipynb"]
 
 
 # --- in a browser ----------------------------------------------------------------------------------------------
