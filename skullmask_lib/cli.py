@@ -122,10 +122,8 @@ def mask(
     def made():
         for index, made_mask in enumerate(_progress(slices, len(data.images), "slice")):
             spacing_mm = None if data.spacing_mm is None else data.spacing_mm[index]
-            if made_mask.any() and polar.quality(data.images[index], made_mask, spacing_mm=spacing_mm) < polar.TRUSTED:
-                warnings.warn(
-                    f"{data.names[index]}: look at the mask, its quality is below {polar.TRUSTED}", stacklevel=1
-                )
+            if made_mask.any():
+                _doubt(data.names[index], polar.quality(data.images[index], made_mask, spacing_mm=spacing_mm))
             if data.truth is not None:
                 scores.append(metrics.score(made_mask, data.truth[index], spacing_mm))
             yield made_mask
@@ -247,6 +245,8 @@ def report(
     if not values:
         bar = {"file": sys.stderr, "disable": None, "leave": False, "desc": path.stem}
         print(f"The report: {reports.report(images, output, progress_bar=bar, **look)}")
+        for row in reports.scores(output):
+            _doubt(row.get("name", ""), row.get("quality", 1))
         return
     count = math.prod(map(len, values.values()))
     with _bar(count, "report") as bar:
@@ -254,6 +254,11 @@ def report(
     print(f"The reports: {output / 'index.html'}")
     if failed:
         raise RuntimeError(f"{len(failed)} of {count} failed: {', '.join(failed)}; their pages show the error")
+
+
+def _doubt(name: str, quality: float) -> None:
+    if quality < polar.TRUSTED:
+        warnings.warn(f"{name}: look at the mask, its quality is below {polar.TRUSTED}", stacklevel=1)
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -1,7 +1,6 @@
 """One report for each combination of parameters, and the page that compares them."""
 
 import base64
-import csv
 import hashlib
 import itertools
 import math
@@ -137,7 +136,7 @@ def _shown(value: object) -> object:
 
 def _write_index(folder: Path, runs: dict[str, dict[str, object]], known: dict[str, dict], title: str) -> None:
     """Write the page that compares the runs: what each was given, and the means of its scores."""
-    means = {name: _means(folder / name / "scores.csv") for name in runs if known[name]["state"] == "done"}
+    means = {name: _means(reports.scores(folder / name)) for name in runs if known[name]["state"] == "done"}
     scores = [column for column in _COMPARED if any(column in mean for mean in means.values())]
     rows = []
     for name, chosen in runs.items():
@@ -172,13 +171,8 @@ def _write_index(folder: Path, runs: dict[str, dict[str, object]], known: dict[s
         temporary.write_text(page, encoding="utf-8")
 
 
-def _means(table: Path) -> dict[str, float]:
+def _means(rows: list[dict]) -> dict[str, float]:
     """Average the columns of ``scores.csv`` over the slices whose truth is not empty, where they are finite."""
-    try:
-        with open(table, newline="", encoding="utf-8") as file:
-            rows = [{key: float(row[key]) for key in row if key != "name"} for row in csv.DictReader(file)]
-    except (OSError, ValueError, TypeError):
-        return {}
     rows = [row for row in rows if row.get("true_area_mm2", row.get("true_area_px", 1))] or rows
     columns = {key: [row[key] for row in rows if math.isfinite(row.get(key, math.nan))] for key in _COMPARED}
     return {key: float(np.mean(column)) for key, column in columns.items() if column}

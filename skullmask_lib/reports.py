@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import csv
 import html
 import json
 import logging
@@ -403,6 +404,31 @@ def report(
             raise (InputError if full else RuntimeError)(f"{said}{_keep(ran, beside, told, secret)}") from None
     shutil.rmtree(beside, ignore_errors=True)
     return folder / "report.html"
+
+
+def scores(folder: Path) -> list[dict]:
+    """Read the scores of every slice from a report.
+
+    Parameters
+    ----------
+    folder : Path
+
+    Returns
+    -------
+    list of dict
+        Column to number, and ``name`` to the slice's name. Empty where there is no ``scores.csv`` of that kind.
+
+    Examples
+    --------
+    >>> scores(Path("missing"))
+    []
+    """
+    try:
+        with open(folder / "scores.csv", newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        return [{key: value if key == "name" else float(value) for key, value in row.items()} for row in rows]
+    except (OSError, ValueError, TypeError):
+        return []
 
 
 def prepare(notebook: Path, inputs: dict[str, str], parameters: dict[str, object]) -> dict[str, object]:
