@@ -475,11 +475,10 @@ def prepare(notebook: Path, inputs: dict[str, str], parameters: dict[str, object
         raise InputError(
             f"{inputs['images']}: brings no truth, and {notebook.name} measures; name the true masks as well"
         )
-    if given.get("slice_index", 0) not in range(len(data.names)):
-        raise InputError(f"{notebook.name}: expected a slice_index below {len(data.names)}, got {given['slice_index']}")
-    if given.get("dilation_size", 0) > min(data.images.shape[1:]):
-        wanted = f"a dilation_size up to {min(data.images.shape[1:])} px, the shorter side"
-        raise InputError(f"{notebook.name}: expected {wanted}, got {given['dilation_size']}")
+    for name, most in (("slice_index", len(data.names) - 1), ("dilation_size", min(data.images.shape[1:]))):
+        value = (notebooks.parameters(notebook) | given).get(name)
+        if isinstance(value, int) and value > most:
+            raise InputError(f"{notebook.name}: expected {name} up to {most} for {inputs['images']}, got {value}")
     for name, image in zip(data.names, data.images, strict=True):
         try:
             check_slice(image)
@@ -528,8 +527,8 @@ def _bind(
     whole: nbformat.NotebookNode, folder: Path, title: str, told: dict[str, object], *, page: bool = True
 ) -> None:
     """Write an executed notebook, its page, and what it was made from with the hashes of all files."""
-    if title:
-        heading = next(cell for cell in whole.cells if cell.source.startswith("# "))
+    heading = next((cell for cell in whole.cells if cell.source.startswith("# ")), None)
+    if title and heading:
         heading.source = f"# {plots.inert(title)}\n{heading.source.partition(chr(10))[2]}"
     nbformat.write(whole, folder / "report.ipynb")
     name = title or notebooks.title(folder / "report.ipynb")

@@ -605,6 +605,13 @@ BAD_ARGUMENTS = {
         "small.npy: expected a truth of the images' shape",
     ),
     "report of colour": (("report", "rgb.npy", "-o", "out"), "looks like colour"),
+    "report with a width too large": ((*REPORT, "-p", "dilation_size=41"), "expected dilation_size up to 40 for a.npy"),
+    "report of NaN": (("report", "nan.npy", "-o", "out"), "nan.npy[1]: "),
+    "lesson without truth": ((*REPORT, "--notebook", "05"), "a.npy: brings no truth, and 05_v6_dilation_sweep.ipynb"),
+    "lesson on few slices": (
+        ("report", "t.png", "-o", "out", "--notebook", "01", "--truth", "t.png"),
+        "expected slice_index up to 0 for t.png, got 2",
+    ),
     "report by no notebook": ((*REPORT, "--notebook", "reprot"), "reprot: no such notebook; did you mean report?"),
     "report without parent": (("report", "a.npy", "-o", "gone/out"), "gone/out: cannot be written, gone does not"),
     "report over a file": (("report", "a.npy", "-o", "t.npy"), "t.npy: is a file, and a report is a folder"),
@@ -622,6 +629,7 @@ def test_a_bad_argument_is_one_line_and_nothing_is_written(skullmask, folder, ca
     Image.fromarray(head() > 0).save("t.png")
     np.save("small.npy", stack()[:, 1:] > 0)
     np.save("rgb.npy", stack()[..., None] * [1, 2, 3])
+    np.save("nan.npy", np.where(np.arange(3)[:, None, None] == 1, np.nan, stack()))
     for name in ("pictures", "sub"):
         (folder / name).mkdir()
         save_picture(folder / name / "x.png")

@@ -481,6 +481,14 @@ def test_masks_come_in_the_format_of_the_images(slices, skullmask, kind):
     assert skullmask("score", f"out/{masks}", f"out/{masks}")[0] == 0
 
 
+def test_small_slices_are_reported_on_without_the_versions_that_do_not_fit(folder, skullmask):
+    np.save("small.npy", ring_head((20, 18), (10, 10))[0])
+    assert skullmask("report", "small.npy", "-o", "out")[0] == 0
+    page = (folder / "out" / "report.html").read_text(encoding="utf-8")
+    assert "<td>v5</td>" in page or ">v5<" in page
+    assert ">v7<" not in page
+
+
 @pytest.fixture
 def own(folder):
     """Write a small notebook of one's own that takes images."""
