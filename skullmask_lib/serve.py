@@ -55,7 +55,7 @@ def serve(
         raise InputError("the explorer needs Voila: pip install voila") from None
     port, token = _free(port), secrets.token_urlsafe(16)
     here = str(Path(source).absolute())
-    chosen = {"source": source if source in (*datasets.PHANTOMS, *registry.names()) else here, "channel": channel}
+    chosen = {"images": source if datasets.is_name(source) else here, "channel": channel}
     chosen["truth"] = truth and str(Path(truth).absolute())
     # A page that is left asks to end its kernel without the cookie's proof (Voila's issue 1458); its id is proof enough
     VoilaShutdownKernelHandler.check_xsrf_cookie = lambda _: None

@@ -33,7 +33,8 @@ def test_wheel_holds_what_it_needs_and_nothing_else(wheel):
     truth = {f"skullmask_lib/data/truth/{file.name}" for file in (registry.project_folder("data") / "truth").iterdir()}
     assert truth
     assert truth <= names
-    assert "skullmask_lib/skullmask.mplstyle" in names
+    beside = ("skullmask.mplstyle", "page.css", "grid.html", "data/phantom.toml", "notebooks/report.ipynb")
+    assert {f"skullmask_lib/{name}" for name in beside} <= names
     jupyter = {
         "voila/templates/skullmask/index.html.j2",
         "voila/templates/skullmask/conf.json",
