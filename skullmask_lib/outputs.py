@@ -61,9 +61,15 @@ def replacing(output: str | os.PathLike, *inputs: str | os.PathLike, over: bool 
             folder = str(Path(folder))  # as the names below begin
             temporary = Path(folder, output.name)
             yield temporary
+            earlier = Path(folder, "earlier")
             if over and output.is_dir():
-                os.replace(output, Path(folder, "earlier"))
-            os.replace(temporary, output)
+                os.replace(output, earlier)
+            try:
+                os.replace(temporary, output)
+            except BaseException:
+                if earlier.exists():
+                    os.replace(earlier, output)
+                raise
     except OSError as error:
         if error.filename and folder and not str(error.filename).startswith(folder):
             raise  # it speaks of another file

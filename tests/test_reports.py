@@ -353,6 +353,7 @@ def test_a_death_while_a_report_takes_its_place_loses_neither(own, folder, skull
         monkeypatch.setattr(os, "replace", dying)
         assert skullmask(*arguments)[0] == 130
         monkeypatch.setattr(os, "replace", replace)
+        assert files(folder / "out") == MADE[1:4]
         assert skullmask(*arguments)[0] == 0
         assert files(folder / "out") == MADE[1:4]
 
