@@ -9,8 +9,10 @@ import logging
 import os
 import re
 import shutil
+import subprocess
 import sys
 import tempfile
+import threading
 import time
 import warnings
 import weakref
@@ -21,6 +23,7 @@ import nbformat
 import papermill
 from jupyter_client import AsyncKernelManager
 from jupyter_client.kernelspec import KernelSpec
+from jupyter_core.utils import ensure_event_loop
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbconvert import HTMLExporter
 from papermill.exceptions import PapermillExecutionError
@@ -39,6 +42,10 @@ class _ThisInterpreter(AsyncKernelManager):
     def __init__(self, **options):
         super().__init__(**options)
         _kernels.add(self)
+
+    async def start_kernel(self, **options):
+        # what cells print comes another way
+        return await super().start_kernel(**options, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     @property
     def kernel_spec(self) -> KernelSpec:
@@ -113,6 +120,9 @@ def execute(
             raise RuntimeError(f"{notebook.name}: a cell took longer than {timeout_s} s") from None
         except DeadKernelError:
             raise RuntimeError(f"{notebook.name}: the kernel died") from None
+        finally:
+            if threading.current_thread() is not threading.main_thread():
+                ensure_event_loop().close()  # that of this thread, which nobody else would close
     return output
 
 
@@ -374,7 +384,7 @@ def report(
     beside = folder.with_name(f"{folder.name}_failed")
     for place in (folder, beside):
         _check_ours(place)
-    files = {name: value for name, value in given.items() if isinstance(value, str) and _is_file(value)}
+    files = {name: path for name, path in given.items() if os.sep in str(path) and Path(str(path)).is_file()}
     told, started = provenance(notebook, inputs | files, given), time.monotonic()
     secret = [
         folder,
@@ -488,10 +498,6 @@ def prepare(notebook: Path, inputs: dict[str, str], parameters: dict[str, object
         except UnicodeEncodeError:
             raise InputError(f"{name!a}: expected a name in UTF-8") from None
     return given
-
-
-def _is_file(value: str) -> bool:
-    return os.sep in value and Path(value).is_file()
 
 
 def _check_ours(folder: Path) -> None:
