@@ -27,12 +27,15 @@ from jupyter_core.utils import ensure_event_loop
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbconvert import HTMLExporter
 from papermill.exceptions import PapermillExecutionError
+from papermill.iorw import LocalHandler
 
 from . import datasets, notebooks, outputs, plots
 from .masks import InputError, check_slice
 from .provenance import as_markdown, contents, provenance
 from .sweep import LADDER_HEADER, parse_range, phantom_ladder
 
+# For every file it reads or writes papermill goes to a folder it remembers, with the whole process and its other threads
+LocalHandler.cwd = lambda *_: None
 _kernels: weakref.WeakSet = weakref.WeakSet()
 
 

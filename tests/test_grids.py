@@ -1,6 +1,7 @@
 """Grids of reports: every combination, failures beside successes, and after a death only what is missing."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -144,6 +145,14 @@ def test_a_journal_counts_whole_lines(tmp_path, cut):
     journal.append(path, "c", {"state": "started"})
     assert journal.read(path)["c"] == {"state": "started"}
     assert journal.read(path)["a"] == {"state": "done"}
+
+
+def test_nobody_leaves_the_working_folder(notebook, folder, monkeypatch, skullmask):
+    went, chdir = [], os.chdir
+    monkeypatch.setattr(os, "chdir", lambda path: (went.append(path), chdir(path)))
+    arguments = ("report", "phantom", "-o", "out", "--notebook", notebook("width"), "--jobs", "2")
+    assert skullmask(*arguments, "--grid", "width=1,2")[0] == 0
+    assert went == []
 
 
 def kernels():
