@@ -34,7 +34,7 @@ from .masks import InputError, check_slice
 from .provenance import as_markdown, contents, provenance
 from .sweep import LADDER_HEADER, parse_range, phantom_ladder
 
-# For every file it reads or writes papermill goes to a folder it remembers, with the whole process and its other threads
+# For every file that it reads or writes papermill goes to a folder it remembers, and takes all other threads with it
 LocalHandler.cwd = lambda *_: None
 _kernels: weakref.WeakSet = weakref.WeakSet()
 

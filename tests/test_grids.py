@@ -147,7 +147,7 @@ def test_a_journal_counts_whole_lines(tmp_path, cut):
     assert journal.read(path)["a"] == {"state": "done"}
 
 
-def test_nobody_leaves_the_working_folder(notebook, folder, monkeypatch, skullmask):
+def test_nobody_leaves_the_working_folder(notebook, monkeypatch, skullmask):
     went, chdir = [], os.chdir
     monkeypatch.setattr(os, "chdir", lambda path: (went.append(path), chdir(path)))
     arguments = ("report", "phantom", "-o", "out", "--notebook", notebook("width"), "--jobs", "2")
