@@ -5,8 +5,6 @@ Nothing from a file is ever executed: arrays are read with ``allow_pickle=False`
 """
 
 import os
-import re
-import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
@@ -16,16 +14,13 @@ import nibabel as nib
 import numpy as np
 from PIL import Image, ImageSequence
 
-from . import masks, outputs, phantom, registry
+from . import masks, nifti, outputs, phantom, registry
 from .masks import InputError
 
 PHANTOMS = ("phantom", "phantom-cropped")
 _PICTURES = (".png", ".tif", ".tiff")
 _GREY_OR_RGB = ("1", "L", "I", "F", "I;16", "I;16B", "I;16L", "I;16N", "RGB", "RGBA")  # Pillow's modes
-_MILLIMETRES = {"unknown": 1.0, "mm": 1.0, "meter": 1000.0, "micron": 0.001}  # NIfTI's units of length
-_QUATERNION = ("quatern_b", "quatern_c", "quatern_d", "qoffset_x", "qoffset_y", "qoffset_z")
-_GEOMETRY = ("pixdim", "xyzt_units", "qform_code", "sform_code", *_QUATERNION, "srow_x", "srow_y", "srow_z")
-SUFFIXES = (".npy", ".npz", ".nii", ".nii.gz", *_PICTURES)
+SUFFIXES = (".npy", ".npz", *nifti.SUFFIXES, *_PICTURES)
 
 
 @dataclass(frozen=True, eq=False)
@@ -189,14 +184,8 @@ def _read(path: Path, axis: int, channel: int | None) -> tuple[Data, np.ndarray 
     suffix = _suffix(path)
     if path.stat().st_size == 0:
         raise InputError(f"{path}: the file is empty")
-    try:
-        with warnings.catch_warnings(action="ignore"):  # the readers' remarks: what matters is checked here
-            return _read_file(path, suffix, axis, channel)
-    except InputError:
-        raise
-    except Exception as error:  # the readers raise whatever they like where a file is damaged
-        reason = re.sub(r"\s+", " ", str(error)) or type(error).__name__
-        raise InputError(f"{path}: not a readable {suffix} file ({reason.replace(str(path), 'it')})") from None
+    with nifti.reading(path, suffix):
+        return _read_file(path, suffix, axis, channel)
 
 
 def _read_file(path: Path, suffix: str, axis: int, channel: int | None) -> tuple[Data, np.ndarray | None]:
@@ -320,28 +309,13 @@ def pictures_in(path: Path) -> list[Path]:
 def _read_nifti(path: Path, axis: int) -> tuple[Data, np.ndarray]:
     if axis not in (0, 1, 2):
         raise InputError(f"{path}: expected an axis of 0, 1 or 2, got {axis}")
-    volume = nib.as_closest_canonical(_squeezed(nib.load(path), path))
-    unit = volume.header.get_xyzt_units()[0]
-    if unit not in _MILLIMETRES:
-        raise InputError(f"{path}: expected a header in metres, millimetres or micrometres, got {unit}")
-    array = _to_slices(volume.get_fdata(dtype=np.float32), axis)
+    volume, image = nifti.read(path)
+    volume, affine_mm = nifti.to_ras(volume, nifti.affine_mm(image, path))
+    array = _to_slices(volume, axis)
     across, down = (a for a in (0, 1, 2) if a != axis)
-    affine_mm = np.diag([*[_MILLIMETRES[unit]] * 3, 1.0]) @ volume.affine
     sizes_mm = nib.affines.voxel_sizes(affine_mm)[[down, across]]
-    if not (np.isfinite(sizes_mm) & (sizes_mm > 0)).all():
-        raise InputError(f"{path}: expected a voxel size above 0 mm, got {sizes_mm}")
     names = tuple(f"{path.name}[{index}]" for index in range(len(array)))
     return Data(array, None, np.tile(sizes_mm, (len(array), 1)), names, volume=True), affine_mm
-
-
-def _squeezed(volume: nib.Nifti1Image, path: Path) -> nib.Nifti1Image:
-    """Check that a NIfTI image is one real-valued volume, and drop axes of length 1 behind the third."""
-    if volume.get_data_dtype().kind not in "buif":
-        raise InputError(f"{path}: expected real numbers, got dtype {volume.get_data_dtype()}")
-    shape = volume.shape
-    if len(shape) < 3 or 0 in shape or any(n > 1 for n in shape[3:]):
-        raise InputError(f"{path}: expected one volume (X, Y, Z), got shape {shape}")
-    return volume if len(shape) == 3 else nib.funcs.squeeze_image(volume)
 
 
 def _to_slices(volume: np.ndarray, axis: int) -> np.ndarray:
@@ -544,17 +518,5 @@ def _write_nifti(
     made: Iterable[np.ndarray], output: Path, like: str | os.PathLike, _shape: tuple, nameless: bool = False
 ) -> None:
     source = nib.load(like)
-    volume = _to_volume(np.stack(list(made)), axis=2)
-    to_source = nib.orientations.ornt_transform(
-        nib.orientations.axcodes2ornt("RAS"), nib.orientations.io_orientation(source.affine)
-    )
-    volume = nib.orientations.apply_orientation(volume, to_source).reshape(source.shape)
-    header = source.header.copy()
-    if nameless:  # a new one: any text, and many a number, may say whose head it is
-        header = type(header)(endianness=header.endianness)
-        for field in _GEOMETRY:
-            header[field] = source.header[field]
-    header.set_data_dtype(np.uint8)
-    header.set_slope_inter(1, 0)
-    header["cal_min"], header["cal_max"] = 0, 1
-    nib.save(type(source)(volume, source.affine, header), output)
+    volume = nifti.from_ras(_to_volume(np.stack(list(made)), axis=2), source.affine)
+    nifti.write(volume, output, source, shown=(0, 1), nameless=nameless)
