@@ -18,14 +18,14 @@ _QUATERNION = ("quatern_b", "quatern_c", "quatern_d", "qoffset_x", "qoffset_y", 
 _GEOMETRY = ("pixdim", "xyzt_units", "qform_code", "sform_code", *_QUATERNION, "srow_x", "srow_y", "srow_z")
 
 
-def read(path: str | os.PathLike, dtype: type = np.float32) -> tuple[np.ndarray, nib.Nifti1Image]:
+def read(path: str | os.PathLike, dtype: type | None = np.float32) -> tuple[np.ndarray, nib.Nifti1Image]:
     """Read one volume, in the file's own order of axes.
 
     Parameters
     ----------
     path : str or path
-    dtype : type
-        Float type of the values.
+    dtype : type or None
+        Float type of the values; None is the file's own type, float64 where it has a slope.
 
     Returns
     -------
@@ -58,7 +58,8 @@ def read(path: str | os.PathLike, dtype: type = np.float32) -> tuple[np.ndarray,
         sizes_mm = nib.affines.voxel_sizes(affine_mm(image, path))
         if not (np.isfinite(sizes_mm) & (sizes_mm > 0)).all():
             raise InputError(f"{path}: expected a voxel size above 0 mm, got {sizes_mm}")
-        return image.get_fdata(dtype=dtype, caching="unchanged").reshape(shape[:3]), image
+        values = image.get_fdata(dtype=dtype, caching="unchanged") if dtype else np.asanyarray(image.dataobj)
+        return values.reshape(shape[:3]), image
 
 
 def affine_mm(image: nib.Nifti1Image, path: str | os.PathLike) -> np.ndarray:
