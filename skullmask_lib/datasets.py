@@ -5,6 +5,7 @@ Nothing from a file is ever executed: arrays are read with ``allow_pickle=False`
 """
 
 import os
+import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
@@ -14,7 +15,7 @@ import nibabel as nib
 import numpy as np
 from PIL import Image, ImageSequence
 
-from . import masks, nifti, outputs, phantom, registry
+from . import cohorts, dicom, masks, nifti, outputs, phantom, registry
 from .masks import InputError
 
 PHANTOMS = ("phantom", "phantom-cropped")
@@ -41,6 +42,8 @@ class Data:
         The true brain masks.
     volume : bool
         The slices follow one another in one volume.
+    tumour : ndarray of shape (N, H, W), uint8 of {0, 1}, or None
+        The tumour masks of LGG.
     """
 
     images: np.ndarray
@@ -49,6 +52,7 @@ class Data:
     names: tuple[str, ...]
     brain: np.ndarray | None = None
     volume: bool = False
+    tumour: np.ndarray | None = None
 
     def spaced(self, spacing_mm: Sequence[float] | None) -> "Data":
         """Give the same slices with another row and column spacing [mm], if there is one."""
@@ -65,7 +69,7 @@ def load(
     slices: slice | range | None = None,
     channel: int | None = None,
 ) -> Data:
-    """Load slices from a phantom, a registered head, a file or a folder of pictures.
+    """Load slices from a phantom, a registered head, a file, a folder or a data set of the sources.
 
     Parameters
     ----------
@@ -73,18 +77,21 @@ def load(
         ``"phantom"``, ``"phantom-cropped"``; a head of the registry such as ``"chris"``, which is downloaded once
         and gives the axial slices whose truth was traced, or all where none was; or a path: ``.npy``
         (memory-mapped), ``.npz`` (keys ``images`` and where known ``truth``, ``brain``, ``spacing_mm``, ``names``),
-        NIfTI, PNG or TIFF of 8 or 16 bit, or a folder of PNG and TIFF files of one size. A name comes before a
-        path: write ``"./chris"`` for a folder of that name.
+        NIfTI, PNG or TIFF of 8 or 16 bit, a folder of PNG and TIFF files of one size, or a folder of one DICOM
+        series; or ``"nfbs:FOLDER"``, the participants of NFBS one after another with their brain masks, or
+        ``"lgg:FOLDER"``, the slices of LGG with their tumour masks, see `cohorts`. A name comes before a path: write
+        ``"./chris"`` for a folder of that name.
     truth : str or path, optional
         Where the true masks are: 0 and one other value, the same shape as the images. Their spacing is taken where
         the images bring none.
     axis : {0, 1, 2}
-        Axis of a NIfTI volume, in RAS order, across which it is cut: 2 gives axial slices with anterior up,
+        Axis of a NIfTI or DICOM volume, in RAS order, across which it is cut: 2 gives axial slices with anterior up,
         0 sagittal and 1 coronal ones with superior up; the patient's left is on the left.
     slices : slice or range, optional
-        Which of these slices to take; all by default.
+        Which of these slices to take; all by default. Of a data set only the files of these are read.
     channel : int, optional
-        Which channel to take of a colour image; without it colour is refused.
+        Which channel to take of a colour image; without it colour is refused, but of LGG the FLAIR (1) is taken,
+        between the images before (0) and after contrast (2).
 
     Returns
     -------
@@ -124,8 +131,11 @@ def _open(
     """Read a phantom, a head, a file or a folder; what was a volume comes with its affine in RAS order."""
     if not str(source):
         raise InputError("expected a phantom, a file or a folder, got an empty name")
-    if is_name(source) and channel is not None:
+    prefix, folder = cohorts.prefixed(source)
+    if (is_name(source) or prefix == "nfbs:") and channel is not None:
         raise InputError(f"{source}: has no channels; leave the channel out")
+    if prefix:
+        return _read_cohort(prefix, folder, axis, channel, slices or slice(None)), None
     if is_name(source):
         data, affine = (_phantom(source), None) if source in PHANTOMS else _head(source, axis)
     else:
@@ -177,10 +187,10 @@ def _head(name: str, axis: int) -> tuple[Data, np.ndarray]:
 
 def _read(path: Path, axis: int, channel: int | None) -> tuple[Data, np.ndarray | None]:
     if not path.exists():
-        names = ", ".join((*PHANTOMS, *registry.names()))
+        names = ", ".join((*PHANTOMS, *registry.names(), "nfbs:FOLDER", "lgg:FOLDER"))
         raise InputError(f"{path}: no such file or folder, nor the name of a phantom or head ({names})")
     if path.is_dir():
-        return _read_folder(path, channel), None
+        return _read_folder(path, axis, channel)
     suffix = _suffix(path)
     if path.stat().st_size == 0:
         raise InputError(f"{path}: the file is empty")
@@ -202,7 +212,8 @@ def _suffix(path: Path) -> str:
     suffix = "".join(path.suffixes[-2:]).lower()
     suffix = suffix if suffix == ".nii.gz" else path.suffix.lower()
     if suffix not in SUFFIXES:
-        raise InputError(f"{path}: expected a file that ends in {', '.join(SUFFIXES)}, got {suffix or 'no suffix'}")
+        told = "one file of DICOM: name the folder of its series" if dicom.is_dicom(path) else suffix or "no suffix"
+        raise InputError(f"{path}: expected a file that ends in {', '.join(SUFFIXES)}, got {told}")
     return suffix
 
 
@@ -276,15 +287,20 @@ def _read_picture(path: Path) -> np.ndarray:
     return pages[0] if len(pages) == 1 else np.stack(pages)
 
 
-def _read_folder(path: Path, channel: int | None) -> Data:
-    files = pictures_in(path)
+def _read_folder(path: Path, axis: int, channel: int | None) -> tuple[Data, np.ndarray | None]:
+    files, series = pictures_in(path), dicom.files_in(path)
+    if files and series:
+        raise InputError(f"{path}: holds {len(files)} pictures and {len(series)} DICOM files; give each a folder")
+    if series:
+        image = dicom.read_series(path)
+        return _from_volume(np.asarray(image.dataobj), image.affine, axis, path)
     if not files:
-        raise InputError(f"{path}: no PNG or TIFF file in this folder")
+        raise InputError(f"{path}: no PNG or TIFF file in this folder, nor a DICOM series")
     images = [_read(file, 2, channel)[0].images for file in files]
     for file, image in zip(files, images, strict=True):
         if image.shape != (1, *images[0].shape[1:]):
             raise InputError(f"{file}: expected one slice of the first file's shape, got {image.shape}")
-    return Data(np.concatenate(images), None, None, tuple(file.name for file in files))
+    return Data(np.concatenate(images), None, None, tuple(file.name for file in files)), None
 
 
 def pictures_in(path: Path) -> list[Path]:
@@ -306,15 +322,92 @@ def pictures_in(path: Path) -> list[Path]:
     return sorted(file for file in path.iterdir() if file.suffix.lower() in _PICTURES and file.is_file())
 
 
+def files_in(source: str | os.PathLike) -> list[Path]:
+    """List the files that a folder or a data set of the sources is read from.
+
+    Parameters
+    ----------
+    source : str or path
+        See `load`.
+
+    Returns
+    -------
+    list of Path
+
+    Examples
+    --------
+    >>> files_in(registry.project_folder("notebooks"))
+    []
+    """
+    prefix, folder = cohorts.prefixed(source)
+    if not prefix:
+        return pictures_in(folder) or dicom.files_in(folder)
+    return [path for row in cohorts.files(prefix, folder) for path in row[1:] if path]
+
+
+def _read_cohort(prefix: str, folder: Path, axis: int, channel: int | None, slices: slice) -> Data:
+    """Read those files of a data set of which a slice is wanted, one after another."""
+    volumes, rows = prefix == "nfbs:", cohorts.files(prefix, folder)
+    if axis not in ((0, 1, 2) if volumes else (2,)):
+        raise InputError(f"{folder}: expected axis {'0, 1 or 2' if volumes else 2}, got {axis}")
+    _warn(f"{folder}: left out, for they lack their images", [who for who, image, _ in rows if not image])
+    rows = [row for row in rows if row[1]]
+    counts = [_count(image, axis) if volumes else 1 for _, image, _ in rows]
+    starts = np.cumsum([0, *counts])
+    wanted = np.arange(starts[-1])[slices]
+    if not wanted.size:
+        raise InputError(f"{folder}: no slice left of {starts[-1]} with {slices}")
+    owners = np.searchsorted(starts, wanted, side="right") - 1
+    used = dict.fromkeys(owners.tolist())
+    bare = [rows[k][0] for k in used if not rows[k][2]]
+    _warn(f"{folder}: comes without masks, for some have none", bare)
+    made: dict[str, np.ndarray] = {}
+    names: list[str] = []
+    for k in used:
+        who, image, mask = rows[k]
+        flair = None if volumes else cohorts.FLAIR if channel is None else channel
+        part = load(image, truth=None if bare else mask, axis=axis, channel=flair)
+        here = wanted[owners == k] - starts[k]
+        names += [f"{who}[{index}]" if volumes else image.name for index in here]
+        arrays = {"images": part.images, "spacing_mm": part.spacing_mm, "brain" if volumes else "tumour": part.truth}
+        for kind, array in arrays.items():
+            if array is None:
+                continue
+            if kind not in made:  # filled in place: a whole data set is too large to be held twice
+                made[kind] = np.empty((len(wanted), *array.shape[1:]), array.dtype)
+            if array.shape != (counts[k], *made[kind].shape[1:]):
+                raise InputError(f"{image}: expected slices of the first file's shape, got {array.shape}")
+            made[kind][owners == k] = array[here]
+    one = len({rows[k][0] for k in used}) == 1 and slices.step in (None, 1)
+    return Data(truth=None, names=tuple(names), volume=one, **({"spacing_mm": None} | made))
+
+
+def _warn(what: str, names: list[str]) -> None:
+    some = list(dict.fromkeys(names))
+    if some:
+        warnings.warn(f"{what}: {', '.join(some[:5])}{', …' if len(some) > 5 else ''}", stacklevel=2)
+
+
+def _count(path: Path, axis: int) -> int:
+    """Count the slices of a volume by its header alone."""
+    with nifti.reading(path, ".nii.gz"):
+        image = nib.load(path)
+        return nifti.to_ras(np.broadcast_to(0, image.shape[:3]), nifti.affine_mm(image, path))[0].shape[axis]
+
+
 def _read_nifti(path: Path, axis: int) -> tuple[Data, np.ndarray]:
+    volume, image = nifti.read(path)
+    return _from_volume(volume, nifti.affine_mm(image, path), axis, path)
+
+
+def _from_volume(volume: np.ndarray, affine_mm: np.ndarray, axis: int, path: Path) -> tuple[Data, np.ndarray]:
     if axis not in (0, 1, 2):
         raise InputError(f"{path}: expected an axis of 0, 1 or 2, got {axis}")
-    volume, image = nifti.read(path)
-    volume, affine_mm = nifti.to_ras(volume, nifti.affine_mm(image, path))
+    volume, affine_mm = nifti.to_ras(volume, affine_mm)
     array = _to_slices(volume, axis)
     across, down = (a for a in (0, 1, 2) if a != axis)
     sizes_mm = nib.affines.voxel_sizes(affine_mm)[[down, across]]
-    names = tuple(f"{path.name}[{index}]" for index in range(len(array)))
+    names = tuple(f"{path.absolute().name}[{index}]" for index in range(len(array)))
     return Data(array, None, np.tile(sizes_mm, (len(array), 1)), names, volume=True), affine_mm
 
 
@@ -373,9 +466,9 @@ def write_masks(
     made : iterable of ndarray of shape (H, W), uint8 of {0, 1}
         Consumed one at a time.
     output : str or path
-        ``.npy`` for any source (the source's shape), the only choice for a phantom or a head; ``.nii`` or
-        ``.nii.gz`` for a NIfTI source (its affine and shape), ``.png`` for one picture (0 and 255), a folder of
-        such PNG files for a folder.
+        ``.npy`` for any source (the source's shape), the only choice for a phantom, a head or a data set; ``.nii`` or
+        ``.nii.gz`` for a NIfTI or DICOM source (its affine and shape), ``.png`` for one picture (0 and 255), a folder
+        of such PNG files for a folder of pictures.
     like : str or path
         The source of the images.
     shape : (N, H, W)
@@ -417,14 +510,14 @@ def masks_name(like: str | os.PathLike) -> str:
     Returns
     -------
     str
-        ``masks.nii.gz``, ``masks.png``, ``masks`` for a folder, and ``masks.npy`` for all else.
+        ``masks.nii.gz``, ``masks.png``, ``masks`` for a folder of pictures, and ``masks.npy`` for all else.
 
     Examples
     --------
     >>> masks_name("phantom")
     'masks.npy'
     """
-    kind = _kind(like)
+    kind = _kind(like).replace("series", ".nii.gz")
     if kind in _PICTURES and _ndim(like) == 2:
         kind = ".png"
     return "masks" if kind == "folder" else f"masks{kind if kind in ('.nii', '.nii.gz', '.png') else '.npy'}"
@@ -450,10 +543,13 @@ def is_name(source: str | os.PathLike) -> bool:
 
 
 def _kind(source: str | os.PathLike) -> str:
-    """Tell a name from a folder and from a file, which gives its suffix."""
-    if is_name(source):
-        return "name"
-    return "folder" if Path(source).is_dir() else _suffix(Path(source))
+    """Tell a name from a data set, a folder and a DICOM series, and from a file, which gives its suffix."""
+    prefix, path = cohorts.prefixed(source)
+    if is_name(source) or prefix:
+        return prefix or "name"
+    if path.is_dir():
+        return "folder" if pictures_in(path) or not dicom.files_in(path) else "series"
+    return _suffix(path)
 
 
 def _writer(output: Path, like: str | os.PathLike):
@@ -465,7 +561,7 @@ def _writer(output: Path, like: str | os.PathLike):
         return _write_npy
     if suffix == ".png" and source in _PICTURES:
         return _write_png
-    if suffix.startswith(".nii") and source.startswith(".nii"):
+    if suffix.startswith(".nii") and (source == "series" or source.startswith(".nii")):
         return _write_nifti
     head = suffix.startswith(".nii") and str(like) in registry.names()
     hint = f".npy, or mask the whole volume, {registry.path(str(like))}" if head else ".npy"
@@ -517,6 +613,6 @@ def _write_folder(
 def _write_nifti(
     made: Iterable[np.ndarray], output: Path, like: str | os.PathLike, _shape: tuple, nameless: bool = False
 ) -> None:
-    source = nib.load(like)
+    source = dicom.read_series(like) if _kind(like) == "series" else nib.load(like)
     volume = nifti.from_ras(_to_volume(np.stack(list(made)), axis=2), source.affine)
     nifti.write(volume, output, source, shown=(0, 1), nameless=nameless)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import cv2
 
-from . import datasets, notebooks, plots, registry
+from . import cohorts, datasets, notebooks, plots, registry
 
 
 def provenance(notebook: Path, inputs: dict[str, str], parameters: dict[str, object]) -> dict[str, object]:
@@ -64,8 +64,9 @@ def _shown(name: str, source: str) -> str:
     """Name an input as a reader can find it again, without its folders."""
     if datasets.is_name(source):
         return source
-    last = Path(source).name
-    return f"FOLDER_OF_{name.upper()}" if Path(source).is_dir() else f"./{last}" if last.startswith("-") else last
+    prefix, path = cohorts.prefixed(source)
+    last = path.name
+    return f"{prefix}FOLDER_OF_{name.upper()}" if path.is_dir() else f"./{last}" if last.startswith("-") else last
 
 
 def _installed(package: str) -> str | None:
@@ -98,7 +99,7 @@ def library() -> str:
 
 
 def sha256(source: str | Path) -> str | None:
-    """Hash an input: a file, or the pictures of a folder with their names.
+    """Hash an input: a file, or the files that a folder is read from with their names.
 
     Parameters
     ----------
@@ -116,8 +117,9 @@ def sha256(source: str | Path) -> str | None:
     """
     if datasets.is_name(source):
         return None if source in datasets.PHANTOMS else registry.originals()[source].sha256
-    path = Path(source)
-    return _together(path, datasets.pictures_in(path)) if path.is_dir() else contents(path)
+    prefix, path = cohorts.prefixed(source)
+    path = path.resolve()
+    return _together(path, datasets.files_in(f"{prefix}{path}")) if path.is_dir() else contents(path)
 
 
 def contents(path: Path) -> str:

@@ -29,7 +29,7 @@ from nbconvert import HTMLExporter
 from papermill.exceptions import PapermillExecutionError
 from papermill.iorw import LocalHandler
 
-from . import datasets, notebooks, outputs, plots
+from . import cohorts, datasets, notebooks, outputs, plots
 from .masks import InputError, check_slice
 from .provenance import as_markdown, contents, provenance
 from .sweep import LADDER_HEADER, parse_range, phantom_ladder
@@ -389,11 +389,8 @@ def report(
         _check_ours(place)
     files = {name: path for name, path in given.items() if os.sep in str(path) and Path(str(path)).is_file()}
     told, started = provenance(notebook, inputs | files, given), time.monotonic()
-    secret = [
-        folder,
-        *inputs.values(),
-        *(Path(value).parent for value in (folder, notebook, *(inputs | files).values())),
-    ]
+    named = [cohorts.prefixed(value)[1] for value in inputs.values()]
+    secret = [folder, *named, *(Path(value).parent for value in (folder, notebook, *named, *files.values()))]
     with tempfile.TemporaryDirectory(prefix="skullmask-") as elsewhere, outputs.replacing(folder, over=True) as made:
         made.mkdir()
         ran, work = Path(elsewhere, "report.ipynb"), made.with_name("work")
@@ -525,11 +522,11 @@ def _link(work: Path, name: str, source: str) -> str:
     """Put an input into the folder where the notebook runs, so that no other folder needs to be named."""
     if datasets.is_name(source):
         return source
-    path = Path(source).absolute()
+    prefix, path = cohorts.prefixed(source)
     link = work / name if path.is_dir() else work / name / path.name
     link.parent.mkdir(exist_ok=True)
-    link.symlink_to(path)
-    return link.relative_to(work).as_posix()
+    link.symlink_to(path.absolute())
+    return f"{prefix}{link.relative_to(work).as_posix()}"
 
 
 def _bind(

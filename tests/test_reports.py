@@ -1,6 +1,7 @@
 """Notebooks are run one way; parameters are checked before; pages open offline."""
 
 import csv
+import gzip
 import json
 import os
 import re
@@ -14,6 +15,7 @@ import numpy as np
 import papermill
 import pytest
 from browser import chromium, open_page, wait_for
+from dicoms import write_series
 from inputs import ring_head
 from numpy.testing import assert_array_equal
 from PIL import Image
@@ -399,6 +401,11 @@ def test_no_name_of_a_patient_or_a_folder_leaves_the_house(tmp_path, monkeypatch
     (home / "DOE JOHN").mkdir()
     for index, image in enumerate(images):
         Image.fromarray((255 * image / image.max()).astype(np.uint8)).save(home / "DOE JOHN" / f"{index}.png")
+    texts = ("PatientName", "PatientID", "PatientAddress", "InstitutionName", "StationName", "OperatorsName", "StudyID")
+    planted = dict.fromkeys((*texts, "StudyDescription", "SeriesDescription", "ImageComments"), "DOE^JOHN")
+    planted |= {"PatientBirthDate": "19700101", "StudyDate": "19700101", "SeriesInstanceUID": "1.2.19700101"}
+    dicom = write_series(home / "DOE DICOM", (1000 * images).astype(np.int16), spacing_mm=(1, 1), **planted)
+    assert all(file.read_bytes().count(b"DOE^JOHN") == 10 for file in dicom)
     cells = [
         nbformat.v4.new_code_cell('images: str = "phantom"\ncount: int = 1', metadata={"tags": ["parameters"]}),
         nbformat.v4.new_code_cell("import warnings\nwarnings.warn('see ' + __import__('os').path.abspath(images))"),
@@ -408,15 +415,17 @@ def test_no_name_of_a_patient_or_a_folder_leaves_the_house(tmp_path, monkeypatch
     runs = (
         (home / "scan.nii", "--truth", home / "truth.nii", "-o", "../nifti"),
         (home / "DOE JOHN", "-o", "../pictures"),
+        (home / "DOE DICOM", "-o", "../dicom"),
         ("DOE JOHN", "-o", "../one", "--notebook", "broken.ipynb"),
         ("DOE JOHN", "-o", "../grid", "--notebook", "broken.ipynb", "--grid", "count=1"),
     )
-    assert [skullmask("report", *run)[0] for run in runs] == [0, 0, 1, 1]
+    assert [skullmask("report", *run)[0] for run in runs] == [0, 0, 0, 1, 1]
     made = [path for path in tmp_path.rglob("*") if path.is_file() and home not in path.parents]
-    assert len(made) == 5 + 4 + 3 + 3 + (2 + 3)
+    assert len(made) == 5 + 4 + 3 + 5 + 3 + (2 + 3)
+    assert tmp_path / "dicom" / "masks.nii.gz" in made
     package = Path(sm.__file__).parent
     for path in made:
-        content = path.read_bytes()
+        content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
         for secret in (
             b"DOE",
             b"JOHN",
