@@ -153,7 +153,7 @@ def _write_index(folder: Path, runs: dict[str, dict[str, object]], known: dict[s
                 "cells": [*cells, known[name].get("error", state)],
             }
         )
-    inputs = ", ".join(given["name"] for given in next(iter(known.values()))["inputs"].values())
+    inputs = ", ".join(given["name"] for given in known[next(iter(runs))]["inputs"].values())
     failures = sum(row["state"] == "failed" for row in rows)
     first = {name: mean[scores[0]] for name, mean in means.items() if scores and scores[0] in mean}
     chart = _chart(runs, first, scores[0]) if first else None

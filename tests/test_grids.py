@@ -103,6 +103,14 @@ def test_a_folder_with_other_files_is_left_alone(notebook, skullmask, name):
     assert len(list(Path("out").iterdir())) == 1
 
 
+def test_the_index_speaks_of_its_own_runs_not_of_one_that_was_killed(notebook, skullmask):
+    Path("out").mkdir()
+    journal.append("out/runs.jsonl", "width=7", {"state": "started"})
+    code, _, err = skullmask("report", "phantom", "-o", "out", "--notebook", notebook("width"), "--grid", "width=1")
+    assert (code, err) == (0, [])
+    assert "phantom: 1 reports" in Path("out/index.html").read_text(encoding="utf-8")
+
+
 def test_values_that_make_one_name_are_two_runs(notebook, skullmask):
     long = "x" * 300
     code, _, err = skullmask(
