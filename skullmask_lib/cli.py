@@ -7,7 +7,7 @@ import math
 import os
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -33,8 +33,8 @@ _INTERRUPTED = 130  # also what typer returns after Ctrl-C
 _UsageError = typer.BadParameter.__base__  # typer brings its own click and exports this class by no other name
 
 _INPUT = (
-    "phantom, phantom-cropped, a head that skullmask data list names, "
-    "or a .npy, .npz, .nii, .nii.gz, .png or .tif file, or a folder of pictures."
+    "phantom, phantom-cropped, a head that skullmask data list names, a .npy, .npz, .nii, .nii.gz, .png or .tif file, "
+    "a folder of pictures or of one DICOM series, nfbs:FOLDER or lgg:FOLDER."
 )
 _Spacing = Annotated[
     tuple[float, float] | None, typer.Option(help="Row and column spacing [mm]; it overrides that of the file.")
@@ -67,7 +67,7 @@ def demo(out: Annotated[Path, typer.Option(help="Folder for the page.")] = Path(
     from . import notebooks, plots, reports  # papermill and nbconvert take a second to import
     from .sweep import LADDER_HEADER, phantom_ladder
 
-    with _bar(len(notebooks.lessons()), "lesson") as bar:
+    with _bar(len(notebooks.journey()), "lesson") as bar:
 
         def progress(lesson: str) -> None:
             bar.update()
@@ -94,7 +94,7 @@ def mask(
         typer.Option(
             "-o",
             "--output",
-            help="Where the masks go: .npy, .nii.gz for NIfTI, .png for a picture, a folder for a folder.",
+            help="Where the masks go: .npy, .nii.gz for NIfTI or DICOM, .png for a picture, a folder for a folder.",
         ),
     ],
     version: Annotated[
@@ -120,7 +120,7 @@ def mask(
     scores = []
 
     def made():
-        for index, made_mask in enumerate(_progress(slices, len(data.images), "slice")):
+        for index, made_mask in enumerate(_bar(len(data.images), "slice", slices)):
             spacing_mm = None if data.spacing_mm is None else data.spacing_mm[index]
             if made_mask.any():
                 _doubt(data.names[index], polar.quality(data.images[index], made_mask, spacing_mm=spacing_mm))
@@ -145,11 +145,11 @@ def score(
 ) -> None:
     """Score masks against the truth, slice by slice and on average."""
     data = datasets.load(pred, truth=truth).spaced(spacing)
-    made = _progress(datasets.binary(data.images, pred), len(data.images), "slice")
+    made = _bar(len(data.images), "slice", datasets.binary(data.images, pred))
     scores = metrics.score_slices(made, data.truth, data.spacing_mm)
     if as_json:
         rows = [{"name": name} | _finite(row) for name, row in zip(data.names, scores, strict=True)]
-        print(json.dumps({"slices": rows, "mean": _finite(_mean(scores))}, indent=2))
+        print(json.dumps({"slices": rows, "mean": _finite(metrics.mean_scores(scores))}, indent=2))
     else:
         _print_scores(scores, data.names)
 
@@ -185,7 +185,7 @@ def sweep(
             stack.enter_context(outputs.replacing(path, images, *filter(None, [truth]))) if path else None
             for path in (output, plot)
         )
-        slices = _progress(data.images, len(data.images), "slice")
+        slices = _bar(len(data.images), "slice", data.images)
         result = sweep_widths(slices, data.truth, sizes=widths, names=data.names)
         if csv_file:
             write_csv(result, csv_file, names=data.names)
@@ -234,8 +234,8 @@ def report(
     from . import grids, notebooks, reports  # they take two seconds to import
 
     path = notebooks.find(notebook)
-    pairs = [*map(_pair, parameter or ()), *([("version", version)] if version else [])]
-    several = list(map(_pair, grid or ()))
+    pairs = [*map(notebooks.split, parameter or ()), *([("version", version)] if version else [])]
+    several = list(map(notebooks.split, grid or ()))
     names = [name for name, _ in pairs + several]
     if twice := [name for name in names if names.count(name) > 1]:
         raise masks.InputError(f"expected {twice[0]} once, got it {names.count(twice[0])} times")
@@ -256,16 +256,50 @@ def report(
         raise RuntimeError(f"{len(failed)} of {count} failed: {', '.join(failed)}; their pages show the error")
 
 
+@app.command(
+    "brain-mask",
+    epilog="Examples:\n\n  skullmask brain-mask scan.nii.gz masks\n\n"
+    "  skullmask brain-mask scan.nii.gz masks --threshold 50 300 --closing-radius 4 --debug",
+)
+def brain_mask(
+    scan: Annotated[Path, typer.Argument(metavar="SCAN", help="A volume, .nii.gz.")],
+    out_dir: Annotated[Path, typer.Argument(metavar="OUT_DIR", help="Folder for the mask, made if missing.")],
+    threshold: Annotated[
+        tuple[float, float] | None,
+        typer.Option(help="Lowest and highest value of the brain; by default half and twice Otsu's threshold."),
+    ] = None,
+    closing_radius: Annotated[int | None, typer.Option(help="Of the ball that closes gaps [voxels].")] = None,
+    debug: Annotated[bool, typer.Option("--debug", help="Say what was found and where it went.")] = False,
+) -> None:
+    """Make the brain mask of a volume by nidataset's recipe; it is made for CT with contrast, for MR take strip."""
+    from . import nifti, volumes
+
+    options = {} if closing_radius is None else {"closing_radius": closing_radius}
+    volumes.generate_brain_mask(scan, out_dir, threshold, debug=debug, **options)
+    path = volumes.mask_path(scan, out_dir)
+    print(f"The brain mask: {path}")
+    for remark in volumes.quality_control(nifti.read(path, None)[0]).warnings:
+        warnings.warn(f"{scan.name}: {remark}", stacklevel=1)
+
+
+@app.command(
+    epilog="Examples:\n\n  skullmask strip head.nii.gz stripped\n\n  skullmask strip head.nii.gz stripped --n4"
+)
+def strip(
+    scan: Annotated[Path, typer.Argument(metavar="SCAN", help="A volume of the head, .nii or .nii.gz.")],
+    out_dir: Annotated[Path, typer.Argument(metavar="OUT_DIR", help="Folder for the results, made if missing.")],
+    n4: Annotated[bool, typer.Option("--n4", help="Correct the bias field first; needs the extra volumes.")] = False,
+) -> None:
+    """Find the brain in a volume of MR: writes the brain, its mask, and a picture to look at."""
+    from . import stripping
+
+    for what, path in stripping.strip_scan(scan, out_dir, n4=n4)._asdict().items():
+        print(f"The {what}: {path}")
+
+
 def _doubt(name: str, quality: float) -> None:
     if quality < polar.TRUSTED:
         warnings.warn(f"{name}: look at the mask, its quality is below {polar.TRUSTED}", stacklevel=1)
-
-
-def _pair(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not (name and equals):
-        raise masks.InputError(f"expected a parameter as NAME=VALUE, got {text!r}")
-    return name, value
 
 
 @app.command(
@@ -331,21 +365,8 @@ def data_verify() -> None:
         print(f"{name}: {'good' if here else 'missing'}")
 
 
-def _bar(total: int, unit: str) -> tqdm:
-    return tqdm(total=total, unit=unit, delay=2 if unit == "slice" else 0, file=sys.stderr, disable=None, leave=False)
-
-
-def _progress(items, total: int, unit: str):
-    with _bar(total, unit) as bar:
-        for item in items:
-            yield item
-            bar.update()
-
-
-def _mean(scores: list[dict[str, float]]) -> dict[str, float]:
-    """Average over the slices that have a finite score; distances are infinite where one mask is empty."""
-    finite = {key: [row[key] for row in scores if math.isfinite(row[key])] for key in scores[0]}
-    return {key: sum(values) / len(values) if values else math.inf for key, values in finite.items()}
+def _bar(total: int, unit: str, items: Iterable | None = None) -> tqdm:
+    return tqdm(items, total=total, unit=unit, delay=2 * (unit == "slice"), file=sys.stderr, disable=None, leave=False)
 
 
 def _finite(row: dict[str, float]) -> dict[str, float | None]:
@@ -356,7 +377,7 @@ def _print_scores(scores: list[dict[str, float]], names: tuple[str, ...]) -> Non
     from .plots import table
 
     rows = [(name, *map(float, row.values())) for name, row in zip(names, scores, strict=True)]
-    rows.append(("mean", *_mean(scores).values()))
+    rows.append(("mean", *metrics.mean_scores(scores).values()))
     print(table(rows, ("slice", *scores[0])).data)
     if left_out := sum(not all(map(math.isfinite, row.values())) for row in scores):
         print(

@@ -244,6 +244,28 @@ def score_slices(
     return [score(mask, true, spacing) for mask, true, spacing in zip(made, truth, spacing_mm, strict=True)]
 
 
+def mean_scores(scores: list[dict[str, float]]) -> dict[str, float]:
+    """Average every score over the slices where it is finite; distances are infinite where one mask is empty.
+
+    Parameters
+    ----------
+    scores : list of dict of str to float
+        As from `score_slices`; at least one.
+
+    Returns
+    -------
+    dict of str to float
+        Infinite where no slice has a finite one.
+
+    Examples
+    --------
+    >>> mean_scores([{"iou": 1.0, "assd_px": 2.0}, {"iou": 0.0, "assd_px": np.inf}])
+    {'iou': 0.5, 'assd_px': 2.0}
+    """
+    finite = {key: [row[key] for row in scores if np.isfinite(row[key])] for key in scores[0]}
+    return {key: sum(values) / len(values) if values else np.inf for key, values in finite.items()}
+
+
 def _hd95(there: np.ndarray, back: np.ndarray) -> float:
     if np.isinf(there).any():
         return np.inf

@@ -177,6 +177,31 @@ def from_ras(array: np.ndarray, affine: np.ndarray) -> np.ndarray:
     return nib.orientations.apply_orientation(array, back)
 
 
+def stored(image: nib.Nifti1Image) -> tuple[np.ndarray, tuple[float, float]]:
+    """Give the numbers as a file holds them, and the slope and intercept that turn them into values.
+
+    Parameters
+    ----------
+    image : Nifti1Image
+        As `read` gives it.
+
+    Returns
+    -------
+    array : ndarray of shape (X, Y, Z)
+        In the dtype of the file.
+    scaling : pair of float
+
+    Examples
+    --------
+    >>> stored(nib.Nifti1Image(np.ones((2, 3, 4, 1), np.int16), np.eye(4)))[1]
+    (1.0, 0.0)
+    """
+    data = image.dataobj
+    if not nib.is_proxy(data):
+        return np.reshape(data, image.shape[:3]), (1.0, 0.0)
+    return data.get_unscaled().reshape(image.shape[:3]), (float(data.slope), float(data.inter))
+
+
 def write(
     array: np.ndarray,
     output: Path,
@@ -218,6 +243,7 @@ def write(
         for field in _GEOMETRY:
             header[field] = like.header[field]
     header.set_data_dtype(array.dtype)
-    header.set_slope_inter(*scaling)
     header["cal_min"], header["cal_max"] = shown
-    nib.save(type(like)(array.reshape(like.shape), like.affine, header), output)
+    image = type(like)(array.reshape(like.shape), like.affine, header)
+    image.header.set_slope_inter(*scaling)  # a new image forgets that of its header
+    nib.save(image, output)

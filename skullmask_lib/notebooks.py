@@ -29,6 +29,21 @@ def lessons() -> list[Path]:
     return sorted(registry.project_folder("notebooks").glob("[0-9][0-9]_*.ipynb"))
 
 
+def journey() -> list[Path]:
+    """List the lessons of the journey from v1 to v8: chapter 0, by the tens of their numbers.
+
+    Returns
+    -------
+    list of Path
+
+    Examples
+    --------
+    >>> journey()[-1].name
+    '08_v8_scalp_boundary.ipynb'
+    """
+    return [path for path in lessons() if path.name.startswith("0")]
+
+
 def title(notebook: str | Path) -> str:
     """Read the first heading of a notebook, or its name where it has none.
 
@@ -48,6 +63,34 @@ def title(notebook: str | Path) -> str:
     cells = nbformat.read(notebook, as_version=4).cells
     headings = (cell.source.splitlines()[0].lstrip("# ") for cell in cells if cell.source.startswith("# "))
     return next(headings, Path(notebook).stem)
+
+
+def split(text: str) -> tuple[str, str]:
+    """Split what was given for a parameter into its name and its value.
+
+    Parameters
+    ----------
+    text : str
+        ``NAME=VALUE``
+
+    Returns
+    -------
+    name, value : str
+
+    Raises
+    ------
+    InputError
+        If it is something else.
+
+    Examples
+    --------
+    >>> split("sizes=20:32:2")
+    ('sizes', '20:32:2')
+    """
+    name, equals, value = text.partition("=")
+    if not (name and equals):
+        raise InputError(f"expected a parameter as NAME=VALUE, got {text!r}")
+    return name, value
 
 
 def find(name: str | Path) -> Path:

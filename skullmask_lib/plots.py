@@ -4,7 +4,7 @@ import base64
 import io
 import itertools
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -22,6 +22,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.transforms import Transform
+from nibabel.affines import voxel_sizes
 from PIL import Image
 
 from . import polar
@@ -710,6 +711,90 @@ def ladder_picture(rows: Sequence[tuple]) -> Picture:
 
 def _known(value: float) -> str:
     return "" if np.isnan(value) else f"{value:.2f}"
+
+
+def class_picture(counts: Mapping[str, int], what: str = "slices") -> Picture:
+    """Draw how many of a data set belong to each class.
+
+    Parameters
+    ----------
+    counts : mapping of str to int
+        By the name of the class, as `cohorts.class_counts` gives them.
+    what : str
+        What was counted.
+
+    Returns
+    -------
+    Picture
+
+    Examples
+    --------
+    >>> class_picture({"no tumour": 2556, "tumour": 1373}).alt
+    'slices: no tumour 2556 (65 %), tumour 1373 (35 %)'
+    """
+    counts = dict(counts.items())  # of a Series too
+    whole = sum(counts.values())
+    told = {name: f"{count} ({100 * count / whole:.0f} %)" for name, count in counts.items()}
+    fig, (axes,) = figure(height=1.3 + 0.5 * len(counts))
+    with mpl.rc_context(STYLE):
+        bars = axes.barh(list(counts), list(counts.values()), color=COLOURS["measured"], height=0.6)
+        axes.bar_label(bars, list(told.values()), padding=5)
+        axes.invert_yaxis()
+        axes.margins(x=0.15)
+        axes.set(xlabel=what, title=f"{whole} {what}")
+    return picture(fig, f"{what}: {', '.join(f'{name} {share}' for name, share in told.items())}")
+
+
+def three_planes(
+    volume: np.ndarray,
+    affine: np.ndarray,
+    *,
+    mask: np.ndarray | None = None,
+    at: Sequence[int] | None = None,
+    name: str = "",
+) -> Picture:
+    """Show a volume in three planes through one voxel, to scale, with the outline of a mask.
+
+    Parameters
+    ----------
+    volume : ndarray of shape (X, Y, Z)
+        In RAS order: the patient's left is on the left.
+    affine : ndarray of shape (4, 4)
+        Voxels to world [mm].
+    mask : ndarray of shape (X, Y, Z), {0, 1}, optional
+    at : sequence of int, optional
+        Where the planes cross; by default the middle of the mask, or of the volume.
+    name : str
+        Of the volume.
+
+    Returns
+    -------
+    Picture
+
+    Examples
+    --------
+    >>> three_planes(np.ones((4, 4, 4)), np.diag([2, 2, 3, 1]), name="a cube").alt
+    'a cube: axial, coronal and sagittal plane through voxel 2, 2, 2'
+    """
+    if at is None:
+        at = np.mean(np.nonzero(mask), axis=1) if mask is not None and mask.any() else np.divide(volume.shape, 2)
+    at, mm = [int(place) for place in at], voxel_sizes(affine)
+    names, acrosses, downs = ("axial", "coronal", "sagittal"), (0, 0, 1), (1, 2, 2)
+    extent_mm, fine = np.multiply(volume.shape, mm), mm.min()
+    height = 0.8 + 11.0 * extent_mm[1:].max() / extent_mm[list(acrosses)].sum()
+    fig, frames = panels(*extent_mm[list(acrosses)], height=height)
+    for frame, plane, across, down in zip(frames, names, acrosses, downs, strict=True):
+        axis = 3 - across - down
+        size = [round(extent_mm[n] / fine) for n in (across, down)]  # OpenCV's (x, y)
+
+        def flat(values: np.ndarray, method: int, axis: int = axis, size: list[int] = size) -> np.ndarray:
+            cut = np.take(values, at[axis], axis).T[::-1]
+            return cv2.resize(np.ascontiguousarray(cut, np.float32), size, interpolation=method)
+
+        drawn = {} if mask is None else {"mask": flat(mask, cv2.INTER_NEAREST)}
+        slice_panel(fig, frame, flat(volume, cv2.INTER_LINEAR), f"{plane}, {'xyz'[axis]} = {at[axis]}", outlined=drawn)
+    places = ", ".join(map(str, at))
+    return picture(fig, f"{name}: axial, coronal and sagittal plane through voxel {places}".removeprefix(": "))
 
 
 def table(rows: Sequence[Sequence[object]], header: Sequence[str]) -> Markdown:

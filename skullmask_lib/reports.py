@@ -562,7 +562,7 @@ def _keep(ran: Path, folder: Path, told: dict[str, object], secret: Sequence[str
 
 
 def demo(folder: str | Path, *, progress: Callable[[str], object] | None = None) -> Path:
-    """Run all lessons on the phantom and bind them, the ladder on top, into ``index.html``.
+    """Run the lessons of the journey on the phantom and bind them, the ladder on top, into ``index.html``.
 
     Parameters
     ----------
@@ -579,7 +579,7 @@ def demo(folder: str | Path, *, progress: Callable[[str], object] | None = None)
     Raises
     ------
     InputError
-        If the folder cannot be written.
+        If the folder cannot be written, or its folder ``failed`` holds anything but what ran of an earlier demo.
     RuntimeError
         If a lesson fails; what ran of it is kept in the folder and named in the message.
 
@@ -591,12 +591,13 @@ def demo(folder: str | Path, *, progress: Callable[[str], object] | None = None)
     skullmask_lib.masks.InputError: missing/folder: cannot be written, missing does not exist
     """
     folder = Path(folder)
+    _check_ours(folder / "failed")
     if not folder.exists():
         with outputs.replacing(folder) as temporary:
             temporary.mkdir()
     with outputs.replacing(folder / "index.html") as temporary:
         executed = []
-        for lesson in notebooks.lessons():
+        for lesson in notebooks.journey():
             executed.append(temporary.with_name(lesson.name))
             try:
                 execute(lesson, executed[-1])

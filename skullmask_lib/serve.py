@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from . import datasets, registry, reports
+from . import cohorts, datasets, registry, reports
 from .masks import InputError
 
 
@@ -54,7 +54,8 @@ def serve(
     except ImportError:
         raise InputError("the explorer needs Voila: pip install voila") from None
     port, token = _free(port), secrets.token_urlsafe(16)
-    here = str(Path(source).absolute())
+    prefix, path = cohorts.prefixed(source)
+    here = f"{prefix}{path.absolute()}"
     chosen = {"images": source if datasets.is_name(source) else here, "channel": channel}
     chosen["truth"] = truth and str(Path(truth).absolute())
     # A page that is left asks to end its kernel without the cookie's proof (Voila's issue 1458); its id is proof enough

@@ -122,6 +122,14 @@ def test_store_leaves_a_failing_notebook_as_it_was(notebook):
     assert [p.name for p in path.parent.iterdir()] == [path.name]
 
 
+def test_a_demo_replaces_no_folder_of_others(folder, skullmask):
+    (folder / "page" / "failed").mkdir(parents=True)
+    (folder / "page" / "failed" / "notes.txt").write_text("mine")
+    code, _, [line] = skullmask("demo", "--out", "page")
+    assert (code, line.partition(", which")[0]) == (2, "skullmask: page/failed: holds notes.txt")
+    assert (folder / "page" / "failed" / "notes.txt").read_text() == "mine"
+
+
 def test_page_asks_the_web_for_nothing(tmp_path):
     reports.page([notebooks.lessons()[1]], tmp_path / "page.html", name="A page")
     page = (tmp_path / "page.html").read_text(encoding="utf-8")

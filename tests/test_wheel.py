@@ -71,7 +71,7 @@ def test_demo_from_an_empty_folder(wheel, tmp_path):
     assert re.search(r"\| v7 +\| 0\.98 +\| 0\.9[78]\d\d", done.stdout)
     page = (empty / "page" / "index.html").read_text(encoding="utf-8")
     assert [path.name for path in (empty / "page").iterdir()] == ["index.html"]
-    for number, lesson in enumerate(notebooks.lessons()):
+    for number, lesson in enumerate(notebooks.journey()):
         assert f'id="chapter-{number}"' in page
         assert notebooks.title(lesson) in page
     assert set(re.findall(r'href="#([^"]+)"', page)) <= set(re.findall(r'id="([^"]+)"', page))
