@@ -3,13 +3,14 @@ PYTHON = python3
 VENV = .venv
 BIN := $(VENV)/bin
 OPENCV4 := $(VENV)/opencv4
+PEERS := $(VENV)/peers
 OUT = demo
 IMAGES = phantom
 REPORT = report
 UPLOAD = 256000000  # bytes that JupyterLab lets an upload of the explorer send; more is cut off without a word
 
 .NOTPARALLEL:
-.PHONY: help demo test test-full test-opencv4 lab app report figures notebooks bench bench-explorers bench-reports real-heads lint clean cv2 browser
+.PHONY: help demo test test-full test-opencv4 lab app report figures notebooks bench bench-explorers bench-reports bench-volumes bench-peers real-heads lint clean cv2 browser
 
 help:  ## Show this list.
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -26,7 +27,7 @@ test-full: $(VENV)/.test cv2 browser test-opencv4  ## All tests; nothing may ski
 test-opencv4: $(OPENCV4) $(VENV)/.test  ## The masks and their figures on OpenCV 4.
 	PYTHONPATH=$(OPENCV4) $(BIN)/python -m pytest -q --opencv 4 tests/test_masks.py tests/test_versions.py tests/test_journey.py
 
-lab: $(VENV)/.base cv2  ## Open the lessons in JupyterLab.
+lab: $(VENV)/.volumes cv2  ## Open the lessons in JupyterLab.
 	$(BIN)/jupyter lab --ServerApp.tornado_settings="{'websocket_max_message_size': $(UPLOAD)}" notebooks/00_start_here.ipynb
 
 app: $(VENV)/.app cv2  ## Serve the explorer, every slider on one page, to this computer alone; Ctrl-C ends it.
@@ -38,7 +39,7 @@ report: $(VENV)/.base cv2  ## A report that can be sent: make report IMAGES=head
 figures: $(VENV)/.base cv2  ## Draw the README's figures anew.
 	$(BIN)/python figures/draw.py
 
-notebooks: $(VENV)/.base cv2  ## Run every notebook and store its outputs.
+notebooks: $(VENV)/.volumes cv2  ## Run every notebook and store its outputs.
 	$(BIN)/python -c "from skullmask_lib import notebooks, reports; [reports.store(path) for path in sorted(notebooks.lessons()[0].parent.glob('*.ipynb'))]"
 
 bench: $(VENV)/.base cv2  ## Speed beside the source's plain loop, as ratios.
@@ -49,6 +50,12 @@ bench-explorers: $(VENV)/.test cv2 browser  ## From a slider's event to its new 
 
 bench-reports: $(VENV)/.base cv2  ## Twelve reports, two at a time beside one after another.
 	$(BIN)/python benchmarks/bench_reports.py
+
+bench-volumes: $(VENV)/.test cv2  ## Brain masks beside nidataset's, on the volumes in SKULLMASK_REAL.
+	$(BIN)/python benchmarks/bench_volumes.py
+
+bench-peers: $(VENV)/.base cv2 $(PEERS)/.made  ## Brain masks beside those of other tools; writes data/brain_masks.csv.
+	$(BIN)/python benchmarks/bench_peers.py
 
 real-heads: $(VENV)/.base cv2  ## Every version on the real heads in SKULLMASK_REAL/slices; writes data/real_heads.csv.
 	$(BIN)/python benchmarks/real_heads.py
@@ -72,9 +79,13 @@ $(VENV)/.app: pyproject.toml | $(VENV)/.made
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[app]"
 	@touch $@ $(VENV)/.base
 
+$(VENV)/.volumes: pyproject.toml | $(VENV)/.made
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[volumes]"
+	@touch $@ $(VENV)/.base
+
 $(VENV)/.test: pyproject.toml | $(VENV)/.made
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[test]"
-	@touch $@ $(VENV)/.base $(VENV)/.app
+	@touch $@ $(VENV)/.base $(VENV)/.app $(VENV)/.volumes
 
 # OpenCV's usual wheel needs libGL; where that is missing the headless wheel takes its place. It comes first, so that an interrupted
 # swap finds its way: the usual wheel's removal takes files of both, hence the second installation.
@@ -83,6 +94,14 @@ cv2: | $(VENV)/.made
 	@$(BIN)/python -c 'import cv2; cv2.imread' 2>/dev/null || { \
 	  echo "OpenCV's usual wheel does not load here; its headless wheel takes its place"; \
 	  $(HEADLESS) && $(BIN)/python -m pip uninstall --quiet --yes opencv-python && $(HEADLESS) && $(BIN)/python -c 'import cv2; cv2.imread'; }
+
+# The peers need much that we do not; the headless wheel loads on bare machines too, and two wheels of OpenCV do not live together.
+$(PEERS)/.made: | $(VENV)/.made
+	$(PYTHON) -m venv --clear $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check nidataset==0.9.1 dipy==1.12.1 brainextractor==0.3.0
+	$(PEERS)/bin/python -m pip uninstall --quiet --yes opencv-python
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --force-reinstall "opencv-python-headless>=4.10,<6"
+	@touch $@
 
 $(OPENCV4): | $(VENV)/.test
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target $(OPENCV4) "opencv-python-headless>=4.10,<5"
