@@ -25,12 +25,14 @@ def folder(tmp_path_factory):
     np.save(made / "truth.npy", data.truth)
     volume = np.ascontiguousarray(data.images[:, ::-1].transpose(2, 1, 0)) * 1e7
     nib.save(nib.Nifti1Image(volume, np.diag([0.42, 0.42, 10.0, 1.0])), made / "head.nii.gz")
+    angiography = np.pad(np.full((6, 6, 6), 100, np.int16), 2)
+    nib.save(nib.Nifti1Image(angiography, np.diag([10, 10, 10, 1])), made / "scan.nii.gz")
     Image.fromarray((data.images[2] / data.images[2].max() * 255).astype(np.uint8)).save(made / "slice.png")
     return made
 
 
 def test_there_are_commands():
-    assert {command.split()[0] for command in COMMANDS} == {"mask", "score", "sweep", "report"}
+    assert {command.split()[0] for command in COMMANDS} == {"mask", "score", "sweep", "report", "strip", "brain-mask"}
 
 
 def test_the_commands_run_one_after_another(folder, monkeypatch, capsys):
@@ -50,6 +52,8 @@ def test_the_commands_run_one_after_another(folder, monkeypatch, capsys):
             "sweep.png",
             "five/report.html",
             "grid/index.html",
+            "stripped/head_brain.nii.gz",
+            "masks/scan_brain_mask.nii.gz",
         )
     )
 
