@@ -152,7 +152,7 @@ def test_links_between_lessons_stay_on_the_page(tmp_path):
 
 
 def test_a_failing_lesson_stops_the_demo_and_is_kept(notebook, tmp_path, monkeypatch):
-    monkeypatch.setattr(reports.notebooks, "lessons", lambda: [notebook("1 / 0")])
+    monkeypatch.setattr(reports.notebooks, "journey", lambda: [notebook("1 / 0")])
     with pytest.raises(
         RuntimeError, match=r"ZeroDivisionError: division by zero; what ran is in .*page/failed/report\.ipynb"
     ):
