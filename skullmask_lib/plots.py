@@ -780,12 +780,13 @@ def three_planes(
         at = np.mean(np.nonzero(mask), axis=1) if mask is not None and mask.any() else np.divide(volume.shape, 2)
     at, mm = [int(place) for place in at], voxel_sizes(affine)
     names, acrosses, downs = ("axial", "coronal", "sagittal"), (0, 0, 1), (1, 2, 2)
-    extent_mm, fine = np.multiply(volume.shape, mm), mm.min()
+    extent_mm = np.multiply(volume.shape, mm)
+    fine = max(mm.min(), extent_mm.max() / 1024)
     height = 0.8 + 11.0 * extent_mm[1:].max() / extent_mm[list(acrosses)].sum()
     fig, frames = panels(*extent_mm[list(acrosses)], height=height)
     for frame, plane, across, down in zip(frames, names, acrosses, downs, strict=True):
         axis = 3 - across - down
-        size = [round(extent_mm[n] / fine) for n in (across, down)]  # OpenCV's (x, y)
+        size = [max(1, round(extent_mm[n] / fine)) for n in (across, down)]  # OpenCV's (x, y)
 
         def flat(values: np.ndarray, method: int, axis: int = axis, size: list[int] = size) -> np.ndarray:
             cut = np.take(values, at[axis], axis).T[::-1]

@@ -20,6 +20,7 @@ from .masks import InputError
 
 FINEST_MM = 1.0  # voxels are joined until they are about as large as this
 EVERY_MM = 4.0  # a slice for v8
+LEAST_FIELD_MM = 50.0  # of view: below it the voxel size is in another unit
 HEIGHT_MM = 175.0  # from the top of the skull to below the brain stem
 NEAR_MM = 10.0  # as far as the skull of a slice speaks for its neighbours
 SKULL_MM = 3.0  # least distance from the outer surface of the skull to the brain
@@ -29,6 +30,7 @@ RIM_MM = 1.0  # of fluid around the brain
 NECK_MM = 8.0  # what hangs on the filled brain by a neck thinner than twice this is not of it
 BRAIN_ML = (900.0, 2000.0)  # of a grown head; outside of it look at the mask
 
+_FLATTEST = 1e7  # condition of an affine's matrix
 _DEEP = 0.6  # of the way from the centre to the skull there is nothing but brain
 _FAT = 1.8  # times the brain's level
 _SHADES = 200  # grey levels from 0 to the brain's level, for Otsu
@@ -89,12 +91,16 @@ def strip(volume: np.ndarray, affine: np.ndarray) -> np.ndarray:
     71
     """
     volume, affine = volumes.check_volume(volume), np.asarray(affine, float)
-    if affine.shape != (4, 4) or not np.isfinite(affine).all() or not np.linalg.det(affine[:3, :3]):
+    if affine.shape != (4, 4) or not np.isfinite(affine).all() or np.linalg.cond(affine[:3, :3]) > _FLATTEST:
         raise InputError(f"expected an affine (4, 4) that can be inverted, got {affine.tolist()}")
     ras, ras_affine = nifti.to_ras(volume, affine)
     sizes_mm = nib.affines.voxel_sizes(ras_affine)
-    joined = [max(1, int(1.5 * FINEST_MM / mm)) for mm in sizes_mm]
-    brain = _brain(_join(ras, joined), sizes_mm * joined)
+    if (field_mm := max(ras.shape * sizes_mm)) < LEAST_FIELD_MM:
+        wanted = f"expected a field of view from {LEAST_FIELD_MM:g} mm"
+        raise InputError(f"{wanted}, got {field_mm:.3g} mm; is it a head, and its unit right?")
+    joined = [min(n, max(1, int(1.5 * FINEST_MM / mm))) for n, mm in zip(ras.shape, sizes_mm, strict=True)]
+    coarse = _join(ras, joined)
+    brain = _brain(coarse - min(0, np.percentile(coarse, 1)), sizes_mm * joined)  # air is 0, or was shifted below
     if not brain.any():
         warnings.warn("the mask is empty: no brain in it", stacklevel=2)
     if max(joined) > 1:
@@ -145,16 +151,25 @@ def strip_scan(scan: str | os.PathLike, output_path: str | os.PathLike, *, n4: b
     if not suffix and not scan.is_dir():
         raise InputError(f"{scan}: expected a file that ends in {' or '.join(nifti.SUFFIXES)}, or a folder of DICOM")
     volume, image = volumes.read(scan)
-    affine, prefix = nifti.affine_mm(image, scan), scan.name[: len(scan.name) - len(suffix)]
-    with volumes.naming(scan):
+    name = scan.name or scan.resolve().name  # that of "." is empty
+    affine, prefix = nifti.affine_mm(image, scan), name[: len(name) - len(suffix)]
+    with volumes.naming(scan), warnings.catch_warnings(record=True) as remarks:
+        warnings.simplefilter("always")
         values = preprocess.n4(volume, affine, progress=True)[0] if n4 else volume
         mask = strip(values, affine)
+    for remark in remarks:
+        warnings.warn(f"{name}: {remark.message}", remark.category, stacklevel=2)
     brain_ml = float(mask.sum(dtype=int) * abs(np.linalg.det(affine[:3, :3])) / 1000)
     if mask.any() and not BRAIN_ML[0] <= brain_ml <= BRAIN_ML[1]:
-        warnings.warn(f"{scan.name}: look at the mask, a brain of {brain_ml:.0f} mL is unusual", stacklevel=2)
+        warnings.warn(f"{name}: look at the mask, a brain of {brain_ml:.0f} mL is unusual", stacklevel=2)
     stored, scaling = nifti.stored(image) if not n4 else (values, (1.0, 0.0))
-    nothing = stored.dtype.type(round(-scaling[1] / scaling[0]))
-    shown = plots.three_planes(*nifti.to_ras(values, affine), mask=nifti.to_ras(mask, affine)[0], name=scan.name)
+    zero = -scaling[1] / scaling[0]  # as it is stored
+    if stored.dtype.kind in "iu":
+        limits, zero = np.iinfo(stored.dtype), round(zero)
+        if not limits.min <= zero <= limits.max:
+            stored, scaling, zero = volume, (1.0, 0.0), 0
+    nothing = stored.dtype.type(zero)
+    shown = plots.three_planes(*nifti.to_ras(values, affine), mask=nifti.to_ras(mask, affine)[0], name=name)
     kind = suffix or ".nii.gz"
     made = Stripped(*(folder / f"{prefix}_{what}" for what in (f"brain{kind}", f"brainmask{kind}", "qc.png")))
     volumes.make_folder(folder)
@@ -199,6 +214,8 @@ def _brain(volume: np.ndarray, sizes_mm: np.ndarray) -> np.ndarray:
     room, vault = erode(part(inside), SKULL_MM), np.pad(vault[box[0]], margin[0])
     values = ndimage.gaussian_filter(part(slices), _SMOOTHING_MM / spacing_mm) * np.float32(_SHADES / level)
     seen = np.clip(values[vault][room[vault]], 0, 1.2 * _SHADES).astype(np.uint8)
+    if not seen.size:
+        return brain.T[:, ::-1, ::-1]
     dark = seen <= masks.otsu_threshold(seen[None])
     threshold = sum(part.mean() if part.size else 0 for part in (seen[dark], seen[~dark])) / 2
     lowest = np.where(vault, _EASY, 1)[:, None, None] * threshold

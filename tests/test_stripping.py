@@ -11,7 +11,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from skullmask_lib import metrics, phantom, stripping
+from skullmask_lib import metrics, phantom, plots, stripping
 from skullmask_lib.masks import InputError
 from skullmask_lib.stripping import strip, strip_scan
 
@@ -125,6 +125,9 @@ def test_nothing_that_is_a_brain():
     with pytest.warns(UserWarning, match=r"the mask is empty|no slice shows a skull clearly"):
         mask = strip(volume, np.diag([8, 8, 8, 1]))
     assert mask.shape == volume.shape
+    one = np.random.default_rng(0).random((50, 1, 25))
+    with pytest.warns(UserWarning, match=r"the mask is empty|no slice shows a skull clearly"):
+        assert not strip(one, np.diag([4, 5, 8, 1])).any()
 
 
 def with_nan():
@@ -143,6 +146,8 @@ def with_nan():
         (np.ones((4, 4, 4), complex), np.eye(4), "expected real numbers, got dtype complex128"),
         (head()[0], np.eye(3), r"expected an affine \(4, 4\) that can be inverted"),
         (head()[0], np.zeros((4, 4)), r"expected an affine \(4, 4\) that can be inverted"),
+        (head()[0], np.diag([1, 1e-9, 1, 1]), r"expected an affine \(4, 4\) that can be inverted"),
+        (head()[0], np.diag([0.001, 0.001, 0.001, 1]), "expected a field of view from 50 mm, got 0.05 mm"),
         (head()[0], np.diag([100, 100, 100, 1]), "expected a field of view up to 1000 mm"),
     ],
 )
@@ -203,6 +208,41 @@ def test_outputs_lie_where_their_scan_lies(tmp_path, kind, suffix):
     assert np.ptp(brain.get_fdata()[~inside]) == 0
     assert abs(brain.get_fdata()[~inside]).max() <= 0.25  # the stored number nearest to 0
     assert made.picture.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(("dtype", "slope"), [(np.uint8, (5, 30)), (np.int16, (1, -100000)), (np.float32, (1, 0.3))])
+def test_a_zero_that_cannot_be_stored(tmp_path, dtype, slope):
+    values = (100 * head()[0]).astype(dtype)
+    image = nib.Nifti1Image(values, np.diag([*SIZES_MM, 1]))
+    image.header.set_slope_inter(*slope)
+    nib.save(image, tmp_path / "head.nii")
+    made = strip_scan(tmp_path / "head.nii", tmp_path)
+    brain, mask = (nib.load(file).get_fdata() for file in made[:2])
+    assert mask.any()
+    assert np.allclose(brain[mask > 0], nib.load(tmp_path / "head.nii").get_fdata()[mask > 0])
+    assert abs(brain[mask == 0]).max() < 1e-6
+
+
+def test_the_picture_is_the_same_in_any_order(tmp_path):
+    volume = head()[0]
+    volume[4:9, 30:34, 20] = 3  # left, in front, on top
+    upright = nib.Nifti1Image(volume, np.diag([*SIZES_MM, 1]))
+    turned = upright.as_reoriented(np.array([[1, -1], [2, 1], [0, -1]]))
+    pictures = []
+    for name, image in (("a", upright), ("b", turned)):
+        nib.save(image, tmp_path / f"{name}.nii")
+        pictures.append(strip_scan(tmp_path / f"{name}.nii", tmp_path).picture.read_bytes())
+    assert pictures[0] == pictures[1]
+
+
+def test_thin_voxels_make_no_huge_picture():
+    shown = plots.three_planes(np.ones((4, 4, 400)), np.diag([5, 8, 0.001, 1]))
+    assert shown.pixels.size < 5e6
+
+
+def test_values_below_zero_are_a_shift(known):
+    volume, _, mask = known
+    assert metrics.dice(strip(1000 * volume - 1024, np.diag([*SIZES_MM, 1])), mask) > 0.97
 
 
 def test_metres_are_understood(tmp_path, known):

@@ -660,3 +660,17 @@ def test_a_table_with_gaps(tmp_path):
     (tmp_path / "table.json").write_text('{"a": {}, "b": {"modality": ["MRI_T1"]}}')
     for name, states in (("table.csv", ["failed", "skipped"]), ("table.json", ["skipped"] * 2)):
         assert [row["state"] for row in volumes.batch(tmp_path / name, tmp_path, tmp_path)] == states
+
+
+def test_the_command_line_makes_the_mask_and_refuses_in_one_line(folder, skullmask):
+    save(folder / "scan.nii.gz", head())
+    options = ("--threshold", "20", "90", "--closing-radius", "1")
+    code, out, err = skullmask("brain-mask", "scan.nii.gz", "masks", *options)
+    assert (code, out) == (0, "The brain mask: masks/scan_brain_mask.nii.gz\n")
+    wanted = brain_mask(head(), threshold=(20, 90), closing_radius=1)
+    assert err == [f"skullmask: warning: scan.nii.gz: {told}" for told in quality_control(wanted).warnings]
+    same(nib.load("masks/scan_brain_mask.nii.gz").get_fdata(), wanted)
+    for wrong in (("--threshold", "90", "20"), ("--closing-radius", "-1")):
+        code, out, [line] = skullmask("brain-mask", "scan.nii.gz", "wrong", *wrong)
+        assert (code, out, line.partition(" a ")[0]) == (2, "", "skullmask: scan.nii.gz: expected")
+    assert not Path("wrong").exists()
