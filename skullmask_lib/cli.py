@@ -286,7 +286,7 @@ def brain_mask(
     epilog="Examples:\n\n  skullmask strip head.nii.gz stripped\n\n  skullmask strip head.nii.gz stripped --n4"
 )
 def strip(
-    scan: Annotated[Path, typer.Argument(metavar="SCAN", help="A volume of the head, .nii or .nii.gz.")],
+    scan: Annotated[Path, typer.Argument(metavar="SCAN", help="The head: .nii, .nii.gz or a folder of DICOM.")],
     out_dir: Annotated[Path, typer.Argument(metavar="OUT_DIR", help="Folder for the results, made if missing.")],
     n4: Annotated[bool, typer.Option("--n4", help="Correct the bias field first; needs the extra volumes.")] = False,
 ) -> None:

@@ -787,13 +787,9 @@ def three_planes(
     for frame, plane, across, down in zip(frames, names, acrosses, downs, strict=True):
         axis = 3 - across - down
         size = [max(1, round(extent_mm[n] / fine)) for n in (across, down)]  # OpenCV's (x, y)
-
-        def flat(values: np.ndarray, method: int, axis: int = axis, size: list[int] = size) -> np.ndarray:
-            cut = np.take(values, at[axis], axis).T[::-1]
-            return cv2.resize(np.ascontiguousarray(cut, np.float32), size, interpolation=method)
-
-        drawn = {} if mask is None else {"mask": flat(mask, cv2.INTER_NEAREST)}
-        slice_panel(fig, frame, flat(volume, cv2.INTER_LINEAR), f"{plane}, {'xyz'[axis]} = {at[axis]}", outlined=drawn)
+        cuts = [np.take(v, at[axis], axis).T[::-1].astype(np.float32) for v in (volume, mask) if v is not None]
+        drawn = {} if mask is None else {"mask": cv2.resize(cuts[1], size, interpolation=cv2.INTER_NEAREST)}
+        slice_panel(fig, frame, cv2.resize(cuts[0], size), f"{plane}, {'xyz'[axis]} = {at[axis]}", outlined=drawn)
     places = ", ".join(map(str, at))
     return picture(fig, f"{name}: axial, coronal and sagittal plane through voxel {places}".removeprefix(": "))
 

@@ -18,7 +18,7 @@ from scipy import ndimage
 from . import masks, nifti, outputs, polar, versions, volumes
 from .masks import InputError
 
-FINEST_MM = 1.0  # voxels are joined until they are about as large as this
+JOINED_MM = 1.5  # voxels are joined as long as they stay no larger than this
 EVERY_MM = 4.0  # a slice for v8
 LEAST_FIELD_MM = 50.0  # of view: below it the voxel size is in another unit
 HEIGHT_MM = 175.0  # from the top of the skull to below the brain stem
@@ -98,7 +98,7 @@ def strip(volume: np.ndarray, affine: np.ndarray) -> np.ndarray:
     if (field_mm := max(ras.shape * sizes_mm)) < LEAST_FIELD_MM:
         wanted = f"expected a field of view from {LEAST_FIELD_MM:g} mm"
         raise InputError(f"{wanted}, got {field_mm:.3g} mm; is it a head, and its unit right?")
-    joined = [min(n, max(1, int(1.5 * FINEST_MM / mm))) for n, mm in zip(ras.shape, sizes_mm, strict=True)]
+    joined = [min(n, max(1, int(JOINED_MM / mm))) for n, mm in zip(ras.shape, sizes_mm, strict=True)]
     coarse = _join(ras, joined)
     brain = _brain(coarse - min(0, np.percentile(coarse, 1)), sizes_mm * joined)  # air is 0, or was shifted below
     if not brain.any():
@@ -124,8 +124,9 @@ def strip_scan(scan: str | os.PathLike, output_path: str | os.PathLike, *, n4: b
     Returns
     -------
     Stripped
-        ``<PREFIX>_brain`` with the values of the scan, 0 elsewhere, and ``<PREFIX>_brainmask`` of {0, 1}, both with the
-        scan's suffix (``.nii.gz`` for DICOM), shape, affine and header; and ``<PREFIX>_qc.png``.
+        ``<PREFIX>_brain`` with the values of the scan, elsewhere what can be stored nearest to 0, and
+        ``<PREFIX>_brainmask`` of {0, 1}, both with the scan's suffix (``.nii.gz`` for DICOM), shape, affine and header;
+        and ``<PREFIX>_qc.png``.
 
     Raises
     ------
@@ -166,7 +167,7 @@ def strip_scan(scan: str | os.PathLike, output_path: str | os.PathLike, *, n4: b
     zero = -scaling[1] / scaling[0]  # as it is stored
     if stored.dtype.kind in "iu":
         limits, zero = np.iinfo(stored.dtype), round(zero)
-        if not limits.min <= zero <= limits.max:
+        if not limits.min <= zero <= limits.max:  # then the values themselves, as float32
             stored, scaling, zero = volume, (1.0, 0.0), 0
     nothing = stored.dtype.type(zero)
     shown = plots.three_planes(*nifti.to_ras(values, affine), mask=nifti.to_ras(mask, affine)[0], name=name)
@@ -199,7 +200,8 @@ def _brain(volume: np.ndarray, sizes_mm: np.ndarray) -> np.ndarray:
         return brain.T[:, ::-1, ::-1]
     box = volumes.box_around(inside)
     near_mm = np.minimum(spacing_mm, SKULL_MM)  # the next slice is felt, however thick
-    margin = [int(reach / mm) + 1 for reach, mm in zip((_BEYOND_MM, SULCUS_MM, SULCUS_MM), near_mm, strict=True)]
+    reach_mm = _BEYOND_MM, NECK_MM + 2.0, NECK_MM + 2.0  # the largest ball's to the sides
+    margin = [int(reach / mm) + 1 for reach, mm in zip(reach_mm, near_mm, strict=True)]
 
     def part(values: np.ndarray) -> np.ndarray:
         flat = np.pad(values[box], [(0, 0), *((n, n) for n in margin[1:])])
@@ -217,7 +219,7 @@ def _brain(volume: np.ndarray, sizes_mm: np.ndarray) -> np.ndarray:
     if not seen.size:
         return brain.T[:, ::-1, ::-1]
     dark = seen <= masks.otsu_threshold(seen[None])
-    threshold = sum(part.mean() if part.size else 0 for part in (seen[dark], seen[~dark])) / 2
+    threshold = sum(shades.mean() if shades.size else 0 for shades in (seen[dark], seen[~dark])) / 2
     lowest = np.where(vault, _EASY, 1)[:, None, None] * threshold
     tissue = room & (values > lowest) & (values < _FAT * _SHADES)
     core = _main_part(erode(tissue, CORE_MM), vault)

@@ -54,6 +54,9 @@ def test_the_brain_is_found_and_its_ventricles_filled(known):
     assert mask.flags.c_contiguous
     assert set(np.unique(mask)) == {0, 1}
     assert metrics.dice(mask, brain) > 0.93
+    holes = (brain > 0) & (volume < 0.3)
+    assert 2 * np.cbrt(0.75 / np.pi * holes.sum() * np.prod(SIZES_MM)) > 20  # wider [mm] than what is bridged
+    assert mask[holes].all()
 
 
 def test_the_input_stays_as_it_is(known):
@@ -201,6 +204,7 @@ def test_outputs_lie_where_their_scan_lies(tmp_path, kind, suffix):
         for field in set(before.header) - changed:
             assert np.array_equal(image.header[field], before.header[field]), field
     assert mask.get_data_dtype() == np.uint8
+    assert (mask.header["cal_min"], mask.header["cal_max"]) == (0, 1)
     assert brain.get_data_dtype() == before.get_data_dtype()
     inside = mask.get_fdata() > 0
     assert inside.any()
@@ -233,6 +237,22 @@ def test_the_picture_is_the_same_in_any_order(tmp_path):
         nib.save(image, tmp_path / f"{name}.nii")
         pictures.append(strip_scan(tmp_path / f"{name}.nii", tmp_path).picture.read_bytes())
     assert pictures[0] == pictures[1]
+
+
+@pytest.mark.parametrize(("place", "panel"), [((2, 25, 5), 0), ((2, 10, 9), 1), ((10, 25, 9), 2)])
+def test_planes_show_left_at_the_left_and_front_and_top_above(place, panel):
+    """Left of, in front of and on top of the middle: a bright voxel is in the left or upper half of its panel."""
+    volume = np.zeros((20, 30, 12))
+    volume[place] = 1
+    shown = plots.three_planes(volume, np.diag([4, 4, 10, 1]), at=place).pixels.astype(int)
+    black = np.flatnonzero((shown.max(axis=2) < 8).sum(axis=0) > 60)  # columns of the panels
+    columns = np.split(black, np.flatnonzero(np.diff(black) > 4) + 1)[panel]
+    part = shown[30:, columns[0] : columns[-1] + 1].max(axis=2)
+    rows = np.flatnonzero((part < 8).any(axis=1))
+    part = part[: rows[-1] + 1]
+    row, column = np.unravel_index(part[:, 2:-2].argmax(), part[:, 2:-2].shape)
+    assert row < part.shape[0] / 2
+    assert (column < part.shape[1] / 2) == (panel != 2)  # in front is at the right of the sagittal plane
 
 
 def test_thin_voxels_make_no_huge_picture():
