@@ -10,7 +10,7 @@ REPORT = report
 UPLOAD = 256000000  # bytes that JupyterLab lets an upload of the explorer send; more is cut off without a word
 
 .NOTPARALLEL:
-.PHONY: help demo test test-full test-opencv4 lab app report figures notebooks bench bench-explorers bench-reports bench-volumes bench-peers real-heads lint clean cv2 browser
+.PHONY: help demo test test-full test-opencv4 lab app report figures notebooks bench bench-explorers bench-reports bench-volumes bench-batch bench-peers real-heads lint clean cv2 browser
 
 help:  ## Show this list.
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -27,7 +27,7 @@ test-full: $(VENV)/.test cv2 browser test-opencv4  ## All tests; nothing may ski
 test-opencv4: $(OPENCV4) $(VENV)/.test  ## The masks and their figures on OpenCV 4.
 	PYTHONPATH=$(OPENCV4) $(BIN)/python -m pytest -q --opencv 4 tests/test_masks.py tests/test_versions.py tests/test_journey.py
 
-lab: $(VENV)/.volumes cv2  ## Open the lessons in JupyterLab.
+lab: $(VENV)/.lessons cv2  ## Open the lessons in JupyterLab.
 	$(BIN)/jupyter lab --ServerApp.tornado_settings="{'websocket_max_message_size': $(UPLOAD)}" notebooks/00_start_here.ipynb
 
 app: $(VENV)/.app cv2  ## Serve the explorer, every slider on one page, to this computer alone; Ctrl-C ends it.
@@ -39,7 +39,7 @@ report: $(VENV)/.base cv2  ## A report that can be sent: make report IMAGES=head
 figures: $(VENV)/.base cv2  ## Draw the README's figures anew.
 	$(BIN)/python figures/draw.py
 
-notebooks: $(VENV)/.volumes cv2  ## Run every notebook and store its outputs.
+notebooks: $(VENV)/.lessons cv2  ## Run every notebook and store its outputs.
 	$(BIN)/python -c "from skullmask_lib import notebooks, reports; [reports.store(path) for path in sorted(notebooks.lessons()[0].parent.glob('*.ipynb'))]"
 
 bench: $(VENV)/.base cv2  ## Speed beside the source's plain loop, as ratios.
@@ -53,6 +53,9 @@ bench-reports: $(VENV)/.base cv2  ## Twelve reports, two at a time beside one af
 
 bench-volumes: $(VENV)/.test cv2  ## Brain masks beside nidataset's, on the volumes in SKULLMASK_REAL.
 	$(BIN)/python benchmarks/bench_volumes.py
+
+bench-batch: $(VENV)/.test cv2  ## Thousands of slices from disk to disk, beside the source's script; writes data/batch.csv.
+	$(BIN)/python benchmarks/bench_batch.py
 
 bench-peers: $(VENV)/.base cv2 $(PEERS)/.made  ## Brain masks beside those of other tools; writes data/brain_masks.csv.
 	$(BIN)/python benchmarks/bench_peers.py
@@ -79,13 +82,13 @@ $(VENV)/.app: pyproject.toml | $(VENV)/.made
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[app]"
 	@touch $@ $(VENV)/.base
 
-$(VENV)/.volumes: pyproject.toml | $(VENV)/.made
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[volumes]"
+$(VENV)/.lessons: pyproject.toml | $(VENV)/.made
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[batch,volumes]"
 	@touch $@ $(VENV)/.base
 
 $(VENV)/.test: pyproject.toml | $(VENV)/.made
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[test]"
-	@touch $@ $(VENV)/.base $(VENV)/.app $(VENV)/.volumes
+	@touch $@ $(VENV)/.base $(VENV)/.app $(VENV)/.lessons
 
 # OpenCV's usual wheel needs libGL; where that is missing the headless wheel takes its place. It comes first, so that an interrupted
 # swap finds its way: the usual wheel's removal takes files of both, hence the second installation.

@@ -2,6 +2,7 @@
 
 from importlib.metadata import version as _version
 
+from .batch import batch
 from .cohorts import lgg_index, nfbs_index
 from .datasets import Data, load
 from .masks import InputError
@@ -16,7 +17,7 @@ from .volumes import generate_brain_mask
 __version__ = _version("skullmask")
 
 __all__ = [
-    "VERSIONS", "Data", "InputError", "area_error", "assd_mm", "bootstrap", "create_skull_mask", "dice",
+    "VERSIONS", "Data", "InputError", "area_error", "assd_mm", "batch", "bootstrap", "create_skull_mask", "dice",
     "generate_brain_mask", "hausdorff_mm", "hd95_mm", "iou", "ladder", "leave_one_out", "lgg_index", "load",
     "mask_slices", "nfbs_index", "published", "quality", "score", "score_slices", "strip", "sweep", "trace",
     "v1", "v2", "v3", "v4", "v5", "v6", "v7", "v8",

@@ -7,14 +7,14 @@ import math
 import os
 import sys
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from tqdm import tqdm
 
-from . import __version__, datasets, masks, metrics, outputs, polar, registry, versions
+from . import __version__, datasets, masks, metrics, outputs, polar, versions
+from .commands import Spacing, data_app, many, progress_bar
 
 app = typer.Typer(
     name="skullmask",
@@ -23,12 +23,8 @@ app = typer.Typer(
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-data_app = typer.Typer(
-    help="Real heads, fetched from where they are published.",
-    epilog="Examples:\n\n  skullmask data list\n\n  skullmask data fetch chris\n\n  skullmask data verify",
-    rich_markup_mode=None,
-)
 app.add_typer(data_app, name="data")
+app.add_typer(many)
 _INTERRUPTED = 130  # also what typer returns after Ctrl-C
 _UsageError = typer.BadParameter.__base__  # typer brings its own click and exports this class by no other name
 
@@ -36,9 +32,6 @@ _INPUT = (
     "phantom, phantom-cropped, a head that skullmask data list names, a .npy, .npz, .nii, .nii.gz, .png or .tif file, "
     "a folder of pictures or of one DICOM series, nfbs:FOLDER or lgg:FOLDER."
 )
-_Spacing = Annotated[
-    tuple[float, float] | None, typer.Option(help="Row and column spacing [mm]; it overrides that of the file.")
-]
 _PARAMETERS = (
     "Parameter of the notebook; may come again. Of report: title, slices=0:9 (stop included), overlay_count (of slices "
     "to draw), dilation_size, sizes=1:61:2 (to sweep), spacing_mm=0.42,0.42, channel. Lessons have others."
@@ -67,7 +60,7 @@ def demo(out: Annotated[Path, typer.Option(help="Folder for the page.")] = Path(
     from . import notebooks, plots, reports  # papermill and nbconvert take a second to import
     from .sweep import LADDER_HEADER, phantom_ladder
 
-    with _bar(len(notebooks.journey()), "lesson") as bar:
+    with progress_bar(len(notebooks.journey()), "lesson") as bar:
 
         def progress(lesson: str) -> None:
             bar.update()
@@ -106,7 +99,7 @@ def mask(
             help="Width of the element in pixels; v5, v6, v7. About 11 mm suits: 26 at 0.42 mm, 13 at 0.88 mm."
         ),
     ] = None,
-    spacing: _Spacing = None,
+    spacing: Spacing = None,
     truth: Annotated[str | None, typer.Option(help="True masks: prints the scores.")] = None,
     channel: Annotated[int | None, typer.Option(help="Channel of a colour image.")] = None,
 ) -> None:
@@ -120,7 +113,7 @@ def mask(
     scores = []
 
     def made():
-        for index, made_mask in enumerate(_bar(len(data.images), "slice", slices)):
+        for index, made_mask in enumerate(progress_bar(len(data.images), "slice", slices)):
             spacing_mm = None if data.spacing_mm is None else data.spacing_mm[index]
             if made_mask.any():
                 _doubt(data.names[index], polar.quality(data.images[index], made_mask, spacing_mm=spacing_mm))
@@ -140,12 +133,12 @@ def mask(
 def score(
     pred: Annotated[str, typer.Argument(metavar="PRED", help="Masks to score.")],
     truth: Annotated[str, typer.Argument(metavar="TRUTH", help="True masks, of the same shape.")],
-    spacing: _Spacing = None,
+    spacing: Spacing = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON; what is infinite becomes null.")] = False,
 ) -> None:
     """Score masks against the truth, slice by slice and on average."""
     data = datasets.load(pred, truth=truth).spaced(spacing)
-    made = _bar(len(data.images), "slice", datasets.binary(data.images, pred))
+    made = progress_bar(len(data.images), "slice", datasets.binary(data.images, pred))
     scores = metrics.score_slices(made, data.truth, data.spacing_mm)
     if as_json:
         rows = [{"name": name} | _finite(row) for name, row in zip(data.names, scores, strict=True)]
@@ -185,7 +178,7 @@ def sweep(
             stack.enter_context(outputs.replacing(path, images, *filter(None, [truth]))) if path else None
             for path in (output, plot)
         )
-        slices = _bar(len(data.images), "slice", data.images)
+        slices = progress_bar(len(data.images), "slice", data.images)
         result = sweep_widths(slices, data.truth, sizes=widths, names=data.names)
         if csv_file:
             write_csv(result, csv_file, names=data.names)
@@ -249,52 +242,11 @@ def report(
             _doubt(row.get("name", ""), row.get("quality", 1))
         return
     count = math.prod(map(len, values.values()))
-    with _bar(count, "report") as bar:
+    with progress_bar(count, "report") as bar:
         failed = grids.grid(images, output, values, jobs=jobs, progress=bar.update, **look)
     print(f"The reports: {output / 'index.html'}")
     if failed:
         raise RuntimeError(f"{len(failed)} of {count} failed: {', '.join(failed)}; their pages show the error")
-
-
-@app.command(
-    "brain-mask",
-    epilog="Examples:\n\n  skullmask brain-mask scan.nii.gz masks\n\n"
-    "  skullmask brain-mask scan.nii.gz masks --threshold 50 300 --closing-radius 4 --debug",
-)
-def brain_mask(
-    scan: Annotated[Path, typer.Argument(metavar="SCAN", help="A volume, .nii.gz.")],
-    out_dir: Annotated[Path, typer.Argument(metavar="OUT_DIR", help="Folder for the mask, made if missing.")],
-    threshold: Annotated[
-        tuple[float, float] | None,
-        typer.Option(help="Lowest and highest value of the brain; by default half and twice Otsu's threshold."),
-    ] = None,
-    closing_radius: Annotated[int | None, typer.Option(help="Of the ball that closes gaps [voxels].")] = None,
-    debug: Annotated[bool, typer.Option("--debug", help="Say what was found and where it went.")] = False,
-) -> None:
-    """Make the brain mask of a volume by nidataset's recipe; it is made for CT with contrast, for MR take strip."""
-    from . import nifti, volumes
-
-    options = {} if closing_radius is None else {"closing_radius": closing_radius}
-    volumes.generate_brain_mask(scan, out_dir, threshold, debug=debug, **options)
-    path = volumes.mask_path(scan, out_dir)
-    print(f"The brain mask: {path}")
-    for remark in volumes.quality_control(nifti.read(path, None)[0]).warnings:
-        warnings.warn(f"{scan.name}: {remark}", stacklevel=1)
-
-
-@app.command(
-    epilog="Examples:\n\n  skullmask strip head.nii.gz stripped\n\n  skullmask strip head.nii.gz stripped --n4"
-)
-def strip(
-    scan: Annotated[Path, typer.Argument(metavar="SCAN", help="The head: .nii, .nii.gz or a folder of DICOM.")],
-    out_dir: Annotated[Path, typer.Argument(metavar="OUT_DIR", help="Folder for the results, made if missing.")],
-    n4: Annotated[bool, typer.Option("--n4", help="Correct the bias field first; needs the extra volumes.")] = False,
-) -> None:
-    """Find the brain in a volume of MR: writes the brain, its mask, and a picture to look at."""
-    from . import stripping
-
-    for what, path in stripping.strip_scan(scan, out_dir, n4=n4)._asdict().items():
-        print(f"The {what}: {path}")
 
 
 def _doubt(name: str, quality: float) -> None:
@@ -322,51 +274,6 @@ def explore(
         port=port,
         ready=lambda address: print(f"The explorer: {address}\nCtrl-C ends it.", flush=True),
     )
-
-
-@data_app.callback(invoke_without_command=True)
-def _data(context: typer.Context) -> None:
-    if context.invoked_subcommand is None:
-        print(context.get_help())
-
-
-@data_app.command("list", epilog="Example:\n\n  skullmask data list")
-def data_list() -> None:
-    """List the heads, and which are here."""
-    from .plots import table
-
-    rows = [
-        (name, head.what, head.voxel_mm, head.licence, "here" if registry.path(name).exists() else "missing")
-        for name, head in registry.originals().items()
-    ]
-    print(table(rows, ("name", "what", "voxel [mm]", "licence", "state")).data)
-    print(f"\nThe folder: {registry.folder()}")
-
-
-@data_app.command("fetch", epilog="Examples:\n\n  skullmask data fetch chris oms01\n\n  skullmask data fetch --all")
-def data_fetch(
-    names: Annotated[list[str] | None, typer.Argument(metavar="NAME...", help="Heads that the list names.")] = None,
-    every: Annotated[bool, typer.Option("--all", help="Fetch all of them.")] = False,
-) -> None:
-    """Download what is missing, and verify it."""
-    if every == bool(names):
-        raise masks.InputError("expected names of heads (see skullmask data list), or --all")
-    for name in names or registry.names():
-        print(registry.fetch(name, progress=True))
-
-
-@data_app.command("verify", epilog="Example:\n\n  skullmask data verify")
-def data_verify() -> None:
-    """Check the sha256 of what is here.
-
-    A damaged file is deleted.
-    """
-    for name, here in registry.verify().items():
-        print(f"{name}: {'good' if here else 'missing'}")
-
-
-def _bar(total: int, unit: str, items: Iterable | None = None) -> tqdm:
-    return tqdm(items, total=total, unit=unit, delay=2 * (unit == "slice"), file=sys.stderr, disable=None, leave=False)
 
 
 def _finite(row: dict[str, float]) -> dict[str, float | None]:

@@ -6,7 +6,7 @@ Nothing from a file is ever executed: arrays are read with ``allow_pickle=False`
 
 import os
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
@@ -493,7 +493,7 @@ def write_masks(
     (3, 3)
     """
     output = Path(output)
-    writer = _writer(output, like)
+    writer = masks_writer(output, like)
     writer = partial(writer, nameless=nameless) if writer is _write_nifti else writer
     with outputs.replacing(output, like, *keep) as temporary:
         writer(made, temporary, like, shape)
@@ -552,7 +552,32 @@ def _kind(source: str | os.PathLike) -> str:
     return _suffix(path)
 
 
-def _writer(output: Path, like: str | os.PathLike):
+def masks_writer(output: Path, like: str | os.PathLike) -> Callable[[Iterable[np.ndarray], Path, object, tuple], None]:
+    """Choose what `write_masks` writes with; by itself it writes straight to the file.
+
+    Parameters
+    ----------
+    output : Path
+    like : str or path
+        See `write_masks`.
+
+    Returns
+    -------
+    callable
+        Takes the masks, the output, ``like`` and the shape of the images.
+
+    Raises
+    ------
+    InputError
+        If the masks cannot be written in this format.
+
+    Examples
+    --------
+    >>> masks_writer(Path("masks.png"), "phantom")
+    Traceback (most recent call last):
+    ...
+    skullmask_lib.masks.InputError: masks.png: the masks of phantom cannot be written as .png; use .npy
+    """
     source = _kind(like)
     if source == "folder" and output.suffix.lower() not in SUFFIXES:
         return _write_folder

@@ -1,10 +1,53 @@
 """What long work has done so far: one JSON line an item, safe on disk before the next one counts."""
 
+import hashlib
 import json
 import os
+from collections.abc import Iterator
+from functools import cache
+from importlib import metadata
 from pathlib import Path
 
+import cv2
+import numpy as np
+import scipy
+
 from .masks import InputError
+
+
+def scan(path: str | Path) -> Iterator[tuple[str, dict, int]]:
+    """Go through the records one by one, in the order they were written.
+
+    Parameters
+    ----------
+    path : str or path
+        May be missing. A line that was cut off counts as not written.
+
+    Yields
+    ------
+    item : str
+    record : dict
+    place : int
+        Where its line begins [bytes], for `at`.
+
+    Raises
+    ------
+    InputError
+        If the file is something else.
+
+    Examples
+    --------
+    >>> list(scan("missing.jsonl"))
+    []
+    """
+    if not Path(path).exists():
+        return
+    place = 0
+    with open(path, "rb") as file:
+        for line in file:
+            if line.strip() and (found := _parsed(line, path)):
+                yield *found, place
+            place += len(line)
 
 
 def read(path: str | Path) -> dict[str, dict]:
@@ -13,7 +56,7 @@ def read(path: str | Path) -> dict[str, dict]:
     Parameters
     ----------
     path : str or path
-        May be missing. A line that was cut off counts as not written.
+        See `scan`.
 
     Returns
     -------
@@ -30,25 +73,36 @@ def read(path: str | Path) -> dict[str, dict]:
     >>> read("missing.jsonl")
     {}
     """
-    try:
-        lines = Path(path).read_bytes().splitlines()
-    except FileNotFoundError:
-        return {}
-    records = {}
-    for line in lines:
-        try:
-            item, record = json.loads(line)
-        except json.JSONDecodeError:
-            continue  # cut off when the power went
-        except (TypeError, ValueError):
-            item, record = None, None
-        if not isinstance(item, str) or not isinstance(record, dict):
-            raise InputError(f"{path}: is no journal of ours; choose another folder")
-        records[item] = record
-    return records
+    return {item: record for item, record, _ in scan(path)}
 
 
-def append(path: str | Path, item: str, record: dict) -> None:
+def at(path: str | Path, place: int) -> dict:
+    """Read one record.
+
+    Parameters
+    ----------
+    path : str or path
+    place : int
+        As `scan` gives it.
+
+    Returns
+    -------
+    dict
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = append(f"{folder}/runs.jsonl", "a", {"state": "done"})
+    ...     [at(f"{folder}/runs.jsonl", place) for *_, place in scan(f"{folder}/runs.jsonl")]
+    [{'state': 'done'}]
+    """
+    with open(path, "rb") as file:
+        file.seek(place)
+        return _parsed(file.readline(), path)[1]
+
+
+def append(path: str | Path, item: str, record: dict) -> int:
     """Add the record of an item; it is safe on disk when this returns.
 
     Parameters
@@ -59,16 +113,52 @@ def append(path: str | Path, item: str, record: dict) -> None:
     record : dict
         Of what JSON can hold.
 
+    Returns
+    -------
+    int
+        Where its line begins [bytes], for `at`.
+
     Examples
     --------
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     append(f"{folder}/runs.jsonl", "a", {"state": "started"})
-    ...     append(f"{folder}/runs.jsonl", "a", {"state": "done"})
+    ...     places = [append(f"{folder}/runs.jsonl", "a", {"state": state}) for state in ("started", "done")]
     ...     read(f"{folder}/runs.jsonl")
     {'a': {'state': 'done'}}
     """
     with open(path, "ab") as file:
+        place = file.tell() + 1
         file.write(b"\n" + json.dumps([item, record]).encode() + b"\n")  # the line before may have been cut off
         file.flush()
         os.fsync(file.fileno())
+    return place
+
+
+@cache
+def writers() -> dict[str, str]:
+    """Name what a mask depends on beside its image: the versions of this library, with its code, and of its parts.
+
+    Returns
+    -------
+    dict of str to str
+
+    Examples
+    --------
+    >>> list(writers())
+    ['skullmask', 'numpy', 'opencv', 'scipy']
+    """
+    code = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py"))))
+    ours = f"{metadata.version('skullmask')}, code {code.hexdigest()[:12]}"
+    return {"skullmask": ours, "numpy": np.__version__, "opencv": cv2.__version__, "scipy": scipy.__version__}
+
+
+def _parsed(line: bytes, path: str | Path) -> tuple[str, dict] | None:
+    try:
+        item, record = json.loads(line)
+    except json.JSONDecodeError:
+        return None  # cut off when the power went
+    except (TypeError, ValueError):
+        item, record = None, None
+    if not isinstance(item, str) or not isinstance(record, dict):
+        raise InputError(f"{path}: is no journal of ours; choose another folder")
+    return item, record

@@ -88,3 +88,30 @@ def _sweep_up(output: Path) -> None:
                 os.kill(int(left.name.removeprefix(_prefix(output)).partition("-")[0]), 0)
             except ProcessLookupError:
                 shutil.rmtree(left, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def writable(path: str | os.PathLike) -> Iterator[None]:
+    """Say in one line what stands in the way of writing long work.
+
+    Parameters
+    ----------
+    path : str or path
+        Of the output, for the message.
+
+    Raises
+    ------
+    InputError
+
+    Examples
+    --------
+    >>> with writable("masks.npy"):
+    ...     raise OSError(28, "No space left on device")
+    Traceback (most recent call last):
+    ...
+    skullmask_lib.masks.InputError: masks.npy: cannot be written (No space left on device); what is done is kept
+    """
+    try:
+        yield
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written ({error.strerror or error}); what is done is kept") from None

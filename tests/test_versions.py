@@ -476,19 +476,23 @@ def test_the_library_stays_small():
     lines = {file.relative_to(LIBRARY).as_posix(): code_lines(file) for file in LIBRARY.rglob("*.py")}
     lines = {name: count for name, count in lines.items() if not name.startswith("deep/")}
     chapter_1 = {f"{name}.py" for name in ("cohorts", "dicom", "nifti", "preprocess", "stripping", "volumes")}
+    chapter_2 = {f"{name}.py" for name in ("batch", "chunks", "pools", "stacks")}
     assert sum(count for name, count in lines.items() if name in chapter_1) <= 860
-    assert sum(count for name, count in lines.items() if name not in chapter_1) <= 3460  # 3,000 was the promise
+    assert sum(count for name, count in lines.items() if name in chapter_2) <= 900
+    assert (
+        sum(count for name, count in lines.items() if name not in chapter_1 | chapter_2) <= 3560
+    )  # 3,000 was the promise
     assert {name: count for name, count in lines.items() if count > 350} == {}
     assert lines["versions.py"] < 200
 
 
 @pytest.mark.parametrize(
     ("package", "only"),
-    [("ipywidgets", "explore"), ("papermill", "reports"), ("nbconvert", "reports"), ("typer", "cli")],
+    [("ipywidgets", "explore"), ("papermill", "reports"), ("nbconvert", "reports"), ("typer", "cli commands")],
 )
 def test_heavy_packages_have_one_importer(package, only):
     importers = {file.stem for file in LIBRARY.rglob("*.py") if package in set(imports(file))}
-    assert importers == {only}
+    assert importers == {*only.split()}
 
 
 def test_every_slice_has_its_spacing():

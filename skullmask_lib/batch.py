@@ -1,0 +1,368 @@
+"""Many images: whole chunks of them, on this machine or on a cluster of Dask, resumed where they were stopped.
+
+A chunk counts as done once its masks are safely on disk and its record is in the journal. Workers hold one image at a
+time, or one chunk of masks for Zarr, so memory does not grow with the number of images.
+"""
+
+import contextlib
+import csv
+import importlib
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+from . import chunks, journal, masks, outputs, pools, stacks, versions
+from .masks import InputError
+
+try:
+    import fcntl
+except ImportError:  # not on Windows: there nothing keeps two runs apart
+    fcntl = None
+
+TABLES = ("csv", "parquet")
+_COLUMNS = ("name", "seconds", "area_px", "area_mm2", "quality", "flags", "iou", "dice", "area_error")
+_COLUMNS += tuple(f"{distance}_{unit}" for unit in ("mm", "px") for distance in ("hausdorff", "hd95", "assd"))
+
+
+class Batch(NamedTuple):
+    """What a run has made.
+
+    Attributes
+    ----------
+    masks, results, errors : Path
+        Where they are; the masks of an address as text.
+    images : int
+    failed : int
+        How many have no mask.
+    set_aside : tuple of str
+        Chunks, named by their first and last image, which killed every worker that took them.
+    seconds : dict of str to float
+        ``read``, ``compute`` and ``write``, summed over the workers, of all chunks; ``wall`` of this run alone.
+    """
+
+    masks: Path | str
+    results: Path
+    errors: Path
+    images: int
+    failed: int
+    set_aside: tuple[str, ...]
+    seconds: dict[str, float]
+
+
+class Progress(NamedTuple):
+    """How far a run is: of its total images so many are done or were found done, these bytes large, so many failed."""
+
+    total: int
+    images: int = 0
+    bytes: int = 0
+    failed: int = 0
+
+
+def batch(
+    images: str | os.PathLike,
+    output: str | os.PathLike,
+    *,
+    version: str | None = None,
+    backend: str = "processes",
+    workers: int | None = None,
+    scheduler: str | None = None,
+    chunk: int = 100,
+    truth: str | os.PathLike | None = None,
+    spacing_mm: Sequence[float] | None = None,
+    channel: int | None = None,
+    quality: bool | None = None,
+    table: str = "csv",
+    restart: bool = False,
+    fail_fast: bool = False,
+    progress: Callable[[Progress], object] | None = None,
+    **options,
+) -> Batch:
+    """Make the skull masks of many images; a run that was stopped, however, goes on with the same call.
+
+    Beside the output a folder of its name and ``.batch`` holds the journal, the table of all images, ``errors.csv``
+    and, until they are whole, the masks. When a run goes on, all that is recorded is checked first: images that
+    are no longer the same are refused, masks that are not are made again, and so are chunks with images that failed.
+
+    Parameters
+    ----------
+    images : str or path
+        See `stacks.opened`.
+    output : str or path
+        See `stacks.for_masks`; its folder must exist.
+    version, **options
+        See `create_skull_mask`.
+    backend : {"processes", "serial", "dask"}
+        Processes of this machine, this process alone, or a cluster of Dask (extra ``batch``): a local one, or
+        the one of ``scheduler``, whose workers must see the files under the same paths.
+    workers : int, optional
+        How many processes; by default as many as there are cores for this process.
+    scheduler : str, optional
+        Address of a running scheduler, such as ``"tcp://10.0.0.1:8786"``; implies Dask.
+    chunk : int
+        Images that are recorded together; 100 of 768 x 624 are 48 MB of masks.
+    truth : str or path, optional
+        True masks, for the scores: an array of the same shape, or files of the same names but for their suffixes.
+    spacing_mm : pair of float, optional
+        Row and column spacing of all images [mm]; it overrides that of the files.
+    channel : int, optional
+        Which channel to take of colour pictures.
+    quality : bool, optional
+        Whether to tell how far each mask can be trusted, see `quality`. By default for v8 alone: it has the head
+        unwrapped already; others would take several times as long.
+    table : {"csv", "parquet"}
+        Format of the table of all images; Parquet needs the extra ``batch``.
+    restart : bool
+        Forget an earlier run with this output.
+    fail_fast : bool
+        Stop at the first image that fails; otherwise its mask stays empty and the run goes on.
+    progress : callable, optional
+        Called with a `Progress` after every chunk.
+
+    Returns
+    -------
+    Batch
+
+    Raises
+    ------
+    InputError
+        If something cannot be used, or an earlier run with this output was another one.
+    workers.Stopped
+        If an image failed and ``fail_fast`` is set, or the scheduler was lost.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import numpy as np
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     np.save(f"{folder}/a.npy", np.eye(8)[None].repeat(3, axis=0))
+    ...     made = batch(f"{folder}/a.npy", f"{folder}/m.npy", version="v1", backend="serial", chunk=2)
+    ...     np.load(made.masks).sum(), made.failed
+    (np.uint64(24), 0)
+    """
+    began = time.perf_counter()
+    version, options = versions.choose(version, options)
+    for what, value, known in (("backend", backend, pools.BACKENDS), ("table", table, TABLES)):
+        if value not in known:
+            raise InputError(f"expected a {what} of {', '.join(known)}, got {value!r}")
+    if scheduler and workers:
+        raise InputError(f"{scheduler} has its own workers; leave their number out")
+    if table == "parquet":
+        pools.needed("pyarrow")
+    chunk = masks.check_whole(chunk, "chunk", 1, 1_000_000, "images")
+    found = stacks.opened(images, channel)
+    true = stacks.matched(stacks.opened(truth), found, truth) if truth else None
+    made = stacks.for_masks(output, found)
+    spacing = None if spacing_mm is None else tuple(map(float, masks.check_spacing(spacing_mm)))
+    quality = version == "v8" if quality is None else quality
+    job = chunks.Job(found, true, made, version, options, spacing, quality, fail_fast, journal.writers())
+    told = {"images": found.facts(), "truth": true.facts() if true else None, "masks": made.facts(), "version": version}
+    told |= {"options": options, "spacing_mm": spacing, "quality": quality, "chunk": chunk, "with": job.writers}
+    with _book(made, told, restart) as book:
+        run = _Run(job, book, chunk, progress)
+        try:
+            with pools.BACKENDS["dask" if scheduler else backend](workers, scheduler) as pool:
+                run.go(pool)
+            run.finish()
+        except BaseException:
+            with contextlib.suppress(OSError, InputError):  # they tell no more than what went wrong before
+                run.write_tables(table)
+            raise
+        tables = run.write_tables(table)
+    seconds = run.seconds | {"wall": time.perf_counter() - began}
+    return Batch(output, *tables, found.shape[0], run.failed, tuple(run.set_aside), seconds)
+
+
+@contextlib.contextmanager
+def _book(made: stacks.Stack, told: dict, restart: bool) -> Iterator[Path]:
+    """Open the journal of this output for this run alone, and see that it speaks of the same work."""
+    away = stacks.is_address(made.path)
+    folder = Path(f"{made.path.rstrip('/').rpartition('/')[2]}.batch" if away else f"{made.path}.batch")
+    book = folder / "journal.jsonl"
+    if not book.exists():
+        if not away and Path(made.path).exists() and not _is_empty(Path(made.path)):
+            raise InputError(f"{made.path}: was made by no batch that could go on; choose another name")
+        if folder.exists() and not _is_empty(folder):
+            raise InputError(f"{folder}: holds files that no batch wrote; choose another name for the masks")
+    if not folder.absolute().parent.is_dir():
+        raise InputError(f"{made.path}: cannot be written, its folder does not exist")
+    with outputs.writable(made.path):
+        folder.mkdir(exist_ok=True)
+        lock = open(book, "ab")  # noqa: SIM115
+    with lock:
+        if fcntl:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise InputError(f"{made.path}: another run is at work on it") from None
+        if restart:
+            lock.truncate(0)
+            for path in ({*folder.iterdir()} - {book}) | (set() if away else {Path(made.path)}):
+                shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+        told, known, begun = json.loads(json.dumps(told)), None, False
+        for item, record, _ in journal.scan(book):
+            known, begun = (record, begun) if item == "run" else (known, True)
+        if begun and (differ := list(chunks.differences(known, told))):
+            raise InputError(
+                f"{made.path}: was begun otherwise ({'; '.join(differ)}); "
+                "run it as it was begun, or begin anew with restart=True (--restart)"
+            )
+        try:
+            if known != told:
+                with outputs.writable(made.path):
+                    journal.append(book, "run", told)
+            yield book
+        except BaseException:
+            if all(item == "run" for item, *_ in journal.scan(book)):  # nothing that could go on
+                shutil.rmtree(folder, ignore_errors=True)
+            raise
+
+
+def _is_empty(folder: Path) -> bool:
+    return folder.is_dir() and not any(folder.iterdir())
+
+
+class _Run:
+    """Where a run is: what its journal tells of each chunk, and what it found so far."""
+
+    def __init__(self, job: chunks.Job, book: Path, chunk: int, progress: Callable[[Progress], object] | None):
+        self.job, self.book, self.chunk, self.progress = job, book, chunk, progress
+        self.final = job.made
+        if not stacks.is_address(job.made.path):  # until all is done
+            part = str(book.absolute().with_name("masks" + Path(job.made.path).suffix))
+            self.job = replace(job, made=replace(job.made, path=part))
+        self.known, self.places, self.columns = {}, {}, set()
+        for item, record, place in journal.scan(book):
+            if item != "run":
+                self._keep(int(item), record, place)
+        self.told = Progress(job.images.shape[0])
+
+    def _keep(self, start: int, record: dict, place: int) -> None:
+        self.columns.update(*record["rows"])
+        self.known[start] = {key: value for key, value in record.items() if key != "rows"}
+        self.places[start] = place
+
+    def _stop(self, start: int) -> int:
+        return min(start + self.chunk, self.job.images.shape[0])
+
+    def go(self, pool: pools.Pool) -> None:
+        """Check what is recorded, then do what is not."""
+        here = [path for path in map(Path, (self.final.path, self.job.made.path)) if path.exists()]
+        checked = replace(self.job, made=replace(self.final, path=str(here[0]) if here else self.final.path))
+        good = set()
+
+        def check(start: int, found: tuple[int | None, int | None] | None) -> None:
+            known = self.known[start]
+            if found and found[0] != known["from"]:
+                raise InputError(
+                    f"{self.job.images.path}: images {start} to {self._stop(start) - 1} are no longer those that this "
+                    "run began with; bring them back, or begin anew with restart=True (--restart)"
+                )
+            if found and found[1] == known["made"]:
+                good.add(start)
+                self._tell(start)
+
+        done = [start for start, known in self.known.items() if known["state"] == "done" and not known["failed"]]
+        for (_, start, _), found in pools.finished(pool, chunks.verify, self._tasks(checked, done)):
+            check(start, found)
+        todo = [start for start in range(0, self.job.images.shape[0], self.chunk) if start not in good]
+        if todo:
+            with outputs.writable(self.final.path):
+                if here and here[0] != Path(self.job.made.path) and not _is_empty(here[0]):
+                    os.replace(here[0], self.job.made.path)
+                stacks.prepare(self.job.made, self.chunk)
+            for (_, start, _), record in pools.finished(pool, chunks.work, self._tasks(self.job, todo)):
+                self._record(start, record)
+
+    def _tasks(self, job: chunks.Job, starts: Sequence[int]) -> Iterator[tuple[chunks.Job, int, int]]:
+        return ((job.part(start, self._stop(start)), start, self._stop(start)) for start in starts)
+
+    def _record(self, start: int, record: dict | None) -> None:
+        stop = self._stop(start)
+        if record is None:
+            told = {"flags": "failed", "error": f"its chunk killed {pools.DEATHS} workers"}
+            rows = [{"name": stacks.name(self.job.images, index), **told} for index in range(start, stop)]
+            record = {"state": "set aside", "failed": stop - start, "bytes": 0, "seconds": {}, "rows": rows}
+            with outputs.writable(self.final.path), stacks.writing(self.job.made, start, stop) as put:
+                for index in range(start, stop):
+                    put(index, None, "")
+        with outputs.writable(self.final.path):
+            place = journal.append(self.book, str(start), record)
+        self._keep(start, record, place)
+        self._tell(start)
+
+    def _tell(self, start: int) -> None:
+        known = self.known[start]
+        more = self._stop(start) - start, known["bytes"], known["failed"]
+        self.told = Progress(self.told.total, *map(sum, zip(self.told[1:], more, strict=True)))
+        if self.progress:
+            self.progress(self.told)
+
+    def finish(self) -> None:
+        """Give the masks their name."""
+        part = Path(self.job.made.path)
+        if part != Path(self.final.path) and part.exists():
+            for left in part.rglob("*.partial"):  # of workers that were killed as they wrote Zarr
+                left.unlink()
+            with outputs.writable(self.final.path):
+                os.replace(part, self.final.path)
+
+    @property
+    def failed(self) -> int:
+        """Count the images without a mask or without a score."""
+        return sum(known["failed"] for known in self.known.values())
+
+    @property
+    def set_aside(self) -> list[str]:
+        """Name the chunks that killed their workers."""
+        names = (
+            (stacks.name(self.job.images, start), stacks.name(self.job.images, self._stop(start) - 1))
+            for start, known in sorted(self.known.items())
+            if known["state"] == "set aside"
+        )
+        return [" … ".join(dict.fromkeys(ends)) for ends in names]
+
+    @property
+    def seconds(self) -> dict[str, float]:
+        """Sum what the workers spent on each part of the work."""
+        spent = [known["seconds"] for known in self.known.values() if known["seconds"]]
+        return {part: sum(each[part] for each in spent) for part in ("read", "compute", "write")}
+
+    def rows(self) -> Iterator[dict]:
+        """Give the rows of all images that are recorded, in order; one chunk of them is held at a time."""
+        for start in sorted(self.places):
+            yield from journal.at(self.book, self.places[start])["rows"]
+
+    def write_tables(self, kind: str) -> tuple[Path, Path]:
+        """Write the table of all images, and that of those that failed."""
+        columns = [column for column in _COLUMNS if column in self.columns or column in _COLUMNS[:3] + _COLUMNS[4:6]]
+        results, errors = self.book.with_name(f"results.{kind}"), self.book.with_name("errors.csv")
+        with outputs.replacing(results) as temporary, outputs.replacing(errors) as failures:
+            plain = temporary.with_suffix(".csv")
+            with open(plain, "w", newline="") as file, open(failures, "w", newline="") as failed_file:
+                table = csv.DictWriter(file, columns, extrasaction="ignore")
+                failed = csv.DictWriter(failed_file, ("name", "error"), extrasaction="ignore")
+                table.writeheader()
+                failed.writeheader()
+                for row in self.rows():
+                    table.writerow(row)
+                    if "error" in row:
+                        failed.writerow(row)
+            if kind == "parquet":
+                _to_parquet(plain, temporary)
+        return results, errors
+
+
+def _to_parquet(table: Path, output: Path) -> None:
+    arrow = pools.needed("pyarrow")
+    read, parquet = (importlib.import_module(f"pyarrow.{name}") for name in ("csv", "parquet"))
+    types = {name: arrow.float64() for name in _COLUMNS} | {"area_px": arrow.int64()}
+    types |= dict.fromkeys(("name", "flags"), arrow.string())
+    options = read.ConvertOptions(column_types=types, strings_can_be_null=False)
+    with read.open_csv(table, convert_options=options) as rows, parquet.ParquetWriter(output, rows.schema) as file:
+        for some in rows:
+            file.write_batch(some)

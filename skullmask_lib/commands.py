@@ -1,0 +1,202 @@
+"""Commands for many images, for whole volumes and for data; `cli` has the others, and runs them all."""
+
+import sys
+import warnings
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from tqdm import tqdm
+
+from . import masks, registry
+
+many = typer.Typer(rich_markup_mode=None)
+data_app = typer.Typer(
+    help="Real heads, fetched from where they are published.",
+    epilog="Examples:\n\n  skullmask data list\n\n  skullmask data fetch chris\n\n  skullmask data verify",
+    rich_markup_mode=None,
+)
+Spacing = Annotated[
+    tuple[float, float] | None, typer.Option(help="Row and column spacing [mm]; it overrides that of the file.")
+]
+
+
+def progress_bar(total: int, unit: str, items: Iterable | None = None) -> tqdm:
+    """Show on stderr how far something is, where that is a terminal.
+
+    Parameters
+    ----------
+    total : int
+    unit : str
+        What is counted.
+    items : iterable, optional
+        To go through; otherwise the bar is moved by its ``update``.
+
+    Returns
+    -------
+    tqdm
+
+    Examples
+    --------
+    >>> list(progress_bar(2, "slice", "ab"))
+    ['a', 'b']
+    """
+    return tqdm(items, total=total, unit=unit, delay=2 * (unit == "slice"), file=sys.stderr, disable=None, leave=False)
+
+
+@many.command(
+    epilog="Examples:\n\n  skullmask batch slices.npy masks.npy\n\n"
+    "  skullmask batch pictures masks --version v7 --workers 4\n\n"
+    "  skullmask batch heads.zarr masks.zarr --truth truth.zarr --table parquet\n\n"
+    "  skullmask batch paths.txt masks --spacing 0.42 0.42 --scheduler tcp://10.0.0.1:8786"
+)
+def batch(
+    images: Annotated[
+        str,
+        typer.Argument(
+            metavar="INPUT",
+            help="A .npy of (N, H, W), a Zarr array (also by address), a folder of .npy, NIfTI, PNG and TIFF files, or "
+            "a .txt with a path on each line.",
+        ),
+    ],
+    output: Annotated[
+        str, typer.Argument(metavar="OUTPUT", help="A .npy, a .zarr (also by address), or a folder for a file each.")
+    ],
+    version: Annotated[
+        str | None, typer.Option(help="v1 … v8; the default is v8, or v7 where a dilation size is given.")
+    ] = None,
+    backend: Annotated[
+        str, typer.Option(help="processes of this machine, serial, or dask: a cluster of processes, extra batch.")
+    ] = "processes",
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="How many processes; by default one for each core.")
+    ] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="Join the cluster of this scheduler of Dask: tcp://….")
+    ] = None,
+    chunk: Annotated[int, typer.Option(help="Images that are recorded together.")] = 100,
+    truth: Annotated[str | None, typer.Option(help="True masks, for the scores: as INPUT.")] = None,
+    spacing: Spacing = None,
+    dilation_size: Annotated[int | None, typer.Option(help="Width of the element in pixels; v5, v6, v7.")] = None,
+    channel: Annotated[int | None, typer.Option(help="Channel of colour pictures.")] = None,
+    quality: Annotated[
+        bool | None,
+        typer.Option(
+            "--quality/--no-quality",
+            help="Tell how far each mask can be trusted; by default for v8 alone, others take several times as long.",
+        ),
+    ] = None,
+    table: Annotated[str, typer.Option(help="Format of the table of all images: csv or parquet.")] = "csv",
+    restart: Annotated[bool, typer.Option("--restart", help="Forget an earlier run with this OUTPUT.")] = False,
+    fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop at the first image that fails.")] = False,
+) -> None:
+    """Make the skull masks of many images; stopped in any way, the same command goes on where it was.
+
+    Beside OUTPUT the folder OUTPUT.batch takes the journal, the table of all images and errors.csv. An image that fails
+    is named there, its mask stays empty, and the exit code is 1.
+    """
+    from .batch import batch as run
+
+    options = {} if dilation_size is None else {"dilation_size": dilation_size}
+    with progress_bar(0, "image") as shown:
+
+        def progress(told) -> None:
+            shown.total = told.total
+            shown.set_postfix_str(
+                f"{told.bytes / 1e6 / max(shown.format_dict['elapsed'], 1e-9):.0f} MB/s, {told.failed} failed"
+            )
+            shown.update(told.images - shown.n)
+
+        made = run(
+            images, output, version=version, backend=backend, workers=workers, scheduler=scheduler, chunk=chunk,
+            truth=truth, spacing_mm=spacing, channel=channel, quality=quality, table=table, restart=restart,
+            fail_fast=fail_fast, progress=progress, **options,
+        )  # fmt: skip
+    print(f"The masks: {made.masks}\nThe table: {made.results}")
+    print(f"{made.images} images in {made.seconds['wall']:.1f} s: {made.images / made.seconds['wall']:.1f} a second")
+    if made.failed:
+        aside = f"; set aside, for they killed their workers: {', '.join(made.set_aside)}" if made.set_aside else ""
+        raise RuntimeError(f"{made.failed} of {made.images} images failed, see {made.errors}{aside}")
+
+
+@many.command(
+    "brain-mask",
+    epilog="Examples:\n\n  skullmask brain-mask scan.nii.gz masks\n\n"
+    "  skullmask brain-mask scan.nii.gz masks --threshold 50 300 --closing-radius 4 --debug",
+)
+def brain_mask(
+    scan: Annotated[Path, typer.Argument(metavar="SCAN", help="A volume, .nii.gz.")],
+    out_dir: Annotated[Path, typer.Argument(metavar="OUT_DIR", help="Folder for the mask, made if missing.")],
+    threshold: Annotated[
+        tuple[float, float] | None,
+        typer.Option(help="Lowest and highest value of the brain; by default half and twice Otsu's threshold."),
+    ] = None,
+    closing_radius: Annotated[int | None, typer.Option(help="Of the ball that closes gaps [voxels].")] = None,
+    debug: Annotated[bool, typer.Option("--debug", help="Say what was found and where it went.")] = False,
+) -> None:
+    """Make the brain mask of a volume by nidataset's recipe; it is made for CT with contrast, for MR take strip."""
+    from . import nifti, volumes
+
+    options = {} if closing_radius is None else {"closing_radius": closing_radius}
+    volumes.generate_brain_mask(scan, out_dir, threshold, debug=debug, **options)
+    path = volumes.mask_path(scan, out_dir)
+    print(f"The brain mask: {path}")
+    for remark in volumes.quality_control(nifti.read(path, None)[0]).warnings:
+        warnings.warn(f"{scan.name}: {remark}", stacklevel=1)
+
+
+@many.command(
+    epilog="Examples:\n\n  skullmask strip head.nii.gz stripped\n\n  skullmask strip head.nii.gz stripped --n4"
+)
+def strip(
+    scan: Annotated[Path, typer.Argument(metavar="SCAN", help="The head: .nii, .nii.gz or a folder of DICOM.")],
+    out_dir: Annotated[Path, typer.Argument(metavar="OUT_DIR", help="Folder for the results, made if missing.")],
+    n4: Annotated[bool, typer.Option("--n4", help="Correct the bias field first; needs the extra volumes.")] = False,
+) -> None:
+    """Find the brain in a volume of MR: writes the brain, its mask, and a picture to look at."""
+    from . import stripping
+
+    for what, path in stripping.strip_scan(scan, out_dir, n4=n4)._asdict().items():
+        print(f"The {what}: {path}")
+
+
+@data_app.callback(invoke_without_command=True)
+def _data(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+@data_app.command("list", epilog="Example:\n\n  skullmask data list")
+def data_list() -> None:
+    """List the heads, and which are here."""
+    from .plots import table
+
+    rows = [
+        (name, head.what, head.voxel_mm, head.licence, "here" if registry.path(name).exists() else "missing")
+        for name, head in registry.originals().items()
+    ]
+    print(table(rows, ("name", "what", "voxel [mm]", "licence", "state")).data)
+    print(f"\nThe folder: {registry.folder()}")
+
+
+@data_app.command("fetch", epilog="Examples:\n\n  skullmask data fetch chris oms01\n\n  skullmask data fetch --all")
+def data_fetch(
+    names: Annotated[list[str] | None, typer.Argument(metavar="NAME...", help="Heads that the list names.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="Fetch all of them.")] = False,
+) -> None:
+    """Download what is missing, and verify it."""
+    if every == bool(names):
+        raise masks.InputError("expected names of heads (see skullmask data list), or --all")
+    for name in names or registry.names():
+        print(registry.fetch(name, progress=True))
+
+
+@data_app.command("verify", epilog="Example:\n\n  skullmask data verify")
+def data_verify() -> None:
+    """Check the sha256 of what is here.
+
+    A damaged file is deleted.
+    """
+    for name, here in registry.verify().items():
+        print(f"{name}: {'good' if here else 'missing'}")

@@ -1,0 +1,572 @@
+"""Many images, some at a time: stacks that are too large to be held, and the masks that belong to them."""
+
+import contextlib
+import hashlib
+import io
+import itertools
+import math
+import os
+import platform
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from . import datasets, nifti, outputs
+from .masks import InputError
+
+_FILES = (".npy", *nifti.SUFFIXES, ".png", ".tif", ".tiff")
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Where many images, or their masks, are.
+
+    Attributes
+    ----------
+    path : str
+        Absolute, or the address of a Zarr array; of files their folder.
+    kind : {"npy", "zarr", "files"}
+    shape : tuple of int
+        (N, H, W); of files (N,), for each has its own and may hold several slices.
+    dtype : str
+        Of the stored values; empty for files.
+    offset : int
+        Where the values of a ``.npy`` begin [bytes].
+    fortran : bool
+        The values of a ``.npy`` are in Fortran's order: those of one image lie far apart.
+    names : tuple of str
+        Of files: their places in the folder.
+    first : int
+        Place of the first name among all names.
+    channel : int or None
+        Which channel to take of colour pictures.
+    """
+
+    path: str
+    kind: str
+    shape: tuple[int, ...]
+    dtype: str = ""
+    offset: int = 0
+    fortran: bool = False
+    names: tuple[str, ...] = ()
+    first: int = 0
+    channel: int | None = None
+
+    def part(self, start: int, stop: int) -> "Stack":
+        """Leave out the names of all images but these."""
+        return replace(self, names=self.names[start - self.first : stop - self.first], first=start)
+
+    def facts(self) -> dict[str, object]:
+        """Tell what it is, wherever it is; ready for JSON."""
+        named = hashlib.sha256("\n".join(self.names).encode()).hexdigest()[:12] if self.names else None
+        told = {"kind": self.kind, "shape": list(self.shape), "dtype": self.dtype, "channel": self.channel}
+        return told | {"sha256 of the names": named}
+
+
+def is_address(path: str | os.PathLike) -> bool:
+    """Tell the address of a store from a path.
+
+    Parameters
+    ----------
+    path : str or path
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> is_address("memory://heads.zarr"), is_address("heads.zarr")
+    (True, False)
+    """
+    return "://" in str(path)
+
+
+def opened(source: str | os.PathLike, channel: int | None = None) -> Stack:
+    """Find out what a stack of images is; only headers are read.
+
+    Parameters
+    ----------
+    source : str or path
+        A ``.npy`` of (N, H, W); a Zarr array, also by any address that fsspec opens; a folder of ``.npy``, NIfTI, PNG
+        and TIFF files, its folders included; or a ``.txt`` with the path of such a file on each line, relative to
+        the text's own folder.
+    channel : int, optional
+        Which channel to take of colour pictures.
+
+    Returns
+    -------
+    Stack
+
+    Raises
+    ------
+    InputError
+        If it is none of these.
+
+    Examples
+    --------
+    >>> opened("heads.mat")
+    Traceback (most recent call last):
+    ...
+    skullmask_lib.masks.InputError: heads.mat: no such file or folder
+    """
+    if is_address(source):
+        return _opened_zarr(str(source))
+    path = Path(source)
+    if not path.exists():
+        raise InputError(f"{path}: no such file or folder")
+    if path.is_dir():
+        if path.suffix == ".zarr" or any((path / name).is_file() for name in ("zarr.json", ".zarray", ".zgroup")):
+            return _opened_zarr(str(path.absolute()))
+        names = sorted(
+            str(PurePosixPath(file.relative_to(path)))
+            for file in path.rglob("*")
+            if file.name.lower().endswith(_FILES) and not file.name.startswith(".") and file.is_file()
+        )
+        return _files(path, path.absolute(), names, channel)
+    if path.suffix.lower() == ".npy":
+        return _opened_npy(path)
+    if path.suffix.lower() == ".txt":
+        lines = [line.strip() for line in path.read_text(encoding="utf-8", errors="replace").splitlines()]
+        listed = [os.path.normpath(path.absolute().parent / line) for line in lines if line]
+        if wrong := [name for name in listed if not name.lower().endswith(_FILES)]:
+            raise InputError(f"{path}: expected files that end in {', '.join(_FILES)}, got {wrong[0]}")
+        folder = os.path.commonpath([os.path.dirname(name) for name in listed]) if listed else "."
+        return _files(path, Path(folder), [os.path.relpath(name, folder) for name in listed], channel)
+    raise InputError(
+        f"{path}: expected a .npy, a Zarr array, a folder or a .txt of paths, got {path.suffix or 'no suffix'}"
+    )
+
+
+def _files(source: Path, folder: Path, names: list[str], channel: int | None) -> Stack:
+    if not names:
+        raise InputError(f"{source}: names no file that ends in {', '.join(_FILES)}")
+    found: dict[str, str] = {}
+    for name in names:
+        if (other := found.setdefault(_mask_key(name), name)) is not name:
+            raise InputError(f"{source}: {other} and {name} would give one mask; rename one of them")
+    return Stack(str(folder), "files", (len(names),), names=tuple(names), channel=channel)
+
+
+def _mask_key(name: str) -> str:
+    """Name a file without what its mask does not keep."""
+    return name if name.lower().endswith(nifti.SUFFIXES) else os.path.splitext(name)[0]
+
+
+def _stem(name: str) -> str:
+    """Name a file without its suffix, so that images and truth find each other."""
+    return _mask_key(name).removesuffix(".gz").removesuffix(".nii")
+
+
+def _opened_npy(path: Path) -> Stack:
+    with nifti.reading(path, ".npy"), open(path, "rb") as file:
+        version = np.lib.format.read_magic(file)
+        if version not in ((1, 0), (2, 0)):
+            raise InputError(f"{path}: expected a .npy of version 1.0 or 2.0, got {version[0]}.{version[1]}")
+        read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, fortran, dtype = read_header(file)
+        offset = file.tell()
+    _check(path, shape, dtype)
+    here, wanted = path.stat().st_size - offset, math.prod(shape) * dtype.itemsize
+    if here < wanted:
+        whole = "" if fortran else f", {here * shape[0] // wanted} of {shape[0]} images"
+        raise InputError(f"{path}: is cut off: its header promises {wanted} bytes of values, got {here}{whole}")
+    return Stack(str(path.absolute()), "npy", shape, dtype.str, offset, fortran)
+
+
+def _opened_zarr(path: str) -> Stack:
+    array = _zarr(path)
+    _check(path, array.shape, array.dtype)
+    return Stack(path, "zarr", array.shape, array.dtype.str)
+
+
+def _check(path: str | Path, shape: tuple[int, ...], dtype: np.dtype) -> None:
+    if dtype.kind not in "buif":
+        raise InputError(f"{path}: expected real numbers, got dtype {dtype}")
+    if len(shape) != 3 or 0 in shape:
+        raise InputError(f"{path}: expected images of shape (N, H, W), got {shape}")
+
+
+def _zarr(path: str):
+    try:
+        import zarr
+    except ImportError:
+        raise InputError('Zarr needs the extra batch: pip install "skullmask[batch]"') from None
+    try:
+        return zarr.open_array(path, mode="r+" if is_address(path) or os.access(path, os.W_OK) else "r")
+    except Exception as error:  # of many libraries
+        told = " ".join(str(error).split()) or type(error).__name__
+        raise InputError(f"{path}: no Zarr array can be opened there ({told})") from None
+
+
+def name(stack: Stack, index: int) -> str:
+    """Name an image of a stack.
+
+    Parameters
+    ----------
+    stack : Stack
+    index : int
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> name(Stack("heads.npy", "npy", (5, 768, 624)), 3)
+    'heads.npy[3]'
+    """
+    return stack.names[index - stack.first] if stack.names else f"{os.path.basename(stack.path)}[{index}]"
+
+
+def matched(truth: Stack, images: Stack, source: str | os.PathLike) -> Stack:
+    """Bring true masks in the order of their images.
+
+    Parameters
+    ----------
+    truth, images : Stack
+    source : str or path
+        Where the truth came from, for messages.
+
+    Returns
+    -------
+    Stack
+
+    Raises
+    ------
+    InputError
+        If they do not belong together.
+
+    Examples
+    --------
+    >>> images, truth = (Stack("", "files", (2,), names=names) for names in (("a.tif", "b.tif"), ("b.png", "a.png")))
+    >>> matched(truth, images, "truth").names
+    ('a.png', 'b.png')
+    """
+    if truth.kind == images.kind == "files":
+        known = {_stem(name): name for name in truth.names}
+        if missing := [name for name in images.names if _stem(name) not in known]:
+            raise InputError(f"{source}: has no truth for {missing[0]} ({len(missing)} of {len(images.names)} lack it)")
+        return replace(truth, shape=images.shape, names=tuple(known[_stem(name)] for name in images.names))
+    wanted = images.shape if len(truth.shape) == 3 else images.shape[:1]
+    if truth.shape[: len(wanted)] != wanted:
+        raise InputError(f"{source}: expected a truth of the images' shape {wanted}, got {truth.shape}")
+    return truth
+
+
+def read(stack: Stack, start: int, stop: int) -> Iterator[tuple[int, datasets.Data | Exception]]:
+    """Read some images one after another; what cannot be read comes as its error.
+
+    Parameters
+    ----------
+    stack : Stack
+    start, stop : int
+
+    Yields
+    ------
+    index : int
+    found : Data or Exception
+        One slice, but of a file all of its slices. It may be written over when the next one is read.
+
+    Raises
+    ------
+    InputError
+        If the whole stack is out of reach.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     np.save(f"{folder}/a.npy", np.arange(12).reshape(3, 2, 2))
+    ...     [(k, data.names, data.images.max()) for k, data in read(opened(f"{folder}/a.npy"), 1, 3)]
+    [(1, ('a.npy[1]',), np.int64(7)), (2, ('a.npy[2]',), np.int64(11))]
+    """
+    if stack.kind == "files":
+        for index, file in enumerate(stack.names[start - stack.first : stop - stack.first], start):
+            try:
+                data = datasets.load(Path(stack.path, file), channel=stack.channel)
+                yield index, replace(data, images=np.array(data.images))  # a map of a file that is cut off kills
+            except Exception as error:
+                yield index, error
+        return
+    pieces = _read_npy if stack.kind == "npy" else _read_zarr
+    for index, image in pieces(stack, start, stop):
+        good = not isinstance(image, Exception)
+        yield index, datasets.Data(image[None], None, None, (name(stack, index),)) if good else image
+
+
+def _read_npy(stack: Stack, start: int, stop: int) -> Iterator[tuple[int, np.ndarray | Exception]]:
+    dtype, short = np.dtype(stack.dtype), InputError("the file ends before it does")
+    if not os.access(stack.path, os.R_OK):
+        raise InputError(f"{stack.path}: cannot be read by {platform.node()}")
+    with open(stack.path, "rb", buffering=0) as file:
+        if stack.fortran:
+            whole = stack.offset + math.prod(stack.shape) * dtype.itemsize
+            if os.fstat(file.fileno()).st_size < whole:
+                yield from ((index, short) for index in range(start, stop))
+                return
+            near = np.memmap(file, dtype, "r", stack.offset, stack.shape, order="F")[start:stop]
+            yield from enumerate(np.ascontiguousarray(near, dtype.newbyteorder("=")), start)
+            return
+        image = np.empty(stack.shape[1:], dtype)
+        for index in range(start, stop):
+            try:
+                file.seek(stack.offset + index * image.nbytes)
+                whole = _filled(file, memoryview(image).cast("B"))
+            except OSError as error:
+                yield index, error
+                continue
+            yield index, image.astype(dtype.newbyteorder("="), copy=False) if whole else short
+
+
+def _filled(file, buffer: memoryview) -> bool:
+    """Read until the buffer is full or the file at its end."""
+    while buffer:
+        count = file.readinto(buffer)
+        if not count:
+            return False
+        buffer = buffer[count:]
+    return True
+
+
+def _read_zarr(stack: Stack, start: int, stop: int) -> Iterator[tuple[int, np.ndarray | Exception]]:
+    array = _zarr(stack.path)
+    step = array.chunks[0]
+    edges = [start, *range((start // step + 1) * step, stop, step), stop]
+    for low, high in itertools.pairwise(edges):
+        try:
+            block = array[low:high]
+        except Exception:  # one of them; find out which
+            block = None
+        for index in range(low, high):
+            try:
+                image = array[index] if block is None else block[index - low]
+                yield index, np.ascontiguousarray(image, image.dtype.newbyteorder("="))
+            except Exception as error:
+                yield index, error
+
+
+def for_masks(output: str | os.PathLike, images: Stack) -> Stack:
+    """Plan the masks of a stack; nothing is written yet.
+
+    Parameters
+    ----------
+    output : str or path
+        ``.npy``, ``.zarr`` or an address for an array of (N, H, W), which files fit that hold one slice of one shape
+        each; anything else is a folder, in which files have their own names, and images of an array their numbers.
+    images : Stack
+
+    Returns
+    -------
+    Stack
+
+    Raises
+    ------
+    InputError
+        If the images do not fit in there.
+
+    Examples
+    --------
+    >>> for_masks("masks.zarr", Stack("heads.npy", "npy", (5, 768, 624))).shape
+    (5, 768, 624)
+    """
+    suffix = Path(output).suffix.lower()
+    if suffix in ({".txt", *datasets.SUFFIXES} - {".npy"}):
+        raise InputError(f"{output}: expected a .npy, a .zarr, an address or a folder, got {suffix}")
+    kind = "zarr" if is_address(output) or suffix == ".zarr" else "npy" if suffix == ".npy" else "files"
+    path = str(output) if is_address(output) else str(Path(output).absolute())
+    if kind == "files":
+        stem = PurePosixPath(Path(images.path).as_posix()).stem
+        names = images.names or tuple(f"{stem}_{index:06}.png" for index in range(images.shape[0]))
+        return Stack(path, kind, images.shape[:1], names=names)
+    shape = images.shape
+    if images.kind == "files":
+        found = (data.images.shape for _, data in read(images, 0, shape[0]) if isinstance(data, datasets.Data))
+        count, *size = next(found, (0,))
+        if count != 1:
+            told = "got a file of several" if count else "none of the files can be read"
+            raise InputError(f"{output}: wants files of one slice each, {told}; name a folder for the masks")
+        shape = (*shape, *size)
+    return Stack(path, kind, shape, "|u1", _header(shape)[1] if kind == "npy" else 0)
+
+
+def _header(shape: tuple[int, ...]) -> tuple[bytes, int]:
+    file = io.BytesIO()
+    np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
+    return file.getvalue(), len(file.getvalue())
+
+
+def prepare(made: Stack, chunk: int) -> None:
+    """Make the array or folder for masks where it is not there yet, or is another; a ``.npy`` takes its whole room.
+
+    Parameters
+    ----------
+    made : Stack
+        As `for_masks` gives it.
+    chunk : int
+        How many masks are written at a time: one file of a Zarr array.
+
+    Raises
+    ------
+    OSError
+        If there is no room.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     prepare(for_masks(f"{folder}/masks.npy", Stack("", "npy", (2, 3, 4))), 1)
+    ...     np.load(f"{folder}/masks.npy").shape
+    (2, 3, 4)
+    """
+    if made.kind == "files":
+        Path(made.path).mkdir(exist_ok=True)
+    elif made.kind == "npy":
+        header, offset = _header(made.shape)
+        size = offset + math.prod(made.shape)
+        with contextlib.suppress(FileNotFoundError), open(made.path, "rb") as file:
+            if file.read(offset) == header and os.fstat(file.fileno()).st_size == size:
+                return
+        with outputs.replacing(made.path) as temporary, open(temporary, "wb") as file:
+            file.write(header)
+            file.flush()
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(file.fileno(), 0, size)
+            file.truncate(size)
+            os.fsync(file.fileno())
+    else:
+        shards = (min(chunk, made.shape[0]), *made.shape[1:])
+        with contextlib.suppress(InputError):
+            array = _zarr(made.path)
+            if (array.shape, array.shards, array.dtype) == (made.shape, shards, np.uint8):
+                return
+        import zarr
+
+        size = {"shape": made.shape, "chunks": (1, *made.shape[1:]), "shards": shards}  # so that one mask is read fast
+        zarr.create_array(made.path, **size, dtype="uint8", fill_value=0, overwrite=True)
+
+
+@contextlib.contextmanager
+def writing(made: Stack, start: int, stop: int) -> Iterator[Callable[[int, np.ndarray | None, str], int]]:
+    """Write some masks; they are safe on disk at the end.
+
+    Parameters
+    ----------
+    made : Stack
+    start, stop : int
+        Of a Zarr array: one of its files.
+
+    Yields
+    ------
+    callable
+        Takes the index, the masks of (n, H, W), or None where there is none, and the image's file if it has one. It
+        gives the checksum of all that it wrote, see `checksum`. To be called for every index in turn.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     made = for_masks(f"{folder}/masks.npy", Stack("", "npy", (2, 1, 3)))
+    ...     prepare(made, 2)
+    ...     with writing(made, 0, 2) as put:
+    ...         _ = put(0, np.ones((1, 1, 3), np.uint8), ""), put(1, None, "")
+    ...     np.load(made.path)[:, 0].tolist()
+    [[1, 1, 1], [0, 0, 0]]
+    """
+    crc, empty = 0, np.zeros((1, *made.shape[1:]), np.uint8)
+    with contextlib.ExitStack() as stack:
+        if made.kind == "npy":
+            file = stack.enter_context(open(made.path, "r+b", buffering=0))
+        elif made.kind == "zarr":
+            block = np.zeros((stop - start, *made.shape[1:]), np.uint8)
+
+        def put(index: int, mask: np.ndarray | None, source: str) -> int:
+            nonlocal crc
+            if made.kind == "files":
+                _write_file(made, index, mask, source)
+            else:
+                mask = empty if mask is None else mask
+            if made.kind == "npy":
+                file.seek(made.offset + index * empty.nbytes)
+                left = memoryview(np.ascontiguousarray(mask)).cast("B")
+                while left:
+                    left = left[file.write(left) :]
+            elif made.kind == "zarr":
+                block[index - start] = mask
+            crc = crc if mask is None else zlib.crc32(np.ascontiguousarray(mask), crc)
+            return crc
+
+        yield put
+        if made.kind == "npy":
+            os.fsync(file.fileno())
+            return
+    if made.kind == "files":
+        written = [path for index in range(start, stop) for path in _mask_files(made, index) if path.exists()]
+    else:
+        array = _zarr(made.path)
+        array[start:stop] = block
+        written = [Path(made.path, array.metadata.encode_chunk_key((start // array.shards[0], 0, 0)))]
+    for path in () if is_address(made.path) else {*written, *(path.parent for path in written)}:
+        if path.exists():  # of empty masks a Zarr array has no file
+            _sync(path)
+
+
+def checksum(made: Stack, start: int, stop: int) -> int | None:
+    """Read some masks back.
+
+    Parameters
+    ----------
+    made : Stack
+    start, stop : int
+
+    Returns
+    -------
+    int or None
+        CRC-32 of their bytes; None if one of them cannot be read.
+
+    Examples
+    --------
+    >>> checksum(Stack("", "files", (1,), names=("a.png",)), 0, 1)
+    0
+    """
+    crc = 0
+    if made.kind == "files":
+        kept = [path for index in range(start, stop) for path in _mask_files(made, index) if path.exists()]
+        made, start, stop = Stack("", "files", (len(kept),), names=tuple(map(str, kept))), 0, len(kept)
+    for _, data in read(made, start, stop):
+        if isinstance(data, Exception):
+            return None
+        crc = zlib.crc32(np.ascontiguousarray(data.images != 0, np.uint8), crc)
+    return crc
+
+
+def _write_file(made: Stack, index: int, mask: np.ndarray | None, source: str) -> None:
+    files = _mask_files(made, index)
+    for file in files:
+        file.unlink(missing_ok=True)
+    if mask is not None:
+        picture = not source or datasets.masks_name(source).endswith(".png")
+        output = files[0] if picture or len(files) == 1 else files[1]
+        output.parent.mkdir(parents=True, exist_ok=True)
+        like = source or output
+        datasets.masks_writer(output, like)(mask, output, like, mask.shape)
+
+
+def _mask_files(made: Stack, index: int) -> list[Path]:
+    """Name the files that may hold the masks of an image: NIfTI, or a picture and, of several pages, an array."""
+    key = _mask_key(made.names[index - made.first])
+    return [
+        Path(made.path, key + suffix)
+        for suffix in (("",) if key.lower().endswith(nifti.SUFFIXES) else (".png", ".npy"))
+    ]
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
