@@ -157,11 +157,13 @@ def batch(
     found = stacks.opened(images, channel)
     true = stacks.matched(stacks.opened(truth), found, truth) if truth else None
     made = stacks.for_masks(output, found)
+    if found.kind == "files" and Path(images).is_dir() and Path(made.path).is_relative_to(found.path):
+        raise InputError(f"{output}: lies in the folder of the images, {images}; choose a place beside it")
     spacing = None if spacing_mm is None else tuple(map(float, masks.check_spacing(spacing_mm)))
     quality = version == "v8" if quality is None else quality
     job = chunks.Job(found, true, made, version, options, spacing, quality, fail_fast, journal.writers())
     told = {"images": found.facts(), "truth": true.facts() if true else None, "masks": made.facts(), "version": version}
-    told |= {"options": options, "spacing_mm": spacing, "quality": quality, "chunk": chunk, "with": job.writers}
+    told |= {"options": options, "spacing_mm": spacing, "quality": quality, "chunk": chunk, "made by": job.writers}
     with _book(made, told, restart) as book:
         run = _Run(job, book, chunk, progress)
         try:
@@ -184,7 +186,7 @@ def _book(made: stacks.Stack, told: dict, restart: bool) -> Iterator[Path]:
     folder = Path(f"{made.path.rstrip('/').rpartition('/')[2]}.batch" if away else f"{made.path}.batch")
     book = folder / "journal.jsonl"
     if not book.exists():
-        if not away and Path(made.path).exists() and not _is_empty(Path(made.path)):
+        if not away and Path(made.path).exists() and (made.kind == "npy" or not _is_empty(Path(made.path))):
             raise InputError(f"{made.path}: was made by no batch that could go on; choose another name")
         if folder.exists() and not _is_empty(folder):
             raise InputError(f"{folder}: holds files that no batch wrote; choose another name for the masks")
@@ -215,6 +217,8 @@ def _book(made: stacks.Stack, told: dict, restart: bool) -> Iterator[Path]:
             if known != told:
                 with outputs.writable(made.path):
                     journal.append(book, "run", told)
+                    outputs.sync(folder)
+                    outputs.sync(folder.absolute().parent)
             yield book
         except BaseException:
             if all(item == "run" for item, *_ in journal.scan(book)):  # nothing that could go on
@@ -310,6 +314,7 @@ class _Run:
                 left.unlink()
             with outputs.writable(self.final.path):
                 os.replace(part, self.final.path)
+                outputs.sync(Path(self.final.path).parent)
 
     @property
     def failed(self) -> int:

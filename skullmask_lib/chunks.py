@@ -5,7 +5,7 @@ import platform
 import time
 import warnings
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -67,11 +67,14 @@ def differences(known: dict, told: dict, of: str = "") -> Iterator[str]:
 def verify(job: Job, start: int, stop: int) -> tuple[int | None, int | None]:
     """Give the checksums of some images and of their masks, as `work` would record them; None where unreadable."""
     crc = 0
-    for _, found in stacks.read(job.images, start, stop):
-        if isinstance(found, Exception):
+    for _, *both in _read(job, start, stop):
+        if any(isinstance(each, Exception) for each in both):
             return None, None
-        crc = zlib.crc32(np.ascontiguousarray(found.images), crc)
-    return crc, stacks.checksum(job.made, start, stop)
+        crc = _checksum(both, crc)
+    try:
+        return crc, stacks.checksum(job.made, start, stop)
+    except InputError:  # they are gone as a whole
+        return crc, None
 
 
 def work(job: Job, start: int, stop: int) -> dict:
@@ -91,15 +94,13 @@ def work(job: Job, start: int, stop: int) -> dict:
     threads = cv2.getNumThreads()
     cv2.setNumThreads(1)
     try:
-        truths = stacks.read(job.truth, start, stop) if job.truth else ((index, None) for index in range(start, stop))
         with outputs.writable(job.made.path):
             with stacks.writing(job.made, start, stop) as put:
-                for (index, found), (_, true) in zip(stacks.read(job.images, start, stop), truths, strict=True):
+                for index, found, true in _read(job, start, stop):
                     lap("read")
                     made, some = _masks(job, index, found, true)
-                    if isinstance(found, datasets.Data):
-                        size += found.images.nbytes
-                        crc = zlib.crc32(np.ascontiguousarray(found.images), crc)
+                    size += found.images.nbytes if isinstance(found, datasets.Data) else 0
+                    crc = _checksum((found, true), crc)
                     each = lap("compute") / len(some)
                     rows += [row | {"seconds": round(each, 6)} for row in some]
                     failed += any("error" in row for row in some)
@@ -115,6 +116,20 @@ def work(job: Job, start: int, stop: int) -> dict:
         cv2.setNumThreads(threads)
     record = {"state": "done", "from": crc, "made": made_crc, "failed": failed, "bytes": size}
     return record | {"seconds": {part: round(spent[part], 6) for part in spent}, "rows": rows}
+
+
+def _read(job: Job, start: int, stop: int) -> Iterator[tuple[int, object, object]]:
+    """Give the index, the image and its truth, which is None where none is known."""
+    truths = stacks.read(job.truth, start, stop) if job.truth else ((index, None) for index in range(start, stop))
+    for (index, found), (_, true) in zip(stacks.read(job.images, start, stop), truths, strict=True):
+        yield index, found, true
+
+
+def _checksum(both: Iterable[object], crc: int) -> int:
+    for each in both:
+        if isinstance(each, datasets.Data):
+            crc = zlib.crc32(np.ascontiguousarray(each.images), crc)
+    return crc
 
 
 def _masks(
@@ -145,6 +160,8 @@ def _masks(
             try:
                 if isinstance(true, Exception):
                     raise true
+                if true.images.shape != found.images.shape:
+                    raise InputError(f"expected its shape {found.images.shape}, got {true.images.shape}")
                 row |= metrics.score(mask, datasets.binary(true.images[each], "the truth"), spacing)
             except Exception as error:
                 row |= {"flags": "unscored", "error": f"the truth: {_reason(error, job, name)}"}

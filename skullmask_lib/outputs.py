@@ -115,3 +115,23 @@ def writable(path: str | os.PathLike) -> Iterator[None]:
         yield
     except OSError as error:
         raise InputError(f"{path}: cannot be written ({error.strerror or error}); what is done is kept") from None
+
+
+def sync(path: str | os.PathLike) -> None:
+    """Wait until a file, or the names in a folder, are on disk.
+
+    Parameters
+    ----------
+    path : str or path
+
+    Examples
+    --------
+    >>> sync(tempfile.gettempdir())
+    """
+    if os.name != "posix" and Path(path).is_dir():
+        return  # there a folder cannot be opened
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

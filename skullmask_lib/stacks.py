@@ -7,6 +7,7 @@ import itertools
 import math
 import os
 import platform
+import warnings
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -287,7 +288,8 @@ def read(stack: Stack, start: int, stop: int) -> Iterator[tuple[int, datasets.Da
     if stack.kind == "files":
         for index, file in enumerate(stack.names[start - stack.first : stop - stack.first], start):
             try:
-                data = datasets.load(Path(stack.path, file), channel=stack.channel)
+                with warnings.catch_warnings(action="ignore"):
+                    data = datasets.load(Path(stack.path, file), channel=stack.channel)
                 yield index, replace(data, images=np.array(data.images))  # a map of a file that is cut off kills
             except Exception as error:
                 yield index, error
@@ -315,7 +317,7 @@ def _read_npy(stack: Stack, start: int, stop: int) -> Iterator[tuple[int, np.nda
         for index in range(start, stop):
             try:
                 file.seek(stack.offset + index * image.nbytes)
-                whole = _filled(file, memoryview(image).cast("B"))
+                whole = _filled(file, memoryview(image.reshape(-1).view(np.uint8)))
             except OSError as error:
                 yield index, error
                 continue
@@ -511,7 +513,7 @@ def writing(made: Stack, start: int, stop: int) -> Iterator[Callable[[int, np.nd
         written = [Path(made.path, array.metadata.encode_chunk_key((start // array.shards[0], 0, 0)))]
     for path in () if is_address(made.path) else {*written, *(path.parent for path in written)}:
         if path.exists():  # of empty masks a Zarr array has no file
-            _sync(path)
+            outputs.sync(path)
 
 
 def checksum(made: Stack, start: int, stop: int) -> int | None:
@@ -562,11 +564,3 @@ def _mask_files(made: Stack, index: int) -> list[Path]:
         Path(made.path, key + suffix)
         for suffix in (("",) if key.lower().endswith(nifti.SUFFIXES) else (".png", ".npy"))
     ]
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
