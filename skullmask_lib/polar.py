@@ -232,17 +232,18 @@ def closed_path(cost: np.ndarray) -> np.ndarray:
 
 
 def _path(cost: np.ndarray) -> np.ndarray:
-    total = cost[0]
-    moves = np.empty(cost.shape, np.int8)
+    moves = np.zeros(cost.shape, np.int8)
     padded = np.full(cost.shape[1] + 2, np.inf)
-    for row, price in enumerate(cost):
-        if row:
-            padded[1:-1] = total
-            choices = np.stack([total, padded[:-2] + _BEND, padded[2:] + _BEND])
-            moves[row] = np.array([0, -1, 1])[choices.argmin(axis=0)]
-            total = choices.min(axis=0) + price
+    padded[1:-1] = cost[0]
+    choices, steps = np.empty((3, cost.shape[1])), np.array([0, -1, 1], np.int8)
+    for price, move in zip(cost[1:], moves[1:], strict=True):
+        choices[0] = padded[1:-1]
+        np.add(padded[:-2], _BEND, out=choices[1])
+        np.add(padded[2:], _BEND, out=choices[2])
+        steps.take(choices.argmin(axis=0), out=move)
+        np.add(choices.min(axis=0), price, out=padded[1:-1])
     path = np.empty(len(cost), int)
-    path[-1] = total.argmin()
+    path[-1] = padded[1:-1].argmin()
     for row in range(len(cost) - 1, 0, -1):
         path[row - 1] = path[row] + moves[row, path[row]]
     return path
