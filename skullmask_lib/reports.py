@@ -481,7 +481,7 @@ def prepare(notebook: Path, inputs: dict[str, str], parameters: dict[str, object
         channel=channel if isinstance(channel, int) and channel >= 0 else None,
         slices=parse_range(slices, low=0) if isinstance(slices, str) and slices else None,
     )
-    if data.truth is None and notebook in notebooks.lessons():
+    if data.truth is None and notebook in notebooks.lessons() and "slice_index" in notebooks.parameters(notebook):
         raise InputError(
             f"{inputs['images']}: brings no truth, and {notebook.name} measures; name the true masks as well"
         )

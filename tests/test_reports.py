@@ -318,6 +318,17 @@ def test_a_report_with_truth(slices, skullmask):
     assert told["command"] == "skullmask report slices.npy --truth truth.npy -p sizes=20:30:5 -o report"
 
 
+@pytest.mark.full
+def test_a_lesson_on_volumes_needs_no_truth(folder, skullmask):
+    shape = (60, 72, 60)
+    distance = np.sqrt(sum(axis**2 for axis in np.ogrid[tuple(slice(-1, 1, n * 1j) for n in shape)]))
+    head = np.select([distance < 0.68, distance < 0.72, distance < 0.8, distance < 0.9], [110.0, 25.0, 10.0, 150.0])
+    nib.save(nib.Nifti1Image(head.astype(np.float32), np.diag([3, 3, 3, 1])), "head.nii.gz")
+    code, _, err = skullmask("report", "head.nii.gz", "-o", "out", "--notebook", "11_brain_mask_of_a_volume")
+    assert (code, err) == (0, [])
+    assert "head.nii.gz" in (folder / "out" / "report.html").read_text(encoding="utf-8")
+
+
 def test_a_report_is_replaced_as_a_whole(slices, skullmask):
     assert skullmask("report", "slices.npy", "-o", "out")[0] == 0
     image = nib.Nifti1Image(np.moveaxis(np.load("slices.npy"), 0, 2), np.eye(4))
