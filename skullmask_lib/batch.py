@@ -131,7 +131,7 @@ def batch(
     ------
     InputError
         If something cannot be used, or an earlier run with this output was another one.
-    workers.Stopped
+    pools.Stopped
         If an image failed and ``fail_fast`` is set, or the scheduler was lost.
 
     Examples
@@ -146,19 +146,22 @@ def batch(
     """
     began = time.perf_counter()
     version, options = versions.choose(version, options)
+    if workers is not None:
+        workers = masks.check_whole(workers, "number of workers", 1, 10_000, "processes")
     for what, value, known in (("backend", backend, pools.BACKENDS), ("table", table, TABLES)):
         if value not in known:
             raise InputError(f"expected a {what} of {', '.join(known)}, got {value!r}")
     if scheduler and workers:
         raise InputError(f"{scheduler} has its own workers; leave their number out")
     if table == "parquet":
-        pools.needed("pyarrow")
+        masks.extra("pyarrow", "Parquet", "batch")
     chunk = masks.check_whole(chunk, "chunk", 1, 1_000_000, "images")
     found = stacks.opened(images, channel)
     true = stacks.matched(stacks.opened(truth), found, truth) if truth else None
     made = stacks.for_masks(output, found)
-    if found.kind == "files" and Path(images).is_dir() and Path(made.path).is_relative_to(found.path):
-        raise InputError(f"{output}: lies in the folder of the images, {images}; choose a place beside it")
+    for source, stack in ((images, found), (truth, true)):
+        if stack:
+            _check_apart(source, stack, made, output)
     spacing = None if spacing_mm is None else tuple(map(float, masks.check_spacing(spacing_mm)))
     quality = version == "v8" if quality is None else quality
     job = chunks.Job(found, true, made, version, options, spacing, quality, fail_fast, journal.writers())
@@ -179,6 +182,21 @@ def batch(
     return Batch(output, *tables, found.shape[0], run.failed, tuple(run.set_aside), seconds)
 
 
+def _check_apart(source: str | os.PathLike, given: stacks.Stack, made: stacks.Stack, output: str | os.PathLike) -> None:
+    """Refuse to write masks over images, or in their folder."""
+    if stacks.is_address(given.path) or stacks.is_address(made.path):
+        over = given.path == made.path
+    else:
+        place, folder = Path(made.path).resolve(), Path(given.path).resolve()
+        if given.names and Path(source).is_dir() and place.is_relative_to(folder):
+            raise InputError(f"{output}: lies in the folder of the images, {source}; choose a place beside it")
+        taken = (place, place.with_name(f"{place.name}.batch"))
+        sources = {Path(folder, name).parent for name in given.names} or {folder}
+        over = any(each.is_relative_to(other) for each in sources for other in taken)
+    if over:
+        raise InputError(f"{output}: the output is the input, or holds it; choose another name")
+
+
 @contextlib.contextmanager
 def _book(made: stacks.Stack, told: dict, restart: bool) -> Iterator[Path]:
     """Open the journal of this output for this run alone, and see that it speaks of the same work."""
@@ -186,9 +204,9 @@ def _book(made: stacks.Stack, told: dict, restart: bool) -> Iterator[Path]:
     folder = Path(f"{made.path.rstrip('/').rpartition('/')[2]}.batch" if away else f"{made.path}.batch")
     book = folder / "journal.jsonl"
     if not book.exists():
-        if not away and Path(made.path).exists() and (made.kind == "npy" or not _is_empty(Path(made.path))):
+        if stacks.exists(made):
             raise InputError(f"{made.path}: was made by no batch that could go on; choose another name")
-        if folder.exists() and not _is_empty(folder):
+        if folder.exists() and any(folder.iterdir()):
             raise InputError(f"{folder}: holds files that no batch wrote; choose another name for the masks")
     if not folder.absolute().parent.is_dir():
         raise InputError(f"{made.path}: cannot be written, its folder does not exist")
@@ -226,10 +244,6 @@ def _book(made: stacks.Stack, told: dict, restart: bool) -> Iterator[Path]:
             raise
 
 
-def _is_empty(folder: Path) -> bool:
-    return folder.is_dir() and not any(folder.iterdir())
-
-
 class _Run:
     """Where a run is: what its journal tells of each chunk, and what it found so far."""
 
@@ -255,8 +269,8 @@ class _Run:
 
     def go(self, pool: pools.Pool) -> None:
         """Check what is recorded, then do what is not."""
-        here = [path for path in map(Path, (self.final.path, self.job.made.path)) if path.exists()]
-        checked = replace(self.job, made=replace(self.final, path=str(here[0]) if here else self.final.path))
+        here = self.final if stacks.exists(self.final) else self.job.made
+        checked = replace(self.job, made=here)
         good = set()
 
         def check(start: int, found: tuple[int | None, int | None] | None) -> None:
@@ -273,14 +287,19 @@ class _Run:
         done = [start for start, known in self.known.items() if known["state"] == "done" and not known["failed"]]
         for (_, start, _), found in pools.finished(pool, chunks.verify, self._tasks(checked, done)):
             check(start, found)
-        todo = [start for start in range(0, self.job.images.shape[0], self.chunk) if start not in good]
-        if todo:
+        if self.rest(good):
             with outputs.writable(self.final.path):
-                if here and here[0] != Path(self.job.made.path) and not _is_empty(here[0]):
-                    os.replace(here[0], self.job.made.path)
-                stacks.prepare(self.job.made, self.chunk)
+                if here is self.final and here != self.job.made:
+                    os.replace(here.path, self.job.made.path)
+                if stacks.prepare(self.job.made, self.chunk):
+                    good.clear()
+            todo = self.rest(good)
             for (_, start, _), record in pools.finished(pool, chunks.work, self._tasks(self.job, todo)):
                 self._record(start, record)
+
+    def rest(self, good: set[int]) -> list[int]:
+        """Give the chunks that are not good."""
+        return [start for start in range(0, self.job.images.shape[0], self.chunk) if start not in good]
 
     def _tasks(self, job: chunks.Job, starts: Sequence[int]) -> Iterator[tuple[chunks.Job, int, int]]:
         return ((job.part(start, self._stop(start)), start, self._stop(start)) for start in starts)
@@ -363,7 +382,7 @@ class _Run:
 
 
 def _to_parquet(table: Path, output: Path) -> None:
-    arrow = pools.needed("pyarrow")
+    arrow = masks.extra("pyarrow", "Parquet", "batch")
     read, parquet = (importlib.import_module(f"pyarrow.{name}") for name in ("csv", "parquet"))
     types = {name: arrow.float64() for name in _COLUMNS} | {"area_px": arrow.int64()}
     types |= dict.fromkeys(("name", "flags"), arrow.string())

@@ -140,6 +140,8 @@ def _masks(
     try:
         if isinstance(found, Exception):
             raise found
+        if job.made.kind != "files" and found.images.shape != (1, *job.made.shape[1:]):
+            raise InputError(f"expected one slice of shape {job.made.shape[1:]}, got {found.images.shape}")
         found = found.spaced(job.spacing_mm)
         with warnings.catch_warnings(action="ignore"):  # what they say is in the flags
             made, trust = _made(job, found)
@@ -183,7 +185,7 @@ def _made(job: Job, data: datasets.Data) -> tuple[np.ndarray, list[float]]:
         version=job.version,
         spacing_mm=data.spacing_mm,
         volume=data.volume,
-        **job.options,
+        **{name: value for name, value in job.options.items() if name != "spacing_mm"},
     )
     made = np.stack(list(made))
     if not job.quality:
@@ -194,6 +196,6 @@ def _made(job: Job, data: datasets.Data) -> tuple[np.ndarray, list[float]]:
 
 def _reason(error: Exception, job: Job, name: str) -> str:
     told = " ".join(str(error).split()) or type(error).__name__
-    for path in (str(Path(job.images.path, name)), job.images.path, name):
-        told = told.removeprefix(f"{path}: ")
+    for place in (str(Path(job.images.path, name)), job.images.path, name, f"{Path(name).name}[0]"):
+        told = told.removeprefix(f"{place}: ")
     return told

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from PIL import Image
 
 from . import nifti
-from .masks import InputError
+from .masks import InputError, extra
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -259,10 +259,7 @@ def lgg_index(folder: str | os.PathLike) -> "pd.DataFrame":
 
 
 def _index(rows: list[dict[str, object]], who: str, folder: str | os.PathLike) -> "pd.DataFrame":
-    try:
-        import pandas as pd
-    except ImportError:
-        raise InputError('an index needs pandas: pip install "skullmask[volumes]"') from None
+    pd = extra("pandas", "an index", "volumes")
     index = pd.DataFrame(rows)
     if "mask" in index:
         index["tumour"] = pd.array([_marks(row["mask"]) for row in rows], "boolean")

@@ -9,7 +9,7 @@ import nibabel as nib
 import numpy as np
 
 from . import nifti
-from .masks import InputError
+from .masks import InputError, extra
 
 _GEOMETRY = {"ImagePositionPatient": 3, "ImageOrientationPatient": (2, 3), "PixelSpacing": 2}
 _TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])  # DICOM's axes run to the left, posterior and superior
@@ -92,10 +92,7 @@ def read_series(folder: str | os.PathLike) -> nib.Nifti1Image:
     files = files_in(folder)
     if not files:
         raise InputError(f"{folder}: no DICOM file in this folder")
-    try:
-        from pydicom import dcmread
-    except ImportError:
-        raise InputError('DICOM needs pydicom: pip install "skullmask[volumes]"') from None
+    dcmread = extra("pydicom", "DICOM", "volumes").dcmread
     series, frames, places_mm, thick_mm = zip(*(_geometry(file, dcmread) for file in files), strict=True)
     if len(counts := Counter(series)) > 1:
         told = " and ".join(map(str, counts.values()))

@@ -4,6 +4,7 @@ Images are ``(H, W)``, rows before columns. Masks are ``uint8`` arrays of {0, 1}
 8-connected, background is 4-connected, and foreground is strictly above a threshold.
 """
 
+import importlib
 import operator
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
@@ -14,6 +15,39 @@ import numpy as np
 
 class InputError(ValueError):
     """What the user gave cannot be used; the message is one line that says what came and what was wanted."""
+
+
+def extra(module: str, what: str, name: str):
+    """Import a module that comes with an extra.
+
+    Parameters
+    ----------
+    module : str
+    what : str
+        What needs it, for the message.
+    name : str
+        Of the extra.
+
+    Returns
+    -------
+    module
+
+    Raises
+    ------
+    InputError
+        If it is not installed.
+
+    Examples
+    --------
+    >>> extra("no_such.module", "this", "batch")
+    Traceback (most recent call last):
+    ...
+    skullmask_lib.masks.InputError: this needs no_such: pip install "skullmask[batch]"
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError:
+        raise InputError(f'{what} needs {module.split(".")[0]}: pip install "skullmask[{name}]"') from None
 
 
 class Range(NamedTuple):

@@ -12,15 +12,15 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures.process import BrokenProcessPool
 from typing import NamedTuple
 
-from .masks import InputError
+from .masks import InputError, extra
 
 DEATHS = 3  # of workers, after which a task is given up
-_PATIENCE_S = 30.0  # with a scheduler that does not answer
+_PATIENCE_S = 10.0  # with a scheduler that does not answer
 _LOCAL = {
     "distributed.scheduler.allowed-failures": DEATHS - 1,
     # Dask has memory given back after each array, which makes images of megabytes half as fast
     "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": 2**28,
-    "distributed.nanny.pre-spawn-environ.MALLOC_MMAP_THRESHOLD_": 2**26,
+    "distributed.nanny.pre-spawn-environ.MALLOC_MMAP_THRESHOLD_": 2**25,
 }
 
 
@@ -228,7 +228,7 @@ def dask(count: int | None = None, scheduler: str | None = None) -> Iterator[Poo
     Stopped
         If the scheduler is lost.
     """
-    distributed = needed("distributed")
+    distributed = extra("distributed", "a cluster", "batch")
     logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what matters of it is said here, in one line
     with contextlib.ExitStack() as stack:
         if not scheduler:
@@ -248,35 +248,6 @@ def dask(count: int | None = None, scheduler: str | None = None) -> Iterator[Poo
             return max(1, sum(client.nthreads().values()))
 
         yield Pool(client.get_executor(pure=False).submit, room)
-
-
-def needed(package: str):
-    """Import a package of the extra ``batch``.
-
-    Parameters
-    ----------
-    package : str
-
-    Returns
-    -------
-    module
-
-    Raises
-    ------
-    InputError
-        If it is missing.
-
-    Examples
-    --------
-    >>> needed("no_such_package")
-    Traceback (most recent call last):
-    ...
-    skullmask_lib.masks.InputError: no_such_package is missing; it comes with pip install "skullmask[batch]"
-    """
-    try:
-        return importlib.import_module(package)
-    except ImportError:
-        raise InputError(f'{package} is missing; it comes with pip install "skullmask[batch]"') from None
 
 
 BACKENDS = {"processes": processes, "serial": serial, "dask": dask}

@@ -4,7 +4,6 @@ The source of contrast and crop is the article on tumour segmentation, that of b
 the one on 3-D skull stripping. N4 needs SimpleITK and resampling needs nilearn, both of the extra ``volumes``.
 """
 
-import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,7 +13,7 @@ import numpy as np
 from tqdm import tqdm
 
 from . import masks
-from .masks import InputError
+from .masks import InputError, extra
 
 _EDGES_PX = 5  # width of the Gaussian before the edges are found, and of the square that they are dilated with
 
@@ -312,7 +311,7 @@ def n4(
     >>> bool(np.ptp(image) < 0.1 * np.ptp(ramp)), field.dtype.name
     (True, 'float32')
     """
-    sitk = _extra("SimpleITK", "N4")
+    sitk = extra("SimpleITK", "N4", "volumes")
     volume = _check(volume, 2, 3)
     if mask is None:
         gray = masks.normalize(volume.reshape(1, -1))
@@ -385,7 +384,7 @@ def resample_crop(
     >>> array.dtype.name, array.sum(), affine[:3, 3]
     ('uint8', np.uint64(16), array([-2., -2., -4.]))
     """
-    resample = _extra("nilearn.image", "resampling").resample_img
+    resample = extra("nilearn.image", "resampling", "volumes").resample_img
     volume, affine = _check(volume, 3), _check_affine(affine, {4})
     if np.shape(shape) != (3,) or not 0 < voxel_mm < np.inf:
         raise InputError(f"expected three numbers of voxels and a size above 0 mm, got {shape} and {voxel_mm}")
@@ -483,10 +482,3 @@ def _check_affine(affine: np.ndarray, sizes: set[int]) -> np.ndarray:
     if affine.shape not in {(n, n) for n in sizes} or not np.isfinite(affine).all() or np.linalg.det(affine) == 0:
         raise InputError(f"expected an invertible affine of {' or '.join(map(str, sizes))} rows, got {affine.tolist()}")
     return affine
-
-
-def _extra(module: str, what: str):
-    try:
-        return importlib.import_module(module)
-    except ImportError:
-        raise InputError(f'{what} needs {module.split(".")[0]}: pip install "skullmask[volumes]"') from None

@@ -12,11 +12,12 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO
 
 import numpy as np
 
 from . import datasets, nifti, outputs
-from .masks import InputError
+from .masks import InputError, extra
 
 _FILES = (".npy", *nifti.SUFFIXES, ".png", ".tif", ".tiff")
 
@@ -115,13 +116,13 @@ def opened(source: str | os.PathLike, channel: int | None = None) -> Stack:
     skullmask_lib.masks.InputError: heads.mat: no such file or folder
     """
     if is_address(source):
-        return _opened_zarr(str(source))
+        return _opened_zarr(str(source), channel)
     path = Path(source)
     if not path.exists():
         raise InputError(f"{path}: no such file or folder")
     if path.is_dir():
         if path.suffix == ".zarr" or any((path / name).is_file() for name in ("zarr.json", ".zarray", ".zgroup")):
-            return _opened_zarr(str(path.absolute()))
+            return _opened_zarr(str(path.absolute()), channel)
         names = sorted(
             str(PurePosixPath(file.relative_to(path)))
             for file in path.rglob("*")
@@ -129,7 +130,7 @@ def opened(source: str | os.PathLike, channel: int | None = None) -> Stack:
         )
         return _files(path, path.absolute(), names, channel)
     if path.suffix.lower() == ".npy":
-        return _opened_npy(path)
+        return _opened_npy(path, channel)
     if path.suffix.lower() == ".txt":
         lines = [line.strip() for line in path.read_text(encoding="utf-8", errors="replace").splitlines()]
         listed = [os.path.normpath(path.absolute().parent / line) for line in lines if line]
@@ -162,7 +163,7 @@ def _stem(name: str) -> str:
     return _mask_key(name).removesuffix(".gz").removesuffix(".nii")
 
 
-def _opened_npy(path: Path) -> Stack:
+def _opened_npy(path: Path, channel: int | None) -> Stack:
     with nifti.reading(path, ".npy"), open(path, "rb") as file:
         version = np.lib.format.read_magic(file)
         if version not in ((1, 0), (2, 0)):
@@ -170,7 +171,7 @@ def _opened_npy(path: Path) -> Stack:
         read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         shape, fortran, dtype = read_header(file)
         offset = file.tell()
-    _check(path, shape, dtype)
+    _check(path, shape, dtype, channel)
     here, wanted = path.stat().st_size - offset, math.prod(shape) * dtype.itemsize
     if here < wanted:
         whole = "" if fortran else f", {here * shape[0] // wanted} of {shape[0]} images"
@@ -178,13 +179,15 @@ def _opened_npy(path: Path) -> Stack:
     return Stack(str(path.absolute()), "npy", shape, dtype.str, offset, fortran)
 
 
-def _opened_zarr(path: str) -> Stack:
+def _opened_zarr(path: str, channel: int | None) -> Stack:
     array = _zarr(path)
-    _check(path, array.shape, array.dtype)
+    _check(path, array.shape, array.dtype, channel)
     return Stack(path, "zarr", array.shape, array.dtype.str)
 
 
-def _check(path: str | Path, shape: tuple[int, ...], dtype: np.dtype) -> None:
+def _check(path: str | Path, shape: tuple[int, ...], dtype: np.dtype, channel: int | None) -> None:
+    if channel is not None:
+        raise InputError(f"{path}: has no channels, shape {shape}; leave the channel out")
     if dtype.kind not in "buif":
         raise InputError(f"{path}: expected real numbers, got dtype {dtype}")
     if len(shape) != 3 or 0 in shape:
@@ -192,10 +195,7 @@ def _check(path: str | Path, shape: tuple[int, ...], dtype: np.dtype) -> None:
 
 
 def _zarr(path: str):
-    try:
-        import zarr
-    except ImportError:
-        raise InputError('Zarr needs the extra batch: pip install "skullmask[batch]"') from None
+    zarr = extra("zarr", "Zarr", "batch")
     try:
         return zarr.open_array(path, mode="r+" if is_address(path) or os.access(path, os.W_OK) else "r")
     except Exception as error:  # of many libraries
@@ -351,6 +351,32 @@ def _read_zarr(stack: Stack, start: int, stop: int) -> Iterator[tuple[int, np.nd
                 yield index, error
 
 
+def exists(stack: Stack) -> bool:
+    """Tell whether there is anything where a stack is to be; an empty folder is nothing.
+
+    Parameters
+    ----------
+    stack : Stack
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> exists(Stack("gone.npy", "npy", (5, 768, 624)))
+    False
+    """
+    if is_address(stack.path):
+        try:
+            _zarr(stack.path)
+        except InputError:
+            return False
+        return True
+    path = Path(stack.path)
+    return path.exists() and not (stack.kind != "npy" and path.is_dir() and not any(path.iterdir()))
+
+
 def for_masks(output: str | os.PathLike, images: Stack) -> Stack:
     """Plan the masks of a stack; nothing is written yet.
 
@@ -380,6 +406,8 @@ def for_masks(output: str | os.PathLike, images: Stack) -> Stack:
         raise InputError(f"{output}: expected a .npy, a .zarr, an address or a folder, got {suffix}")
     kind = "zarr" if is_address(output) or suffix == ".zarr" else "npy" if suffix == ".npy" else "files"
     path = str(output) if is_address(output) else str(Path(output).absolute())
+    if kind == "zarr":
+        extra("zarr", "Zarr", "batch")
     if kind == "files":
         stem = PurePosixPath(Path(images.path).as_posix()).stem
         names = images.names or tuple(f"{stem}_{index:06}.png" for index in range(images.shape[0]))
@@ -401,7 +429,7 @@ def _header(shape: tuple[int, ...]) -> tuple[bytes, int]:
     return file.getvalue(), len(file.getvalue())
 
 
-def prepare(made: Stack, chunk: int) -> None:
+def prepare(made: Stack, chunk: int) -> bool:
     """Make the array or folder for masks where it is not there yet, or is another; a ``.npy`` takes its whole room.
 
     Parameters
@@ -410,6 +438,11 @@ def prepare(made: Stack, chunk: int) -> None:
         As `for_masks` gives it.
     chunk : int
         How many masks are written at a time: one file of a Zarr array.
+
+    Returns
+    -------
+    bool
+        Whether it was made anew: then it holds no mask.
 
     Raises
     ------
@@ -420,35 +453,41 @@ def prepare(made: Stack, chunk: int) -> None:
     --------
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     prepare(for_masks(f"{folder}/masks.npy", Stack("", "npy", (2, 3, 4))), 1)
-    ...     np.load(f"{folder}/masks.npy").shape
-    (2, 3, 4)
+    ...     made = for_masks(f"{folder}/masks.npy", Stack("", "npy", (2, 3, 4)))
+    ...     prepare(made, 1), prepare(made, 1), np.load(made.path).shape
+    (True, False, (2, 3, 4))
     """
     if made.kind == "files":
+        there = Path(made.path).is_dir()
         Path(made.path).mkdir(exist_ok=True)
-    elif made.kind == "npy":
+        return not there
+    if made.kind == "npy":
         header, offset = _header(made.shape)
         size = offset + math.prod(made.shape)
-        with contextlib.suppress(FileNotFoundError), open(made.path, "rb") as file:
-            if file.read(offset) == header and os.fstat(file.fileno()).st_size == size:
-                return
+        with contextlib.suppress(FileNotFoundError), open(made.path, "r+b") as file:
+            if file.read(offset) == header:
+                _take_room(file, size)
+                return False
         with outputs.replacing(made.path) as temporary, open(temporary, "wb") as file:
             file.write(header)
-            file.flush()
-            if hasattr(os, "posix_fallocate"):
-                os.posix_fallocate(file.fileno(), 0, size)
-            file.truncate(size)
-            os.fsync(file.fileno())
-    else:
-        shards = (min(chunk, made.shape[0]), *made.shape[1:])
-        with contextlib.suppress(InputError):
-            array = _zarr(made.path)
-            if (array.shape, array.shards, array.dtype) == (made.shape, shards, np.uint8):
-                return
-        import zarr
+            _take_room(file, size)
+        return True
+    shards = (min(chunk, made.shape[0]), *made.shape[1:])
+    with contextlib.suppress(InputError):
+        array = _zarr(made.path)
+        if (array.shape, array.shards, array.dtype) == (made.shape, shards, np.uint8):
+            return False
+    size = {"shape": made.shape, "chunks": (1, *made.shape[1:]), "shards": shards}  # so that one mask is read fast
+    extra("zarr", "Zarr", "batch").create_array(made.path, **size, dtype="uint8", fill_value=0, overwrite=True)
+    return True
 
-        size = {"shape": made.shape, "chunks": (1, *made.shape[1:]), "shards": shards}  # so that one mask is read fast
-        zarr.create_array(made.path, **size, dtype="uint8", fill_value=0, overwrite=True)
+
+def _take_room(file: BinaryIO, size: int) -> None:
+    file.flush()
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(file.fileno(), 0, size)
+    file.truncate(size)
+    os.fsync(file.fileno())
 
 
 @contextlib.contextmanager
@@ -472,7 +511,7 @@ def writing(made: Stack, start: int, stop: int) -> Iterator[Callable[[int, np.nd
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     made = for_masks(f"{folder}/masks.npy", Stack("", "npy", (2, 1, 3)))
-    ...     prepare(made, 2)
+    ...     _ = prepare(made, 2)
     ...     with writing(made, 0, 2) as put:
     ...         _ = put(0, np.ones((1, 1, 3), np.uint8), ""), put(1, None, "")
     ...     np.load(made.path)[:, 0].tolist()
@@ -509,8 +548,10 @@ def writing(made: Stack, start: int, stop: int) -> Iterator[Callable[[int, np.nd
         written = [path for index in range(start, stop) for path in _mask_files(made, index) if path.exists()]
     else:
         array = _zarr(made.path)
-        array[start:stop] = block
         written = [Path(made.path, array.metadata.encode_chunk_key((start // array.shards[0], 0, 0)))]
+        if not is_address(made.path):
+            written[0].unlink(missing_ok=True)  # Zarr reads what it is about to write over, were it damaged or not
+        array[start:stop] = block
     for path in () if is_address(made.path) else {*written, *(path.parent for path in written)}:
         if path.exists():  # of empty masks a Zarr array has no file
             outputs.sync(path)
