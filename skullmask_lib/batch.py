@@ -1,7 +1,7 @@
 """Many images: whole chunks of them, on this machine or on a cluster of Dask, resumed where they were stopped.
 
-A chunk counts as done once its masks are safely on disk and its record is in the journal. Workers hold one image at a
-time, or one chunk of masks for Zarr, so memory does not grow with the number of images.
+A chunk counts as done once its masks are safely on disk and its record is in the journal. A worker holds one image at a
+time, and of Zarr, or of a ``.npy`` in Fortran's order, one chunk: memory does not grow with the number of images.
 """
 
 import contextlib
@@ -9,6 +9,7 @@ import csv
 import importlib
 import json
 import os
+import secrets
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -38,7 +39,7 @@ class Batch(NamedTuple):
         Where they are; the masks of an address as text.
     images : int
     failed : int
-        How many have no mask.
+        How many have no mask, or no score where one was wanted.
     set_aside : tuple of str
         Chunks, named by their first and last image, which killed every worker that took them.
     seconds : dict of str to float
@@ -145,6 +146,7 @@ def batch(
     (np.uint64(24), 0)
     """
     began = time.perf_counter()
+    images, output = (str(each).removeprefix("file://") for each in (images, output))
     version, options = versions.choose(version, options)
     if workers is not None:
         workers = masks.check_whole(workers, "number of workers", 1, 10_000, "processes")
@@ -167,11 +169,12 @@ def batch(
     job = chunks.Job(found, true, made, version, options, spacing, quality, fail_fast, journal.writers())
     told = {"images": found.facts(), "truth": true.facts() if true else None, "masks": made.facts(), "version": version}
     told |= {"options": options, "spacing_mm": spacing, "quality": quality, "chunk": chunk, "made by": job.writers}
-    with _book(made, told, restart) as book:
-        run = _Run(job, book, chunk, progress)
+    told = json.loads(json.dumps(told, default=lambda number: number.item()))  # as it will be read
+    opened = pools.BACKENDS["dask" if scheduler else backend]
+    with opened(workers, scheduler) as pool, _book(made, told, restart) as (book, token):
+        run = _Run(job, book, token, chunk, progress)
         try:
-            with pools.BACKENDS["dask" if scheduler else backend](workers, scheduler) as pool:
-                run.go(pool)
+            run.go(pool)
             run.finish()
         except BaseException:
             with contextlib.suppress(OSError, InputError):  # they tell no more than what went wrong before
@@ -198,18 +201,24 @@ def _check_apart(source: str | os.PathLike, given: stacks.Stack, made: stacks.St
 
 
 @contextlib.contextmanager
-def _book(made: stacks.Stack, told: dict, restart: bool) -> Iterator[Path]:
-    """Open the journal of this output for this run alone, and see that it speaks of the same work."""
-    away = stacks.is_address(made.path)
-    folder = Path(f"{made.path.rstrip('/').rpartition('/')[2]}.batch" if away else f"{made.path}.batch")
+def _book(made: stacks.Stack, told: dict, restart: bool) -> Iterator[tuple[Path, str]]:
+    """Open the journal of this output for this run alone, and see that it speaks of the same work.
+
+    Its token names the masks until they are whole, so that a worker left over from an earlier run meets none of ours.
+    """
+    away, output = stacks.is_address(made.path), Path(made.path)
+    told |= {"address": made.path if away else None}
+    folder = Path(f"{output.name}.batch" if away else f"{made.path}.batch").absolute()
     book = folder / "journal.jsonl"
-    if not book.exists():
+    if not folder.parent.is_dir():
+        raise InputError(f"{made.path}: cannot be written, its folder does not exist")
+    if not away and (output.is_symlink() or os.path.ismount(output)):
+        raise InputError(f"{made.path}: is a link or a mount point, and could not be replaced; name a place in it")
+    if journal.last(book, "run") is None:
         if stacks.exists(made):
             raise InputError(f"{made.path}: was made by no batch that could go on; choose another name")
-        if folder.exists() and any(folder.iterdir()):
+        if folder.exists() and {*folder.iterdir()} - {book}:
             raise InputError(f"{folder}: holds files that no batch wrote; choose another name for the masks")
-    if not folder.absolute().parent.is_dir():
-        raise InputError(f"{made.path}: cannot be written, its folder does not exist")
     with outputs.writable(made.path):
         folder.mkdir(exist_ok=True)
         lock = open(book, "ab")  # noqa: SIM115
@@ -217,27 +226,32 @@ def _book(made: stacks.Stack, told: dict, restart: bool) -> Iterator[Path]:
         if fcntl:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
+            except BlockingIOError:
                 raise InputError(f"{made.path}: another run is at work on it") from None
-        if restart:
-            lock.truncate(0)
-            for path in ({*folder.iterdir()} - {book}) | (set() if away else {Path(made.path)}):
-                shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
-        told, known, begun = json.loads(json.dumps(told)), None, False
-        for item, record, _ in journal.scan(book):
-            known, begun = (record, begun) if item == "run" else (known, True)
-        if begun and (differ := list(chunks.differences(known, told))):
+            except OSError:
+                pass  # this file system has no locks
+        known, begun = journal.last(book, "run"), any(item != "run" for item, *_ in journal.scan(book))
+        differ = list(chunks.differences(known, told)) if known else []
+        if known and known.get("address") != told["address"]:
+            raise InputError(f"{folder}: belongs to {known.get('address')}; start from another folder")
+        if begun and differ and not restart:
             raise InputError(
                 f"{made.path}: was begun otherwise ({'; '.join(differ)}); "
                 "run it as it was begun, or begin anew with restart=True (--restart)"
             )
+        token = known["token"] if known and not restart else secrets.token_hex(4)
+        with outputs.writable(made.path):
+            if restart:
+                for path in {*folder.iterdir()} - {book} | (set() if away or not known else {output}):
+                    shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink(missing_ok=True)
+                lock.truncate(0)
         try:
-            if known != told:
+            if restart or known is None or differ:
                 with outputs.writable(made.path):
-                    journal.append(book, "run", told)
+                    journal.append(book, "run", told | {"token": token})
                     outputs.sync(folder)
-                    outputs.sync(folder.absolute().parent)
-            yield book
+                    outputs.sync(folder.parent)
+            yield book, token
         except BaseException:
             if all(item == "run" for item, *_ in journal.scan(book)):  # nothing that could go on
                 shutil.rmtree(folder, ignore_errors=True)
@@ -247,11 +261,13 @@ def _book(made: stacks.Stack, told: dict, restart: bool) -> Iterator[Path]:
 class _Run:
     """Where a run is: what its journal tells of each chunk, and what it found so far."""
 
-    def __init__(self, job: chunks.Job, book: Path, chunk: int, progress: Callable[[Progress], object] | None):
+    def __init__(
+        self, job: chunks.Job, book: Path, token: str, chunk: int, progress: Callable[[Progress], object] | None
+    ):
         self.job, self.book, self.chunk, self.progress = job, book, chunk, progress
         self.final = job.made
         if not stacks.is_address(job.made.path):  # until all is done
-            part = str(book.absolute().with_name("masks" + Path(job.made.path).suffix))
+            part = str(book.with_name(f"masks-{token}{Path(job.made.path).suffix}"))
             self.job = replace(job, made=replace(job.made, path=part))
         self.known, self.places, self.columns = {}, {}, set()
         for item, record, place in journal.scan(book):
@@ -270,6 +286,8 @@ class _Run:
     def go(self, pool: pools.Pool) -> None:
         """Check what is recorded, then do what is not."""
         here = self.final if stacks.exists(self.final) else self.job.made
+        if here != self.job.made and stacks.exists(self.job.made):
+            raise InputError(f"{here.path}: is in the way of the masks, which are in {self.job.made.path}; move it")
         checked = replace(self.job, made=here)
         good = set()
 
@@ -289,10 +307,11 @@ class _Run:
             check(start, found)
         if self.rest(good):
             with outputs.writable(self.final.path):
-                if here is self.final and here != self.job.made:
+                if here != self.job.made:
                     os.replace(here.path, self.job.made.path)
                 if stacks.prepare(self.job.made, self.chunk):
                     good.clear()
+                outputs.sync(self.book.parent)
             todo = self.rest(good)
             for (_, start, _), record in pools.finished(pool, chunks.work, self._tasks(self.job, todo)):
                 self._record(start, record)
@@ -327,13 +346,17 @@ class _Run:
 
     def finish(self) -> None:
         """Give the masks their name."""
-        part = Path(self.job.made.path)
-        if part != Path(self.final.path) and part.exists():
-            for left in part.rglob("*.partial"):  # of workers that were killed as they wrote Zarr
-                left.unlink()
-            with outputs.writable(self.final.path):
-                os.replace(part, self.final.path)
-                outputs.sync(Path(self.final.path).parent)
+        part, final = Path(self.job.made.path), Path(self.final.path)
+        if part == final or not part.exists():
+            return
+        if stacks.exists(self.final):
+            raise InputError(f"{final}: is in the way of the masks, which are in {part}; move it")
+        with outputs.writable(final):
+            stacks.tidy(self.job.made)
+            if final.is_dir():
+                final.rmdir()
+            os.replace(part, final)
+            outputs.sync(final.parent)
 
     @property
     def failed(self) -> int:
@@ -367,7 +390,8 @@ class _Run:
         results, errors = self.book.with_name(f"results.{kind}"), self.book.with_name("errors.csv")
         with outputs.replacing(results) as temporary, outputs.replacing(errors) as failures:
             plain = temporary.with_suffix(".csv")
-            with open(plain, "w", newline="") as file, open(failures, "w", newline="") as failed_file:
+            how = {"newline": "", "encoding": "utf-8", "errors": "backslashreplace"}
+            with open(plain, "w", **how) as file, open(failures, "w", **how) as failed_file:
                 table = csv.DictWriter(file, columns, extrasaction="ignore")
                 failed = csv.DictWriter(failed_file, ("name", "error"), extrasaction="ignore")
                 table.writeheader()
@@ -378,6 +402,8 @@ class _Run:
                         failed.writerow(row)
             if kind == "parquet":
                 _to_parquet(plain, temporary)
+        for other in {*TABLES} - {kind}:
+            self.book.with_name(f"results.{other}").unlink(missing_ok=True)
         return results, errors
 
 

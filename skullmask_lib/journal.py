@@ -76,6 +76,31 @@ def read(path: str | Path) -> dict[str, dict]:
     return {item: record for item, record, _ in scan(path)}
 
 
+def last(path: str | Path, item: str) -> dict | None:
+    """Read the last record of one item.
+
+    Parameters
+    ----------
+    path : str or path
+        See `scan`.
+    item : str
+
+    Returns
+    -------
+    dict or None
+        None if there is none.
+
+    Examples
+    --------
+    >>> last("missing.jsonl", "a") is None
+    True
+    """
+    found = None
+    for each, record, _ in scan(path):
+        found = record if each == item else found
+    return found
+
+
 def at(path: str | Path, place: int) -> dict:
     """Read one record.
 
@@ -155,8 +180,8 @@ def writers() -> dict[str, str]:
 def _parsed(line: bytes, path: str | Path) -> tuple[str, dict] | None:
     try:
         item, record = json.loads(line)
-    except json.JSONDecodeError:
-        return None  # cut off when the power went
+    except (json.JSONDecodeError, UnicodeDecodeError):
+        return None  # cut off, or zeros, when the power went
     except (TypeError, ValueError):
         item, record = None, None
     if not isinstance(item, str) or not isinstance(record, dict):

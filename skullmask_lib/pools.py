@@ -5,16 +5,18 @@ import contextlib
 import importlib
 import logging
 import multiprocessing
+import multiprocessing.connection
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures.process import BrokenProcessPool
 from typing import NamedTuple
 
 from .masks import InputError, extra
 
 DEATHS = 3  # of workers, after which a task is given up
+_LOST = "the scheduler of Dask was lost; the same command goes on from what is recorded"
 _PATIENCE_S = 10.0  # with a scheduler that does not answer
 _LOCAL = {
     "distributed.scheduler.allowed-failures": DEATHS - 1,
@@ -37,10 +39,17 @@ class Pool(NamedTuple):
         Takes a function of a module and its arguments, and gives a future.
     room : callable
         Tells how many tasks run at a time, now.
+    wait : callable
+        Takes futures and seconds; gives those that are done as soon as there is one, or none when the time is up.
     """
 
     submit: Callable[..., cf.Future]
     room: Callable[[], int]
+    wait: Callable[[Iterable[cf.Future], float], Iterable[cf.Future]]
+
+
+class Died(Exception):
+    """A worker ended before its task did."""
 
 
 def finished(pool: Pool, function: Callable, tasks: Iterable[tuple]) -> Iterator[tuple[tuple, object]]:
@@ -71,30 +80,39 @@ def finished(pool: Pool, function: Callable, tasks: Iterable[tuple]) -> Iterator
     ...     list(finished(pool, divmod, [(7, 2), (9, 4)]))
     [((7, 2), (3, 1)), ((9, 4), (2, 1))]
     """
-    new, again, waiting = ((task, 0) for task in tasks), [], {}
+    new, again, suspects, waiting = ((task, 0) for task in tasks), [], [], {}
     while True:
-        while len(waiting) < pool.room() and (chosen := again.pop() if again else next(new, None)):
+        alone = any(deaths >= DEATHS for _, deaths in waiting.values())
+        while not alone and len(waiting) < pool.room() and (chosen := again.pop() if again else next(new, None)):
+            waiting[pool.submit(function, *chosen[0])] = chosen
+        if not waiting and suspects:  # one by one: who is killed alone killed its worker
+            chosen = suspects.pop(), DEATHS
             waiting[pool.submit(function, *chosen[0])] = chosen
         if not waiting:
             return
-        for future in cf.wait(waiting, 1, cf.FIRST_COMPLETED).done:
+        for future in pool.wait(waiting, 1.0):
             task, deaths = waiting.pop(future)
             try:
                 result = future.result()
-            except BrokenProcessPool:
+            except Died:
                 if deaths + 1 < DEATHS:
                     again.append((task, deaths + 1))
                     continue
                 result = None
             except cf.CancelledError:
-                raise Stopped(
-                    "the scheduler of Dask was lost; the same command goes on from what is recorded"
-                ) from None
+                raise Stopped(_LOST) from None
             except Exception as error:
-                if type(error).__name__ != "KilledWorker":  # of Dask, which counts deaths itself
+                if type(error).__name__ != "KilledWorker":  # of Dask, which counts deaths for all that a worker had
                     raise
+                if deaths < DEATHS:
+                    suspects.append(task)
+                    continue
                 result = None
             yield task, result
+
+
+def _wait(futures: Iterable[cf.Future], seconds: float) -> Iterable[cf.Future]:
+    return cf.wait(futures, seconds, cf.FIRST_COMPLETED).done
 
 
 @contextlib.contextmanager
@@ -120,12 +138,15 @@ def serial(_count: int | None = None, _scheduler: str | None = None) -> Iterator
             future.set_exception(error)
         return future
 
-    yield Pool(submit, lambda: 1)
+    yield Pool(submit, lambda: 1, _wait)
 
 
 @contextlib.contextmanager
 def processes(count: int | None = None, _scheduler: str | None = None) -> Iterator[Pool]:
     """Work in processes of this machine; they end with this one, however it ends.
+
+    Those of `concurrent.futures` know no way to tell whose task it was when one dies, and wait for one another as they
+    are stopped.
 
     Parameters
     ----------
@@ -144,61 +165,92 @@ def processes(count: int | None = None, _scheduler: str | None = None) -> Iterat
     Examples
     --------
     >>> with processes(1) as pool:
-    ...     pool.submit(max, 3, 4).result()
-    4
+    ...     future = pool.submit(max, 3, 4)
+    ...     [done.result() for done in pool.wait([future], 60.0)]
+    [4]
     """
     workers = [_Worker() for _ in range(count or _cores())]
 
     def submit(function: Callable, *arguments) -> cf.Future:
-        return next(worker for worker in workers if worker.is_idle()).submit(function, *arguments)
+        return next(worker for worker in workers if not worker.future).submit(function, *arguments)
+
+    def wait(_futures: Iterable[cf.Future], seconds: float) -> Iterable[cf.Future]:
+        busy = {worker.pipe: worker for worker in workers if worker.future}
+        return [busy[pipe].collect() for pipe in multiprocessing.connection.wait(busy, seconds)]
 
     try:
-        yield Pool(submit, lambda: len(workers))
-    except BaseException:
         for worker in workers:
-            worker.kill()
-        raise
+            worker.start()
+        yield Pool(submit, lambda: len(workers), wait)
     finally:
         for worker in workers:
-            worker.pool.shutdown(cancel_futures=True)
+            worker.end()
 
 
 class _Worker:
-    """One process, in a pool of its own: when it dies, it is known which task it had."""
+    """A process that does one task at a time."""
 
     def __init__(self):
-        self._start()
+        self.process = self.pipe = self.future = None
 
-    def _start(self) -> None:
-        self.pool = cf.ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _outlive_nobody)
-        self.pid, self.future = self.pool.submit(os.getpid), None
-
-    def is_idle(self) -> bool:
-        return self.future is None or self.future.done()
+    def start(self) -> None:
+        context = multiprocessing.get_context("spawn")
+        self.pipe, there = context.Pipe()
+        self.process = context.Process(target=_serve, args=(there,), daemon=True)
+        deaf = hasattr(signal, "pthread_sigmask")
+        before = deaf and signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])  # Ctrl-C is ours alone to hear
+        try:
+            self.process.start()
+        finally:
+            there.close()
+            if deaf:
+                signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def submit(self, function: Callable, *arguments) -> cf.Future:
         for _ in range(DEATHS):
-            with contextlib.suppress(BrokenProcessPool):
-                self.pid.result()
-                self.future = self.pool.submit(function, *arguments)
+            with contextlib.suppress(OSError, EOFError):
+                if not self.process or self.pipe.closed:
+                    self.start()
+                self.pipe.send((function, arguments))
+                self.future = cf.Future()
                 return self.future
-            self._start()
+            self.end()
         raise Stopped("the processes of this machine do not start; see what they say, or use the backend serial")
 
-    def kill(self) -> None:
-        with contextlib.suppress(Exception):
-            os.kill(self.pid.result(), signal.SIGTERM)
+    def collect(self) -> cf.Future:
+        future, self.future = self.future, None
+        try:
+            good, result = self.pipe.recv()
+        except (OSError, EOFError):
+            self.end()
+            good, result = False, Died()
+        future.set_result(result) if good else future.set_exception(result)
+        return future
+
+    def end(self) -> None:
+        if self.process and self.process.pid:
+            self.process.terminate()
+            self.process.join()
+        if self.pipe:
+            self.pipe.close()
 
 
-def _outlive_nobody() -> None:
-    """Make this process end with its parent, even if that is killed; Ctrl-C is the parent's to hear."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _serve(pipe: multiprocessing.connection.Connection) -> None:
+    """Do what comes through a pipe until it is closed; end at once when the parent does."""
 
     def wait() -> None:
         multiprocessing.parent_process().join()
         os._exit(1)
 
     threading.Thread(target=wait, daemon=True).start()
+    with contextlib.suppress(EOFError, OSError):
+        while True:
+            function, arguments = pipe.recv()
+            try:
+                told = True, function(*arguments)
+            except Exception as error:
+                told = False, error
+            pipe.send(told)
 
 
 def _cores() -> int:
@@ -229,8 +281,10 @@ def dask(count: int | None = None, scheduler: str | None = None) -> Iterator[Poo
         If the scheduler is lost.
     """
     distributed = extra("distributed", "a cluster", "batch")
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what matters of it is said here, in one line
+    logger = logging.getLogger("distributed")
     with contextlib.ExitStack() as stack:
+        stack.callback(logger.setLevel, logger.level)
+        logger.setLevel(logging.CRITICAL)  # what matters of it is said here, in one line
         if not scheduler:
             stack.enter_context(importlib.import_module("dask").config.set(_LOCAL))
             local = {"threads_per_worker": 1, "dashboard_address": None, "silence_logs": logging.CRITICAL}
@@ -242,12 +296,19 @@ def dask(count: int | None = None, scheduler: str | None = None) -> Iterator[Poo
             told = " ".join(str(error).split()) or type(error).__name__
             raise InputError(f"{scheduler}: expected a scheduler of Dask with workers ({told})") from None
 
-        def room() -> int:
-            if client.status != "running":
-                raise Stopped(f"{scheduler}: the scheduler was lost; the same command goes on from what is recorded")
-            return max(1, sum(client.nthreads().values()))
+        seen = time.monotonic()
 
-        yield Pool(client.get_executor(pure=False).submit, room)
+        def room() -> int:
+            nonlocal seen
+            if client.status != "running":
+                raise Stopped(_LOST)
+            if threads := sum(client.nthreads().values()):
+                seen = time.monotonic()
+            elif time.monotonic() - seen > 3 * _PATIENCE_S:
+                raise Stopped("the cluster of Dask has no workers left; the same command goes on from what is recorded")
+            return max(1, threads)
+
+        yield Pool(client.get_executor(pure=False).submit, room, _wait)
 
 
 BACKENDS = {"processes": processes, "serial": serial, "dask": dask}

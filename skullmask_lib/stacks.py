@@ -19,6 +19,8 @@ import numpy as np
 from . import datasets, nifti, outputs
 from .masks import InputError, extra
 
+_PARTIAL = ".partial-"
+_LARGEST = 2**30  # bytes of a chunk of Zarr that a worker is to hold
 _FILES = (".npy", *nifti.SUFFIXES, ".png", ".tif", ".tiff")
 
 
@@ -63,7 +65,11 @@ class Stack:
 
     def facts(self) -> dict[str, object]:
         """Tell what it is, wherever it is; ready for JSON."""
-        named = hashlib.sha256("\n".join(self.names).encode()).hexdigest()[:12] if self.names else None
+        named = (
+            hashlib.sha256("\n".join(self.names).encode("utf-8", "surrogateescape")).hexdigest()[:12]
+            if self.names
+            else None
+        )
         told = {"kind": self.kind, "shape": list(self.shape), "dtype": self.dtype, "channel": self.channel}
         return told | {"sha256 of the names": named}
 
@@ -182,6 +188,10 @@ def _opened_npy(path: Path, channel: int | None) -> Stack:
 def _opened_zarr(path: str, channel: int | None) -> Stack:
     array = _zarr(path)
     _check(path, array.shape, array.dtype, channel)
+    if (size := math.prod(array.chunks) * array.dtype.itemsize) > _LARGEST:
+        raise InputError(
+            f"{path}: each of its chunks has {size / 2**30:.1f} GB; store it anew in chunks of fewer images"
+        )
     return Stack(path, "zarr", array.shape, array.dtype.str)
 
 
@@ -190,14 +200,14 @@ def _check(path: str | Path, shape: tuple[int, ...], dtype: np.dtype, channel: i
         raise InputError(f"{path}: has no channels, shape {shape}; leave the channel out")
     if dtype.kind not in "buif":
         raise InputError(f"{path}: expected real numbers, got dtype {dtype}")
-    if len(shape) != 3 or 0 in shape:
+    if len(shape) != 3 or min(shape) < 1:
         raise InputError(f"{path}: expected images of shape (N, H, W), got {shape}")
 
 
-def _zarr(path: str):
+def _zarr(path: str, mode: str = "r"):
     zarr = extra("zarr", "Zarr", "batch")
     try:
-        return zarr.open_array(path, mode="r+" if is_address(path) or os.access(path, os.W_OK) else "r")
+        return zarr.open_array(path, mode=mode)
     except Exception as error:  # of many libraries
         told = " ".join(str(error).split()) or type(error).__name__
         raise InputError(f"{path}: no Zarr array can be opened there ({told})") from None
@@ -479,7 +489,26 @@ def prepare(made: Stack, chunk: int) -> bool:
             return False
     size = {"shape": made.shape, "chunks": (1, *made.shape[1:]), "shards": shards}  # so that one mask is read fast
     extra("zarr", "Zarr", "batch").create_array(made.path, **size, dtype="uint8", fill_value=0, overwrite=True)
+    if not is_address(made.path):
+        outputs.sync(Path(made.path, "zarr.json"))
     return True
+
+
+def tidy(made: Stack) -> None:
+    """Remove what workers that were killed have begun to write.
+
+    Parameters
+    ----------
+    made : Stack
+
+    Examples
+    --------
+    >>> tidy(Stack("gone", "files", (1,), names=("a.png",)))
+    """
+    pattern = {"zarr": "*.partial", "files": f"{_PARTIAL}*"}.get(made.kind)
+    for path in Path(made.path).rglob(pattern) if pattern else ():
+        if path.is_file():
+            path.unlink(missing_ok=True)
 
 
 def _take_room(file: BinaryIO, size: int) -> None:
@@ -547,12 +576,14 @@ def writing(made: Stack, start: int, stop: int) -> Iterator[Callable[[int, np.nd
     if made.kind == "files":
         written = [path for index in range(start, stop) for path in _mask_files(made, index) if path.exists()]
     else:
-        array = _zarr(made.path)
+        array = _zarr(made.path, "r+")
         written = [Path(made.path, array.metadata.encode_chunk_key((start // array.shards[0], 0, 0)))]
         if not is_address(made.path):
             written[0].unlink(missing_ok=True)  # Zarr reads what it is about to write over, were it damaged or not
         array[start:stop] = block
-    for path in () if is_address(made.path) else {*written, *(path.parent for path in written)}:
+    root = Path(made.path)
+    folders = {parent for path in written for parent in path.parents if parent.is_relative_to(root)}
+    for path in () if is_address(made.path) else {*written, *folders}:
         if path.exists():  # of empty masks a Zarr array has no file
             outputs.sync(path)
 
@@ -588,14 +619,18 @@ def checksum(made: Stack, start: int, stop: int) -> int | None:
 
 def _write_file(made: Stack, index: int, mask: np.ndarray | None, source: str) -> None:
     files = _mask_files(made, index)
-    for file in files:
-        file.unlink(missing_ok=True)
     if mask is not None:
         picture = not source or datasets.masks_name(source).endswith(".png")
         output = files[0] if picture or len(files) == 1 else files[1]
+        like, temporary = source or output, output.with_name(f"{_PARTIAL}{os.getpid()}-{output.name}")
+        if not Path(made.path).is_dir():
+            raise InputError(f"{made.path}: is gone, another run has taken its place")
         output.parent.mkdir(parents=True, exist_ok=True)
-        like = source or output
-        datasets.masks_writer(output, like)(mask, output, like, mask.shape)
+        datasets.masks_writer(temporary, like)(mask, temporary, like, mask.shape)
+        os.replace(temporary, output)
+    for file in files:
+        if mask is None or file != output:
+            file.unlink(missing_ok=True)
 
 
 def _mask_files(made: Stack, index: int) -> list[Path]:
