@@ -287,7 +287,7 @@ def dask(count: int | None = None, scheduler: str | None = None) -> Iterator[Poo
         logger.setLevel(logging.CRITICAL)  # what matters of it is said here, in one line
         if not scheduler:
             stack.enter_context(importlib.import_module("dask").config.set(_LOCAL))
-            local = {"threads_per_worker": 1, "dashboard_address": None, "silence_logs": logging.CRITICAL}
+            local = {"threads_per_worker": 1, "dashboard_address": ":0", "silence_logs": logging.CRITICAL}
             scheduler = stack.enter_context(distributed.LocalCluster(n_workers=count or _cores(), **local))
         try:
             client = stack.enter_context(distributed.Client(scheduler, timeout=_PATIENCE_S, set_as_default=False))

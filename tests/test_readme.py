@@ -32,7 +32,9 @@ def folder(tmp_path_factory):
 
 
 def test_there_are_commands():
-    assert {command.split()[0] for command in COMMANDS} == {"mask", "score", "sweep", "report", "strip", "brain-mask"}
+    assert {command.split()[0] for command in COMMANDS} == {
+        *("mask", "score", "sweep", "report", "strip", "brain-mask", "batch")
+    }
 
 
 def test_the_commands_run_one_after_another(folder, monkeypatch, capsys):
@@ -54,6 +56,9 @@ def test_the_commands_run_one_after_another(folder, monkeypatch, capsys):
             "grid/index.html",
             "stripped/head_brain.nii.gz",
             "masks/scan_brain_mask.nii.gz",
+            "many.npy",
+            "many.npy.batch/results.csv",
+            "v7.zarr/zarr.json",
         )
     )
 

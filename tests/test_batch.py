@@ -1,0 +1,567 @@
+"""A long run: what fails does not stop it, what was stopped goes on, and what is not the same work is refused."""
+
+import fcntl
+import json
+import os
+import pty
+import re
+import shutil
+import struct
+import subprocess
+import sys
+import termios
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+import zarr
+from batches import errors_of, everything, heads, one_by_one, rows_of, same, serial
+from PIL import Image
+
+import skullmask_lib as sm
+from skullmask_lib import InputError, journal, pools
+
+pytestmark = pytest.mark.usefixtures("folder")
+OUTPUTS = ["m.npy", "m.zarr", "m"]
+SERIAL = ("--version", "v7", "--backend", "serial", "--chunk", "3")
+
+
+def read(output, count=None):
+    """Read the masks of an array from wherever they are."""
+    if output.endswith(".npy"):
+        return np.load(output)
+    if output.endswith(".zarr"):
+        return zarr.open_array(output, mode="r")[:]
+    return np.stack([np.array(Image.open(f"{output}/a_{index:06}.png")) // 255 for index in range(count)])
+
+
+def recorded(output="m.npy"):
+    """Name the first images of the chunks, in the order in which they were recorded."""
+    lines = filter(None, Path(f"{output}.batch/journal.jsonl").read_text().splitlines())
+    return [int(item) for item, _ in map(json.loads, lines) if item != "run"]
+
+
+class Stop(Exception):
+    pass
+
+
+def stopping(after):
+    """Give a progress that stops the run once so many images are recorded."""
+
+    def progress(told):
+        if told.images >= after:
+            raise Stop
+
+    return progress
+
+
+def stopped(output, after=6, images="a.npy", **options):
+    with pytest.raises(Stop):
+        serial(images, output, progress=stopping(after), **options)
+
+
+# --- what fails ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("output", ["m.npy", "m.zarr"])
+def test_one_of_a_hundred_is_named_stays_empty_and_is_made_once_it_is_mended(skullmask, output):
+    given, wanted = heads(99), one_by_one(heads(99))
+    given[41, 7, 7] = np.nan
+    np.save("a.npy", given)
+    for _ in range(2):
+        code, out, err = skullmask("batch", "a.npy", output, *SERIAL)
+        errors = Path(f"{output}.batch/errors.csv").absolute()
+        assert (code, err) == (1, [f"skullmask: 1 of 99 images failed, see {errors}"])
+        assert re.search(r"^99 images in [\d.]+ s: [\d.]+ a second$", out, re.MULTILINE)
+        found = read(output)
+        assert not found[41].any()
+        same(np.delete(found, 41, 0), np.delete(wanted, 41, 0))
+        [(name, error)] = errors_of(output).items()
+        assert name == "a.npy[41]"
+        assert "NaN" in error
+        rows = rows_of(f"{output}.batch/results.csv")
+        assert [(row["flags"], row["area_px"]) for row in rows] == [
+            ("failed", "") if k == 41 else ("", str(wanted[k].sum())) for k in range(99)
+        ]
+    np.save("a.npy", heads(99))
+    code, out, err = skullmask("batch", "a.npy", output, *SERIAL)
+    assert (code, err, errors_of(output)) == (0, [], {})
+    same(read(output), wanted)
+    assert recorded(output) == [*range(0, 99, 3), 39, 39]
+
+
+def broken(folder):
+    """Write eight images of which six cannot be used; tell why of each."""
+    given = heads(8, np.uint8)
+    Path(folder).mkdir()
+    nib.save(nib.Nifti1Image(given[0].T[:, ::-1, None], np.eye(4)), f"{folder}/0.nii.gz")
+    Path(f"{folder}/1.nii.gz").write_bytes(Path(f"{folder}/0.nii.gz").read_bytes()[:-60])
+    np.save(f"{folder}/2.npy", np.where(np.eye(48, 40), np.nan, given[2]))
+    Image.fromarray(given[3]).save(f"{folder}/3.png")
+    os.truncate(f"{folder}/3.png", 200)
+    np.save(f"{folder}/4.npy", given[4])
+    os.truncate(f"{folder}/4.npy", 500)
+    Path(f"{folder}/5.tif").touch()
+    np.save(f"{folder}/6.npy", np.zeros((2, 2, 2, 2)))
+    Image.fromarray(given[7]).save(f"{folder}/7.png")
+    return {
+        "1.nii.gz": "not a readable .nii.gz file",
+        "2.npy": "NaN",
+        "3.png": "not a readable .png file",
+        "4.npy": "not a readable .npy file",
+        "5.tif": "the file is empty",
+        "6.npy": "expected slices (N, H, W) or one slice (H, W)",
+    }
+
+
+@pytest.mark.parametrize("output", OUTPUTS)
+def test_files_of_which_most_are_broken(skullmask, output):
+    reasons, wanted = broken("a"), one_by_one(heads(8, np.uint8))
+    code, _, [line] = skullmask("batch", "a", output, *SERIAL)
+    assert (code, line) == (1, f"skullmask: 6 of 8 images failed, see {Path(output).absolute()}.batch/errors.csv")
+    errors = errors_of(output)
+    assert [*errors] == [*reasons]
+    for name, reason in reasons.items():
+        assert reason in errors[name]
+        assert "\n" not in errors[name]
+    if output == "m":
+        assert sorted(os.listdir("m")) == ["0.nii.gz", "7.png"]
+        same(np.array(Image.open("m/7.png")), 255 * wanted[7])
+    else:
+        same(read(output), wanted * np.isin(range(8), (0, 7)).astype(np.uint8)[:, None, None])
+    for index, name in enumerate(reasons, 1):
+        if name.endswith(".npy"):
+            np.save(f"a/{name}", heads(8, np.uint8)[index])
+    assert skullmask("batch", "a", output, *SERIAL)[0] == 1
+    assert [*errors_of(output)] == [name for name in reasons if not name.endswith(".npy")]
+
+
+@pytest.mark.parametrize("output", ["m.npy", "m.zarr"])
+@pytest.mark.parametrize("place", [2, 6])
+@pytest.mark.parametrize("shape", [(50, 44), (30, 30), (2, 48, 40)])
+def test_a_file_of_another_shape_fails_alone(output, place, shape):
+    given = heads(7)
+    Path("a").mkdir()
+    for index, image in enumerate(given):
+        np.save(f"a/{index}.npy", np.resize(image, shape) if index == place else image)
+    assert serial("a", output).failed == 1
+    wanted = one_by_one(given)
+    wanted[place] = 0
+    same(read(output), wanted)
+    assert [*errors_of(output)] == [f"{place}.npy"]
+    if output == "m.npy":
+        np.save("wanted.npy", wanted)
+        assert Path("m.npy").read_bytes() == Path("wanted.npy").read_bytes()
+
+
+@pytest.mark.parametrize("output", ["m.npy", "m"])
+def test_a_mask_does_not_outlive_its_image(output):
+    given = heads(3)
+    Path("a").mkdir()
+    for index, image in enumerate(given):
+        np.save(f"a/{index}.npy", image)
+    Path("a/1.npy").write_bytes(b"broken")
+    assert serial("a", output).failed == 1
+    np.save("a/1.npy", given[1])
+    Path("a/2.npy").write_bytes(b"broken")
+    assert serial("a", output).failed == 1
+    assert [*errors_of(output)] == ["2.npy"]
+    wanted = one_by_one(given)
+    found = np.load("m.npy") if output == "m.npy" else [np.load(f"m/{k}.npy") for k in (0, 1)]
+    assert np.array_equal(found[:2], wanted[:2])
+    assert not found[2].any() if output == "m.npy" else not Path("m/2.npy").exists()
+
+
+def test_fail_fast_stops_at_once_and_the_run_afterwards_goes_on(skullmask):
+    given = heads(10)
+    given[7] = np.inf
+    np.save("a.npy", given)
+    code, out, [line] = skullmask("batch", "a.npy", "m.npy", *SERIAL, "--fail-fast")
+    assert (code, out) == (1, "")
+    assert line.startswith("skullmask: a.npy[7]: ")
+    assert not Path("m.npy").exists()
+    assert recorded() == [0, 3]
+    assert skullmask("batch", "a.npy", "m.npy", *SERIAL)[0] == 1
+    assert recorded() == [0, 3, 6, 9]
+    assert [*errors_of("m.npy")] == ["a.npy[7]"]
+
+
+def test_a_truncated_input_is_one_line(skullmask):
+    np.save("a.npy", heads(10))
+    os.truncate("a.npy", 128 + 4 * 5 * 48 * 40 + 1000)
+    code, out, [line] = skullmask("batch", "a.npy", "m.npy", *SERIAL)
+    assert (code, out) == (2, "")
+    assert line.startswith("skullmask: a.npy: is cut off: ")
+    assert line.endswith("5 of 10 images")
+    assert os.listdir() == ["a.npy"]
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("output", OUTPUTS)
+def test_an_input_that_is_truncated_under_way(skullmask, output, order):
+    given = np.asarray(heads(10), order=order)
+    np.save("a.npy", given)
+
+    def progress(told):
+        if told.images == 3:
+            os.truncate("a.npy", 128 + 4 * 5 * 48 * 40 + 1000)
+
+    lost = range(5 if order == "C" else 3, 10)
+    assert serial("a.npy", output, progress=progress).failed == len(lost)
+    assert errors_of(output) == {f"a.npy[{index}]": "the file ends before it does" for index in lost}
+    assert skullmask("batch", "a.npy", output, *SERIAL)[0] == 2
+    np.save("a.npy", given)
+    assert skullmask("batch", "a.npy", output, *SERIAL)[::2] == (0, [])
+    same(read(output, 10), one_by_one(given))
+    assert recorded(output) == [0, 3, 6, 9, 3, 6, 9]
+
+
+# --- what goes on --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("output", OUTPUTS)
+@pytest.mark.parametrize("after", [1, 6, 10])
+def test_a_stopped_run_goes_on_where_it_was(output, after):
+    np.save("a.npy", heads(10))
+    stopped(output, after)
+    assert not Path(output).exists()
+    serial("a.npy", output)
+    assert recorded(output) == [0, 3, 6, 9]
+    assert sorted(os.listdir(f"{output}.batch")) == ["errors.csv", "journal.jsonl", "results.csv"]
+    serial("a.npy", f"whole_{output}")
+    made, whole = (
+        {path.relative_to(name): content for path, content in everything(name).items()}
+        for name in (output, f"whole_{output}")
+    )
+    assert made == whole
+    if output == "m.npy":
+        assert Path("m.npy").read_bytes() == Path("whole_m.npy").read_bytes()
+    same(read(output, 10), one_by_one(heads(10)))
+    areas = [row["area_px"] for row in rows_of(f"{output}.batch/results.csv")]
+    assert areas == [row["area_px"] for row in rows_of(f"whole_{output}.batch/results.csv")]
+
+
+@pytest.mark.parametrize("output", OUTPUTS)
+def test_a_run_that_is_done_does_nothing_again(output):
+    np.save("a.npy", heads(10))
+    serial("a.npy", output)
+    paths = [path for path in Path().rglob("*") if path.is_file() and path.suffix != ".csv"]
+    before = {path: (path.stat().st_mtime_ns, path.stat().st_ino) for path in paths}
+    seen = []
+    assert serial("a.npy", output, progress=seen.append).images == 10
+    assert seen[-1] == (10, 10, heads(10).nbytes, 0)
+    assert {path: (path.stat().st_mtime_ns, path.stat().st_ino) for path in paths} == before
+
+
+@pytest.mark.parametrize("output", ["m.zarr", "m"])
+def test_an_empty_folder_may_be_there(output):
+    np.save("a.npy", heads(10))
+    Path(output).mkdir()
+    stopped(output)
+    serial("a.npy", output)
+    assert recorded(output) == [0, 3, 6, 9]
+    same(read(output, 10), one_by_one(heads(10)))
+
+
+def flipped(output):
+    if output == "m.npy":
+        masks = np.load("m.npy", mmap_mode="r+")
+        masks[4, 20, 20] ^= 1
+        masks.flush()
+    elif output == "m.zarr":
+        masks = zarr.open_array("m.zarr", mode="r+")
+        masks[4] = 1 - masks[4]
+    else:
+        Image.fromarray(255 - np.array(Image.open("m/a_000004.png"))).save("m/a_000004.png")
+
+
+def cut(output):
+    if output == "m.npy":
+        os.truncate("m.npy", 128 + 5 * 48 * 40 - 7)
+    else:
+        file = Path("m.zarr/c/1/0/0" if output == "m.zarr" else "m/a_000004.png")
+        os.truncate(file, file.stat().st_size // 2)
+
+
+def lost(output):
+    if output == "m.npy":
+        Path("m.npy").unlink()
+    elif output == "m.zarr":
+        Path("m.zarr/zarr.json").unlink()
+    else:
+        Path("m/a_000004.png").unlink()
+
+
+def all_lost(output):
+    Path(output).unlink() if output == "m.npy" else shutil.rmtree(output)
+
+
+@pytest.mark.parametrize("output", OUTPUTS)
+@pytest.mark.parametrize("spoil", [flipped, cut, lost, all_lost])
+def test_masks_that_are_not_the_same_are_made_again(output, spoil):
+    np.save("a.npy", heads(10))
+    serial("a.npy", output)
+    before = everything(output)
+    spoil(output)
+    assert serial("a.npy", output).failed == 0
+    assert everything(output) == before
+    same(read(output, 10), one_by_one(heads(10)))
+    if spoil is flipped:
+        assert recorded(output) == [0, 3, 6, 9, 3]
+
+
+def other_version(monkeypatch):
+    others = journal.writers() | {"skullmask": "0.0.9"}
+    monkeypatch.setattr(journal, "writers", lambda: others)
+
+
+OTHERWISE = {
+    "version": (("--version", "v1"), None, "(version was v7, is v1"),
+    "width": (("--dilation-size", "9"), None, "(options: dilation_size was 26, is 9)"),
+    "chunk": (("--chunk", "4"), None, "(chunk was 3, is 4)"),
+    "spacing": (("--spacing", "1", "2"), None, "(spacing_mm was None, is [1.0, 2.0])"),
+    "quality": (("--quality",), None, "(quality was False, is True)"),
+    "truth": (("--truth", "t.npy"), None, "truth was None, is {"),
+    "count": ((), lambda _: np.save("a.npy", heads(11)), "images: shape was [10, 48, 40], is [11, 48, 40]"),
+    "dtype": ((), lambda _: np.save("a.npy", heads(10, np.float64)), "(images: dtype was <f4, is <f8)"),
+    "library": ((), other_version, ": skullmask was 0.1.0, code "),
+}
+
+
+@pytest.mark.parametrize("case", OTHERWISE)
+@pytest.mark.parametrize("done", [False, True])
+def test_other_work_is_refused_and_says_what_differs(skullmask, monkeypatch, case, done):
+    options, change, message = OTHERWISE[case]
+    np.save("a.npy", heads(10))
+    np.save("t.npy", one_by_one(heads(10)))
+    serial("a.npy", "m.npy") if done else stopped("m.npy")
+    if change:
+        change(monkeypatch)
+    before = everything(".")
+    code, out, [line] = skullmask("batch", "a.npy", "m.npy", *SERIAL, *options)
+    assert (code, out) == (2, "")
+    assert message in line
+    assert "--restart" in line
+    assert everything(".") == before
+
+
+@pytest.mark.parametrize("order", ["done", "stopped"])
+def test_images_that_are_no_longer_the_same_are_refused_and_named(skullmask, order):
+    given = heads(10)
+    np.save("a.npy", given)
+    serial("a.npy", "m.npy") if order == "done" else stopped("m.npy")
+    np.save("a.npy", np.where(np.arange(10)[:, None, None] == 4, 2 * given, given))
+    before = everything(".")
+    code, out, [line] = skullmask("batch", "a.npy", "m.npy", *SERIAL)
+    assert (code, out) == (2, "")
+    assert "a.npy: images 3 to 5 are no longer those that this run began with" in line
+    assert everything(".") == before
+    np.save("a.npy", given)
+    assert skullmask("batch", "a.npy", "m.npy", *SERIAL)[0] == 0
+    assert recorded() == [0, 3, 6, 9]
+
+
+def test_another_file_of_the_same_name_is_refused():
+    Path("a").mkdir()
+    for index, image in enumerate(heads(4)):
+        np.save(f"a/{index}.npy", image)
+    serial("a", "m")
+    np.save("a/3.npy", heads(5)[4])
+    with pytest.raises(InputError, match="images 3 to 3 are no longer those"):
+        serial("a", "m")
+    Path("a/3.npy").rename("a/4.npy")
+    with pytest.raises(InputError, match="sha256 of the names was"):
+        serial("a", "m")
+
+
+@pytest.mark.parametrize("output", OUTPUTS)
+def test_a_restart_forgets_the_earlier_run(output):
+    np.save("a.npy", heads(10))
+    serial("a.npy", output)
+    np.save("a.npy", heads(5, first=10))
+    serial("a.npy", output, "v1", chunk=2, restart=True)
+    same(read(output, 5), one_by_one(heads(5, first=10), "v1"))
+    assert len(rows_of(f"{output}.batch/results.csv")) == 5
+    assert recorded(output) == [0, 2, 4]
+    if output == "m":
+        assert len(os.listdir(output)) == 5
+
+
+@pytest.mark.parametrize("output", OUTPUTS)
+@pytest.mark.parametrize("restart", [False, True])
+def test_what_no_batch_made_is_left_alone(output, restart):
+    np.save("a.npy", heads(4))
+    if output == "m.npy":
+        np.save("m.npy", heads(4))
+    else:
+        Path(output).mkdir()
+        Path(output, "mine.txt").write_text("mine")
+    before = everything(".")
+    with pytest.raises(InputError, match=rf"{output}: was made by no batch that could go on; choose another name"):
+        serial("a.npy", output, restart=restart)
+    assert everything(".") == before
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_a_folder_of_the_name_of_the_journal_s_is_left_alone(restart):
+    np.save("a.npy", heads(4))
+    Path("m.npy.batch").mkdir()
+    Path("m.npy.batch/mine.txt").write_text("mine")
+    before = everything(".")
+    with pytest.raises(InputError, match=r"m.npy.batch: holds files that no batch wrote"):
+        serial("a.npy", "m.npy", restart=restart)
+    assert everything(".") == before
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_an_input_is_never_the_output(restart):
+    np.save("a.npy", heads(4))
+    serial("a.npy", "m.npy")
+    before = everything(".")
+    for images, truth in (("m.npy", None), ("a.npy", "m.npy")):
+        with pytest.raises(InputError):
+            serial(images, "m.npy", truth=truth, restart=restart)
+    assert everything(".") == before
+
+
+def test_two_runs_at_once():
+    np.save("a.npy", heads(10))
+    told = []
+
+    def progress(_):
+        for restart in (False, True):
+            with pytest.raises(InputError, match=r"m.npy: another run is at work on it$") as refused:
+                serial("a.npy", "m.npy", restart=restart)
+            told.append(refused)
+
+    serial("a.npy", "m.npy", progress=progress)
+    assert len(told) == 8
+    same(np.load("m.npy"), one_by_one(heads(10)))
+    assert recorded() == [0, 3, 6, 9]
+
+
+# --- what cannot begin ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("scheduler", ["tcp://127.0.0.1:1", "nonsense://1", "tcp://"])
+def test_without_a_scheduler_nothing_is_left(skullmask, monkeypatch, scheduler):
+    monkeypatch.setattr(pools, "_PATIENCE_S", 0.3)
+    np.save("a.npy", heads(4))
+    code, out, [line] = skullmask("batch", "a.npy", "m.npy", "--scheduler", scheduler)
+    assert (code, out) == (2, "")
+    assert line.startswith(f"skullmask: {scheduler}: expected a scheduler of Dask with workers (")
+    assert os.listdir() == ["a.npy"]
+
+
+@pytest.mark.parametrize(("module", "arguments"), [
+    ("zarr", ("a.npy", "m.zarr")),
+    ("pyarrow", ("a.npy", "m.npy", "--table", "parquet")),
+    ("distributed", ("a.npy", "m.npy", "--backend", "dask")),
+])  # fmt: skip
+def test_what_the_extra_brings_is_asked_for(skullmask, monkeypatch, module, arguments):
+    np.save("a.npy", heads(4))
+    monkeypatch.setitem(sys.modules, module, None)
+    code, out, [line] = skullmask("batch", *arguments)
+    assert (code, out) == (2, "")
+    assert 'pip install "skullmask[batch]"' in line
+    assert os.listdir() == ["a.npy"]
+
+
+@pytest.mark.parametrize("options", [{"workers": -1}, {"chunk": 2.5}, {"chunk": 0}, {"backend": "threads"}])
+def test_what_the_command_line_does_not_let_through(options):
+    np.save("a.npy", heads(4))
+    with pytest.raises(InputError):
+        sm.batch("a.npy", "m.npy", version="v7", **options)
+    assert os.listdir() == ["a.npy"]
+
+
+BAD_ARGUMENTS = {
+    "no input": (("gone.npy", "m.npy"), "gone.npy: no such file or folder"),
+    "input of another kind": (("a.mat", "m.npy"), "a.mat: expected a .npy, a Zarr array, a folder or a .txt of paths"),
+    "one slice": (("one.npy", "m.npy"), "one.npy: expected images of shape (N, H, W), got (48, 40)"),
+    "none": (("none.npy", "m.npy"), "none.npy: expected images of shape (N, H, W), got (0, 48, 40)"),
+    "colour": (("colour.npy", "m.npy"), "colour.npy: expected images of shape (N, H, W), got (4, 48, 40, 3)"),
+    "complex": (("complex.npy", "m.npy"), "complex.npy: expected real numbers, got dtype complex64"),
+    "objects": (("objects.npy", "m.npy"), "objects.npy: expected real numbers, got dtype object"),
+    "no .npy": (("text.npy", "m.npy"), "text.npy: not a readable .npy file"),
+    "no Zarr": (("empty.zarr", "m.npy"), "empty.zarr: no Zarr array can be opened there"),
+    "no Zarr there": (("memory://gone", "m.npy"), "memory://gone: no Zarr array can be opened there"),
+    "no such protocol": (("noway://a.zarr", "m.npy"), "noway://a.zarr: no Zarr array can be opened there"),
+    "empty folder": (("empty", "m.npy"), "empty: names no file that ends in .npy"),
+    "empty list": (("empty.txt", "m.npy"), "empty.txt: names no file that ends in .npy"),
+    "list of others": (("list.txt", "m.npy"), "list.txt: expected files that end in .npy"),
+    "two of one name": (("twins", "m"), "twins: a.png and a.tif would give one mask; rename one of them"),
+    "twice the same": (("twice.txt", "m"), "would give one mask"),
+    "output of another kind": (("a.npy", "m.png"), "m.png: expected a .npy, a .zarr, an address or a folder, got .png"),
+    "output nowhere": (("a.npy", "gone/m.npy"), "gone/m.npy: cannot be written, its folder does not exist"),
+    "output over a file": (("a.npy", "text.npy"), "text.npy: was made by no batch that could go on"),
+    "output over the input": (("a.npy", "a.npy"), "a.npy: "),
+    "array of volumes": (("volumes", "m.npy"), "m.npy: wants files of one slice each, got a file of several"),
+    "array of nothing": (("broken", "m.npy"), "m.npy: wants files of one slice each, none of the files can be read"),
+    "no such version": (("a.npy", "m.npy", "--version", "v9"), "v9"),
+    "no such option": (("a.npy", "m.npy", "--version", "v1", "--dilation-size", "3"), "v1 has no option dilation_size"),
+    "no such backend": (("a.npy", "m.npy", "--backend", "threads"), "a backend of processes, serial, dask, got"),
+    "no such table": (("a.npy", "m.npy", "--table", "xlsx"), "a table of csv, parquet, got 'xlsx'"),
+    "no chunk": (("a.npy", "m.npy", "--chunk", "0"), "chunk"),
+    "no workers": (("a.npy", "m.npy", "--workers", "0"), "'--workers'"),
+    "workers of a cluster": (("a.npy", "m.npy", "--scheduler", "tcp://a:1", "--workers", "2"), "has its own workers"),
+    "no spacing": (("a.npy", "m.npy", "--spacing", "0", "1"), "expected a row and a column spacing above 0 mm"),
+    "no truth": (("a.npy", "m.npy", "--truth", "gone.npy"), "gone.npy: no such file or folder"),
+    "channel of an array": (("a.npy", "m.npy", "--channel", "0"), "channel"),
+    "read-only": (("a.npy", "/proc/self/m.npy"), "/proc/self/m.npy: cannot be written"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", BAD_ARGUMENTS)
+def test_a_bad_argument_is_one_line_and_nothing_is_written(skullmask, case):
+    np.save("a.npy", heads(4))
+    np.save("one.npy", heads(1)[0])
+    np.save("none.npy", heads(1)[:0])
+    np.save("colour.npy", np.zeros((4, 48, 40, 3), np.uint8))
+    np.save("complex.npy", heads(1, np.complex64))
+    np.save("objects.npy", heads(1).astype(object))
+    for name in ("text.npy", "a.mat", "empty.txt"):
+        Path(name).write_text("\n")
+    Path("list.txt").write_text("a.npy\nnotes.doc\n")
+    Path("twice.txt").write_text("a.npy\n./a.npy\n")
+    for name in ("empty", "empty.zarr", "twins", "volumes", "broken"):
+        Path(name).mkdir()
+    for name in ("a.png", "a.tif"):
+        Image.fromarray(heads(1, np.uint8)[0]).save(f"twins/{name}")
+    np.save("volumes/a.npy", heads(2))
+    Path("broken/a.png").write_text("broken")
+    before = everything(".")
+    arguments, message = BAD_ARGUMENTS[case]
+    code, out, err = skullmask("batch", *arguments)
+    assert (code, out, len(err)) == (2, "", 1), err
+    assert err[0].startswith("skullmask: ")
+    assert message in err[0]
+    assert everything(".") == before
+
+
+# --- on a terminal -------------------------------------------------------------------------------------------------
+
+
+def test_a_terminal_shows_how_fast_it_goes_and_how_much_failed():
+    given = heads(30)
+    given[2] = np.nan
+    np.save("a.npy", given)
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 120, 0, 0))
+    command = [sys.executable, "-m", "skullmask_lib.cli", "batch", "a.npy", "m.npy", *SERIAL]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=theirs, text=True) as run:
+        os.close(theirs)
+        shown = b""
+        while True:
+            try:
+                shown += os.read(ours, 10_000)
+            except OSError:  # closed at the other end
+                break
+        out = run.stdout.read()
+    os.close(ours)
+    shown = shown.decode()
+    assert run.returncode == 1
+    assert "The masks: m.npy" in out
+    assert re.search(r"\d+/30 .*image/s, \d+ MB/s, 1 failed\]", shown), shown
+    assert shown.splitlines()[-1].endswith(f"1 of 30 images failed, see {Path('m.npy.batch/errors.csv').absolute()}")

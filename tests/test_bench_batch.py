@@ -1,0 +1,42 @@
+"""The speed of the batch: its table is the README's, meets what was wanted, and is what the program writes."""
+
+import csv
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from test_house import table_of
+
+HOUSE = Path(__file__).resolve().parents[1]
+HEADER = ("what", "value", "unit", "note")
+
+
+def table(path):
+    with open(path, newline="", encoding="utf-8") as file:
+        header, *rows = csv.reader(file)
+    assert tuple(header) == HEADER
+    return rows
+
+
+def test_the_readme_shows_the_table():
+    assert table_of((HOUSE / "README.md").read_text(encoding="utf-8"), HEADER) == table(HOUSE / "data" / "batch.csv")
+
+
+def test_the_targets_were_met():
+    values = {what: value for what, value, *_ in table(HOUSE / "data" / "batch.csv")}
+    assert int(values["slices"]) >= 5000
+    assert float(values["v7 ÷ the source's script"]) >= 2
+    assert float(values["v7 ÷ the slowest of these"]) >= 0.6
+    many, few = float(values["memory at most"]), float(values["memory at most, fewer"])
+    assert many < 1500
+    assert abs(many / few - 1) < 0.1
+
+
+@pytest.mark.full
+def test_the_program_writes_such_a_table(tmp_path):
+    command = [sys.executable, HOUSE / "benchmarks" / "bench_batch.py", "--slices", "24", "--few", "8", "--rounds", "1"]
+    subprocess.run([*command, "--folder", tmp_path, "-o", tmp_path / "batch.csv"], check=True, capture_output=True)
+    made, kept = table(tmp_path / "batch.csv"), table(HOUSE / "data" / "batch.csv")
+    assert [(what, unit) for what, _, unit, _ in made] == [(what, unit) for what, _, unit, _ in kept]
+    assert [path.name for path in tmp_path.iterdir()] == ["batch.csv"]
