@@ -480,7 +480,7 @@ def test_the_library_stays_small():
     assert sum(count for name, count in lines.items() if name in chapter_1) <= 860
     assert sum(count for name, count in lines.items() if name in chapter_2) <= 940
     assert (
-        sum(count for name, count in lines.items() if name not in chapter_1 | chapter_2) <= 3560
+        sum(count for name, count in lines.items() if name not in chapter_1 | chapter_2) <= 3580
     )  # 3,000 was the promise
     assert {name: count for name, count in lines.items() if count > 350} == {}
     assert lines["versions.py"] < 200
