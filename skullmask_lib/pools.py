@@ -6,6 +6,7 @@ import importlib
 import logging
 import multiprocessing
 import multiprocessing.connection
+import multiprocessing.resource_tracker
 import os
 import signal
 import threading
@@ -20,6 +21,7 @@ _LOST = "the scheduler of Dask was lost; the same command goes on from what is r
 _PATIENCE_S = 10.0  # with a scheduler that does not answer
 _LOCAL = {
     "distributed.scheduler.allowed-failures": DEATHS - 1,
+    "distributed.nanny.pre-spawn-environ.DASK_LOGGING__DISTRIBUTED": "critical",
     # Dask has memory given back after each array, which makes images of megabytes half as fast
     "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": 2**28,
     "distributed.nanny.pre-spawn-environ.MALLOC_MMAP_THRESHOLD_": 2**25,
@@ -41,11 +43,14 @@ class Pool(NamedTuple):
         Tells how many tasks run at a time, now.
     wait : callable
         Takes futures and seconds; gives those that are done as soon as there is one, or none when the time is up.
+    sure : bool
+        A worker does one task at a time, so that its death tells which task killed it.
     """
 
     submit: Callable[..., cf.Future]
     room: Callable[[], int]
     wait: Callable[[Iterable[cf.Future], float], Iterable[cf.Future]]
+    sure: bool = True
 
 
 class Died(Exception):
@@ -104,7 +109,7 @@ def finished(pool: Pool, function: Callable, tasks: Iterable[tuple]) -> Iterator
             except Exception as error:
                 if type(error).__name__ != "KilledWorker":  # of Dask, which counts deaths for all that a worker had
                     raise
-                if deaths < DEATHS:
+                if not pool.sure and deaths < DEATHS:
                     suspects.append(task)
                     continue
                 result = None
@@ -187,6 +192,20 @@ def processes(count: int | None = None, _scheduler: str | None = None) -> Iterat
             worker.end()
 
 
+@contextlib.contextmanager
+def _deaf() -> Iterator[None]:
+    """Let processes that are started here not hear Ctrl-C: it is this one's to hear, and to end them."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    multiprocessing.resource_tracker.ensure_running()  # its start would open our ears
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 class _Worker:
     """A process that does one task at a time."""
 
@@ -197,14 +216,8 @@ class _Worker:
         context = multiprocessing.get_context("spawn")
         self.pipe, there = context.Pipe()
         self.process = context.Process(target=_serve, args=(there,), daemon=True)
-        deaf = hasattr(signal, "pthread_sigmask")
-        before = deaf and signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])  # Ctrl-C is ours alone to hear
-        try:
+        with there, _deaf():
             self.process.start()
-        finally:
-            there.close()
-            if deaf:
-                signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def submit(self, function: Callable, *arguments) -> cf.Future:
         for _ in range(DEATHS):
@@ -281,14 +294,16 @@ def dask(count: int | None = None, scheduler: str | None = None) -> Iterator[Poo
         If the scheduler is lost.
     """
     distributed = extra("distributed", "a cluster", "batch")
-    logger = logging.getLogger("distributed")
+    for name in [name for name in logging.root.manager.loggerDict if name.split(".")[0] == "distributed"]:
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # what matters of it is said here, in one line
     with contextlib.ExitStack() as stack:
-        stack.callback(logger.setLevel, logger.level)
-        logger.setLevel(logging.CRITICAL)  # what matters of it is said here, in one line
-        if not scheduler:
+        local = not scheduler
+        if local:
             stack.enter_context(importlib.import_module("dask").config.set(_LOCAL))
-            local = {"threads_per_worker": 1, "dashboard_address": ":0", "silence_logs": logging.CRITICAL}
-            scheduler = stack.enter_context(distributed.LocalCluster(n_workers=count or _cores(), **local))
+            options = {"threads_per_worker": 1, "dashboard_address": ":0", "silence_logs": logging.CRITICAL}
+            with _deaf():
+                cluster = distributed.LocalCluster(n_workers=count or _cores(), **options)
+            scheduler = stack.enter_context(cluster)
         try:
             client = stack.enter_context(distributed.Client(scheduler, timeout=_PATIENCE_S, set_as_default=False))
             client.wait_for_workers(1, timeout=_PATIENCE_S)
@@ -308,7 +323,7 @@ def dask(count: int | None = None, scheduler: str | None = None) -> Iterator[Poo
                 raise Stopped("the cluster of Dask has no workers left; the same command goes on from what is recorded")
             return max(1, threads)
 
-        yield Pool(client.get_executor(pure=False).submit, room, _wait)
+        yield Pool(client.get_executor(pure=False).submit, room, _wait, local)
 
 
 BACKENDS = {"processes": processes, "serial": serial, "dask": dask}
