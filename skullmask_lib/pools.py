@@ -44,7 +44,8 @@ class Pool(NamedTuple):
     wait : callable
         Takes futures and seconds; gives those that are done as soon as there is one, or none when the time is up.
     sure : bool
-        A worker does one task at a time, so that its death tells which task killed it.
+        A worker has one task at a time, so that its death tells which task killed it. Otherwise a task that is accused
+        is done once more, with no other beside it.
     """
 
     submit: Callable[..., cf.Future]
@@ -297,8 +298,7 @@ def dask(count: int | None = None, scheduler: str | None = None) -> Iterator[Poo
     for name in [name for name in logging.root.manager.loggerDict if name.split(".")[0] == "distributed"]:
         logging.getLogger(name).setLevel(logging.CRITICAL)  # what matters of it is said here, in one line
     with contextlib.ExitStack() as stack:
-        local = not scheduler
-        if local:
+        if not scheduler:
             stack.enter_context(importlib.import_module("dask").config.set(_LOCAL))
             options = {"threads_per_worker": 1, "dashboard_address": ":0", "silence_logs": logging.CRITICAL}
             with _deaf():
@@ -323,7 +323,7 @@ def dask(count: int | None = None, scheduler: str | None = None) -> Iterator[Poo
                 raise Stopped("the cluster of Dask has no workers left; the same command goes on from what is recorded")
             return max(1, threads)
 
-        yield Pool(client.get_executor(pure=False).submit, room, _wait, local)
+        yield Pool(client.get_executor(pure=False).submit, room, _wait, sure=False)
 
 
 BACKENDS = {"processes": processes, "serial": serial, "dask": dask}

@@ -188,7 +188,9 @@ BACKENDS = pytest.mark.parametrize("backend", ["processes", "dask"])
 @BACKENDS
 def test_a_worker_that_dies_is_replaced(runs, killer, backend):
     Path("once").touch()
-    assert ended(runs.start(*killer, "--backend", backend)) == (0, [])
+    code, lines = ended(runs.start(*killer, "--backend", backend))
+    assert code == 0
+    assert backend == "dask" or not lines  # Dask may have a word of its own
     assert Path("died").read_text() == "x"
     same(np.load("m.npy"), one_by_one(np.load("a.npy")))
     wait_for(lambda: not runs.alive(), seconds=5)
@@ -197,13 +199,13 @@ def test_a_worker_that_dies_is_replaced(runs, killer, backend):
 @pytest.mark.full
 @BACKENDS
 def test_a_chunk_that_kills_three_workers_is_set_aside_and_named(runs, killer, backend):
-    code, [line] = ended(runs.start(*killer, "--backend", backend))
+    code, [*_, line] = ended(runs.start(*killer, "--backend", backend))  # Dask may have a word of its own
     assert code == 1
     assert line == (
         f"skullmask: 3 of 20 images failed, see {Path('m.npy.batch/errors.csv').absolute()}; "
         "set aside, for they killed their workers: a.npy[6] … a.npy[8]"
     )
-    assert Path("died").read_text() == "xxx"
+    assert Path("died").read_text() == "xxx" * (1 if backend == "processes" else 2)  # Dask's accused is tried alone
     assert errors_of("m.npy") == {f"a.npy[{index}]": "its chunk killed 3 workers" for index in (6, 7, 8)}
     wanted = one_by_one(np.load("a.npy"))
     found = np.load("m.npy")
@@ -229,7 +231,9 @@ def test_ctrl_c_ends_a_run_soon_and_nobody_is_left(runs, backend, after):
         wait_for(lambda: len(recorded("m.npy")) > 2, seconds=60)
     began = time.monotonic()
     os.killpg(run.pid, signal.SIGINT)
-    assert ended(run, seconds=30) == (130, ["skullmask: interrupted"])
+    code, lines = ended(run, seconds=30)
+    assert (code, lines[-1]) == (130, "skullmask: interrupted")
+    assert backend == "dask" or len(lines) == 1  # Dask may have a word of its own
     assert time.monotonic() - began < 10
     wait_for(lambda: not runs.alive(), seconds=5)
     done = recorded("m.npy")
@@ -311,7 +315,7 @@ def test_a_scheduler_that_is_lost(runs, cluster):
     run = runs.start(*COMMAND, "batch", "a.npy", "m.npy", *V8, "--chunk", "5", "--scheduler", cluster.address)
     wait_for(lambda: len(recorded("m.npy")) > 4, seconds=60)
     cluster.scheduler.kill()
-    code, [line] = ended(run)
+    code, [*_, line] = ended(run)
     assert code == 1
     assert "the scheduler" in line
     assert "was lost; the same command goes on from what is recorded" in line
