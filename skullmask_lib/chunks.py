@@ -32,9 +32,7 @@ class Job:
 
     def part(self, start: int, stop: int) -> "Job":
         """Leave out the names of all images but these."""
-        cut = {
-            name: getattr(self, name) and getattr(self, name).part(start, stop) for name in ("images", "truth", "made")
-        }
+        cut = {name: (each := getattr(self, name)) and each.part(start, stop) for name in ("images", "truth", "made")}
         return replace(self, **cut)
 
 
