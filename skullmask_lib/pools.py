@@ -300,10 +300,9 @@ def dask(count: int | None = None, scheduler: str | None = None) -> Iterator[Poo
     with contextlib.ExitStack() as stack:
         if not scheduler:
             stack.enter_context(importlib.import_module("dask").config.set(_LOCAL))
-            options = {"threads_per_worker": 1, "dashboard_address": ":0", "silence_logs": logging.CRITICAL}
+            options = {"threads_per_worker": 1, "dashboard_address": "127.0.0.1:0", "silence_logs": logging.CRITICAL}
             with _deaf():
-                cluster = distributed.LocalCluster(n_workers=count or _cores(), **options)
-            scheduler = stack.enter_context(cluster)
+                scheduler = stack.enter_context(distributed.LocalCluster(n_workers=count or _cores(), **options))
         try:
             client = stack.enter_context(distributed.Client(scheduler, timeout=_PATIENCE_S, set_as_default=False))
             client.wait_for_workers(1, timeout=_PATIENCE_S)
@@ -317,7 +316,11 @@ def dask(count: int | None = None, scheduler: str | None = None) -> Iterator[Poo
             nonlocal seen
             if client.status != "running":
                 raise Stopped(_LOST)
-            if threads := sum(client.nthreads().values()):
+            try:
+                threads = sum(client.nthreads().values())
+            except (OSError, TimeoutError):  # lost just now
+                raise Stopped(_LOST) from None
+            if threads:
                 seen = time.monotonic()
             elif time.monotonic() - seen > 3 * _PATIENCE_S:
                 raise Stopped("the cluster of Dask has no workers left; the same command goes on from what is recorded")
