@@ -35,8 +35,10 @@ class Batch(NamedTuple):
 
     Attributes
     ----------
-    masks, results, errors : Path
-        Where they are; the masks of an address as text.
+    masks : str
+        As the output was given.
+    results, errors : Path
+        Where the tables are.
     images : int
     failed : int
         How many have no mask, or no score where one was wanted.
@@ -46,7 +48,7 @@ class Batch(NamedTuple):
         ``read``, ``compute`` and ``write``, summed over the workers, of all chunks; ``wall`` of this run alone.
     """
 
-    masks: Path | str
+    masks: str
     results: Path
     errors: Path
     images: int
@@ -214,7 +216,7 @@ def _book(made: stacks.Stack, told: dict, restart: bool) -> Iterator[tuple[Path,
         raise InputError(f"{made.path}: cannot be written, its folder does not exist")
     if not away and (output.is_symlink() or os.path.ismount(output)):
         raise InputError(f"{made.path}: is a link or a mount point, and could not be replaced; name a place in it")
-    if journal.last(book, "run") is None:
+    if _begun(book)[0] is None:
         if stacks.exists(made):
             raise InputError(f"{made.path}: was made by no batch that could go on; choose another name")
         if folder.exists() and {*folder.iterdir()} - {book}:
@@ -230,7 +232,7 @@ def _book(made: stacks.Stack, told: dict, restart: bool) -> Iterator[tuple[Path,
                 raise InputError(f"{made.path}: another run is at work on it") from None
             except OSError:
                 pass  # this file system has no locks
-        known, begun = journal.last(book, "run"), any(item != "run" for item, *_ in journal.scan(book))
+        known, begun = _begun(book)
         differ = list(chunks.differences(known, told)) if known else []
         if known and known.get("address") != told["address"]:
             raise InputError(f"{folder}: belongs to {known.get('address')}; start from another folder")
@@ -253,9 +255,19 @@ def _book(made: stacks.Stack, told: dict, restart: bool) -> Iterator[tuple[Path,
                     outputs.sync(folder.parent)
             yield book, token
         except BaseException:
-            if all(item == "run" for item, *_ in journal.scan(book)):  # nothing that could go on
+            if not _begun(book)[1]:  # nothing that could go on
                 shutil.rmtree(folder, ignore_errors=True)
             raise
+
+
+def _begun(book: Path) -> tuple[dict | None, bool]:
+    """Give the run that a journal speaks of, which comes before its chunks, and whether a chunk is recorded."""
+    known = None
+    for item, record, _ in journal.scan(book):
+        if item != "run":
+            return known, True
+        known = record
+    return known, False
 
 
 class _Run:
@@ -269,7 +281,7 @@ class _Run:
         if not stacks.is_address(job.made.path):  # until all is done
             part = str(book.with_name(f"masks-{token}{Path(job.made.path).suffix}"))
             self.job = replace(job, made=replace(job.made, path=part))
-        self.known, self.places, self.columns = {}, {}, set()
+        self.known, self.columns = {}, set()
         for item, record, place in journal.scan(book):
             if item != "run":
                 self._keep(int(item), record, place)
@@ -277,8 +289,7 @@ class _Run:
 
     def _keep(self, start: int, record: dict, place: int) -> None:
         self.columns.update(*record["rows"])
-        self.known[start] = {key: value for key, value in record.items() if key != "rows"}
-        self.places[start] = place
+        self.known[start] = {key: value for key, value in record.items() if key != "rows"} | {"place": place}
 
     def _stop(self, start: int) -> int:
         return min(start + self.chunk, self.job.images.shape[0])
@@ -290,21 +301,16 @@ class _Run:
             raise InputError(f"{here.path}: is in the way of the masks, which are in {self.job.made.path}; move it")
         checked = replace(self.job, made=here)
         good = set()
-
-        def check(start: int, found: tuple[int | None, int | None] | None) -> None:
-            known = self.known[start]
-            if found and found[0] != known["from"]:
+        done = [start for start, known in self.known.items() if known["state"] == "done" and not known["failed"]]
+        for (_, start, stop), found in pools.finished(pool, chunks.verify, self._tasks(checked, done)):
+            if found and found[0] != self.known[start]["from"]:
                 raise InputError(
-                    f"{self.job.images.path}: images {start} to {self._stop(start) - 1} are no longer those that this "
-                    "run began with; bring them back, or begin anew with restart=True (--restart)"
+                    f"{self.job.images.path}: images {start} to {stop - 1} are no longer those that this run began "
+                    "with; bring them back, or begin anew with restart=True (--restart)"
                 )
-            if found and found[1] == known["made"]:
+            if found and found[1] == self.known[start]["made"]:
                 good.add(start)
                 self._tell(start)
-
-        done = [start for start, known in self.known.items() if known["state"] == "done" and not known["failed"]]
-        for (_, start, _), found in pools.finished(pool, chunks.verify, self._tasks(checked, done)):
-            check(start, found)
         if self.rest(good):
             with outputs.writable(self.final.path):
                 if here != self.job.made:
@@ -381,8 +387,8 @@ class _Run:
 
     def rows(self) -> Iterator[dict]:
         """Give the rows of all images that are recorded, in order; one chunk of them is held at a time."""
-        for start in sorted(self.places):
-            yield from journal.at(self.book, self.places[start])["rows"]
+        for _, known in sorted(self.known.items()):
+            yield from journal.at(self.book, known["place"])["rows"]
 
     def write_tables(self, kind: str) -> tuple[Path, Path]:
         """Write the table of all images, and that of those that failed."""

@@ -76,31 +76,6 @@ def read(path: str | Path) -> dict[str, dict]:
     return {item: record for item, record, _ in scan(path)}
 
 
-def last(path: str | Path, item: str) -> dict | None:
-    """Read the last record of one item.
-
-    Parameters
-    ----------
-    path : str or path
-        See `scan`.
-    item : str
-
-    Returns
-    -------
-    dict or None
-        None if there is none.
-
-    Examples
-    --------
-    >>> last("missing.jsonl", "a") is None
-    True
-    """
-    found = None
-    for each, record, _ in scan(path):
-        found = record if each == item else found
-    return found
-
-
 def at(path: str | Path, place: int) -> dict:
     """Read one record.
 

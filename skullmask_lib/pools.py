@@ -43,15 +43,11 @@ class Pool(NamedTuple):
         Tells how many tasks run at a time, now.
     wait : callable
         Takes futures and seconds; gives those that are done as soon as there is one, or none when the time is up.
-    sure : bool
-        A worker has one task at a time, so that its death tells which task killed it. Otherwise a task that is accused
-        is done once more, with no other beside it.
     """
 
     submit: Callable[..., cf.Future]
     room: Callable[[], int]
     wait: Callable[[Iterable[cf.Future], float], Iterable[cf.Future]]
-    sure: bool = True
 
 
 class Died(Exception):
@@ -60,6 +56,8 @@ class Died(Exception):
 
 def finished(pool: Pool, function: Callable, tasks: Iterable[tuple]) -> Iterator[tuple[tuple, object]]:
     """Keep a pool busy, with no more tasks than it has room for; a task whose worker dies is tried again.
+
+    Dask does not tell which of several tasks killed their worker: one that it accuses is done once more, alone.
 
     Parameters
     ----------
@@ -108,9 +106,9 @@ def finished(pool: Pool, function: Callable, tasks: Iterable[tuple]) -> Iterator
             except cf.CancelledError:
                 raise Stopped(_LOST) from None
             except Exception as error:
-                if type(error).__name__ != "KilledWorker":  # of Dask, which counts deaths for all that a worker had
+                if type(error).__name__ != "KilledWorker":  # of Dask, which accuses all that a worker had
                     raise
-                if not pool.sure and deaths < DEATHS:
+                if deaths < DEATHS:
                     suspects.append(task)
                     continue
                 result = None
@@ -326,7 +324,7 @@ def dask(count: int | None = None, scheduler: str | None = None) -> Iterator[Poo
                 raise Stopped("the cluster of Dask has no workers left; the same command goes on from what is recorded")
             return max(1, threads)
 
-        yield Pool(client.get_executor(pure=False).submit, room, _wait, sure=False)
+        yield Pool(client.get_executor(pure=False).submit, room, _wait)
 
 
 BACKENDS = {"processes": processes, "serial": serial, "dask": dask}
