@@ -92,24 +92,22 @@ def work(job: Job, start: int, stop: int) -> dict:
     threads = cv2.getNumThreads()
     cv2.setNumThreads(1)
     try:
-        with outputs.writable(job.made.path):
-            with stacks.writing(job.made, start, stop) as put:
-                for index, found, true in _read(job, start, stop):
-                    lap("read")
-                    made, some = _masks(job, index, found, true)
-                    size += found.images.nbytes if isinstance(found, datasets.Data) else 0
-                    crc = _checksum((found, true), crc)
-                    each = lap("compute") / len(some)
-                    rows += [row | {"seconds": round(each, 6)} for row in some]
-                    failed += any("error" in row for row in some)
-                    if failed and job.fail_fast:
-                        raise pools.Stopped(
-                            f"{some[0]['name']}: {next(row['error'] for row in some if 'error' in row)}"
-                        )
-                    source = str(Path(job.images.path, stacks.name(job.images, index))) if job.images.names else ""
-                    made_crc = put(index, made, source)
-                    lap("write")
-            lap("write")
+        with outputs.writable(job.made.path), stacks.writing(job.made, start, stop) as put:
+            for index, found, true in _read(job, start, stop):
+                lap("read")
+                made, some = _masks(job, index, found, true)
+                size += found.images.nbytes if isinstance(found, datasets.Data) else 0
+                crc = _checksum((found, true), crc)
+                each = lap("compute") / len(some)
+                rows += [row | {"seconds": round(each, 6)} for row in some]
+                errors = [row["error"] for row in some if "error" in row]
+                if errors and job.fail_fast:
+                    raise pools.Stopped(f"{some[0]['name']}: {errors[0]}")
+                failed += bool(errors)
+                source = str(Path(job.images.path, stacks.name(job.images, index))) if job.images.names else ""
+                made_crc = put(index, made, source)
+                lap("write")
+        lap("write")
     finally:
         cv2.setNumThreads(threads)
     record = {"state": "done", "from": crc, "made": made_crc, "failed": failed, "bytes": size}

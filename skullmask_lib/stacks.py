@@ -11,6 +11,7 @@ import warnings
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
@@ -21,7 +22,7 @@ from .masks import InputError, extra
 
 _PARTIAL = ".partial-"
 _LARGEST = 2**30  # bytes of a chunk of Zarr that a worker is to hold
-_FILES = (".npy", *nifti.SUFFIXES, ".png", ".tif", ".tiff")
+_FILES = tuple(suffix for suffix in datasets.SUFFIXES if suffix != ".npz")
 
 
 @dataclass(frozen=True)
@@ -65,11 +66,7 @@ class Stack:
 
     def facts(self) -> dict[str, object]:
         """Tell what it is, wherever it is; ready for JSON."""
-        named = (
-            hashlib.sha256("\n".join(self.names).encode("utf-8", "surrogateescape")).hexdigest()[:12]
-            if self.names
-            else None
-        )
+        named = hashlib.sha256("\n".join(self.names).encode("utf-8", "surrogateescape")).hexdigest()[:12]
         told = {"kind": self.kind, "shape": list(self.shape), "dtype": self.dtype, "channel": self.channel}
         return told | {"sha256 of the names": named}
 
@@ -416,12 +413,12 @@ def for_masks(output: str | os.PathLike, images: Stack) -> Stack:
         raise InputError(f"{output}: expected a .npy, a .zarr, an address or a folder, got {suffix}")
     kind = "zarr" if is_address(output) or suffix == ".zarr" else "npy" if suffix == ".npy" else "files"
     path = str(output) if is_address(output) else str(Path(output).absolute())
-    if kind == "zarr":
-        extra("zarr", "Zarr", "batch")
     if kind == "files":
         stem = PurePosixPath(Path(images.path).as_posix()).stem
         names = images.names or tuple(f"{stem}_{index:06}.png" for index in range(images.shape[0]))
         return Stack(path, kind, images.shape[:1], names=names)
+    if kind == "zarr":
+        extra("zarr", "Zarr", "batch")
     shape = images.shape
     if images.kind == "files":
         found = (data.images.shape for _, data in read(images, 0, shape[0]) if isinstance(data, datasets.Data))
@@ -430,13 +427,13 @@ def for_masks(output: str | os.PathLike, images: Stack) -> Stack:
             told = "got a file of several" if count else "none of the files can be read"
             raise InputError(f"{output}: wants files of one slice each, {told}; name a folder for the masks")
         shape = (*shape, *size)
-    return Stack(path, kind, shape, "|u1", _header(shape)[1] if kind == "npy" else 0)
+    return Stack(path, kind, shape, "|u1", len(_header(shape)) if kind == "npy" else 0)
 
 
-def _header(shape: tuple[int, ...]) -> tuple[bytes, int]:
+def _header(shape: tuple[int, ...]) -> bytes:
     file = io.BytesIO()
     np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
-    return file.getvalue(), len(file.getvalue())
+    return file.getvalue()
 
 
 def prepare(made: Stack, chunk: int) -> bool:
@@ -472,10 +469,10 @@ def prepare(made: Stack, chunk: int) -> bool:
         Path(made.path).mkdir(exist_ok=True)
         return not there
     if made.kind == "npy":
-        header, offset = _header(made.shape)
-        size = offset + math.prod(made.shape)
+        header = _header(made.shape)
+        size = len(header) + math.prod(made.shape)
         with contextlib.suppress(FileNotFoundError), open(made.path, "r+b") as file:
-            if file.read(offset) == header:
+            if file.read(len(header)) == header:
                 _take_room(file, size)
                 return False
         with outputs.replacing(made.path) as temporary, open(temporary, "wb") as file:
@@ -546,44 +543,67 @@ def writing(made: Stack, start: int, stop: int) -> Iterator[Callable[[int, np.nd
     ...     np.load(made.path)[:, 0].tolist()
     [[1, 1, 1], [0, 0, 0]]
     """
-    crc, empty = 0, np.zeros((1, *made.shape[1:]), np.uint8)
-    with contextlib.ExitStack() as stack:
-        if made.kind == "npy":
-            file = stack.enter_context(open(made.path, "r+b", buffering=0))
-        elif made.kind == "zarr":
-            block = np.zeros((stop - start, *made.shape[1:]), np.uint8)
+    crc, empty = 0, None if made.kind == "files" else np.zeros((1, *made.shape[1:]), np.uint8)
+    ways = {"npy": _writing_npy, "zarr": _writing_zarr, "files": _writing_files}
+    with ways[made.kind](made, start, stop) as keep:
 
         def put(index: int, mask: np.ndarray | None, source: str) -> int:
             nonlocal crc
-            if made.kind == "files":
-                _write_file(made, index, mask, source)
-            else:
-                mask = empty if mask is None else mask
-            if made.kind == "npy":
-                file.seek(made.offset + index * empty.nbytes)
-                left = memoryview(np.ascontiguousarray(mask)).cast("B")
-                while left:
-                    left = left[file.write(left) :]
-            elif made.kind == "zarr":
-                block[index - start] = mask
-            crc = crc if mask is None else zlib.crc32(np.ascontiguousarray(mask), crc)
+            mask = empty if mask is None else np.ascontiguousarray(mask)
+            keep(index, mask, source)
+            crc = crc if mask is None else zlib.crc32(mask, crc)
             return crc
 
         yield put
-        if made.kind == "npy":
-            os.fsync(file.fileno())
-            return
-    if made.kind == "files":
-        written = [path for index in range(start, stop) for path in _mask_files(made, index) if path.exists()]
-    else:
-        array = _zarr(made.path, "r+")
-        written = [Path(made.path, array.metadata.encode_chunk_key((start // array.shards[0], 0, 0)))]
-        if not is_address(made.path):
-            written[0].unlink(missing_ok=True)  # Zarr reads what it is about to write over, were it damaged or not
+
+
+@contextlib.contextmanager
+def _writing_npy(made: Stack, _start: int, _stop: int) -> Iterator[Callable[[int, np.ndarray, str], None]]:
+    with open(made.path, "r+b", buffering=0) as file:
+
+        def keep(index: int, mask: np.ndarray, _source: str) -> None:
+            file.seek(made.offset + index * mask.nbytes)
+            left = memoryview(mask).cast("B")
+            while left:
+                left = left[file.write(left) :]
+
+        yield keep
+        os.fsync(file.fileno())
+
+
+@contextlib.contextmanager
+def _writing_zarr(made: Stack, start: int, stop: int) -> Iterator[Callable[[int, np.ndarray, str], None]]:
+    block = np.zeros((stop - start, *made.shape[1:]), np.uint8)
+
+    def keep(index: int, mask: np.ndarray, _source: str) -> None:
+        block[index - start] = mask
+
+    yield keep
+    array = _zarr(made.path, "r+")
+    file = Path(made.path, array.metadata.encode_chunk_key((start // array.shards[0], 0, 0)))
+    if is_address(made.path):
         array[start:stop] = block
-    root = Path(made.path)
-    folders = {parent for path in written for parent in path.parents if parent.is_relative_to(root)}
-    for path in () if is_address(made.path) else {*written, *folders}:
+        return
+    file.unlink(missing_ok=True)  # Zarr reads what it is about to write over, were it damaged or not
+    array[start:stop] = block
+    _sync(made, [file])
+
+
+@contextlib.contextmanager
+def _writing_files(made: Stack, start: int, stop: int) -> Iterator[Callable[[int, np.ndarray | None, str], None]]:
+    yield partial(_write_file, made)
+    _sync(made, _kept(made, start, stop))
+
+
+def _kept(made: Stack, start: int, stop: int) -> list[Path]:
+    """List the files of masks that there are."""
+    return [path for index in range(start, stop) for path in _mask_files(made, index) if path.exists()]
+
+
+def _sync(made: Stack, files: list[Path]) -> None:
+    """Wait until files, and their names up to the folder of the masks, are on disk."""
+    folders = {parent for file in files for parent in file.parents if parent.is_relative_to(made.path)}
+    for path in (*files, *folders):
         if path.exists():  # of empty masks a Zarr array has no file
             outputs.sync(path)
 
@@ -608,7 +628,7 @@ def checksum(made: Stack, start: int, stop: int) -> int | None:
     """
     crc = 0
     if made.kind == "files":
-        kept = [path for index in range(start, stop) for path in _mask_files(made, index) if path.exists()]
+        kept = _kept(made, start, stop)
         made, start, stop = Stack("", "files", (len(kept),), names=tuple(map(str, kept))), 0, len(kept)
     for _, data in read(made, start, stop):
         if isinstance(data, Exception):
