@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 from . import __version__, datasets, masks, metrics, outputs, polar, versions
-from .commands import Spacing, data_app, many, progress_bar
+from .commands import Channel, DilationSize, Spacing, Version, data_app, many, progress_bar
 
 app = typer.Typer(
     name="skullmask",
@@ -90,18 +90,11 @@ def mask(
             help="Where the masks go: .npy, .nii.gz for NIfTI or DICOM, .png for a picture, a folder for a folder.",
         ),
     ],
-    version: Annotated[
-        str | None, typer.Option(help="v1 … v8; the default is v8, or v7 where a dilation size is given.")
-    ] = None,
-    dilation_size: Annotated[
-        int | None,
-        typer.Option(
-            help="Width of the element in pixels; v5, v6, v7. About 11 mm suits: 26 at 0.42 mm, 13 at 0.88 mm."
-        ),
-    ] = None,
+    version: Version = None,
+    dilation_size: DilationSize = None,
     spacing: Spacing = None,
     truth: Annotated[str | None, typer.Option(help="True masks: prints the scores.")] = None,
-    channel: Annotated[int | None, typer.Option(help="Channel of a colour image.")] = None,
+    channel: Channel = None,
 ) -> None:
     """Make the skull mask of every slice, and name the slices whose mask should be looked at."""
     options = {} if dilation_size is None else {"dilation_size": dilation_size}
@@ -262,7 +255,7 @@ def explore(
     file: Annotated[str, typer.Argument(metavar="[FILE]", help=_INPUT)] = "phantom",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port on 127.0.0.1; 0 takes any free one.")] = 8866,
     truth: Annotated[str | None, typer.Option(help="True masks, for the scores.")] = None,
-    channel: Annotated[int | None, typer.Option(help="Channel of a colour image.")] = None,
+    channel: Channel = None,
 ) -> None:
     """Open the explorer: sliders over every version, served to this computer alone until Ctrl-C."""
     from .serve import serve

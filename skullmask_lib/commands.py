@@ -20,6 +20,12 @@ data_app = typer.Typer(
 Spacing = Annotated[
     tuple[float, float] | None, typer.Option(help="Row and column spacing [mm]; it overrides that of the file.")
 ]
+Version = Annotated[str | None, typer.Option(help="v1 … v8; the default is v8, or v7 where a dilation size is given.")]
+DilationSize = Annotated[
+    int | None,
+    typer.Option(help="Width of the element in pixels; v5, v6, v7. About 11 mm suits: 26 at 0.42 mm, 13 at 0.88 mm."),
+]
+Channel = Annotated[int | None, typer.Option(help="Channel of a colour image.")]
 
 
 def progress_bar(total: int, unit: str, items: Iterable | None = None) -> tqdm:
@@ -63,9 +69,7 @@ def batch(
     output: Annotated[
         str, typer.Argument(metavar="OUTPUT", help="A .npy, a .zarr (also by address), or a folder for a file each.")
     ],
-    version: Annotated[
-        str | None, typer.Option(help="v1 … v8; the default is v8, or v7 where a dilation size is given.")
-    ] = None,
+    version: Version = None,
     backend: Annotated[
         str, typer.Option(help="processes of this machine, serial, or dask: a cluster of processes, extra batch.")
     ] = "processes",
@@ -78,8 +82,8 @@ def batch(
     chunk: Annotated[int, typer.Option(help="Images that are recorded together.")] = 100,
     truth: Annotated[str | None, typer.Option(help="True masks, for the scores: as INPUT.")] = None,
     spacing: Spacing = None,
-    dilation_size: Annotated[int | None, typer.Option(help="Width of the element in pixels; v5, v6, v7.")] = None,
-    channel: Annotated[int | None, typer.Option(help="Channel of colour pictures.")] = None,
+    dilation_size: DilationSize = None,
+    channel: Channel = None,
     quality: Annotated[
         bool | None,
         typer.Option(
