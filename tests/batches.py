@@ -1,10 +1,14 @@
 """Batches for the tests: many small heads, their masks one by one, and what a run leaves beside them."""
 
+import contextlib
 import csv
+import json
 from pathlib import Path
 
 import numpy as np
+import zarr
 from inputs import head
+from PIL import Image
 
 import skullmask_lib as sm
 
@@ -22,6 +26,24 @@ def one_by_one(images, version="v7", **options):
 def serial(images, output, version="v7", **options):
     """Run in this process, in chunks that divide nothing."""
     return sm.batch(images, output, **{"version": version, "backend": "serial", "chunk": 3} | options)
+
+
+def read(output, count=None):
+    """Read the masks of an array from wherever they are."""
+    if output.endswith(".npy"):
+        return np.load(output)
+    if output.endswith(".zarr"):
+        return zarr.open_array(output, mode="r")[:]
+    return np.stack([np.array(Image.open(f"{output}/a_{index:06}.png")) // 255 for index in range(count)])
+
+
+def recorded(output="m.npy"):
+    """Name the first images of the chunks, in the order in which they were recorded."""
+    book, found = Path(f"{output}.batch/journal.jsonl"), []
+    for line in book.read_bytes().splitlines() if book.exists() else ():
+        with contextlib.suppress(ValueError):  # cut off
+            found.append(json.loads(line)[0])
+    return [int(item) for item in found if item != "run"]
 
 
 def rows_of(path):

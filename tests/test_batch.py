@@ -1,7 +1,6 @@
 """A long run: what fails does not stop it, what was stopped goes on, and what is not the same work is refused."""
 
 import fcntl
-import json
 import os
 import pty
 import re
@@ -16,7 +15,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 import zarr
-from batches import errors_of, everything, heads, one_by_one, rows_of, same, serial
+from batches import errors_of, everything, heads, one_by_one, read, recorded, rows_of, same, serial
 from PIL import Image
 
 import skullmask_lib as sm
@@ -25,21 +24,6 @@ from skullmask_lib import InputError, journal, pools
 pytestmark = pytest.mark.usefixtures("folder")
 OUTPUTS = ["m.npy", "m.zarr", "m"]
 SERIAL = ("--version", "v7", "--backend", "serial", "--chunk", "3")
-
-
-def read(output, count=None):
-    """Read the masks of an array from wherever they are."""
-    if output.endswith(".npy"):
-        return np.load(output)
-    if output.endswith(".zarr"):
-        return zarr.open_array(output, mode="r")[:]
-    return np.stack([np.array(Image.open(f"{output}/a_{index:06}.png")) // 255 for index in range(count)])
-
-
-def recorded(output="m.npy"):
-    """Name the first images of the chunks, in the order in which they were recorded."""
-    lines = filter(None, Path(f"{output}.batch/journal.jsonl").read_text().splitlines())
-    return [int(item) for item, _ in map(json.loads, lines) if item != "run"]
 
 
 class Stop(Exception):

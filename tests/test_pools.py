@@ -16,9 +16,8 @@ import numpy as np
 import psutil
 import pytest
 import zarr
-from batches import errors_of, heads, one_by_one, rows_of, same, serial
+from batches import errors_of, heads, one_by_one, read, recorded, rows_of, same, serial
 from browser import wait_for
-from PIL import Image
 
 import skullmask_lib
 
@@ -70,26 +69,6 @@ def ended(run, *, seconds=120):
     """Wait for a run; give its exit code and error lines."""
     _, err = run.communicate(timeout=seconds)
     return run.returncode, err.splitlines()
-
-
-def read(output, count):
-    if output.endswith(".npy"):
-        return np.load(output)
-    if output.endswith(".zarr"):
-        return zarr.open_array(output, mode="r")[:]
-    return np.stack([np.array(Image.open(f"{output}/a_{index:06}.png")) // 255 for index in range(count)])
-
-
-def recorded(output):
-    """Name the first images of the chunks that are in the journal."""
-    book = Path(f"{output}.batch/journal.jsonl")
-    if not book.exists():
-        return []
-    found = []
-    for line in book.read_bytes().splitlines():
-        with contextlib.suppress(ValueError):
-            found.append(json.loads(line)[0])
-    return [int(item) for item in found if item != "run"]
 
 
 @functools.cache
