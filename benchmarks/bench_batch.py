@@ -185,8 +185,7 @@ def measure(folder: Path, count: int, few: int, rounds: int, workers: int) -> li
     quality = other("quality.npy", "--version", "v7", "--quality")
     eighth = other("v8.npy", "--version", "v8")
     compressed = size_mb(folder / "few.npy") / size_mb(folder / "masks.zarr")
-    minutes, note = sm.published()["minutes_for_100000_one_process"], f"{few} slices"
-    names = {"v7": median(mine), "v8": eighth}
+    note, names = f"{few} slices", {"v7": median(mine), "v8": eighth}
     cores = f"{workers} processes, {os.cpu_count()} cores, {psutil.virtual_memory().total / 2**30:.0f} GB"
     return [
         ("machine", cores, "", f"{processor()}, Python {platform.python_version()}, OpenCV {cv2.__version__}"),
@@ -206,7 +205,6 @@ def measure(folder: Path, count: int, few: int, rounds: int, workers: int) -> li
         ("v7 with its quality", f"{quality:.1f}", "images/s", note),
         ("v8 with its quality", f"{eighth:.1f}", "images/s", note),
         *((f"{ALL} images, {name}", f"{ALL / rate / 60:.0f}", "min", "extrapolated") for name, rate in names.items()),
-        (f"{ALL} images, published", f"{minutes:g}", "min", "a projection, one process"),
     ]  # fmt: skip
 
 

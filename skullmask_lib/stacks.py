@@ -656,7 +656,5 @@ def _write_file(made: Stack, index: int, mask: np.ndarray | None, source: str) -
 def _mask_files(made: Stack, index: int) -> list[Path]:
     """Name the files that may hold the masks of an image: NIfTI, or a picture and, of several pages, an array."""
     key = _mask_key(made.names[index - made.first])
-    return [
-        Path(made.path, key + suffix)
-        for suffix in (("",) if key.lower().endswith(nifti.SUFFIXES) else (".png", ".npy"))
-    ]
+    suffixes = ("",) if key.lower().endswith(nifti.SUFFIXES) else (".png", ".npy")
+    return [Path(made.path, key + suffix) for suffix in suffixes]

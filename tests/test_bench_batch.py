@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from test_house import table_of
 
+import skullmask_lib as sm
+
 HOUSE = Path(__file__).resolve().parents[1]
 HEADER = ("what", "value", "unit", "note")
 
@@ -21,6 +23,11 @@ def table(path):
 
 def test_the_readme_shows_the_table():
     assert table_of((HOUSE / "README.md").read_text(encoding="utf-8"), HEADER) == table(HOUSE / "data" / "batch.csv")
+
+
+def test_the_readme_says_what_was_projected():
+    minutes = sm.published()["minutes_for_100000_one_process"]
+    assert f"projects {minutes:g} minutes for 100,000 images" in (HOUSE / "README.md").read_text(encoding="utf-8")
 
 
 def test_the_targets_were_met():
