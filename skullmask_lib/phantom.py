@@ -24,6 +24,7 @@ v7 stays the same to three decimals.
 """
 
 import tomllib
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from types import SimpleNamespace
 
@@ -234,18 +235,23 @@ def five_slices(*, seed=26, contrast="T1", cropped=False):
 @lru_cache(maxsize=8)
 def _five_slices(seed, contrast, cropped):
     """Build the stack of `five_slices` once for each set of arguments."""
-    y, x = (_axis_mm(count, step) for count, step in zip(SLICE_SHAPE, SLICE_SPACING_MM, strict=True))
-    images, labels = np.empty((len(LEVELS_MM), *SLICE_SHAPE)), np.empty((len(LEVELS_MM), *SLICE_SHAPE), np.uint8)
-    for index, level_mm in enumerate(LEVELS_MM):
-        image, labels[index] = _render_plane(x, y, level_mm, seed, contrast, max(SLICE_SPACING_MM))
-        if cropped:
-            image, labels[index] = _cut_into_scalp(image, labels[index], side=index % 4)
-        images[index] = _receive(image, level_mm, seed, contrast, noise=True)
-    images = _to_value_range(images)
+    planes = _five_planes(seed, contrast)
+    if cropped:
+        planes = [_cut_into_scalp(*plane, side=index % 4) for index, plane in enumerate(planes)]
+    received = (_receive(plane[0], z, seed, contrast, noise=True) for plane, z in zip(planes, LEVELS_MM, strict=True))
+    images, labels = _to_value_range(np.stack([*received])), np.stack([label for _, label in planes])
     spacing_mm = np.tile(SLICE_SPACING_MM, (len(LEVELS_MM), 1))
     for array in (images, labels, spacing_mm):
         array.setflags(write=False)
     return images, labels, spacing_mm, LEVELS_MM
+
+
+@lru_cache(maxsize=2)
+def _five_planes(seed, contrast):
+    """Render the slices of `five_slices` side by side, noise-free and not yet cropped."""
+    y, x = (_axis_mm(count, step) for count, step in zip(SLICE_SHAPE, SLICE_SPACING_MM, strict=True))
+    with ThreadPoolExecutor() as pool:
+        return list(pool.map(lambda z: _render_plane(x, y, z, seed, contrast, max(SLICE_SPACING_MM)), LEVELS_MM))
 
 
 def _to_value_range(images):
@@ -382,7 +388,6 @@ def _scalp_layers(points, surface, draws):
     distance, scalp = surface["distance"], surface["scalp"]
     fine, lobule = _texture(draws["fine"], points), _texture(draws["lobule"], points)
     below_skin = scalp - MODEL.skin_mm
-    muscle_mm = (below_skin - 2.1) * surface["muscle_share"]
     vessels = np.full(distance.shape, np.inf)
     for angle, radius_mm in zip(draws["vessel_angle"], draws["vessel_radius_mm"], strict=True):
         winding = angle + 0.12 * np.sin(points[2] / 14.0 + 3 * angle)
@@ -391,7 +396,7 @@ def _scalp_layers(points, surface, draws):
     return (
         ("skin", distance - scalp, 1.0),
         ("fat", distance - below_skin, 1 + 0.12 * fine + 0.10 * lobule),
-        ("muscle", distance - 0.9 - muscle_mm, 1 + 0.15 * fine),
+        ("muscle", distance - 0.9 - (below_skin - 2.1) * surface["muscle_share"], 1 + 0.15 * fine),
         ("vessel", vessels, 1.0),
     )
 
@@ -419,10 +424,9 @@ def _brain_layers(points, surface, draws):
     stem = 16.0 * (1 - np.hypot((y - 8.0) / 22.0, np.maximum(z - 5.0, 0) / 12.0))
     sylvian = _sylvian_fissure(points, draws)
     tentorium = z + 18.0 + 0.3 * (y - 25.0) + 0.2 * np.abs(x)  # height above the roof of the cerebellum
-    path = 1.2 * _texture(draws["fissure_path"], (0.0, y, z))
     widening = 0.6 * np.clip(1 - depth / 6, 0, 1)
     widening = widening + MODEL.fissure_variation_mm * _texture(draws["fissure_width"], (y, z, 0.0))
-    midline = np.abs(x + path) - MODEL.fissure_half_width_mm - widening
+    midline = np.abs(x + 1.2 * _texture(draws["fissure_path"], (0.0, y, z))) - MODEL.fissure_half_width_mm - widening
     clefts = np.minimum(
         np.minimum(np.maximum(midline, np.maximum(callosum, stem)), sylvian),
         np.maximum(np.abs(tentorium) - 0.6, 12.0 - y),

@@ -193,16 +193,22 @@ def processes(count: int | None = None, _scheduler: str | None = None) -> Iterat
 
 @contextlib.contextmanager
 def _deaf() -> Iterator[None]:
-    """Let processes that are started here not hear Ctrl-C: it is this one's to hear, and to end them."""
+    """Let processes that are started here not hear Ctrl-C: it is this one's to hear, once they are started."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
     multiprocessing.resource_tracker.ensure_running()  # its start would open our ears
+    here, pressed = threading.current_thread() is threading.main_thread(), []
+    handler = here and signal.signal(signal.SIGINT, lambda *_: pressed.append(True))  # other threads are not deaf
     before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        if here:
+            signal.signal(signal.SIGINT, handler)
+        if pressed:
+            signal.raise_signal(signal.SIGINT)
 
 
 class _Worker:

@@ -311,7 +311,7 @@ def _read_npy(stack: Stack, start: int, stop: int) -> Iterator[tuple[int, np.nda
     dtype, short = np.dtype(stack.dtype), InputError("the file ends before it does")
     if not os.access(stack.path, os.R_OK):
         raise InputError(f"{stack.path}: cannot be read by {platform.node()}")
-    with open(stack.path, "rb", buffering=0) as file:
+    with open(stack.path, "rb") as file:
         if stack.fortran:
             whole = stack.offset + math.prod(stack.shape) * dtype.itemsize
             if os.fstat(file.fileno()).st_size < whole:
@@ -324,21 +324,11 @@ def _read_npy(stack: Stack, start: int, stop: int) -> Iterator[tuple[int, np.nda
         for index in range(start, stop):
             try:
                 file.seek(stack.offset + index * image.nbytes)
-                whole = _filled(file, memoryview(image.reshape(-1).view(np.uint8)))
+                whole = file.readinto(image.reshape(-1).view(np.uint8)) == image.nbytes
             except OSError as error:
                 yield index, error
                 continue
             yield index, image.astype(dtype.newbyteorder("="), copy=False) if whole else short
-
-
-def _filled(file, buffer: memoryview) -> bool:
-    """Read until the buffer is full or the file at its end."""
-    while buffer:
-        count = file.readinto(buffer)
-        if not count:
-            return False
-        buffer = buffer[count:]
-    return True
 
 
 def _read_zarr(stack: Stack, start: int, stop: int) -> Iterator[tuple[int, np.ndarray | Exception]]:

@@ -1,12 +1,16 @@
 """Options, the real heads, and a header that says what the tests ran on."""
 
+import contextlib
 import os
+import subprocess
 import sys
+import uuid
 from pathlib import Path
 
 import cv2
 import hypothesis
 import numpy as np
+import psutil
 import pytest
 
 from skullmask_lib import cli
@@ -92,3 +96,39 @@ def skullmask(folder, capfd, monkeypatch):  # noqa: ARG001
         return stop.value.code or 0, told.out, told.err.splitlines()
 
     return run
+
+
+class Runs:
+    """Starts processes that are known by a mark in their environment, and so are those that they start."""
+
+    def __init__(self):
+        self.mark = {"SKULLMASK_TEST": uuid.uuid4().hex}
+
+    def start(self, *command, **environment):
+        command = [str(part) for part in command]
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        return subprocess.Popen(command, env=os.environ | self.mark | environment, start_new_session=True, **pipes)
+
+    def alive(self, part="", parent=None):
+        """Give the processes that are left, or those whose command has a part and who have a parent."""
+        found = []
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error):
+                mine = process.environ().items() >= self.mark.items() and process.status() != psutil.STATUS_ZOMBIE
+                if mine and part in " ".join(process.cmdline()) and parent in (None, process.ppid()):
+                    found.append(process)
+        return found
+
+    def workers(self, run):
+        """Give the processes that make masks."""
+        return self.alive("spawn_main", run.pid)
+
+
+@pytest.fixture
+def runs():
+    """Start processes, and see to it that none of them is left."""
+    made = Runs()
+    yield made
+    for process in made.alive():
+        with contextlib.suppress(psutil.Error):
+            process.kill()

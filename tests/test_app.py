@@ -164,8 +164,9 @@ def test_fifty_quick_moves_end_where_the_last_one_did(served, app):
         handle.focus()
         for key in keys * (50 // len(keys)):
             app.page.keyboard.press(key)
-        app.settle()
         now = handle.get_attribute("aria-valuenow").split(".")[0]
+        browser.wait_for(lambda: f"v7, width {now} px" in app.text, seconds=20)
+        app.settle()
         assert f"v7, width {now} px" in app.text
         return app.page.evaluate(count), kernel.memory_info().rss
 

@@ -3,13 +3,11 @@
 import json
 import os
 import signal
-import subprocess
 import sys
 from pathlib import Path
 
 import nbformat
 import numpy as np
-import psutil
 import pytest
 from browser import chromium, open_page, wait_for
 from inputs import ring_head
@@ -163,29 +161,23 @@ def test_nobody_leaves_the_working_folder(notebook, monkeypatch, skullmask):
     assert went == []
 
 
-def kernels():
-    found = [process.info["cmdline"] or [] for process in psutil.process_iter(["cmdline"])]
-    return [command for command in found if "ipykernel_launcher" in command and sys.executable in command]
-
-
 @pytest.mark.full
-def test_killed_half_way_only_what_was_missing_is_run(notebook, folder, skullmask):
+def test_killed_half_way_only_what_was_missing_is_run(notebook, folder, skullmask, runs):
     path = notebook("import time\ntime.sleep(1)")
     arguments = ["report", "phantom", "-o", "out", "--notebook", path, "--grid", "width=1:12", "--jobs", "2"]
     record = folder / "out" / "runs.jsonl"
-    before = len(kernels())
 
     def done():
         return {name for name, known in journal.read(record).items() if known["state"] == "done"}
 
-    with subprocess.Popen([sys.executable, "-m", "skullmask_lib.cli", *arguments], cwd=folder) as run:
+    with runs.start(sys.executable, "-m", "skullmask_lib.cli", *arguments) as run:
         wait_for(lambda: len(done()) >= 5, seconds=120)
         run.kill()
     finished = done()
     assert 5 <= len(finished) < 12
     assert not (folder / "out" / "index.html").exists()
     pages = {name: (folder / "out" / name / "report.html").stat().st_mtime_ns for name in finished}
-    wait_for(lambda: len(kernels()) <= before, seconds=20)
+    wait_for(lambda: not runs.alive(), seconds=20)
     assert skullmask(*arguments)[0] == 0
     assert set(started(folder)[12:]) == {f"width={width}" for width in range(1, 13)} - finished
     assert {name: (folder / "out" / name / "report.html").stat().st_mtime_ns for name in finished} == pages
@@ -195,17 +187,15 @@ def test_killed_half_way_only_what_was_missing_is_run(notebook, folder, skullmas
 
 
 @pytest.mark.full
-def test_ctrl_c_ends_a_grid_soon_and_without_a_stray_kernel(notebook, folder):
+def test_ctrl_c_ends_a_grid_soon_and_without_a_stray_kernel(notebook, runs):
     path = notebook("import time\ntime.sleep(60)")
     arguments = ["report", "phantom", "-o", "out", "--notebook", path, "--grid", "width=1:12", "--jobs", "2"]
-    before = len(kernels())
-    command = [sys.executable, "-m", "skullmask_lib.cli", *arguments]
-    with subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, text=True) as run:
-        wait_for(lambda: len(kernels()) >= before + 2, seconds=60)
+    with runs.start(sys.executable, "-m", "skullmask_lib.cli", *arguments) as run:
+        wait_for(lambda: len(runs.alive("ipykernel_launcher")) == 2, seconds=60)
         run.send_signal(signal.SIGINT)
         assert run.wait(timeout=30) == 130
         assert run.stderr.read() == "skullmask: interrupted\n"
-    wait_for(lambda: len(kernels()) <= before, seconds=20)
+    wait_for(lambda: not runs.alive(), seconds=20)
 
 
 @pytest.mark.full

@@ -8,8 +8,8 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
-import uuid
 from pathlib import Path
 
 import numpy as np
@@ -20,49 +20,12 @@ from batches import errors_of, heads, one_by_one, read, recorded, rows_of, same,
 from browser import wait_for
 
 import skullmask_lib
+from skullmask_lib import pools
 
 pytestmark = pytest.mark.usefixtures("folder")
 OUTPUTS = ["m.npy", "m.zarr", "m"]
 V7, V8 = ("--version", "v7"), ("--version", "v8")
 COMMAND = (sys.executable, "-m", "skullmask_lib.cli")
-
-
-class Runs:
-    """Starts processes that are known by a mark in their environment, and so are those that they start."""
-
-    def __init__(self):
-        self.mark = {"SKULLMASK_TEST": uuid.uuid4().hex}
-
-    def start(self, *command, **environment):
-        command = [str(part) for part in command]
-        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-        return subprocess.Popen(command, env=os.environ | self.mark | environment, start_new_session=True, **pipes)
-
-    def alive(self):
-        found = []
-        for process in psutil.process_iter():
-            with contextlib.suppress(psutil.Error):
-                if process.environ().items() >= self.mark.items() and process.status() != psutil.STATUS_ZOMBIE:
-                    found.append(process)
-        return found
-
-    def workers(self, run):
-        """Give the processes that make masks."""
-        found = []
-        for process in self.alive():
-            with contextlib.suppress(psutil.Error):
-                if process.ppid() == run.pid and "spawn_main" in " ".join(process.cmdline()):
-                    found.append(process)
-        return found
-
-
-@pytest.fixture
-def runs():
-    made = Runs()
-    yield made
-    for process in made.alive():
-        with contextlib.suppress(psutil.Error):
-            process.kill()
 
 
 def ended(run, *, seconds=120):
@@ -219,6 +182,25 @@ def test_ctrl_c_ends_a_run_soon_and_nobody_is_left(runs, backend, after):
     assert ended(runs.start(*command))[0] == 0
     assert sorted(recorded("m.npy")) == [*range(0, 100, 5)]
     right("m.npy", 100, "v8")
+
+
+def test_ctrl_c_waits_until_a_process_is_started_whichever_thread_hears_it():
+    over, started = threading.Event(), []
+    thread = threading.Thread(target=over.wait)
+    thread.start()
+
+    def start():
+        with pools._deaf():
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.1)
+            started.append(True)
+
+    with pytest.raises(KeyboardInterrupt):
+        start()
+    over.set()
+    thread.join()
+    assert started
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 # --- Dask ----------------------------------------------------------------------------------------------------------
