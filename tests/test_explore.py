@@ -400,6 +400,7 @@ def test_a_slice_that_no_version_takes_is_said_with_its_name(app):
     assert "IoU" in shown(chosen(app))[0]
 
 
+@pytest.mark.full
 def test_fifty_quick_moves_leave_memory_and_widgets_where_they_were(app):
     def moves(count):
         for question in explore.QUESTIONS:

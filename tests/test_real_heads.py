@@ -67,6 +67,7 @@ def test_one_setting_works_on_all_sets(scores, known):
     assert by_set["hd95_mm"].mean() <= 2.3
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("known", [True, False])
 @pytest.mark.parametrize("factor", [0.5, 2.0])
 def test_resolution_does_not_matter(heads, scores, known, factor):
@@ -139,6 +140,7 @@ def judged(heads, volume):
     return np.array(rows).T, len(slices)
 
 
+@pytest.mark.full
 def test_the_quality_tells_bad_masks_from_good_ones(judged):
     (quality, iou), as_they_are = judged
     good, bad = quality[iou >= 0.9], quality[iou < 0.9]
@@ -204,6 +206,7 @@ def one_by_one_and_together(images, data, some):
     )  # fmt: skip
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("name", TRACED)
 def test_neighbours_do_no_harm(volume, name):
     data, (first, last) = volume(name), TRACED[name]
@@ -213,6 +216,7 @@ def test_neighbours_do_no_harm(volume, name):
     assert (together - alone).min() >= -0.01
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("name", TRACED)
 def test_neighbours_help_a_spoilt_slice(volume, name):
     data, (first, last) = volume(name), TRACED[name]

@@ -62,6 +62,7 @@ def test_the_readme_shows_the_means(rows):
     assert shown == table_of(wanted, header)
 
 
+@pytest.mark.full
 @pytest.mark.filterwarnings("ignore:.*the mask is empty")
 def test_the_program_computes_the_table(rows, heads):
     assert list(dict.fromkeys(row["head"] for row in rows)) == list(heads)
@@ -73,6 +74,7 @@ def test_the_program_computes_the_table(rows, heads):
         assert int(row["at_edge"]) == real_heads.at_edge(data)
 
 
+@pytest.mark.full
 def test_the_constants_are_the_best(rows, heads):
     for row in rows:
         if row["method"] == real_heads.DILATED and row["head"] in ("brainweb", "oms01"):
@@ -82,6 +84,7 @@ def test_the_constants_are_the_best(rows, heads):
     assert real_heads.best_constant(real_heads.eroded, list(heads.values()), around) == erosion_mm
 
 
+@pytest.mark.full
 def test_no_weight_of_v8_decides(heads, monkeypatch):
     """Half or one and a half of any weight moves the mean IoU by less than 0.01."""
     slices = [(d.images[k], d.truth[k], d.spacing_mm[k]) for d in heads.values() for k in (0, 3)]
