@@ -2,6 +2,7 @@
 PYTHON = python3
 VENV = .venv
 BIN := $(VENV)/bin
+INSTALL := -m pip install --quiet --disable-pip-version-check --no-compile
 OPENCV4 := $(VENV)/opencv4
 PEERS := $(VENV)/peers
 OUT = demo
@@ -75,24 +76,24 @@ $(VENV)/.made:
 	@touch $@
 
 $(VENV)/.base: pyproject.toml | $(VENV)/.made
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	$(BIN)/python $(INSTALL) -e .
 	@touch $@
 
 $(VENV)/.app: pyproject.toml | $(VENV)/.made
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[app]"
+	$(BIN)/python $(INSTALL) -e ".[app]"
 	@touch $@ $(VENV)/.base
 
 $(VENV)/.lessons: pyproject.toml | $(VENV)/.made
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[batch,volumes]"
+	$(BIN)/python $(INSTALL) -e ".[batch,volumes]"
 	@touch $@ $(VENV)/.base
 
 $(VENV)/.test: pyproject.toml | $(VENV)/.made
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[test]"
+	$(BIN)/python $(INSTALL) -e ".[test]"
 	@touch $@ $(VENV)/.base $(VENV)/.app $(VENV)/.lessons
 
 # OpenCV's usual wheel needs libGL; where that is missing the headless wheel takes its place. It comes first, so that an interrupted
 # swap finds its way: the usual wheel's removal takes files of both, hence the second installation.
-HEADLESS = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --force-reinstall "opencv-python-headless>=4.10,<6"
+HEADLESS = $(BIN)/python $(INSTALL) --no-deps --force-reinstall "opencv-python-headless>=4.10,<6"
 cv2: | $(VENV)/.made
 	@$(BIN)/python -c 'import cv2; cv2.imread' 2>/dev/null || { \
 	  echo "OpenCV's usual wheel does not load here; its headless wheel takes its place"; \
@@ -101,13 +102,13 @@ cv2: | $(VENV)/.made
 # The peers need much that we do not; the headless wheel loads on bare machines too, and two wheels of OpenCV do not live together.
 $(PEERS)/.made: | $(VENV)/.made
 	$(PYTHON) -m venv --clear $(PEERS)
-	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check nidataset==0.9.1 dipy==1.12.1 brainextractor==0.3.0
+	$(PEERS)/bin/python $(INSTALL) nidataset==0.9.1 dipy==1.12.1 brainextractor==0.3.0
 	$(PEERS)/bin/python -m pip uninstall --quiet --yes opencv-python
-	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --force-reinstall "opencv-python-headless>=4.10,<6"
+	$(PEERS)/bin/python $(INSTALL) --no-deps --force-reinstall "opencv-python-headless>=4.10,<6"
 	@touch $@
 
 $(OPENCV4): | $(VENV)/.test
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target $(OPENCV4) "opencv-python-headless>=4.10,<5"
+	$(BIN)/python $(INSTALL) --no-deps --target $(OPENCV4) "opencv-python-headless>=4.10,<5"
 
 browser:
 	@command -v chromium >/dev/null || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium; }

@@ -109,6 +109,7 @@ def test_the_index_speaks_of_its_own_runs_not_of_one_that_was_killed(notebook, s
     assert "phantom: 1 reports" in Path("out/index.html").read_text(encoding="utf-8")
 
 
+@pytest.mark.full
 def test_values_that_make_one_name_are_two_runs(notebook, skullmask):
     long = "x" * 300
     code, _, err = skullmask(

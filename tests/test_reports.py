@@ -358,6 +358,7 @@ def test_nothing_but_a_report_as_it_was_made_is_replaced(slices, skullmask, chan
     assert {path: path.read_bytes() for path in slices.rglob("*") if path.is_file()} == before
 
 
+@pytest.mark.full
 def test_a_death_while_a_report_takes_its_place_loses_neither(own, folder, skullmask, monkeypatch):
     arguments = ("report", "phantom", "-o", "out", "--notebook", own("width"))
     assert skullmask(*arguments)[0] == 0
@@ -379,6 +380,7 @@ def test_a_death_while_a_report_takes_its_place_loses_neither(own, folder, skull
         assert files(folder / "out") == MADE[1:4]
 
 
+@pytest.mark.full
 def test_two_runs_at_once_do_not_harm_each_other(own, folder):
     path = own("import time\ntime.sleep(1)")
     command = [sys.executable, "-m", "skullmask_lib.cli", "report", "phantom", "-o", "out", "--notebook", path]
@@ -558,6 +560,7 @@ def test_what_failed_is_gone_once_it_went_well(own, folder, skullmask):
     assert not (folder / "out_failed").exists()
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("limit", [100_000, 1_000])
 def test_a_disk_that_is_full(own, folder, limit):
     """A limit on the size of a file stands in for the disk: at once, or once the notebook has run."""
@@ -577,6 +580,7 @@ def test_a_disk_that_is_full(own, folder, limit):
         assert "so far" in printed(folder / "out_failed" / "report.ipynb")
 
 
+@pytest.mark.full
 def test_a_killed_run_leaves_nothing_behind_for_the_next(own, folder, skullmask):
     path = own("import time\ntime.sleep(60 * width)")
     command = [sys.executable, "-m", "skullmask_lib.cli", "report", "phantom", "-o", "out", "--notebook", path]

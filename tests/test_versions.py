@@ -110,6 +110,7 @@ def test_v5_to_v7_equal_the_plain_form_on_generated_images(dtype):
     assert min(rules.values()) > 0, f"no image tried one of the rules: {rules}"
 
 
+@pytest.mark.full
 def test_v5_to_v7_equal_the_plain_form_on_real_heads(real):
     files = sorted((real / "slices").glob("*.npz"))
     assert files
