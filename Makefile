@@ -3,6 +3,7 @@ PYTHON = python3
 VENV = .venv
 BIN := $(VENV)/bin
 INSTALL := -m pip install --quiet --disable-pip-version-check --no-compile
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 OPENCV4 := $(VENV)/opencv4
 PEERS := $(VENV)/peers
 OUT = demo
@@ -20,10 +21,10 @@ demo: $(VENV)/.base cv2  ## Run the lessons on the phantom; the page is demo/ind
 	$(BIN)/skullmask demo --out $(OUT)
 
 test: $(VENV)/.test cv2  ## The fast tests: no browser.
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(PYTEST)
 
 test-full: $(VENV)/.test cv2 browser test-opencv4  ## All tests; nothing may skip but for missing SKULLMASK_REAL data.
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --full
+	$(PYTEST) --full
 
 test-opencv4: $(OPENCV4) $(VENV)/.test  ## The masks and their figures on OpenCV 4.
 	PYTHONPATH=$(OPENCV4) $(BIN)/python -m pytest -q --opencv 4 tests/test_masks.py tests/test_versions.py tests/test_journey.py
