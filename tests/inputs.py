@@ -1,11 +1,17 @@
-"""Images for the tests: blobs in noise, of any shape and dtype."""
+"""Images for the tests: blobs in noise, of any shape and dtype; and parameters that can wait."""
 
 import numpy as np
+import pytest
 from scipy import ndimage
 
 from skullmask_lib import polar
 
 SHAPES = ((1, 1), (1, 9), (7, 1), (2, 2), (3, 5), (8, 8), (17, 31), (64, 64), (97, 51), (120, 160))
+
+
+def later(*values):
+    """Give parameters that only ``make test-full`` takes."""
+    return [pytest.param(value, marks=pytest.mark.full) for value in values]
 
 
 def blobs(seed, *, shape=None, dtype=np.float32):

@@ -37,6 +37,7 @@ def test_there_are_commands():
     }
 
 
+@pytest.mark.full
 def test_the_commands_run_one_after_another(folder, monkeypatch, capsys):
     monkeypatch.chdir(folder)
     for command in COMMANDS:
