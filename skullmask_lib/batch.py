@@ -148,7 +148,7 @@ def batch(
     (np.uint64(24), 0)
     """
     began = time.perf_counter()
-    images, output = (str(each).removeprefix("file://") for each in (images, output))
+    images, output, truth = (each and str(each).removeprefix("file://") for each in (images, output, truth))
     version, options = versions.choose(version, options)
     if workers is not None:
         workers = masks.check_whole(workers, "number of workers", 1, 10_000, "processes")
@@ -172,17 +172,18 @@ def batch(
     told = {"images": found.facts(), "truth": true.facts() if true else None, "masks": made.facts(), "version": version}
     told |= {"options": options, "spacing_mm": spacing, "quality": quality, "chunk": chunk, "made by": job.writers}
     told = json.loads(json.dumps(told, default=lambda number: number.item()))  # as it will be read
-    opened = pools.BACKENDS["dask" if scheduler else backend]
-    with opened(workers, scheduler) as pool, _book(made, told, restart) as (book, token):
-        run = _Run(job, book, token, chunk, progress)
-        try:
-            run.go(pool)
-            run.finish()
-        except BaseException:
-            with contextlib.suppress(OSError, InputError):  # they tell no more than what went wrong before
-                run.write_tables(table)
-            raise
-        tables = run.write_tables(table)
+    with contextlib.ExitStack() as early:
+        pool = early.enter_context(pools.BACKENDS["dask" if scheduler else backend](workers, scheduler))
+        with _book(made, told, restart) as (book, token), early.pop_all():  # workers end before the book is closed
+            run = _Run(job, book, token, chunk, progress)
+            try:
+                run.go(pool)
+                run.finish()
+            except BaseException:
+                with contextlib.suppress(OSError, InputError):  # they tell no more than what went wrong before
+                    run.write_tables(table)
+                raise
+            tables = run.write_tables(table)
     seconds = run.seconds | {"wall": time.perf_counter() - began}
     return Batch(output, *tables, found.shape[0], run.failed, tuple(run.set_aside), seconds)
 
@@ -193,11 +194,12 @@ def _check_apart(source: str | os.PathLike, given: stacks.Stack, made: stacks.St
         over = given.path == made.path
     else:
         place, folder = Path(made.path).resolve(), Path(given.path).resolve()
-        if given.names and Path(source).is_dir() and place.is_relative_to(folder):
+        if Path(source).is_dir() and place != folder and place.is_relative_to(folder):
             raise InputError(f"{output}: lies in the folder of the images, {source}; choose a place beside it")
         taken = (place, place.with_name(f"{place.name}.batch"))
-        sources = {Path(folder, name).parent for name in given.names} or {folder}
-        over = any(each.is_relative_to(other) for each in sources for other in taken)
+        sources = {Path(folder, name) for name in given.names} or {folder}
+        parents = {source.parent for source in sources}
+        over = not sources.isdisjoint(taken) or any(each.is_relative_to(other) for each in parents for other in taken)
     if over:
         raise InputError(f"{output}: the output is the input, or holds it; choose another name")
 
@@ -241,14 +243,14 @@ def _book(made: stacks.Stack, told: dict, restart: bool) -> Iterator[tuple[Path,
                 f"{made.path}: was begun otherwise ({'; '.join(differ)}); "
                 "run it as it was begun, or begin anew with restart=True (--restart)"
             )
-        token = known["token"] if known and not restart else secrets.token_hex(4)
+        anew = restart or known is None or bool(differ)
+        token = secrets.token_hex(4) if anew else known["token"]
         with outputs.writable(made.path):
-            if restart:
-                for path in {*folder.iterdir()} - {book} | (set() if away or not known else {output}):
-                    shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink(missing_ok=True)
+            if anew:
+                _remove({*folder.iterdir()} - {book} | ({output} if restart and known and not away else set()))
                 lock.truncate(0)
         try:
-            if restart or known is None or differ:
+            if anew:
                 with outputs.writable(made.path):
                     journal.append(book, "run", told | {"token": token})
                     outputs.sync(folder)
@@ -256,8 +258,16 @@ def _book(made: stacks.Stack, told: dict, restart: bool) -> Iterator[tuple[Path,
             yield book, token
         except BaseException:
             if not _begun(book)[1]:  # nothing that could go on
-                shutil.rmtree(folder, ignore_errors=True)
+                with contextlib.suppress(OSError):  # of masks that could not be removed the journal stays
+                    _remove({*folder.iterdir()} - {book})
+                    _remove({book})
+                    folder.rmdir()
             raise
+
+
+def _remove(paths: set[Path]) -> None:
+    for path in paths:
+        shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink(missing_ok=True)
 
 
 def _begun(book: Path) -> tuple[dict | None, bool]:
@@ -297,10 +307,9 @@ class _Run:
     def go(self, pool: pools.Pool) -> None:
         """Check what is recorded, then do what is not."""
         here = self.final if stacks.exists(self.final) else self.job.made
-        if here != self.job.made and stacks.exists(self.job.made):
+        if here != self.job.made and (stacks.exists(self.job.made) or not stacks.is_ours(here)):
             raise InputError(f"{here.path}: is in the way of the masks, which are in {self.job.made.path}; move it")
-        checked = replace(self.job, made=here)
-        good = set()
+        checked, ours, good = replace(self.job, made=here), stacks.is_ours(here), set()
         done = [start for start, known in self.known.items() if known["state"] == "done" and not known["failed"]]
         for (_, start, stop), found in pools.finished(pool, chunks.verify, self._tasks(checked, done)):
             if found and found[0] != self.known[start]["from"]:
@@ -308,7 +317,7 @@ class _Run:
                     f"{self.job.images.path}: images {start} to {stop - 1} are no longer those that this run began "
                     "with; bring them back, or begin anew with restart=True (--restart)"
                 )
-            if found and found[1] == self.known[start]["made"]:
+            if ours and found and found[1] == self.known[start]["made"]:
                 good.add(start)
                 self._tell(start)
         if self.rest(good):
@@ -332,6 +341,9 @@ class _Run:
     def _record(self, start: int, record: dict | None) -> None:
         stop = self._stop(start)
         if record is None:
+            if self.job.fail_fast:
+                name = stacks.name(self.job.images, start)
+                raise pools.Stopped(f"{name}: its chunk killed {pools.DEATHS} workers")
             told = {"flags": "failed", "error": f"its chunk killed {pools.DEATHS} workers"}
             rows = [{"name": stacks.name(self.job.images, index), **told} for index in range(start, stop)]
             record = {"state": "set aside", "failed": stop - start, "bytes": 0, "seconds": {}, "rows": rows}

@@ -64,6 +64,7 @@ def differences(known: dict, told: dict, of: str = "") -> Iterator[str]:
 
 def verify(job: Job, start: int, stop: int) -> tuple[int | None, int | None]:
     """Give the checksums of some images and of their masks, as `work` would record them; None where unreadable."""
+    _check_version(job)
     crc = 0
     for _, *both in _read(job, start, stop):
         if any(isinstance(each, Exception) for each in both):
@@ -77,9 +78,7 @@ def verify(job: Job, start: int, stop: int) -> tuple[int | None, int | None]:
 
 def work(job: Job, start: int, stop: int) -> dict:
     """Make and write the masks of some images, and tell what the journal shall record."""
-    if journal.writers() != job.writers:
-        differ = "; ".join(differences(job.writers, journal.writers()))
-        raise InputError(f"a worker on {platform.node()} differs: {differ}; install the same versions there")
+    _check_version(job)
     spent, rows, failed, size, crc, made_crc = dict.fromkeys(("read", "compute", "write"), 0.0), [], 0, 0, 0, 0
     clock = time.perf_counter()
 
@@ -114,6 +113,12 @@ def work(job: Job, start: int, stop: int) -> dict:
     return record | {"seconds": {part: round(spent[part], 6) for part in spent}, "rows": rows}
 
 
+def _check_version(job: Job) -> None:
+    if journal.writers() != job.writers:
+        differ = "; ".join(differences(job.writers, journal.writers()))
+        raise InputError(f"a worker on {platform.node()} differs: {differ}; install the same versions there")
+
+
 def _read(job: Job, start: int, stop: int) -> Iterator[tuple[int, object, object]]:
     """Give the index, the image and its truth, which is None where none is known."""
     truths = stacks.read(job.truth, start, stop) if job.truth else ((index, None) for index in range(start, stop))
@@ -124,6 +129,8 @@ def _read(job: Job, start: int, stop: int) -> Iterator[tuple[int, object, object
 def _checksum(both: Iterable[object], crc: int) -> int:
     for each in both:
         if isinstance(each, datasets.Data):
+            spacing = None if each.spacing_mm is None else each.spacing_mm.tolist()
+            crc = zlib.crc32(repr((each.images.shape, each.images.dtype.str, spacing)).encode(), crc)
             crc = zlib.crc32(np.ascontiguousarray(each.images), crc)
     return crc
 

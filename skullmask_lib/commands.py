@@ -118,7 +118,7 @@ def batch(
             fail_fast=fail_fast, progress=progress, **options,
         )  # fmt: skip
     print(f"The masks: {made.masks}\nThe table: {made.results}")
-    print(f"{made.images} images in {made.seconds['wall']:.1f} s: {made.images / made.seconds['wall']:.1f} a second")
+    print(f"{made.images} images, {made.seconds['wall']:.1f} s")
     if made.failed:
         aside = f"; set aside, for they killed their workers: {', '.join(made.set_aside)}" if made.set_aside else ""
         raise RuntimeError(f"{made.failed} of {made.images} images failed, see {made.errors}{aside}")

@@ -8,6 +8,7 @@ import multiprocessing
 import multiprocessing.connection
 import multiprocessing.resource_tracker
 import os
+import pickle
 import signal
 import threading
 import time
@@ -105,6 +106,8 @@ def finished(pool: Pool, function: Callable, tasks: Iterable[tuple]) -> Iterator
                 result = None
             except cf.CancelledError:
                 raise Stopped(_LOST) from None
+            except ImportError as error:
+                raise Stopped(f"a worker lacks what it needs ({error}); install the same versions there") from None
             except Exception as error:
                 if type(error).__name__ != "KilledWorker":  # of Dask, which accuses all that a worker had
                     raise
@@ -179,12 +182,14 @@ def processes(count: int | None = None, _scheduler: str | None = None) -> Iterat
         return next(worker for worker in workers if not worker.future).submit(function, *arguments)
 
     def wait(_futures: Iterable[cf.Future], seconds: float) -> Iterable[cf.Future]:
-        busy = {worker.pipe: worker for worker in workers if worker.future}
-        return [busy[pipe].collect() for pipe in multiprocessing.connection.wait(busy, seconds)]
+        end, done = time.monotonic() + seconds, []
+        while not done and (left := end - time.monotonic()) > 0:
+            busy = {worker.pipe: worker for worker in workers if worker.future}
+            told = [busy[pipe].collect() for pipe in multiprocessing.connection.wait(busy, left)]
+            done = [future for future in told if future]
+        return done
 
     try:
-        for worker in workers:
-            worker.start()
         yield Pool(submit, lambda: len(workers), wait)
     finally:
         for worker in workers:
@@ -212,36 +217,57 @@ def _deaf() -> Iterator[None]:
 
 
 class _Worker:
-    """A process that does one task at a time."""
+    """A process that does one task at a time; it starts with the first."""
 
     def __init__(self):
-        self.process = self.pipe = self.future = None
+        self.process = self.pipe = self.task = self.future = None
+        self.ready, self.failures = False, 0
 
     def start(self) -> None:
         context = multiprocessing.get_context("spawn")
         self.pipe, there = context.Pipe()
-        self.process = context.Process(target=_serve, args=(there,), daemon=True)
+        self.process, self.ready = context.Process(target=_serve, args=(there,), daemon=True), False
         with there, _deaf():
             self.process.start()
 
     def submit(self, function: Callable, *arguments) -> cf.Future:
-        for _ in range(DEATHS):
+        self.task, self.future = (function, arguments), cf.Future()
+        self._send()
+        return self.future
+
+    def _send(self) -> None:
+        while self.failures < DEATHS:
             with contextlib.suppress(OSError, EOFError):
                 if not self.process or self.pipe.closed:
                     self.start()
-                self.pipe.send((function, arguments))
-                self.future = cf.Future()
-                return self.future
-            self.end()
-        raise Stopped("the processes of this machine do not start; see what they say, or use the backend serial")
+                self.pipe.send(self.task)
+                return
+            self._fail()
+        raise Stopped(
+            "the processes of this machine do not start; see what they say, have a script call batch "
+            'under if __name__ == "__main__", or use the backend serial'
+        )
 
-    def collect(self) -> cf.Future:
-        future, self.future = self.future, None
+    def _fail(self) -> None:
+        self.end()
+        self.failures += 1
+
+    def collect(self) -> cf.Future | None:
+        """Give the future if it is done; the first that a process says is that it has started."""
         try:
-            good, result = self.pipe.recv()
+            told = self.pipe.recv()
         except (OSError, EOFError):
+            if not self.ready:
+                self._fail()
+                self._send()
+                return None
             self.end()
-            good, result = False, Died()
+            told = False, Died()
+        if told is None:
+            self.ready, self.failures = True, 0
+            return None
+        future, self.future = self.future, None
+        good, result = told
         future.set_result(result) if good else future.set_exception(result)
         return future
 
@@ -262,13 +288,22 @@ def _serve(pipe: multiprocessing.connection.Connection) -> None:
 
     threading.Thread(target=wait, daemon=True).start()
     with contextlib.suppress(EOFError, OSError):
+        pipe.send(None)
         while True:
             function, arguments = pipe.recv()
             try:
                 told = True, function(*arguments)
             except Exception as error:
-                told = False, error
+                told = False, _portable(error)
             pipe.send(told)
+
+
+def _portable(error: Exception) -> Exception:
+    """Give an error as it is, or its words where it does not go through a pipe."""
+    try:
+        return pickle.loads(pickle.dumps(error))
+    except Exception:
+        return RuntimeError(f"{type(error).__name__}: {error}")
 
 
 def _cores() -> int:

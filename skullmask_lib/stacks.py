@@ -7,6 +7,7 @@ import itertools
 import math
 import os
 import platform
+import secrets
 import warnings
 import zlib
 from collections.abc import Callable, Iterator
@@ -135,7 +136,7 @@ def opened(source: str | os.PathLike, channel: int | None = None) -> Stack:
     if path.suffix.lower() == ".npy":
         return _opened_npy(path, channel)
     if path.suffix.lower() == ".txt":
-        lines = [line.strip() for line in path.read_text(encoding="utf-8", errors="replace").splitlines()]
+        lines = [line.strip() for line in path.read_text(encoding="utf-8-sig", errors="replace").splitlines()]
         listed = [os.path.normpath(path.absolute().parent / line) for line in lines if line]
         if wrong := [name for name in listed if not name.lower().endswith(_FILES)]:
             raise InputError(f"{path}: expected files that end in {', '.join(_FILES)}, got {wrong[0]}")
@@ -203,11 +204,24 @@ def _check(path: str | Path, shape: tuple[int, ...], dtype: np.dtype, channel: i
 
 def _zarr(path: str, mode: str = "r"):
     zarr = extra("zarr", "Zarr", "batch")
-    try:
+    with _reaching(path, "no Zarr array can be opened there"):
         return zarr.open_array(path, mode=mode)
-    except Exception as error:  # of many libraries
-        told = " ".join(str(error).split()) or type(error).__name__
-        raise InputError(f"{path}: no Zarr array can be opened there ({told})") from None
+
+
+@contextlib.contextmanager
+def _reaching(path: str, told: str, passed: type | tuple[type, ...] = InputError) -> Iterator[None]:
+    """Turn what the libraries behind an address raise into one line; what is passed comes as it is."""
+    try:
+        yield
+    except passed:
+        raise
+    except Exception as error:
+        raise InputError(f"{path}: {told} ({' '.join(str(error).split()) or type(error).__name__})") from None
+
+
+def _in_store(path: str) -> tuple:
+    """Give the file system of an address, and the place in it."""
+    return extra("fsspec.core", "an address", "batch").url_to_fs(path)
 
 
 def name(stack: Stack, index: int) -> str:
@@ -365,13 +379,39 @@ def exists(stack: Stack) -> bool:
     False
     """
     if is_address(stack.path):
-        try:
-            _zarr(stack.path)
-        except InputError:
-            return False
-        return True
+        with _reaching(stack.path, "cannot be reached"):
+            store, place = _in_store(stack.path)
+            return store.exists(place)
     path = Path(stack.path)
     return path.exists() and not (stack.kind != "npy" and path.is_dir() and not any(path.iterdir()))
+
+
+def is_ours(made: Stack) -> bool:
+    """Tell masks from what else might lie where they are to be.
+
+    Parameters
+    ----------
+    made : Stack
+        As `for_masks` gives it.
+
+    Returns
+    -------
+    bool
+        At an address there is no telling.
+
+    Examples
+    --------
+    >>> is_ours(Stack("gone.npy", "npy", (5, 768, 624)))
+    False
+    """
+    path = Path(made.path)
+    if made.kind == "npy":
+        with contextlib.suppress(OSError), open(path, "rb") as file:
+            return file.read(made.offset) == _header(made.shape)
+        return False
+    if is_address(made.path):
+        return True
+    return path.is_dir() and (made.kind == "files" or {*os.listdir(path)} <= {"zarr.json", "c"})
 
 
 def for_masks(output: str | os.PathLike, images: Stack) -> Stack:
@@ -459,12 +499,12 @@ def prepare(made: Stack, chunk: int) -> bool:
         Path(made.path).mkdir(exist_ok=True)
         return not there
     if made.kind == "npy":
-        header = _header(made.shape)
+        header, there = _header(made.shape), is_ours(made)
         size = len(header) + math.prod(made.shape)
-        with contextlib.suppress(FileNotFoundError), open(made.path, "r+b") as file:
-            if file.read(len(header)) == header:
+        if there:
+            with open(made.path, "r+b") as file:
                 _take_room(file, size)
-                return False
+            return False
         with outputs.replacing(made.path) as temporary, open(temporary, "wb") as file:
             file.write(header)
             _take_room(file, size)
@@ -475,7 +515,8 @@ def prepare(made: Stack, chunk: int) -> bool:
         if (array.shape, array.shards, array.dtype) == (made.shape, shards, np.uint8):
             return False
     size = {"shape": made.shape, "chunks": (1, *made.shape[1:]), "shards": shards}  # so that one mask is read fast
-    extra("zarr", "Zarr", "batch").create_array(made.path, **size, dtype="uint8", fill_value=0, overwrite=True)
+    with _reaching(made.path, "cannot be written", (InputError, OSError)):
+        extra("zarr", "Zarr", "batch").create_array(made.path, **size, dtype="uint8", fill_value=0, overwrite=True)
     if not is_address(made.path):
         outputs.sync(Path(made.path, "zarr.json"))
     return True
@@ -570,13 +611,14 @@ def _writing_zarr(made: Stack, start: int, stop: int) -> Iterator[Callable[[int,
 
     yield keep
     array = _zarr(made.path, "r+")
-    file = Path(made.path, array.metadata.encode_chunk_key((start // array.shards[0], 0, 0)))
-    if is_address(made.path):
+    key = array.metadata.encode_chunk_key((start // array.shards[0], 0, 0))
+    with _reaching(made.path, "cannot be written", (InputError, OSError)):
+        store, place = _in_store(made.path)
+        if store.exists(f"{place}/{key}"):
+            store.rm(f"{place}/{key}")  # Zarr reads what it is about to write over, were it damaged or not
         array[start:stop] = block
-        return
-    file.unlink(missing_ok=True)  # Zarr reads what it is about to write over, were it damaged or not
-    array[start:stop] = block
-    _sync(made, [file])
+    if not is_address(made.path):
+        _sync(made, [Path(made.path, key)])
 
 
 @contextlib.contextmanager
@@ -609,7 +651,7 @@ def checksum(made: Stack, start: int, stop: int) -> int | None:
     Returns
     -------
     int or None
-        CRC-32 of their bytes; None if one of them cannot be read.
+        CRC-32 of their bytes; None if one of them cannot be read, or is no mask as `writing` leaves it.
 
     Examples
     --------
@@ -620,10 +662,13 @@ def checksum(made: Stack, start: int, stop: int) -> int | None:
     if made.kind == "files":
         kept = _kept(made, start, stop)
         made, start, stop = Stack("", "files", (len(kept),), names=tuple(map(str, kept))), 0, len(kept)
-    for _, data in read(made, start, stop):
+    for index, data in read(made, start, stop):
         if isinstance(data, Exception):
             return None
-        crc = zlib.crc32(np.ascontiguousarray(data.images != 0, np.uint8), crc)
+        inside = data.images == (255 if name(made, index).endswith(".png") else 1)
+        if (inside != (data.images != 0)).any():
+            return None
+        crc = zlib.crc32(np.ascontiguousarray(inside, np.uint8), crc)
     return crc
 
 
@@ -632,7 +677,7 @@ def _write_file(made: Stack, index: int, mask: np.ndarray | None, source: str) -
     if mask is not None:
         picture = not source or datasets.masks_name(source).endswith(".png")
         output = files[0] if picture or len(files) == 1 else files[1]
-        like, temporary = source or output, output.with_name(f"{_PARTIAL}{os.getpid()}-{output.name}")
+        like, temporary = source or output, output.with_name(f"{_PARTIAL}{secrets.token_hex(4)}{output.name[-7:]}")
         if not Path(made.path).is_dir():
             raise InputError(f"{made.path}: is gone, another run has taken its place")
         output.parent.mkdir(parents=True, exist_ok=True)
@@ -645,6 +690,6 @@ def _write_file(made: Stack, index: int, mask: np.ndarray | None, source: str) -
 
 def _mask_files(made: Stack, index: int) -> list[Path]:
     """Name the files that may hold the masks of an image: NIfTI, or a picture and, of several pages, an array."""
-    key = _mask_key(made.names[index - made.first])
-    suffixes = ("",) if key.lower().endswith(nifti.SUFFIXES) else (".png", ".npy")
-    return [Path(made.path, key + suffix) for suffix in suffixes]
+    name = made.names[index - made.first]
+    suffixes = ("",) if name.lower().endswith(nifti.SUFFIXES) else (".png", ".npy")
+    return [Path(made.path, _mask_key(name) + suffix) for suffix in suffixes]

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 import uuid
@@ -28,6 +29,7 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell has its background ignore Ctrl-C
     wanted, found = config.getoption("--opencv"), int(cv2.__version__.split(".")[0])
     if wanted not in (None, found):
         raise pytest.UsageError(f"--opencv {wanted}: cv2 is {cv2.__version__} here, of {cv2.__file__}")

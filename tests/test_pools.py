@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import importlib
 import json
 import os
 import shutil
@@ -55,6 +56,35 @@ def test_processes_make_the_same_masks(output):
     made = skullmask_lib.batch("a.npy", output, version="v7", workers=2, chunk=3)
     assert (made.images, made.failed, made.set_aside) == (20, 0, ())
     right(output, 20, "v7")
+
+
+class Stubborn(Exception):
+    def __init__(self, what, why):
+        super().__init__(f"{what}: {why}")
+
+
+def fail(how):
+    error = Stubborn("a store", "is gone")
+    if how == "cannot be sent":
+        error.lock = threading.Lock()
+    raise error
+
+
+@pytest.mark.parametrize("how", ["cannot be sent", "cannot be received"])
+def test_what_a_worker_raises_comes_over_in_words(monkeypatch, how):
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+    with pools.processes(1) as pool, pytest.raises(RuntimeError, match=r"^Stubborn: a store: is gone$"):
+        list(pools.finished(pool, importlib.import_module("test_pools").fail, [(how,)]))
+
+
+def test_a_script_that_its_workers_would_run_again_is_told_so(runs):
+    np.save("a.npy", heads(4))
+    Path("mine.py").write_text('import skullmask_lib as sm\n\nsm.batch("a.npy", "m.npy", version="v7", workers=1)\n')
+    code, lines = ended(runs.start(sys.executable, "mine.py"))
+    assert code == 1
+    assert lines[-1].startswith("skullmask_lib.pools.Stopped: the processes of this machine do not start; ")
+    assert 'under if __name__ == "__main__"' in lines[-1]
+    assert sorted(os.listdir()) == ["a.npy", "mine.py"]
 
 
 # --- killed --------------------------------------------------------------------------------------------------------
@@ -284,6 +314,25 @@ def test_a_scheduler_that_is_lost(runs, cluster):
     serial("a.npy", "m.npy", "v8", chunk=5)
     right("m.npy", 100, "v8")
     assert recorded("m.npy")[: len(done)] == done
+    assert sorted(recorded("m.npy")) == [*range(0, 100, 5)]
+
+
+@pytest.mark.full
+def test_a_cluster_that_loses_its_last_worker(runs, cluster):
+    cluster.add_worker()
+    np.save("a.npy", heads(100))
+    command = ("batch", "a.npy", "m.npy", *V8, "--chunk", "5", "--scheduler", cluster.address)
+    hasty = "from skullmask_lib import cli, pools; pools._PATIENCE_S /= 4; cli.main()"
+    run = runs.start(sys.executable, "-c", hasty, *command)
+    wait_for(lambda: len(recorded("m.npy")) > 4, seconds=60)
+    cluster.workers[0].kill()
+    code, [*_, line] = ended(run)
+    assert code == 1
+    assert "the cluster of Dask has no workers left; the same command goes on from what is recorded" in line
+    assert 4 < len(recorded("m.npy")) < 20
+    cluster.add_worker()
+    assert ended(runs.start(*COMMAND, *command)) == (0, [])
+    right("m.npy", 100, "v8")
     assert sorted(recorded("m.npy")) == [*range(0, 100, 5)]
 
 

@@ -1,19 +1,23 @@
 """What lies where a run is to write, or what a run that went before left there, is never lost and never mixed in."""
 
+import concurrent.futures as cf
+import contextlib
 import errno
 import fcntl
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 import pytest
 import zarr
 from batches import everything, heads, one_by_one, rows_of, same, serial
 from PIL import Image
 
-from skullmask_lib import InputError, batch, chunks, journal, stacks
+from skullmask_lib import InputError, batch, chunks, journal, pools, stacks
 
 pytestmark = pytest.mark.usefixtures("folder")
 
@@ -52,6 +56,127 @@ def test_a_file_that_has_come_in_the_way_stays():
     Path("m.npy").unlink()
     serial("a.npy", "m.npy")
     same(np.load("m.npy"), one_by_one(heads(10)))
+
+
+def test_a_file_in_the_place_of_masks_that_were_done_stays():
+    np.save("a.npy", heads(4))
+    serial("a.npy", "m.npy")
+    Path("m.npy").write_text("precious")
+    with pytest.raises(InputError, match="is in the way of the masks"):
+        serial("a.npy", "m.npy")
+    assert Path("m.npy").read_text() == "precious"
+
+
+def test_masks_without_their_header_are_no_masks():
+    np.save("a.npy", heads(4))
+    serial("a.npy", "m.npy")
+    with open("m.npy", "r+b") as file:
+        file.write(bytes(64))
+    with pytest.raises(InputError, match="is in the way of the masks"):
+        serial("a.npy", "m.npy")
+
+
+def zooms(mm):
+    image = nib.Nifti1Image(heads(1)[0][..., None], np.diag([mm, mm, mm, 1]))
+    nib.save(image, "a/x.nii")
+
+
+def turned(turn):
+    np.save("a/x.npy", heads(1)[0].reshape((40, 48) if turn else (48, 40)))
+
+
+@pytest.mark.parametrize(("make", "before", "after"), [(zooms, 4, 1), (turned, False, True)])
+def test_the_same_bytes_of_another_size_are_other_images(make, before, after):
+    Path("a").mkdir()
+    make(before)
+    serial("a", "m", "v8")
+    kept = everything(".")
+    make(after)
+    with pytest.raises(InputError, match="images 0 to 0 are no longer those that this run began with"):
+        serial("a", "m", "v8")
+    make(before)
+    assert serial("a", "m", "v8").failed == 0
+    assert {path: data for path, data in everything(".").items() if path.parts[0] == "m"} == {
+        path: data for path, data in kept.items() if path.parts[0] == "m"
+    }
+
+
+@pytest.fixture
+def failing(folder):  # noqa: ARG001
+    """Three files, of which the second is broken."""
+    Path("a").mkdir()
+    for name, image in zip("xyz", heads(3), strict=True):
+        np.save(f"a/{name}.npy", image)
+    Path("a/y.npy").write_bytes(b"no array")
+
+
+@pytest.mark.usefixtures("failing")
+def test_workers_end_before_what_they_wrote_is_removed(monkeypatch):
+    seen = []
+
+    @contextlib.contextmanager
+    def slow(*_):
+        with pools.serial() as pool:
+            try:
+                yield pool
+            finally:
+                seen.extend(Path("m.batch").glob("masks-*"))
+
+    monkeypatch.setitem(pools.BACKENDS, "slow", slow)
+    with pytest.raises(pools.Stopped, match=r"^y\.npy: "):
+        serial("a", "m", backend="slow", fail_fast=True)
+    assert len(seen) == 1
+    assert os.listdir() == ["a"]
+
+
+@pytest.mark.usefixtures("failing")
+def test_what_cannot_be_removed_does_not_stand_in_the_way(monkeypatch):
+    def rmtree(*_, **__):
+        raise OSError(errno.ENOTEMPTY, "a worker is still writing")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "rmtree", rmtree)
+        with pytest.raises(pools.Stopped):
+            serial("a", "m", fail_fast=True)
+    assert Path("m.batch/journal.jsonl").exists()
+    np.save("a/y.npy", heads(2)[1])
+    assert serial("a", "m").failed == 0
+    assert sorted(os.listdir("m")) == ["x.npy", "y.npy", "z.npy"]
+
+
+@pytest.mark.usefixtures("failing")
+def test_masks_of_other_work_that_was_killed_are_not_mixed_in(monkeypatch):
+    def killed(*_):
+        shutil.copytree("m.batch", "left")
+        raise KeyboardInterrupt
+
+    append = journal.append
+    with monkeypatch.context() as patch:
+        patch.setattr(journal, "append", lambda *given: append(*given) if given[1] == "run" else killed())
+        with pytest.raises(KeyboardInterrupt):
+            serial("a", "m")
+    os.rename("left", "m.batch")
+    assert list(Path("m.batch").glob("masks-*/x.npy"))
+    Path("a/x.npy").unlink()
+    serial("a", "m")
+    assert os.listdir("m") == ["z.npy"]
+
+
+def test_a_chunk_that_is_set_aside_is_a_failure_too(monkeypatch):
+    @contextlib.contextmanager
+    def deadly(*_):
+        def submit(function, job, start, stop):
+            future = cf.Future()
+            future.set_exception(pools.Died()) if start == 3 else future.set_result(function(job, start, stop))
+            return future
+
+        yield pools.Pool(submit, lambda: 1, pools._wait)
+
+    monkeypatch.setitem(pools.BACKENDS, "deadly", deadly)
+    np.save("a.npy", heads(10))
+    with pytest.raises(pools.Stopped, match=r"^a\.npy\[3\]: its chunk killed 3 workers$"):
+        serial("a.npy", "m.npy", backend="deadly", fail_fast=True)
+    assert serial("a.npy", "m.npy", backend="deadly").set_aside == ("a.npy[3] … a.npy[5]",)
 
 
 def test_a_file_that_comes_in_the_way_while_it_runs_stays_too():

@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+import fsspec
 import nibabel as nib
 import numpy as np
 import pyarrow.parquet
@@ -165,6 +166,40 @@ def test_an_array_at_an_address_is_not_written_over():
         same(zarr.open_array("memory://precious.zarr", mode="r")[:], given)
 
 
+def test_a_group_at_an_address_is_not_written_over():
+    np.save("a.npy", heads(4))
+    zarr.create_group("memory://precious").create_array("x", shape=(2,), dtype="u1")[:] = 7
+    with pytest.raises(InputError, match=r"memory://precious: was made by no batch that could go on"):
+        serial("a.npy", "memory://precious")
+    assert (zarr.open_group("memory://precious", mode="r")["x"][:] == 7).all()
+
+
+def test_masks_that_are_damaged_at_an_address_are_made_again():
+    np.save("a.npy", heads(7))
+    serial("a.npy", "memory://damaged.zarr")
+    store, place = fsspec.core.url_to_fs("memory://damaged.zarr/c/1/0/0")
+    whole = store.cat_file(place)
+    store.pipe_file(place, whole[:-9] + bytes(9))
+    serial("a.npy", "memory://damaged.zarr")
+    same(zarr.open_array("memory://damaged.zarr", mode="r")[:], one_by_one(heads(7)))
+    assert store.cat_file(place) == whole
+
+
+def test_a_list_may_begin_with_a_mark_of_its_encoding():
+    save_files("a", heads(5, np.uint8))
+    Path("some.txt").write_text("a/z/a.npy\n", encoding="utf-8-sig")
+    assert serial("some.txt", "m").failed == 0
+
+
+def test_a_picture_may_be_named_after_its_volume_or_as_long_as_can_be():
+    Path("a").mkdir()
+    names = ("scan.nii.png", "scan.nii.gz.tif", f"{'x' * 247}.png")
+    for name in names:
+        Image.fromarray(heads(1, np.uint8)[0]).save(f"a/{name}")
+    assert serial("a", "m").failed == 0
+    assert {path.name for path in Path("m").iterdir()} == {"scan.nii.png", "scan.nii.gz.png", names[2]}
+
+
 def test_paths_of_a_list_are_relative_to_it_and_one_that_is_missing_is_one_failure():
     Path("lists").mkdir()
     save_files("a", heads(5, np.uint8))
@@ -181,10 +216,12 @@ def test_paths_of_a_list_are_relative_to_it_and_one_that_is_missing_is_one_failu
 
 def test_masks_do_not_go_among_the_images():
     save_files("a", heads(5, np.uint8))
+    save_zarr("a.zarr", heads(5))
     before = everything(".")
-    for output in ("a/masks", "a/sub/m.npy", "a/m.zarr"):
-        with pytest.raises(InputError, match=f"^{output}: lies in the folder of the images, a; choose a place beside"):
-            serial("a", output)
+    for images, output in (("a", "a/masks"), ("a", "a/sub/m.npy"), ("a", "a/m.zarr"), ("a.zarr", "a.zarr/m.npy")):
+        told = f"^{output}: lies in the folder of the images, {images}; choose a place beside"
+        with pytest.raises(InputError, match=told):
+            serial(images, output)
     assert everything(".") == before
 
 
