@@ -101,7 +101,8 @@ def batch(
         See `create_skull_mask`.
     backend : {"processes", "serial", "dask"}
         Processes of this machine, this process alone, or a cluster of Dask (extra ``batch``): a local one, or
-        the one of ``scheduler``, whose workers must see the files under the same paths.
+        the one of ``scheduler``, whose workers must see the files under the same paths. For all but ``"serial"`` a
+        script has the call under ``if __name__ == "__main__":``.
     workers : int, optional
         How many processes; by default as many as there are cores for this process.
     scheduler : str, optional
@@ -135,7 +136,7 @@ def batch(
     InputError
         If something cannot be used, or an earlier run with this output was another one.
     pools.Stopped
-        If an image failed and ``fail_fast`` is set, or the scheduler was lost.
+        If an image failed and ``fail_fast`` is set, no process could be started, or the scheduler was lost.
 
     Examples
     --------

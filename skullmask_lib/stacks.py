@@ -373,6 +373,11 @@ def exists(stack: Stack) -> bool:
     -------
     bool
 
+    Raises
+    ------
+    InputError
+        If an address cannot be reached.
+
     Examples
     --------
     >>> exists(Stack("gone.npy", "npy", (5, 768, 624)))
