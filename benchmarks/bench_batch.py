@@ -193,7 +193,7 @@ def measure(folder: Path, count: int, few: int, rounds: int, workers: int) -> li
         ("slices", count, "", f"float32, {SHAPE[0]} x {SHAPE[1]}, {size_mb(many) / 1e3:.1f} GB"),
         ("the source's script", f"{median(base):.1f}", "images/s", f"{note}: it holds all of them"),
         ("v7", f"{median(mine):.1f}", "images/s", f"{count} slices, start of the processes included"),
-        ("v7 ÷ the source's script", f"{median(ratios):.2f}", "", "wanted: 2"),
+        ("v7 ÷ the source's script", f"{median(ratios):.2f}", "", "median of the rounds; wanted: 2"),
         ("reading alone", f"{alone_['read']:.1f}", "images/s", ""),
         ("computing v7 alone", f"{alone_['compute']:.1f}", "images/s", "in memory"),
         ("writing alone", f"{alone_['write']:.1f}", "images/s", "until it is on disk"),

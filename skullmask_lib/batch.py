@@ -12,6 +12,7 @@ import os
 import secrets
 import shutil
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -42,6 +43,8 @@ class Batch(NamedTuple):
     images : int
     failed : int
         How many have no mask, or no score where one was wanted.
+    flagged : dict of str to int
+        How many masks are ``doubtful`` or ``empty``.
     set_aside : tuple of str
         Chunks, named by their first and last image, which killed every worker that took them.
     seconds : dict of str to float
@@ -53,6 +56,7 @@ class Batch(NamedTuple):
     errors: Path
     images: int
     failed: int
+    flagged: dict[str, int]
     set_aside: tuple[str, ...]
     seconds: dict[str, float]
 
@@ -151,6 +155,8 @@ def batch(
     began = time.perf_counter()
     images, output, truth = (each and str(each).removeprefix("file://") for each in (images, output, truth))
     version, options = versions.choose(version, options)
+    if "dilation_size" in options:
+        masks.check_whole(options["dilation_size"], "dilation size", 1, 1_000_000, "pixels")
     if workers is not None:
         workers = masks.check_whole(workers, "number of workers", 1, 10_000, "processes")
     for what, value, known in (("backend", backend, pools.BACKENDS), ("table", table, TABLES)):
@@ -186,7 +192,7 @@ def batch(
                 raise
             tables = run.write_tables(table)
     seconds = run.seconds | {"wall": time.perf_counter() - began}
-    return Batch(output, *tables, found.shape[0], run.failed, tuple(run.set_aside), seconds)
+    return Batch(output, *tables, found.shape[0], run.failed, run.flagged, tuple(run.set_aside), seconds)
 
 
 def _check_apart(source: str | os.PathLike, given: stacks.Stack, made: stacks.Stack, output: str | os.PathLike) -> None:
@@ -300,7 +306,9 @@ class _Run:
 
     def _keep(self, start: int, record: dict, place: int) -> None:
         self.columns.update(*record["rows"])
-        self.known[start] = {key: value for key, value in record.items() if key != "rows"} | {"place": place}
+        flags = Counter(row["flags"] for row in record["rows"])
+        self.known[start] = {key: value for key, value in record.items() if key != "rows"}
+        self.known[start] |= {"place": place, "flags": flags}
 
     def _stop(self, start: int) -> int:
         return min(start + self.chunk, self.job.images.shape[0])
@@ -315,8 +323,8 @@ class _Run:
         for (_, start, stop), found in pools.finished(pool, chunks.verify, self._tasks(checked, done)):
             if found and found[0] != self.known[start]["from"]:
                 raise InputError(
-                    f"{self.job.images.path}: images {start} to {stop - 1} are no longer those that this run began "
-                    "with; bring them back, or begin anew with restart=True (--restart)"
+                    f"{self.job.images.path}: some of images {start} to {stop - 1} are no longer those that this run "
+                    "began with; bring them back, or begin anew with restart=True (--restart)"
                 )
             if ours and found and found[1] == self.known[start]["made"]:
                 good.add(start)
@@ -381,6 +389,12 @@ class _Run:
     def failed(self) -> int:
         """Count the images without a mask or without a score."""
         return sum(known["failed"] for known in self.known.values())
+
+    @property
+    def flagged(self) -> dict[str, int]:
+        """Count the masks to look at."""
+        flags = sum((known["flags"] for known in self.known.values()), Counter())
+        return {flag: flags[flag] for flag in ("doubtful", "empty") if flags[flag]}
 
     @property
     def set_aside(self) -> list[str]:

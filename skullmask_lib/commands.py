@@ -63,7 +63,7 @@ def batch(
         typer.Argument(
             metavar="INPUT",
             help="A .npy of (N, H, W), a Zarr array (also by address), a folder of .npy, NIfTI, PNG and TIFF files, or "
-            "a .txt with a path on each line.",
+            "a .txt with a path on each line; masks of files are named after them, below the folder that holds all.",
         ),
     ],
     output: Annotated[
@@ -107,9 +107,8 @@ def batch(
 
         def progress(told) -> None:
             shown.total = told.total
-            shown.set_postfix_str(
-                f"{told.bytes / 1e6 / max(shown.format_dict['elapsed'], 1e-9):.0f} MB/s, {told.failed} failed"
-            )
+            rate = told.bytes / 1e6 / max(shown.format_dict["elapsed"], 1e-9)
+            shown.set_postfix_str(f"{rate:.0f} MB/s, {told.failed} failed")
             shown.update(told.images - shown.n)
 
         made = run(
@@ -119,6 +118,8 @@ def batch(
         )  # fmt: skip
     print(f"The masks: {made.masks}\nThe table: {made.results}")
     print(f"{made.images} images, {made.seconds['wall']:.1f} s")
+    if made.flagged:
+        print("To be looked at first:", ", ".join(f"{count} {flag}" for flag, count in made.flagged.items()))
     if made.failed:
         aside = f"; set aside, for they killed their workers: {', '.join(made.set_aside)}" if made.set_aside else ""
         raise RuntimeError(f"{made.failed} of {made.images} images failed, see {made.errors}{aside}")

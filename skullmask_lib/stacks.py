@@ -153,6 +153,8 @@ def _files(source: Path, folder: Path, names: list[str], channel: int | None) ->
     found: dict[str, str] = {}
     for name in names:
         if (other := found.setdefault(_mask_key(name), name)) is not name:
+            if other == name:
+                raise InputError(f"{source}: names {name} twice")
             raise InputError(f"{source}: {other} and {name} would give one mask; rename one of them")
     return Stack(str(folder), "files", (len(names),), names=tuple(names), channel=channel)
 
@@ -444,7 +446,7 @@ def for_masks(output: str | os.PathLike, images: Stack) -> Stack:
     (5, 768, 624)
     """
     suffix = Path(output).suffix.lower()
-    if suffix in ({".txt", *datasets.SUFFIXES} - {".npy"}):
+    if suffix in ({".txt", ".gz", ".h5", ".hdf5", ".mat", ".dcm", ".jpg", *datasets.SUFFIXES} - {".npy"}):
         raise InputError(f"{output}: expected a .npy, a .zarr, an address or a folder, got {suffix}")
     kind = "zarr" if is_address(output) or suffix == ".zarr" else "npy" if suffix == ".npy" else "files"
     path = str(output) if is_address(output) else str(Path(output).absolute())

@@ -347,7 +347,7 @@ def test_images_that_are_no_longer_the_same_are_refused_and_named(skullmask, ord
     before = everything(".")
     code, out, [line] = skullmask("batch", "a.npy", "m.npy", *SERIAL)
     assert (code, out) == (2, "")
-    assert "a.npy: images 3 to 5 are no longer those that this run began with" in line
+    assert "a.npy: some of images 3 to 5 are no longer those that this run began with" in line
     assert everything(".") == before
     np.save("a.npy", given)
     assert skullmask("batch", "a.npy", "m.npy", *SERIAL)[0] == 0
@@ -491,7 +491,9 @@ BAD_ARGUMENTS = {
     "empty list": (("empty.txt", "m.npy"), "empty.txt: names no file that ends in .npy"),
     "list of others": (("list.txt", "m.npy"), "list.txt: expected files that end in .npy"),
     "two of one name": (("twins", "m"), "twins: a.png and a.tif would give one mask; rename one of them"),
-    "twice the same": (("twice.txt", "m"), "would give one mask"),
+    "twice the same": (("twice.txt", "m"), "twice.txt: names a.npy twice"),
+    "volumes from an array": (("a.npy", "m.nii.gz"), "m.nii.gz: expected a .npy, a .zarr, an address or a folder"),
+    "no width": (("a.npy", "m.npy", "--dilation-size", 0), "expected a dilation size from 1 to 1000000 pixels, got 0"),
     "output of another kind": (("a.npy", "m.png"), "m.png: expected a .npy, a .zarr, an address or a folder, got .png"),
     "output nowhere": (("a.npy", "gone/m.npy"), "gone/m.npy: cannot be written, its folder does not exist"),
     "output over a file": (("a.npy", "text.npy"), "text.npy: was made by no batch that could go on"),
@@ -537,6 +539,21 @@ def test_a_bad_argument_is_one_line_and_nothing_is_written(skullmask, case):
     assert err[0].startswith("skullmask: ")
     assert message in err[0]
     assert everything(".") == before
+
+
+def test_masks_to_look_at_are_counted(skullmask):
+    images = heads(9)
+    images[[1, 4]] = 7
+    images[6] = np.random.default_rng(1).random(images[6].shape)
+    np.save("a.npy", images)
+    for _ in range(2):
+        code, out, err = skullmask("batch", "a.npy", "m.npy", "--backend", "serial", "--chunk", "3")
+        assert (code, err) == (0, [])
+        flags = [row["flags"] for row in rows_of("m.npy.batch/results.csv")]
+        assert flags.count("empty") >= 2
+        assert flags.count("doubtful") >= 1
+        counted = f"{flags.count('doubtful')} doubtful, {flags.count('empty')} empty"
+        assert f"\nTo be looked at first: {counted}\n" in out
 
 
 # --- on a terminal -------------------------------------------------------------------------------------------------

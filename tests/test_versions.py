@@ -480,7 +480,7 @@ def test_the_library_stays_small():
     chapter_2 = {f"{name}.py" for name in ("batch", "chunks", "pools", "stacks")}
     rest = {*lines} - chapter_1 - chapter_2  # 3,000 for all was the promise
     assert sum(map(lines.get, chapter_1)) <= 860
-    assert sum(map(lines.get, chapter_2)) <= 1010
+    assert sum(map(lines.get, chapter_2)) <= 1020
     assert sum(map(lines.get, rest)) <= 3570
     assert {name: count for name, count in lines.items() if count > 350} == {}
     assert lines["versions.py"] < 200
