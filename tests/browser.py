@@ -164,10 +164,10 @@ class Shown:
         wait_for(lambda: self.picture.get_attribute("src") != before, seconds=20)
         self.settle()
 
-    def settle(self):
-        """Wait until nothing changes for 300 ms: text and call come right after the picture."""
+    def settle(self, quiet=0.3):
+        """Wait until nothing changes for some seconds: text and call come right after the picture."""
         seen, since = None, time.monotonic()
-        while time.monotonic() - since < 0.3:
+        while time.monotonic() - since < quiet:
             now = self.box.evaluate(SEEN)
             if now != seen:
                 seen, since = now, time.monotonic()

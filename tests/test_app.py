@@ -64,7 +64,7 @@ def ask(app, question):
     chosen.first.check()
     for _ in range(list(explore.QUESTIONS).index(question)):
         app.page.keyboard.press("ArrowDown")
-    app.settle()
+    app.settle(1)  # every press asks the kernel for a question
     assert app.box.locator("label:has(input[type=radio]:checked)").inner_text() == question
 
 
@@ -164,9 +164,8 @@ def test_fifty_quick_moves_end_where_the_last_one_did(served, app):
         handle.focus()
         for key in keys * (50 // len(keys)):
             app.page.keyboard.press(key)
+        app.settle(1)
         now = handle.get_attribute("aria-valuenow").split(".")[0]
-        browser.wait_for(lambda: f"v7, width {now} px" in app.text, seconds=20)
-        app.settle()
         assert f"v7, width {now} px" in app.text
         return app.page.evaluate(count), kernel.memory_info().rss
 
