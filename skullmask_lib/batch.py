@@ -350,10 +350,9 @@ class _Run:
     def _record(self, start: int, record: dict | None) -> None:
         stop = self._stop(start)
         if record is None:
-            if self.job.fail_fast:
-                name = stacks.name(self.job.images, start)
-                raise pools.Stopped(f"{name}: its chunk killed {pools.DEATHS} workers")
             told = {"flags": "failed", "error": f"its chunk killed {pools.DEATHS} workers"}
+            if self.job.fail_fast:
+                raise pools.Stopped(f"{stacks.name(self.job.images, start)}: {told['error']}")
             rows = [{"name": stacks.name(self.job.images, index), **told} for index in range(start, stop)]
             record = {"state": "set aside", "failed": stop - start, "bytes": 0, "seconds": {}, "rows": rows}
             with outputs.writable(self.final.path), stacks.writing(self.job.made, start, stop) as put:

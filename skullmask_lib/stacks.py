@@ -222,7 +222,7 @@ def _reaching(path: str, told: str, passed: type | tuple[type, ...] = InputError
 
 
 def _in_store(path: str) -> tuple:
-    """Give the file system of an address, and the place in it."""
+    """Give the file system of an address or a path, and the place in it."""
     return extra("fsspec.core", "an address", "batch").url_to_fs(path)
 
 

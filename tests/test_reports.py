@@ -337,10 +337,7 @@ def test_a_report_is_replaced_as_a_whole(slices, skullmask):
     assert files(slices / "out") == sorted(["masks.nii.gz", *MADE[1:]])
 
 
-CHANGES = ["a note", *later("a corrected mask", "a forged list", "a list of another kind")]
-
-
-@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("change", ["a note", *later("a corrected mask", "a forged list", "a list of another kind")])
 def test_nothing_but_a_report_as_it_was_made_is_replaced(slices, skullmask, change):
     Path("precious.txt").write_text("mine")
     assert skullmask("report", "slices.npy", "-o", "out")[0] == 0
