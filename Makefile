@@ -21,10 +21,11 @@ demo: $(VENV)/.base cv2  ## Run the lessons on the phantom; the page is demo/ind
 	$(BIN)/skullmask demo --out $(OUT)
 
 test: $(VENV)/.test cv2  ## The fast tests: no browser.
-	$(PYTEST)
+	$(PYTEST) $(NO_EXCUSE)
 
-test-full: $(VENV)/.test cv2 browser test-opencv4  ## All tests; nothing may skip but for missing SKULLMASK_REAL data.
-	$(PYTEST) --full
+test-full: NO_EXCUSE = --no-excuse
+test-full: test browser test-opencv4  ## All tests: the fast ones, then the rest; nothing may skip but for missing SKULLMASK_REAL data.
+	$(PYTEST) $(NO_EXCUSE) --rest
 
 test-opencv4: $(OPENCV4) $(VENV)/.test  ## The masks and their figures on OpenCV 4.
 	PYTHONPATH=$(OPENCV4) $(BIN)/python -m pytest -q --opencv 4 tests/test_masks.py tests/test_versions.py tests/test_journey.py

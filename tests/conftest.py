@@ -17,6 +17,7 @@ import pytest
 from skullmask_lib import cli
 
 REAL = "SKULLMASK_REAL"
+LATER = "needs make test-full"
 
 sys.path.insert(0, str(Path(__file__).parent))  # the tests share plain.py and inputs.py
 hypothesis.settings.register_profile("skullmask", deadline=None, derandomize=True)
@@ -25,6 +26,8 @@ hypothesis.settings.load_profile("skullmask")
 
 def pytest_addoption(parser):
     parser.addoption("--full", action="store_true", help="also run what needs a browser, a build or minutes")
+    parser.addoption("--rest", action="store_true", help="run only what --full adds")
+    parser.addoption("--no-excuse", action="store_true", help="a test that skips has failed, but for missing data")
     parser.addoption("--opencv", type=int, metavar="MAJOR", help="refuse to run on another OpenCV than this")
 
 
@@ -41,31 +44,34 @@ def pytest_report_header():
 
 
 def pytest_collection_modifyitems(config, items):
-    if not config.getoption("--full"):
-        for item in items:
-            if item.get_closest_marker("full"):
-                item.add_marker(pytest.mark.skip(reason="needs make test-full"))
+    rest = [item for item in items if item.get_closest_marker("full")]
+    if config.getoption("--rest"):
+        config.hook.pytest_deselected(items=[item for item in items if item not in rest])
+        items[:] = rest
+    elif not config.getoption("--full"):
+        for item in rest:
+            item.add_marker(pytest.mark.skip(reason=LATER))
 
 
 def no_excuse(report):
-    """With --full a test that skips for anything but missing data has failed."""
+    """A test that skips has failed, unless data is missing or it runs with make test-full."""
     reason = report.longrepr[2] if report.skipped and isinstance(report.longrepr, tuple) else REAL
-    if REAL not in reason and not hasattr(report, "wasxfail"):
+    if REAL not in reason and LATER not in reason and not hasattr(report, "wasxfail"):
         report.outcome = "failed"
-        report.longrepr = f"{report.nodeid} may not skip with --full: {reason}"
+        report.longrepr = f"{report.nodeid} may not skip: {reason}"
     return report
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item, call):  # noqa: ARG001
     report = yield
-    return no_excuse(report) if item.config.getoption("--full") else report
+    return no_excuse(report) if item.config.getoption("--no-excuse") else report
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_make_collect_report(collector):
     report = yield
-    return no_excuse(report) if collector.config.getoption("--full") else report
+    return no_excuse(report) if collector.config.getoption("--no-excuse") else report
 
 
 @pytest.fixture(scope="session")
