@@ -17,6 +17,10 @@ class InputError(ValueError):
     """What the user gave cannot be used; the message is one line that says what came and what was wanted."""
 
 
+class InputWarning(UserWarning):
+    """What the user should know about an input or a result; the message is one line that names the file or slice."""
+
+
 def extra(module: str, what: str, name: str):
     """Import a module that comes with an extra.
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 
-from .masks import InputError
+from .masks import InputError, InputWarning
 
 SUFFIXES = (".nii", ".nii.gz")
 _MILLIMETRES = {"unknown": 1.0, "mm": 1.0, "meter": 1000.0, "micron": 0.001}  # NIfTI's units of length
@@ -117,6 +117,7 @@ def reading(path: Path, kind: str) -> Iterator[None]:
     """
     try:
         with warnings.catch_warnings(action="ignore"):  # the readers' remarks: what matters is checked here
+            warnings.simplefilter("always", InputWarning)
             yield
     except InputError:
         raise
