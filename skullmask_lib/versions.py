@@ -587,7 +587,6 @@ def _mask_volume(slices: Iterable[tuple[np.ndarray, str, dict]]) -> Iterator[np.
     A slice of far less contrast than the others shows air. Where the slices on both sides of one can be trusted more,
     they pull its outline.
     """
-
     slices = list(slices)
     contrasts = []
     for image, name, _ in slices:
