@@ -34,6 +34,8 @@ _DEEP, _ODD = 0.004, 0.04  # costs per mm below the skin, and per mm off the usu
 _FRAME, _NEVER = 0.25, 5.0  # costs of the frame where it cuts the head, and of a scalp that is too thin
 _BEND = 0.15  # cost of one step in depth from one angle to the next
 _NEIGHBOUR, _NEIGHBOUR_MM = 0.3, 4.0  # cost per mm off the neighbouring slices' outline, up to so many
+_DEEP_MM, _EVEN_BRAIN, _BRIGHT = 30.0, 0.08, 1.2  # from where there is brain, its spread on CT, and bone on CT
+_CLEAR_MM = 1.5  # on either side of an outline that is looked at
 _SHARP = 0.2  # contrast of an outline beyond doubt
 _ROUNDINGS = 16  # of the largest intensity: what varies by less is flat, and what is left of it is rounding
 _SAMPLE_EVERY, _SAMPLE_PX = 3, 64  # of so many rows and columns one is looked at, and at least so many of them
@@ -544,19 +546,40 @@ def trust(unwrapped: Unwrapped, depth: np.ndarray) -> float:
     >>> trust(unwrapped, np.full(ANGLES, 20.0))
     0.0
     """
-    reach = _steps(1.5)
-    beside = depth[:, None] + np.arange(-reach, reach) + 0.5
+    pixel = _pixel_along_rays(unwrapped)
+    coarse = np.maximum(pixel / _steps(_CLEAR_MM), 1)  # wide pixels blur a step, and draw it as a staircase
+    reach = _steps(_CLEAR_MM)
+    beside = depth[:, None] + coarse[:, None] * (np.arange(-reach, reach) + 0.5)
     rays = np.broadcast_to(np.arange(ANGLES)[:, None], beside.shape)
     level = ndimage.map_coordinates(np.minimum(unwrapped.brightness, 1), (rays, beside), order=1, mode="nearest")
     contrast = level[:, :reach].mean(axis=1) - level[:, reach:].mean(axis=1)
     radius = unwrapped.skin - depth
-    rough_mm = STEP_MM * np.abs(radius - np.fft.irfft(np.fft.rfft(radius)[:_HARMONICS], ANGLES))
+    rough = np.abs(radius - np.fft.irfft(np.fft.rfft(radius)[:_HARMONICS], ANGLES))
+    staircase = np.where(coarse > 1, pixel / 8, 0)  # half of what whole pixels make on average: outlines are smoothed
+    rough_mm = STEP_MM * np.maximum(rough - staircase, 0)
     scalp = (depth >= _steps(MIN_SCALP_MM)) & (depth <= _steps(DEPTH_MM))
     seen = ~unwrapped.cut | scalp  # elsewhere the outline is the frame
-    if not seen.any():
+    if not seen.any() or _bone_is_bright(unwrapped, depth):
         return 0.0
     sharp = np.clip(contrast[seen].mean() / _SHARP, 0, 1)
     return float(sharp * np.exp(-rough_mm[seen].mean()) * scalp[seen].mean() * seen.mean())
+
+
+def _bone_is_bright(unwrapped: Unwrapped, depth: np.ndarray) -> bool:
+    """Recognise CT: around an even brain lies a shell that is brighter. On MR the brain is never that even."""
+    below = depth[:, None] + np.arange(_steps(SKULL_MM[-1]))
+    rays = np.broadcast_to(np.arange(ANGLES)[:, None], below.shape)
+    shell = ndimage.map_coordinates(unwrapped.brightness, (rays, below), order=1, mode="nearest")
+    brightest = ndimage.uniform_filter1d(shell, _steps(_INNER_MM), axis=1).max(axis=1)
+    low, high = np.percentile(unwrapped.brightness[:, _steps(_DEEP_MM) :], (10, 90))
+    return bool(np.median(brightest) > _BRIGHT and high - low < _EVEN_BRAIN)
+
+
+def _pixel_along_rays(unwrapped: Unwrapped) -> np.ndarray:
+    """Width of a pixel in the direction of every angle, in steps."""
+    angles = np.arange(ANGLES) * 2 * np.pi / ANGLES
+    row, column = unwrapped.scale
+    return np.hypot(np.sin(angles) * row, np.cos(angles) * column)
 
 
 def quality(image: np.ndarray, mask: np.ndarray, *, spacing_mm: tuple[float, float] | None = None) -> float:
@@ -564,7 +587,8 @@ def quality(image: np.ndarray, mask: np.ndarray, *, spacing_mm: tuple[float, flo
 
     Three things speak for a mask: its outline is a step from bright to dark, it is smooth, and it leaves a plausible
     thickness of scalp outside. The figure is their product, times the share of the outline that the frame does not
-    cut off. It parts failures from masks that hold, but it is no
+    cut off. Steps and smoothness are measured on the scale of the pixels. Bone that is brighter than an even brain, as
+    on CT, makes it 0. It parts failures from masks that hold, but it is no
     probability, and does not rank good masks: a clear edge in the wrong place escapes it.
 
     Parameters

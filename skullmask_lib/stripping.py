@@ -16,7 +16,7 @@ import numpy as np
 from scipy import ndimage
 
 from . import masks, nifti, outputs, polar, versions, volumes
-from .masks import InputError
+from .masks import InputError, InputWarning
 
 JOINED_MM = 1.5  # voxels are joined as long as they stay no larger than this
 EVERY_MM = 4.0  # a slice for v8
@@ -29,7 +29,11 @@ SULCUS_MM = 8.0  # half the width of what is bridged
 RIM_MM = 1.0  # of fluid around the brain
 NECK_MM = 8.0  # what hangs on the filled brain by a neck thinner than twice this is not of it
 BRAIN_ML = (900.0, 2000.0)  # of a grown head; outside of it look at the mask
+THICK_MM = 4.5  # slices that are thicker blur the thin bone between brain and orbits
 
+_LEAST_HEAD_MM2 = 3000.0  # area from which a slice shows a head
+_UPPER_MM, _SHARE = 90.0, 0.25  # height below the crown, and the share of its slices that must show a skull
+_BARE_ML, _EVEN_AIR = 2100.0, 0.2  # at most so much tissue, and at least such a share of voxels alike: a brain alone
 _FLATTEST = 1e7  # condition of an affine's matrix
 _DEEP = 0.6  # of the way from the centre to the skull there is nothing but brain
 _FAT = 1.8  # times the brain's level
@@ -69,7 +73,8 @@ def strip(volume: np.ndarray, affine: np.ndarray) -> np.ndarray:
     Returns
     -------
     ndarray of shape (X, Y, Z), uint8 of {0, 1}
-        Empty, with a warning, if there is no brain; a warning too if no slice shows a skull that can be trusted.
+        Empty, with a warning, if there is no brain; a warning too if few slices show a skull that can be trusted, or
+        if the brain seems to be stripped already.
 
     Raises
     ------
@@ -160,6 +165,10 @@ def strip_scan(scan: str | os.PathLike, output_path: str | os.PathLike, *, n4: b
         mask = strip(values, affine)
     for remark in remarks:
         warnings.warn(f"{name}: {remark.message}", remark.category, stacklevel=2)
+    thickest_mm = nib.affines.voxel_sizes(affine).max()
+    if mask.any() and thickest_mm > THICK_MM:
+        told = f"look at the orbits, which may be taken in where slices are as thick as {thickest_mm:.3g} mm"
+        warnings.warn(f"{name}: {told}", InputWarning, stacklevel=2)
     brain_ml = float(mask.sum(dtype=int) * abs(np.linalg.det(affine[:3, :3])) / 1000)
     if mask.any() and not BRAIN_ML[0] <= brain_ml <= BRAIN_ML[1]:
         warnings.warn(f"{name}: look at the mask, a brain of {brain_ml:.0f} mL is unusual", stacklevel=2)
@@ -247,12 +256,16 @@ def _inside_skull(slices: np.ndarray, spacing_mm: np.ndarray) -> tuple[np.ndarra
             break
     trusts = np.array([look.trust for look in looks])
     inside, vault = np.zeros(slices.shape, bool), np.zeros(len(slices), bool)
+    share = _share_of_skulls(looks, trusts, step * spacing_mm[0], spacing_mm[1] * spacing_mm[2])
+    if share < _SHARE and _is_bare(slices, looks, step * np.prod(spacing_mm)):
+        warnings.warn("no skull around it: is the brain stripped already?", InputWarning, stacklevel=4)
+        return inside, vault, 0.0
     trusted = np.flatnonzero(trusts >= min(polar.TRUSTED, trusts.max()))
     level = np.median(np.concatenate([looks[i].deep for i in trusted])) if trusts.any() else 0
     if level <= 0:
         return inside, vault, 0.0
-    if trusts.max() < polar.TRUSTED:
-        warnings.warn("look at the mask: no slice shows a skull clearly", stacklevel=4)
+    if share < _SHARE:
+        warnings.warn("look at the mask: few slices show a skull clearly", InputWarning, stacklevel=4)
     silhouette = np.any([looks[i].skull for i in trusted], axis=0)  # further down the brain is no wider than this
     for k in range(min(len(slices), len(looks) * step)):
         i = min(round(k / step), len(looks) - 1)
@@ -261,6 +274,21 @@ def _inside_skull(slices: np.ndarray, spacing_mm: np.ndarray) -> tuple[np.ndarra
         beside = i < trusted[0] or abs(near - i) * step * spacing_mm[0] <= NEAR_MM
         inside[k] = looks[i].head & (looks[near].skull if beside else silhouette)
     return inside, vault, float(level)
+
+
+def _is_bare(slices: np.ndarray, looks: list[_Look], look_mm3: float) -> bool:
+    """Tell whether a volume holds no more tissue than a brain, in air that is the same everywhere."""
+    tissue_ml = sum(look.head.sum() for look in looks) * look_mm3 / 1000
+    return tissue_ml <= _BARE_ML and np.mean(slices == slices.min()) >= _EVEN_AIR
+
+
+def _share_of_skulls(looks: list[_Look], trusts: np.ndarray, step_mm: float, pixel_mm2: float) -> float:
+    """Give the share of slices that show a skull clearly, from the crown down to the orbits."""
+    heads = np.flatnonzero([look.head.sum() * pixel_mm2 >= _LEAST_HEAD_MM2 for look in looks])
+    if not heads.size:
+        return 0.0
+    upper = trusts[heads[0] : heads[0] + int(np.ceil(_UPPER_MM / step_mm))]
+    return float(np.mean(upper >= polar.TRUSTED))
 
 
 def _look(image: np.ndarray, spacing_mm: np.ndarray) -> _Look:

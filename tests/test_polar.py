@@ -416,6 +416,37 @@ def test_quality_says_what_it_cannot_take(drawn):
         sm.quality(image * np.nan, truth)
 
 
+WINDOWS = {  # what air, skin, fat, bone and brain are on a CT, shown from … to … HU
+    "-160 to 240": (0.0, 0.5, 0.15, 1.0, 0.48),
+    "-100 to 200": (0.0, 0.46, 0.0, 1.0, 0.44),
+    "0 to 80": (0.0, 0.5, 0.0, 1.0, 0.4),
+    "-1000 to 1000": (0.0, 0.52, 0.45, 1.0, 0.516),
+}
+
+
+@pytest.mark.parametrize("spacing_mm", [None, MM])
+@pytest.mark.parametrize("window", WINDOWS)
+def test_a_ct_is_not_trusted(window, spacing_mm):
+    image, _ = ring_head(levels=WINDOWS[window], depths_mm=(0.0, 2.0, 7.0, 14.0))
+    image = image + 0.015 * np.random.default_rng(0).standard_normal(image.shape)
+    mask = sm.v8(image, spacing_mm=spacing_mm)
+    assert sm.quality(image, mask, spacing_mm=spacing_mm) < polar.TRUSTED
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+@pytest.mark.parametrize("wide", [7, 12])
+def test_a_right_mask_is_trusted_on_wide_pixels(axis, wide):
+    data = sm.load("phantom")
+    for image, truth, mm in zip(data.images, data.truth, data.spacing_mm, strict=True):
+        parts = [np.add.reduceat(array, range(0, array.shape[axis], wide), axis=axis) for array in (image, truth)]
+        wider_mm = mm * np.where(np.arange(2) == axis, wide, 1)
+        mask = sm.v8(parts[0], spacing_mm=wider_mm)
+        assert sm.iou(mask, parts[1] > wide / 2) > 0.95
+        assert sm.quality(parts[0], mask, spacing_mm=wider_mm) > polar.TRUSTED
+        astray = np.roll(mask, round(15 / mm[1 - axis]), axis=1 - axis)
+        assert sm.quality(parts[0], astray, spacing_mm=wider_mm) < polar.TRUSTED
+
+
 @given(seed=st.integers(0, 10**6))
 @pytest.mark.filterwarnings("ignore:shows more than one head")
 def test_quality_is_a_share(seed):
