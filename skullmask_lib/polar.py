@@ -42,7 +42,7 @@ _SAMPLE_EVERY, _SAMPLE_PX = 3, 64  # of so many rows and columns one is looked a
 _FAR = 1000.0  # times the range of brightness: a pixel beyond it counts as there
 _EXTREMES = (0.5, 99.5)  # percentiles that bound the brightness
 _BLOCKS, _LEAST_BLOCKS, _LEAST_BLOCK_PX = 12, 3, 4  # along the longer side, along the shorter one, and their width
-_NOISE = 0.1  # share of the variance between blocks: noise has less, a head much more
+_NOISE, _FALLS = 0.1, 0.35  # shares of the variance of pixels, and of blocks half as wide: noise has less in blocks
 _EVEN = 0.1  # of the range of brightness: what varies by less along a line is an even line
 _RIVALS = "shows more than one head, only the largest is looked at; save each head as a picture of its own"
 _RIVAL, _RIVAL_MM2 = 0.2, 2800.0  # share of the head's area, and area, from which another piece is a head as well
@@ -199,14 +199,21 @@ def _stretched(image: np.ndarray) -> np.ndarray:
 
 
 def _is_noise(image: np.ndarray) -> bool:
-    """Tell noise from an image that shows something: its brightness hardly differs from block to block."""
+    """Tell noise from an image that shows something.
+
+    Means of blocks hardly differ where there is noise alone, and still less where the blocks are larger: their variance
+    falls to a quarter as the width doubles. That of what shows something falls by far less.
+    """
     width = max(_LEAST_BLOCK_PX, -(-max(image.shape) // _BLOCKS))
+    width += width % 2
     rows, columns = image.shape[0] // width, image.shape[1] // width
     if min(rows, columns) < _LEAST_BLOCKS:
         return False
     clipped = np.clip(image[: rows * width, : columns * width], 0, 1).astype(np.float32)
     blocks = cv2.resize(clipped, (columns, rows), interpolation=cv2.INTER_AREA)
-    return bool(blocks.var(dtype=np.float64) < _NOISE * clipped.var(dtype=np.float64))
+    halves = cv2.resize(clipped, (2 * columns, 2 * rows), interpolation=cv2.INTER_AREA)
+    pixels, halves, blocks = (float(array.var(dtype=np.float64)) for array in (clipped, halves, blocks))
+    return blocks < _NOISE * pixels and blocks < _FALLS * halves
 
 
 def _without_border(image: np.ndarray) -> np.ndarray:
