@@ -578,7 +578,11 @@ def _bone_is_bright(unwrapped: Unwrapped, depth: np.ndarray) -> bool:
     rays = np.broadcast_to(np.arange(ANGLES)[:, None], below.shape)
     shell = ndimage.map_coordinates(unwrapped.brightness, (rays, below), order=1, mode="nearest")
     brightest = ndimage.uniform_filter1d(shell, _steps(_INNER_MM), axis=1).max(axis=1)
-    low, high = np.percentile(unwrapped.brightness[:, _steps(_DEEP_MM) :], (10, 90))
+    columns = np.arange(_steps(_DEEP_MM), unwrapped.brightness.shape[1])
+    rays, columns = np.nonzero(unwrapped.skin[:, None] > columns)  # not beyond the centre
+    if not rays.size:
+        return False
+    low, high = np.percentile(unwrapped.brightness[rays, columns + _steps(_DEEP_MM)], (10, 90))
     return bool(np.median(brightest) > _BRIGHT and high - low < _EVEN_BRAIN)
 
 
