@@ -6,6 +6,7 @@ Images are ``(H, W)``, rows before columns. Masks are ``uint8`` arrays of {0, 1}
 
 import importlib
 import operator
+import os
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
@@ -87,6 +88,7 @@ def check_slice(image: np.ndarray) -> np.ndarray:
     ...
     skullmask_lib.masks.InputError: expected one (H, W) slice, got shape (5, 4, 4); pass the slices one by one
     """
+    _check_array(image)
     image = np.asarray(image)
     if image.ndim != 2:
         hint = "; pass the slices one by one" if image.ndim == 3 else ""
@@ -98,6 +100,16 @@ def check_slice(image: np.ndarray) -> np.ndarray:
     if image.dtype.kind == "f" and (bad := image.size - int(np.count_nonzero(np.isfinite(image)))):
         raise InputError(f"expected finite values, got {bad} that are NaN or infinite")
     return image
+
+
+def _check_array(image: object) -> None:
+    """Say what to pass where somebody passes a path or what `load` gives."""
+    if isinstance(image, (str, os.PathLike)):
+        raise InputError(f"expected an array, got the path {image}; load it first: load({str(image)!r}).images[0]")
+    if hasattr(image, "images"):
+        raise InputError(
+            "expected one (H, W) slice, got Data; pass data.images[0], or mask_slices(data) for all slices"
+        )
 
 
 def check_binary(mask: np.ndarray) -> np.ndarray:

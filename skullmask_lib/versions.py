@@ -9,14 +9,18 @@ import contextlib
 import difflib
 import inspect
 import itertools
+import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import cv2
 import numpy as np
 
 from . import masks, polar
+
+if TYPE_CHECKING:
+    from .datasets import Data
 
 Stages = dict[str, np.ndarray]
 MAX_BLOCK_SIZE_PX = 9999  # for cv2.blur
@@ -379,15 +383,17 @@ def _mask(stages: Stages) -> np.ndarray:
     return mask
 
 
-VERSIONS: dict[str, Callable[..., np.ndarray]] = {f.__name__: f for f in (v1, v2, v3, v4, v5, v6, v7, v8)}
-_STAGES: dict[str, Callable[..., Stages]] = {
-    "v1": _largest_component_stages,
-    "v2": _flood_fill_stages,
-    "v3": _fixed_threshold_stages,
-    "v4": _adaptive_threshold_stages,
-    **dict.fromkeys(("v5", "v6", "v7"), _interior_brain_stages),
-    "v8": _scalp_boundary_stages,
+_REGISTRY: dict[Callable[..., np.ndarray], Callable[..., Stages]] = {  # a version, and what it makes on the way
+    v1: _largest_component_stages,
+    v2: _flood_fill_stages,
+    v3: _fixed_threshold_stages,
+    v4: _adaptive_threshold_stages,
+    v5: _interior_brain_stages,
+    v6: _interior_brain_stages,
+    v7: _interior_brain_stages,
+    v8: _scalp_boundary_stages,
 }
+VERSIONS: dict[str, Callable[..., np.ndarray]] = {version.__name__: version for version in _REGISTRY}
 
 
 def options_of(version: str) -> dict[str, object]:
@@ -412,12 +418,18 @@ def options_of(version: str) -> dict[str, object]:
     >>> options_of("v7"), options_of("v8")
     ({'dilation_size': 26}, {'spacing_mm': None})
     """
-    if version not in VERSIONS:
-        near = difflib.get_close_matches(str(version), VERSIONS, n=1)
-        hint = f"; did you mean {near[0]}?" if near else ""
-        raise masks.InputError(f"expected a version of {', '.join(VERSIONS)}, got {version!r}{hint}")
-    parameters = list(inspect.signature(VERSIONS[version]).parameters.values())[1:]
+    parameters = list(inspect.signature(VERSIONS[_known(version)]).parameters.values())[1:]
     return {parameter.name: parameter.default for parameter in parameters}
+
+
+def _known(version: str) -> str:
+    """Give a version's name in small letters, as `VERSIONS` has it."""
+    name = version.lower() if isinstance(version, str) else version
+    if name in VERSIONS:
+        return name
+    near = difflib.get_close_matches(str(name), VERSIONS, n=1)
+    hint = f"; did you mean {near[0]}?" if near else ""
+    raise masks.InputError(f"expected a version of {', '.join(VERSIONS)}, got {version!r}{hint}")
 
 
 def choose(version: str | None, options: dict) -> tuple[str, dict]:
@@ -426,7 +438,8 @@ def choose(version: str | None, options: dict) -> tuple[str, dict]:
     Parameters
     ----------
     version : str or None
-        A key of `VERSIONS`; None is v8, or v7 where a dilation size is given: the source's own call keeps working.
+        A key of `VERSIONS`, in small or large letters; None is v8, or v7 where a dilation size is given: the source's
+        own call keeps working.
     options : dict
 
     Returns
@@ -450,13 +463,23 @@ def choose(version: str | None, options: dict) -> tuple[str, dict]:
     """
     if version is None:
         version = "v7" if "dilation_size" in options else "v8"
+    version = _known(version)
     known = options_of(version)
     for name in options:
         if name not in known:
-            takers = [v for v in VERSIONS if name in options_of(v)]
-            hint = f"; {', '.join(takers)} {'has' if len(takers) == 1 else 'have'} it" if takers else ""
-            raise masks.InputError(f"{version} has no option {name}{hint}")
+            raise masks.InputError(f"{version} has no option {name}{_hint_for(name, known)}")
     return version, known | options
+
+
+def _hint_for(option: str, known: Iterable[str]) -> str:
+    """Say which versions have an option, or which option may be meant."""
+    takers = [version for version in VERSIONS if option in options_of(version)]
+    if len(takers) == 1:
+        return f"; {takers[0]} has it"
+    if takers:
+        return f"; {', '.join(takers)} have it"
+    near = difflib.get_close_matches(option, known, n=1)
+    return f"; did you mean {near[0]}?" if near else ""
 
 
 def trace(version: str, image: np.ndarray, **options) -> Stages:
@@ -488,7 +511,7 @@ def trace(version: str, image: np.ndarray, **options) -> Stages:
     ['gray', 'bright', 'largest component']
     """
     version, options = choose(version, options)
-    return _STAGES[version](image, **options)
+    return _REGISTRY[VERSIONS[version]](image, **options)
 
 
 def create_skull_mask(image: np.ndarray, *, version: str | None = None, **options) -> np.ndarray:
@@ -524,21 +547,22 @@ def create_skull_mask(image: np.ndarray, *, version: str | None = None, **option
 
 
 def mask_slices(
-    images: Iterable[np.ndarray],
+    images: "Iterable[np.ndarray] | Data",
     *,
-    names: Iterable[str],
+    names: Iterable[str] | None = None,
     version: str | None = None,
     spacing_mm: np.ndarray | None = None,
-    volume: bool = False,
+    volume: bool | None = None,
     **options,
 ) -> Iterator[np.ndarray]:
     """Make the masks of many slices one after another; errors and warnings name the slice.
 
     Parameters
     ----------
-    images : iterable of ndarray of shape (H, W)
-    names : iterable of str
-        One label for each slice.
+    images : iterable of ndarray of shape (H, W), or Data
+        ``Data`` brings what the next arguments do not give: names, spacing, and whether it is a volume.
+    names : iterable of str, optional
+        One label for each slice; otherwise ``slice 0``, ``slice 1``, …
     version, **options
         See `create_skull_mask`.
     spacing_mm : ndarray of shape (N, 2), optional
@@ -562,6 +586,17 @@ def mask_slices(
     [4]
     """
     version, options = choose(version, options)
+    if hasattr(images, "images"):
+        data = images
+        images = data.images
+        names = data.names if names is None else names
+        spacing_mm = data.spacing_mm if spacing_mm is None else spacing_mm
+        volume = data.volume if volume is None else volume
+    if isinstance(images, (str, os.PathLike)):
+        raise masks.InputError(f"expected slices, got the path {images}; load it first: mask_slices(load(…))")
+    if names is None:
+        images = list(images)
+        names = [f"slice {index}" for index in range(len(images))]
     names = tuple(names)
     chosen = [options] * len(names)
     if spacing_mm is not None:
