@@ -5,20 +5,21 @@ from importlib.metadata import version as _version
 from .batch import batch
 from .cohorts import lgg_index, nfbs_index
 from .datasets import Data, load
-from .masks import InputError
+from .masks import InputError, InputWarning
 from .metrics import area_error, assd_mm, dice, hausdorff_mm, hd95_mm, iou, score, score_slices
 from .polar import quality
 from .registry import published
 from .stripping import strip
 from .sweep import bootstrap, ladder, leave_one_out, sweep
-from .versions import VERSIONS, create_skull_mask, mask_slices, trace, v1, v2, v3, v4, v5, v6, v7, v8
+from .versions import VERSIONS, create_skull_mask, mask_slices, trace
 from .volumes import generate_brain_mask
 
 __version__ = _version("skullmask")
+globals().update(VERSIONS)  # v1, v2, …: versions.py has the only list of them
 
 __all__ = [
-    "VERSIONS", "Data", "InputError", "area_error", "assd_mm", "batch", "bootstrap", "create_skull_mask", "dice",
-    "generate_brain_mask", "hausdorff_mm", "hd95_mm", "iou", "ladder", "leave_one_out", "lgg_index", "load",
-    "mask_slices", "nfbs_index", "published", "quality", "score", "score_slices", "strip", "sweep", "trace",
-    "v1", "v2", "v3", "v4", "v5", "v6", "v7", "v8",
+    "VERSIONS", "Data", "InputError", "InputWarning", "area_error", "assd_mm", "batch", "bootstrap",
+    "create_skull_mask", "dice", "generate_brain_mask", "hausdorff_mm", "hd95_mm", "iou", "ladder", "leave_one_out",
+    "lgg_index", "load", "mask_slices", "nfbs_index", "published", "quality", "score", "score_slices", "strip", "sweep",
+    "trace", *VERSIONS,
 ]  # fmt: skip

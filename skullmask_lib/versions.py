@@ -456,10 +456,10 @@ def choose(version: str | None, options: dict) -> tuple[str, dict]:
     --------
     >>> choose(None, {"dilation_size": 22})
     ('v7', {'dilation_size': 22})
-    >>> choose("v1", {"dilation_size": 3})
+    >>> choose("v1", {"dilation_size": 3})  # doctest: +ELLIPSIS
     Traceback (most recent call last):
     ...
-    skullmask_lib.masks.InputError: v1 has no option dilation_size; v5, v6, v7 have it
+    skullmask_lib.masks.InputError: v1 has no option dilation_size; v5, v6, v7... have it
     """
     if version is None:
         version = "v7" if "dilation_size" in options else "v8"
