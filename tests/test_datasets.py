@@ -14,7 +14,7 @@ from PIL import Image
 
 import skullmask_lib as sm
 from skullmask_lib import datasets, outputs
-from skullmask_lib.masks import InputError
+from skullmask_lib.masks import InputError, InputWarning
 
 ORIENTATIONS = ("RAS", "LPS", "LAS", "PIR", "ASL", "SRA", "IPL")
 RAS_AXIS = {"R": 0, "L": 0, "A": 1, "P": 1, "S": 2, "I": 2}
@@ -222,16 +222,18 @@ def test_a_folder_of_pictures(tmp_path):
         Image.fromarray(head(at=(at, 0)).astype(np.uint8)).save(tmp_path / name)
     (tmp_path / "notes.txt").write_text("no picture")
     (tmp_path / "sub.png").mkdir()
-    data = sm.load(tmp_path)
+    with pytest.warns(InputWarning, match=r"left out sub\.png"):
+        data = sm.load(tmp_path)
     assert data.names == ("a.tif", "b.png", "c.PNG")
     same(data.images, np.stack([head(at=(at, 0)) for at in range(3)]).astype(np.uint8))
     Image.fromarray(np.zeros((4, 4), np.uint8)).save(tmp_path / "d.png")
+    (tmp_path / "sub.png").rmdir()
     with pytest.raises(InputError, match=r"d.png: expected one slice of the first file's shape, got \(1, 4, 4\)"):
         sm.load(tmp_path)
 
 
 def test_a_folder_without_pictures(tmp_path):
-    with pytest.raises(InputError, match="no PNG or TIFF file in this folder"):
+    with pytest.raises(InputError, match="no picture in this folder"):
         sm.load(tmp_path)
 
 
@@ -403,7 +405,7 @@ def test_masks_are_taken_one_at_a_time(tmp_path):
 
 
 def test_masks_appear_whole_or_not_at_all(tmp_path):
-    np.save(tmp_path / "a.npy", np.stack([head(), np.full((48, 40), np.nan)]))
+    np.save(tmp_path / "a.npy", np.stack([head(), np.full((48, 40), np.inf)]))
     (tmp_path / "b.npy").write_bytes(b"precious")
     with pytest.raises(InputError, match=r"a.npy\[1\]: expected finite values"):
         make_masks(tmp_path / "a.npy", tmp_path / "b.npy")
@@ -673,7 +675,7 @@ def test_errors_of_a_relative_output_name_it(tmp_path, monkeypatch):
 def test_a_path_is_no_name(tmp_path, monkeypatch):
     (tmp_path / "chris").mkdir()
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(InputError, match="chris: no PNG or TIFF file in this folder"):
+    with pytest.raises(InputError, match="chris: no picture in this folder"):
         sm.load(Path("./chris"))
 
 
