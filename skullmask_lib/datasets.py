@@ -239,13 +239,13 @@ def _with_truth(data: Data, true: Data, sources: tuple, affines: tuple) -> Data:
     affine, true_affine = affines
     if affine is not None and true_affine is not None and not _same_place(affine, true_affine, masks_of.shape):
         raise InputError(f"{truth}: lies elsewhere than {source}: the affines of the two headers differ")
-    lossy = next((name for name in true.names if _is_lossy(name)), None)
+    lossy = [name for name in true.names if _is_lossy(name)]
     spacing_mm = true.spacing_mm if data.spacing_mm is None else data.spacing_mm
-    return replace(data, truth=binary(masks_of, lossy or truth), spacing_mm=spacing_mm)
+    return replace(data, truth=binary(masks_of, lossy[0] if lossy else truth), spacing_mm=spacing_mm)
 
 
 def _is_lossy(name: str | os.PathLike) -> bool:
-    return str(name).lower().removesuffix("[0]").endswith(pictures.LOSSY)
+    return str(name).lower().endswith(pictures.LOSSY)
 
 
 def _same_place(affine: np.ndarray, other: np.ndarray, shape: tuple[int, ...]) -> bool:

@@ -4,7 +4,7 @@ Only these formats are ever tried, whatever a file is called: others run program
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -162,21 +162,39 @@ def _count_frames(picture: Image.Image) -> int:
 
 
 def _read_with_pillow(picture: Image.Image, path: Path) -> tuple[list[np.ndarray], list[str]]:
-    packed = path.stat().st_size
+    _check_size(picture, path)
     remarks, pages = [], []
+    for frame in _frames(picture):
+        if frame.mode not in _MODES:
+            raise InputError(f"{path}: expected grey levels, got a picture of mode {frame.mode}; save it as greyscale")
+        if _is_misread(frame):
+            return _all_bits(picture, path), remarks
+        pages.append(_page(frame, remarks))
+    return pages, remarks
+
+
+def _frames(picture: Image.Image) -> Iterable[Image.Image]:
+    return ImageSequence.Iterator(picture) if _count_frames(picture) > 1 else [picture]
+
+
+def _check_size(picture: Image.Image, path: Path) -> None:
+    """Look at the headers of all pages before a pixel is read; other formats than TIFF have one size."""
     taken = 0
-    frames = ImageSequence.Iterator(picture) if picture.format in ("PNG", "TIFF") else [picture]
-    for frame in frames:
+    for frame in _frames(picture) if picture.format == "TIFF" else [picture]:
         tags = getattr(frame, "tag_v2", {})
         _check_page(path, frame.size, (tags.get(_TILE_WIDTH, 0), tags.get(_TILE_HEIGHT, 0)))
         taken += frame.width * frame.height * max(4, len(frame.getbands()))  # grey becomes float32
-        masks.check_unpacked(taken, packed, path)
-        if frame.mode not in _MODES:
-            raise InputError(f"{path}: expected grey levels, got a picture of mode {frame.mode}; save it as greyscale")
-        if ";16" in str(frame.tile) and frame.mode in ("RGB", "RGBA", "LA"):
-            return _all_bits(picture, path), remarks  # Pillow would keep the upper eight alone
-        pages.append(_page(frame, remarks))
-    return pages, remarks
+    if picture.format != "TIFF":
+        taken *= _count_frames(picture)
+    masks.check_unpacked(taken, path.stat().st_size, path)
+
+
+def _is_misread(frame: Image.Image) -> bool:
+    """Tell colours of 16 bits, of which Pillow keeps 8, and packed floats whose bytes it swaps."""
+    if ";16" in str(frame.tile) and frame.mode in ("RGB", "RGBA", "LA"):
+        return True
+    packed = frame.format == "TIFF" and frame.info.get("compression") != "raw"
+    return packed and frame.mode in ("I", "F") and frame.tag_v2.prefix == b"MM"
 
 
 def _check_page(path: Path, *sizes: tuple[int, int]) -> None:
@@ -259,7 +277,7 @@ def _grey(pages: list[np.ndarray], remarks: list[str]) -> list[np.ndarray]:
 
 
 def _all_bits(picture: Image.Image, path: Path) -> list[np.ndarray]:
-    """Read colours of 16 bits."""
+    """Read what Pillow reads wrong."""
     if picture.format == "TIFF":
         return _read_with_opencv(path)
     return [_turned(page, picture) for page in _decoded(path)]
