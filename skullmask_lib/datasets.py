@@ -208,6 +208,8 @@ def _without_nan(images: np.ndarray, source: str | os.PathLike) -> np.ndarray:
     """Set NaN around the heads to 0; images without NaN stay where they are, in a file or in memory."""
     if images.dtype.kind != "f" or not any(np.isnan(image).any() for image in images):
         return images
+    if all(np.isnan(image).all() for image in images):
+        return images  # this is no background
     masks.check_unpacked(images.nbytes, 0, source)
     made = np.stack([masks.zero_background(image) for image in images])
     if np.isnan(made).sum() < np.isnan(images).sum():

@@ -1,8 +1,12 @@
 """Every format in, every format out, and nothing of a file is believed unseen."""
 
 import gzip
+import io
+import os
 import pickle
 import shutil
+import tracemalloc
+import zipfile
 from pathlib import Path
 
 import nibabel as nib
@@ -683,3 +687,353 @@ def test_a_path_is_no_name(tmp_path, monkeypatch):
 def test_a_name_has_no_channels(name):
     with pytest.raises(InputError, match=f"{name}: has no channels; leave the channel out"):
         sm.load(name, channel=0)
+
+
+# --- pairs -----------------------------------------------------------------------------------------------------
+
+
+def save_numbered(folder, images, name="{}.png"):
+    """Write images as pictures named by their numbers from 1, which text would order otherwise."""
+    folder.mkdir()
+    for number, image in enumerate(images, 1):
+        Image.fromarray(image).save(folder / name.format(number))
+
+
+HEADS = np.stack([head(at=(k - 6, k - 5)) for k in range(12)]).astype(np.uint8)
+TRUTH = (HEADS > 0) * np.uint8(255)
+
+
+def test_slices_of_a_folder_are_in_natural_order(tmp_path):
+    save_numbered(tmp_path / "a", HEADS, "slice_{}.png")
+    data = sm.load(tmp_path / "a")
+    assert data.names == tuple(f"slice_{number}.png" for number in range(1, 13))
+    same(data.images, HEADS)
+    made = [sm.v1(image) for image in HEADS]
+    datasets.write_masks(made, tmp_path / "m", like=tmp_path / "a", shape=HEADS.shape)
+    for number, mask in enumerate(made, 1):
+        same(np.array(Image.open(tmp_path / "m" / f"slice_{number}.png")), 255 * mask)
+
+
+@pytest.mark.parametrize("way", ["slice_{}_mask.png", "mask_slice_{}.tif", "slice-{:03}_seg.png", "{}.png"])
+@pytest.mark.parametrize("slices", [None, slice(8, 11), slice(None, None, 3)])
+def test_truth_of_a_folder_is_found_by_its_name(tmp_path, way, slices):
+    save_numbered(tmp_path / "a", HEADS, "slice_{}.png")
+    save_numbered(tmp_path / "t", TRUTH, way)
+    data = sm.load(tmp_path / "a", truth=tmp_path / "t", slices=slices)
+    same(data.images, HEADS[slices or slice(None)])
+    same(data.truth, data.images > 0)
+
+
+@pytest.mark.parametrize("source", ["a.npy", "a.npz", "names.npz", "a"])
+@pytest.mark.parametrize("truth", ["t.npy", "t"])
+def test_truth_of_a_stack_is_in_natural_order(tmp_path, source, truth):
+    np.save(tmp_path / "a.npy", HEADS)
+    np.savez(tmp_path / "a.npz", images=HEADS)
+    np.savez(tmp_path / "names.npz", images=HEADS, names=[f"head[{k}]" for k in range(50, 62)])
+    np.save(tmp_path / "t.npy", TRUTH)
+    save_numbered(tmp_path / "a", HEADS, "slice_{}.png")
+    save_numbered(tmp_path / "t", TRUTH)
+    data = sm.load(tmp_path / source, truth=tmp_path / truth)
+    same(data.truth, data.images > 0)
+
+
+def test_names_of_an_npz_find_their_truth(tmp_path):
+    order = [3, 0, 11, 1, 2, 10, 4, 5, 6, 7, 8, 9]
+    np.savez(tmp_path / "a.npz", images=HEADS[order], names=[f"slice {k + 1}" for k in order])
+    save_numbered(tmp_path / "t", TRUTH, "{}_mask.png")
+    data = sm.load(tmp_path / "a.npz", truth=tmp_path / "t")
+    same(data.truth, data.images > 0)
+
+
+def test_folders_that_do_not_pair_are_refused_with_both_names(tmp_path):
+    save_numbered(tmp_path / "a", HEADS, "slice_{}.png")
+    save_numbered(tmp_path / "t", TRUTH, "slice_{}_mask.png")
+    (tmp_path / "t" / "slice_7_mask.png").rename(tmp_path / "t" / "slice_13_mask.png")
+    with pytest.raises(InputError, match=r"t: .*slice_7\.png.*slice_13_mask\.png"):
+        sm.load(tmp_path / "a", truth=tmp_path / "t")
+    (tmp_path / "t" / "slice_13_mask.png").unlink()
+    with pytest.raises(InputError, match=r"t: .*slice_7\.png"):
+        sm.load(tmp_path / "a", truth=tmp_path / "t")
+    save_numbered(tmp_path / "few", HEADS[:3], "slice_{}.png")
+    with pytest.raises(InputError, match=r"t: .*slice_4_mask\.png"):
+        sm.load(tmp_path / "few", truth=tmp_path / "t")
+    np.save(tmp_path / "few.npy", HEADS[:3])
+    with pytest.raises(InputError, match=r"t: expected a truth of the images' shape \(3, 48, 40\)"):
+        sm.load(tmp_path / "few.npy", truth=tmp_path / "t")
+
+
+# --- folders ---------------------------------------------------------------------------------------------------
+
+
+def test_what_is_left_out_of_a_folder_is_said_once(tmp_path):
+    save_numbered(tmp_path / "in", HEADS[:3])
+    for name in ("a.gif", "b.webp", "b.nii", ".hidden.gif", "Thumbs.db", "notes.txt"):
+        (tmp_path / "in" / name).touch()
+    (tmp_path / "in" / ".ipynb_checkpoints").mkdir()
+    shutil.copy(tmp_path / "in" / "1.png", tmp_path / "in" / ".ipynb_checkpoints")
+    (tmp_path / "in" / "._1.png").write_bytes(b"resource fork")
+    (tmp_path / "in" / "sub").mkdir()
+    shutil.copy(tmp_path / "in" / "1.png", tmp_path / "in" / "sub")
+    with pytest.warns(InputWarning, match="in: left out") as told:
+        data = sm.load(tmp_path / "in")
+    assert data.names == ("1.png", "2.png", "3.png")
+    [line] = [str(each.message) for each in told]
+    assert all(name in line for name in ("a.gif", "b.webp", "b.nii", "sub"))
+    assert not any(name in line for name in ("hidden", "Thumbs", "notes", "checkpoints", "._1"))
+    for path in (tmp_path / "in").glob("[123].png"):
+        path.unlink()
+    with pytest.raises(InputError, match=r"in: no picture .*a\.gif"):
+        sm.load(tmp_path / "in")
+
+
+def test_previews_beside_a_series_are_left_out(tmp_path, monkeypatch):
+    monkeypatch.setattr(datasets.dicom, "files_in", lambda folder: [Path(folder, "IM1")])
+    monkeypatch.setattr(datasets.dicom, "read_series", lambda _: nib.Nifti1Image(volume(), np.eye(4)))
+    Image.fromarray(HEADS[0]).save(tmp_path / "preview.jpg")
+    with pytest.warns(InputWarning, match=r"left out preview\.jpg") as told:
+        assert sm.load(tmp_path).images.shape == (5, 44, 36)
+    assert len(told) == 1
+    assert datasets.masks_name(tmp_path) == "masks.nii.gz"
+
+
+@pytest.mark.parametrize("name", ["a.png", "A.NII.GZ", "a.npy"])
+def test_a_folder_named_like_a_file_is_refused(tmp_path, name):
+    save_numbered(tmp_path / name, HEADS[:1])
+    with pytest.raises(InputError, match=f"{name}: is a folder"):
+        sm.load(tmp_path / name)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes")
+@pytest.mark.parametrize("name", ["a.png", "a.npy", "a.npz", "a.nii.gz", "a"])
+def test_pipes_and_devices_are_never_opened(tmp_path, name):
+    os.mkfifo(tmp_path / name)
+    (tmp_path / "null.png").symlink_to("/dev/zero")
+    (tmp_path / "gone.png").symlink_to("nowhere.png")
+    for path in (tmp_path / name, tmp_path / "null.png", tmp_path / "gone.png"):
+        for arguments in ({"source": path}, {"source": "phantom", "truth": path}):
+            with pytest.raises(InputError, match=path.name):
+                sm.load(**arguments)
+
+
+@pytest.mark.parametrize("name", ["a\0b.png", f"{'x' * 300}.png", f"{'x' * 300}/a.npy"])
+def test_a_name_that_no_file_can_have_is_one_line(name):
+    assert complaint(name).isprintable()
+    assert complaint(name)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="paths of Windows have drives")
+def test_addresses_of_files(tmp_path):
+    np.save(tmp_path / "a b.npy", HEADS)
+    np.save(tmp_path / "t.npy", TRUTH)
+    save_numbered(tmp_path / "in", HEADS)
+    address = f"file://{tmp_path}"
+    data = sm.load(f"{address}/a%20b.npy", truth=f"{address}/t.npy")
+    same(data.truth, HEADS > 0)
+    assert data.names[3] == "a b.npy[3]"
+    same(sm.load(f"{address}/in").images, HEADS)
+    datasets.write_masks(data.truth, f"{address}/m.npy", like=f"{address}/a%20b.npy", shape=HEADS.shape)
+    same(np.load(tmp_path / "m.npy"), data.truth)
+    with pytest.raises(InputError, match=r"t\.npy: the output is the input"):
+        datasets.write_masks(
+            data.truth,
+            tmp_path / "t.npy",
+            like=f"{address}/a%20b.npy",
+            shape=HEADS.shape,
+            keep=[f"{address}/t.npy"],
+        )
+    assert datasets.masks_name(f"{address}/in") == "masks"
+
+
+# --- headers and sizes that lie --------------------------------------------------------------------------------
+
+
+def npy(header, values=b""):
+    """Write a .npy whose header says what it likes."""
+    text = f"{header}\n".encode()
+    return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text + values
+
+
+@pytest.mark.parametrize("shape", [(10**6, 10**3, 10**3), (10**12,), (2, 3, 10**30), (-1, 4, 4), (2, -3, -4)])
+@pytest.mark.parametrize("dtype", ["<f4", "|u1", "<U0", "|V0"])
+def test_a_header_that_promises_more_than_there_is_is_refused(tmp_path, shape, dtype):
+    content = npy({"descr": dtype, "fortran_order": False, "shape": shape}, bytes(1000))
+    (tmp_path / "a.npy").write_bytes(content)
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+        archive.writestr("images.npy", content)
+    buffer = io.BytesIO()
+    np.save(buffer, np.zeros((2, 4, 4)))
+    with zipfile.ZipFile(tmp_path / "b.npz", "w") as archive:
+        archive.writestr("images.npy", buffer.getvalue())
+        archive.writestr("names.npy", content)
+    for name in ("a.npy", "a.npz", "b.npz"):
+        tracemalloc.start()
+        with pytest.raises(InputError, match=name):
+            sm.load(tmp_path / name)
+        assert tracemalloc.get_traced_memory()[1] < 2**22
+        tracemalloc.stop()
+
+
+def packed(path, nbytes, method=zipfile.ZIP_DEFLATED):
+    """Write an .npz of zeros without holding them."""
+    shape = (nbytes // 2**20, 1024, 1024)
+    header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+    with (
+        zipfile.ZipFile(path, "w", method) as archive,
+        archive.open("images.npy", "w", force_zip64=True) as member,
+    ):
+        np.lib.format.write_array_header_1_0(member, header)
+        for _ in range(shape[0]):
+            member.write(bytes(2**20))
+
+
+def test_an_npz_that_unpacks_to_too_much_is_refused(tmp_path):
+    packed(tmp_path / "a.npz", 600 * 2**20)  # of bytes, which become four times as many
+    assert (tmp_path / "a.npz").stat().st_size < 2**20
+    tracemalloc.start()
+    with pytest.raises(InputError, match=r"a\.npz: would take 2\.34 GiB"):
+        sm.load(tmp_path / "a.npz")
+    assert tracemalloc.get_traced_memory()[1] < 2**22
+    tracemalloc.stop()
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_an_npz_that_numpy_would_not_write_is_refused(tmp_path, method):
+    packed(tmp_path / "a.npz", 2**20, method)
+    with pytest.raises(InputError, match=r"a\.npz: "):
+        sm.load(tmp_path / "a.npz")
+
+
+@pytest.mark.parametrize("size", [2**20, 2**24 - 200])
+def test_a_size_in_an_npz_that_is_not_true_is_seen(tmp_path, size):
+    packed(tmp_path / "a.npz", 2**24)
+    content = bytearray((tmp_path / "a.npz").read_bytes())
+    with zipfile.ZipFile(tmp_path / "a.npz") as archive:
+        true = archive.getinfo("images.npy").file_size
+    content = content.replace(true.to_bytes(4, "little"), size.to_bytes(4, "little"))
+    (tmp_path / "a.npz").write_bytes(content)
+    with pytest.raises(InputError, match=r"a\.npz"):
+        sm.load(tmp_path / "a.npz")
+
+
+@pytest.mark.parametrize("place", [0.3, 0.6, 0.9])
+def test_a_byte_that_changed_in_an_npz_is_seen(tmp_path, place):
+    for save in (np.savez, np.savez_compressed):
+        save(tmp_path / "a.npz", images=np.random.default_rng(0).random((3, 20, 30)))
+        content = bytearray((tmp_path / "a.npz").read_bytes())
+        content[int(place * len(content))] ^= 1
+        (tmp_path / "a.npz").write_bytes(content)
+        with pytest.raises(InputError, match=r"a\.npz: not a readable"):
+            sm.load(tmp_path / "a.npz")
+
+
+def test_a_npy_that_is_longer_than_it_says_is_read_with_a_warning(tmp_path):
+    np.save(tmp_path / "a.npy", HEADS)
+    with open(tmp_path / "a.npy", "ab") as file:
+        file.write(bytes(7))
+    with pytest.warns(InputWarning, match=r"a\.npy: .*7 bytes"):
+        same(sm.load(tmp_path / "a.npy").images, HEADS)
+
+
+# --- NaN -------------------------------------------------------------------------------------------------------
+
+
+def without_background(images, dtype=np.float32):
+    """Leave NaN around the heads, and give the same with zeros there."""
+    rows, columns = np.indices(images.shape[1:])
+    inside = np.hypot(rows - 23.5, columns - 19.5) < 22
+    return np.where(inside, images, np.nan).astype(dtype), np.where(inside, images, 0).astype(dtype)
+
+
+@pytest.mark.filterwarnings("ignore:the mask is empty")
+@pytest.mark.parametrize("dtype", ["<f4", ">f8", "f2"])
+def test_nan_around_the_heads_is_zero_and_said_once(tmp_path, dtype):
+    given, wanted = without_background(HEADS, dtype)
+    given[3], wanted[3] = np.nan, 0  # no head in it
+    np.save(tmp_path / "a.npy", given)
+    np.save(tmp_path / "f.npy", np.asfortranarray(given))
+    np.savez(tmp_path / "a.npz", images=given)
+    for name in ("a.npy", "f.npy", "a.npz"):
+        with pytest.warns(InputWarning, match=f"{name}: NaN") as told:
+            data = sm.load(tmp_path / name)
+        assert len(told) == 1
+        same(data.images, wanted)
+        assert data.images.dtype.kind == "f"
+    made = [sm.v1(image) for image in data.images]
+    datasets.write_masks(made, tmp_path / "m.npy", like=tmp_path / "a.npy", shape=given.shape)
+    same(np.load(tmp_path / "m.npy"), [sm.v1(image) for image in wanted])
+
+
+def test_a_stack_without_nan_stays_mapped_and_nan_elsewhere_does_not_matter(tmp_path):
+    given, wanted = without_background(HEADS)
+    given[:9] = wanted[:9]
+    np.save(tmp_path / "a.npy", given)
+    data = sm.load(tmp_path / "a.npy", slices=slice(2, 7))
+    assert isinstance(data.images, np.memmap)
+    with pytest.warns(InputWarning, match="NaN"):
+        same(sm.load(tmp_path / "a.npy", slices=slice(8, None)).images, wanted[8:])
+
+
+def test_nan_within_a_head_and_nan_alone_stay_refused(tmp_path):
+    given = HEADS.astype(np.float32)
+    given[5, 20, 20] = np.nan
+    np.save(tmp_path / "a.npy", given)
+    data = sm.load(tmp_path / "a.npy")
+    with pytest.raises(InputError, match="got 1 that are NaN"):
+        sm.v1(data.images[5])
+    np.save(tmp_path / "b.npy", np.full((2, 9, 9), np.nan))
+    with pytest.raises(InputError, match="got 81 that are NaN"):
+        sm.v1(sm.load(tmp_path / "b.npy").images[0])
+
+
+# --- Python's doors --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("given", [HEADS, [1, 2], 7, b"a.npy", sm.load("phantom")])
+def test_what_is_no_path_is_told_where_to_go(given):
+    for arguments in ({"source": given}, {"source": "phantom", "truth": given}):
+        with pytest.raises(InputError, match="expected a path or a name") as error:
+            sm.load(**arguments)
+        assert "\n" not in str(error.value)
+    with pytest.raises(InputError, match="create_skull_mask"):
+        sm.load(HEADS)
+    with pytest.raises(InputError, match="got NoneType"):
+        sm.load(None)
+
+
+def test_data_is_shown_in_one_short_line(tmp_path):
+    np.savez(tmp_path / "a.npz", images=HEADS, spacing_mm=[[0.5, 1.25]] * 12, truth=TRUTH)
+    shown = repr(sm.load(tmp_path / "a.npz"))
+    for part in ("12", "48", "40", "float32", "truth", "0.5", "1.25", "a.npz[0]", "a.npz[11]"):
+        assert part in shown
+    assert len(shown) < 200
+    assert "array" not in shown
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+@pytest.mark.parametrize("codes", ["RAS", "PIR", "ASL"])
+def test_masks_cut_along_any_axis_lie_where_the_image_lies(tmp_path, axis, codes):
+    canonical = volume()
+    inside = canonical > 60
+    nib.save(nib.Nifti1Image(stored(canonical, codes), affine_of(codes, canonical.shape)), tmp_path / "a.nii.gz")
+    data = sm.load(tmp_path / "a.nii.gz", axis=axis)
+    made = (image > 60 for image in data.images)
+    made = (mask.astype(np.uint8) for mask in made)
+    shape = data.images.shape
+    datasets.write_masks(made, tmp_path / "m.nii.gz", like=tmp_path / "a.nii.gz", shape=shape, axis=axis)
+    written = nib.load(tmp_path / "m.nii.gz")
+    same(np.asarray(written.dataobj), stored(inside, codes))
+    same(written.affine, nib.load(tmp_path / "a.nii.gz").affine)
+    same(sm.load(tmp_path / "m.nii.gz", axis=axis).images, data.images > 60)
+
+
+def test_messages_show_no_temporary_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    pages = [Image.fromarray(HEADS[0])] * 2
+    pages[0].save("a.tif", save_all=True, append_images=pages[1:])
+    save_numbered(tmp_path / "in", HEADS[:2])
+    Image.fromarray(HEADS[0]).save("in/1.tif")
+    for like, output in (("a.tif", "mp.png"), ("in", "m")):
+        with pytest.raises(InputError) as error:
+            datasets.write_masks(HEADS[:2] > 0, output, like=like, shape=(2, 48, 40))
+        assert f".{output}" not in str(error.value)
+        assert not Path(output).exists()
