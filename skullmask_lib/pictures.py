@@ -3,7 +3,11 @@
 Only these formats are ever tried, whatever a file is called: others run programs (EPS runs Ghostscript).
 """
 
+import contextlib
+import logging
 import os
+import sys
+import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -38,6 +42,8 @@ _TURNS = {  # from how a picture is stored to how it is shown, by the orientatio
 _WIDTH, _HEIGHT, _BITS, _PHOTOMETRIC, _ORIENTATION, _SAMPLES = 256, 257, 258, 262, 274, 277  # tags of TIFF
 _TILE_WIDTH, _TILE_HEIGHT, _SAMPLE_FORMAT = 322, 323, 339
 _WHITE_IS_ZERO = 0
+_PILLOWS_LOG = logging.getLogger("PIL")
+_SILENCED = threading.RLock()  # stderr is that of the whole process
 _SIGNED, _FLOAT = 2, 3  # formats of samples
 
 
@@ -94,7 +100,7 @@ def read(path: str | os.PathLike, *, keep_colour: bool = False) -> Picture:
            [6, 3]], dtype=uint8)
     """
     path = Path(path)
-    with open(path, "rb") as file:
+    with open(path, "rb") as file, _silence():
         picture = _opened(file)
         if picture is None:
             pages, remarks = _read_with_opencv(path), []
@@ -130,12 +136,29 @@ def count_pages(path: str | os.PathLike) -> int:
     ...     count_pages(f"{folder}/a.tif")
     2
     """
-    with open(path, "rb") as file:
+    with open(path, "rb") as file, _silence():
         picture = _opened(file)
         if picture is None:
             return len(list(_directories(path)))
         with picture:
             return _count_frames(picture)
+
+
+@contextlib.contextmanager
+def _silence() -> Iterator[None]:
+    """Keep libtiff from writing to stderr, past Python: what matters comes as an exception, too."""
+    with _SILENCED, contextlib.ExitStack() as stack:
+        stack.callback(_PILLOWS_LOG.setLevel, _PILLOWS_LOG.level)
+        _PILLOWS_LOG.setLevel(logging.CRITICAL)
+        with contextlib.suppress(OSError, ValueError):  # there may be no stderr
+            sys.stderr.flush()
+            kept = os.dup(2)
+            stack.callback(os.close, kept)
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            stack.callback(os.close, nowhere)
+            os.dup2(nowhere, 2)
+            stack.callback(os.dup2, kept, 2)
+        yield
 
 
 def _opened(file) -> Image.Image | None:

@@ -1,9 +1,12 @@
 """Picture files: as viewers show them, and no more than they say."""
 
+import contextlib
 import io
+import os
 import struct
 import tracemalloc
 import zlib
+from functools import partial
 
 import numpy as np
 import pytest
@@ -344,6 +347,21 @@ def test_a_byte_that_changed_in_a_png_is_seen(tmp_path):
         (tmp_path / "a.png").write_bytes(bad)
         with pytest.raises(InputError, match=r"a.png: not a readable"):
             sm.load(tmp_path / "a.png")
+
+
+def test_a_damaged_tiff_is_one_line_and_libtiff_is_silent(tmp_path, capfd):
+    save = partial(Image.fromarray(GREY).save, tmp_path / "a.tif", compression="tiff_lzw")
+    save()
+    good = (tmp_path / "a.tif").read_bytes()
+    for place in range(8, 300, 7):
+        bad = bytearray(good)
+        bad[place] ^= 255
+        (tmp_path / "a.tif").write_bytes(bad)
+        with contextlib.suppress(InputError):
+            sm.load(tmp_path / "a.tif")
+    assert capfd.readouterr() == ("", "")
+    os.write(2, b"still there")
+    assert capfd.readouterr().err == "still there"
 
 
 @pytest.mark.parametrize("name", ["A.PNG", "A.TIF", "A.JPG", "A.BMP", "A.NPY", "A.NPZ"])
