@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
+from scipy import ndimage
 
 
 class InputError(ValueError):
@@ -209,6 +210,45 @@ def check_spacing(spacing_mm: tuple[float, float]) -> np.ndarray:
     if spacing.shape != (2,) or not (np.isfinite(spacing) & (spacing > 0)).all():
         raise InputError(f"expected a row and a column spacing above 0 mm, got {spacing_mm}")
     return spacing
+
+
+def zero_background(array: np.ndarray) -> np.ndarray:
+    """Set NaN to 0 where it is background, as SPM and others write it: connected to a side of the array.
+
+    Parameters
+    ----------
+    array : ndarray of shape (H, W) or (X, Y, Z)
+        Voxels are neighbours where they share a face. An axis of length 1 has no sides.
+
+    Returns
+    -------
+    ndarray of the same shape and dtype
+        The very same array if it holds no NaN. NaN that the rest encloses stays, and so does what is
+        infinite: `check_slice` refuses both.
+
+    Examples
+    --------
+    >>> nan = np.nan
+    >>> zero_background(np.array([[nan, nan, nan, nan], [nan, 5, 6, 7], [nan, 8, nan, 9], [1, 2, 3, 4]]))
+    array([[ 0.,  0.,  0.,  0.],
+           [ 0.,  5.,  6.,  7.],
+           [ 0.,  8., nan,  9.],
+           [ 1.,  2.,  3.,  4.]])
+    """
+    if array.dtype.kind != "f":
+        return array
+    missing = np.isnan(array)
+    if not missing.any():
+        return array
+    labels, count = ndimage.label(missing)
+    outside = np.zeros(count + 1, bool)
+    for axis, length in enumerate(labels.shape):
+        if length > 1:
+            outside[labels.take((0, -1), axis)] = True
+    outside[0] = False
+    filled = array.copy()
+    filled[outside[labels]] = 0
+    return filled
 
 
 def normalize(image: np.ndarray) -> np.ndarray:

@@ -40,6 +40,38 @@ def is_mask(made, like):
     return made.dtype == np.uint8 and made.shape == like.shape and not np.setdiff1d(made, [0, 1]).size
 
 
+# --- NaN as background -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, ">f8"])
+@pytest.mark.parametrize("shape", [(9, 8), (9, 8, 7), (9, 8, 1), (1, 9, 8)])
+def test_nan_around_is_zero_and_nan_within_stays(dtype, shape):
+    image = np.ones(shape, dtype)
+    image[..., 0, :] = np.nan
+    if min(shape) > 1:
+        image[(0,) * len(shape)] = np.nan
+    middle = tuple(n // 2 for n in shape)
+    image[middle] = np.nan
+    wanted = np.where(np.isnan(image), 0, image).astype(dtype)
+    wanted[middle] = np.nan
+    image.setflags(write=False)
+    made = masks.zero_background(image)
+    assert made.dtype == image.dtype
+    same(made, wanted)
+
+
+def test_what_is_infinite_or_connected_by_a_corner_alone_is_no_background():
+    image = np.array([[np.nan, 1, 1, 1], [1, np.nan, 1, np.inf], [1, 1, 1, 1]])
+    same(masks.zero_background(image), [[0, 1, 1, 1], [1, np.nan, 1, np.inf], [1, 1, 1, 1]])
+    same(masks.zero_background(np.full((3, 3, 3), np.nan)), np.zeros((3, 3, 3)))
+
+
+@pytest.mark.parametrize("dtype", NUMBERS)
+def test_without_nan_the_array_is_the_very_same(dtype):
+    image = np.array([[0, 1], [1, 0]]).astype(dtype)
+    assert masks.zero_background(image) is image
+
+
 # --- normalize -------------------------------------------------------------------------------------------------
 
 
