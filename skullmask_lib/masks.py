@@ -13,7 +13,6 @@ import cv2
 import numpy as np
 from scipy import ndimage
 
-
 FEW_SPECKS = 0.05  # of the background: NaN within the head that a threshold left there
 
 
