@@ -8,7 +8,7 @@ import os
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 
 import nibabel as nib
@@ -118,8 +118,10 @@ def load(
             raise InputError(
                 f"{truth}: expected a truth of the images' shape {data.images.shape}, got {true.shape} ({source})"
             )
-        if affine is not None and true_affine is not None and not _same_place(affine, true_affine, true.shape):
-            raise InputError(f"{truth}: lies elsewhere than {source}: the affines of the two headers differ")
+        if affine is not None and true_affine is not None:
+            _check_orientation(source, truth)
+            if not _same_place(affine, true_affine, true.shape):
+                raise InputError(f"{truth}: lies elsewhere than {source}: the affines of the two headers differ")
         spacing_mm = read.spacing_mm if data.spacing_mm is None else data.spacing_mm
         data = replace(data, truth=binary(true, truth), spacing_mm=spacing_mm)
     return data
@@ -148,6 +150,23 @@ def _open(
     images, true, spacing_mm, brain = (a if a is None else a[slices] for a in arrays)
     volume = data.volume and slices.step in (None, 1)
     return Data(images, true, spacing_mm, data.names[slices], brain, volume), affine
+
+
+def _check_orientation(source: str | os.PathLike, truth: str | os.PathLike) -> None:
+    """Refuse two volumes of which one alone says where its axes point: the other may be its mirror image."""
+    bare = [path for path in (source, truth) if not _is_oriented(path)]
+    if len(bare) == 1:
+        other = truth if bare == [source] else source
+        raise InputError(
+            f"{bare[0]}: its header says nothing of orientation (the codes of sform and qform are 0), that of {other} "
+            "does: left and right may be swapped; give both the same header, or both as .npy"
+        )
+
+
+def _is_oriented(source: str | os.PathLike) -> bool:
+    if _kind(source) not in nifti.READABLE:
+        return True  # a head of the registry, or a DICOM series
+    return nifti.has_orientation(nifti.read_header(source))
 
 
 def _same_place(affine: np.ndarray, other: np.ndarray, shape: tuple[int, ...]) -> bool:
@@ -191,6 +210,7 @@ def _read(path: Path, axis: int, channel: int | None) -> tuple[Data, np.ndarray 
         raise InputError(f"{path}: no such file or folder, nor the name of a phantom or head ({names})")
     if path.is_dir():
         return _read_folder(path, axis, channel)
+    nifti.check_file(path)
     suffix = _suffix(path)
     if path.stat().st_size == 0:
         raise InputError(f"{path}: the file is empty")
@@ -209,9 +229,8 @@ def _read_file(path: Path, suffix: str, axis: int, channel: int | None) -> tuple
 
 
 def _suffix(path: Path) -> str:
-    suffix = "".join(path.suffixes[-2:]).lower()
-    suffix = suffix if suffix == ".nii.gz" else path.suffix.lower()
-    if suffix not in SUFFIXES:
+    suffix = nifti.split_name(path)[1] or path.suffix.lower()
+    if suffix not in (*SUFFIXES, *nifti.PAIRS):
         told = "one file of DICOM: name the folder of its series" if dicom.is_dicom(path) else suffix or "no suffix"
         raise InputError(f"{path}: expected a file that ends in {', '.join(SUFFIXES)}, got {told}")
     return suffix
@@ -390,9 +409,8 @@ def _warn(what: str, names: list[str]) -> None:
 
 def _count(path: Path, axis: int) -> int:
     """Count the slices of a volume by its header alone."""
-    with nifti.reading(path, ".nii.gz"):
-        image = nib.load(path)
-        return nifti.to_ras(np.broadcast_to(0, image.shape[:3]), nifti.affine_mm(image, path))[0].shape[axis]
+    image = nifti.read_header(path)
+    return nifti.to_ras(np.broadcast_to(0, image.shape[:3]), nifti.affine_mm(image, path))[0].shape[axis]
 
 
 def _read_nifti(path: Path, axis: int) -> tuple[Data, np.ndarray]:
@@ -457,7 +475,6 @@ def write_masks(
     like: str | os.PathLike,
     shape: tuple[int, int, int],
     keep: Iterable[str | os.PathLike] = (),
-    nameless: bool = False,
 ) -> None:
     """Write masks in the format of the images that they belong to; appear whole or not at all.
 
@@ -467,16 +484,14 @@ def write_masks(
         Consumed one at a time.
     output : str or path
         ``.npy`` for any source (the source's shape), the only choice for a phantom, a head or a data set; ``.nii`` or
-        ``.nii.gz`` for a NIfTI or DICOM source (its affine and shape), ``.png`` for one picture (0 and 255), a folder
-        of such PNG files for a folder of pictures.
+        ``.nii.gz`` for a NIfTI or DICOM source (its geometry, and no text of its header), ``.png`` for one picture (0
+        and 255), a folder of such PNG files for a folder of pictures.
     like : str or path
         The source of the images.
     shape : (N, H, W)
         Shape of the images.
     keep : iterable of str or path
         Further files that must not be overwritten, such as the truth.
-    nameless : bool
-        Leave out what a NIfTI header says beside the geometry: it may tell whose head it is.
 
     Raises
     ------
@@ -494,7 +509,6 @@ def write_masks(
     """
     output = Path(output)
     writer = masks_writer(output, like)
-    writer = partial(writer, nameless=nameless) if writer is _write_nifti else writer
     with outputs.replacing(output, like, *keep) as temporary:
         writer(made, temporary, like, shape)
 
@@ -517,7 +531,9 @@ def masks_name(like: str | os.PathLike) -> str:
     >>> masks_name("phantom")
     'masks.npy'
     """
-    kind = _kind(like).replace("series", ".nii.gz")
+    kind = _kind(like)
+    if kind == "series" or kind in nifti.PAIRS:
+        kind = ".nii.gz"
     if kind in _PICTURES and _ndim(like) == 2:
         kind = ".png"
     return "masks" if kind == "folder" else f"masks{kind if kind in ('.nii', '.nii.gz', '.png') else '.npy'}"
@@ -586,7 +602,7 @@ def masks_writer(output: Path, like: str | os.PathLike) -> Callable[[Iterable[np
         return _write_npy
     if suffix == ".png" and source in _PICTURES:
         return _write_png
-    if suffix.startswith(".nii") and (source == "series" or source.startswith(".nii")):
+    if suffix in nifti.SUFFIXES and source in ("series", *nifti.READABLE):
         return _write_nifti
     head = suffix.startswith(".nii") and str(like) in registry.names()
     hint = f".npy, or mask the whole volume, {registry.path(str(like))}" if head else ".npy"
@@ -636,8 +652,13 @@ def _write_folder(
 
 
 def _write_nifti(
-    made: Iterable[np.ndarray], output: Path, like: str | os.PathLike, _shape: tuple, nameless: bool = False
+    made: Iterable[np.ndarray], output: Path, like: str | os.PathLike, _shape: tuple[int, int, int]
 ) -> None:
-    source = dicom.read_series(like) if _kind(like) == "series" else nib.load(like)
+    source = _header_of_series(like) if _kind(like) == "series" else nifti.read_header(like)
     volume = nifti.from_ras(_to_volume(np.stack(list(made)), axis=2), source.affine)
-    nifti.write(volume, output, source, shown=(0, 1), nameless=nameless)
+    nifti.write(volume, output, source, shown=(0, 1))
+
+
+def _header_of_series(folder: str | os.PathLike) -> nib.Nifti1Image:
+    with warnings.catch_warnings(action="ignore"):  # what is to be said was said when it was read
+        return dicom.read_series(folder)
