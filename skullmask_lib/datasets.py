@@ -239,8 +239,10 @@ def _with_truth(data: Data, true: Data, sources: tuple, affines: tuple) -> Data:
             f"{truth}: expected a truth of the images' shape {data.images.shape}, got {masks_of.shape} ({source})"
         )
     affine, true_affine = affines
-    if affine is not None and true_affine is not None and not _same_place(affine, true_affine, masks_of.shape):
-        raise InputError(f"{truth}: lies elsewhere than {source}: the affines of the two headers differ")
+    if affine is not None and true_affine is not None:
+        _check_orientation(source, truth)
+        if not _same_place(affine, true_affine, masks_of.shape):
+            raise InputError(f"{truth}: lies elsewhere than {source}: the affines of the two headers differ")
     lossy = [name for name in true.names if _is_lossy(name)]
     spacing_mm = true.spacing_mm if data.spacing_mm is None else data.spacing_mm
     return replace(data, truth=binary(masks_of, lossy[0] if lossy else truth), spacing_mm=spacing_mm)
@@ -248,6 +250,23 @@ def _with_truth(data: Data, true: Data, sources: tuple, affines: tuple) -> Data:
 
 def _is_lossy(name: str | os.PathLike) -> bool:
     return str(name).lower().endswith(pictures.LOSSY)
+
+
+def _check_orientation(source: str | os.PathLike, truth: str | os.PathLike) -> None:
+    """Refuse two volumes of which one alone says where its axes point: the other may be its mirror image."""
+    bare = [path for path in (source, truth) if not _is_oriented(path)]
+    if len(bare) == 1:
+        other = truth if bare == [source] else source
+        raise InputError(
+            f"{bare[0]}: its header says nothing of orientation (the codes of sform and qform are 0), that of {other} "
+            "does: left and right may be swapped; give both the same header, or both as .npy"
+        )
+
+
+def _is_oriented(source: str | os.PathLike) -> bool:
+    if _kind(source) not in nifti.READABLE:
+        return True  # a head of the registry, or a DICOM series
+    return nifti.has_orientation(nifti.read_header(cohorts.prefixed(source)[1]))
 
 
 def _same_place(affine: np.ndarray, other: np.ndarray, shape: tuple[int, ...]) -> bool:
@@ -314,15 +333,13 @@ def _check_not_empty(path: Path) -> None:
 
 def _suffix(path: Path) -> str:
     """Give the suffix of a file that can be read, in small letters."""
-    suffix = "".join(path.suffixes[-2:])
-    if suffix.lower() != ".nii.gz":
-        suffix = path.suffix
-    if suffix.lower() not in SUFFIXES:
-        got = suffix or "no suffix"
+    suffix = nifti.split_name(path)[1] or path.suffix.lower()
+    if suffix not in (*SUFFIXES, *nifti.PAIRS):
+        got = path.suffix or "no suffix"
         if dicom.is_dicom(path):
             got = "one file of DICOM: name the folder of its series"
         raise InputError(f"{path}: expected a file that ends in {', '.join(SUFFIXES)}, got {got}")
-    return suffix.lower()
+    return suffix
 
 
 def _read_picture(path: Path, channel: int | None) -> tuple[Data, tuple[str, ...]]:
@@ -522,9 +539,8 @@ def _warn(what: str, names: list[str]) -> None:
 
 def _count(path: Path, axis: int) -> int:
     """Count the slices of a volume by its header alone."""
-    with nifti.reading(path, ".nii.gz"):
-        image = nib.load(path)
-        return nifti.to_ras(np.broadcast_to(0, image.shape[:3]), nifti.affine_mm(image, path))[0].shape[axis]
+    image = nifti.read_header(path)
+    return nifti.to_ras(np.broadcast_to(0, image.shape[:3]), nifti.affine_mm(image, path))[0].shape[axis]
 
 
 def _read_nifti(path: Path, axis: int) -> tuple[Data, np.ndarray]:
@@ -590,7 +606,6 @@ def write_masks(
     like: str | os.PathLike,
     shape: tuple[int, int, int],
     keep: Iterable[str | os.PathLike] = (),
-    nameless: bool = False,
     axis: int = 2,
 ) -> None:
     """Write masks in the format of the images that they belong to; appear whole or not at all.
@@ -601,17 +616,15 @@ def write_masks(
         Consumed one at a time.
     output : str or path
         ``.npy`` for any source (the source's shape), the only choice for a phantom, a head or a data set; ``.nii`` or
-        ``.nii.gz`` for a NIfTI or DICOM source (its affine and shape), ``.png`` for one picture (0 and 255), a folder
-        of such PNG files for a folder of pictures. Like the images they are turned as an orientation tag of a
-        picture says, and bear no tag themselves.
+        ``.nii.gz`` for a NIfTI or DICOM source (its geometry, and no text of its header), ``.png`` for one picture (0
+        and 255), a folder of such PNG files for a folder of pictures. Like the images they are turned as an
+        orientation tag of a picture says, and bear no tag themselves.
     like : str or path
         The source of the images.
     shape : (N, H, W)
         Shape of the images.
     keep : iterable of str or path
         Further files that must not be overwritten, such as the truth.
-    nameless : bool
-        Leave out what a NIfTI header says beside the geometry: it may tell whose head it is.
     axis : {0, 1, 2}
         Axis across which `load` cut the volume.
 
@@ -634,7 +647,7 @@ def write_masks(
     if writer is _write_png and shape[0] > 1:
         raise InputError(f"{output}: the {shape[0]} masks of {like} do not fit in one PNG; use .npy")
     if writer is _write_nifti:
-        writer = partial(writer, nameless=nameless, axis=axis)
+        writer = partial(writer, axis=axis)
     with outputs.replacing(output, like, *map(paths.local, keep)) as temporary:
         writer(made, temporary, like, shape)
 
@@ -657,7 +670,9 @@ def masks_name(like: str | os.PathLike) -> str:
     >>> masks_name("phantom")
     'masks.npy'
     """
-    kind = _kind(like).replace("series", ".nii.gz")
+    kind = _kind(like)
+    if kind == "series" or kind in nifti.PAIRS:
+        kind = ".nii.gz"
     if kind in pictures.SUFFIXES and _ndim(like) == 2:
         kind = ".png"
     return "masks" if kind == "folder" else f"masks{kind if kind in ('.nii', '.nii.gz', '.png') else '.npy'}"
@@ -726,7 +741,7 @@ def masks_writer(output: Path, like: str | os.PathLike) -> Callable[[Iterable[np
         return _write_npy
     if suffix == ".png" and source in pictures.SUFFIXES:
         return _write_png
-    if suffix.startswith(".nii") and (source == "series" or source.startswith(".nii")):
+    if suffix in nifti.SUFFIXES and source in ("series", *nifti.READABLE):
         return _write_nifti
     hint = ".npy"
     if suffix in pictures.SUFFIXES and source in pictures.SUFFIXES:
@@ -778,13 +793,13 @@ def _write_folder(
 
 
 def _write_nifti(
-    made: Iterable[np.ndarray],
-    output: Path,
-    like: str | os.PathLike,
-    _shape: tuple,
-    nameless: bool = False,
-    axis: int = 2,
+    made: Iterable[np.ndarray], output: Path, like: str | os.PathLike, _shape: tuple, axis: int = 2
 ) -> None:
-    source = dicom.read_series(like) if _kind(like) == "series" else nib.load(like)
+    source = _header_of_series(like) if _kind(like) == "series" else nifti.read_header(like)
     volume = nifti.from_ras(_to_volume(np.stack(list(made)), axis), source.affine)
-    nifti.write(volume, output, source, shown=(0, 1), nameless=nameless)
+    nifti.write(volume, output, source, shown=(0, 1))
+
+
+def _header_of_series(folder: str | os.PathLike) -> nib.Nifti1Image:
+    with warnings.catch_warnings(action="ignore"):  # what is to be said was said when it was read
+        return dicom.read_series(folder)

@@ -14,6 +14,7 @@ import numpy as np
 from scipy import ndimage
 
 LARGEST_UNPACKED_BYTES = 2 * 2**30  # of memory that a packed file may ask for
+FEW_SPECKS = 0.05  # of the background: NaN within the head that a threshold left there
 
 
 class InputError(ValueError):
@@ -290,6 +291,9 @@ def _plain(value: object) -> object:
 def zero_background(array: np.ndarray) -> np.ndarray:
     """Set NaN to 0 where it is background, as SPM and others write it: connected to a side of the array.
 
+    Where a head was cut out by a threshold, specks of its bone are NaN too. They are set to 0 with the rest if they are
+    few, at most `FEW_SPECKS` of the background.
+
     Parameters
     ----------
     array : ndarray of shape (H, W) or (X, Y, Z)
@@ -298,8 +302,8 @@ def zero_background(array: np.ndarray) -> np.ndarray:
     Returns
     -------
     ndarray of the same shape and dtype
-        The very same array if it holds no NaN. NaN that the rest encloses stays, and so does what is
-        infinite: `check_slice` refuses both.
+        The very same array if it holds no NaN. Other NaN stays, and so does what is infinite: `check_slice` refuses
+        both.
 
     Examples
     --------
@@ -316,13 +320,15 @@ def zero_background(array: np.ndarray) -> np.ndarray:
     if not missing.any():
         return array
     labels, count = ndimage.label(missing)
-    outside = np.zeros(count + 1, bool)
+    sides = np.zeros(count + 1, bool)
     for axis, length in enumerate(labels.shape):
         if length > 1:
-            outside[labels.take((0, -1), axis)] = True
-    outside[0] = False
+            sides[labels.take((0, -1), axis)] = True
+    sides[0] = False
+    background = sides[labels]
+    specks = np.count_nonzero(missing) - np.count_nonzero(background)
     filled = array.copy()
-    filled[outside[labels]] = 0
+    filled[missing if specks <= FEW_SPECKS * np.count_nonzero(background) else background] = 0
     return filled
 
 

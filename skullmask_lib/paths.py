@@ -29,6 +29,7 @@ _NO_FILE = "neither files nor folders"
 _CLOSED = "folders that cannot be read"
 _SUBFOLDER = "folders with images; name one of them"
 _LINKED = "linked folders; name one of them"
+_SPECIAL = {stat.S_IFIFO: "pipe", stat.S_IFSOCK: "socket"}
 _SHOWN = 3  # names of a kind in a message
 
 
@@ -135,7 +136,7 @@ def kind_of(path: Path) -> str:
     if stat.S_ISDIR(mode):
         return "folder"
     if not stat.S_ISREG(mode):
-        raise InputError(f"{path}: is neither a file nor a folder, but a pipe, a device or a socket")
+        raise InputError(f"{path}: expected a file, got a {_SPECIAL.get(stat.S_IFMT(mode), 'device')}")
     return "file"
 
 

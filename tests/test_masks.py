@@ -45,21 +45,27 @@ def is_mask(made, like):
 # --- NaN as background -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("specks", [0, 3, 4])
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, ">f8"])
-@pytest.mark.parametrize("shape", [(9, 8), (9, 8, 7), (9, 8, 1), (1, 9, 8)])
-def test_nan_around_is_zero_and_nan_within_stays(dtype, shape):
-    image = np.ones(shape, dtype)
-    image[..., 0, :] = np.nan
-    if min(shape) > 1:
-        image[(0,) * len(shape)] = np.nan
-    middle = tuple(n // 2 for n in shape)
-    image[middle] = np.nan
-    wanted = np.where(np.isnan(image), 0, image).astype(dtype)
-    wanted[middle] = np.nan
+@pytest.mark.parametrize("shape", [(24, 12), (24, 12, 1), (1, 24, 12)])
+def test_nan_around_is_zero_and_nan_within_only_where_it_is_little(dtype, shape, specks):
+    image = np.ones((24, 12), dtype)
+    image[:5] = np.nan
+    background = np.isnan(image)
+    image[8 : 8 + 2 * specks : 2, 6] = np.nan
+    wanted = image.copy()
+    wanted[background if specks == 4 else np.isnan(image)] = 0
     image.setflags(write=False)
-    made = masks.zero_background(image)
+    made = masks.zero_background(image.reshape(shape))
     assert made.dtype == image.dtype
-    same(made, wanted)
+    same(made, wanted.reshape(shape))
+
+
+def test_nan_that_each_slice_encloses_is_background_of_a_volume():
+    volume = np.ones((5, 6, 7), np.float32)
+    volume[:, 2:4, 3] = np.nan  # a hole through all of it
+    same(masks.zero_background(volume), np.where(np.isnan(volume), 0, 1))
+    assert np.isnan(masks.zero_background(volume[2])).sum() == 2
 
 
 def test_what_is_infinite_or_connected_by_a_corner_alone_is_no_background():
