@@ -447,8 +447,7 @@ def _contents(folder: Path) -> tuple[paths.Listing, list[Path]]:
     listing, series = paths.listed(folder, pictures.SUFFIXES), dicom.files_in(folder)
     names = [file.name for file in listing.files]
     if series and all(name.lower().endswith(_PREVIEWS) for name in names):
-        previews = {"pictures beside a DICOM series": names} if names else {}
-        return paths.Listing((), previews), series  # what else is left out of a series is known in `dicom`
+        return paths.Listing((), {}), series  # what lies beside a series is told of where it is read
     return listing, series
 
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
-from . import arrays, datasets, nifti, outputs, pairing, paths, pictures
+from . import arrays, datasets, masks, nifti, outputs, pairing, paths, pictures
 from .masks import InputError, InputWarning, extra
 
 if TYPE_CHECKING:
@@ -351,7 +351,13 @@ def read(stack: Stack, start: int, stop: int) -> Iterator[tuple[int, datasets.Da
     pieces = _read_npy if stack.kind == "npy" else _read_zarr
     for index, image in pieces(stack, start, stop):
         good = not isinstance(image, Exception)
-        yield index, datasets.Data(image[None], None, None, (name(stack, index),)) if good else image
+        yield index, datasets.Data(_without_nan(image)[None], None, None, (name(stack, index),)) if good else image
+
+
+def _without_nan(image: np.ndarray) -> np.ndarray:
+    """Set NaN around the head to 0; NaN alone is no background."""
+    filled = masks.zero_background(image)
+    return image if filled is image or np.isnan(image).all() else filled
 
 
 def _read_npy(stack: Stack, start: int, stop: int) -> Iterator[tuple[int, np.ndarray | Exception]]:

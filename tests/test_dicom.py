@@ -362,6 +362,15 @@ def test_pictures_and_dicom_in_one_folder_are_refused(series):
         sm.load(series)
 
 
+def test_a_preview_beside_a_series_is_named_and_left_out(series):
+    wanted = sm.load(series).images
+    Image.fromarray(np.zeros((4, 4), np.uint8)).save(series / "preview.jpg")
+    with pytest.warns(InputWarning, match=r"preview\.jpg") as told:
+        assert_array_equal(sm.load(series).images, wanted)
+    assert len(told) == 1
+    assert datasets.masks_name(series) == "masks.nii.gz"
+
+
 def test_what_else_lies_in_the_folder_is_named_once(series, skullmask):
     wanted, told = sm.load(series).images, provenance.sha256(series)
     (series / "sub").mkdir()

@@ -471,6 +471,26 @@ def test_jpegs_and_bitmaps_are_masked_and_jpeg_is_said_to_be_lossy():
         assert sm.iou(mask, sm.v8(given[0])) > 0.98
 
 
+@pytest.mark.parametrize("kind", ["npy", "zarr", "files"])
+def test_nan_around_a_head_is_zero_and_nan_alone_fails(kind):
+    given = np.stack([ring_head()[0]] * 3).astype(np.float32)
+    wanted = one_by_one(given, "v8")
+    given[1][np.hypot(*np.mgrid[-110:110, -95:95]) > 105] = np.nan
+    given[2] = np.nan
+    Path("a").mkdir()
+    if kind == "npy":
+        np.save("a/a.npy", given)
+    elif kind == "zarr":
+        save_zarr("a/a.zarr", given)
+    for index, image in enumerate(given if kind == "files" else ()):
+        np.save(f"a/{index}.npy", image)
+    assert serial("a" if kind == "files" else f"a/a.{kind}", "m.npy", "v8").failed == 1
+    made = np.load("m.npy")
+    same(made[0], wanted[0])
+    assert sm.iou(made[1], wanted[1]) > 0.99
+    assert not made[2].any()
+
+
 @pytest.mark.parametrize("name", ["a\0b", "x" * 300])
 def test_a_name_that_no_file_can_have_is_one_line(name):
     for suffix in ("", ".npy", ".png", ".txt", ".zarr"):
