@@ -66,7 +66,7 @@ class Data:
 
     def spaced(self, spacing_mm: Sequence[float] | None) -> "Data":
         """Give the same slices with another row and column spacing [mm], if there is one."""
-        if not spacing_mm:
+        if spacing_mm is None or len(spacing_mm) == 0:
             return self
         return replace(self, spacing_mm=np.tile(masks.check_spacing(spacing_mm), (len(self.images), 1)))
 
@@ -189,12 +189,18 @@ def _taken(opened: _Opened, source: str | os.PathLike, slices: slice | None) -> 
         return data
     if slices is not None:
         if not data.names[slices]:
-            raise InputError(f"{source}: no slice left of {len(data.names)} with {slices}")
+            raise InputError(f"{source}: no slice left of {len(data.names)} with {_shown(slices)}")
         data = _chosen(data, slices)
         data = replace(data, volume=data.volume and slices.step in (None, 1))
     if is_name(source) or opened.affine is not None:  # volumes were looked through as a whole
         return data
     return replace(data, images=_without_nan(data.images, source))
+
+
+def _shown(slices: slice) -> str:
+    """Show slices as they are typed, such as ``7:12``."""
+    ends = (slices.start, slices.stop) if slices.step is None else (slices.start, slices.stop, slices.step)
+    return ":".join("" if end is None else str(end) for end in ends)
 
 
 def _chosen(data: Data, places: slice | list[int]) -> Data:
@@ -504,7 +510,7 @@ def _read_cohort(prefix: str, folder: Path, axis: int, channel: int | None, slic
     starts = np.cumsum([0, *counts])
     wanted = np.arange(starts[-1])[slices]
     if not wanted.size:
-        raise InputError(f"{folder}: no slice left of {starts[-1]} with {slices}")
+        raise InputError(f"{folder}: no slice left of {starts[-1]} with {_shown(slices)}")
     owners = np.searchsorted(starts, wanted, side="right") - 1
     used = dict.fromkeys(owners.tolist())
     bare = [rows[k][0] for k in used if not rows[k][2]]

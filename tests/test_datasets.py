@@ -1008,6 +1008,17 @@ def test_data_is_shown_in_one_short_line(tmp_path):
     assert "array" not in shown
 
 
+def test_numbers_of_numpy_are_shown_as_numbers():
+    data = sm.load("phantom", slices=slice(np.uint8(1), np.int64(3)))
+    assert len(data.images) == 2
+    with pytest.raises(InputError, match=r"phantom: no slice left of 5 with 7:$"):
+        sm.load("phantom", slices=slice(np.uint8(7), None))
+    same(data.spaced(np.array([2.0, 3.0])).spacing_mm, [[2, 3]] * 2)
+    assert data.spaced(None) is data.spaced(()) is data
+    with pytest.raises(InputError, match=r"got \(0\.0, 1\.0\)$"):
+        data.spaced((np.float32(0), np.float64(1)))
+
+
 @pytest.mark.parametrize("axis", [0, 1, 2])
 @pytest.mark.parametrize("codes", ["RAS", "PIR", "ASL"])
 def test_masks_cut_along_any_axis_lie_where_the_image_lies(tmp_path, axis, codes):
