@@ -313,19 +313,21 @@ def _check_deflated(file: Path) -> None:
 
 def _survey(file: Path, tags) -> _Survey:
     """Find out by its tags what a file is, or say what is damaged."""
-    name = _name(tags)
+    kind = tags.get("SOPClassUID") or tags.file_meta.get("MediaStorageSOPClassUID")
+    name = getattr(kind, "name", "")
     series = str(tags.get("SeriesInstanceUID") or "")
     has_pixels = any(tag in tags for tag in _PIXELS)
-    if not name and not has_pixels:
-        raise ValueError("it says neither its kind, nor has it pixels")
-    if "Image" not in name and _is_registered(name):
+    if "Image" not in name and name != kind and name:
         return _Survey(file, series, left_out=name.removesuffix(" Storage"))
-    if "Image" not in name and not has_pixels:
+    if "Image" not in name and name and not has_pixels:
         return _Survey(file, series, fault="of an unknown kind, and without pixels")
-    _check_pixels(file, tags)
+    if not has_pixels:
+        raise ValueError("cut off: it has no pixel data")
     fault = _fault(tags)
     if fault and "Secondary Capture" in name:
         return _Survey(file, series, left_out="a secondary capture")
+    if not fault:
+        _check_pixels(file, tags)
     kinds = _listed(tags.get("ImageType"))
     if "MOSAIC" in kinds:
         fault = "a mosaic, many small slices in one picture, which is not taken apart; convert it to NIfTI first"
@@ -349,23 +351,15 @@ def _listed(value: object) -> list[str]:
     return [str(each).upper() for each in value]
 
 
-def _name(tags) -> str:
-    """Name the kind of a file, as Enhanced MR Image Storage; one that is not registered keeps its number."""
-    return getattr(tags.get("SOPClassUID"), "name", "")
-
-
-def _is_registered(name: str) -> bool:
-    return name[:1].isalpha()
-
-
 def _check_pixels(file: Path, tags) -> None:
     """Hold what a picture promises against what its file holds, before anything is decoded."""
-    name = next((tag for tag in _PIXELS if tag in tags), None)
-    if name is None:
-        raise ValueError("cut off: it has no pixel data")
+    name = next(tag for tag in _PIXELS if tag in tags)
+    lacking = [tag for tag in ("Rows", "Columns", "BitsAllocated") if tags.get(tag) is None]
+    if lacking:
+        raise ValueError(f"{', '.join(lacking)} missing")
     element = tags.get_item(name, keep_deferred=True)
     size = file.stat().st_size
-    bits = {"FloatPixelData": 32, "DoubleFloatPixelData": 64}.get(name) or int(tags.BitsAllocated)
+    bits = int(tags.BitsAllocated)
     frames = int(tags.get("NumberOfFrames") or 1)
     promised = int(tags.Rows) * int(tags.Columns) * frames * int(tags.get("SamplesPerPixel", 1)) * bits // 8
     if min(int(tags.Rows), int(tags.Columns), frames) < 1:
@@ -380,6 +374,9 @@ def _check_pixels(file: Path, tags) -> None:
         whole = size - element.value_tell
     if whole < min(length, promised) or length < promised:
         raise ValueError(f"cut off: {promised} bytes of pixels expected, got {whole}")
+    if whole > promised + 1:  # an even number is right
+        text = f"{whole - promised} bytes behind its pixels are left out; is its size right?"
+        warnings.warn(f"{file.name}: {text}", InputWarning, stacklevel=2)
 
 
 def _is_compressed(tags) -> bool:
@@ -401,7 +398,7 @@ def _fault(tags) -> str:
     for group in groups:
         lacking = [tag for tag in _GEOMETRY if _look_up(tags, group, tag) is None]
         if lacking:
-            return f"a secondary capture or a report, no slice ({', '.join(lacking)} missing); take it out"
+            return f"no slice ({', '.join(lacking)} missing); take it out"
     return ""
 
 
@@ -616,14 +613,15 @@ def _decoded(file: Path, tags) -> np.ndarray:
 def _undecoded(syntax, error: Exception) -> str:
     """Say what is missing where a file cannot be decoded."""
     pixels = extra("pydicom.pixels", "DICOM", "volumes")
-    package = next((name for start, name in _DECODERS.items() if syntax.startswith(start)), None)
     told = f"compressed as {syntax.name}"
-    if package is None:
-        return f"{told}, which nothing here decodes; decompress it first"
-    if not pixels.get_decoder(syntax).is_available:
+    package = next((name for start, name in _DECODERS.items() if syntax.startswith(start)), None)
+    if package and not pixels.get_decoder(syntax).is_available:
         return f"{told}; to decode it, pip install {package} (or python-gdcm)"
-    reason = " ".join(str(error).split())
-    return f"{told}, damaged or of a kind that needs another decoder, {package} or python-gdcm ({reason})"
+    if isinstance(error, NotImplementedError):
+        return f"{told}, which nothing here decodes; decompress it first"
+    reason = re.sub(r"\s*<[^>]*>", "", " ".join(str(error).split())).rpartition("plugins: ")[2]
+    hint = f", or for another decoder: pip install {package} (or python-gdcm)" if package else ""
+    return f"{told} and not decoded ({reason}); damaged{hint}"
 
 
 def _padding(tags, planes: np.ndarray) -> np.ndarray | None:

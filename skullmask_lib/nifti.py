@@ -29,6 +29,7 @@ VOXEL_MM = (0.05, 50.0)  # the smallest and the largest size of a voxel; beyond,
 
 _PACKING = 1032  # deflate packs at most this many bytes in one
 _SPARE = 4096  # bytes that may follow the voxels
+_OTHER_SIZE = 0.02  # of a voxel: by which two tellings of its size may differ
 _MILLIMETRES = {"unknown": 1.0, "mm": 1.0, "meter": 1000.0, "micron": 0.001}  # NIfTI's units of length
 _QUATERNION = ("quatern_b", "quatern_c", "quatern_d", "qoffset_x", "qoffset_y", "qoffset_z")
 _CODES = ("qform_code", "sform_code")
@@ -133,6 +134,8 @@ def affine_mm(image: nib.Nifti1Image, path: str | os.PathLike) -> np.ndarray:
     if unit not in _MILLIMETRES:
         raise InputError(f"{path}: expected a header in metres, millimetres or micrometres, got {unit}")
     affine = np.diag([*[_MILLIMETRES[unit]] * 3, 1.0]) @ image.affine
+    if not np.isfinite(affine).all():
+        raise InputError(f"{path}: expected a finite affine, got {affine.tolist()}")
     check_voxels(nib.affines.voxel_sizes(affine), path, unit)
     return affine
 
@@ -167,6 +170,10 @@ def check_voxels(sizes_mm: np.ndarray, path: str | os.PathLike, unit: str = "mm"
     raise InputError(
         f"{path}: expected voxels of {low:g} to {high:g} mm, got {shown} mm; is the unit of its header right ({unit})?"
     )
+
+
+def _times(sizes: np.ndarray) -> str:
+    return " × ".join(f"{size:.4g}" for size in sizes)
 
 
 @contextlib.contextmanager
@@ -520,6 +527,11 @@ def _remark(path: Path, header: _Header, image: nib.Nifti1Image) -> None:
     """Say what had to be guessed."""
     if not has_orientation(image):
         text = "its header says nothing of orientation; left and right, and what is up, are a guess"
+        warnings.warn(f"{path.name}: {text}", InputWarning, stacklevel=2)
+    sizes = nib.affines.voxel_sizes(image.affine)[: len(header.shape)]
+    spacing = header.fields["pixdim"][1 : 1 + len(sizes)]
+    if not np.allclose(sizes, np.abs(spacing), rtol=_OTHER_SIZE):
+        text = f"its affine tells voxels of {_times(sizes)}, its spacing {_times(spacing)}; the affine is used"
         warnings.warn(f"{path.name}: {text}", InputWarning, stacklevel=2)
     shape = _volume_shape(header.shape)
     if header.shape[:3] != shape[: len(header.shape)]:
