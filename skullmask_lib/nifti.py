@@ -1,7 +1,8 @@
-"""NIfTI volumes in and out: read once and checked, written with the geometry of the file that they belong to.
+"""NIfTI volumes in and out: read once and checked, written with the geometry of their scan.
 
-A file is read by what it holds, not by its name: gzip or plain, NIfTI-1 or -2, one file or a pair, Analyze 7.5.
-What its header promises is held against what the file can hold before any memory is taken.
+A file is read by what it holds, not by its name: gzip or plain, NIfTI-1 or -2, one file or a pair,
+Analyze 7.5. What its header promises is held against what the file can hold before any memory is
+taken.
 """
 
 import contextlib
@@ -22,7 +23,7 @@ import numpy as np
 from .masks import InputError, InputWarning, zero_background
 
 SUFFIXES = (".nii", ".nii.gz")
-PAIRS = (".hdr", ".img", ".hdr.gz", ".img.gz")  # header and voxels in a file each: read, never written
+PAIRS = (".hdr", ".img", ".hdr.gz", ".img.gz")  # header and voxels: read, never written
 READABLE = SUFFIXES + PAIRS
 LARGEST = 2**31  # bytes that a packed volume may take when it is unpacked
 VOXEL_MM = (0.05, 50.0)  # the smallest and the largest size of a voxel; beyond, its unit is wrong
@@ -34,7 +35,7 @@ _MILLIMETRES = {"unknown": 1.0, "mm": 1.0, "meter": 1000.0, "micron": 0.001}  # 
 _QUATERNION = ("quatern_b", "quatern_c", "quatern_d", "qoffset_x", "qoffset_y", "qoffset_z")
 _CODES = ("qform_code", "sform_code")
 _GEOMETRY = ("pixdim", "xyzt_units", *_CODES, *_QUATERNION, "srow_x", "srow_y", "srow_z")
-_ANALYZE = re.compile(rb"\x5c\x01\0\0|\0\0\x01\x5c")  # the size of its header, 348, in either order of bytes
+_ANALYZE = re.compile(rb"\x5c\x01\0\0|\0\0\x01\x5c")  # the size of its header, in either order
 _KINDS = {stat.S_IFIFO: "pipe", stat.S_IFSOCK: "socket", stat.S_IFDIR: "folder"}
 
 
@@ -63,8 +64,8 @@ class _Header(NamedTuple):
 def read(path: str | os.PathLike, dtype: type | None = np.float32) -> tuple[np.ndarray, nib.Nifti1Image]:
     """Read one volume, in the file's own order of axes.
 
-    NaN around the head becomes 0, see `masks.zero_background`. That is said in a warning, and so is a header without
-    orientation.
+    NaN around the head becomes 0, see `masks.zero_background`. That is said in a warning, and so is
+    what a header leaves to guess.
 
     Parameters
     ----------
@@ -92,7 +93,8 @@ def read(path: str | os.PathLike, dtype: type | None = np.float32) -> tuple[np.n
     --------
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     nib.save(nib.Nifti1Image(np.ones((2, 3, 4, 1), np.int16), np.eye(4)), f"{folder}/a.nii.gz")
+    ...     image = nib.Nifti1Image(np.ones((2, 3, 4, 1), np.int16), np.eye(4))
+    ...     nib.save(image, f"{folder}/a.nii.gz")
     ...     read(f"{folder}/a.nii.gz")[0].shape
     (2, 3, 4)
     """
@@ -282,8 +284,10 @@ def has_orientation(image: nib.Nifti1Image) -> bool:
     Examples
     --------
     >>> volume = np.zeros((2, 2, 2))
-    >>> has_orientation(nib.Nifti1Image(volume, np.eye(4))), has_orientation(nib.Nifti1Image(volume, None))
-    (True, False)
+    >>> has_orientation(nib.Nifti1Image(volume, np.eye(4)))
+    True
+    >>> has_orientation(nib.Nifti1Image(volume, None))
+    False
     """
     return any(int(image.header[code]) > 0 for code in _CODES)
 
@@ -472,10 +476,8 @@ def _check_header(path: Path, header: _Header) -> None:
         )
     unpacked = max(header.end, math.prod(header.shape) * np.dtype(np.float32).itemsize)
     if is_packed and unpacked > LARGEST:
-        raise InputError(
-            f"{path}: would take {unpacked / 2**30:.3g} GiB when unpacked; up to {LARGEST / 2**30:g} are "
-            "read: resample it, or store it without gzip"
-        )
+        told = f"{unpacked / 2**30:.3g} GiB when unpacked; up to {LARGEST / 2**30:g} are read"
+        raise InputError(f"{path}: would take {told}: resample it, or store it without gzip")
     affine_mm(_image(header, np.broadcast_to(header.dtype.type(0), header.shape)), path)
 
 
@@ -531,7 +533,8 @@ def _remark(path: Path, header: _Header, image: nib.Nifti1Image) -> None:
     sizes = nib.affines.voxel_sizes(image.affine)[: len(header.shape)]
     spacing = header.fields["pixdim"][1 : 1 + len(sizes)]
     if not np.allclose(sizes, np.abs(spacing), rtol=_OTHER_SIZE):
-        text = f"its affine tells voxels of {_times(sizes)}, its spacing {_times(spacing)}; the affine is used"
+        told = f"its affine tells voxels of {_times(sizes)}, its spacing {_times(spacing)}"
+        text = f"{told}; the affine is used"
         warnings.warn(f"{path.name}: {text}", InputWarning, stacklevel=2)
     shape = _volume_shape(header.shape)
     if header.shape[:3] != shape[: len(header.shape)]:
