@@ -1,15 +1,17 @@
-"""A folder of DICOM files read as one volume in its place. Of their tags geometry and scaling alone are used.
+"""A folder of DICOM files read as one volume in its place; of their tags, geometry and scaling alone.
 
-Every file is looked at before any pixel is read. What is damaged is refused, and what is no slice of the one series is
-left out; either way each file is named.
+Every file is looked at before any pixel is read. What is damaged is refused, and what is no slice
+of the one series is left out; either way each file is named.
 """
 
+import math
 import os
 import re
 import warnings
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,7 +21,7 @@ import numpy as np
 from . import nifti
 from .masks import InputError, InputWarning, extra
 
-_GEOMETRY = {"ImagePositionPatient": 3, "ImageOrientationPatient": (2, 3), "PixelSpacing": 2}
+_GEOMETRY = ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing")
 _GROUPS = {  # of an enhanced file: what holds a tag of one frame, or of all
     "ImagePositionPatient": "PlanePositionSequence",
     "ImageOrientationPatient": "PlaneOrientationSequence",
@@ -32,7 +34,7 @@ _GROUPS = {  # of an enhanced file: what holds a tag of one frame, or of all
 _PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 _TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])  # DICOM's axes run to the left, posterior and superior
 _OFF_MM = 0.1  # how far a slice may lie off its place in an even stack: rounded numbers
-_OFF = 0.15  # of the distance of two slices: a jitter of a tenth, and what it does to the fitted line
+_OFF = 0.15  # of the distance of two slices: a jitter of a tenth moves the fitted line, too
 _SHEAR = 0.01  # of the stack's length: how far its slices may drift sideways
 _SAME = 0.01  # of the distance of two slices: closer ones lie in one place
 _DEFERRED = 4096  # bytes of a tag that is read only when it is asked for
@@ -49,7 +51,7 @@ _DECODERS = {  # of a transfer syntax, by how its number begins
     "1.2.840.10008.1.2.4.7": "pylibjpeg pylibjpeg-libjpeg",
     "1.2.840.10008.1.2.4.8": "pylibjpeg pylibjpeg-libjpeg",
 }
-_BARE = re.compile(  # how a file without a preamble begins: group 2 or 8, and what its first tag is made of
+_BARE = re.compile(  # how a file without a preamble begins: a tag of group 2 or 8, and its type
     rb"[\x02\x08]\0.\0(?:AE|AS|CS|DA|DS|DT|IS|LO|LT|OB|OW|PN|SH|SQ|ST|TM|UI|UL|UN|US|UT|..\0\0)"
     rb"|\0\x08\0.(?:CS|DA|DT|IS|LO|PN|SH|ST|TM|UI|UL|US)",
     re.DOTALL,
@@ -93,8 +95,9 @@ def files_in(folder: str | os.PathLike) -> list[Path]:
     Returns
     -------
     list of Path
-        Sorted by name; without what is hidden, and without the DICOMDIR, which is an index. Where the folder itself
-        holds neither DICOM files nor pictures, those of its subfolders; links to folders are not followed.
+        Sorted by name; without what is hidden, and without the DICOMDIR, which is an index. Where
+        the folder itself holds neither DICOM files nor pictures, those of its subfolders; links to
+        folders are not followed.
 
     Raises
     ------
@@ -162,7 +165,7 @@ def _below(folder: Path) -> Iterator[Path]:
         for name in sorted(names):
             count += 1
             if count > _MOST_FILES:
-                raise InputError(f"{folder}: holds over {_MOST_FILES} files; name the folder of one series")
+                raise InputError(f"{folder}: holds over {_MOST_FILES} files; name that of one series")
             if depth and not name.startswith("."):
                 yield Path(parent, name)
 
@@ -170,25 +173,25 @@ def _below(folder: Path) -> Iterator[Path]:
 def read_series(folder: str | os.PathLike) -> nib.Nifti1Image:
     """Read the one DICOM series of a folder; the order of its slices follows from where they lie.
 
-    Reports, secondary captures, localizers beside another series, copies and files of other kinds are left out, and
-    named in one warning.
+    Reports, secondary captures, localizers beside another series, copies and files of other kinds
+    are left out, and named in one warning.
 
     Parameters
     ----------
     folder : str or path
-        Of files of one slice each, or of enhanced files of several; see `files_in` for its subfolders.
+        Of files of one slice each, or of enhanced files of several; see `files_in` for subfolders.
 
     Returns
     -------
     Nifti1Image
-        float32 of shape (columns, rows, slices), slope and intercept of every slice applied, MONOCHROME1 inverted,
-        and padding set to the lowest value of the rest; the affine leads to RAS+ in millimetres. Nothing else of the
-        tags is in it.
+        float32 of shape (columns, rows, slices), slope and intercept of every slice applied,
+        MONOCHROME1 inverted, and padding set to the lowest value of the rest; the affine leads to
+        RAS+ in millimetres. Nothing else of the tags is in it.
 
     Raises
     ------
     InputError
-        If pydicom is missing, a file is damaged, or the slices are not one even stack of one series.
+        If pydicom is missing, a file is damaged, or the slices are no even stack of one series.
 
     References
     ----------
@@ -207,7 +210,8 @@ def read_series(folder: str | os.PathLike) -> nib.Nifti1Image:
         raise InputError(f"{folder}: no DICOM file in this folder")
     dcmread = extra("pydicom", "DICOM", "volumes").dcmread
     surveys = _survey_all(folder, files, dcmread)
-    series, left_out = _one_series(folder, surveys)
+    series = _one_series(folder, surveys)
+    left_out = [(each.file, _reason(each)) for each in surveys if each not in series]
     left_out += _others(folder, files)
     slices = _ordered([each for survey in series for each in survey.slices])
     _check_size(folder, series, slices)
@@ -226,7 +230,7 @@ def read_series(folder: str | os.PathLike) -> nib.Nifti1Image:
     return image
 
 
-# --- which files ------------------------------------------------------------------------------------------------
+# --- which files ---------------------------------------------------------------------------------
 
 
 def _survey_all(folder: Path, files: list[Path], dcmread: Callable) -> list[_Survey]:
@@ -248,18 +252,18 @@ def _survey_all(folder: Path, files: list[Path], dcmread: Callable) -> list[_Sur
 
 
 def _damaged(files: list[Path]) -> list[tuple[Path, str]]:
-    """Find what lies beside DICOM files, is called as they are, and is none: what is left of a slice."""
+    """Find what lies beside DICOM files and is named as they are: what is left of a slice."""
     suffixes = {_suffix(file) for file in files}
     found = []
     for entry in _beside(files):
         suffix = _suffix(entry)
-        if suffix not in suffixes or entry.is_dir():
+        if suffix not in suffixes:
             continue
         if not entry.exists():
             found.append((entry, "a link to nothing"))
         elif entry.is_file() and not entry.stat().st_size:
             found.append((entry, "empty"))
-        elif entry.is_file() and (suffix or b"\0" in _start(entry)):
+        elif entry.is_file() and (suffix or b"\0" in _start(entry)):  # no text such as VERSION
             found.append((entry, "cut off, or without a beginning of DICOM"))
     return found
 
@@ -278,8 +282,12 @@ def _others(folder: Path, files: list[Path]) -> list[tuple[Path, str]]:
 def _beside(files: list[Path]) -> list[Path]:
     """List what lies in the folders of some files, without them and without their index."""
     known = set(files)
-    entries = [entry for parent in sorted({file.parent for file in files}) for entry in _entries(parent)]
-    return [entry for entry in entries if entry not in known and entry.name.upper() != "DICOMDIR"]
+    found = []
+    for parent in sorted({file.parent for file in files}):
+        for entry in _entries(parent):
+            if entry not in known and entry.name.upper() != "DICOMDIR":
+                found.append(entry)
+    return found
 
 
 def _below_or_in(folder: Path) -> Iterator[Path]:
@@ -313,22 +321,24 @@ def _check_deflated(file: Path) -> None:
 
 def _survey(file: Path, tags) -> _Survey:
     """Find out by its tags what a file is, or say what is damaged."""
-    name = _name(tags)
+    kind = tags.get("SOPClassUID") or tags.file_meta.get("MediaStorageSOPClassUID")
+    name = getattr(kind, "name", "")
     series = str(tags.get("SeriesInstanceUID") or "")
     has_pixels = any(tag in tags for tag in _PIXELS)
-    if not name and not has_pixels:
-        raise ValueError("it says neither its kind, nor has it pixels")
-    if "Image" not in name and _is_registered(name):
+    if "Image" not in name and name != kind and name:
         return _Survey(file, series, left_out=name.removesuffix(" Storage"))
-    if "Image" not in name and not has_pixels:
+    if "Image" not in name and name and not has_pixels:
         return _Survey(file, series, fault="of an unknown kind, and without pixels")
-    _check_pixels(file, tags)
+    if not has_pixels:
+        raise ValueError("cut off: it has no pixel data")
     fault = _fault(tags)
     if fault and "Secondary Capture" in name:
         return _Survey(file, series, left_out="a secondary capture")
+    if not fault:
+        _check_pixels(file, tags)
     kinds = _listed(tags.get("ImageType"))
     if "MOSAIC" in kinds:
-        fault = "a mosaic, many small slices in one picture, which is not taken apart; convert it to NIfTI first"
+        fault = "a mosaic, many small slices in one picture; convert it to NIfTI first"
     title = " ".join(str(tags.get(tag, "")) for tag in ("SeriesNumber", "SeriesDescription"))
     return _Survey(
         file,
@@ -349,30 +359,23 @@ def _listed(value: object) -> list[str]:
     return [str(each).upper() for each in value]
 
 
-def _name(tags) -> str:
-    """Name the kind of a file, as Enhanced MR Image Storage; one that is not registered keeps its number."""
-    return getattr(tags.get("SOPClassUID"), "name", "")
-
-
-def _is_registered(name: str) -> bool:
-    return name[:1].isalpha()
-
-
 def _check_pixels(file: Path, tags) -> None:
     """Hold what a picture promises against what its file holds, before anything is decoded."""
-    name = next((tag for tag in _PIXELS if tag in tags), None)
-    if name is None:
-        raise ValueError("cut off: it has no pixel data")
+    name = next(tag for tag in _PIXELS if tag in tags)
+    lacking = [tag for tag in ("Rows", "Columns", "BitsAllocated") if tags.get(tag) is None]
+    if lacking:
+        raise ValueError(f"{', '.join(lacking)} missing")
     element = tags.get_item(name, keep_deferred=True)
     size = file.stat().st_size
-    bits = {"FloatPixelData": 32, "DoubleFloatPixelData": 64}.get(name) or int(tags.BitsAllocated)
+    bits = int(tags.BitsAllocated)
     frames = int(tags.get("NumberOfFrames") or 1)
-    promised = int(tags.Rows) * int(tags.Columns) * frames * int(tags.get("SamplesPerPixel", 1)) * bits // 8
-    if min(int(tags.Rows), int(tags.Columns), frames) < 1:
+    sides = (int(tags.Rows), int(tags.Columns), frames)
+    if min(sides) < 1:
         raise ValueError(f"a picture of {tags.Rows} rows and {tags.Columns} columns")
+    promised = math.prod(sides) * bits // 8
     if _is_compressed(tags):
         if promised > max(_PACKING * size, _SMALL):
-            raise ValueError(f"damaged: {promised} bytes of pixels promised, more than {size} bytes can hold")
+            raise ValueError(f"{promised} bytes of pixels promised, more than {size} bytes can hold")
         return
     length = element.length if hasattr(element, "length") else len(element.value)
     whole = length if element.value is None else len(element.value)
@@ -380,6 +383,9 @@ def _check_pixels(file: Path, tags) -> None:
         whole = size - element.value_tell
     if whole < min(length, promised) or length < promised:
         raise ValueError(f"cut off: {promised} bytes of pixels expected, got {whole}")
+    if whole > promised + 1:  # an even number is right
+        text = f"{whole - promised} bytes behind its pixels are left out; is its size right?"
+        warnings.warn(f"{file.name}: {text}", InputWarning, stacklevel=2)
 
 
 def _is_compressed(tags) -> bool:
@@ -401,12 +407,12 @@ def _fault(tags) -> str:
     for group in groups:
         lacking = [tag for tag in _GEOMETRY if _look_up(tags, group, tag) is None]
         if lacking:
-            return f"a secondary capture or a report, no slice ({', '.join(lacking)} missing); take it out"
+            return f"no slice ({', '.join(lacking)} missing); take it out"
     return ""
 
 
 def _frame_groups(tags) -> list[tuple]:
-    """Give the functional groups of every frame, its own first; none of a file that is not enhanced."""
+    """Give the functional groups of every frame, its own first; none where a file has none."""
     shared = tuple(tags.get("SharedFunctionalGroupsSequence") or ())
     own = tags.get("PerFrameFunctionalGroupsSequence")
     if not own:
@@ -427,31 +433,33 @@ def _look_up(tags, groups: tuple, tag: str) -> object:
 def _slices(file: Path, tags) -> Iterator[_Slice]:
     """Read where the slices of a file lie."""
     for index, groups in enumerate(_frame_groups(tags)):
-        place_mm, axes, spacing_mm = (
-            np.array(_look_up(tags, groups, tag), float).reshape(shape) for tag, shape in _GEOMETRY.items()
-        )
+        look_up = partial(_look_up, tags, groups)
+        place_mm = np.array(look_up("ImagePositionPatient"), float).reshape(3)
+        axes = np.array(look_up("ImageOrientationPatient"), float).reshape(2, 3)
+        spacing_mm = np.array(look_up("PixelSpacing"), float).reshape(2)
         right = np.allclose(axes @ axes.T, np.eye(2), atol=1e-3) and (spacing_mm > 0).all()
         if not right or not np.isfinite([*place_mm, *spacing_mm]).all():
-            raise InputError(f"{file}: expected a position, two perpendicular unit vectors and a spacing above 0 mm")
-        thick_mm = _look_up(tags, groups, "SpacingBetweenSlices") or _look_up(tags, groups, "SliceThickness") or 1
-        slope = _look_up(tags, groups, "RescaleSlope")
-        scaling = (1.0 if slope is None else float(slope), float(_look_up(tags, groups, "RescaleIntercept") or 0))
+            wanted = "a position, two perpendicular unit vectors and a spacing above 0 mm"
+            raise InputError(f"{file}: expected {wanted}")
+        thick_mm = look_up("SpacingBetweenSlices") or look_up("SliceThickness") or 1
+        slope = look_up("RescaleSlope")
+        scaling = (1.0 if slope is None else float(slope), float(look_up("RescaleIntercept") or 0))
         if not np.isfinite(scaling).all():
             raise InputError(f"{file}: expected a finite slope and intercept, got {scaling}")
         frame = np.array([tags.Rows, tags.Columns, *spacing_mm, *axes.ravel()], float)
         yield _Slice(file, index, frame, place_mm, abs(float(thick_mm)), *scaling)
 
 
-def _one_series(folder: Path, surveys: list[_Survey]) -> tuple[list[_Survey], list[tuple[Path, str]]]:
-    """Choose the files of the one series, and say why the others are left out."""
+def _one_series(folder: Path, surveys: list[_Survey]) -> list[_Survey]:
+    """Choose the files of the one series, or refuse."""
     pictures = [survey for survey in surveys if survey.slices]
-    proper = [survey for survey in pictures if not survey.is_localizer] or pictures
     series: dict[str, list[_Survey]] = {}
-    for survey in proper:
+    for survey in [each for each in pictures if not each.is_localizer] or pictures:
         series.setdefault(survey.series, []).append(survey)
     if len(series) > 1:
-        told = " and ".join(f"{len(files)} files ({_title(files, folder)})" for files in series.values())
-        raise InputError(f"{folder}: holds {len(series)} series: {told}; give each a folder of its own")
+        told = " and ".join(_title(files, folder) for files in series.values())
+        count = f"holds {len(series)} series"
+        raise InputError(f"{folder}: {count}: {told}; give each a folder of its own")
     for survey in surveys:
         if survey.fault and (not series or survey.series in ("", *series)):
             raise InputError(f"{survey.file}: {survey.fault}")
@@ -460,18 +468,23 @@ def _one_series(folder: Path, surveys: list[_Survey]) -> tuple[list[_Survey], li
         raise InputError(f"{folder}: holds no slice, but {told}")
     [chosen] = series.values()
     if len({survey.is_inverted for survey in chosen}) > 1:
-        raise InputError(f"{folder}: expected MONOCHROME1 or MONOCHROME2 in all files of a series, got both")
-    left_out = []
-    for survey in surveys:
-        if survey not in chosen:
-            reason = survey.left_out or survey.fault.partition(";")[0] or "a localizer"
-            left_out.append((survey.file, reason))
-    return chosen, left_out
+        wanted = "MONOCHROME1 or MONOCHROME2 in all files of a series"
+        raise InputError(f"{folder}: expected {wanted}, got both")
+    return chosen
+
+
+def _reason(survey: _Survey) -> str:
+    """Say why a file is left out beside the series that was chosen."""
+    return survey.left_out or survey.fault.partition(";")[0] or "a localizer"
 
 
 def _title(series: list[_Survey], folder: Path) -> str:
+    """Name a series by its files, its number and its description."""
     first = series[0].file.relative_to(folder).as_posix()
-    return ", ".join(filter(None, [f"{first} …" if len(series) > 1 else first, series[0].title]))
+    title = f", {series[0].title}" if series[0].title else ""
+    if len(series) == 1:
+        return f"1 file ({first}{title})"
+    return f"{len(series)} files ({first} …{title})"
 
 
 def _shown(files: list[tuple[Path, str]], folder: Path) -> str:
@@ -483,7 +496,7 @@ def _shown(files: list[tuple[Path, str]], folder: Path) -> str:
 
 
 def _runs(names: list[str]) -> list[str]:
-    """Name all files where they are few, and else of those that are numbered one after another the ends."""
+    """Name all files where they are few, and else the ends of runs of numbers."""
     if len(names) <= 10:
         return names
     runs: list[list[str]] = []
@@ -502,7 +515,7 @@ def _numbered(name: str, later: int = 0) -> tuple[str, int, str]:
     return start, int(number or -1) + later, end
 
 
-# --- where they lie ---------------------------------------------------------------------------------------------
+# --- where they lie ------------------------------------------------------------------------------
 
 
 def _ordered(slices: list[_Slice]) -> list[_Slice]:
@@ -523,13 +536,15 @@ def _without_copies(slices: list[_Slice], volume: np.ndarray) -> tuple[list[_Sli
     kept = [0]
     copies = []
     for k, gap_mm in enumerate(gaps_mm, 1):
-        one, other = slices[kept[-1]], slices[k]
+        one = slices[kept[-1]]
+        other = slices[k]
         if gap_mm > _SAME * gaps_mm.max():
             kept.append(k)
-        elif np.array_equal(volume[kept[-1]], volume[k]) and np.allclose(one.place_mm, other.place_mm, atol=1e-3):
-            copies.append(other.file)
-        else:
+            continue
+        is_same = np.array_equal(volume[kept[-1]], volume[k])
+        if not is_same or not np.allclose(one.place_mm, other.place_mm, atol=1e-3):
             raise InputError(_overlap(one, other))
+        copies.append(other.file)
     if copies:
         volume = volume[kept]
     return [slices[k] for k in kept], volume, copies
@@ -538,41 +553,45 @@ def _without_copies(slices: list[_Slice], volume: np.ndarray) -> tuple[list[_Sli
 def _overlap(one: _Slice, other: _Slice) -> str:
     if one.file == other.file:
         return f"{one.file}: holds two slices in one place; convert each echo or time to NIfTI"
-    return f"{one.file}: lies where {other.file.name} lies; give every echo or time a folder of its own"
+    hint = "give every echo or time a folder of its own"
+    return f"{one.file}: lies where {other.file.name} lies; {hint}"
 
 
 def _affine(folder: Path, slices: list[_Slice]) -> np.ndarray:
     """Lead from column, row and slice to DICOM's world, if the slices are an even stack."""
     spacing_mm, axes = slices[0].frame[2:4], slices[0].frame[4:].reshape(2, 3)
-    places_mm = np.array([each.place_mm for each in slices])
     normal = np.cross(*axes)
-    step_mm = normal * slices[0].thick_mm
-    origin_mm = places_mm[0]
+    origin_mm, step_mm = slices[0].place_mm, normal * slices[0].thick_mm
     if len(slices) > 1:
-        numbers = np.arange(len(slices))
-        line = np.polynomial.polynomial.polyfit(numbers, places_mm, 1)
-        origin_mm, step_mm = np.round(line, 9)
-        _check_even(folder, places_mm - origin_mm - numbers[:, None] * step_mm, step_mm, places_mm @ normal)
+        origin_mm, step_mm = _line(folder, np.array([each.place_mm for each in slices]))
         if np.linalg.norm(np.cross(step_mm, normal)) > _SHEAR * np.linalg.norm(step_mm):
-            raise InputError(f"{folder}: expected each slice straight above the last, got a tilted gantry")
-    steps_mm = np.column_stack([*axes * spacing_mm[::-1, None], step_mm])  # from column to column, row to row, …
-    return nib.affines.from_matvec(steps_mm, origin_mm)
+            wanted = "each slice straight above the last"
+            raise InputError(f"{folder}: expected {wanted}, got a tilted gantry")
+    column_mm, row_mm = axes * spacing_mm[::-1, None]  # from one column, and row, to the next
+    return nib.affines.from_matvec(np.column_stack([column_mm, row_mm, step_mm]), origin_mm)
 
 
-def _check_even(folder: Path, off_mm: np.ndarray, step_mm: np.ndarray, heights_mm: np.ndarray) -> None:
-    """Refuse a stack whose slices lie off their places in an even one."""
-    gaps_mm = np.diff(heights_mm)
-    if np.abs(off_mm).max() > max(_OFF_MM, _OFF * np.linalg.norm(step_mm)):
+def _line(folder: Path, places_mm: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Fit origin and step of an even stack; refuse one whose slices lie off their places."""
+    numbers = np.arange(len(places_mm))
+    line_mm = np.round(np.polynomial.polynomial.polyfit(numbers, places_mm, 1), 9)
+    origin_mm, step_mm = line_mm
+    off_mm = places_mm - origin_mm - numbers[:, None] * step_mm
+    length_mm = np.linalg.norm(step_mm)
+    if np.abs(off_mm).max() > max(_OFF_MM, _OFF * length_mm):
+        gaps_mm = np.diff(places_mm @ (step_mm / length_mm))
         told = f"{gaps_mm.min():.4g} to {gaps_mm.max():.4g} mm"
         raise InputError(f"{folder}: expected slices at even distances, got {told}; is one missing?")
+    return origin_mm, step_mm
 
 
-# --- what they show ---------------------------------------------------------------------------------------------
+# --- what they show ------------------------------------------------------------------------------
 
 
 def _check_size(folder: Path, series: list[_Survey], slices: list[_Slice]) -> None:
     """Refuse a compressed series that would unpack to more than is taken of a packed file."""
-    size = len(slices) * int(slices[0].frame[0]) * int(slices[0].frame[1]) * np.dtype(np.float32).itemsize
+    rows, columns = slices[0].frame[:2].astype(int).tolist()
+    size = len(slices) * rows * columns * np.dtype(np.float32).itemsize
     if size > nifti.LARGEST and any(survey.is_compressed for survey in series):
         told = f"{size / 2**30:.3g} GiB when unpacked; up to {nifti.LARGEST / 2**30:g} are read"
         raise InputError(f"{folder}: would take {told}: resample it, or decompress it")
@@ -616,14 +635,15 @@ def _decoded(file: Path, tags) -> np.ndarray:
 def _undecoded(syntax, error: Exception) -> str:
     """Say what is missing where a file cannot be decoded."""
     pixels = extra("pydicom.pixels", "DICOM", "volumes")
-    package = next((name for start, name in _DECODERS.items() if syntax.startswith(start)), None)
     told = f"compressed as {syntax.name}"
-    if package is None:
-        return f"{told}, which nothing here decodes; decompress it first"
-    if not pixels.get_decoder(syntax).is_available:
+    package = next((name for start, name in _DECODERS.items() if syntax.startswith(start)), None)
+    if package and not pixels.get_decoder(syntax).is_available:
         return f"{told}; to decode it, pip install {package} (or python-gdcm)"
-    reason = " ".join(str(error).split())
-    return f"{told}, damaged or of a kind that needs another decoder, {package} or python-gdcm ({reason})"
+    if isinstance(error, NotImplementedError):
+        return f"{told}, which nothing here decodes; decompress it first"
+    reason = re.sub(r"\s*<[^>]*>", "", " ".join(str(error).split())).rpartition("plugins: ")[2]
+    hint = f", or for another decoder: pip install {package} (or python-gdcm)" if package else ""
+    return f"{told} and not decoded ({reason}); damaged{hint}"
 
 
 def _padding(tags, planes: np.ndarray) -> np.ndarray | None:

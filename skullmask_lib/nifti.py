@@ -1,7 +1,8 @@
-"""NIfTI volumes in and out: read once and checked, written with the geometry of the file that they belong to.
+"""NIfTI volumes in and out: read once and checked, written with the geometry of their scan.
 
-A file is read by what it holds, not by its name: gzip or plain, NIfTI-1 or -2, one file or a pair, Analyze 7.5.
-What its header promises is held against what the file can hold before any memory is taken.
+A file is read by what it holds, not by its name: gzip or plain, NIfTI-1 or -2, one file or a pair,
+Analyze 7.5. What its header promises is held against what the file can hold before any memory is
+taken.
 """
 
 import contextlib
@@ -22,18 +23,19 @@ from . import paths
 from .masks import InputError, InputWarning, zero_background
 
 SUFFIXES = (".nii", ".nii.gz")
-PAIRS = (".hdr", ".img", ".hdr.gz", ".img.gz")  # header and voxels in a file each: read, never written
+PAIRS = (".hdr", ".img", ".hdr.gz", ".img.gz")  # header and voxels: read, never written
 READABLE = SUFFIXES + PAIRS
 LARGEST = 2**31  # bytes that a packed volume may take when it is unpacked
 VOXEL_MM = (0.05, 50.0)  # the smallest and the largest size of a voxel; beyond, its unit is wrong
 
 _PACKING = 1032  # deflate packs at most this many bytes in one
 _SPARE = 4096  # bytes that may follow the voxels
+_OTHER_SIZE = 0.02  # of a voxel: by which two tellings of its size may differ
 _MILLIMETRES = {"unknown": 1.0, "mm": 1.0, "meter": 1000.0, "micron": 0.001}  # NIfTI's units of length
 _QUATERNION = ("quatern_b", "quatern_c", "quatern_d", "qoffset_x", "qoffset_y", "qoffset_z")
 _CODES = ("qform_code", "sform_code")
 _GEOMETRY = ("pixdim", "xyzt_units", *_CODES, *_QUATERNION, "srow_x", "srow_y", "srow_z")
-_ANALYZE = re.compile(rb"\x5c\x01\0\0|\0\0\x01\x5c")  # the size of its header, 348, in either order of bytes
+_ANALYZE = re.compile(rb"\x5c\x01\0\0|\0\0\x01\x5c")  # the size of its header, in either order
 
 
 class _Header(NamedTuple):
@@ -61,8 +63,8 @@ class _Header(NamedTuple):
 def read(path: str | os.PathLike, dtype: type | None = np.float32) -> tuple[np.ndarray, nib.Nifti1Image]:
     """Read one volume, in the file's own order of axes.
 
-    NaN around the head becomes 0, see `masks.zero_background`. That is said in a warning, and so is a header without
-    orientation.
+    NaN around the head becomes 0, see `masks.zero_background`. That is said in a warning, and so is
+    what a header leaves to guess.
 
     Parameters
     ----------
@@ -90,7 +92,8 @@ def read(path: str | os.PathLike, dtype: type | None = np.float32) -> tuple[np.n
     --------
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     nib.save(nib.Nifti1Image(np.ones((2, 3, 4, 1), np.int16), np.eye(4)), f"{folder}/a.nii.gz")
+    ...     image = nib.Nifti1Image(np.ones((2, 3, 4, 1), np.int16), np.eye(4))
+    ...     nib.save(image, f"{folder}/a.nii.gz")
     ...     read(f"{folder}/a.nii.gz")[0].shape
     (2, 3, 4)
     """
@@ -132,6 +135,8 @@ def affine_mm(image: nib.Nifti1Image, path: str | os.PathLike) -> np.ndarray:
     if unit not in _MILLIMETRES:
         raise InputError(f"{path}: expected a header in metres, millimetres or micrometres, got {unit}")
     affine = np.diag([*[_MILLIMETRES[unit]] * 3, 1.0]) @ image.affine
+    if not np.isfinite(affine).all():
+        raise InputError(f"{path}: expected a finite affine, got {affine.tolist()}")
     check_voxels(nib.affines.voxel_sizes(affine), path, unit)
     return affine
 
@@ -166,6 +171,10 @@ def check_voxels(sizes_mm: np.ndarray, path: str | os.PathLike, unit: str = "mm"
     raise InputError(
         f"{path}: expected voxels of {low:g} to {high:g} mm, got {shown} mm; is the unit of its header right ({unit})?"
     )
+
+
+def _times(sizes: np.ndarray) -> str:
+    return " × ".join(f"{size:.4g}" for size in sizes)
 
 
 @contextlib.contextmanager
@@ -274,8 +283,10 @@ def has_orientation(image: nib.Nifti1Image) -> bool:
     Examples
     --------
     >>> volume = np.zeros((2, 2, 2))
-    >>> has_orientation(nib.Nifti1Image(volume, np.eye(4))), has_orientation(nib.Nifti1Image(volume, None))
-    (True, False)
+    >>> has_orientation(nib.Nifti1Image(volume, np.eye(4)))
+    True
+    >>> has_orientation(nib.Nifti1Image(volume, None))
+    False
     """
     return any(int(image.header[code]) > 0 for code in _CODES)
 
@@ -464,10 +475,8 @@ def _check_header(path: Path, header: _Header) -> None:
         )
     unpacked = max(header.end, math.prod(header.shape) * np.dtype(np.float32).itemsize)
     if is_packed and unpacked > LARGEST:
-        raise InputError(
-            f"{path}: would take {unpacked / 2**30:.3g} GiB when unpacked; up to {LARGEST / 2**30:g} are "
-            "read: resample it, or store it without gzip"
-        )
+        told = f"{unpacked / 2**30:.3g} GiB when unpacked; up to {LARGEST / 2**30:g} are read"
+        raise InputError(f"{path}: would take {told}: resample it, or store it without gzip")
     affine_mm(_image(header, np.broadcast_to(header.dtype.type(0), header.shape)), path)
 
 
@@ -519,6 +528,12 @@ def _remark(path: Path, header: _Header, image: nib.Nifti1Image) -> None:
     """Say what had to be guessed."""
     if not has_orientation(image):
         text = "its header says nothing of orientation; left and right, and what is up, are a guess"
+        warnings.warn(f"{path.name}: {text}", InputWarning, stacklevel=2)
+    sizes = nib.affines.voxel_sizes(image.affine)[: len(header.shape)]
+    spacing = header.fields["pixdim"][1 : 1 + len(sizes)]
+    if not np.allclose(sizes, np.abs(spacing), rtol=_OTHER_SIZE):
+        told = f"its affine tells voxels of {_times(sizes)}, its spacing {_times(spacing)}"
+        text = f"{told}; the affine is used"
         warnings.warn(f"{path.name}: {text}", InputWarning, stacklevel=2)
     shape = _volume_shape(header.shape)
     if header.shape[:3] != shape[: len(header.shape)]:

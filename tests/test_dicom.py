@@ -456,6 +456,13 @@ def test_damage_of_several_kinds_is_told_in_one_line_and_runs_are_collapsed(tmp_
     assert re.search(r": 15 of 24 files are damaged: IM0002 … IM0015 \(empty\); IM0020 \(.*cut off", str(refused.value))
 
 
+def test_pixels_that_are_left_out_are_said(tmp_path):
+    write_series(tmp_path, phantom(), Rows=40)
+    with pytest.warns(InputWarning, match=r"IM000\d: 624 bytes behind its pixels are left out") as said:
+        assert dicom.read_series(tmp_path).shape == (39, 40, 5)
+    assert len(said) == 5
+
+
 def test_a_link_to_nothing_is_a_lost_slice(series):
     (series / "IM0005").symlink_to(series / "missing")
     with pytest.raises(InputError, match="IM0005: a link to nothing"):

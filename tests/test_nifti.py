@@ -265,6 +265,22 @@ def test_units_that_are_right_are_millimetres():
         np.testing.assert_allclose(volumes.load("a.nii").affine, AFFINE, rtol=1e-6)
 
 
+def test_two_sizes_of_a_voxel_are_said(folder):
+    made = image()
+    made.header["pixdim"][1:4] = 3.05, 3, 4.5
+    nib.save(made, folder / "a.nii")
+    with pytest.warns(InputWarning, match=r"a\.nii: its affine tells voxels of 3 × 3 × 4, its spacing 3.05 × 3 × 4.5"):
+        nifti.read("a.nii")
+
+
+def test_a_place_that_is_none_is_refused(folder):
+    made = image()
+    made.header["srow_x"][3] = np.inf
+    nib.save(nib.Nifti1Image(volume(), None, made.header), folder / "a.nii")
+    with pytest.raises(InputError, match=r"a\.nii: expected a finite affine"):
+        nifti.read("a.nii")
+
+
 def without_orientation(path, array):
     nib.save(nib.Nifti1Image(array, None), path)
     assert not nifti.has_orientation(nib.load(path))
