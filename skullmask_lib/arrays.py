@@ -81,8 +81,10 @@ def read_header(file: BinaryIO, size: int, name: str | os.PathLike) -> Header:
     header = Header(*_HEADERS[version](file), file.tell())
     if header.dtype.hasobject:
         raise ValueError("it holds Python objects, which are not loaded: allow_pickle=False")
-    if min(header.shape, default=0) < 0 or header.dtype.itemsize == 0:
-        raise ValueError(f"its header says shape {header.shape} and dtype {header.dtype}")
+    if min(header.shape, default=0) < 0:
+        raise InputError(f"{name}: expected images of shape (N, H, W), got {header.shape}")
+    if header.dtype.itemsize == 0:
+        raise ValueError(f"its header says dtype {header.dtype}")
     stored = size - header.offset
     if stored < header.nbytes:
         whole = _whole_images(header, stored)

@@ -150,7 +150,7 @@ def _silence() -> Iterator[None]:
     with _SILENCED, contextlib.ExitStack() as stack:
         stack.callback(_PILLOWS_LOG.setLevel, _PILLOWS_LOG.level)
         _PILLOWS_LOG.setLevel(logging.CRITICAL)
-        with contextlib.suppress(OSError, ValueError):  # there may be no stderr
+        with contextlib.suppress(OSError, ValueError, AttributeError):  # there may be no stderr
             sys.stderr.flush()
             kept = os.dup(2)
             stack.callback(os.close, kept)

@@ -206,7 +206,7 @@ def _opened_zarr(path: str, channel: int | None) -> Stack:
         size = math.prod(chunk) * array.dtype.itemsize
         if size > _LARGEST:
             told = f"{size / 2**30:.1f} GB; store it anew in chunks of fewer images"
-            raise InputError(f"{path}: the images of each of its chunks have {told}")
+            raise InputError(f"{path}: each of its chunks has {told}")
     if not is_address(path):
         _check_stored(path, array)
     return Stack(path, "zarr", array.shape, array.dtype.str)
