@@ -18,7 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from . import chunks, journal, masks, outputs, pools, stacks, versions
+from . import chunks, journal, masks, outputs, paths, pools, stacks, versions
 from .masks import InputError
 
 try:
@@ -114,7 +114,8 @@ def batch(
     chunk : int
         Images that are recorded together; 100 of 768 x 624 are 48 MB of masks.
     truth : str or path, optional
-        True masks, for the scores: an array of the same shape, or files of the same names but for their suffixes.
+        True masks, for the scores: an array of the same shape, or files that belong to the images by their names,
+        see `pairing.paired`; those of no image are passed over.
     spacing_mm : pair of float, optional
         Row and column spacing of all images [mm]; it overrides that of the files.
     channel : int, optional
@@ -153,7 +154,7 @@ def batch(
     (np.uint64(24), 0)
     """
     began = time.perf_counter()
-    images, output, truth = (each and str(each).removeprefix("file://") for each in (images, output, truth))
+    images, output, truth = (each and str(paths.local(each)) for each in (images, output, truth))
     version, options = versions.choose(version, options)
     if "dilation_size" in options:
         masks.check_whole(options["dilation_size"], "dilation size", 1, 1_000_000, "pixels")

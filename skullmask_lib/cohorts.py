@@ -13,9 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PIL import Image
-
-from . import nifti
+from . import nifti, paths, pictures
 from .masks import InputError, extra
 
 if TYPE_CHECKING:
@@ -36,7 +34,7 @@ _COLUMNS = {  # what the columns of a table are called, in small letters and dig
 
 
 def prefixed(source: str | os.PathLike) -> tuple[str, Path]:
-    """Part a path from what says that it is a data set of the sources.
+    """Part a path, or the ``file://`` address of one, from what says that it is a data set of the sources.
 
     Parameters
     ----------
@@ -61,7 +59,7 @@ def prefixed(source: str | os.PathLike) -> tuple[str, Path]:
     prefix = next((each for each in PREFIXES if isinstance(source, str) and source.startswith(each)), "")
     if prefix and prefix == source:
         raise InputError(f"{source} expected the folder of the data set behind the colon, got nothing")
-    return prefix, Path(str(source).removeprefix(prefix))
+    return prefix, Path(paths.local(str(source).removeprefix(prefix)))
 
 
 def files(prefix: str, folder: str | os.PathLike) -> list[tuple[str, Path | None, Path | None]]:
@@ -247,6 +245,7 @@ def lgg_index(folder: str | os.PathLike) -> "pd.DataFrame":
     Examples
     --------
     >>> import tempfile
+    >>> from PIL import Image
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     home = Path(folder, "kaggle_3m", "TCGA_CS_4941_19960909")
     ...     home.mkdir(parents=True)
@@ -272,8 +271,8 @@ def _index(rows: list[dict[str, object]], who: str, folder: str | os.PathLike) -
 def _marks(mask: Path | None) -> bool | None:
     if mask is None:
         return None
-    with nifti.reading(mask, ".tif"), Image.open(mask) as picture:
-        return picture.getbbox() is not None
+    with nifti.reading(mask, ".tif"):
+        return bool(pictures.read(mask).values.any())
 
 
 def _told(folders: Iterable[Path]) -> dict[tuple[str, str], str]:

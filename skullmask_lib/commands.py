@@ -131,7 +131,9 @@ def batch(
     "  skullmask brain-mask scan.nii.gz masks --threshold 50 300 --closing-radius 4 --debug",
 )
 def brain_mask(
-    scan: Annotated[Path, typer.Argument(metavar="SCAN", help="A volume, .nii.gz.")],
+    scan: Annotated[
+        Path, typer.Argument(metavar="SCAN", help="A volume: .nii, .nii.gz, .hdr with .img, or a folder of DICOM.")
+    ],
     out_dir: Annotated[Path, typer.Argument(metavar="OUT_DIR", help="Folder for the mask, made if missing.")],
     threshold: Annotated[
         tuple[float, float] | None,
@@ -141,21 +143,22 @@ def brain_mask(
     debug: Annotated[bool, typer.Option("--debug", help="Say what was found and where it went.")] = False,
 ) -> None:
     """Make the brain mask of a volume by nidataset's recipe; it is made for CT with contrast, for MR take strip."""
-    from . import nifti, volumes
+    from . import volumes
 
     options = {} if closing_radius is None else {"closing_radius": closing_radius}
-    volumes.generate_brain_mask(scan, out_dir, threshold, debug=debug, **options)
-    path = volumes.mask_path(scan, out_dir)
+    path, mask = volumes.mask_scan(scan, out_dir, threshold=threshold, debug=debug, **options)
     print(f"The brain mask: {path}")
-    for remark in volumes.quality_control(nifti.read(path, None)[0]).warnings:
-        warnings.warn(f"{scan.name}: {remark}", stacklevel=1)
+    for remark in volumes.quality_control(mask).warnings:
+        warnings.warn(f"{scan.absolute().name}: {remark}", stacklevel=1)
 
 
 @many.command(
     epilog="Examples:\n\n  skullmask strip head.nii.gz stripped\n\n  skullmask strip head.nii.gz stripped --n4"
 )
 def strip(
-    scan: Annotated[Path, typer.Argument(metavar="SCAN", help="The head: .nii, .nii.gz or a folder of DICOM.")],
+    scan: Annotated[
+        Path, typer.Argument(metavar="SCAN", help="The head: .nii, .nii.gz, .hdr with .img, or a folder of DICOM.")
+    ],
     out_dir: Annotated[Path, typer.Argument(metavar="OUT_DIR", help="Folder for the results, made if missing.")],
     n4: Annotated[bool, typer.Option("--n4", help="Correct the bias field first; needs the extra volumes.")] = False,
 ) -> None:

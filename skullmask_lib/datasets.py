@@ -10,21 +10,22 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
+from typing import NamedTuple
 
 import nibabel as nib
 import numpy as np
-from PIL import Image, ImageSequence
+from PIL import Image
 
-from . import cohorts, dicom, masks, nifti, outputs, phantom, registry
-from .masks import InputError
+from . import arrays, cohorts, dicom, masks, nifti, outputs, pairing, paths, phantom, pictures, registry
+from .masks import InputError, InputWarning
 
 PHANTOMS = ("phantom", "phantom-cropped")
-_PICTURES = (".png", ".tif", ".tiff")
-_GREY_OR_RGB = ("1", "L", "I", "F", "I;16", "I;16B", "I;16L", "I;16N", "RGB", "RGBA")  # Pillow's modes
-SUFFIXES = (".npy", ".npz", *nifti.SUFFIXES, *_PICTURES)
+SUFFIXES = (".npy", ".npz", *nifti.SUFFIXES, *pictures.SUFFIXES)
+_PREVIEWS = (*pictures.LOSSY, ".bmp")  # what may lie beside a DICOM series
+_NAN_IS_ZERO = "NaN around the head is taken as 0"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Data:
     """Slices and what is known of them; equal to itself alone, so that it can be a key.
 
@@ -54,11 +55,34 @@ class Data:
     volume: bool = False
     tumour: np.ndarray | None = None
 
+    def __repr__(self) -> str:
+        count, rows, columns = self.images.shape
+        parts = [f"{count} slices of {rows} x {columns} {self.images.dtype}"]
+        parts += [kind for kind in ("truth", "brain", "tumour") if getattr(self, kind) is not None]
+        if self.spacing_mm is not None:
+            parts.append(f"spacing {self.spacing_mm[0, 0]:g} x {self.spacing_mm[0, 1]:g} mm")
+        parts.append(" … ".join(dict.fromkeys((self.names[0], self.names[-1]))))
+        return f"Data({', '.join(parts)})"
+
     def spaced(self, spacing_mm: Sequence[float] | None) -> "Data":
         """Give the same slices with another row and column spacing [mm], if there is one."""
-        if not spacing_mm:
+        if spacing_mm is None or len(spacing_mm) == 0:
             return self
         return replace(self, spacing_mm=np.tile(masks.check_spacing(spacing_mm), (len(self.images), 1)))
+
+
+class _Opened(NamedTuple):
+    """What a source holds.
+
+    ``affine`` is that of a volume in RAS order. ``named`` are slices that bear names of their own, not numbers
+    alone; ``files`` are those of a folder. ``taken`` means that only the slices wanted were read.
+    """
+
+    data: Data
+    affine: np.ndarray | None = None
+    named: bool = False
+    files: bool = False
+    taken: bool = False
 
 
 def load(
@@ -75,15 +99,17 @@ def load(
     ----------
     source : str or path
         ``"phantom"``, ``"phantom-cropped"``; a head of the registry such as ``"chris"``, which is downloaded once
-        and gives the axial slices whose truth was traced, or all where none was; or a path: ``.npy``
-        (memory-mapped), ``.npz`` (keys ``images`` and where known ``truth``, ``brain``, ``spacing_mm``, ``names``),
-        NIfTI, PNG or TIFF of 8 or 16 bit, a folder of PNG and TIFF files of one size, or a folder of one DICOM
-        series; or ``"nfbs:FOLDER"``, the participants of NFBS one after another with their brain masks, or
-        ``"lgg:FOLDER"``, the slices of LGG with their tumour masks, see `cohorts`. A name comes before a path: write
-        ``"./chris"`` for a folder of that name.
+        and gives the axial slices whose truth was traced, or all where none was; or a path, also as
+        ``file:///…``: ``.npy`` (memory-mapped), ``.npz`` (keys ``images`` and where known ``truth``, ``brain``,
+        ``spacing_mm``, ``names``), NIfTI, PNG, TIFF, JPEG or BMP (see `pictures.read`: as viewers show it, an
+        orientation tag applied), a folder of such pictures of one size in natural order (``slice_2`` before
+        ``slice_10``), or a folder of one DICOM series; or ``"nfbs:FOLDER"``, the participants of NFBS one after
+        another with their brain masks, or ``"lgg:FOLDER"``, the slices of LGG with their tumour masks, see
+        `cohorts`. A name comes before a path: write ``"./chris"`` for a folder of that name.
     truth : str or path, optional
-        Where the true masks are: 0 and one other value, the same shape as the images. Their spacing is taken where
-        the images bring none.
+        Where the true masks are: 0 and one other value, the same shape as the images. Those of a folder belong to
+        the images of a folder by their names, see `pairing.paired`, and to a stack in natural order. Their
+        spacing is taken where the images bring none.
     axis : {0, 1, 2}
         Axis of a NIfTI or DICOM volume, in RAS order, across which it is cut: 2 gives axial slices with anterior up,
         0 sagittal and 1 coronal ones with superior up; the patient's left is on the left.
@@ -96,58 +122,157 @@ def load(
     Returns
     -------
     Data
+        NaN around the head, as other programs leave it in the background, is 0.
 
     Raises
     ------
     InputError
         If the source or the truth cannot be used, in one line that names the file.
 
+    Warns
+    -----
+    InputWarning
+        What was left out of a folder, and what a file does not keep of its image.
+
     Examples
     --------
     >>> data = load("phantom")
-    >>> data.images.shape, data.images.dtype.name, data.truth.dtype.name, data.names[0]
-    ((5, 768, 624), 'float32', 'uint8', 'phantom[0]')
+    >>> data
+    Data(5 slices of 768 x 624 float32, truth, brain, spacing 0.42 x 0.42 mm, phantom[0] … phantom[4])
+    >>> data.truth.dtype.name
+    'uint8'
     """
     if isinstance(slices, range):
         slices = slice(slices.start, slices.stop, slices.step)
-    data, affine = _open(source, axis, channel, slices)
-    if truth is not None:
-        read, true_affine = _open(truth, axis, None, slices)
-        true = read.images if read.truth is None else read.truth
-        if true.shape != data.images.shape:
-            raise InputError(
-                f"{truth}: expected a truth of the images' shape {data.images.shape}, got {true.shape} ({source})"
-            )
-        if affine is not None and true_affine is not None and not _same_place(affine, true_affine, true.shape):
-            raise InputError(f"{truth}: lies elsewhere than {source}: the affines of the two headers differ")
-        spacing_mm = read.spacing_mm if data.spacing_mm is None else data.spacing_mm
-        data = replace(data, truth=binary(true, truth), spacing_mm=spacing_mm)
-    return data
+    opened = _open(source, axis, channel, slices)
+    if truth is None:
+        return _taken(opened, source, slices)
+    true = _in_order_of(opened, _open(truth, axis, None, slices), truth)
+    data = _taken(opened, source, slices)
+    return _with_truth(data, _taken(true, truth, slices), (source, truth), (opened.affine, true.affine))
 
 
-def _open(
-    source: str | os.PathLike, axis: int, channel: int | None, slices: slice | None
-) -> tuple[Data, np.ndarray | None]:
-    """Read a phantom, a head, a file or a folder; what was a volume comes with its affine in RAS order."""
+def _check_path(source: object) -> None:
+    """Say what to do with what is loaded already."""
+    if isinstance(source, Data):
+        raise InputError("expected a path or a name, got a Data, which is loaded already; take its images")
+    if isinstance(source, (np.ndarray, list, tuple)):
+        raise InputError(
+            f"expected a path or a name, got an array of shape {np.shape(source)}; "
+            "pass the array itself to create_skull_mask(image) or mask_slices(images, names=…)"
+        )
+    if not isinstance(source, (str, os.PathLike)):
+        raise InputError(f"expected a path or a name, got {type(source).__name__}")
     if not str(source):
         raise InputError("expected a phantom, a file or a folder, got an empty name")
-    prefix, folder = cohorts.prefixed(source)
+
+
+def _open(source: str | os.PathLike, axis: int, channel: int | None, slices: slice | None) -> _Opened:
+    """Read a phantom, a head, a file or a folder."""
+    _check_path(source)
+    prefix, path = cohorts.prefixed(source)
     if (is_name(source) or prefix == "nfbs:") and channel is not None:
         raise InputError(f"{source}: has no channels; leave the channel out")
     if prefix:
-        return _read_cohort(prefix, folder, axis, channel, slices or slice(None)), None
+        return _Opened(_read_cohort(prefix, path, axis, channel, slices or slice(None)), taken=True)
+    if source in PHANTOMS:
+        return _Opened(_phantom(source))
     if is_name(source):
-        data, affine = (_phantom(source), None) if source in PHANTOMS else _head(source, axis)
-    else:
-        data, affine = _read(Path(source), axis, channel)
-    if slices is None:
-        return data, affine
-    if not data.names[slices]:
-        raise InputError(f"{source}: no slice left of {len(data.names)} with {slices}")
-    arrays = (data.images, data.truth, data.spacing_mm, data.brain)
-    images, true, spacing_mm, brain = (a if a is None else a[slices] for a in arrays)
-    volume = data.volume and slices.step in (None, 1)
-    return Data(images, true, spacing_mm, data.names[slices], brain, volume), affine
+        return _Opened(*_head(source, axis))
+    return _read(path, axis, channel)
+
+
+def _taken(opened: _Opened, source: str | os.PathLike, slices: slice | None) -> Data:
+    """Keep the slices that are wanted."""
+    data = opened.data
+    if opened.taken:
+        return data
+    if slices is not None:
+        if not data.names[slices]:
+            raise InputError(f"{source}: no slice left of {len(data.names)} with {_shown(slices)}")
+        data = _chosen(data, slices)
+        data = replace(data, volume=data.volume and slices.step in (None, 1))
+    if is_name(source) or opened.affine is not None:  # volumes were looked through as a whole
+        return data
+    return replace(data, images=_without_nan(data.images, source))
+
+
+def _shown(slices: slice) -> str:
+    """Show slices as they are typed, such as ``7:12``."""
+    ends = (slices.start, slices.stop) if slices.step is None else (slices.start, slices.stop, slices.step)
+    return ":".join("" if end is None else str(end) for end in ends)
+
+
+def _chosen(data: Data, places: slice | list[int]) -> Data:
+    names = data.names[places] if isinstance(places, slice) else tuple(data.names[place] for place in places)
+    known = {kind: getattr(data, kind) for kind in ("truth", "spacing_mm", "brain")}
+    kept = {kind: array[places] for kind, array in known.items() if array is not None}
+    return replace(data, images=data.images[places], names=names, **kept)
+
+
+def _without_nan(images: np.ndarray, source: str | os.PathLike) -> np.ndarray:
+    """Set NaN around the heads to 0; images without NaN stay where they are, in a file or in memory."""
+    if images.dtype.kind != "f" or not any(np.isnan(image).any() for image in images):
+        return images
+    if all(np.isnan(image).all() for image in images):
+        return images  # this is no background
+    masks.check_unpacked(images.nbytes, 0, source)
+    made = np.stack([masks.zero_background(image) for image in images])
+    if np.isnan(made).sum() < np.isnan(images).sum():
+        warnings.warn(f"{source}: {_NAN_IS_ZERO}", InputWarning, stacklevel=2)
+    return made
+
+
+def _in_order_of(opened: _Opened, true: _Opened, truth: str | os.PathLike) -> _Opened:
+    """Bring true masks in the order of their images, where both have names."""
+    if not (opened.named and true.named):
+        return true
+    try:
+        order = pairing.paired(opened.data.names, true.data.names, source=truth)
+    except InputError:
+        if opened.files and true.files:
+            raise
+        return true  # a stack has an order of its own
+    return true._replace(data=_chosen(true.data, order))
+
+
+def _with_truth(data: Data, true: Data, sources: tuple, affines: tuple) -> Data:
+    """Add the truth to the images, if both belong together."""
+    source, truth = sources
+    masks_of = true.images if true.truth is None else true.truth
+    if masks_of.shape != data.images.shape:
+        raise InputError(
+            f"{truth}: expected a truth of the images' shape {data.images.shape}, got {masks_of.shape} ({source})"
+        )
+    affine, true_affine = affines
+    if affine is not None and true_affine is not None:
+        _check_orientation(source, truth)
+        if not _same_place(affine, true_affine, masks_of.shape):
+            raise InputError(f"{truth}: lies elsewhere than {source}: the affines of the two headers differ")
+    lossy = [name for name in true.names if _is_lossy(name)]
+    spacing_mm = true.spacing_mm if data.spacing_mm is None else data.spacing_mm
+    return replace(data, truth=binary(masks_of, lossy[0] if lossy else truth), spacing_mm=spacing_mm)
+
+
+def _is_lossy(name: str | os.PathLike) -> bool:
+    return str(name).lower().endswith(pictures.LOSSY)
+
+
+def _check_orientation(source: str | os.PathLike, truth: str | os.PathLike) -> None:
+    """Refuse two volumes of which one alone says where its axes point: the other may be its mirror image."""
+    bare = [path for path in (source, truth) if not _is_oriented(path)]
+    if len(bare) == 1:
+        other = truth if bare == [source] else source
+        raise InputError(
+            f"{bare[0]}: its header says nothing of orientation (the codes of sform and qform are 0), that of {other} "
+            "does: left and right may be swapped; give both the same header, or both as .npy"
+        )
+
+
+def _is_oriented(source: str | os.PathLike) -> bool:
+    if _kind(source) not in nifti.READABLE:
+        return True  # a head of the registry, or a DICOM series
+    return nifti.has_orientation(nifti.read_header(cohorts.prefixed(source)[1]))
 
 
 def _same_place(affine: np.ndarray, other: np.ndarray, shape: tuple[int, ...]) -> bool:
@@ -170,12 +295,12 @@ def _head(name: str, axis: int) -> tuple[Data, np.ndarray]:
     """Fetch a head of the registry and keep the slices whose truth is known, under their place in the volume."""
     if axis != 2:
         raise InputError(f"{name}: expected axis 2, got {axis}: the traced truth is known for whole axial slices alone")
-    data, affine = _read(registry.fetch(name, progress=True), axis, None)
+    data, affine = _read_nifti(registry.fetch(name, progress=True), axis)
     data = replace(data, names=tuple(f"{name}[{index}]" for index in range(len(data.images))))
     traced = registry.truth(name)
     if traced is None:
         return data, affine
-    true, true_affine = _read(traced, axis, None)
+    true, true_affine = _read_nifti(traced, axis)
     if true.images.shape != data.images.shape or not _same_place(affine, true_affine, data.images.shape):
         raise InputError(f"{traced}: lies elsewhere than {name}; install skullmask again")
     known = np.flatnonzero(true.images.any(axis=(1, 2)))
@@ -185,36 +310,50 @@ def _head(name: str, axis: int) -> tuple[Data, np.ndarray]:
     return Data(data.images[some].copy(), truth, data.spacing_mm[some], data.names[some], volume=True), affine
 
 
-def _read(path: Path, axis: int, channel: int | None) -> tuple[Data, np.ndarray | None]:
-    if not path.exists():
+def _read(path: Path, axis: int, channel: int | None) -> _Opened:
+    kind = paths.kind_of(path)
+    if not kind:
         names = ", ".join((*PHANTOMS, *registry.names(), "nfbs:FOLDER", "lgg:FOLDER"))
         raise InputError(f"{path}: no such file or folder, nor the name of a phantom or head ({names})")
-    if path.is_dir():
+    if kind == "folder":
         return _read_folder(path, axis, channel)
     suffix = _suffix(path)
+    if suffix in pictures.SUFFIXES:
+        data, remarks = _read_picture(path, channel)
+        for remark in remarks:
+            warnings.warn(f"{path}: {remark}", InputWarning, stacklevel=2)
+        return _Opened(data)
+    _check_not_empty(path)
+    with nifti.reading(path, suffix):
+        if suffix == ".npy":
+            return _Opened(_from_array(arrays.mapped(path), path, channel))
+        if suffix == ".npz":
+            return _read_npz(path, channel)
+        return _Opened(*_read_nifti(path, axis))
+
+
+def _check_not_empty(path: Path) -> None:
     if path.stat().st_size == 0:
         raise InputError(f"{path}: the file is empty")
-    with nifti.reading(path, suffix):
-        return _read_file(path, suffix, axis, channel)
-
-
-def _read_file(path: Path, suffix: str, axis: int, channel: int | None) -> tuple[Data, np.ndarray | None]:
-    if suffix == ".npy":
-        return _from_array(np.load(path, mmap_mode="r", allow_pickle=False), path, channel), None
-    if suffix == ".npz":
-        return _read_npz(path, channel), None
-    if suffix in _PICTURES:
-        return _from_array(_read_picture(path), path, channel, np.float32), None
-    return _read_nifti(path, axis)
 
 
 def _suffix(path: Path) -> str:
-    suffix = "".join(path.suffixes[-2:]).lower()
-    suffix = suffix if suffix == ".nii.gz" else path.suffix.lower()
-    if suffix not in SUFFIXES:
-        told = "one file of DICOM: name the folder of its series" if dicom.is_dicom(path) else suffix or "no suffix"
-        raise InputError(f"{path}: expected a file that ends in {', '.join(SUFFIXES)}, got {told}")
+    """Give the suffix of a file that can be read, in small letters."""
+    suffix = nifti.split_name(path)[1] or path.suffix.lower()
+    if suffix not in (*SUFFIXES, *nifti.PAIRS):
+        got = path.suffix or "no suffix"
+        if dicom.is_dicom(path):
+            got = "one file of DICOM: name the folder of its series"
+        raise InputError(f"{path}: expected a file that ends in {', '.join(SUFFIXES)}, got {got}")
     return suffix
+
+
+def _read_picture(path: Path, channel: int | None) -> tuple[Data, tuple[str, ...]]:
+    """Read one picture, and what is to be said of it."""
+    _check_not_empty(path)
+    with nifti.reading(path, _suffix(path)):
+        picture = pictures.read(path, keep_colour=channel is not None)
+        return _from_array(picture.values, path, channel, np.float32), picture.remarks
 
 
 def _from_array(array: np.ndarray, path: Path, channel: int | None, dtype: type | None = None) -> Data:
@@ -247,17 +386,15 @@ def _is_colour(shape: tuple[int, ...]) -> bool:
     return len(shape) >= 3 and shape[-1] in (3, 4) and shape[-2] > 4
 
 
-def _read_npz(path: Path, channel: int | None) -> Data:
-    with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:  # numpy leaves a damaged file open
-        if "images" not in archive:
-            raise InputError(f"{path}: expected the key images, got {', '.join(archive) or 'no keys'}")
-        data = _from_array(archive["images"], path, channel, np.float32)
-        known = {key: archive[key] for key in ("truth", "brain", "spacing_mm", "names") if key in archive}
+def _read_npz(path: Path, channel: int | None) -> _Opened:
+    known = arrays.read_npz(path, ("images", "truth", "brain", "spacing_mm", "names"))
+    data = _from_array(known["images"], path, channel, np.float32)
     for key in ("truth", "brain"):
-        if key in known:
-            known[key] = binary(_slices(known[key], path, None), f"{path} ({key})")
-            if known[key].shape != data.images.shape:
-                raise InputError(f"{path}: images {data.images.shape} and {key} {known[key].shape} differ in shape")
+        if key not in known:
+            continue
+        known[key] = binary(_slices(known[key], path, None), f"{path} ({key})")
+        if known[key].shape != data.images.shape:
+            raise InputError(f"{path}: images {data.images.shape} and {key} {known[key].shape} differ in shape")
     count = len(data.images)
     spacing_mm = known.get("spacing_mm")
     if spacing_mm is not None:
@@ -266,49 +403,66 @@ def _read_npz(path: Path, channel: int | None) -> Data:
         spacing_mm = spacing_mm.astype(np.float64)
         if not (np.isfinite(spacing_mm) & (spacing_mm > 0)).all():
             raise InputError(f"{path}: expected spacing_mm above 0 mm, got {spacing_mm.min():g}")
-    names = tuple(map(str, known["names"])) if "names" in known else data.names
+    names = data.names
+    if "names" in known:
+        names = tuple(map(str, known["names"].ravel()))
     if len(names) != count:
         raise InputError(f"{path}: expected {count} names, got {len(names)}")
-    return Data(data.images, known.get("truth"), spacing_mm, names, known.get("brain"))
+    data = Data(data.images, known.get("truth"), spacing_mm, names, known.get("brain"))
+    return _Opened(data, named="names" in known)
 
 
-def _read_picture(path: Path) -> np.ndarray:
-    """Read a PNG or TIFF; the pages of a TIFF are its slices."""
-    with Image.open(path) as picture:
-        pages = []
-        for page in ImageSequence.Iterator(picture):
-            if page.mode not in _GREY_OR_RGB:
-                raise InputError(
-                    f"{path}: expected grey levels, got a picture of mode {page.mode}; save it as greyscale"
-                )
-            pages.append(np.array(page))
-    if len({page.shape for page in pages}) > 1:
-        raise InputError(f"{path}: expected pages of one size, got {len({page.shape for page in pages})} sizes")
-    return pages[0] if len(pages) == 1 else np.stack(pages)
-
-
-def _read_folder(path: Path, axis: int, channel: int | None) -> tuple[Data, np.ndarray | None]:
-    files, series = pictures_in(path), dicom.files_in(path)
-    if files and series:
-        raise InputError(f"{path}: holds {len(files)} pictures and {len(series)} DICOM files; give each a folder")
+def _read_folder(folder: Path, axis: int, channel: int | None) -> _Opened:
+    if folder.name.lower().endswith(SUFFIXES):
+        raise InputError(f"{folder}: is a folder, and named like a file; rename it, or name a file in it")
+    listing, series = _contents(folder)
+    if listing.files and series:
+        told = f"{len(listing.files)} pictures and {len(series)} DICOM files"
+        raise InputError(f"{folder}: holds {told}; give each a folder")
+    remark = listing.remark()
+    if not listing.files and not series:
+        told = f"; {remark}" if remark else ""
+        raise InputError(f"{folder}: no picture in this folder, nor a DICOM series{told}")
+    if remark:
+        warnings.warn(f"{folder}: {remark}", InputWarning, stacklevel=2)
     if series:
-        image = dicom.read_series(path)
-        return _from_volume(np.asarray(image.dataobj), image.affine, axis, path)
-    if not files:
-        raise InputError(f"{path}: no PNG or TIFF file in this folder, nor a DICOM series")
-    images = [_read(file, 2, channel)[0].images for file in files]
-    for file, image in zip(files, images, strict=True):
-        if image.shape != (1, *images[0].shape[1:]):
-            raise InputError(f"{file}: expected one slice of the first file's shape, got {image.shape}")
-    return Data(np.concatenate(images), None, None, tuple(file.name for file in files)), None
+        image = dicom.read_series(folder)
+        return _Opened(*_from_volume(np.asarray(image.dataobj), image.affine, axis, folder))
+    names = tuple(file.name for file in listing.files)
+    return _Opened(Data(_read_pictures(folder, listing.files, channel), None, None, names), named=True, files=True)
 
 
-def pictures_in(path: Path) -> list[Path]:
-    """List the pictures of a folder, in the order of their slices.
+def _read_pictures(folder: Path, files: Sequence[Path], channel: int | None) -> np.ndarray:
+    """Read pictures of one slice and one shape each; what is to be said of several is said once."""
+    images: list[np.ndarray] = []
+    remarks: dict[str, int] = {}
+    for file in files:
+        data, some = _read_picture(file, channel)
+        images.append(data.images)
+        if data.images.shape != (1, *images[0].shape[1:]):
+            raise InputError(f"{file}: expected one slice of the first file's shape, got {data.images.shape}")
+        for remark in some:
+            remarks[remark] = remarks.get(remark, 0) + 1
+    for remark, count in remarks.items():
+        warnings.warn(f"{folder}: {remark} ({count} of {len(files)} pictures)", InputWarning, stacklevel=2)
+    return np.concatenate(images)
+
+
+def _contents(folder: Path) -> tuple[paths.Listing, list[Path]]:
+    """Give the pictures of a folder and the files of its DICOM series, without the previews that lie beside one."""
+    listing, series = paths.listed(folder, pictures.SUFFIXES), dicom.files_in(folder)
+    names = [file.name for file in listing.files]
+    if series and all(name.lower().endswith(_PREVIEWS) for name in names):
+        return paths.Listing((), {}), series  # what lies beside a series is told of where it is read
+    return listing, series
+
+
+def pictures_in(folder: Path) -> list[Path]:
+    """List the pictures of a folder, in the order of their slices: numbers in their names are ordered as numbers.
 
     Parameters
     ----------
-    path : Path
+    folder : Path
 
     Returns
     -------
@@ -319,7 +473,7 @@ def pictures_in(path: Path) -> list[Path]:
     >>> pictures_in(registry.project_folder("notebooks"))
     []
     """
-    return sorted(file for file in path.iterdir() if file.suffix.lower() in _PICTURES and file.is_file())
+    return list(_contents(folder)[0].files)
 
 
 def files_in(source: str | os.PathLike) -> list[Path]:
@@ -356,7 +510,7 @@ def _read_cohort(prefix: str, folder: Path, axis: int, channel: int | None, slic
     starts = np.cumsum([0, *counts])
     wanted = np.arange(starts[-1])[slices]
     if not wanted.size:
-        raise InputError(f"{folder}: no slice left of {starts[-1]} with {slices}")
+        raise InputError(f"{folder}: no slice left of {starts[-1]} with {_shown(slices)}")
     owners = np.searchsorted(starts, wanted, side="right") - 1
     used = dict.fromkeys(owners.tolist())
     bare = [rows[k][0] for k in used if not rows[k][2]]
@@ -390,9 +544,8 @@ def _warn(what: str, names: list[str]) -> None:
 
 def _count(path: Path, axis: int) -> int:
     """Count the slices of a volume by its header alone."""
-    with nifti.reading(path, ".nii.gz"):
-        image = nib.load(path)
-        return nifti.to_ras(np.broadcast_to(0, image.shape[:3]), nifti.affine_mm(image, path))[0].shape[axis]
+    image = nifti.read_header(path)
+    return nifti.to_ras(np.broadcast_to(0, image.shape[:3]), nifti.affine_mm(image, path))[0].shape[axis]
 
 
 def _read_nifti(path: Path, axis: int) -> tuple[Data, np.ndarray]:
@@ -447,7 +600,8 @@ def binary(array: np.ndarray, name: str | os.PathLike) -> np.ndarray:
     try:
         return masks.check_binary(array)
     except InputError as error:
-        raise InputError(f"{name}: {error}") from None
+        hint = "; JPEG changes the values of masks: save them as PNG" if _is_lossy(name) else ""
+        raise InputError(f"{name}: {error}{hint}") from None
 
 
 def write_masks(
@@ -457,7 +611,7 @@ def write_masks(
     like: str | os.PathLike,
     shape: tuple[int, int, int],
     keep: Iterable[str | os.PathLike] = (),
-    nameless: bool = False,
+    axis: int = 2,
 ) -> None:
     """Write masks in the format of the images that they belong to; appear whole or not at all.
 
@@ -467,16 +621,17 @@ def write_masks(
         Consumed one at a time.
     output : str or path
         ``.npy`` for any source (the source's shape), the only choice for a phantom, a head or a data set; ``.nii`` or
-        ``.nii.gz`` for a NIfTI or DICOM source (its affine and shape), ``.png`` for one picture (0 and 255), a folder
-        of such PNG files for a folder of pictures.
+        ``.nii.gz`` for a NIfTI or DICOM source (its geometry, and no text of its header), ``.png`` for one picture (0
+        and 255), a folder of such PNG files for a folder of pictures. Like the images they are turned as an
+        orientation tag of a picture says, and bear no tag themselves.
     like : str or path
         The source of the images.
     shape : (N, H, W)
         Shape of the images.
     keep : iterable of str or path
         Further files that must not be overwritten, such as the truth.
-    nameless : bool
-        Leave out what a NIfTI header says beside the geometry: it may tell whose head it is.
+    axis : {0, 1, 2}
+        Axis across which `load` cut the volume.
 
     Raises
     ------
@@ -492,10 +647,13 @@ def write_masks(
     ...     np.load(f"{folder}/mask.npy").shape
     (3, 3)
     """
-    output = Path(output)
+    output, like = Path(paths.local(output)), paths.local(like)
     writer = masks_writer(output, like)
-    writer = partial(writer, nameless=nameless) if writer is _write_nifti else writer
-    with outputs.replacing(output, like, *keep) as temporary:
+    if writer is _write_png and shape[0] > 1:
+        raise InputError(f"{output}: the {shape[0]} masks of {like} do not fit in one PNG; use .npy")
+    if writer is _write_nifti:
+        writer = partial(writer, axis=axis)
+    with outputs.replacing(output, like, *map(paths.local, keep)) as temporary:
         writer(made, temporary, like, shape)
 
 
@@ -517,8 +675,10 @@ def masks_name(like: str | os.PathLike) -> str:
     >>> masks_name("phantom")
     'masks.npy'
     """
-    kind = _kind(like).replace("series", ".nii.gz")
-    if kind in _PICTURES and _ndim(like) == 2:
+    kind = _kind(like)
+    if kind == "series" or kind in nifti.PAIRS:
+        kind = ".nii.gz"
+    if kind in pictures.SUFFIXES and _ndim(like) == 2:
         kind = ".png"
     return "masks" if kind == "folder" else f"masks{kind if kind in ('.nii', '.nii.gz', '.png') else '.npy'}"
 
@@ -584,12 +744,15 @@ def masks_writer(output: Path, like: str | os.PathLike) -> Callable[[Iterable[np
     suffix = _suffix(output)
     if suffix == ".npy":
         return _write_npy
-    if suffix == ".png" and source in _PICTURES:
+    if suffix == ".png" and source in pictures.SUFFIXES:
         return _write_png
-    if suffix.startswith(".nii") and (source == "series" or source.startswith(".nii")):
+    if suffix in nifti.SUFFIXES and source in ("series", *nifti.READABLE):
         return _write_nifti
-    head = suffix.startswith(".nii") and str(like) in registry.names()
-    hint = f".npy, or mask the whole volume, {registry.path(str(like))}" if head else ".npy"
+    hint = ".npy"
+    if suffix in pictures.SUFFIXES and source in pictures.SUFFIXES:
+        hint = "PNG, which keeps them as they are: " + output.with_suffix(".png").name
+    elif suffix.startswith(".nii") and str(like) in registry.names():
+        hint = f".npy, or mask the whole volume, {registry.path(str(like))}"
     raise InputError(f"{output}: the masks of {like} cannot be written as {suffix}; use {hint}")
 
 
@@ -603,23 +766,22 @@ def _write_npy(made: Iterable[np.ndarray], output: Path, like: str | os.PathLike
 
 def _ndim(source: str | os.PathLike) -> int:
     """Axes of the slices in a file, without a channel axis."""
-    suffix = _kind(source)
-    if suffix in _PICTURES:
-        with Image.open(source) as picture:
-            return 2 if getattr(picture, "n_frames", 1) == 1 else 3
+    suffix, path = _kind(source), cohorts.prefixed(source)[1]
+    if suffix in pictures.SUFFIXES:
+        return 2 if pictures.count_pages(path) == 1 else 3
     if suffix == ".npz":
-        with np.load(source, allow_pickle=False) as archive:
-            shape = archive["images"].shape
+        shape = arrays.npz_shape(path, "images")
     elif suffix == ".npy":
-        shape = np.load(source, mmap_mode="r", allow_pickle=False).shape
+        with warnings.catch_warnings(action="ignore"):  # they were given when it was loaded
+            shape = arrays.mapped(path).shape
     else:
         return 3
     return len(shape) - _is_colour(shape)
 
 
-def _write_png(made: Iterable[np.ndarray], output: Path, like: str | os.PathLike, shape: tuple[int, int, int]) -> None:
-    if shape[0] > 1:
-        raise InputError(f"{output}: the {shape[0]} masks of {like} do not fit in one PNG; use .npy")
+def _write_png(
+    made: Iterable[np.ndarray], output: Path, _like: str | os.PathLike, _shape: tuple[int, int, int]
+) -> None:
     for mask in made:
         Image.fromarray(mask * np.uint8(255)).save(output, format="PNG")
 
@@ -636,8 +798,13 @@ def _write_folder(
 
 
 def _write_nifti(
-    made: Iterable[np.ndarray], output: Path, like: str | os.PathLike, _shape: tuple, nameless: bool = False
+    made: Iterable[np.ndarray], output: Path, like: str | os.PathLike, _shape: tuple, axis: int = 2
 ) -> None:
-    source = dicom.read_series(like) if _kind(like) == "series" else nib.load(like)
-    volume = nifti.from_ras(_to_volume(np.stack(list(made)), axis=2), source.affine)
-    nifti.write(volume, output, source, shown=(0, 1), nameless=nameless)
+    source = _header_of_series(like) if _kind(like) == "series" else nifti.read_header(like)
+    volume = nifti.from_ras(_to_volume(np.stack(list(made)), axis), source.affine)
+    nifti.write(volume, output, source, shown=(0, 1))
+
+
+def _header_of_series(folder: str | os.PathLike) -> nib.Nifti1Image:
+    with warnings.catch_warnings(action="ignore"):  # what is to be said was said when it was read
+        return dicom.read_series(folder)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import cv2
 
-from . import cohorts, datasets, notebooks, plots, registry
+from . import cohorts, datasets, nifti, notebooks, plots, registry
 
 
 def provenance(notebook: Path, inputs: dict[str, str], parameters: dict[str, object]) -> dict[str, object]:
@@ -119,7 +119,10 @@ def sha256(source: str | Path) -> str | None:
         return None if source in datasets.PHANTOMS else registry.originals()[source].sha256
     prefix, path = cohorts.prefixed(source)
     path = path.resolve()
-    return _together(path, datasets.files_in(f"{prefix}{path}")) if path.is_dir() else contents(path)
+    if path.is_dir():
+        return _together(path, datasets.files_in(f"{prefix}{path}"))
+    files = nifti.files(path)
+    return contents(path) if len(files) == 1 else _together(path.parent, files)
 
 
 def contents(path: Path) -> str:

@@ -57,7 +57,9 @@ def serve(
     prefix, path = cohorts.prefixed(source)
     here = f"{prefix}{path.absolute()}"
     chosen = {"images": source if datasets.is_name(source) else here, "channel": channel}
-    chosen["truth"] = truth and str(Path(truth).absolute())
+    if truth and not datasets.is_name(truth):
+        truth = str(cohorts.prefixed(truth)[1].absolute())
+    chosen["truth"] = truth
     # A page that is left asks to end its kernel without the cookie's proof (Voila's issue 1458); its id is proof enough
     VoilaShutdownKernelHandler.check_xsrf_cookie = lambda _: None
     ours = str(Path(__file__).with_name("jupyter"))  # a template that asks nothing of the network, a quiet kernel

@@ -14,15 +14,20 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
-from . import datasets, nifti, outputs
-from .masks import InputError, extra
+from . import arrays, datasets, masks, nifti, outputs, pairing, paths, pictures
+from .masks import InputError, InputWarning, extra
+
+if TYPE_CHECKING:
+    import zarr
 
 _PARTIAL = ".partial-"
 _LARGEST = 2**30  # bytes of a chunk of Zarr that a worker is to hold
+_MOST_IMAGES = 10**8
+_STORED_AT_LEAST = 0.01  # of the chunks that the metadata of a Zarr array promises
 _FILES = tuple(suffix for suffix in datasets.SUFFIXES if suffix != ".npz")
 
 
@@ -97,9 +102,10 @@ def opened(source: str | os.PathLike, channel: int | None = None) -> Stack:
     Parameters
     ----------
     source : str or path
-        A ``.npy`` of (N, H, W); a Zarr array, also by any address that fsspec opens; a folder of ``.npy``, NIfTI, PNG
-        and TIFF files, its folders included; or a ``.txt`` with the path of such a file on each line, relative to
-        the text's own folder.
+        A ``.npy`` of (N, H, W); a Zarr array, also by any address that fsspec opens; a folder of ``.npy``, NIfTI and
+        pictures, its folders included, in natural order (``slice_2`` before ``slice_10``); or a ``.txt`` with the
+        path of such a file on each line, relative to the text's own folder. What is hidden in a folder is passed
+        over, and what else looks like an image is named in a warning.
     channel : int, optional
         Which channel to take of colour pictures.
 
@@ -119,37 +125,56 @@ def opened(source: str | os.PathLike, channel: int | None = None) -> Stack:
     ...
     skullmask_lib.masks.InputError: heads.mat: no such file or folder
     """
+    source = paths.local(source)
     if is_address(source):
         return _opened_zarr(str(source), channel)
     path = Path(source)
-    if not path.exists():
+    kind = paths.kind_of(path)
+    if not kind:
         raise InputError(f"{path}: no such file or folder")
-    if path.is_dir():
+    if kind == "folder":
         if path.suffix == ".zarr" or any((path / name).is_file() for name in ("zarr.json", ".zarray", ".zgroup")):
             return _opened_zarr(str(path.absolute()), channel)
-        names = sorted(
-            str(PurePosixPath(file.relative_to(path)))
-            for file in path.rglob("*")
-            if file.name.lower().endswith(_FILES) and not file.name.startswith(".") and file.is_file()
-        )
-        return _files(path, path.absolute(), names, channel)
+        return _opened_folder(path, channel)
     if path.suffix.lower() == ".npy":
         return _opened_npy(path, channel)
     if path.suffix.lower() == ".txt":
-        lines = [line.strip() for line in path.read_text(encoding="utf-8-sig", errors="replace").splitlines()]
-        listed = [os.path.normpath(path.absolute().parent / line) for line in lines if line]
-        if wrong := [name for name in listed if not name.lower().endswith(_FILES)]:
-            raise InputError(f"{path}: expected files that end in {', '.join(_FILES)}, got {wrong[0]}")
-        folder = os.path.commonpath([os.path.dirname(name) for name in listed]) if listed else "."
-        return _files(path, Path(folder), [os.path.relpath(name, folder) for name in listed], channel)
+        return _opened_list(path, channel)
     raise InputError(
         f"{path}: expected a .npy, a Zarr array, a folder or a .txt of paths, got {path.suffix or 'no suffix'}"
     )
 
 
-def _files(source: Path, folder: Path, names: list[str], channel: int | None) -> Stack:
+def _opened_folder(folder: Path, channel: int | None) -> Stack:
+    listing = paths.listed(folder, _FILES, below=True)
+    names = [file.relative_to(folder).as_posix() for file in listing.files]
+    remark = listing.remark()
     if not names:
-        raise InputError(f"{source}: names no file that ends in {', '.join(_FILES)}")
+        told = f"; {remark}" if remark else ""
+        raise InputError(f"{folder}: names no file that ends in {', '.join(_FILES)}{told}")
+    if remark:
+        warnings.warn(f"{folder}: {remark}", InputWarning, stacklevel=2)
+    return _files(folder, folder.absolute(), names, channel)
+
+
+def _opened_list(path: Path, channel: int | None) -> Stack:
+    text = path.read_text(encoding="utf-8-sig", errors="replace")
+    lines = [line.strip() for line in text.splitlines()]
+    listed = [os.path.normpath(path.absolute().parent / line) for line in lines if line]
+    if not listed:
+        raise InputError(f"{path}: names no file that ends in {', '.join(_FILES)}")
+    for name in listed:
+        if not name.lower().endswith(_FILES):
+            raise InputError(f"{path}: expected files that end in {', '.join(_FILES)}, got {name}")
+    folder = os.path.commonpath([os.path.dirname(name) for name in listed])
+    return _files(path, Path(folder), [os.path.relpath(name, folder) for name in listed], channel)
+
+
+def _files(source: Path, folder: Path, names: list[str], channel: int | None) -> Stack:
+    lossy = sum(name.lower().endswith(pictures.LOSSY) for name in names)
+    if lossy:
+        told = f"{pictures.IS_LOSSY} ({lossy} of {len(names)} files)"
+        warnings.warn(f"{source}: {told}", InputWarning, stacklevel=2)
     found: dict[str, str] = {}
     for name in names:
         if (other := found.setdefault(_mask_key(name), name)) is not name:
@@ -164,35 +189,41 @@ def _mask_key(name: str) -> str:
     return name if name.lower().endswith(nifti.SUFFIXES) else os.path.splitext(name)[0]
 
 
-def _stem(name: str) -> str:
-    """Name a file without its suffix, so that images and truth find each other."""
-    return _mask_key(name).removesuffix(".gz").removesuffix(".nii")
-
-
 def _opened_npy(path: Path, channel: int | None) -> Stack:
     with nifti.reading(path, ".npy"), open(path, "rb") as file:
-        version = np.lib.format.read_magic(file)
-        if version not in ((1, 0), (2, 0)):
-            raise InputError(f"{path}: expected a .npy of version 1.0 or 2.0, got {version[0]}.{version[1]}")
-        read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, fortran, dtype = read_header(file)
-        offset = file.tell()
-    _check(path, shape, dtype, channel)
-    here, wanted = path.stat().st_size - offset, math.prod(shape) * dtype.itemsize
-    if here < wanted:
-        whole = "" if fortran else f", {here * shape[0] // wanted} of {shape[0]} images"
-        raise InputError(f"{path}: is cut off: its header promises {wanted} bytes of values, got {here}{whole}")
-    return Stack(str(path.absolute()), "npy", shape, dtype.str, offset, fortran)
+        header = arrays.read_header(file, path.stat().st_size, path)
+    _check(path, header.shape, header.dtype, channel)
+    return Stack(str(path.absolute()), "npy", header.shape, header.dtype.str, header.offset, header.fortran)
 
 
 def _opened_zarr(path: str, channel: int | None) -> Stack:
     array = _zarr(path)
     _check(path, array.shape, array.dtype, channel)
-    if (size := math.prod(array.chunks) * array.dtype.itemsize) > _LARGEST:
-        raise InputError(
-            f"{path}: each of its chunks has {size / 2**30:.1f} GB; store it anew in chunks of fewer images"
-        )
+    if array.shape[0] > _MOST_IMAGES:
+        raise InputError(f"{path}: expected up to {_MOST_IMAGES} images, got {array.shape[0]}")
+    count = min(array.chunks[0], array.shape[0])
+    for chunk in (array.chunks, (count, *array.shape[1:])):
+        size = math.prod(chunk) * array.dtype.itemsize
+        if size > _LARGEST:
+            told = f"{size / 2**30:.1f} GB; store it anew in chunks of fewer images"
+            raise InputError(f"{path}: each of its chunks has {told}")
+    if not is_address(path):
+        _check_stored(path, array)
     return Stack(path, "zarr", array.shape, array.dtype.str)
+
+
+def _check_stored(path: str, array: "zarr.Array") -> None:
+    """Compare the chunks that lie in a folder with those that the metadata promises."""
+    sizes = getattr(array, "shards", None) or array.chunks
+    promised = math.prod(-(-length // size) for length, size in zip(array.shape, sizes, strict=True))
+    stored = 0
+    for _, _, names in os.walk(path):
+        stored += sum(not name.startswith(".") and name != "zarr.json" for name in names)
+    if stored < _STORED_AT_LEAST * promised:
+        raise InputError(f"{path}: its metadata promises {promised} chunks, {stored} are there")
+    if stored < promised:
+        told = f"{promised - stored} of {promised} chunks are missing; there all values are {array.fill_value}"
+        warnings.warn(f"{path}: {told}", InputWarning, stacklevel=2)
 
 
 def _check(path: str | Path, shape: tuple[int, ...], dtype: np.dtype, channel: int | None) -> None:
@@ -205,9 +236,11 @@ def _check(path: str | Path, shape: tuple[int, ...], dtype: np.dtype, channel: i
 
 
 def _zarr(path: str, mode: str = "r"):
-    zarr = extra("zarr", "Zarr", "batch")
+    extra("zarr", "Zarr", "batch")
+    from . import unpacking  # it imports Zarr
+
     with _reaching(path, "no Zarr array can be opened there"):
-        return zarr.open_array(path, mode=mode)
+        return unpacking.open_array(path, mode)
 
 
 @contextlib.contextmanager
@@ -247,7 +280,7 @@ def name(stack: Stack, index: int) -> str:
 
 
 def matched(truth: Stack, images: Stack, source: str | os.PathLike) -> Stack:
-    """Bring true masks in the order of their images.
+    """Bring true masks in the order of their images: files by their names, see `pairing.paired`.
 
     Parameters
     ----------
@@ -271,10 +304,8 @@ def matched(truth: Stack, images: Stack, source: str | os.PathLike) -> Stack:
     ('a.png', 'b.png')
     """
     if truth.kind == images.kind == "files":
-        known = {_stem(name): name for name in truth.names}
-        if missing := [name for name in images.names if _stem(name) not in known]:
-            raise InputError(f"{source}: has no truth for {missing[0]} ({len(missing)} of {len(images.names)} lack it)")
-        return replace(truth, shape=images.shape, names=tuple(known[_stem(name)] for name in images.names))
+        order = pairing.paired(images.names, truth.names, source=source, spare=True)
+        return replace(truth, shape=images.shape, names=tuple(truth.names[place] for place in order))
     wanted = images.shape if len(truth.shape) == 3 else images.shape[:1]
     if truth.shape[: len(wanted)] != wanted:
         raise InputError(f"{source}: expected a truth of the images' shape {wanted}, got {truth.shape}")
@@ -320,7 +351,13 @@ def read(stack: Stack, start: int, stop: int) -> Iterator[tuple[int, datasets.Da
     pieces = _read_npy if stack.kind == "npy" else _read_zarr
     for index, image in pieces(stack, start, stop):
         good = not isinstance(image, Exception)
-        yield index, datasets.Data(image[None], None, None, (name(stack, index),)) if good else image
+        yield index, datasets.Data(_without_nan(image)[None], None, None, (name(stack, index),)) if good else image
+
+
+def _without_nan(image: np.ndarray) -> np.ndarray:
+    """Set NaN around the head to 0; NaN alone is no background."""
+    filled = masks.zero_background(image)
+    return image if filled is image or np.isnan(image).all() else filled
 
 
 def _read_npy(stack: Stack, start: int, stop: int) -> Iterator[tuple[int, np.ndarray | Exception]]:
@@ -353,15 +390,24 @@ def _read_zarr(stack: Stack, start: int, stop: int) -> Iterator[tuple[int, np.nd
     edges = [start, *range((start // step + 1) * step, stop, step), stop]
     for low, high in itertools.pairwise(edges):
         try:
+            _check_chunks(array, stack.path, low, high)
             block = array[low:high]
         except Exception:  # one of them; find out which
             block = None
         for index in range(low, high):
             try:
+                if block is None:
+                    _check_chunks(array, stack.path, index, index + 1)
                 image = array[index] if block is None else block[index - low]
                 yield index, np.ascontiguousarray(image, image.dtype.newbyteorder("="))
             except Exception as error:
                 yield index, error
+
+
+def _check_chunks(array: "zarr.Array", path: str, start: int, stop: int) -> None:
+    from . import unpacking
+
+    unpacking.check(array, path, start, stop)
 
 
 def exists(stack: Stack) -> bool:
@@ -445,9 +491,11 @@ def for_masks(output: str | os.PathLike, images: Stack) -> Stack:
     >>> for_masks("masks.zarr", Stack("heads.npy", "npy", (5, 768, 624))).shape
     (5, 768, 624)
     """
+    output = paths.local(output)
     suffix = Path(output).suffix.lower()
-    if suffix in ({".txt", ".gz", ".h5", ".hdf5", ".mat", ".dcm", ".jpg", *datasets.SUFFIXES} - {".npy"}):
-        raise InputError(f"{output}: expected a .npy, a .zarr, an address or a folder, got {suffix}")
+    if suffix in ({".txt", ".gz", ".h5", ".hdf5", ".mat", ".dcm", *datasets.SUFFIXES} - {".npy"}):
+        got = Path(output).suffix
+        raise InputError(f"{output}: expected a .npy, a .zarr, an address or a folder, got {got}")
     kind = "zarr" if is_address(output) or suffix == ".zarr" else "npy" if suffix == ".npy" else "files"
     path = str(output) if is_address(output) else str(Path(output).absolute())
     if kind == "files":

@@ -120,7 +120,8 @@ def strip_scan(scan: str | os.PathLike, output_path: str | os.PathLike, *, n4: b
     Parameters
     ----------
     scan : str or path
-        ``<PREFIX>.nii`` or ``<PREFIX>.nii.gz``, one volume; or the folder ``<PREFIX>`` of a DICOM series.
+        ``<PREFIX>.nii``, ``<PREFIX>.nii.gz`` or a pair ``<PREFIX>.hdr``, ``<PREFIX>.img``, one volume; or the folder
+        ``<PREFIX>`` of a DICOM series.
     output_path : str or path
         Folder, made if missing.
     n4 : bool
@@ -130,8 +131,8 @@ def strip_scan(scan: str | os.PathLike, output_path: str | os.PathLike, *, n4: b
     -------
     Stripped
         ``<PREFIX>_brain`` with the values of the scan, elsewhere what can be stored nearest to 0, and
-        ``<PREFIX>_brainmask`` of {0, 1}, both with the scan's suffix (``.nii.gz`` for DICOM), shape, affine and header;
-        and ``<PREFIX>_qc.png``.
+        ``<PREFIX>_brainmask`` of {0, 1}, both with the scan's suffix (``.nii.gz`` for a pair and DICOM), shape and
+        geometry, without the texts of its header; and ``<PREFIX>_qc.png``.
 
     Raises
     ------
@@ -153,12 +154,10 @@ def strip_scan(scan: str | os.PathLike, output_path: str | os.PathLike, *, n4: b
     from . import plots, preprocess
 
     scan, folder = volumes.existing(scan), Path(output_path)
-    suffix = next((suffix for suffix in nifti.SUFFIXES[::-1] if scan.name.lower().endswith(suffix)), "")
-    if not suffix and not scan.is_dir():
-        raise InputError(f"{scan}: expected a file that ends in {' or '.join(nifti.SUFFIXES)}, or a folder of DICOM")
+    prefix, suffix = nifti.split_name(scan)
     volume, image = volumes.read(scan)
-    name = scan.name or scan.resolve().name  # that of "." is empty
-    affine, prefix = nifti.affine_mm(image, scan), name[: len(name) - len(suffix)]
+    name = scan.name or prefix  # that of "." is empty
+    affine = nifti.affine_mm(image, scan)
     with volumes.naming(scan), warnings.catch_warnings(record=True) as remarks:
         warnings.simplefilter("always")
         values = preprocess.n4(volume, affine, progress=True)[0] if n4 else volume
@@ -180,7 +179,7 @@ def strip_scan(scan: str | os.PathLike, output_path: str | os.PathLike, *, n4: b
             stored, scaling, zero = volume, (1.0, 0.0), 0
     nothing = stored.dtype.type(zero)
     shown = plots.three_planes(*nifti.to_ras(values, affine), mask=nifti.to_ras(mask, affine)[0], name=name)
-    kind = suffix or ".nii.gz"
+    kind = suffix if suffix in nifti.SUFFIXES else ".nii.gz"
     made = Stripped(*(folder / f"{prefix}_{what}" for what in (f"brain{kind}", f"brainmask{kind}", "qc.png")))
     volumes.make_folder(folder)
     with ExitStack() as stack:

@@ -21,7 +21,7 @@ from scipy import ndimage
 from tqdm import tqdm
 
 from . import dicom, nifti, outputs, phantom, preprocess
-from .masks import InputError, check_binary, check_slice, check_whole
+from .masks import InputError, check_binary, check_slice, check_unmasked, check_whole
 
 MODALITIES = {
     "CT_contrast": {"threshold": (50, 300), "closing_radius": 3},
@@ -84,7 +84,7 @@ def load(source: _Path) -> Volume:
     Parameters
     ----------
     source : str or path
-        ``"phantom"``, a NIfTI file, or the folder of a DICOM series.
+        ``"phantom"``, or see `read`.
 
     Returns
     -------
@@ -107,17 +107,19 @@ def load(source: _Path) -> Volume:
     return Volume(*nifti.to_ras(array, nifti.affine_mm(image, source)), None, Path(source).name)
 
 
-def read(source: _Path) -> tuple[np.ndarray, nib.Nifti1Image]:
+def read(source: _Path, dtype: type | None = np.float32) -> tuple[np.ndarray, nib.Nifti1Image]:
     """Read a NIfTI file or the folder of a DICOM series, see `nifti.read` and `dicom.read_series`.
 
     Parameters
     ----------
     source : str or path
+    dtype : type or None
+        Float type of the values; None is the file's own type. Those of DICOM are float32.
 
     Returns
     -------
-    array : ndarray of shape (X, Y, Z), float32
-    image : Nifti1Image
+    array : ndarray of shape (X, Y, Z)
+    image : Nifti1Image or Nifti2Image
 
     Raises
     ------
@@ -134,7 +136,10 @@ def read(source: _Path) -> tuple[np.ndarray, nib.Nifti1Image]:
     if existing(source).is_dir():
         image = dicom.read_series(source)
         return image.get_fdata(dtype=np.float32), image
-    return nifti.read(source)
+    if not nifti.split_name(source)[1]:
+        wanted = f"a file that ends in {', '.join(nifti.READABLE[:4])}, or the folder of a DICOM series"
+        raise InputError(f"{source}: expected {wanted}")
+    return nifti.read(source, dtype)
 
 
 def otsu_range(volume: np.ndarray) -> tuple[float, float]:
@@ -234,7 +239,7 @@ def close(mask: np.ndarray, radius: int) -> np.ndarray:
     >>> close(np.array([[[0, 1, 0, 1, 0, 0, 0, 1, 0]]]), 1)
     array([[[1, 1, 1, 1, 0, 0, 0, 1, 1]]], dtype=uint8)
     """
-    mask = np.asarray(mask, np.uint8)
+    mask = np.asarray(check_unmasked(mask), np.uint8)
     radius, columns = _check_radius(radius), mask.shape[1]
     grown = dilate(np.pad(mask, ((0, 0), (0, radius), (0, 0))), radius)
     gaps = 1 - grown
@@ -311,7 +316,8 @@ def generate_brain_mask(
 ) -> None:
     """Make the brain mask of a NIfTI file and write it as ``<PREFIX>_brain_mask.nii.gz``.
 
-    It has the shape, the affine and the header of the scan, and holds uint8 of {0, 1}. See `brain_mask`.
+    It has the shape and the geometry of the scan, no text of its header, and holds uint8 of {0, 1}. See
+    `brain_mask`, and `mask_scan` for other files.
 
     Parameters
     ----------
@@ -344,21 +350,66 @@ def generate_brain_mask(
     ...     int(nib.load(f"{folder}/masks/scan_brain_mask.nii.gz").get_fdata().sum())
     2
     """
-    (low, high), mask, _, image = _masked(nii_path, threshold, closing_radius)
-    output = mask_path(nii_path, output_path)
-    _write(mask, output, image, nii_path, shown=(0, 1))
-    if debug:
-        used = f"Using Otsu's threshold: {low * 2:.2f}\nAdjusted range: " if threshold is None else "Using range: "
-        print(f"{used}({low:.2f}, {high:.2f})\nInput file: '{nii_path}'\nOutput path: '{output_path}'")  # noqa: T201
-        print(f"Brain mask saved at: {output}")  # noqa: T201
+    _check_gz(nii_path)
+    mask_scan(nii_path, output_path, threshold=threshold, closing_radius=closing_radius, debug=debug)
 
 
-def mask_path(nii_path: _Path, output_path: _Path) -> Path:
-    """Tell where `generate_brain_mask` writes the mask of a scan.
+def mask_scan(
+    scan: _Path, output_path: _Path, *, threshold: Threshold = None, closing_radius: int = 3, debug: bool = False
+) -> tuple[Path, np.ndarray]:
+    """Make the brain mask of a file or a DICOM series and write it: `generate_brain_mask` for all that is read.
 
     Parameters
     ----------
-    nii_path, output_path : str or path
+    scan : str or path
+        See `read`.
+    output_path : str or path
+        Folder for the mask, made if missing.
+    threshold : pair of float, optional
+        Lowest and highest value of the brain; the default is `otsu_range`.
+    closing_radius : int
+        Of the ball [voxels].
+    debug : bool
+        Print the threshold, the range, the input, the folder and the file that was made.
+
+    Returns
+    -------
+    output : Path
+        See `mask_path`. The file has the shape and the geometry of the scan, and no text of its header.
+    mask : ndarray of shape (X, Y, Z), uint8 of {0, 1}
+
+    Raises
+    ------
+    FileNotFoundError
+        If the scan does not exist.
+    InputError
+        If it is not readable as one volume, or what `brain_mask` refuses, or if the mask cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     nib.save(nib.Nifti1Image(np.pad(np.uint8([[[8, 9]]]), 2), np.eye(4)), f"{folder}/scan.nii")
+    ...     output, mask = mask_scan(f"{folder}/scan.nii", folder, threshold=(5, 10))
+    >>> output.name, int(mask.sum())
+    ('scan_brain_mask.nii', 2)
+    """
+    (low, high), mask, _, image = _masked(scan, threshold, closing_radius)
+    output = mask_path(scan, output_path)
+    _write(mask, output, image, scan, shown=(0, 1))
+    if debug:
+        used = f"Using Otsu's threshold: {low * 2:.2f}\nAdjusted range: " if threshold is None else "Using range: "
+        print(f"{used}({low:.2f}, {high:.2f})\nInput file: '{scan}'\nOutput path: '{output_path}'")  # noqa: T201
+        print(f"Brain mask saved at: {output}")  # noqa: T201
+    return output, mask
+
+
+def mask_path(scan: _Path, output_path: _Path) -> Path:
+    """Tell where `mask_scan` writes the mask of a scan.
+
+    Parameters
+    ----------
+    scan, output_path : str or path
         The scan, and the folder for its mask.
 
     Returns
@@ -370,7 +421,8 @@ def mask_path(nii_path: _Path, output_path: _Path) -> Path:
     >>> mask_path("scans/a.nii.gz", "masks").as_posix()
     'masks/a_brain_mask.nii.gz'
     """
-    return Path(output_path, f"{Path(nii_path).name[: -len('.nii.gz')]}_brain_mask.nii.gz")
+    name, suffix = nifti.split_name(scan)
+    return Path(output_path, f"{name}_brain_mask{suffix if suffix in nifti.SUFFIXES else '.nii.gz'}")
 
 
 def quality_control(mask: np.ndarray, image: np.ndarray | None = None) -> QualityControl:
@@ -407,7 +459,7 @@ def quality_control(mask: np.ndarray, image: np.ndarray | None = None) -> Qualit
     """
     mask = _check_mask(mask, image)
     coverage_percent = 100 * float(mask.mean())
-    head = None if image is None else np.asarray(image) > 0
+    head = None if image is None else np.asarray(check_unmasked(image)) > 0
     head_percent = None if head is None or not head.any() else 100 * float(mask[head].mean())
     components = ndimage.label(mask)[1]
     holes = _label_background(mask)[1] - 1
@@ -485,7 +537,7 @@ def apply_mask(volume: np.ndarray, mask: np.ndarray) -> np.ndarray:
     >>> apply_mask(np.array([[[5, 6, 7]]]), np.array([[[0, 1, 1]]]))
     array([[[0, 6, 7]]])
     """
-    volume = np.asarray(volume)
+    volume = np.asarray(check_unmasked(volume))
     return np.where(_check_mask(mask, volume), volume, volume.dtype.type(0))
 
 
@@ -574,7 +626,7 @@ def overlay_edges(volume: np.ndarray, mask: np.ndarray) -> np.ndarray:
     >>> overlay_edges(np.arange(6).reshape(1, 1, 6), np.array([[[0, 1, 0, 0, 0, 0]]]))
     array([[[0, 5, 2, 3, 4, 5]]])
     """
-    volume = np.asarray(volume)
+    volume = np.asarray(check_unmasked(volume))
     return np.where(surface(_check_mask(mask, volume)), volume.max(), volume)
 
 
@@ -588,7 +640,7 @@ def preprocess_scan(
     nii_path : str or path
         The scan, ``.nii.gz``.
     output_path : str or path
-        ``.nii`` or ``.nii.gz``; float32, zero outside of the mask, with the scan's shape, affine and header.
+        ``.nii`` or ``.nii.gz``; float32, zero outside of the mask, with the scan's shape and geometry.
     threshold : pair of float or None
         None is `otsu_range`; the default is that of CT with contrast.
     closing_radius : int
@@ -612,6 +664,7 @@ def preprocess_scan(
     output = Path(output_path)
     if not output.name.lower().endswith(nifti.SUFFIXES):
         raise InputError(f"{output}: expected a name that ends in {' or '.join(nifti.SUFFIXES)}")
+    _check_gz(nii_path)
     _, mask, volume, image = _masked(nii_path, threshold, closing_radius)
     with naming(nii_path):
         ready = preprocess.zscore(volume, mask)
@@ -687,7 +740,7 @@ def _read_table(table: _Path) -> list[tuple[str, str]]:
 
 
 def existing(path: _Path) -> Path:
-    """Return a path if there is something.
+    """Return a path if there is a file or a folder.
 
     Parameters
     ----------
@@ -700,6 +753,9 @@ def existing(path: _Path) -> Path:
     Raises
     ------
     FileNotFoundError
+        If there is nothing.
+    InputError
+        If it is a pipe, a socket or a device: to open it could hang.
 
     Examples
     --------
@@ -711,16 +767,20 @@ def existing(path: _Path) -> Path:
     path = Path(path)
     if not path.exists():
         raise FileNotFoundError(f"{path}: no such file")
-    return path
+    return path if path.is_dir() else nifti.check_file(path)
 
 
-def _masked(nii_path: _Path, threshold: Threshold, closing_radius: int) -> tuple:
-    """Give the range, the mask, the volume and the image of a file."""
-    path = existing(nii_path)
-    if not path.name.lower().endswith(".nii.gz"):
+def _check_gz(path: _Path) -> None:
+    """Refuse what nidataset's function refuses."""
+    if nifti.split_name(existing(path))[1] != ".nii.gz":
         raise InputError(f"{path}: expected a .nii.gz file")
-    volume, image = nifti.read(path, None)
-    with naming(path):
+    nifti.check_file(path)
+
+
+def _masked(scan: _Path, threshold: Threshold, closing_radius: int) -> tuple:
+    """Give the range, the mask, the volume and the image of a scan."""
+    volume, image = read(scan, None)
+    with naming(scan):
         limits = _limits(check_volume(volume), threshold)
         return limits, brain_mask(volume, threshold=limits, closing_radius=closing_radius), volume, image
 
@@ -805,7 +865,7 @@ def check_volume(volume: np.ndarray) -> np.ndarray:
     ...
     skullmask_lib.masks.InputError: expected a volume (X, Y, Z), got shape (4, 4)
     """
-    volume = np.asarray(volume)
+    volume = np.asarray(check_unmasked(volume))
     if volume.ndim != 3 or not volume.size:
         raise InputError(f"expected a volume (X, Y, Z), got shape {volume.shape}")
     check_slice(volume.ravel(order="K")[None])
@@ -830,6 +890,8 @@ def _check_radius(radius: int) -> int:
 def _limits(volume: np.ndarray, threshold: Threshold) -> tuple[float, float]:
     if threshold is None:
         return otsu_range(volume)
+    if isinstance(threshold, tuple | list):
+        threshold = tuple(value.item() if isinstance(value, np.generic) else value for value in threshold)
     pair = np.asarray(threshold, object)
     if pair.shape != (2,) or not all(isinstance(value, Real) for value in pair) or not pair[0] <= pair[1]:
         raise InputError(

@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import numpy as np
+from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, generate_uid
+from pydicom.uid import EnhancedMRImageStorage, ExplicitVRLittleEndian, MRImageStorage, generate_uid
 from pydicom.valuerep import format_number_as_ds
 
 import skullmask_lib as sm
@@ -49,7 +50,9 @@ def header(frame, *, axes=AXIAL, origin_mm=(-80.0, -100.0, -20.0), spacing_mm=(2
     data.file_meta.MediaStorageSOPClassUID = tags["SOPClassUID"]
     data.file_meta.MediaStorageSOPInstanceUID = tags["SOPInstanceUID"]
     for name, value in tags.items():
-        if value is not None:
+        if isinstance(value, DataElement):
+            data.add(value)
+        elif value is not None:
             setattr(data, name, value)
     return data
 
@@ -65,3 +68,34 @@ def write_series(folder, volume, *, order=None, suffix="", each=lambda _: {}, **
         files.append(folder / f"IM{name:04d}{suffix}")
         data.save_as(files[-1], enforce_file_format=True)
     return files
+
+
+def enhanced(volume, *, order=None, axes=AXIAL, gap_mm=4.0, spacing_mm=(2.0, 1.5), slopes=None, **tags):
+    """Make one data set of all slices (N, H, W), whose frames lie in another order than they come in."""
+    order = np.random.default_rng(2).permutation(len(volume)) if order is None else order
+    frames = []
+    for index in order:
+        place = Dataset()
+        place.ImagePositionPatient = numbers(np.add((-80.0, -100.0, -20.0), index * gap_mm * np.cross(*axes)))
+        frame = Dataset()
+        frame.PlanePositionSequence = [place]
+        if slopes is not None:
+            scaling = Dataset()
+            scaling.RescaleSlope, scaling.RescaleIntercept = numbers(slopes[index])
+            frame.PixelValueTransformationSequence = [scaling]
+        frames.append(frame)
+    orientation, measures, shared = Dataset(), Dataset(), Dataset()
+    orientation.ImageOrientationPatient = numbers(axes)
+    measures.PixelSpacing = numbers(spacing_mm)
+    measures.SliceThickness = "1"
+    shared.PlaneOrientationSequence = [orientation]
+    shared.PixelMeasuresSequence = [measures]
+    beside = ("PixelSpacing", "ImageOrientationPatient", "ImagePositionPatient", "SliceThickness")
+    tags = {
+        "SOPClassUID": EnhancedMRImageStorage,
+        "NumberOfFrames": len(volume),
+        "PixelData": volume[order].astype("<i2").tobytes(),
+        "PerFrameFunctionalGroupsSequence": frames,
+        "SharedFunctionalGroupsSequence": [shared],
+    } | tags
+    return header(volume[0], **(dict.fromkeys(beside) | tags))

@@ -93,7 +93,7 @@ def broken(folder):
         "1.nii.gz": "not a readable .nii.gz file",
         "2.npy": "NaN",
         "3.png": "not a readable .png file",
-        "4.npy": "not a readable .npy file",
+        "4.npy": "is cut off",
         "5.tif": "the file is empty",
         "6.npy": "expected slices (N, H, W) or one slice (H, W)",
     }
@@ -481,7 +481,7 @@ BAD_ARGUMENTS = {
     "none": (("none.npy", "m.npy"), "none.npy: expected images of shape (N, H, W), got (0, 48, 40)"),
     "colour": (("colour.npy", "m.npy"), "colour.npy: expected images of shape (N, H, W), got (4, 48, 40, 3)"),
     "complex": (("complex.npy", "m.npy"), "complex.npy: expected real numbers, got dtype complex64"),
-    "objects": (("objects.npy", "m.npy"), "objects.npy: expected real numbers, got dtype object"),
+    "objects": (("objects.npy", "m.npy"), "objects.npy: not a readable .npy file"),
     "no .npy": (("text.npy", "m.npy"), "text.npy: not a readable .npy file"),
     "no Zarr": (("empty.zarr", "m.npy"), "empty.zarr: no Zarr array can be opened there"),
     "no such store": (("a.npy", "noway://m.zarr"), "noway://m.zarr: cannot be reached (Protocol not known: noway)"),

@@ -411,6 +411,11 @@ def save_picture(path, mode="L"):
     Image.fromarray(head().astype(np.uint8)).convert(mode).save(path)
 
 
+def save_colour(path, mode="RGB"):
+    colours = head()[..., None] * np.array([1, 0.5, 0.2])
+    Image.fromarray(colours.astype(np.uint8)).convert(mode).save(path)
+
+
 def nothing(_path):
     pass
 
@@ -428,7 +433,7 @@ BAD_FILES = {
     "empty.nii": (empty, "the file is empty"),
     "empty.png": (empty, "the file is empty"),
     "empty.tif": (empty, "the file is empty"),
-    "cut.npy": (lambda path: cut(path, lambda p: np.save(p, stack()), 5000), "not a readable .npy file"),
+    "cut.npy": (lambda path: cut(path, lambda p: np.save(p, stack()), 5000), "is cut off"),
     "cut_header.npy": (lambda path: cut(path, lambda p: np.save(p, stack()), 40), "not a readable .npy file"),
     "cut.npz": (lambda path: cut(path, lambda p: np.savez(p, images=stack()), 5000), "not a readable .npz file"),
     "cut.nii.gz": (lambda path: cut(path, save_nifti, 600), "not a readable .nii.gz file"),
@@ -451,9 +456,9 @@ BAD_FILES = {
     "4d.nii": (lambda path: save_nifti(path, np.zeros((5, 6, 7, 2))), "expected one volume (X, Y, Z), got shape"),
     "rgb.npy": (lambda path: np.save(path, np.zeros((48, 40, 3))), "choose a channel with channel=0 (--channel 0)"),
     "rgba.npy": (lambda path: np.save(path, np.zeros((2, 48, 40, 4))), "looks like colour, shape (2, 48, 40, 4)"),
-    "rgb.png": (lambda path: save_picture(path, "RGB"), "choose a channel with channel=0 (--channel 0)"),
-    "palette.png": (lambda path: save_picture(path, "P"), "a picture of mode P; save it as greyscale"),
-    "la.png": (lambda path: save_picture(path, "LA"), "a picture of mode LA; save it as greyscale"),
+    "rgb.png": (save_colour, "choose a channel with channel=0 (--channel 0)"),
+    "palette.png": (lambda path: save_colour(path, "P"), "choose a channel with channel=0 (--channel 0)"),
+    "cmyk.tif": (lambda path: save_colour(path, "CMYK"), "a picture of mode CMYK; save it as greyscale"),
     "nan.npy": (lambda path: np.save(path, np.where(stack() > 0, stack(), np.nan)), "that are NaN or infinite"),
     "inf.npy": (lambda path: np.save(path, np.where(stack() > 0, stack(), np.inf)), "that are NaN or infinite"),
     "inf.npz": (lambda path: np.savez(path, images=np.full((1, 9, 9), 1e300)), "that are NaN or infinite"),
@@ -468,7 +473,7 @@ BAD_FILES = {
     "notes.txt": (lambda path: Path(path).write_text("a text"), "expected a file that ends in .npy"),
     "head.dcm": (lambda path: Path(path).write_text("a text"), "expected a file that ends in .npy"),
     "suffixless": (lambda path: Path(path).write_text("a text"), "got no suffix"),
-    "no_pictures": (lambda path: Path(path).mkdir(), "no PNG or TIFF file in this folder"),
+    "no_pictures": (lambda path: Path(path).mkdir(), "no picture in this folder"),
     "x" * 300 + ".npy": (nothing, "x" * 300),
 }
 
@@ -629,7 +634,7 @@ def test_a_bad_argument_is_one_line_and_nothing_is_written(skullmask, folder, ca
     Image.fromarray(head() > 0).save("t.png")
     np.save("small.npy", stack()[:, 1:] > 0)
     np.save("rgb.npy", stack()[..., None] * [1, 2, 3])
-    np.save("nan.npy", np.where(np.arange(3)[:, None, None] == 1, np.nan, stack()))
+    np.save("nan.npy", np.where(np.arange(3)[:, None, None] == 1, np.inf, stack()))
     for name in ("pictures", "sub"):
         (folder / name).mkdir()
         save_picture(folder / name / "x.png")

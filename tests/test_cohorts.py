@@ -391,7 +391,7 @@ def test_files_that_do_not_fit_together_are_named(nfbs, lgg):
         ("nfbs:data", {"channel": 1}, "^nfbs:data: has no channels; leave the channel out$"),
         ("nfbs:data", {"axis": 3}, "^data: expected axis 0, 1 or 2, got 3$"),
         ("lgg:data", {"axis": 1}, "^data: expected axis 2, got 1$"),
-        ("nfbs:data", {"slices": slice(99, None)}, r"^data: no slice left of 36 with slice\(99, None, None\)$"),
+        ("nfbs:data", {"slices": slice(99, None)}, r"^data: no slice left of 36 with 99:$"),
         (
             r"C:\data\x.npy",
             {},

@@ -1,8 +1,12 @@
 """Every format in, every format out, and nothing of a file is believed unseen."""
 
 import gzip
+import io
+import os
 import pickle
 import shutil
+import tracemalloc
+import zipfile
 from pathlib import Path
 
 import nibabel as nib
@@ -14,7 +18,7 @@ from PIL import Image
 
 import skullmask_lib as sm
 from skullmask_lib import datasets, outputs
-from skullmask_lib.masks import InputError
+from skullmask_lib.masks import InputError, InputWarning
 
 ORIENTATIONS = ("RAS", "LPS", "LAS", "PIR", "ASL", "SRA", "IPL")
 RAS_AXIS = {"R": 0, "L": 0, "A": 1, "P": 1, "S": 2, "I": 2}
@@ -222,16 +226,18 @@ def test_a_folder_of_pictures(tmp_path):
         Image.fromarray(head(at=(at, 0)).astype(np.uint8)).save(tmp_path / name)
     (tmp_path / "notes.txt").write_text("no picture")
     (tmp_path / "sub.png").mkdir()
-    data = sm.load(tmp_path)
+    with pytest.warns(InputWarning, match=r"left out sub\.png"):
+        data = sm.load(tmp_path)
     assert data.names == ("a.tif", "b.png", "c.PNG")
     same(data.images, np.stack([head(at=(at, 0)) for at in range(3)]).astype(np.uint8))
     Image.fromarray(np.zeros((4, 4), np.uint8)).save(tmp_path / "d.png")
+    (tmp_path / "sub.png").rmdir()
     with pytest.raises(InputError, match=r"d.png: expected one slice of the first file's shape, got \(1, 4, 4\)"):
         sm.load(tmp_path)
 
 
 def test_a_folder_without_pictures(tmp_path):
-    with pytest.raises(InputError, match="no PNG or TIFF file in this folder"):
+    with pytest.raises(InputError, match="no picture in this folder"):
         sm.load(tmp_path)
 
 
@@ -302,7 +308,7 @@ def test_nifti_masks_lie_where_the_image_lies(tmp_path, codes, degrees, trailing
     image = nib.Nifti1Image(array.reshape(array.shape + trailing), affine)
     if scaled:
         image.header.set_slope_inter(0.5, -20.0)
-    image.header["descrip"] = b"kept"
+    image.header["descrip"] = b"whose head it is"
     image.set_qform(affine, code=1)
     image.set_sform(affine, code=2)
     nib.save(image, source)
@@ -323,7 +329,7 @@ def test_nifti_masks_lie_where_the_image_lies(tmp_path, codes, degrees, trailing
         same(matrix, wanted_matrix)
         assert code == wanted_code
     assert nib.aff2axcodes(read.affine) == tuple(codes)
-    assert read.header["descrip"] == b"kept"
+    assert read.header["descrip"] == b""
     same(sm.load(output).images, [sm.v7(axial, dilation_size=9) for axial in axial_slices(canonical)])
 
 
@@ -403,7 +409,7 @@ def test_masks_are_taken_one_at_a_time(tmp_path):
 
 
 def test_masks_appear_whole_or_not_at_all(tmp_path):
-    np.save(tmp_path / "a.npy", np.stack([head(), np.full((48, 40), np.nan)]))
+    np.save(tmp_path / "a.npy", np.stack([head(), np.full((48, 40), np.inf)]))
     (tmp_path / "b.npy").write_bytes(b"precious")
     with pytest.raises(InputError, match=r"a.npy\[1\]: expected finite values"):
         make_masks(tmp_path / "a.npy", tmp_path / "b.npy")
@@ -510,7 +516,8 @@ def test_a_file_under_another_name_is_refused(tmp_path):
             other = tmp_path / "other" / f"x{suffix}"
             shutil.copy(file, other)
             line = complaint(other)
-            readable = {file.suffix, suffix} <= {".png", ".tif"} or file.name.endswith(suffix)
+            kinds = ({".png", ".tif"}, {".nii", ".nii.gz"})
+            readable = any({"".join(file.suffixes), suffix} <= kind for kind in kinds) or file.name.endswith(suffix)
             assert readable or (line.startswith(f"{other}: not a readable {suffix} file (") and "\n" not in line)
 
 
@@ -552,7 +559,7 @@ def test_a_nifti_whose_axes_point_nowhere(tmp_path, axis):
 @pytest.mark.parametrize(
     ("shape", "dtype", "message"),
     [
-        ((8, 9), np.uint8, r"expected one volume \(X, Y, Z\), got shape \(8, 9\)"),
+        ((8,), np.uint8, r"expected one volume \(X, Y, Z\), got shape \(8,\)"),
         ((8, 9, 3, 2), np.uint8, r"expected one volume .*got shape \(8, 9, 3, 2\)"),
         ((8, 9, 3, 1, 2), np.uint8, r"expected one volume .*got shape \(8, 9, 3, 1, 2\)"),
         ((8, 9, 3), np.complex64, "expected real numbers, got dtype complex64"),
@@ -587,12 +594,12 @@ def test_a_channel_of_grey_slices_is_refused(tmp_path):
 
 def test_spacing_comes_from_the_affine_and_its_unit(tmp_path):
     image = nib.Nifti1Image(np.zeros((4, 5, 6), np.float32), None)
-    image.set_sform(np.diag([2.0, 3.0, 4.0, 1.0]), code=1)
-    image.header["pixdim"][1:4] = 1
     for unit, factor in (("unknown", 1), ("mm", 1), ("meter", 1000), ("micron", 0.001)):
+        image.set_sform(np.diag([2.0 / factor, 3.0 / factor, 4.0 / factor, 1.0]), code=1)
+        image.header["pixdim"][1:4] = 1
         image.header.set_xyzt_units(unit)
         nib.save(image, tmp_path / "a.nii")
-        same(sm.load(tmp_path / "a.nii").spacing_mm, np.tile([3.0 * factor, 2.0 * factor], (6, 1)))
+        np.testing.assert_allclose(sm.load(tmp_path / "a.nii").spacing_mm, np.tile([3.0, 2.0], (6, 1)), rtol=1e-6)
 
 
 def test_image_and_truth_must_lie_in_one_place(tmp_path):
@@ -647,7 +654,7 @@ def test_places_are_compared_in_millimetres(tmp_path):
         image.header.set_xyzt_units(unit)
         nib.save(image, tmp_path / f"{name}.nii")
     same(sm.load(tmp_path / "metres.nii", truth=tmp_path / "millimetres.nii").truth.sum(), mask.sum())
-    with pytest.raises(InputError, match="lies elsewhere"):
+    with pytest.raises(InputError, match=r"wrong\.nii: expected voxels of"):
         sm.load(tmp_path / "millimetres.nii", truth=tmp_path / "wrong.nii")
 
 
@@ -673,7 +680,7 @@ def test_errors_of_a_relative_output_name_it(tmp_path, monkeypatch):
 def test_a_path_is_no_name(tmp_path, monkeypatch):
     (tmp_path / "chris").mkdir()
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(InputError, match="chris: no PNG or TIFF file in this folder"):
+    with pytest.raises(InputError, match="chris: no picture in this folder"):
         sm.load(Path("./chris"))
 
 
@@ -681,3 +688,362 @@ def test_a_path_is_no_name(tmp_path, monkeypatch):
 def test_a_name_has_no_channels(name):
     with pytest.raises(InputError, match=f"{name}: has no channels; leave the channel out"):
         sm.load(name, channel=0)
+
+
+# --- pairs -----------------------------------------------------------------------------------------------------
+
+
+def save_numbered(folder, images, name="{}.png"):
+    """Write images as pictures named by their numbers from 1, which text would order otherwise."""
+    folder.mkdir()
+    for number, image in enumerate(images, 1):
+        Image.fromarray(image).save(folder / name.format(number))
+
+
+HEADS = np.stack([head(at=(k - 6, k - 5)) for k in range(12)]).astype(np.uint8)
+TRUTH = (HEADS > 0) * np.uint8(255)
+
+
+def test_slices_of_a_folder_are_in_natural_order(tmp_path):
+    save_numbered(tmp_path / "a", HEADS, "slice_{}.png")
+    data = sm.load(tmp_path / "a")
+    assert data.names == tuple(f"slice_{number}.png" for number in range(1, 13))
+    same(data.images, HEADS)
+    made = [sm.v1(image) for image in HEADS]
+    datasets.write_masks(made, tmp_path / "m", like=tmp_path / "a", shape=HEADS.shape)
+    for number, mask in enumerate(made, 1):
+        same(np.array(Image.open(tmp_path / "m" / f"slice_{number}.png")), 255 * mask)
+
+
+@pytest.mark.parametrize("way", ["slice_{}_mask.png", "mask_slice_{}.tif", "slice-{:03}_seg.png", "{}.png"])
+@pytest.mark.parametrize("slices", [None, slice(8, 11), slice(None, None, 3)])
+def test_truth_of_a_folder_is_found_by_its_name(tmp_path, way, slices):
+    save_numbered(tmp_path / "a", HEADS, "slice_{}.png")
+    save_numbered(tmp_path / "t", TRUTH, way)
+    data = sm.load(tmp_path / "a", truth=tmp_path / "t", slices=slices)
+    same(data.images, HEADS[slices or slice(None)])
+    same(data.truth, data.images > 0)
+
+
+@pytest.mark.parametrize("source", ["a.npy", "a.npz", "names.npz", "a"])
+@pytest.mark.parametrize("truth", ["t.npy", "t"])
+def test_truth_of_a_stack_is_in_natural_order(tmp_path, source, truth):
+    np.save(tmp_path / "a.npy", HEADS)
+    np.savez(tmp_path / "a.npz", images=HEADS)
+    np.savez(tmp_path / "names.npz", images=HEADS, names=[f"head[{k}]" for k in range(50, 62)])
+    np.save(tmp_path / "t.npy", TRUTH)
+    save_numbered(tmp_path / "a", HEADS, "slice_{}.png")
+    save_numbered(tmp_path / "t", TRUTH)
+    data = sm.load(tmp_path / source, truth=tmp_path / truth)
+    same(data.truth, data.images > 0)
+
+
+def test_names_of_an_npz_find_their_truth(tmp_path):
+    order = [3, 0, 11, 1, 2, 10, 4, 5, 6, 7, 8, 9]
+    np.savez(tmp_path / "a.npz", images=HEADS[order], names=[f"slice {k + 1}" for k in order])
+    save_numbered(tmp_path / "t", TRUTH, "{}_mask.png")
+    data = sm.load(tmp_path / "a.npz", truth=tmp_path / "t")
+    same(data.truth, data.images > 0)
+
+
+def test_folders_that_do_not_pair_are_refused_with_both_names(tmp_path):
+    save_numbered(tmp_path / "a", HEADS, "slice_{}.png")
+    save_numbered(tmp_path / "t", TRUTH, "slice_{}_mask.png")
+    (tmp_path / "t" / "slice_7_mask.png").rename(tmp_path / "t" / "slice_13_mask.png")
+    with pytest.raises(InputError, match=r"t: .*slice_7\.png.*slice_13_mask\.png"):
+        sm.load(tmp_path / "a", truth=tmp_path / "t")
+    (tmp_path / "t" / "slice_13_mask.png").unlink()
+    with pytest.raises(InputError, match=r"t: .*slice_7\.png"):
+        sm.load(tmp_path / "a", truth=tmp_path / "t")
+    save_numbered(tmp_path / "few", HEADS[:3], "slice_{}.png")
+    with pytest.raises(InputError, match=r"t: .*slice_4_mask\.png"):
+        sm.load(tmp_path / "few", truth=tmp_path / "t")
+    np.save(tmp_path / "few.npy", HEADS[:3])
+    with pytest.raises(InputError, match=r"t: expected a truth of the images' shape \(3, 48, 40\)"):
+        sm.load(tmp_path / "few.npy", truth=tmp_path / "t")
+
+
+# --- folders ---------------------------------------------------------------------------------------------------
+
+
+def test_what_is_left_out_of_a_folder_is_said_once(tmp_path):
+    save_numbered(tmp_path / "in", HEADS[:3])
+    for name in ("a.gif", "b.webp", "b.nii", ".hidden.gif", "Thumbs.db", "notes.txt"):
+        (tmp_path / "in" / name).touch()
+    (tmp_path / "in" / ".ipynb_checkpoints").mkdir()
+    shutil.copy(tmp_path / "in" / "1.png", tmp_path / "in" / ".ipynb_checkpoints")
+    (tmp_path / "in" / "._1.png").write_bytes(b"resource fork")
+    (tmp_path / "in" / "sub").mkdir()
+    shutil.copy(tmp_path / "in" / "1.png", tmp_path / "in" / "sub")
+    with pytest.warns(InputWarning, match="in: left out") as told:
+        data = sm.load(tmp_path / "in")
+    assert data.names == ("1.png", "2.png", "3.png")
+    [line] = [str(each.message) for each in told]
+    assert all(name in line for name in ("a.gif", "b.webp", "b.nii", "sub"))
+    assert not any(name in line for name in ("hidden", "Thumbs", "notes", "checkpoints", "._1"))
+    for path in (tmp_path / "in").glob("[123].png"):
+        path.unlink()
+    with pytest.raises(InputError, match=r"in: no picture .*a\.gif"):
+        sm.load(tmp_path / "in")
+
+
+def test_previews_beside_a_series_are_left_out(tmp_path, monkeypatch):
+    monkeypatch.setattr(datasets.dicom, "files_in", lambda folder: [Path(folder, "IM1")])
+    monkeypatch.setattr(datasets.dicom, "read_series", lambda _: nib.Nifti1Image(volume(), np.eye(4)))
+    Image.fromarray(HEADS[0]).save(tmp_path / "preview.jpg")
+    assert sm.load(tmp_path).images.shape == (5, 44, 36)  # `dicom` would say what it left out
+    assert datasets.masks_name(tmp_path) == "masks.nii.gz"
+
+
+@pytest.mark.parametrize("name", ["a.png", "A.NII.GZ", "a.npy"])
+def test_a_folder_named_like_a_file_is_refused(tmp_path, name):
+    save_numbered(tmp_path / name, HEADS[:1])
+    with pytest.raises(InputError, match=f"{name}: is a folder"):
+        sm.load(tmp_path / name)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes")
+@pytest.mark.parametrize("name", ["a.png", "a.npy", "a.npz", "a.nii.gz", "a"])
+def test_pipes_and_devices_are_never_opened(tmp_path, name):
+    os.mkfifo(tmp_path / name)
+    (tmp_path / "null.png").symlink_to("/dev/zero")
+    (tmp_path / "gone.png").symlink_to("nowhere.png")
+    for path in (tmp_path / name, tmp_path / "null.png", tmp_path / "gone.png"):
+        for arguments in ({"source": path}, {"source": "phantom", "truth": path}):
+            with pytest.raises(InputError, match=path.name):
+                sm.load(**arguments)
+
+
+@pytest.mark.parametrize("name", ["a\0b.png", f"{'x' * 300}.png", f"{'x' * 300}/a.npy"])
+def test_a_name_that_no_file_can_have_is_one_line(name):
+    assert complaint(name).isprintable()
+    assert complaint(name)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="paths of Windows have drives")
+def test_addresses_of_files(tmp_path):
+    np.save(tmp_path / "a b.npy", HEADS)
+    np.save(tmp_path / "t.npy", TRUTH)
+    save_numbered(tmp_path / "in", HEADS)
+    address = f"file://{tmp_path}"
+    data = sm.load(f"{address}/a%20b.npy", truth=f"{address}/t.npy")
+    same(data.truth, HEADS > 0)
+    assert data.names[3] == "a b.npy[3]"
+    same(sm.load(f"{address}/in").images, HEADS)
+    datasets.write_masks(data.truth, f"{address}/m.npy", like=f"{address}/a%20b.npy", shape=HEADS.shape)
+    same(np.load(tmp_path / "m.npy"), data.truth)
+    with pytest.raises(InputError, match=r"t\.npy: the output is the input"):
+        datasets.write_masks(
+            data.truth,
+            tmp_path / "t.npy",
+            like=f"{address}/a%20b.npy",
+            shape=HEADS.shape,
+            keep=[f"{address}/t.npy"],
+        )
+    assert datasets.masks_name(f"{address}/in") == "masks"
+
+
+# --- headers and sizes that lie --------------------------------------------------------------------------------
+
+
+def npy(header, values=b""):
+    """Write a .npy whose header says what it likes."""
+    text = f"{header}\n".encode()
+    return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text + values
+
+
+@pytest.mark.parametrize("shape", [(10**6, 10**3, 10**3), (10**12,), (2, 3, 10**30), (-1, 4, 4), (2, -3, -4)])
+@pytest.mark.parametrize("dtype", ["<f4", "|u1", "<U0", "|V0"])
+def test_a_header_that_promises_more_than_there_is_is_refused(tmp_path, shape, dtype):
+    content = npy({"descr": dtype, "fortran_order": False, "shape": shape}, bytes(1000))
+    (tmp_path / "a.npy").write_bytes(content)
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+        archive.writestr("images.npy", content)
+    buffer = io.BytesIO()
+    np.save(buffer, np.zeros((2, 4, 4)))
+    with zipfile.ZipFile(tmp_path / "b.npz", "w") as archive:
+        archive.writestr("images.npy", buffer.getvalue())
+        archive.writestr("names.npy", content)
+    for name in ("a.npy", "a.npz", "b.npz"):
+        tracemalloc.start()
+        with pytest.raises(InputError, match=name):
+            sm.load(tmp_path / name)
+        assert tracemalloc.get_traced_memory()[1] < 2**22
+        tracemalloc.stop()
+
+
+def packed(path, nbytes, method=zipfile.ZIP_DEFLATED):
+    """Write an .npz of zeros without holding them."""
+    shape = (nbytes // 2**20, 1024, 1024)
+    header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+    with (
+        zipfile.ZipFile(path, "w", method) as archive,
+        archive.open("images.npy", "w", force_zip64=True) as member,
+    ):
+        np.lib.format.write_array_header_1_0(member, header)
+        for _ in range(shape[0]):
+            member.write(bytes(2**20))
+
+
+def test_an_npz_that_unpacks_to_too_much_is_refused(tmp_path):
+    packed(tmp_path / "a.npz", 600 * 2**20)  # of bytes, which become four times as many
+    assert (tmp_path / "a.npz").stat().st_size < 2**20
+    tracemalloc.start()
+    with pytest.raises(InputError, match=r"a\.npz: would take 2\.34 GiB"):
+        sm.load(tmp_path / "a.npz")
+    assert tracemalloc.get_traced_memory()[1] < 2**22
+    tracemalloc.stop()
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_an_npz_that_numpy_would_not_write_is_refused(tmp_path, method):
+    packed(tmp_path / "a.npz", 2**20, method)
+    with pytest.raises(InputError, match=r"a\.npz: "):
+        sm.load(tmp_path / "a.npz")
+
+
+@pytest.mark.parametrize("size", [2**20, 2**24 - 200])
+def test_a_size_in_an_npz_that_is_not_true_is_seen(tmp_path, size):
+    packed(tmp_path / "a.npz", 2**24)
+    content = bytearray((tmp_path / "a.npz").read_bytes())
+    with zipfile.ZipFile(tmp_path / "a.npz") as archive:
+        true = archive.getinfo("images.npy").file_size
+    content = content.replace(true.to_bytes(4, "little"), size.to_bytes(4, "little"))
+    (tmp_path / "a.npz").write_bytes(content)
+    with pytest.raises(InputError, match=r"a\.npz"):
+        sm.load(tmp_path / "a.npz")
+
+
+@pytest.mark.parametrize("place", [0.3, 0.6, 0.9])
+def test_a_byte_that_changed_in_an_npz_is_seen(tmp_path, place):
+    for save in (np.savez, np.savez_compressed):
+        save(tmp_path / "a.npz", images=np.random.default_rng(0).random((3, 20, 30)))
+        content = bytearray((tmp_path / "a.npz").read_bytes())
+        content[int(place * len(content))] ^= 1
+        (tmp_path / "a.npz").write_bytes(content)
+        with pytest.raises(InputError, match=r"a\.npz: not a readable"):
+            sm.load(tmp_path / "a.npz")
+
+
+def test_a_npy_that_is_longer_than_it_says_is_read_with_a_warning(tmp_path):
+    np.save(tmp_path / "a.npy", HEADS)
+    with open(tmp_path / "a.npy", "ab") as file:
+        file.write(bytes(7))
+    with pytest.warns(InputWarning, match=r"a\.npy: .*7 bytes"):
+        same(sm.load(tmp_path / "a.npy").images, HEADS)
+
+
+# --- NaN -------------------------------------------------------------------------------------------------------
+
+
+def without_background(images, dtype=np.float32):
+    """Leave NaN around the heads, and give the same with zeros there."""
+    rows, columns = np.indices(images.shape[1:])
+    inside = np.hypot(rows - 23.5, columns - 19.5) < 22
+    return np.where(inside, images, np.nan).astype(dtype), np.where(inside, images, 0).astype(dtype)
+
+
+@pytest.mark.filterwarnings("ignore:the mask is empty")
+@pytest.mark.parametrize("dtype", ["<f4", ">f8", "f2"])
+def test_nan_around_the_heads_is_zero_and_said_once(tmp_path, dtype):
+    given, wanted = without_background(HEADS, dtype)
+    given[3], wanted[3] = np.nan, 0  # no head in it
+    np.save(tmp_path / "a.npy", given)
+    np.save(tmp_path / "f.npy", np.asfortranarray(given))
+    np.savez(tmp_path / "a.npz", images=given)
+    for name in ("a.npy", "f.npy", "a.npz"):
+        with pytest.warns(InputWarning, match=f"{name}: NaN") as told:
+            data = sm.load(tmp_path / name)
+        assert len(told) == 1
+        same(data.images, wanted)
+        assert data.images.dtype.kind == "f"
+    made = [sm.v1(image) for image in data.images]
+    datasets.write_masks(made, tmp_path / "m.npy", like=tmp_path / "a.npy", shape=given.shape)
+    same(np.load(tmp_path / "m.npy"), [sm.v1(image) for image in wanted])
+
+
+def test_a_stack_without_nan_stays_mapped_and_nan_elsewhere_does_not_matter(tmp_path):
+    given, wanted = without_background(HEADS)
+    given[:9] = wanted[:9]
+    np.save(tmp_path / "a.npy", given)
+    data = sm.load(tmp_path / "a.npy", slices=slice(2, 7))
+    assert isinstance(data.images, np.memmap)
+    with pytest.warns(InputWarning, match="NaN"):
+        same(sm.load(tmp_path / "a.npy", slices=slice(8, None)).images, wanted[8:])
+
+
+def test_nan_within_a_head_and_nan_alone_stay_refused(tmp_path):
+    given = HEADS.astype(np.float32)
+    given[5, 20, 20] = np.nan
+    np.save(tmp_path / "a.npy", given)
+    data = sm.load(tmp_path / "a.npy")
+    with pytest.raises(InputError, match="got 1 that are NaN"):
+        sm.v1(data.images[5])
+    np.save(tmp_path / "b.npy", np.full((2, 9, 9), np.nan))
+    with pytest.raises(InputError, match="got 81 that are NaN"):
+        sm.v1(sm.load(tmp_path / "b.npy").images[0])
+
+
+# --- Python's doors --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("given", [HEADS, [1, 2], 7, b"a.npy", sm.load("phantom")])
+def test_what_is_no_path_is_told_where_to_go(given):
+    for arguments in ({"source": given}, {"source": "phantom", "truth": given}):
+        with pytest.raises(InputError, match="expected a path or a name") as error:
+            sm.load(**arguments)
+        assert "\n" not in str(error.value)
+    with pytest.raises(InputError, match="create_skull_mask"):
+        sm.load(HEADS)
+    with pytest.raises(InputError, match="got NoneType"):
+        sm.load(None)
+
+
+def test_data_is_shown_in_one_short_line(tmp_path):
+    np.savez(tmp_path / "a.npz", images=HEADS, spacing_mm=[[0.5, 1.25]] * 12, truth=TRUTH)
+    shown = repr(sm.load(tmp_path / "a.npz"))
+    for part in ("12", "48", "40", "float32", "truth", "0.5", "1.25", "a.npz[0]", "a.npz[11]"):
+        assert part in shown
+    assert len(shown) < 200
+    assert "array" not in shown
+
+
+def test_numbers_of_numpy_are_shown_as_numbers():
+    data = sm.load("phantom", slices=slice(np.uint8(1), np.int64(3)))
+    assert len(data.images) == 2
+    with pytest.raises(InputError, match=r"phantom: no slice left of 5 with 7:$"):
+        sm.load("phantom", slices=slice(np.uint8(7), None))
+    same(data.spaced(np.array([2.0, 3.0])).spacing_mm, [[2, 3]] * 2)
+    assert data.spaced(None) is data.spaced(()) is data
+    with pytest.raises(InputError, match=r"got \(0\.0, 1\.0\)$"):
+        data.spaced((np.float32(0), np.float64(1)))
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+@pytest.mark.parametrize("codes", ["RAS", "PIR", "ASL"])
+def test_masks_cut_along_any_axis_lie_where_the_image_lies(tmp_path, axis, codes):
+    canonical = volume()
+    inside = canonical > 60
+    nib.save(nib.Nifti1Image(stored(canonical, codes), affine_of(codes, canonical.shape)), tmp_path / "a.nii.gz")
+    data = sm.load(tmp_path / "a.nii.gz", axis=axis)
+    made = (image > 60 for image in data.images)
+    made = (mask.astype(np.uint8) for mask in made)
+    shape = data.images.shape
+    datasets.write_masks(made, tmp_path / "m.nii.gz", like=tmp_path / "a.nii.gz", shape=shape, axis=axis)
+    written = nib.load(tmp_path / "m.nii.gz")
+    same(np.asarray(written.dataobj), stored(inside, codes))
+    same(written.affine, nib.load(tmp_path / "a.nii.gz").affine)
+    same(sm.load(tmp_path / "m.nii.gz", axis=axis).images, data.images > 60)
+
+
+def test_messages_show_no_temporary_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    pages = [Image.fromarray(HEADS[0])] * 2
+    pages[0].save("a.tif", save_all=True, append_images=pages[1:])
+    save_numbered(tmp_path / "in", HEADS[:2])
+    Image.fromarray(HEADS[0]).save("in/1.tif")
+    for like, output in (("a.tif", "mp.png"), ("in", "m")):
+        with pytest.raises(InputError) as error:
+            datasets.write_masks(HEADS[:2] > 0, output, like=like, shape=(2, 48, 40))
+        assert f".{output}" not in str(error.value)
+        assert not Path(output).exists()

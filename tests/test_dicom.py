@@ -1,8 +1,12 @@
 """A DICOM series is one volume in its place, or one line says why it is none; its tags stay at home."""
 
+import os
 import re
 import shutil
 import sys
+import tracemalloc
+import warnings
+from functools import partial
 from pathlib import Path
 
 import hypothesis
@@ -11,16 +15,23 @@ import numpy as np
 import pydicom.data
 import pytest
 import SimpleITK as sitk
-from dicoms import AXIAL, header, numbers, phantom, write_series
+from dicoms import AXIAL, SERIES, enhanced, header, numbers, phantom, write_series
 from hypothesis import strategies as st
 from inputs import doubted
 from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image
-from pydicom.uid import ExplicitVRBigEndian, ImplicitVRLittleEndian, RLELossless, SecondaryCaptureImageStorage
+from pydicom.dataelem import DataElement
+from pydicom.uid import (
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    RLELossless,
+    SecondaryCaptureImageStorage,
+)
 
 import skullmask_lib as sm
-from skullmask_lib import datasets, dicom, provenance
-from skullmask_lib.masks import InputError
+from skullmask_lib import datasets, dicom, nifti, provenance
+from skullmask_lib.masks import InputError, InputWarning
 
 
 def oblique(*degrees):
@@ -152,18 +163,7 @@ def only(index, **tags):
 NO_SERIES = {
     "two series": (
         {"each": lambda index: {"SeriesInstanceUID": "1.2.3" if index < 2 else "1.2.4"}},
-        "^series: holds 2 series, of (2 and 3|3 and 2) files; give each a folder of its own$",
-    ),
-    "a secondary capture": (
-        {
-            "each": only(
-                3,
-                SOPClassUID=SecondaryCaptureImageStorage,
-                ImagePositionPatient=None,
-                ImageOrientationPatient=None,
-            )
-        },
-        r"IM000\d: a secondary capture or a report, no slice \(ImagePositionPatient, ImageOrientationPatient missing\)",
+        r"^series: holds 2 series: \d files \(IM000\d …\) and \d files \(IM000\d …\); give each a folder of its own$",
     ),
     "an empty position": ({"ImagePositionPatient": ""}, r"no slice \(ImagePositionPatient missing\); take it out$"),
     "frames": (
@@ -214,7 +214,10 @@ NO_SERIES = {
     "too few numbers": ({"ImagePositionPatient": ["1", "2"]}, "not a readable DICOM file"),
     "no spacing": ({"PixelSpacing": ["0", "1"]}, "a spacing above 0 mm"),
     "no pixels": ({"each": only(1, PixelData=None)}, "not a readable DICOM file .*[Pp]ixel [Dd]ata"),
-    "few pixels": ({"each": only(1, PixelData=bytes(100))}, "not a readable DICOM file .*less than expected"),
+    "few pixels": (
+        {"each": only(1, PixelData=bytes(100))},
+        "not a readable DICOM file .*3744 bytes of pixels expected, got 100",
+    ),
     "no size": ({"each": only(1, Rows=None)}, "not a readable DICOM file .*Rows"),
 }
 
@@ -238,7 +241,7 @@ def test_the_command_line_refuses_two_series_and_leaves_nothing(folder, skullmas
     code, out, [line] = skullmask("mask", "series", "-o", "masks.nii.gz")
     assert (code, out) == (2, "")
     assert re.fullmatch(
-        r"skullmask: series: holds 3 series, of (\d and ){2}\d files; give each a folder of its own", line
+        r"skullmask: series: holds 3 series: \d files? .* and \d files? .*; give each a folder of its own", line
     )
     assert [path.name for path in folder.iterdir()] == ["series"]
 
@@ -268,10 +271,12 @@ def test_no_cut_or_damage_goes_unseen(series, capfd):
         for place in rng.integers(132, 1000, rng.integers(1, 9)):
             made[place] = rng.integers(256)
         file.write_bytes(made)
-        try:
-            assert dicom.read_series(series).shape == whole.shape
-        except InputError as error:
-            lines.append(str(error))
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            try:
+                assert dicom.read_series(series).shape == whole.shape or "IM0002" in str(told[0].message)
+            except InputError as error:
+                lines.append(str(error))
     assert len(lines) > 10
     assert not any("\n" in line for line in lines)
     assert all(line.startswith(str(series)) for line in lines)
@@ -357,17 +362,42 @@ def test_pictures_and_dicom_in_one_folder_are_refused(series):
         sm.load(series)
 
 
-def test_what_else_lies_in_the_folder_does_not_matter(series):
+def test_a_preview_beside_a_series_is_named_and_left_out(series):
+    wanted = sm.load(series).images
+    Image.fromarray(np.zeros((4, 4), np.uint8)).save(series / "preview.jpg")
+    with pytest.warns(InputWarning, match=r"preview\.jpg") as told:
+        assert_array_equal(sm.load(series).images, wanted)
+    assert len(told) == 1
+    assert datasets.masks_name(series) == "masks.nii.gz"
+
+
+def test_what_else_lies_in_the_folder_is_named_once(series, skullmask):
     wanted, told = sm.load(series).images, provenance.sha256(series)
     (series / "sub").mkdir()
     shutil.copy(sorted(series.glob("IM*"))[0], series / "sub" / "IM0009")
+    (series / "notes").mkdir()
+    (series / "notes" / "a.txt").touch()
     shutil.copy(sorted(series.glob("IM*"))[0], series / "DICOMDIR")
-    (series / ".DS_Store").write_bytes(bytes(10))
+    for hidden in (".DS_Store", "._IM0001", ".hidden"):
+        (series / hidden).write_bytes(bytes(200))
     (series / "notes.txt").write_text("DICM " * 99)
+    (series / "VERSION").write_text("1.0")
+    (series / "lost.txt").symlink_to(series / "missing")
     (series / "loop").symlink_to(series)
-    (series / "nowhere").symlink_to(series / "missing")
-    assert_array_equal(sm.load(series).images, wanted)
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(series / "pipe.dcm")
+        os.mkfifo(series / "IM9999")
+    with pytest.warns(InputWarning) as said:
+        assert_array_equal(sm.load(series).images, wanted)
+    pipes = (
+        "IM9999, VERSION, lost.txt, notes.txt, pipe.dcm" if hasattr(os, "mkfifo") else "VERSION, lost.txt, notes.txt"
+    )
+    [line] = [str(each.message) for each in said]
+    assert line == f"series: left out: {pipes} (no DICOM file); loop, sub (a subfolder)"
     assert provenance.sha256(series) == told
+    code, _, err = skullmask("mask", series, "-o", "masks.nii.gz", "--version", "v1")
+    assert (code, err[0]) == (0, f"skullmask: warning: {line}")
+    assert not any("left out" in each for each in err[1:])
     next(series.glob("IM*")).write_bytes(b"changed")
     assert provenance.sha256(series) != told
 
@@ -381,6 +411,458 @@ def test_one_file_of_a_series_leads_to_its_folder(tmp_path, name):
 
 def test_a_folder_without_dicom(tmp_path):
     with pytest.raises(InputError, match=r"no DICOM file in this folder$"):
+        dicom.read_series(tmp_path)
+
+
+DAMAGE = {
+    "empty": lambda data: data[:0],
+    "cut in the preamble": lambda data: data[:100],
+    "cut in its first tags": lambda data: data[:200],
+    "cut in its tags": lambda data: data[:500],
+    "cut in its pixels": lambda data: data[: 3 * len(data) // 4],
+    "short of one byte": lambda data: data[:-1],
+    "of zeros": lambda data: bytes(len(data)),
+    "without a beginning": lambda data: bytes(132) + data[132:],
+}
+
+
+@pytest.mark.parametrize("what", DAMAGE)
+@pytest.mark.parametrize("suffix", ["", ".dcm"])
+def test_a_damaged_file_is_named_however_it_is_damaged(skullmask, what, suffix):
+    files = write_series("series", phantom(), order=range(5), suffix=suffix)
+    for file in files[3:]:  # at the end, where nobody would miss them
+        file.write_bytes(DAMAGE[what](file.read_bytes()))
+    for command in (("mask", "series", "-o", "a.nii.gz"), ("strip", "series", "out"), ("brain-mask", "series", "out")):
+        code, out, [line] = skullmask(*command)
+        assert (code, out) == (2, "")
+        assert line.startswith("skullmask: series: 2 of 5 files are damaged: ")
+        assert files[3].name in line
+        assert files[4].name in line
+        assert files[2].name not in line
+    assert [path.name for path in Path().iterdir()] == ["series"]
+    files[3].unlink()
+    code, _, [line] = skullmask("strip", "series", "out")
+    assert code == 2
+    assert line.startswith(f"skullmask: {files[4]}: ")
+
+
+def test_damage_of_several_kinds_is_told_in_one_line_and_runs_are_collapsed(tmp_path):
+    files = write_series(tmp_path, phantom(32)[np.arange(24) % 5], order=range(24))
+    for file in files[2:16]:
+        file.write_bytes(b"")
+    files[20].write_bytes(files[20].read_bytes()[:-10])
+    with pytest.raises(InputError) as refused:
+        dicom.read_series(tmp_path)
+    assert re.search(r": 15 of 24 files are damaged: IM0002 … IM0015 \(empty\); IM0020 \(.*cut off", str(refused.value))
+
+
+def test_pixels_that_are_left_out_are_said(tmp_path):
+    write_series(tmp_path, phantom(), Rows=40)
+    with pytest.warns(InputWarning, match=r"IM000\d: 624 bytes behind its pixels are left out") as said:
+        assert dicom.read_series(tmp_path).shape == (39, 40, 5)
+    assert len(said) == 5
+
+
+def test_a_link_to_nothing_is_a_lost_slice(series):
+    (series / "IM0005").symlink_to(series / "missing")
+    with pytest.raises(InputError, match="IM0005: a link to nothing"):
+        dicom.read_series(series)
+
+
+def test_a_page_that_was_saved_as_a_slice_is_damage(tmp_path):
+    write_series(tmp_path, phantom(), suffix=".dcm")
+    (tmp_path / "IM0005.dcm").write_text("<html>not found</html>")
+    with pytest.raises(InputError, match=r"IM0005\.dcm: "):
+        dicom.read_series(tmp_path)
+
+
+@pytest.mark.parametrize("syntax", [ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian])
+@pytest.mark.parametrize("with_meta", [False, True])
+def test_files_without_a_preamble_are_read(tmp_path, syntax, with_meta):
+    volume = phantom()
+    for file in write_series(tmp_path, volume):
+        data = pydicom.dcmread(file)
+        if syntax == ExplicitVRBigEndian:
+            data.PixelData = data.pixel_array.astype(">i2").tobytes()
+            data["PixelData"].VR = "OW"
+        data.file_meta.TransferSyntaxUID = syntax
+        file.unlink()
+        pydicom.dcmwrite(file, data, enforce_file_format=True)
+        written = file.read_bytes()
+        start = 132 if with_meta else 144 + int.from_bytes(written[140:144], "little")
+        file.write_bytes(written[start:])
+        assert dicom.is_dicom(file)
+    assert len(dicom.files_in(tmp_path)) == 5
+    assert_array_equal(np.asarray(dicom.read_series(tmp_path).dataobj).T, volume)
+
+
+# --- beside the series -----------------------------------------------------------------------------------------
+
+
+def other(sop_class, **tags):
+    """Make a file of another kind, without a place and without pixels unless it is given some."""
+    data = header(phantom()[0], **({"SOPClassUID": sop_class, "SeriesInstanceUID": "1.2.9"} | tags))
+    for tag in ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing"):
+        if tag not in tags:
+            del data[tag]
+    return data
+
+
+def report(sop_class):
+    data = other(sop_class, PixelData=None)
+    del data.Rows, data.Columns
+    return data
+
+
+BESIDE = {
+    "a report": lambda: report(pydicom.uid.BasicTextSRStorage),
+    "a presentation state": lambda: report(pydicom.uid.GrayscaleSoftcopyPresentationStateStorage),
+    "key objects": lambda: report(pydicom.uid.KeyObjectSelectionDocumentStorage),
+    "a document": lambda: report(pydicom.uid.EncapsulatedPDFStorage),
+    "a segmentation": lambda: other(pydicom.uid.SegmentationStorage),
+    "a secondary capture": lambda: other(SecondaryCaptureImageStorage),
+    "a secondary capture of the series": lambda: other(SecondaryCaptureImageStorage, SeriesInstanceUID=SERIES),
+    "a colour picture": lambda: other(
+        SecondaryCaptureImageStorage,
+        PhotometricInterpretation="RGB",
+        SamplesPerPixel=3,
+        PlanarConfiguration=0,
+        PixelData=bytes(48 * 39 * 6),
+    ),
+    "a localizer": lambda: header(
+        phantom()[0],
+        axes=ORIENTATIONS["coronal"],
+        SeriesInstanceUID="1.2.9",
+        ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"],
+    ),
+    "a localizer of the series": lambda: header(
+        phantom()[0], axes=ORIENTATIONS["coronal"], ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"]
+    ),
+    "what a vendor writes": lambda: report("1.3.12.2.1107.5.9.1"),
+}
+
+
+@pytest.mark.parametrize("what", BESIDE)
+def test_what_is_no_slice_is_left_out_and_named(series, what):
+    wanted = dicom.read_series(series)
+    for name in ("IM1000", "IM1001"):
+        BESIDE[what]().save_as(series / name, enforce_file_format=True)
+    with pytest.warns(InputWarning) as said:
+        found = dicom.read_series(series)
+    assert_array_equal(found.dataobj, wanted.dataobj)
+    assert_array_equal(found.affine, wanted.affine)
+    [line] = [str(each.message) for each in said]
+    assert line.startswith("series: left out: IM1000, IM1001 (")
+    assert "\n" not in line
+    for file in series.glob("IM000*"):
+        file.unlink()
+    if "localizer" not in what:
+        with pytest.raises(InputError, match=r"series(: holds no slice, but|.IM1000: )"):
+            dicom.read_series(series)
+
+
+def test_one_localizer_alone_is_read(tmp_path):
+    write_series(tmp_path, phantom(), ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"])
+    assert dicom.read_series(tmp_path).shape == (39, 48, 5)
+
+
+def test_two_series_are_both_named(tmp_path):
+    def each(index):
+        tags = {"SeriesNumber": 3, "SeriesDescription": "t1 mpr", "SeriesInstanceUID": "1.2.3"}
+        return tags if index < 3 else {"SeriesInstanceUID": "1.2.4", "SeriesDescription": "t2\x1b[2J"}
+
+    write_series(tmp_path, phantom(), each=each, order=range(5))
+    with pytest.raises(InputError) as refused:
+        dicom.read_series(tmp_path)
+    assert str(refused.value) == (
+        f"{tmp_path}: holds 2 series: 3 files (IM0000 …, 3 t1 mpr) and 2 files (IM0003 …, t2[2J); "
+        "give each a folder of its own"
+    )
+
+
+def test_a_mosaic_is_refused_with_its_reason(skullmask):
+    write_series("series", phantom(), ImageType=["ORIGINAL", "PRIMARY", "M", "ND", "MOSAIC"])
+    for command in (("mask", "series", "-o", "a.nii.gz"), ("strip", "series", "out"), ("brain-mask", "series", "out")):
+        code, out, [line] = skullmask(*command)
+        assert (code, out) == (2, "")
+        assert re.match(r"skullmask: series/IM000\d: a mosaic, many small slices in one picture", line)
+
+
+@pytest.mark.parametrize("kind", ["same file", "other number", "other name"])
+def test_copies_are_dropped_and_named(series, kind):
+    wanted = dicom.read_series(series)
+    copied = sorted(series.iterdir())[2]
+    data = pydicom.dcmread(copied)
+    if kind == "other number":
+        data.SOPInstanceUID = data.file_meta.MediaStorageSOPInstanceUID = pydicom.uid.generate_uid()
+    data.save_as(series / ("a copy" if kind == "other name" else "IM0009"), enforce_file_format=True)
+    with pytest.warns(InputWarning, match=r"^series: left out: (IM0009|a copy|IM0002) \(a copy of another\)$"):
+        found = dicom.read_series(series)
+    assert_array_equal(found.dataobj, wanted.dataobj)
+    assert_array_equal(found.affine, wanted.affine)
+    data.PixelData = bytes(len(data.PixelData))  # the same number, another picture
+    data.save_as(series / "IM0009", enforce_file_format=True)
+    with pytest.raises(InputError, match="lies where"):
+        dicom.read_series(series)
+
+
+def test_one_number_for_all_slices_makes_no_copies(tmp_path):
+    volume = phantom()
+    write_series(tmp_path, volume, SOPInstanceUID="1.2.3")
+    assert_array_equal(np.asarray(dicom.read_series(tmp_path).dataobj).T, volume)
+
+
+@pytest.mark.parametrize("gap_mm", [0.9, 4.0])
+def test_a_jitter_below_a_tenth_of_the_distance_is_even(tmp_path, gap_mm):
+    volume = phantom(32)[np.arange(40) % 5]
+    rng = np.random.default_rng(0)
+    jitter_mm = gap_mm * rng.choice((-0.099, 0.099), (40, 3))
+
+    def each(index):
+        return {"ImagePositionPatient": numbers(np.array([-80, -100, -20 + gap_mm * index]) + jitter_mm[index])}
+
+    write_series(tmp_path, volume, each=each)
+    image = dicom.read_series(tmp_path)
+    assert_array_equal(np.asarray(image.dataobj).T, volume)
+    assert_allclose(image.header.get_zooms()[2], gap_mm, rtol=0.01)
+    assert_allclose(image.affine[:3, 3], [80, 100, -20], atol=0.1 * gap_mm)
+    sorted(tmp_path.iterdir())[7].unlink()
+    with pytest.raises(InputError, match=r"even distances, got .* is one missing\?"):
+        dicom.read_series(tmp_path)
+    jitter_mm *= 3
+    write_series(tmp_path, volume, each=each)
+    with pytest.raises(InputError, match=r"even distances"):
+        dicom.read_series(tmp_path)
+
+
+@pytest.mark.parametrize("count", [3, 4, 9, 40])
+def test_a_missing_slice_is_never_a_jitter(tmp_path, count):
+    volume = phantom(32)[np.arange(count + 1) % 5]
+    for lost in range(1, count):
+        files = write_series(tmp_path, volume, order=range(count + 1))
+        files[lost].unlink()
+        with pytest.raises(InputError, match="is one missing"):
+            dicom.read_series(tmp_path)
+
+
+# --- subfolders ------------------------------------------------------------------------------------------------
+
+
+def test_one_series_in_subfolders_is_read(folder, skullmask):
+    volume = phantom()
+    files = write_series("top/patient/study/series", volume)
+    wanted = dicom.read_series("top/patient/study/series")
+    (folder / "top" / "DICOMDIR").write_bytes(files[0].read_bytes())
+    (folder / "top" / "README.txt").touch()
+    for hidden in (".trash", "patient/.trash"):
+        (folder / "top" / hidden).mkdir()
+        shutil.copy(files[0], folder / "top" / hidden)
+    found = dicom.read_series("top")
+    assert_array_equal(found.dataobj, wanted.dataobj)
+    assert_array_equal(found.affine, wanted.affine)
+    assert skullmask("brain-mask", "top", "out")[0] == 0
+    assert skullmask("mask", "top", "-o", "top.nii.gz", "--version", "v1")[0] == 0
+    assert nib.load("top.nii.gz").shape == (39, 48, 5)
+    assert len(datasets.files_in("top")) == 5
+    assert len(provenance.sha256("top")) == 64
+    header(volume[0], SeriesInstanceUID="1.2.9").save_as("top/patient/IM9", enforce_file_format=True)
+    with pytest.raises(
+        InputError, match=r"^top: holds 2 series: 1 files? \(patient/IM9\) and 5 .*patient/study/series"
+    ):
+        dicom.read_series("top")
+
+
+@pytest.mark.usefixtures("folder")
+def test_subfolders_beside_pictures_are_not_read():
+    write_series("top/series", phantom())
+    Image.fromarray(np.zeros((4, 4), np.uint8)).save("top/a.png")
+    assert dicom.files_in("top") == []
+    assert sm.load("top").images.shape == (1, 4, 4)
+
+
+# --- values ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("signed", [0, 1])
+@pytest.mark.parametrize("white", ["the brightest", 4095])
+def test_inverted_greys_are_those_of_the_same_head(tmp_path, signed, white):
+    volume = phantom() - phantom().min()
+    most = volume.max() if white == "the brightest" else white
+    tags = {"PixelRepresentation": signed, "PhotometricInterpretation": "MONOCHROME1", "RescaleSlope": "2"}
+    write_series(tmp_path, most - volume, RescaleIntercept="-20", **tags)
+    assert_array_equal(np.asarray(dicom.read_series(tmp_path).dataobj).T, 2.0 * volume)
+
+
+def test_greys_of_both_kinds_in_one_series_are_refused(tmp_path):
+    write_series(tmp_path, phantom(), each=only(2, PhotometricInterpretation="MONOCHROME1"))
+    with pytest.raises(InputError, match="expected MONOCHROME1 or MONOCHROME2 in all files of a series, got both"):
+        dicom.read_series(tmp_path)
+
+
+PADDING = {
+    "a value": (-2000, {"PixelPaddingValue": -2000}),
+    "in the other sign": (-2000, {"PixelPaddingValue": DataElement(0x00280120, "US", 65536 - 2000)}),
+    "a range": (-2000, {"PixelPaddingValue": -2100, "PixelPaddingRangeLimit": -1900}),
+    "a range downwards": (-2000, {"PixelPaddingValue": -1900, "PixelPaddingRangeLimit": -2100}),
+    "bright": (30000, {"PixelPaddingValue": 30000}),
+    "the lowest": (-32768, {"PixelPaddingValue": -32768}),
+}
+
+
+@pytest.mark.parametrize("what", PADDING)
+@pytest.mark.parametrize("photometric", ["MONOCHROME1", "MONOCHROME2"])
+def test_padding_is_air(tmp_path, what, photometric):
+    value, tags = PADDING[what]
+    volume = phantom()
+    outside = np.hypot(*np.meshgrid(np.arange(39) - 19, np.arange(48) - 23.5)) > 23
+    stored = volume.max() - volume if photometric == "MONOCHROME1" else volume
+    padded = np.where(outside, value, stored)
+    write_series(tmp_path, padded, PhotometricInterpretation=photometric, RescaleIntercept="7", **tags)
+    found = np.asarray(dicom.read_series(tmp_path).dataobj).T
+    wanted = volume.astype(float)
+    if photometric == "MONOCHROME1":
+        wanted -= volume.max() - stored[:, ~outside].max()
+    else:
+        wanted += 7
+    wanted[:, outside] = wanted[:, ~outside].min()
+    assert_array_equal(found, wanted)
+
+
+def test_nothing_but_padding_is_refused(tmp_path):
+    write_series(tmp_path, 0 * phantom() - 5, PixelPaddingValue=-5)
+    with pytest.raises(InputError, match="every one is padding"):
+        dicom.read_series(tmp_path)
+
+
+@pytest.mark.parametrize("spacing_mm", [(0.002, 0.0015), (2000, 1500)])
+def test_a_spacing_that_cannot_be_right_is_refused(skullmask, spacing_mm):
+    write_series("series", phantom(), spacing_mm=spacing_mm)
+    for command in (("mask", "series", "-o", "a.nii.gz"), ("strip", "series", "out"), ("brain-mask", "series", "out")):
+        code, _, [line] = skullmask(*command)
+        assert code == 2
+        assert line.startswith("skullmask: series: expected voxels of 0.05 to 50 mm")
+
+
+# --- several frames in a file ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ORIENTATIONS)
+def test_an_enhanced_file_is_the_volume_of_its_frames(tmp_path, name):
+    volume = phantom()
+    write_series(tmp_path / "one by one", volume, axes=ORIENTATIONS[name])
+    (tmp_path / "enhanced").mkdir()
+    enhanced(volume, axes=ORIENTATIONS[name]).save_as(tmp_path / "enhanced" / "a.dcm", enforce_file_format=True)
+    found, wanted = dicom.read_series(tmp_path / "enhanced"), dicom.read_series(tmp_path / "one by one")
+    assert_array_equal(found.dataobj, wanted.dataobj)
+    assert_allclose(found.affine, wanted.affine, atol=1e-6)
+
+
+def test_every_frame_has_a_slope_of_its_own(tmp_path):
+    volume = phantom()
+    slopes = [(1 + k, 10 * k) for k in range(5)]
+    enhanced(volume, slopes=slopes).save_as(tmp_path / "a.dcm", enforce_file_format=True)
+    wanted = np.stack([plane * slope + intercept for plane, (slope, intercept) in zip(volume, slopes, strict=True)])
+    assert_array_equal(np.asarray(dicom.read_series(tmp_path).dataobj).T, wanted)
+
+
+def test_frames_of_several_files_are_one_volume(tmp_path):
+    volume = phantom()
+    enhanced(volume[:3]).save_as(tmp_path / "a.dcm", enforce_file_format=True)
+    rest = enhanced(volume[3:], order=[0, 1])
+    for k, group in enumerate(rest.PerFrameFunctionalGroupsSequence, 3):
+        group.PlanePositionSequence[0].ImagePositionPatient = numbers((-80, -100, -20 + 4 * k))
+    rest.save_as(tmp_path / "b.dcm", enforce_file_format=True)
+    assert_array_equal(np.asarray(dicom.read_series(tmp_path).dataobj).T, volume)
+
+
+def test_frames_that_are_no_volume(tmp_path):
+    volume = phantom()
+    data = enhanced(volume, gap_mm=0)
+    data.save_as(tmp_path / "a.dcm", enforce_file_format=True)
+    with pytest.raises(InputError, match=r"a\.dcm: holds two slices in one place"):
+        dicom.read_series(tmp_path)
+    data = enhanced(volume)
+    data.PerFrameFunctionalGroupsSequence = data.PerFrameFunctionalGroupsSequence[:4]
+    data.save_as(tmp_path / "a.dcm", enforce_file_format=True)
+    with pytest.raises(InputError, match=r"a\.dcm: not a readable DICOM file \(5 frames promised"):
+        dicom.read_series(tmp_path)
+
+
+# --- what is compressed ----------------------------------------------------------------------------------------
+
+
+def compressed(syntax, **tags):
+    data = header(phantom()[0], **tags)
+    data.file_meta.TransferSyntaxUID = syntax
+    data.PixelData = pydicom.encaps.encapsulate([bytes(100)])
+    data["PixelData"].VR = "OB"
+    data["PixelData"].is_undefined_length = True
+    return data
+
+
+@pytest.mark.parametrize(
+    ("syntax", "package"),
+    [
+        (pydicom.uid.JPEGLossless, "pylibjpeg-libjpeg"),
+        (pydicom.uid.JPEGLosslessSV1, "pylibjpeg-libjpeg"),
+        (pydicom.uid.JPEGExtended12Bit, "pylibjpeg-libjpeg"),
+        (pydicom.uid.JPEGLSLossless, "pylibjpeg-libjpeg"),
+        (pydicom.uid.JPEG2000Lossless, "pylibjpeg-openjpeg"),
+        (pydicom.uid.HTJ2KLossless, "pylibjpeg-openjpeg"),
+    ],
+)
+def test_the_decoder_to_install_is_named(tmp_path, syntax, package):
+    compressed(syntax).save_as(tmp_path / "a.dcm", enforce_file_format=True)
+    with pytest.raises(InputError, match=rf"a\.dcm: compressed as {re.escape(syntax.name)}.*{package}"):
+        dicom.read_series(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [
+        {"Rows": 65535, "Columns": 65535},
+        {"NumberOfFrames": 10**6, "Rows": 1000, "Columns": 1000},
+        {"BitsAllocated": 65528, "Rows": 500, "Columns": 500},
+    ],
+)
+@pytest.mark.parametrize("syntax", [pydicom.uid.JPEG2000Lossless, RLELossless, ExplicitVRLittleEndian])
+def test_what_no_file_can_hold_is_refused_before_it_is_decoded(tmp_path, tags, syntax):
+    make = partial(header, phantom()[0]) if syntax == ExplicitVRLittleEndian else partial(compressed, syntax)
+    data = make(**tags)
+    data.save_as(tmp_path / "a.dcm", enforce_file_format=True)
+    tracemalloc.start()
+    with pytest.raises(InputError, match=r"a\.dcm: "):
+        dicom.read_series(tmp_path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 50e6
+
+
+def test_a_deflated_file_is_bounded(tmp_path):
+    data = header(phantom()[0])
+    data.file_meta.TransferSyntaxUID = pydicom.uid.DeflatedExplicitVRLittleEndian
+    data.save_as(tmp_path / "a.dcm", enforce_file_format=True)
+    assert_array_equal(np.asarray(dicom.read_series(tmp_path).dataobj)[..., 0].T, phantom()[0])
+    data.add_new(0x00091010, "OB", bytes(200_000_000))
+    data.save_as(tmp_path / "a.dcm", enforce_file_format=True)
+    del data
+    tracemalloc.start()
+    with pytest.raises(InputError, match=r"a\.dcm: unpacks to over 64 MiB"):
+        dicom.read_series(tmp_path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 150e6
+
+
+def test_a_compressed_series_has_a_largest_size(tmp_path, monkeypatch):
+    for file in write_series(tmp_path, phantom()):
+        data = pydicom.dcmread(file)
+        data.compress(RLELossless)
+        data.save_as(file, enforce_file_format=True)
+    monkeypatch.setattr(nifti, "LARGEST", 4 * phantom().size)
+    assert_array_equal(np.asarray(dicom.read_series(tmp_path).dataobj).T, phantom())
+    monkeypatch.setattr(nifti, "LARGEST", 4 * phantom().size - 1)
+    with pytest.raises(InputError, match=r"would take .* GiB when unpacked"):
         dicom.read_series(tmp_path)
 
 

@@ -8,6 +8,7 @@ import io
 import re
 import tracemalloc
 import warnings
+import zlib
 from functools import partial
 
 import ipywidgets as widgets
@@ -166,6 +167,16 @@ def npy(array):
     return stream.getvalue()
 
 
+def bomb():
+    """Give a picture of a few kilobytes that would take gigabytes."""
+    stream = io.BytesIO()
+    Image.new("1", (20_000, 9)).save(stream, "PNG")
+    content = bytearray(stream.getvalue())
+    content[20:24] = (20_000).to_bytes(4, "big")
+    content[29:33] = zlib.crc32(content[12:29]).to_bytes(4, "big")
+    return bytes(content)
+
+
 def png(array):
     stream = io.BytesIO()
     Image.fromarray(array).save(stream, "PNG")
@@ -272,10 +283,11 @@ def test_a_volume_brings_its_spacing(app, tmp_path):
 
 
 BAD = {
+    "bomb.png": (bomb(), "bomb.png: "),
     "text.npy": (b"no array", "text.npy: not a readable .npy file"),
     "empty.png": (b"", "empty.png: the file is empty"),
     "notes.txt": (b"some", "notes.txt: expected a file that ends in .npy"),
-    "colour.png": (png(np.zeros((8, 8, 3), np.uint8)), "colour.png: looks like colour"),
+    "colour.png": (png(np.arange(192, dtype=np.uint8).reshape(8, 8, 3)), "colour.png: looks like colour"),
     "objects.npy": (npy(np.array([{"a": 1}], dtype=object)), "objects.npy: not a readable .npy file"),
 }
 
@@ -340,7 +352,7 @@ def test_the_same_name_again_is_opened_again(app):
 
 def test_after_an_error_nothing_of_the_slice_before_is_left(app):
     images = np.stack([ring_head()[0]] * 4)
-    images[3, 0, 0] = np.nan
+    images[3, 110, 95] = np.nan
     upload(app, "mine.npy", npy(images))
     explorer = chosen(app)
     with pytest.raises(InputError, match=r"mine.npy\[3\]: expected finite values"):
@@ -354,7 +366,7 @@ def test_after_an_error_nothing_of_the_slice_before_is_left(app):
 
 def test_a_file_whose_first_picture_fails_can_still_be_looked_at(folder):  # noqa: ARG001
     images = np.stack([ring_head()[0]] * 3)
-    images[1, 0, 0] = np.nan
+    images[1, 110, 95] = np.nan
     np.save("mine.npy", images)
     app = explore.App("mine.npy")
     assert "mine.npy[1]: expected finite values" in shown(chosen(app))[0]

@@ -16,7 +16,8 @@ from inputs import ring_head
 from PIL import Image
 
 import skullmask_lib as sm
-from skullmask_lib import InputError
+from skullmask_lib import InputError, stacks
+from skullmask_lib.masks import InputWarning
 
 pytestmark = pytest.mark.usefixtures("folder")
 REMARKS = pytest.mark.filterwarnings("ignore:the mask is empty")
@@ -341,7 +342,7 @@ def test_true_masks_in_files_are_found_by_their_names_without_suffixes():
     assert [row["iou"] for row in rows_of("n.batch/results.csv")] == ["1.0"] * 5
     Path("t/sub/c.png").unlink()
     before = everything(".")
-    with pytest.raises(InputError, match=r"^t: has no truth for sub/c.png \(1 of 5 lack it\)$"):
+    with pytest.raises(InputError, match=r"^t: has no truth for sub/c.png \(1 of 5 lack it\), and one_more.png"):
         serial("a", "o", truth="t")
     np.save("t.npy", one_by_one(given)[:, 1:])
     np.save("a.npy", given)
@@ -376,3 +377,142 @@ def test_a_truth_that_cannot_be_used_leaves_the_mask():
     assert "expected a binary mask" in errors["3.npy"]
     np.save("t/1.npy", truth[1])
     assert serial("a", "m", truth="t").failed == 3
+
+
+# --- which files ---------------------------------------------------------------------------------------------------
+
+
+def save_pictures(folder, images, name="{}.png"):
+    for number, image in enumerate(images, 1):
+        file = Path(folder, name.format(number))
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(file)
+
+
+def test_files_are_in_natural_order_and_find_their_truth():
+    given = heads(12, np.uint8)
+    save_pictures("a", given, "p{}/slice.png")
+    save_pictures("t", 255 * one_by_one(given), "p{}/slice_mask.png")
+    assert stacks.opened("a").names == tuple(f"p{number}/slice.png" for number in range(1, 13))
+    assert serial("a", "m.npy", truth="t").failed == 0
+    same(np.load("m.npy"), one_by_one(given))
+    assert [row["iou"] for row in rows_of("m.npy.batch/results.csv")] == ["1.0"] * 12
+
+
+@pytest.mark.parametrize("way", ["slice_{}_mask.png", "mask_slice_{}.png", "{:03}.png"])
+@pytest.mark.parametrize("source", ["a", "a.npy", "a.txt"])
+def test_one_rule_finds_the_truth_of_folders_and_stacks(source, way):
+    given = heads(12, np.uint8)
+    np.save("a.npy", given)
+    save_pictures("a", given, "slice_{}.png")
+    save_pictures("t", 255 * one_by_one(given), way)
+    Path("a.txt").write_text("".join(f"a/slice_{number}.png\n" for number in (3, 12, 1, 7)))
+    assert serial(source, "m", truth="t").failed == 0
+    assert {row["iou"] for row in rows_of("m.batch/results.csv")} == {"1.0"}
+
+
+def test_files_that_do_not_pair_are_refused_with_both_names():
+    save_pictures("a", heads(3, np.uint8), "slice_{}.png")
+    save_pictures("t", one_by_one(heads(2, np.uint8)), "slice_{}_mask.png")
+    save_pictures("t", one_by_one(heads(1, np.uint8)), "slice_1{}_mask.png")
+    with pytest.raises(InputError, match=r"^t: .*slice_3\.png.*slice_11_mask\.png"):
+        serial("a", "m", truth="t")
+
+
+def test_what_is_hidden_is_passed_over_and_what_is_left_out_is_said():
+    save_pictures("a", heads(2, np.uint8))
+    for folder in (".ipynb_checkpoints", ".git", "__MACOSX", "sub/.cache"):
+        save_pictures(f"a/{folder}", heads(1, np.uint8))
+    Path("a/._1.png").write_bytes(b"resource fork")
+    Path("a/.DS_Store").touch()
+    assert stacks.opened("a").names == ("1.png", "2.png")
+    Path("a/3.gif").touch()
+    np.savez("a/4.npz", images=heads(1))
+    Path("a/like.png").mkdir()
+    with pytest.warns(InputWarning, match="^a: left out ") as told:
+        assert serial("a", "m").failed == 0
+    [line] = [str(each.message) for each in told]
+    assert all(name in line for name in ("3.gif", "4.npz", "like.png"))
+    assert sorted(os.listdir("m")) == ["1.png", "2.png"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="makes links and pipes")
+def test_links_and_pipes_are_said_and_never_followed_in_circles():
+    save_pictures("elsewhere", heads(1, np.uint8))
+    save_pictures("a", heads(2, np.uint8))
+    Path("a/3.png").symlink_to("../elsewhere/1.png")
+    Path("a/4.png").symlink_to("nowhere.png")
+    Path("a/linked").symlink_to("../elsewhere", target_is_directory=True)
+    Path("a/round").symlink_to("..", target_is_directory=True)
+    os.mkfifo("a/pipe.png")
+    with pytest.warns(InputWarning) as told:
+        assert stacks.opened("a").names == ("1.png", "2.png", "3.png")
+    [line] = [str(each.message) for each in told]
+    assert all(name in line for name in ("4.png", "linked", "round", "pipe.png"))
+    os.mkfifo("pipe.npy")
+    os.mkfifo("pipe.txt")
+    for name in ("pipe.npy", "pipe.txt", "a/4.png"):
+        with pytest.raises(InputError, match=name):
+            stacks.opened(name)
+
+
+def test_jpegs_and_bitmaps_are_masked_and_jpeg_is_said_to_be_lossy():
+    given = np.stack([ring_head()[0]] * 3)
+    given = (200 * given).astype(np.uint8)
+    for name, image in zip(("1.jpg", "2.jpeg", "3.bmp"), given, strict=True):
+        Path("a").mkdir(exist_ok=True)
+        Image.fromarray(image).save(Path("a", name))
+    with pytest.warns(InputWarning, match=r"^a: JPEG .*\(2 of 3 files\)") as told:
+        assert serial("a", "m", "v8").failed == 0
+    assert len(told) == 1
+    assert sorted(os.listdir("m")) == ["1.png", "2.png", "3.png"]
+    for name in ("1", "2", "3"):
+        mask = np.array(Image.open(f"m/{name}.png")) > 0
+        assert sm.iou(mask, sm.v8(given[0])) > 0.98
+
+
+@pytest.mark.parametrize("kind", ["npy", "zarr", "files"])
+def test_nan_around_a_head_is_zero_and_nan_alone_fails(kind):
+    given = np.stack([ring_head()[0]] * 3).astype(np.float32)
+    wanted = one_by_one(given, "v8")
+    given[1][np.hypot(*np.mgrid[-110:110, -95:95]) > 105] = np.nan
+    given[2] = np.nan
+    Path("a").mkdir()
+    if kind == "npy":
+        np.save("a/a.npy", given)
+    elif kind == "zarr":
+        save_zarr("a/a.zarr", given)
+    for index, image in enumerate(given if kind == "files" else ()):
+        np.save(f"a/{index}.npy", image)
+    assert serial("a" if kind == "files" else f"a/a.{kind}", "m.npy", "v8").failed == 1
+    made = np.load("m.npy")
+    same(made[0], wanted[0])
+    assert sm.iou(made[1], wanted[1]) > 0.99
+    assert not made[2].any()
+
+
+@pytest.mark.parametrize("name", ["a\0b", "x" * 300])
+def test_a_name_that_no_file_can_have_is_one_line(name):
+    for suffix in ("", ".npy", ".png", ".txt", ".zarr"):
+        with pytest.raises(InputError) as error:
+            stacks.opened(name + suffix)
+        assert str(error.value).isprintable()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="paths of Windows have drives")
+def test_addresses_of_files_are_paths(tmp_path):
+    given = heads(3)
+    np.save("a b.npy", given)
+    np.save("t.npy", one_by_one(given))
+    address = f"file://{tmp_path}"
+    made = serial(f"{address}/a%20b.npy", f"{address}/m.npy", truth=f"{address}/t.npy")
+    same(np.load("m.npy"), one_by_one(given))
+    assert made.failed == 0
+    assert stacks.opened(f"{address}/a%20b.npy") == stacks.opened("a b.npy")
+
+
+@pytest.mark.parametrize("output", ["m.jpg", "m.JPG", "m.bmp", "m.png"])
+def test_masks_do_not_go_into_one_picture(output):
+    np.save("a.npy", heads(2))
+    with pytest.raises(InputError, match=rf"^{output}: .* got \{output[1:]}$"):
+        serial("a.npy", output)

@@ -221,9 +221,9 @@ def test_outputs_lie_where_their_scan_lies(tmp_path, kind, suffix):
         assert image.shape == before.shape
         assert image.header.endianness == before.header.endianness
         assert np.array_equal(image.affine, before.affine)
-        changed = {"datatype", "bitpix", "scl_slope", "scl_inter", "cal_min", "cal_max"}
-        for field in set(before.header) - changed:
+        for field in ("dim", "pixdim", "xyzt_units", "qform_code", "sform_code", "srow_x", "srow_y", "srow_z"):
             assert np.array_equal(image.header[field], before.header[field]), field
+        assert not image.header["descrip"].item()
     assert mask.get_data_dtype() == np.uint8
     assert (mask.header["cal_min"], mask.header["cal_max"]) == (0, 1)
     assert brain.get_data_dtype() == before.get_data_dtype()
@@ -344,7 +344,7 @@ BAD = {
     "text": (text, "not a readable .nii.gz file"),
     "zipped text": (zipped_text, "not a readable .nii.gz file"),
     "folder": (Path.mkdir, ""),
-    "2-D": (save(np.ones((4, 4), np.uint8)), "expected one volume (X, Y, Z), got shape (4, 4)"),
+    "1-D": (save(np.ones(4, np.uint8)), "expected one volume (X, Y, Z), got shape (4,"),
     "4-D": (save(np.ones((4, 4, 4, 2), np.uint8)), "expected one volume (X, Y, Z), got shape (4, 4, 4, 2)"),
     "zeros": (save(np.zeros((4, 4, 4), np.uint8)), "expected values that differ, every voxel is 0"),
     "constant": (save(np.full((4, 4, 4), -7.5)), "expected values that differ, every voxel is -7.5"),

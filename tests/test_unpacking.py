@@ -1,0 +1,131 @@
+"""Chunks of Zarr that lie about their size, or would run code."""
+
+import gzip
+import json
+import tracemalloc
+import zlib
+from pathlib import Path
+
+import numcodecs
+import numpy as np
+import pytest
+import zarr
+from batches import errors_of, heads, one_by_one, same, serial
+from zarr.codecs import BloscCodec, GzipCodec, ZstdCodec
+
+from skullmask_lib import InputError, stacks
+
+pytestmark = pytest.mark.usefixtures("folder")
+BOMB_BYTES = 2**27
+PACKINGS_3 = {"blosc": BloscCodec(), "gzip": GzipCodec(), "zstd": ZstdCodec()}
+PACKINGS_2 = {
+    "blosc": numcodecs.Blosc(),
+    "gzip": numcodecs.GZip(),
+    "lz4": numcodecs.LZ4(),
+    "zlib": numcodecs.Zlib(),
+    "zstd": numcodecs.Zstd(),
+}
+PACKERS = {
+    "blosc": lambda values: numcodecs.Blosc().encode(values),
+    "gzip": gzip.compress,
+    "lz4": lambda values: numcodecs.LZ4().encode(values),
+    "zlib": zlib.compress,
+    "zstd": lambda values: numcodecs.Zstd().encode(values),
+}
+
+
+def save(path, array, *, packing, form=3, shards=None, chunks=2):
+    size = {"shape": array.shape, "chunks": (chunks, *array.shape[1:]), "dtype": array.dtype}
+    compressors = (PACKINGS_3 if form == 3 else PACKINGS_2)[packing]
+    made = zarr.create_array(path, **size, zarr_format=form, compressors=compressors, shards=shards)
+    made[:] = array
+
+
+def chunk_files(path):
+    return sorted(file for file in Path(path).rglob("*") if file.is_file() and file.name[:2] not in ("za", ".z"))
+
+
+@pytest.mark.parametrize("packing", PACKINGS_3)
+@pytest.mark.parametrize("shards", [None, (4, 48, 40)])
+@pytest.mark.parametrize("address", [False, True])
+def test_what_says_the_truth_is_read(tmp_path, packing, shards, address):
+    where = f"memory://{tmp_path.name}-{packing}.zarr" if address else "a.zarr"
+    save(where, heads(6), packing=packing, shards=shards)
+    serial(where, "m.npy")
+    same(np.load("m.npy"), one_by_one(heads(6)))
+
+
+@pytest.mark.parametrize("packing", PACKINGS_2)
+def test_what_says_the_truth_in_format_2_is_read(packing):
+    save("a.zarr", heads(6), packing=packing, form=2)
+    serial("a.zarr", "m.npy")
+    same(np.load("m.npy"), one_by_one(heads(6)))
+
+
+@pytest.mark.parametrize(("form", "packing"), [(3, name) for name in PACKINGS_3] + [(2, name) for name in PACKINGS_2])
+def test_a_chunk_that_unpacks_to_more_than_it_holds_fails_alone(form, packing):
+    save("a.zarr", heads(6), packing=packing, form=form)
+    bomb = PACKERS[packing](bytes(BOMB_BYTES))
+    chunk_files("a.zarr")[1].write_bytes(bomb)
+    tracemalloc.start()
+    assert serial("a.zarr", "m.npy").failed == 2
+    assert tracemalloc.get_traced_memory()[1] < BOMB_BYTES / 4
+    tracemalloc.stop()
+    wanted = one_by_one(heads(6))
+    wanted[2:4] = 0
+    same(np.load("m.npy"), wanted)
+    assert [*errors_of("m.npy")] == ["a.zarr[2]", "a.zarr[3]"]
+
+
+def test_a_chunk_in_a_shard_that_unpacks_to_more_than_it_holds_fails():
+    save("a.zarr", heads(4), packing="gzip", shards=(4, 48, 40))
+    [shard] = chunk_files("a.zarr")
+    whole, bomb = shard.read_bytes(), gzip.compress(bytes(BOMB_BYTES))
+    index = np.frombuffer(whole[-36:-4], "<u8").copy()  # where the two chunks lie and how long they are, before a CRC
+    index[2:] = len(whole) - 36, len(bomb)
+    checked = numcodecs.CRC32C(location="end").encode(index.view(np.uint8))
+    shard.write_bytes(whole[:-36] + bomb + bytes(checked))
+    assert serial("a.zarr", "m.npy").failed == 2
+    assert [*errors_of("m.npy")] == ["a.zarr[2]", "a.zarr[3]"]
+
+
+@pytest.mark.parametrize("place", ["compressor", "filters"])
+@pytest.mark.parametrize("name", ["pickle", "lzma", "json2"])
+def test_codecs_that_are_not_known_are_refused(place, name):
+    save("a.zarr", heads(4), packing="zlib", form=2)
+    about = json.loads(Path("a.zarr/.zarray").read_text())
+    codec = {"id": name}
+    about[place] = codec if place == "compressor" else [codec]
+    Path("a.zarr/.zarray").write_text(json.dumps(about))
+    with pytest.raises(InputError, match=r"^.*a\.zarr: "):
+        stacks.opened("a.zarr")
+
+
+@pytest.mark.filterwarnings("ignore:Numcodecs codecs")
+def test_codecs_of_format_3_that_are_not_known_are_refused():
+    save("a.zarr", heads(4), packing="zstd")
+    about = json.loads(Path("a.zarr/zarr.json").read_text())
+    about["codecs"][-1] = {"name": "numcodecs.lzma", "configuration": {}}
+    Path("a.zarr/zarr.json").write_text(json.dumps(about))
+    with pytest.raises(InputError, match=r"^.*a\.zarr: .*numcodecs\.lzma"):
+        stacks.opened("a.zarr")
+
+
+@pytest.mark.parametrize("shape", [(10**12, 48, 40), (10**7, 48, 40), (4, 10**6, 10**6), (4, 10**12, 40)])
+def test_metadata_that_promises_too_much_is_refused(shape):
+    save("a.zarr", heads(4), packing="zstd")
+    about = json.loads(Path("a.zarr/zarr.json").read_text())
+    about["shape"] = shape
+    Path("a.zarr/zarr.json").write_text(json.dumps(about))
+    tracemalloc.start()
+    with pytest.raises(InputError, match=r"^.*a\.zarr: "):
+        stacks.opened("a.zarr")
+    assert tracemalloc.get_traced_memory()[1] < 2**25
+    tracemalloc.stop()
+
+
+def test_chunks_that_are_missing_are_named():
+    save("a.zarr", heads(6), packing="zstd")
+    chunk_files("a.zarr")[1].unlink()
+    with pytest.warns(stacks.InputWarning, match=r"a\.zarr: 1 of 3 chunks are missing"):
+        assert stacks.opened("a.zarr").shape == (6, 48, 40)
