@@ -323,7 +323,13 @@ def test_some_slices_and_a_truth(series, folder):
     nib.save(nib.Nifti1Image((np.asarray(like.dataobj) > 100).astype(np.uint8), np.eye(4)), "elsewhere.nii.gz")
     with pytest.raises(InputError, match=r"elsewhere\.nii\.gz: lies elsewhere than"):
         sm.load(series, truth="elsewhere.nii.gz")
-    assert len(list(folder.iterdir())) == 3
+    nib.save(nib.Nifti1Image((np.asarray(like.dataobj) > 100).astype(np.uint8), None), "bare.nii.gz")
+    with (
+        pytest.warns(InputWarning, match=r"bare\.nii\.gz: its header says nothing of orientation"),
+        pytest.raises(InputError, match=r"^bare\.nii\.gz: its header says nothing of orientation"),
+    ):
+        sm.load(series, truth="bare.nii.gz")
+    assert len(list(folder.iterdir())) == 4
 
 
 def test_the_folder_one_is_in_has_its_name(series, monkeypatch):

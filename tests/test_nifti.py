@@ -204,14 +204,15 @@ def pipe(path):
 
 
 def listening(path):
-    socket.socket(socket.AF_UNIX).bind(str(path))
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(path))
 
 
 @pytest.mark.skipif(os.name != "posix", reason="SKULLMASK_REAL: pipes have no names on this system")
 @pytest.mark.parametrize("make", [pipe, listening])
 def test_every_command_refuses_a_pipe_at_once(skullmask, make):
     for name in ("scan.nii.gz", "scan.nii", "scan.img"):
-        make(Path(name).relative_to("."))
+        make(Path(name))
         Path("scan.hdr").touch()
         for command in COMMANDS.values():
             save("good.nii.gz")
