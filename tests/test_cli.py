@@ -45,8 +45,16 @@ def heads():
 
 def rows_of(table):
     lines = [line.strip("| ").split("|") for line in table.splitlines() if line.startswith("|")]
-    header, _, *rows = [[cell.strip() for cell in line] for line in lines]
+    header, _, *rows = [[cell.strip().replace("–", "nan") for cell in line] for line in lines]
     return {row[0]: dict(zip(header[1:], map(float, row[1:]), strict=True)) for row in rows}
+
+
+def said(out):
+    """Read the line that says what was made: how many masks, by which version, where, and the counts behind it."""
+    first = out.splitlines()[0]
+    count, version, path, remarks = re.fullmatch(r"(\d+) masks? by (\w+) → ([^;]+)(?:; (.+))?", first).groups()
+    counts = dict(part.split(" ", 1)[::-1] for part in remarks.split(", ")) if remarks else {}
+    return int(count), version, path, {what: int(number) for what, number in counts.items()}
 
 
 def shown(scores):
@@ -88,7 +96,8 @@ def test_it_knows_its_version(skullmask):
 
 def test_mask_is_v8_of_every_slice(skullmask, folder):
     np.save("a.npy", heads())
-    assert skullmask("mask", "a.npy", "-o", "b.npy") == (0, "", [])
+    code, out, err = skullmask("mask", "a.npy", "-o", "b.npy")
+    assert (code, said(out), err) == (0, (3, "v8", "b.npy", {}), [])
     same(np.load("b.npy"), [sm.v8(image) for image in heads()])
     assert sorted(os.listdir(folder)) == ["a.npy", "b.npy"]
 
@@ -109,7 +118,9 @@ def test_mask_is_v8_of_every_slice(skullmask, folder):
 )
 def test_mask_takes_version_and_width(skullmask, folder, options, version, wanted):
     np.save(folder / "a.npy", stack())
-    assert skullmask("mask", "a.npy", "--output", "b.npy", *options) == (0, "", doubted("a.npy[0] … a.npy[2]"))
+    code, out, err = skullmask("mask", "a.npy", "--output", "b.npy", *options)
+    assert (code, err) == (0, doubted("a.npy[0] … a.npy[2]"))
+    assert said(out) == (3, version, "b.npy", {"to look at": 3})
     same(np.load("b.npy"), [sm.VERSIONS[version](image, **wanted) for image in stack()])
 
 
@@ -125,19 +136,25 @@ def test_mask_of_a_volume_a_picture_and_a_folder(skullmask, folder):
     (folder / "in").mkdir()
     for name in ("x.png", "y.png"):
         Image.fromarray(head().astype(np.uint8)).save(folder / "in" / name)
-    told = doubted("a.nii.gz[0] … a.nii.gz[2]")
-    assert skullmask("mask", "a.nii.gz", "-o", "b.nii.gz", "--version", "v7") == (0, "", told)
+    runs = {
+        ("a.nii.gz", "b.nii.gz"): (3, ["a.nii.gz[0] … a.nii.gz[2]"]),
+        ("in/x.png", "b.png"): (1, ["x.png[0]"]),
+        ("in", "out"): (2, ["x.png", "y.png"]),
+    }
+    for (source, output), (count, names) in runs.items():
+        code, out, err = skullmask("mask", source, "-o", output, "--version", "v7")
+        assert (code, err) == (0, doubted(*names))
+        assert said(out) == (count, "v7", output, {"to look at": count})
     assert nib.load("b.nii.gz").shape == (40, 48, 3)
-    assert skullmask("mask", "in/x.png", "-o", "b.png", "--version", "v7") == (0, "", doubted("x.png[0]"))
     same(np.array(Image.open("b.png")), 255 * sm.v7(head().astype(np.uint8)))
-    assert skullmask("mask", "in", "-o", "out", "--version", "v7") == (0, "", doubted("x.png", "y.png"))
     assert sorted(os.listdir("out")) == ["x.png", "y.png"]
 
 
 def test_mask_of_one_channel(skullmask):
     np.save("a.npy", np.stack([stack() * 0, stack(), stack() * 0], axis=-1))
     told = doubted("a.npy[0] … a.npy[2]")
-    assert skullmask("mask", "a.npy", "-o", "b.npy", "--channel", "1", "--version", "v7") == (0, "", told)
+    code, _, err = skullmask("mask", "a.npy", "-o", "b.npy", "--channel", "1", "--version", "v7")
+    assert (code, err) == (0, told)
     same(np.load("b.npy"), [sm.v7(image) for image in stack()])
 
 
@@ -151,7 +168,10 @@ def test_mask_with_truth_prints_scores(skullmask):
     rows = rows_of(out)
     assert list(rows) == ["a.npy[0]", "a.npy[1]", "a.npy[2]", "mean"]
     assert list(rows["mean"]) == ["iou", "dice", "area_error", "hausdorff_px", "hd95_px", "assd_px"]
-    assert [row["iou"] for row in rows.values()] == [1, 0, 1, pytest.approx(2 / 3, abs=1e-4)]
+    known = [rows[name]["iou"] for name in ("a.npy[0]", "a.npy[2]", "mean")]
+    assert known == [1, 1, 1]
+    assert np.isnan(list(rows["a.npy[1]"].values())).all()
+    assert "1 of 3 slices" in out
 
 
 def test_distances_are_in_millimetres_where_the_spacing_is_known(skullmask, folder):
@@ -172,7 +192,7 @@ def test_a_flat_slice_is_a_warning_that_names_it(skullmask):
     reasons = {"v7": "no bright component inside of the frame", "v8": "no head in it"}
     for version, reason in reasons.items():
         code, out, err = skullmask("mask", "a.npy", "-o", "b.npy", "--version", version)
-        assert (code, out) == (0, "")
+        assert (code, said(out)) == (0, (3, version, "b.npy", {"to look at": 2, "empty": 1}))
         assert sorted(err) == sorted(
             [f"skullmask: warning: a.npy[1]: the mask is empty: {reason}", *doubted("a.npy[0]", "a.npy[2]")]
         )
@@ -185,7 +205,8 @@ def test_a_slice_whose_mask_should_be_looked_at_is_named(skullmask):
     np.savez("a.npz", images=images, spacing_mm=np.ones((6, 2)))
     for options in ([], ["--spacing", "1", "1"]):
         told = doubted("a.npz[1]", "a.npz[3] … a.npz[5]")
-        assert skullmask("mask", "a.npz", "-o", "b.npy", *options) == (0, "", told)
+        code, out, err = skullmask("mask", "a.npz", "-o", "b.npy", *options)
+        assert (code, said(out)[3], err) == (0, {"to look at": 4}, told)
     _, _, err = skullmask("mask", "a.npz", "-o", "b.npy", "--version", "v2")  # a skull mask up to the skin
     assert err == doubted("a.npz[0] … a.npz[5]")
 
@@ -218,6 +239,9 @@ def test_the_slices_of_a_volume_know_their_neighbours(skullmask):
         (["x.png", "y.png", "2", "3"], "x.png, y.png, 2, 3"),
         (["a[x]", "a[]", "a[²]"], "a[x], a[], a[²]"),
         (["a[0][1]", "a[0][2]"], "a[0][1] … a[0][2]"),
+        ([f"slice_{k}.png" for k in range(1, 13)], "slice_1.png … slice_12.png"),
+        (["s_008.tif", "s_009.tif", "s_010.tif", "s_12.tif"], "s_008.tif … s_010.tif, s_12.tif"),
+        (["p1_s3.png", "p1_s4.png", "p2_s4.png"], "p1_s3.png … p1_s4.png, p2_s4.png"),
     ],
 )
 def test_runs_of_slices_are_named_by_their_ends(names, told):
@@ -663,7 +687,7 @@ def test_a_process_makes_masks(tmp_path):
     images[1] = 0
     np.save(tmp_path / "a.npy", images)
     code, out, err = process("mask", "a.npy", "-o", "b.npy", cwd=tmp_path)
-    assert (code, out) == (0, "")
+    assert (code, said(out)) == (0, (3, "v8", "b.npy", {"empty": 1}))
     assert err == ["skullmask: warning: a.npy[1]: the mask is empty: no head in it"]
     same(np.load(tmp_path / "b.npy")[0], sm.v8(images[0]))
 
