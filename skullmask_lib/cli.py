@@ -295,7 +295,7 @@ def report(
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder for the report, made if missing.")],
     truth: Annotated[str | None, typer.Option(help="True masks: file or folder.")] = None,
     version: Annotated[
-        str | None, typer.Option(help="v1 … v8; of several, as v8,v7, the first makes the masks.")
+        str | None, typer.Option(help="v1 to v8; of several, as v8,v7, the first makes the masks.")
     ] = None,
     parameter: Annotated[
         list[str] | None,
@@ -328,7 +328,7 @@ def report(
         bar = {"file": sys.stderr, "disable": None, "leave": False, "desc": path.stem}
         say(f"The report: {reports.report(images, output, progress_bar=bar, **look)}")
         for row in reports.scores(output):
-            _doubt(row.get("name", ""), row.get("quality", 1))
+            _doubt(_name_of(row.get("name", ""), images), row.get("quality", 1))
         return
     count = math.prod(map(len, values.values()))
     with progress_bar(count, "report") as bar:
@@ -336,6 +336,16 @@ def report(
     say(f"The reports: {output / 'index.html'}")
     if failed:
         raise RuntimeError(f"{len(failed)} of {count} failed: {', '.join(failed)}; their pages show the error")
+
+
+def _name_of(name: str, images: str) -> str:
+    """Name a slice as `mask` does; a report keeps the name of a folder to itself."""
+    from . import reports
+
+    folder = Path(images)
+    if name.startswith(f"{reports.SERIES}[") and folder.is_dir():
+        return f"{folder.absolute().name}{name.removeprefix(reports.SERIES)}"
+    return name
 
 
 def _doubt(name: str, quality: float) -> bool:
@@ -406,16 +416,6 @@ def _left_out(known: np.ndarray) -> str:
         f"{missing} of {len(known)} slices have an empty truth, where it may be unknown: "
         f"the means are over the other {len(known) - missing}"
     )
-
-
-def _grouped(remarks: list[str]) -> Iterator[str]:
-    """Say what holds for many slices once; runs of slices are named by their ends."""
-    groups: dict[str, list[str]] = {}
-    for remark in remarks:
-        name, _, text = remark.partition(": ")
-        groups.setdefault(text, []).append(name)
-    for text, names in groups.items():
-        yield f"warning: {', '.join(texts.spans(names))}: {text}".removesuffix(": ")
 
 
 def _complain(text: object) -> None:
@@ -495,8 +495,11 @@ def main() -> None:
     try:
         code = app(_spaced(sys.argv[1:]), standalone_mode=False)
         _flush()
-        for remark in _grouped(remarks) if code != _INTERRUPTED else ["interrupted"]:
-            _complain(remark)
+        if code == _INTERRUPTED:
+            _complain("interrupted")
+        else:
+            for remark in texts.grouped(remarks):
+                _complain(f"warning: {remark}")
     except _UsageError as error:
         _complain(f"{error.format_message()} (see skullmask --help)")
         code = 2

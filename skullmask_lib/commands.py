@@ -22,7 +22,7 @@ Spacing = Annotated[
     tuple[float, float] | None,
     typer.Option(help="Row and column spacing [mm], as 0.42 0.42 or 0.42,0.42; overrides the file's."),
 ]
-Version = Annotated[str | None, typer.Option(help="v1 … v8; the default is v8, or v7 where a dilation size is given.")]
+Version = Annotated[str | None, typer.Option(help="v1 to v8; the default is v8, or v7 where a dilation size is given.")]
 DilationSize = Annotated[
     int | None,
     typer.Option(help="Width of the element in pixels; v5, v6, v7. About 11 mm suits: 26 at 0.42 mm, 13 at 0.88 mm."),
@@ -105,7 +105,7 @@ def batch(
         int | None, typer.Option(min=1, help="How many processes; by default one for each core.")
     ] = None,
     scheduler: Annotated[
-        str | None, typer.Option(metavar="ADDRESS", help="Join the cluster of this scheduler of Dask: tcp://….")
+        str | None, typer.Option(metavar="ADDRESS", help="Join the cluster of this scheduler of Dask: tcp://HOST:PORT.")
     ] = None,
     chunk: Annotated[int, typer.Option(help="Images that are recorded together.")] = 100,
     truth: Annotated[str | None, typer.Option(help="True masks, for the scores: as INPUT.")] = None,

@@ -40,7 +40,7 @@ def stand_in(error: UnicodeError) -> tuple[str, int]:
     Examples
     --------
     >>> stand_in(UnicodeEncodeError("ascii", "1 …中", 2, 4, "not in range"))
-    ("...\\u4e2d", 4)
+    ('...\\u4e2d', 4)
     """
     if not isinstance(error, UnicodeEncodeError):
         raise error
@@ -133,6 +133,33 @@ def _entity(found: re.Match) -> str:
     special = {"&": "&amp;", "<": "&lt;", "|": "\\|", "://": "&#58;//"}
     text = found[0]
     return special.get(text) or (f"{text[:-1]}&#46;" if len(text) > 1 else f"&#{ord(text)};")
+
+
+def grouped(remarks: Iterable[str]) -> list[str]:
+    """Say what holds for many slices once; runs of slices are named by their ends.
+
+    Parameters
+    ----------
+    remarks : iterable of str
+        Each a name, a colon and a text.
+
+    Returns
+    -------
+    list of str
+
+    Examples
+    --------
+    >>> grouped(["a[0]: dark", "a[1]: dark", "b: empty"])
+    ['a[0] … a[1]: dark', 'b: empty']
+    """
+    groups: dict[str, list[str]] = {}
+    for remark in remarks:
+        name, _, text = remark.partition(": ")
+        groups.setdefault(text, []).append(name)
+    lines = []
+    for text, names in groups.items():
+        lines.append(f"{', '.join(spans(names))}: {text}".removesuffix(": "))
+    return lines
 
 
 def spans(names: Iterable[str]) -> list[str]:

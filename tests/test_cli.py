@@ -18,7 +18,7 @@ from numpy.testing import assert_array_equal as same
 from PIL import Image
 
 import skullmask_lib as sm
-from skullmask_lib import cli, datasets
+from skullmask_lib import cli, datasets, texts
 
 COMMANDS = sorted(typer.main.get_command(cli.app).commands)
 DATA_COMMANDS = [f"data {name}" for name in typer.main.get_command(cli.data_app).commands]
@@ -245,15 +245,13 @@ def test_the_slices_of_a_volume_know_their_neighbours(skullmask):
     ],
 )
 def test_runs_of_slices_are_named_by_their_ends(names, told):
-    assert list(cli._grouped([f"{name}: too dark: by far" for name in names])) == [f"warning: {told}: too dark: by far"]
+    assert texts.grouped(f"{name}: too dark: by far" for name in names) == [f"{told}: too dark: by far"]
 
 
 def test_every_text_is_said_once_and_in_order():
     remarks = ["a[0]: dark", "a[0]: empty", "a[1]: dark", "all went wrong", "a[2]: empty"]
-    assert list(cli._grouped(remarks)) == [
-        "warning: a[0] … a[1]: dark", "warning: a[0], a[2]: empty", "warning: all went wrong",
-    ]  # fmt: skip
-    assert list(cli._grouped([])) == []
+    assert texts.grouped(remarks) == ["a[0] … a[1]: dark", "a[0], a[2]: empty", "all went wrong"]
+    assert texts.grouped([]) == []
 
 
 # --- scores ----------------------------------------------------------------------------------------------------
