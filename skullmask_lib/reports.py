@@ -372,8 +372,8 @@ def report(
 ) -> Path:
     """Run a notebook on own slices and make a report of it that can be sent.
 
-    Names of files get into the report; names of folders do not (the slices of a DICOM series are called ``series[0]`` and
-    so on), and of a file's header nothing but its geometry.
+    Names of files get into the report; names of folders do not, and of a file's header nothing but its geometry. The
+    slices of a DICOM series are therefore called ``series[0]`` and so on.
 
     Parameters
     ----------
