@@ -26,6 +26,7 @@ from .commands import (
     Version,
     data_app,
     many,
+    naming_output,
     progress_bar,
     say,
 )
@@ -467,16 +468,6 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _flush() -> None:
-    """Write out what was printed, so that a full disk is an error here and not after the end."""
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, "the output") from None
-
-
 def _drop_output() -> None:
     """Let nothing more be written to an output that takes no more."""
     try:
@@ -493,8 +484,10 @@ def main() -> None:
     warnings.simplefilter("always", UserWarning)
     logging.getLogger("nibabel.global").setLevel(logging.CRITICAL)  # its remarks on odd headers
     try:
-        code = app(_spaced(sys.argv[1:]), standalone_mode=False)
-        _flush()
+        arguments = _spaced(sys.argv[1:])
+        code = app(arguments, prog_name="skullmask", standalone_mode=False)
+        with naming_output():
+            sys.stdout.flush()  # a full disk is an error here, and not after the end
         if code == _INTERRUPTED:
             _complain("interrupted")
         else:
@@ -512,7 +505,7 @@ def main() -> None:
         _complain(error)
         code = 2
     except MemoryError as error:
-        _complain(f"not enough memory: {error or 'take fewer slices'}")
+        _complain(f"not enough memory: {str(error) or 'take fewer slices'}")
         code = 2
     except RuntimeError as error:
         _complain(error)

@@ -1,8 +1,9 @@
 """Commands for many images, for whole volumes and for data; `cli` has the others, and runs them all."""
 
+import contextlib
 import sys
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -51,8 +52,33 @@ def say(*lines: object) -> None:
     made
     a\x1b[2J.npy
     """
-    for line in lines:
-        print(texts.plain(line))
+    with naming_output():
+        for line in lines:
+            print(texts.plain(line))
+
+
+@contextlib.contextmanager
+def naming_output() -> Iterator[None]:
+    """Say of an error in writing to the terminal, or where its output goes, that it is there.
+
+    Raises
+    ------
+    OSError
+
+    Examples
+    --------
+    >>> with naming_output():
+    ...     raise OSError(28, "No space left on device")
+    Traceback (most recent call last):
+    ...
+    OSError: [Errno 28] No space left on device: 'the output'
+    """
+    try:
+        yield
+    except BrokenPipeError:  # the reader went away, as head does
+        raise
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, "the output") from None
 
 
 def progress_bar(total: int, unit: str, items: Iterable | None = None) -> tqdm:

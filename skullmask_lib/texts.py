@@ -132,7 +132,11 @@ def inert(text: object) -> str:
 def _entity(found: re.Match) -> str:
     special = {"&": "&amp;", "<": "&lt;", "|": "\\|", "://": "&#58;//"}
     text = found[0]
-    return special.get(text) or (f"{text[:-1]}&#46;" if len(text) > 1 else f"&#{ord(text)};")
+    if text in special:
+        return special[text]
+    if text in "$\\":  # MathJax looks at the finished page, but not across tags
+        return f"<span>&#{ord(text)};</span>"
+    return f"&#{ord(text)};" if len(text) == 1 else f"{text[:-1]}&#46;"
 
 
 def grouped(remarks: Iterable[str]) -> list[str]:

@@ -223,6 +223,71 @@ def test_the_slices_of_a_volume_know_their_neighbours(skullmask):
     assert (made[1] != list(sm.mask_slices(images, **options))[1]).any()
 
 
+@pytest.mark.parametrize("options", [["--version", "v8"], []])
+def test_some_slices_of_a_volume_are_masked(skullmask, options):
+    images = np.stack([ring_head(axes_mm=(90 - 2 * n, 75))[0] for n in range(5)]).astype(np.float32)
+    nib.save(nib.Nifti1Image(images.T[:, ::-1], np.diag([1.0, 1.0, 3.0, 1.0])), "a.nii.gz")
+    code, out, err = skullmask("mask", "a.nii.gz", "-o", "b.npy", "--slices", "1:3:2", *options)
+    assert (code, said(out)[:3], err) == (0, (2, "v8", "b.npy"), [])
+    same(np.load("b.npy"), [sm.v8(images[n], spacing_mm=(1, 1)) for n in (1, 3)])
+    for output in ("b.nii.gz", "b.png", "b"):
+        code, _, [line] = skullmask("mask", "a.nii.gz", "-o", output, "--slices", "1")
+        assert code == 2
+        assert line.startswith(f"skullmask: {output}: ")
+        assert ".npy" in line
+    for wrong in ("x", "3:1", "9"):
+        code, _, [line] = skullmask("mask", "a.nii.gz", "-o", "c.npy", "--slices", wrong)
+        assert code == 2
+    assert sorted(os.listdir()) == ["a.nii.gz", "b.npy"]
+
+
+def test_a_volume_is_scored_and_swept_across_any_axis_and_in_part(skullmask):
+    rng = np.random.default_rng(0)
+    pred, truth = (rng.integers(0, 2, (12, 11, 10), np.uint8) for _ in range(2))
+    affine = np.diag([1.0, 2.0, 3.0, 1.0])
+    for name, volume in (("p", pred), ("t", truth)):
+        nib.save(nib.Nifti1Image(volume, affine), f"{name}.nii.gz")
+    for axis, spacing_mm in enumerate([(3, 2), (3, 1), (2, 1)]):
+        code, out, _ = skullmask("score", "p.nii.gz", "t.nii.gz", "--axis", axis, "--slices", "2:6:2", "--json")
+        assert code == 0
+        rows = json.loads(out)["slices"]
+        assert [row["name"] for row in rows] == [f"p.nii.gz[{n}]" for n in (2, 4, 6)]
+        loaded = sm.load("p.nii.gz", truth="t.nii.gz", axis=axis)
+        wanted = sm.score(loaded.images[4], loaded.truth[4], spacing_mm)
+        assert {key: rows[1][key] for key in wanted} == wanted
+    code, out, _ = skullmask(
+        "sweep", "p.nii.gz", "t.nii.gz", "--axis", 1, "--slices", "0:3", "--sizes", "1", "-o", "s.csv"
+    )
+    assert code == 0
+    assert len(Path("s.csv").read_text().splitlines()) == 1 + 4
+    assert skullmask("score", "p.nii.gz", "t.nii.gz", "--axis", "3")[0] == 2
+
+
+@pytest.mark.parametrize(
+    "given",
+    [("--spacing", "4,5"), ("--spacing", "4 5"), ("--spacing=4,5",), ("--spacing", "4", "5"), ("--spacing", "4, 5")],
+)
+def test_a_spacing_comes_in_one_word_or_two(skullmask, given):
+    np.save("a.npy", stack())
+    code, _, _ = skullmask("mask", "a.npy", "-o", "b.npy", *given, "--version", "v8")
+    assert code == 0
+    same(np.load("b.npy"), [sm.v8(image, spacing_mm=(4, 5)) for image in stack()])
+
+
+@pytest.mark.parametrize("given", ["4", "", "4,5,6", "4,wide", "--version", "wide"])
+def test_a_spacing_that_cannot_be_read_is_told_with_an_example(skullmask, given):
+    np.save("a.npy", stack())
+    code, out, [line] = skullmask("mask", "a.npy", "-o", "b.npy", "--spacing", given)
+    assert (code, out) == (2, "")
+    assert "'--spacing'" in line
+    assert "0.42 0.42" in line
+
+
+def test_what_follows_two_dashes_is_no_option(skullmask):
+    code, _, [line] = skullmask("score", "--", "--spacing", "t.npy")
+    assert (code, line.split(": ")[1]) == (2, "--spacing")
+
+
 # --- remarks -----------------------------------------------------------------------------------------------------
 
 
@@ -285,6 +350,46 @@ def test_json_is_strict_where_distances_are_infinite(skullmask):
         assert told["mean"]["iou"] == (pred == truth)
 
 
+def partly_known():
+    """Give masks and truth of which two of four slices are known; v7 is right on these."""
+    images = np.concatenate([stack(), stack()[:1]])
+    truth = np.stack([sm.v7(image) for image in images])
+    truth[[1, 3]] = 0
+    return images, truth
+
+
+def test_one_rule_for_slices_of_unknown_truth(skullmask):
+    images, truth = partly_known()
+    np.save("a.npy", images)
+    np.save("t.npy", truth)
+    code, out, _ = skullmask("mask", "a.npy", "-o", "m.npy", "--truth", "t.npy", "--version", "v7")
+    assert code == 0
+    for told in (out, skullmask("score", "m.npy", "t.npy")[1]):
+        rows = rows_of(told)
+        assert rows["mean"]["iou"] == 1
+        assert np.isnan([*rows["a.npy[1]" if "a.npy[1]" in rows else "m.npy[1]"].values()]).all()
+        assert "2 of 4 slices" in told
+    code, out, _ = skullmask("score", "m.npy", "t.npy", "--json")
+    told = json.loads(out, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+    assert told["left_out"] == 2
+    assert told["mean"]["iou"] == 1
+    assert [row["iou"] for row in told["slices"]] == [1, None, 1, None]
+    code, out, _ = skullmask("sweep", "a.npy", "t.npy", "--sizes", "26", "-o", "s.csv")
+    assert "best width 26 px: IoU 1.0000" in out
+    assert "leave one out: widths 26, 26 px" in out
+    assert "2 of 4 slices" in out
+    assert [line.split(",")[0] for line in Path("s.csv").read_text().splitlines()] == ["slice", "a.npy[0]", "a.npy[2]"]
+
+
+def test_a_truth_that_is_empty_everywhere_counts(skullmask):
+    _, truth = partly_known()
+    np.save("t.npy", 0 * truth)
+    np.save("m.npy", truth)
+    told = json.loads(skullmask("score", "m.npy", "t.npy", "--json")[1])
+    assert [row["iou"] for row in told["slices"]] == [0, 1, 0, 1]
+    assert (told["mean"]["iou"], told["left_out"]) == (0.5, 0)
+
+
 def test_slices_of_one_name_are_all_scored(skullmask):
     np.savez("p.npz", images=np.ones((3, 5, 5)), names=["a", "a", "b"])
     np.save("t.npy", np.ones((3, 5, 5), np.uint8))
@@ -340,6 +445,94 @@ def test_what_is_no_file_is_not_replaced(skullmask):
     code, _, err = skullmask("mask", "a.npy", "-o", "pipe.npy", "--dilation-size", "1")
     assert (code, err) == (2, ["skullmask: pipe.npy: is neither a file nor a folder; choose another name"])
     assert Path("pipe.npy").is_fifo()
+
+
+def test_a_link_is_written_through_and_stays(skullmask, folder):
+    np.save("a.npy", head())
+    (folder / "data").mkdir()
+    (folder / "data" / "old.npy").write_bytes(b"old")
+    for link, target in (("m.npy", "data/old.npy"), ("n.npy", "data/new.npy")):
+        (folder / link).symlink_to(target)
+        assert skullmask("mask", "a.npy", "-o", link, "--version", "v7")[0] == 0
+        assert (folder / link).readlink() == Path(target)
+        same(np.load(target), sm.v7(head()))
+    assert sorted(os.listdir("data")) == ["new.npy", "old.npy"]
+    (folder / "loop.npy").symlink_to("loop.npy")
+    (folder / "input.npy").symlink_to("a.npy")
+    (folder / "lost.npy").symlink_to("gone/x.npy")
+    before = everything(folder)
+    for output in ("loop.npy", "input.npy", "lost.npy"):
+        code, _, [line] = skullmask("mask", "a.npy", "-o", output, "--version", "v7")
+        assert code == 2
+        assert line.startswith(f"skullmask: {output}: ")
+    assert everything(folder) == before
+
+
+def test_output_onto_a_full_disk_is_one_line(tmp_path):
+    if not Path("/dev/full").exists():
+        pytest.fail("no /dev/full on this system")
+    with open("/dev/full", "w") as full:
+        command = [sys.executable, "-m", "skullmask_lib.cli", "data", "list"]
+        done = subprocess.run(command, cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr) == (2, "skullmask: the output: No space left on device\n")
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (OSError(5, "Input/output error", "a.npy"), "a.npy: Input/output error"),
+        (OSError(18, "Invalid cross-device link", "a.npy", None, "b.npy"), "a.npy: b.npy: Invalid cross-device link"),
+        (PermissionError(13, "Permission denied", b"a\xff.npy"), "a\\xff.npy: Permission denied"),
+        (OSError("broken data stream"), "broken data stream"),
+        (OSError(5, "Input/output error"), "reading or writing: Input/output error"),
+        (MemoryError("Unable to allocate 8 TiB"), "not enough memory: Unable to allocate 8 TiB"),
+        (MemoryError(), "not enough memory: take fewer slices"),
+    ],
+)
+def test_an_error_of_the_system_is_one_line_that_names_the_file(skullmask, monkeypatch, error, told):
+    def fail(*_, **__):
+        raise error
+
+    monkeypatch.setattr(datasets, "load", fail)
+    assert skullmask("mask", "a.npy", "-o", "m.npy") == (2, "", [f"skullmask: {told}"])
+
+
+def test_no_name_can_give_orders_to_the_terminal(skullmask):
+    evil = "a\x1b]0;owned\x07\x1b[2J.npz"
+    np.savez(
+        evil, images=stack(), truth=np.stack([sm.v7(image) for image in stack()]), names=["\x1b[31m", "b\nc", "=1"]
+    )
+    for arguments in (
+        ("mask", evil, "-o", "m.npy", "--version", "v7"),
+        ("score", "m.npy", evil),
+        ("sweep", evil, "--sizes", "26"),
+        ("mask", f"gone{evil}", "-o", "m.npy"),
+        ("mask", evil, "-o", "\x1b[2Jm.npy"),
+    ):
+        code, out, err = skullmask(*arguments)
+        assert code in (0, 2)
+        assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]", out + "\n".join(err))
+
+
+# --- completion --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "wanted"),
+    [("skullmask sc", {"score"}), ("skullmask mask --sp", {"--spacing"}), ("skullmask data v", {"verify"})],
+)
+def test_a_shell_completes(words, wanted):
+    asking = {"_SKULLMASK_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(len(words.split()) - 1)}
+    command = [Path(sys.executable).with_name("skullmask")]
+    done = subprocess.run(command, env=os.environ | asking, capture_output=True, text=True, timeout=300, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert set(done.stdout.split()) == wanted
+
+
+def test_the_script_for_completion_can_be_shown(skullmask):
+    code, out, err = skullmask("--show-completion", "bash")
+    assert (code, err) == (0, [])
+    assert "_SKULLMASK_COMPLETE" in out
 
 
 def test_a_full_disk_is_one_line(skullmask):
