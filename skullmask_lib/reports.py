@@ -226,7 +226,7 @@ def _clean(executed: nbformat.NotebookNode, *secret: str | Path) -> nbformat.Not
     return executed
 
 
-_KEPT = {"data", "metadata", "output_type", "image/png", "image/jpeg"}  # of an output, as it is
+_KEPT = {"data", "output_type", "image/png", "image/jpeg"}  # of an output, as it is
 _COLOURS = re.compile(r"\x1b\[[\d;]*m")
 _POSIX_FOLDERS = re.compile(r"(?:file://|~|…|(?<![\w.~…/<+]))/(?:[^\s/\\\"'<>|*?()]+/)+")
 _SIGNS = r"\\/:\"'<>|*?"  # that no name of a file on Windows holds

@@ -400,7 +400,7 @@ def test_two_runs_at_once_do_not_harm_each_other(own, folder):
         ("see file:///data/DOE/c.npy", "see …/c.npy"),
         ("/data/JOHN DOE/in/x.npy, /data/JOHN DOE", "…/x.npy, …"),
         (r"C:\Users\jo\x.py", "…/x.py"),
-        (r"'C:\\Users\\jo\\x.nii', \"D:\\a\\y\"", "'…/x.nii', \"…/y\""),
+        (r"'C:\\Users\\jo\\x.nii', 'D:\\a\\y'", "'…/x.nii', '…/y'"),
         ("C:/Users/jo/x.nii", "…/x.nii"),
         (r"C:\Users\John Doe\x.nii and E:\c\y", "…/x.nii and …/y"),
         (r"\\server\share\Doe\x.nii", "…/x.nii"),
@@ -470,7 +470,7 @@ def test_no_name_of_a_patient_or_a_folder_leaves_the_house(tmp_path, monkeypatch
 def test_no_folder_of_windows_leaves_the_house_in_an_output(own, folder, skullmask):
     lines = (
         "import warnings",
-        "path = 'C:' + chr(92) + 'Users' + chr(92) + 'DOE' + chr(92) + 'x.nii'",
+        "path = chr(92).join(['C:', 'Users', 'D' + 'OE', 'x.nii'])",
         "warnings.warn(path)",
         "print(path, repr(path), path.replace(chr(92), '/'), chr(27) + '[2Jx')",
         "{'a path': [path]}",
@@ -584,12 +584,15 @@ def test_what_was_noticed_on_reading_and_masking_is_in_the_report(slices, skullm
 
 
 def test_a_demo_says_which_lesson_it_is_at(notebook, skullmask, monkeypatch):
-    monkeypatch.setattr(reports.notebooks, "journey", lambda: [notebook("1"), notebook("2")])
-    monkeypatch.setattr("skullmask_lib.sweep.phantom_ladder", lambda: [("v1", 0.7, 0.7, 0.0, 0.7, "by construction")])
-    monkeypatch.setattr(reports, "phantom_ladder", lambda: [("v1", 0.7, 0.7, 0.0, 0.7, "by construction")])
+    first = notebook("1")
+    second = first.with_name("other.ipynb")
+    second.write_bytes(first.read_bytes())
+    monkeypatch.setattr(reports.notebooks, "journey", lambda: [first, second])
+    for module in (sys.modules["skullmask_lib.sweep"], reports):
+        monkeypatch.setattr(module, "phantom_ladder", lambda: [("v1", 0.7, 0.7, 0.0, 0.7, "by construction")])
     code, out, err = skullmask("demo", "--out", "page")
     assert code == 0
-    assert err == ["lesson 1 of 2: tiny", "lesson 2 of 2: tiny"]
+    assert err == ["lesson 1 of 2: tiny", "lesson 2 of 2: other"]
     assert out.endswith("The page: page/index.html\n")
 
 
