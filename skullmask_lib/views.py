@@ -262,7 +262,7 @@ def width(
     title = f"width {dilation_size} px"
     if best:
         title += f"; best: {best[0]} px, IoU {best[1]:.4f}"
-        told += f"; best of the odd widths: {best[0]} px, IoU {best[1]:.4f}"
+        told += f"; best: {best[0]} px, IoU {best[1]:.4f}"
     plots.plot_panel(fig, frames[1], curves, title, marks=[(dilation_size, score)])
     call = _call(version, {"dilation_size": dilation_size})
     alt = f"{version}, width {dilation_size} px: {told}"
@@ -283,10 +283,11 @@ def _curves(frame: Frame, data: Data, slice_index: int) -> tuple[Plot, tuple[int
     Where the truth is unknown it is the mask's area alone.
     """
     widths = [width for width in WIDTHS_PX if width <= min(data.images.shape[1:])]
-    made = list(masks_at_widths(versions.brain_and_scalp(data.images[slice_index]), widths))
+    stages = versions.brain_and_scalp(data.images[slice_index])
+    made = list(masks_at_widths(stages, widths))
     truth = _truth(data, slice_index)
     scores = [] if truth is None else [metrics.iou(mask, truth) for mask in made]
-    best = (widths[int(np.argmax(scores))], max(scores)) if scores else None
+    best = _best_width(stages, truth, dict(zip(widths, scores, strict=True))) if scores else None
 
     def draw(axes):
         axes[0].set(xlabel="width of the structuring element [px]", ylim=(0, 1.02))
@@ -306,6 +307,16 @@ def _curves(frame: Frame, data: Data, slice_index: int) -> tuple[Plot, tuple[int
         axes[0].legend(loc="best")
 
     return plots.plot(frame, draw), best
+
+
+def _best_width(stages: versions.Stages, truth: np.ndarray, scores: dict[int, float]) -> tuple[int, float]:
+    """Give the width with the highest IoU, and that; of even widths those beside the best odd one are tried."""
+    odd = max(scores, key=scores.get)
+    beside = [width for width in (odd - 1, odd + 1) if 1 <= width <= min(truth.shape)]
+    for width, mask in zip(beside, masks_at_widths(stages, beside), strict=True):
+        scores = scores | {width: metrics.iou(mask, truth)}
+    best = max(sorted(scores), key=scores.get)
+    return best, scores[best]
 
 
 def stages(
