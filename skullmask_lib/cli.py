@@ -1,26 +1,41 @@
 """The command line ``skullmask``: thin, every command calls the library."""
 
 import contextlib
+import itertools
 import json
 import logging
 import math
 import os
 import sys
 import warnings
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 import typer
 
-from . import __version__, datasets, masks, metrics, outputs, polar, versions
-from .commands import Channel, DilationSize, Spacing, Version, data_app, many, progress_bar
+from . import __version__, datasets, masks, metrics, outputs, polar, surroundings, texts, versions
+from .commands import (
+    Axis,
+    Channel,
+    DilationSize,
+    Slices,
+    Spacing,
+    Version,
+    data_app,
+    many,
+    naming_output,
+    progress_bar,
+    say,
+)
+from .sweep import Sweep, parse_range
 
 app = typer.Typer(
     name="skullmask",
     help="Skull masks for MRI slices without deep learning. Not for clinical use.",
     rich_markup_mode=None,
-    add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 app.add_typer(data_app, name="data")
@@ -36,12 +51,20 @@ _PARAMETERS = (
     "Parameter of the notebook; may come again. Of report: title, slices=0:9 (stop included), overlay_count (of slices "
     "to draw), dilation_size, sizes=1:61:2 (to sweep), spacing_mm=0.42,0.42, channel. Lessons have others."
 )
-_LADDER = "\n".join(f"{name}: {function.__doc__.splitlines()[0]}\n" for name, function in versions.VERSIONS.items())
+
+
+def _ladder() -> str:
+    """Say of each version what it does: the first line of its docstring."""
+    lines = []
+    for name, function in versions.VERSIONS.items():
+        summary = (function.__doc__ or "").partition("\n")[0]  # none with python -OO
+        lines.append(f"{name}: {summary}\n")
+    return "\n".join(lines)
 
 
 def _version(wanted: bool) -> None:
     if wanted:
-        print(f"skullmask {__version__}")
+        say(f"skullmask {__version__}")
         raise typer.Exit
 
 
@@ -54,30 +77,35 @@ def _main(
         print(context.get_help())
 
 
-@app.command(epilog="Example:\n\n  skullmask demo --out my_demo")
+@app.command(
+    short_help="Run the journey on the phantom, as one page.",
+    epilog="Example:\n\n  skullmask demo --out my_demo",
+)
 def demo(out: Annotated[Path, typer.Option(help="Folder for the page.")] = Path("skullmask_demo")) -> None:
     """Run the journey on the phantom and write it, with the ladder, as one page that opens offline."""
     from . import notebooks, plots, reports  # papermill and nbconvert take a second to import
     from .sweep import LADDER_HEADER, phantom_ladder
 
-    with progress_bar(len(notebooks.journey()), "lesson") as bar:
+    count = len(notebooks.journey())
+    started = itertools.count(1)
 
-        def progress(lesson: str) -> None:
-            bar.update()
-            bar.set_postfix_str(lesson)
+    def progress(lesson: str) -> None:
+        print(f"lesson {next(started)} of {count}: {lesson}", file=sys.stderr, flush=True)
 
-        page = reports.demo(out, progress=progress)
-    print(plots.table(phantom_ladder(), LADDER_HEADER).data)
-    print(f"\nThe page: {page}")
+    page = reports.demo(out, progress=progress)
+    say(*plots.text_table(phantom_ladder(), LADDER_HEADER).splitlines())
+    say("", f"The page: {page}")
 
 
 @app.command(
+    short_help="Make the skull mask of every slice.",
     epilog="Versions:\n\n"
-    + _LADDER
+    + _ladder()
     + "\nExamples:\n\n  skullmask mask slices.npy -o masks.npy\n\n"
     + "  skullmask mask head.nii.gz -o skull.nii.gz --version v7 --dilation-size 13\n\n"
     + "  skullmask mask slice.png -o mask.png --truth truth.png\n\n"
     + "  skullmask mask slice.png -o mask.png --spacing 0.42 0.42\n\n"
+    + "  skullmask mask head.nii.gz -o masks.npy --slices 60:120:10\n\n"
     + "  skullmask mask chris -o masks.npy",
 )
 def mask(
@@ -95,55 +123,107 @@ def mask(
     spacing: Spacing = None,
     truth: Annotated[str | None, typer.Option(help="True masks: prints the scores.")] = None,
     channel: Channel = None,
+    slices: Slices = None,
+    axis: Axis = 2,
 ) -> None:
-    """Make the skull mask of every slice, and name the slices whose mask should be looked at."""
+    """Make the skull mask of every slice, and name the slices whose mask should be looked at.
+
+    Slices whose truth is empty, where that of others is not, are of unknown truth: they get no scores.
+    """
     options = {} if dilation_size is None else {"dilation_size": dilation_size}
-    versions.choose(version, options)
-    data = datasets.load(input, truth=truth, channel=channel).spaced(spacing)
-    slices = versions.mask_slices(
-        data.images, names=data.names, version=version, spacing_mm=data.spacing_mm, volume=data.volume, **options
+    chosen, _ = versions.choose(version, options)
+    if slices is not None and output.suffix.lower() != ".npy":
+        raise masks.InputError(f"{output}: the masks of some slices alone go into a .npy")
+    part = _part(slices)
+    data = datasets.load(input, truth=truth, channel=channel, slices=part, axis=axis)
+    data = data.spaced(spacing)
+    making = versions.mask_slices(
+        data.images,
+        names=data.names,
+        version=version,
+        spacing_mm=data.spacing_mm,
+        volume=data.volume,
+        **options,
     )
-    scores = []
-
-    def made():
-        for index, made_mask in enumerate(progress_bar(len(data.images), "slice", slices)):
-            spacing_mm = None if data.spacing_mm is None else data.spacing_mm[index]
-            if made_mask.any():
-                _doubt(data.names[index], polar.quality(data.images[index], made_mask, spacing_mm=spacing_mm))
-            if data.truth is not None:
-                scores.append(metrics.score(made_mask, data.truth[index], spacing_mm))
-            yield made_mask
-
-    datasets.write_masks(made(), output, like=input, shape=data.images.shape, keep=filter(None, [truth]))
+    tally: Counter[str] = Counter()
+    scores: list[dict[str, float]] = []
+    across = {} if axis == 2 else {"axis": axis}
+    datasets.write_masks(
+        _judged(data, progress_bar(len(data.images), "slice", making), tally, scores),
+        output,
+        like=input,
+        shape=data.images.shape,
+        keep=filter(None, [truth]),
+        **across,
+    )
+    remarks = [f"{tally[what]} {what}" for what in ("to look at", "empty") if tally[what]]
+    plural = "s" if tally["made"] != 1 else ""
+    made = f"{tally['made']} mask{plural} by {chosen} → {output}"
+    say("; ".join(filter(None, [made, ", ".join(remarks)])))
     if scores:
         _print_scores(scores, data.names)
 
 
+def _part(slices: str | None) -> range | None:
+    return None if slices is None else parse_range(slices, low=0)
+
+
+def _judged(
+    data: datasets.Data,
+    made: Iterable[np.ndarray],
+    tally: Counter[str],
+    scores: list[dict[str, float]],
+) -> Iterator[np.ndarray]:
+    """Pass masks on one by one; count them, score them, and warn of those to look at."""
+    known = None if data.truth is None else metrics.known_slices(data.truth)
+    for index, mask in enumerate(made):
+        spacing = None if data.spacing_mm is None else data.spacing_mm[index]
+        tally["made"] += 1
+        if not mask.any():
+            tally["empty"] += 1
+        else:
+            quality = polar.quality(data.images[index], mask, spacing_mm=spacing)
+            tally["to look at"] += _doubt(data.names[index], quality)
+        if known is not None and known[index]:
+            scores.append(metrics.score(mask, data.truth[index], spacing))
+        elif known is not None:
+            scores.append(metrics.no_score(spacing))
+        yield mask
+
+
 @app.command(
+    short_help="Score masks against the truth.",
     epilog="Examples:\n\n  skullmask score masks.npy truth.npy\n\n  skullmask score a.nii.gz b.nii.gz --json\n\n"
-    "  skullmask score masks.npy truth.npy --spacing 0.42 0.42"
+    "  skullmask score masks.npy truth.npy --spacing 0.42 0.42",
 )
 def score(
     pred: Annotated[str, typer.Argument(metavar="PRED", help="Masks to score.")],
     truth: Annotated[str, typer.Argument(metavar="TRUTH", help="True masks, of the same shape.")],
     spacing: Spacing = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON; what is infinite becomes null.")] = False,
+    slices: Slices = None,
+    axis: Axis = 2,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print JSON; what is infinite or unknown becomes null.")
+    ] = False,
 ) -> None:
-    """Score masks against the truth, slice by slice and on average."""
-    data = datasets.load(pred, truth=truth).spaced(spacing)
+    """Score masks against the truth, slice by slice and on average.
+
+    A truth that is empty on some slices and not on others is unknown there: they are left out of the means.
+    """
+    data = datasets.load(pred, truth=truth, slices=_part(slices), axis=axis).spaced(spacing)
     made = progress_bar(len(data.images), "slice", datasets.binary(data.images, pred))
     scores = metrics.score_slices(made, data.truth, data.spacing_mm)
     if as_json:
-        rows = [{"name": name} | _finite(row) for name, row in zip(data.names, scores, strict=True)]
-        print(json.dumps({"slices": rows, "mean": _finite(metrics.mean_scores(scores))}, indent=2))
+        _print_json(scores, data.names)
     else:
         _print_scores(scores, data.names)
 
 
 @app.command(
+    short_help="Score v7 at many dilation widths.",
     epilog="Examples:\n\n  skullmask sweep slices.npy truth.npy\n\n"
     "  skullmask sweep slices.npy truth.npy --sizes 10:40:2 -o sweep.csv --plot sweep.png\n\n"
-    "  skullmask sweep chris --sizes 9:21:2"
+    "  skullmask sweep chris --sizes 9:21:2",
 )
 def sweep(
     images: Annotated[str, typer.Argument(metavar="IMAGES", help=_INPUT)],
@@ -153,53 +233,70 @@ def sweep(
     sizes: Annotated[str, typer.Option(help="Dilation widths in pixels, start:stop:step, stop included.")] = "1:61:2",
     output: Annotated[Path | None, typer.Option("-o", "--output", help="CSV for the scores of every slice.")] = None,
     plot: Annotated[Path | None, typer.Option(help="PNG for the curve.")] = None,
+    slices: Slices = None,
+    axis: Axis = 2,
 ) -> None:
-    """Score v7 at many dilation widths, with the choice made without the scored slice."""
+    """Score v7 at many dilation widths, with the choice made without the scored slice.
+
+    A truth that is empty on some slices and not on others is unknown there: they are left out.
+    """
     from . import plots
-    from .sweep import bootstrap, leave_one_out, parse_range, write_csv
     from .sweep import sweep as sweep_widths
+    from .sweep import write_csv
 
     widths = parse_range(sizes)
-    data = datasets.load(images, truth=truth)
+    data = datasets.load(images, truth=truth, slices=_part(slices), axis=axis)
     if data.truth is None:
         raise masks.InputError(f"{images}: brings no truth; name the true masks as well")
     for path, suffix in ((output, ".csv"), (plot, ".png")):
         if path and path.suffix.lower() != suffix:
             raise masks.InputError(f"{path}: expected a name that ends in {suffix}")
+    known = metrics.known_slices(data.truth)
+    inputs = [images, *filter(None, [truth])]
     with contextlib.ExitStack() as stack:
-        csv_file, png_file = (
-            stack.enter_context(outputs.replacing(path, images, *filter(None, [truth]))) if path else None
-            for path in (output, plot)
-        )
-        slices = progress_bar(len(data.images), "slice", data.images)
-        result = sweep_widths(slices, data.truth, sizes=widths, names=data.names)
-        if csv_file:
-            write_csv(result, csv_file, names=data.names)
-        if png_file:
-            png_file.write_bytes(plots.sweep_picture(result).png)
-    rows = list(zip(widths, result.iou.mean(0).tolist(), result.dice.mean(0).tolist(), strict=True))
-    print(plots.table(rows, ("width [px]", "IoU", "Dice")).data)
-    at_best = result.iou[:, widths.index(result.best_size)]
-    print(f"\nbest width {result.best_size} px: IoU {at_best.mean():.4f}")
-    if len(result.iou) > 1:
+        table = stack.enter_context(outputs.replacing(output, *inputs)) if output else None
+        curve = stack.enter_context(outputs.replacing(plot, *inputs)) if plot else None
+        swept = progress_bar(len(data.images), "slice", data.images)
+        result = sweep_widths(swept, data.truth, sizes=widths, names=data.names)
+        if table:
+            write_csv(result, table, names=list(itertools.compress(data.names, known)))
+        if curve:
+            curve.write_bytes(plots.sweep_picture(result).png)
+    _print_sweep(result)
+    if not known.all():
+        say("", _left_out(known))
+
+
+def _print_sweep(result: Sweep) -> None:
+    from .plots import text_table
+    from .sweep import bootstrap, leave_one_out
+
+    means = result.iou.mean(axis=0).tolist(), result.dice.mean(axis=0).tolist()
+    rows = list(zip(result.sizes.tolist(), *means, strict=True))
+    say(*text_table(rows, ("width [px]", "IoU", "Dice")).splitlines())
+    at_best = result.iou[:, result.sizes == result.best_size][:, 0]
+    say("", f"best width {result.best_size} px: IoU {at_best.mean():.4f}")
+    if len(at_best) > 1:
         low, high = bootstrap(at_best)
         chosen, held_out = leave_one_out(result)
-        print(f"95 % bootstrap over the slices: {low:.4f} … {high:.4f}")
-        print(f"leave one out: widths {', '.join(map(str, chosen))} px, IoU {held_out.mean():.4f}")
+        say(f"95 % bootstrap over the slices: {low:.4f} … {high:.4f}")
+        widths = ", ".join(map(str, chosen))
+        say(f"leave one out: widths {widths} px, IoU {held_out.mean():.4f}")
 
 
 @app.command(
+    short_help="Write a report on your slices, as one page.",
     epilog="Examples:\n\n  skullmask report head.nii.gz -o head_report\n\n"
     "  skullmask report slices.npy --truth masks.npy -o five --version v8,v7 -p title='Five slices'\n\n"
     "  skullmask report slices.npy --truth masks.npy -o sweep --notebook 05 -p sizes=10:40:2\n\n"
-    "  skullmask report slices.npy --truth masks.npy -o grid --version v7 --grid dilation_size=16:36:4 --jobs 2"
+    "  skullmask report slices.npy --truth masks.npy -o grid --version v7 --grid dilation_size=16:36:4 --jobs 2",
 )
 def report(
     images: Annotated[str, typer.Argument(metavar="IMAGES", help=_INPUT)],
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder for the report, made if missing.")],
     truth: Annotated[str | None, typer.Option(help="True masks: file or folder.")] = None,
     version: Annotated[
-        str | None, typer.Option(help="v1 … v8; of several, as v8,v7, the first makes the masks.")
+        str | None, typer.Option(help="v1 to v8; of several, as v8,v7, the first makes the masks.")
     ] = None,
     parameter: Annotated[
         list[str] | None,
@@ -230,26 +327,41 @@ def report(
     look = {"truth": truth, "notebook": path, "parameters": given}
     if not values:
         bar = {"file": sys.stderr, "disable": None, "leave": False, "desc": path.stem}
-        print(f"The report: {reports.report(images, output, progress_bar=bar, **look)}")
+        say(f"The report: {reports.report(images, output, progress_bar=bar, **look)}")
         for row in reports.scores(output):
-            _doubt(row.get("name", ""), row.get("quality", 1))
+            _doubt(_name_of(row.get("name", ""), images), row.get("quality", 1))
         return
     count = math.prod(map(len, values.values()))
     with progress_bar(count, "report") as bar:
         failed = grids.grid(images, output, values, jobs=jobs, progress=bar.update, **look)
-    print(f"The reports: {output / 'index.html'}")
+    say(f"The reports: {output / 'index.html'}")
     if failed:
         raise RuntimeError(f"{len(failed)} of {count} failed: {', '.join(failed)}; their pages show the error")
 
 
-def _doubt(name: str, quality: float) -> None:
-    if quality < polar.TRUSTED:
-        warnings.warn(f"{name}: look at the mask, its quality is below {polar.TRUSTED}", stacklevel=1)
+def _name_of(name: str, images: str) -> str:
+    """Name a slice as `mask` does; a report keeps the name of a folder to itself."""
+    from . import reports
+
+    folder = Path(images)
+    if name.startswith(f"{reports.SERIES}[") and folder.is_dir():
+        return f"{folder.absolute().name}{name.removeprefix(reports.SERIES)}"
+    return name
+
+
+def _doubt(name: str, quality: float) -> bool:
+    """Tell whether a mask should be looked at, and warn of it."""
+    doubtful = quality < polar.TRUSTED
+    if doubtful:
+        text = f"look at the mask, its quality is below {polar.TRUSTED}"
+        warnings.warn(f"{name}: {text}", stacklevel=1)
+    return doubtful
 
 
 @app.command(
+    short_help="Open the explorer: sliders over every version.",
     epilog="Examples:\n\n  skullmask explore\n\n  skullmask explore head.nii.gz\n\n"
-    "  skullmask explore slices.npy --truth masks.npy --port 9000"
+    "  skullmask explore slices.npy --truth masks.npy --port 9000",
 )
 def explore(
     file: Annotated[str, typer.Argument(metavar="[FILE]", help=_INPUT)] = "phantom",
@@ -273,58 +385,135 @@ def _finite(row: dict[str, float]) -> dict[str, float | None]:
     return {key: value if math.isfinite(value) else None for key, value in row.items()}
 
 
+def _print_json(scores: list[dict[str, float]], names: tuple[str, ...]) -> None:
+    rows = []
+    for name, row in zip(names, scores, strict=True):
+        rows.append({"name": name} | _finite(row))
+    left_out = sum(math.isnan(row["iou"]) for row in scores)
+    mean = _finite(metrics.mean_scores(scores))
+    print(json.dumps({"slices": rows, "mean": mean, "left_out": left_out}, indent=2))
+
+
 def _print_scores(scores: list[dict[str, float]], names: tuple[str, ...]) -> None:
-    from .plots import table
+    from .plots import text_table
 
     rows = [(name, *map(float, row.values())) for name, row in zip(names, scores, strict=True)]
     rows.append(("mean", *metrics.mean_scores(scores).values()))
-    print(table(rows, ("slice", *scores[0])).data)
-    if left_out := sum(not all(map(math.isfinite, row.values())) for row in scores):
-        print(
-            f"\n{left_out} of {len(scores)} slices have one empty mask: "
-            "their IoU of 0 counts in the means, their infinite distances do not"
+    say(*text_table(rows, ("slice", *scores[0])).splitlines())
+    known = np.array([not math.isnan(row["iou"]) for row in scores])
+    if not known.all():
+        say("", _left_out(known))
+    if infinite := sum(math.inf in row.values() for row in scores):
+        say(
+            "",
+            f"{infinite} of {len(scores)} slices have one empty mask: "
+            "their IoU of 0 counts in the means, their infinite distances do not",
         )
 
 
-def _grouped(remarks: list[str]) -> Iterator[str]:
-    """Say what holds for many slices once; runs of slices are named by their ends."""
-    groups: dict[str, list[str]] = {}
-    for remark in remarks:
-        name, _, text = remark.partition(": ")
-        groups.setdefault(text, []).append(name)
-    for text, names in groups.items():
-        yield f"warning: {', '.join(versions.spans(names))}: {text}".removesuffix(": ")
+def _left_out(known: np.ndarray) -> str:
+    missing = int(np.count_nonzero(~known))
+    return (
+        f"{missing} of {len(known)} slices have an empty truth, where it may be unknown: "
+        f"the means are over the other {len(known) - missing}"
+    )
 
 
-def _say(text: object) -> None:
-    print(f"skullmask: {' '.join(str(text).split())}", file=sys.stderr)
+def _complain(text: object) -> None:
+    line = texts.plain(" ".join(str(text).split()))
+    print(f"skullmask: {line}", file=sys.stderr)
+
+
+def _reason(error: OSError) -> str:
+    """Say what went wrong with which file."""
+    if not error.strerror:
+        return str(error)
+    names = [os.fsdecode(name) for name in (error.filename, error.filename2) if name is not None]
+    return ": ".join([*(names or ["reading or writing"]), error.strerror])
+
+
+def _spaced(arguments: list[str]) -> list[str]:
+    """Let ``--spacing`` take its two numbers in one word, as 0.42,0.42."""
+    words = iter(arguments)
+    taken = []
+    for word in words:
+        option, equals, value = word.partition("=")
+        if word == "--":
+            taken += [word, *words]
+        elif option != "--spacing":
+            taken.append(word)
+        else:
+            taken += ["--spacing", *_pair(value if equals else next(words, ""), words)]
+    return taken
+
+
+def _pair(word: str, more: Iterator[str]) -> list[str]:
+    numbers = word.replace(",", " ").split()
+    if len(numbers) == 1:
+        numbers.append(next(more, ""))
+    if len(numbers) != 2 or not all(map(_is_number, numbers)):
+        given = " ".join(numbers).strip()
+        raise masks.InputError(
+            f"expected '--spacing' as a row and a column spacing in mm, "
+            f"for example 0.42 0.42 or 0.42,0.42, got {given!r}"
+        )
+    return numbers
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _drop_output() -> None:
+    """Let nothing more be written to an output that takes no more."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def main() -> None:
     """Run the command line; what the user can mend ends in one line on stderr and exit code 2."""
+    surroundings.settle()
     remarks: list[str] = []  # said at the end, so that an error stays one line
     warnings.showwarning = lambda message, *_args, **_kwargs: remarks.append(str(message))
     warnings.simplefilter("always", UserWarning)
     logging.getLogger("nibabel.global").setLevel(logging.CRITICAL)  # its remarks on odd headers
     try:
-        code = app(standalone_mode=False)
-        for remark in _grouped(remarks) if code != _INTERRUPTED else ["interrupted"]:
-            _say(remark)
+        arguments = _spaced(sys.argv[1:])
+        code = app(arguments, prog_name="skullmask", standalone_mode=False)
+        with naming_output():
+            sys.stdout.flush()  # a full disk is an error here, and not after the end
+        if code == _INTERRUPTED:
+            _complain("interrupted")
+        else:
+            for remark in texts.grouped(remarks):
+                _complain(f"warning: {remark}")
     except _UsageError as error:
-        _say(f"{error.format_message()} (see skullmask --help)")
+        _complain(f"{error.format_message()} (see skullmask --help)")
         code = 2
     except BrokenPipeError:  # the reader of our output went away, as head does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 1
-    except (masks.InputError, OSError) as error:
-        _say(error)
+    except OSError as error:
+        _complain(_reason(error))
+        code = 2
+    except masks.InputError as error:
+        _complain(error)
+        code = 2
+    except MemoryError as error:
+        _complain(f"not enough memory: {str(error) or 'take fewer slices'}")
         code = 2
     except RuntimeError as error:
-        _say(error)
+        _complain(error)
         code = 1
     except (KeyboardInterrupt, typer.Abort):
-        _say("interrupted")
+        _complain("interrupted")
         code = _INTERRUPTED
+    _drop_output()
     sys.exit(code)
 
 

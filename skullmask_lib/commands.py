@@ -1,31 +1,84 @@
 """Commands for many images, for whole volumes and for data; `cli` has the others, and runs them all."""
 
+import contextlib
 import sys
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from tqdm import tqdm
 
-from . import masks, registry
+from . import masks, registry, texts
 
 many = typer.Typer(rich_markup_mode=None)
 data_app = typer.Typer(
     help="Real heads, fetched from where they are published.",
+    short_help="Real heads: list, fetch, verify.",
     epilog="Examples:\n\n  skullmask data list\n\n  skullmask data fetch chris\n\n  skullmask data verify",
     rich_markup_mode=None,
 )
 Spacing = Annotated[
-    tuple[float, float] | None, typer.Option(help="Row and column spacing [mm]; it overrides that of the file.")
+    tuple[float, float] | None,
+    typer.Option(help="Row and column spacing [mm], as 0.42 0.42 or 0.42,0.42; overrides the file's."),
 ]
-Version = Annotated[str | None, typer.Option(help="v1 … v8; the default is v8, or v7 where a dilation size is given.")]
+Version = Annotated[str | None, typer.Option(help="v1 to v8; the default is v8, or v7 where a dilation size is given.")]
 DilationSize = Annotated[
     int | None,
     typer.Option(help="Width of the element in pixels; v5, v6, v7. About 11 mm suits: 26 at 0.42 mm, 13 at 0.88 mm."),
 ]
 Channel = Annotated[int | None, typer.Option(help="Channel of a colour image.")]
+Axis = Annotated[
+    int,
+    typer.Option(min=0, max=2, help="Of a volume: 2 gives axial slices, 1 coronal, 0 sagittal ones."),
+]
+Slices = Annotated[
+    str | None,
+    typer.Option(help="Which slices, counted from 0: start:stop:step, stop included."),
+]
+
+
+def say(*lines: object) -> None:
+    r"""Print lines on a terminal; a name in them cannot hold an escape code.
+
+    Parameters
+    ----------
+    *lines : object
+
+    Examples
+    --------
+    >>> say("made", "a\x1b[2J.npy")
+    made
+    a\x1b[2J.npy
+    """
+    with naming_output():
+        for line in lines:
+            print(texts.plain(line))
+
+
+@contextlib.contextmanager
+def naming_output() -> Iterator[None]:
+    """Say of an error in writing to the terminal, or where its output goes, that it is there.
+
+    Raises
+    ------
+    OSError
+
+    Examples
+    --------
+    >>> with naming_output():
+    ...     raise OSError(28, "No space left on device")
+    Traceback (most recent call last):
+    ...
+    OSError: [Errno 28] No space left on device: 'the output'
+    """
+    try:
+        yield
+    except BrokenPipeError:  # the reader went away, as head does
+        raise
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, "the output") from None
 
 
 def progress_bar(total: int, unit: str, items: Iterable | None = None) -> tqdm:
@@ -52,10 +105,11 @@ def progress_bar(total: int, unit: str, items: Iterable | None = None) -> tqdm:
 
 
 @many.command(
+    short_help="Make the masks of many images, resumable.",
     epilog="Examples:\n\n  skullmask batch slices.npy masks.npy\n\n"
     "  skullmask batch pictures masks --version v7 --workers 4\n\n"
     "  skullmask batch heads.zarr masks.zarr --truth truth.zarr --table parquet\n\n"
-    "  skullmask batch paths.txt masks --spacing 0.42 0.42 --scheduler tcp://10.0.0.1:8786"
+    "  skullmask batch paths.txt masks --spacing 0.42 0.42 --scheduler tcp://10.0.0.1:8786",
 )
 def batch(
     images: Annotated[
@@ -77,7 +131,7 @@ def batch(
         int | None, typer.Option(min=1, help="How many processes; by default one for each core.")
     ] = None,
     scheduler: Annotated[
-        str | None, typer.Option(metavar="ADDRESS", help="Join the cluster of this scheduler of Dask: tcp://….")
+        str | None, typer.Option(metavar="ADDRESS", help="Join the cluster of this scheduler of Dask: tcp://HOST:PORT.")
     ] = None,
     chunk: Annotated[int, typer.Option(help="Images that are recorded together.")] = 100,
     truth: Annotated[str | None, typer.Option(help="True masks, for the scores: as INPUT.")] = None,
@@ -116,10 +170,11 @@ def batch(
             truth=truth, spacing_mm=spacing, channel=channel, quality=quality, table=table, restart=restart,
             fail_fast=fail_fast, progress=progress, **options,
         )  # fmt: skip
-    print(f"The masks: {made.masks}\nThe table: {made.results}")
-    print(f"{made.images} images, {made.seconds['wall']:.1f} s")
+    say(f"The masks: {made.masks}", f"The table: {made.results}")
+    say(f"{made.images} images, {made.seconds['wall']:.1f} s")
     if made.flagged:
-        print("To be looked at first:", ", ".join(f"{count} {flag}" for flag, count in made.flagged.items()))
+        flagged = ", ".join(f"{count} {flag}" for flag, count in made.flagged.items())
+        say(f"To be looked at first: {flagged}")
     if made.failed:
         aside = f"; set aside, for they killed their workers: {', '.join(made.set_aside)}" if made.set_aside else ""
         raise RuntimeError(f"{made.failed} of {made.images} images failed, see {made.errors}{aside}")
@@ -127,6 +182,7 @@ def batch(
 
 @many.command(
     "brain-mask",
+    short_help="Make the brain mask of a CT by nidataset's recipe.",
     epilog="Examples:\n\n  skullmask brain-mask scan.nii.gz masks\n\n"
     "  skullmask brain-mask scan.nii.gz masks --threshold 50 300 --closing-radius 4 --debug",
 )
@@ -153,7 +209,8 @@ def brain_mask(
 
 
 @many.command(
-    epilog="Examples:\n\n  skullmask strip head.nii.gz stripped\n\n  skullmask strip head.nii.gz stripped --n4"
+    short_help="Find the brain in a volume of MR.",
+    epilog="Examples:\n\n  skullmask strip head.nii.gz stripped\n\n  skullmask strip head.nii.gz stripped --n4",
 )
 def strip(
     scan: Annotated[
@@ -166,7 +223,7 @@ def strip(
     from . import stripping
 
     for what, path in stripping.strip_scan(scan, out_dir, n4=n4)._asdict().items():
-        print(f"The {what}: {path}")
+        say(f"The {what}: {path}")
 
 
 @data_app.callback(invoke_without_command=True)
@@ -175,20 +232,24 @@ def _data(context: typer.Context) -> None:
         print(context.get_help())
 
 
-@data_app.command("list", epilog="Example:\n\n  skullmask data list")
+@data_app.command("list", short_help="List the heads, and which are here.", epilog="Example:\n\n  skullmask data list")
 def data_list() -> None:
     """List the heads, and which are here."""
-    from .plots import table
+    from .plots import text_table
 
     rows = [
         (name, head.what, head.voxel_mm, head.licence, "here" if registry.path(name).exists() else "missing")
         for name, head in registry.originals().items()
     ]
-    print(table(rows, ("name", "what", "voxel [mm]", "licence", "state")).data)
-    print(f"\nThe folder: {registry.folder()}")
+    say(*text_table(rows, ("name", "what", "voxel [mm]", "licence", "state")).splitlines())
+    say("", f"The folder: {registry.folder()}")
 
 
-@data_app.command("fetch", epilog="Examples:\n\n  skullmask data fetch chris oms01\n\n  skullmask data fetch --all")
+@data_app.command(
+    "fetch",
+    short_help="Download what is missing, and verify it.",
+    epilog="Examples:\n\n  skullmask data fetch chris oms01\n\n  skullmask data fetch --all",
+)
 def data_fetch(
     names: Annotated[list[str] | None, typer.Argument(metavar="NAME...", help="Heads that the list names.")] = None,
     every: Annotated[bool, typer.Option("--all", help="Fetch all of them.")] = False,
@@ -197,14 +258,18 @@ def data_fetch(
     if every == bool(names):
         raise masks.InputError("expected names of heads (see skullmask data list), or --all")
     for name in names or registry.names():
-        print(registry.fetch(name, progress=True))
+        say(registry.fetch(name, progress=True))
 
 
-@data_app.command("verify", epilog="Example:\n\n  skullmask data verify")
+@data_app.command(
+    "verify",
+    short_help="Check the sha256 of what is here.",
+    epilog="Example:\n\n  skullmask data verify",
+)
 def data_verify() -> None:
     """Check the sha256 of what is here.
 
     A damaged file is deleted.
     """
     for name, here in registry.verify().items():
-        print(f"{name}: {'good' if here else 'missing'}")
+        say(f"{name}: {'good' if here else 'missing'}")

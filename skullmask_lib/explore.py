@@ -7,6 +7,7 @@ import base64
 import contextlib
 import html
 import inspect
+import os
 import re
 import tempfile
 import typing
@@ -19,7 +20,7 @@ import cv2
 import ipywidgets as widgets
 import numpy as np
 
-from . import datasets, views
+from . import datasets, texts, views
 from .masks import InputError, Range
 from .plots import Picture
 from .versions import VERSIONS, options_of
@@ -130,7 +131,8 @@ class Explorer:
             self.stage.children = (self._text,)  # no picture, call or mask of other values
             raise
         self._image.value = picture.jpeg
-        self._text.value = "<br>".join(html.escape(str(text)) for text in (picture.alt, *(w.message for w in caught)))
+        lines = [picture.alt, *(warning.message for warning in caught)]
+        self._text.value = "<br>".join(html.escape(texts.plain(line)) for line in lines)
         offered = ()
         if self._offers and picture.mask is not None:
             self._call.value, self._link.value = picture.call, _link(picture)
@@ -221,8 +223,19 @@ def _layout(widest: str = "100%") -> widgets.Layout:
     return widgets.Layout(width="100%", max_width=widest)
 
 
+def _without(folder: str, text: object) -> str:
+    """Leave out the name of the temporary folder that an upload was opened in."""
+    return texts.plain(str(text).replace(f"{Path(folder)}{os.sep}", "") if folder else text)
+
+
+def _remarks(caught: list[warnings.WarningMessage], folder: str = "") -> str:
+    """Show what was said while a file was read."""
+    lines = texts.grouped(_without(folder, warning.message) for warning in caught)
+    return "<br>".join(html.escape(line) for line in lines)
+
+
 def _red(text: str) -> str:
-    return f'<b style="color:#b00020">{html.escape(text)}</b>'
+    return f'<b style="color:#b00020">{html.escape(texts.plain(text))}</b>'
 
 
 def _load_call(source: str, channel: int | None) -> str:
@@ -284,7 +297,9 @@ class App:
     def __init__(self, source: str = "phantom", *, truth: str | None = None, channel: int | None = None):
         self._heads = {name: (datasets.load(name), _load_call(name, None)) for name in datasets.PHANTOMS}
         named = Path(source).name
-        self._heads[named] = datasets.load(source, truth=truth, channel=channel), _load_call(str(source), channel)
+        with warnings.catch_warnings(record=True, action="always") as caught:
+            data = datasets.load(source, truth=truth, channel=channel)
+        self._heads[named] = data, _load_call(str(source), channel)
         middle = len(self._heads[named][0].images) // 2
         self.question = widgets.RadioButtons(options=list(QUESTIONS), layout=_layout())
         self.source = _control("data", named, list(self._heads))
@@ -307,6 +322,8 @@ class App:
         self.channel = _control("channel", "none", ["none", *range(4)])
         self._file: dict = {}
         self._said = widgets.HTML(f"{', '.join(datasets.SUFFIXES)}, up to {UPLOAD_LIMIT_MB} MB")
+        if caught:
+            self._said.value = _remarks(caught)
         self._own = widgets.HBox([self.upload, self.channel])
         self._side = widgets.VBox(layout=widgets.Layout(width="340px", flex="0 0 auto", margin="0 24px 0 0"))
         self._box = widgets.HBox([self._side])
@@ -353,16 +370,18 @@ class App:
                     f"{name}: expected up to {UPLOAD_LIMIT_MB} MB, got {self._file['size'] / 1e6:.0f} MB; "
                     f"open it with: skullmask explore {name}"
                 )
-            with tempfile.TemporaryDirectory() as folder:
+            recording = warnings.catch_warnings(record=True, action="always")
+            with tempfile.TemporaryDirectory() as folder, recording as caught:
                 Path(folder, name).write_bytes(self._file["content"])
                 data = datasets.load(Path(folder, name), channel=channel)
                 data = replace(data, images=np.array(data.images))  # not memory-mapped: the file goes
-        except (OSError, ValueError) as error:  # InputError is a ValueError; a name may be none to the system
-            self._said.value = _red(str(error).replace(str(Path(folder, name)), name))
+        except (OSError, ValueError, MemoryError) as error:  # InputError is a ValueError; a name may be none
+            self._said.value = _red(_without(folder, error))
             return
         self._heads[name] = data, _load_call(name, channel)
         rows, columns = data.images.shape[1:]
-        self._said.value = html.escape(f"{name}: slices: {len(data.images)}, each {rows} × {columns} px")
+        size = html.escape(f"{texts.plain(name)}: slices: {len(data.images)}, each {rows} × {columns} px")
+        self._said.value = "<br>".join([size, *filter(None, [_remarks(caught, folder)])])
         explorer = self.explorers[self.question.value]
         with explorer._still():
             self.source.options, self.source.value = list(self._heads), name

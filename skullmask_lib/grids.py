@@ -15,7 +15,7 @@ from pathlib import Path
 import jinja2
 import numpy as np
 
-from . import journal, notebooks, outputs, plots, reports
+from . import journal, notebooks, outputs, plots, reports, texts
 from .masks import InputError
 from .provenance import provenance
 
@@ -117,7 +117,7 @@ def grid(
                 time.sleep(0.2)
             raise
     known = journal.read(record)
-    title = str((parameters or {}).get("title") or "Reports compared")
+    title = str((parameters or {}).get("title") or "")
     _write_index(folder, {name: chosen for name, (chosen, _) in runs.items()}, known, title)
     return [name for name in runs if known[name]["state"] == "failed"]
 
@@ -134,6 +134,11 @@ def _shown(value: object) -> object:
     return value if isinstance(value, (int, float)) else str(value)
 
 
+def _cell(value: object) -> object:
+    shown = _shown(value)
+    return texts.plain(shown) if isinstance(shown, str) else shown
+
+
 def _write_index(folder: Path, runs: dict[str, dict[str, object]], known: dict[str, dict], title: str) -> None:
     """Write the page that compares the runs: what each was given, and the means of its scores."""
     means = {name: _means(reports.scores(folder / name)) for name in runs if known[name]["state"] == "done"}
@@ -141,7 +146,7 @@ def _write_index(folder: Path, runs: dict[str, dict[str, object]], known: dict[s
     rows = []
     for name, chosen in runs.items():
         failed = known[name]["state"] == "failed"
-        cells = [_shown(value) for value in chosen.values()]
+        cells = [_cell(value) for value in chosen.values()]
         cells += [means.get(name, {}).get(column, math.nan) for column in scores]
         page = Path(f"{name}{'_failed' * failed}", "report.html")
         state = known[name]["state"]
@@ -150,17 +155,19 @@ def _write_index(folder: Path, runs: dict[str, dict[str, object]], known: dict[s
                 "name": name,
                 "state": state,
                 "page": (folder / page).exists() and page,
-                "cells": [*cells, known[name].get("error", state)],
+                "cells": [*cells, texts.plain(known[name].get("error", state))],
             }
         )
     inputs = ", ".join(given["name"] for given in known[next(iter(runs))]["inputs"].values())
+    inputs = texts.plain(inputs)
     failures = sum(row["state"] == "failed" for row in rows)
     first = {name: mean[scores[0]] for name, mean in means.items() if scores and scores[0] in mean}
     chart = _chart(runs, first, scores[0]) if first else None
     environment = jinja2.Environment(autoescape=True, loader=jinja2.FileSystemLoader(Path(__file__).parent))
     page = environment.get_template("grid.html").render(
-        title=title,
-        summary=f"{inputs}: {len(rows)} reports, {failures} failed. Scores are means over the slices.",
+        title=texts.plain(title) or f"{inputs}: reports compared",
+        summary=f"{inputs}: {len(rows)} reports, {failures} failed. "
+        "Scores are means over the slices whose truth is known.",
         columns=["run", *next(iter(runs.values())), *(f"mean {column}" for column in scores), "state"],
         rows=rows,
         chart=chart,
@@ -172,8 +179,8 @@ def _write_index(folder: Path, runs: dict[str, dict[str, object]], known: dict[s
 
 
 def _means(rows: list[dict]) -> dict[str, float]:
-    """Average the columns of ``scores.csv`` over the slices whose truth is not empty, where they are finite."""
-    rows = [row for row in rows if row.get("true_area_mm2", row.get("true_area_px", 1))] or rows
+    """Average the columns of ``scores.csv`` over the slices whose truth is known, where they are finite."""
+    rows = [row for row in rows if not math.isnan(row.get("iou", 0.0))] or rows
     columns = {key: [row[key] for row in rows if math.isfinite(row.get(key, math.nan))] for key in _COMPARED}
     return {key: float(np.mean(column)) for key, column in columns.items() if column}
 
@@ -185,12 +192,13 @@ def _chart(runs: dict[str, dict[str, object]], scores: dict[str, float], score: 
     for name, chosen in runs.items():
         others = _name({other: value for other, value in chosen.items() if other != across})
         lines.setdefault(others, []).append((_shown(chosen[across]), scores.get(name, math.nan)))
-    fig, (axes,) = plots.figure(width=11, height=3.8)
     numbers = all(isinstance(place, (int, float)) for points in lines.values() for place, _ in points)
-    for (others, points), style in zip(lines.items(), itertools.cycle(("-", "--", ":", "-."))):
-        axes.plot(*zip(*points, strict=True), style if numbers else "", marker="o", label=others)
-    axes.set(xlabel=across, ylabel=f"mean {score}")
-    if any(lines):
-        axes.legend()
+    fig, (axes,) = plots.figure(width=11, height=3.8)
+    with plots.look():
+        for (others, points), style in zip(lines.items(), itertools.cycle(("-", "--", ":", "-."))):
+            axes.plot(*zip(*points, strict=True), style if numbers else "", marker="o", label=others)
+        axes.set(xlabel=across, ylabel=f"mean {score}")
+        if any(lines):
+            axes.legend()
     told = ", ".join(f"{name} {value:.4f}" for name, value in scores.items())
     return plots.picture(fig, f"Mean {score} of every run: {told}.")

@@ -2,9 +2,10 @@
 
 Conventions, tested in ``tests/test_metrics.py``. Both masks empty: IoU = Dice = 1, distances and area error 0.
 One of them empty: IoU = Dice = 0, distances infinite. The surface of a mask is the set of its pixels with a
-4-neighbour outside of it (beyond the frame counts as outside).
+4-neighbour outside of it (beyond the frame counts as outside). Over many slices see `known_slices`.
 """
 
+import itertools
 from collections.abc import Iterable
 
 import numpy as np
@@ -214,6 +215,53 @@ def score(mask: np.ndarray, truth: np.ndarray, spacing_mm: tuple[float, float] |
     }
 
 
+def known_slices(truth: Iterable[np.ndarray]) -> np.ndarray:
+    """Tell of which slices the truth is known.
+
+    One rule for every score: a truth that is empty on some slices and not on others is unknown there, as where only
+    some slices of a volume were traced. Such slices are shown, and left out of means, rankings and sweeps. A truth that
+    is empty on all slices counts as it is.
+
+    Parameters
+    ----------
+    truth : iterable of N ndarrays of shape (H, W), bool or {0, 1}
+
+    Returns
+    -------
+    ndarray of shape (N,), bool
+
+    Examples
+    --------
+    >>> known_slices(np.array([[[0, 0]], [[0, 1]]])), known_slices(np.zeros((2, 3, 3)))
+    (array([False,  True]), array([ True,  True]))
+    """
+    filled = np.array([bool(np.any(plane)) for plane in truth], bool)
+    return filled if filled.any() else np.ones(filled.shape, bool)
+
+
+def no_score(spacing_mm: tuple[float, float] | None = None) -> dict[str, float]:
+    """Give the scores of a slice whose truth is unknown: NaN for each.
+
+    Parameters
+    ----------
+    spacing_mm : pair of float, optional
+        See `score`.
+
+    Returns
+    -------
+    dict of str to float
+        With the keys of `score`.
+
+    Examples
+    --------
+    >>> no_score()["hd95_px"]
+    nan
+    """
+    unit = "px" if spacing_mm is None else "mm"
+    distances = [f"{distance}_{unit}" for distance in ("hausdorff", "hd95", "assd")]
+    return dict.fromkeys(["iou", "dice", "area_error", *distances], np.nan)
+
+
 def score_slices(
     made: Iterable[np.ndarray], truth: Iterable[np.ndarray], spacing_mm: Iterable[tuple[float, float]] | None = None
 ) -> list[dict[str, float]]:
@@ -228,6 +276,7 @@ def score_slices(
     Returns
     -------
     list of dict of str to float
+        NaN where the truth is unknown, see `known_slices`.
 
     Raises
     ------
@@ -239,13 +288,19 @@ def score_slices(
     >>> [s["iou"] for s in score_slices(np.ones((2, 3, 3)), np.ones((2, 3, 3)))]
     [1.0, 1.0]
     """
-    if spacing_mm is None:
-        return [score(mask, true) for mask, true in zip(made, truth, strict=True)]
-    return [score(mask, true, spacing) for mask, true, spacing in zip(made, truth, spacing_mm, strict=True)]
+    truth = truth if isinstance(truth, np.ndarray) else list(truth)
+    known = known_slices(truth)
+    spacings = itertools.repeat(None, len(known)) if spacing_mm is None else spacing_mm
+    scores = []
+    for mask, true, spacing, is_known in zip(made, truth, spacings, known, strict=True):
+        scores.append(score(mask, true, spacing) if is_known else no_score(spacing))
+    return scores
 
 
 def mean_scores(scores: list[dict[str, float]]) -> dict[str, float]:
-    """Average every score over the slices where it is finite; distances are infinite where one mask is empty.
+    """Average every score over the slices where it is finite.
+
+    It is NaN where the truth is unknown; distances are infinite where one mask is empty.
 
     Parameters
     ----------

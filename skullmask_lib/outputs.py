@@ -6,7 +6,7 @@ import os
 import platform
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from .masks import InputError
@@ -19,7 +19,8 @@ def replacing(output: str | os.PathLike, *inputs: str | os.PathLike, over: bool 
     Parameters
     ----------
     output : str or path
-        The final file or folder; a file is replaced, a folder must not exist or be empty.
+        The final file or folder; a file is replaced, a folder must not exist or be empty. Of a symbolic link the
+        target is written, as a shell's ``>`` does; the link stays.
     *inputs : str or path
         Files that must not be overwritten.
     over : bool
@@ -33,7 +34,7 @@ def replacing(output: str | os.PathLike, *inputs: str | os.PathLike, over: bool 
     Raises
     ------
     InputError
-        If the parent folder is missing, a file or read-only, or if the output is one of the inputs.
+        If the parent folder is missing, a file or read-only, if the output is one of the inputs, or a link to itself.
 
     Examples
     --------
@@ -44,36 +45,62 @@ def replacing(output: str | os.PathLike, *inputs: str | os.PathLike, over: bool 
     'whole'
     """
     output = Path(output)
-    if not output.parent.is_dir():
-        kind = "is not a folder" if output.parent.exists() else "does not exist"
-        raise InputError(f"{output}: cannot be written, {output.parent} {kind}")
-    for given in map(Path, inputs):
-        if output.exists() and given.exists() and output.samefile(given):
-            raise InputError(f"{output}: the output is the input; choose another name")
-    if output.is_dir() and not over and (output.suffix or any(output.iterdir())):
-        raise InputError(f"{output}: is a folder{'' if output.suffix else ' that is not empty'}; choose another name")
-    if output.exists() and not (output.is_file() or output.is_dir()):
-        raise InputError(f"{output}: is neither a file nor a folder; choose another name")
+    place = _behind_links(output)
+    _check_place(output, place, inputs, over)
     folder = ""
     try:
-        _sweep_up(output)
-        with tempfile.TemporaryDirectory(prefix=f"{_prefix(output)}{os.getpid()}-", dir=output.parent) as folder:
+        _sweep_up(place)
+        prefix = f"{_prefix(place)}{os.getpid()}-"
+        with tempfile.TemporaryDirectory(prefix=prefix, dir=place.parent) as folder:
             folder = str(Path(folder))  # as the names below begin
             temporary = Path(folder, output.name)
             yield temporary
-            earlier = Path(folder, "earlier")
-            if over and output.is_dir():
-                os.replace(output, earlier)
-            try:
-                os.replace(temporary, output)
-            except BaseException:
-                if earlier.exists():
-                    os.replace(earlier, output)
-                raise
+            if over and place.is_dir():
+                _exchange(temporary, place, earlier=Path(folder, "earlier"))
+            else:
+                os.replace(temporary, place)
     except OSError as error:
         if error.filename and folder and not str(error.filename).startswith(folder):
             raise  # it speaks of another file
         raise InputError(f"{output}: cannot be written ({error.strerror or error})") from None
+
+
+def _behind_links(output: Path) -> Path:
+    """Follow the symbolic links that an output is, to what they name, whether that exists or not."""
+    if not output.is_symlink():
+        return output
+    try:
+        target = output.resolve()
+    except (OSError, RuntimeError):  # a link to itself; which of them it is depends on the version of Python
+        target = output
+    if target.is_symlink():
+        raise InputError(f"{output}: is a link that leads nowhere; choose another name")
+    return target
+
+
+def _check_place(output: Path, place: Path, inputs: Iterable[str | os.PathLike], over: bool) -> None:
+    """Refuse an output that cannot be written, or would replace what it must not; messages name it as it was given."""
+    if not place.parent.is_dir():
+        kind = "is not a folder" if place.parent.exists() else "does not exist"
+        raise InputError(f"{output}: cannot be written, {place.parent} {kind}")
+    for given in map(Path, inputs):
+        if place.exists() and given.exists() and place.samefile(given):
+            raise InputError(f"{output}: the output is the input; choose another name")
+    if place.is_dir() and not over and (output.suffix or any(place.iterdir())):
+        kind = "is a folder" if output.suffix else "is a folder that is not empty"
+        raise InputError(f"{output}: {kind}; choose another name")
+    if place.exists() and not (place.is_file() or place.is_dir()):
+        raise InputError(f"{output}: is neither a file nor a folder; choose another name")
+
+
+def _exchange(temporary: Path, place: Path, *, earlier: Path) -> None:
+    """Put a folder in the place of another, which goes away first and comes back if that fails."""
+    os.replace(place, earlier)
+    try:
+        os.replace(temporary, place)
+    except BaseException:
+        os.replace(earlier, place)
+        raise
 
 
 def _prefix(output: Path) -> str:

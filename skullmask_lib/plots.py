@@ -1,12 +1,14 @@
 """Figures in one look, drawn on an Axes of `figure`, or set into a frame of `panels` where it must be fast."""
 
 import base64
+import contextlib
 import io
 import itertools
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, wraps
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,6 +29,7 @@ from PIL import Image
 
 from . import polar
 from .sweep import Sweep
+from .texts import inert, plain
 
 STYLE = mpl.rc_params_from_file(Path(__file__).with_name("skullmask.mplstyle"), use_default_template=False)
 COLOURS = {
@@ -43,6 +46,37 @@ COLOURS = {
 }
 
 _KEY_DOTS, _GAP_DOTS = 30, 8  # of a figure of panels
+_NO_LOOK = ("backend", "backend_fallback", "interactive")  # of matplotlib's settings: they change no picture
+_LOOK = {name: value for name, value in mpl.rcParamsDefault.items() if name not in _NO_LOOK} | dict(STYLE)
+
+
+@contextlib.contextmanager
+def look() -> Iterator[None]:
+    """Draw with matplotlib's defaults and the project's style, whatever the settings of the user are.
+
+    Examples
+    --------
+    >>> with mpl.rc_context({"text.usetex": True}), look():
+    ...     mpl.rcParams["text.usetex"]
+    False
+    """
+    different = {name: value for name, value in _LOOK.items() if mpl.rcParams[name] != value}
+    if not different:
+        yield
+        return
+    with mpl.rc_context(different):
+        yield
+
+
+def _in_look(draw: Callable) -> Callable:
+    """Let a function draw within `look`."""
+
+    @wraps(draw)
+    def drawn(*args, **options):
+        with look():
+            return draw(*args, **options)
+
+    return drawn
 
 
 @dataclass(frozen=True)
@@ -86,6 +120,7 @@ class Picture:
         return data, {"image/png": {"alt": self.alt}}
 
 
+@_in_look
 def figure(columns: int = 1, rows: int = 1, *, width: float = 11.0, height: float = 4.2) -> tuple[Figure, np.ndarray]:
     """Start a figure in the project's style, without pyplot and its global state.
 
@@ -106,10 +141,9 @@ def figure(columns: int = 1, rows: int = 1, *, width: float = 11.0, height: floa
     >>> len(axes)
     3
     """
-    with mpl.rc_context(STYLE):
-        fig = Figure(figsize=(width, height))
-        FigureCanvasAgg(fig)
-        return fig, fig.subplots(rows, columns, squeeze=False).ravel()
+    fig = Figure(figsize=(width, height))
+    FigureCanvasAgg(fig)
+    return fig, fig.subplots(rows, columns, squeeze=False).ravel()
 
 
 class Frame(NamedTuple):
@@ -128,6 +162,7 @@ class Plot(NamedTuple):
     to_dots: Transform
 
 
+@_in_look
 def panels(*widths: float, height: float = 4.8, lines: int = 1) -> tuple[Figure, list[Frame]]:
     """Start a figure that is drawn again and again, several times as fast as one of `figure`.
 
@@ -153,15 +188,15 @@ def panels(*widths: float, height: float = 4.8, lines: int = 1) -> tuple[Figure,
     >>> panels(1, 3)[1]
     [Frame(left=0, bottom=30, width=220, height=330), Frame(left=220, bottom=30, width=660, height=330)]
     """
-    with mpl.rc_context({**STYLE, "figure.constrained_layout.use": False}):
-        fig = Figure(figsize=(11.0, height))
-        FigureCanvasAgg(fig)
-        dots = fig.dpi * fig.get_size_inches()
+    fig = Figure(figsize=(11.0, height), layout="none")
+    FigureCanvasAgg(fig)
+    dots = fig.dpi * fig.get_size_inches()
     ends = np.cumsum((0, *widths)) / sum(widths) * dots[0]
     lefts, top = ends.round().astype(int).tolist(), int(dots[1]) - 6 - 18 * lines
     return fig, [Frame(left, _KEY_DOTS, right - left, top - _KEY_DOTS) for left, right in itertools.pairwise(lefts)]
 
 
+@_in_look
 def plot(frame: Frame, draw: Callable[[np.ndarray], object], *, rows: int = 1) -> Plot:
     """Draw axes once, as large as a frame, to be shown by `plot_panel`.
 
@@ -190,6 +225,7 @@ def plot(frame: Frame, draw: Callable[[np.ndarray], object], *, rows: int = 1) -
     return Plot(pixels, axes[0].transData.frozen())
 
 
+@_in_look
 def plot_panel(
     fig: Figure, frame: Frame, shown: Plot, title: str = "", *, marks: Iterable[tuple[float, float | None]] = ()
 ) -> None:
@@ -220,6 +256,7 @@ def plot_panel(
     _title(fig, frame, title)
 
 
+@_in_look
 def slice_panel(
     fig: Figure,
     frame: Frame,
@@ -279,7 +316,7 @@ def slice_panel(
 def _title(fig: Figure, frame: Frame, title: str) -> None:
     middle, top = frame.left + frame.width / 2, frame.bottom + frame.height + 6
     place = np.divide((middle, top), fig.dpi * fig.get_size_inches())
-    fig.text(*place, title, ha="center", size=STYLE["axes.titlesize"])
+    fig.text(*place, "\n".join(map(plain, title.split("\n"))), ha="center", size=STYLE["axes.titlesize"])
 
 
 def _painted(gray: np.ndarray, kinds: dict[str, np.ndarray], opacity: float) -> np.ndarray:
@@ -306,6 +343,7 @@ def _contours(mask: np.ndarray) -> list[np.ndarray]:
     return [line + np.array((x - 1, y - 1)) for line in contour_generator(z=part).lines(0.5)]
 
 
+@_in_look
 def picture(fig: Figure, alt: str, *, mask: np.ndarray | None = None, call: str = "") -> Picture:
     """Render a figure.
 
@@ -326,11 +364,13 @@ def picture(fig: Figure, alt: str, *, mask: np.ndarray | None = None, call: str 
     >>> picture(figure()[0], "an empty pair of axes")._repr_mimebundle_()[0]["text/plain"]
     'an empty pair of axes'
     """
-    with mpl.rc_context(STYLE):
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from")  # the font has no Chinese; names may
         fig.canvas.draw()
     return Picture(np.asarray(fig.canvas.buffer_rgba())[..., :3].copy(), alt, mask, call)
 
 
+@_in_look
 def show(axes: Axes, image: np.ndarray, title: str = "", *, white_percentile: float = 99.5) -> Axes:
     """Show a slice in grey, its brightest pixels clipped so that the rest can be seen.
 
@@ -426,6 +466,7 @@ def zoom(axes: Iterable[Axes], image: np.ndarray, *, margin: float = 0.08) -> No
         each.set(xlim=(columns.start - 0.5, columns.stop - 0.5), ylim=(rows.stop - 0.5, rows.start - 0.5))
 
 
+@_in_look
 def outline(axes: Axes, mask: np.ndarray, kind: str = "truth") -> Axes:
     """Draw the outline of a mask over a slice.
 
@@ -449,6 +490,7 @@ def outline(axes: Axes, mask: np.ndarray, kind: str = "truth") -> Axes:
     return axes
 
 
+@_in_look
 def compare(axes: Axes, image: np.ndarray, mask: np.ndarray, truth: np.ndarray, title: str = "") -> Axes:
     """Show a mask against the truth: over-reach and misses painted over the slice, the truth outlined.
 
@@ -495,6 +537,7 @@ def errors(mask: np.ndarray, truth: np.ndarray) -> dict[str, np.ndarray]:
     return {"over-reach": (mask & ~truth).view(np.uint8), "miss": (truth & ~mask).view(np.uint8)}
 
 
+@_in_look
 def key(fig: Figure, kinds: Sequence[str] = ("over-reach", "miss", "truth")) -> None:
     """Explain the colours once, below a figure.
 
@@ -521,6 +564,7 @@ def _legend(fig: Figure, kinds: Sequence[str]) -> None:
 
 
 @lru_cache
+@_in_look
 def _key_pixels(kinds: tuple[str, ...]) -> np.ndarray:
     """Draw a key once: it takes longer than all the rest of a figure of `panels`."""
     fig, (axes,) = figure(width=2.2 * len(kinds), height=_KEY_DOTS / STYLE["figure.dpi"])
@@ -529,6 +573,7 @@ def _key_pixels(kinds: tuple[str, ...]) -> np.ndarray:
     return picture(fig, "").pixels
 
 
+@_in_look
 def histogram(axes: Axes, gray: np.ndarray, thresholds: dict[str, float] | None = None) -> Axes:
     """Draw the histogram of a normalised slice with thresholds on it.
 
@@ -594,6 +639,7 @@ def polar_plot(frame: Frame, shown: Sequence[tuple[np.ndarray, tuple[float, floa
 
 
 @lru_cache
+@_in_look
 def _polar_axes(frame: Frame, panels: tuple[tuple[str, int], ...]) -> tuple[Plot, list[tuple[int, int, int, int]]]:
     """Draw the axes of `polar_plot` once: they take longer than what is in them; and tell where that goes [dots]."""
     boxes = []
@@ -613,6 +659,7 @@ def _polar_axes(frame: Frame, panels: tuple[tuple[str, int], ...]) -> tuple[Plot
     return labelled, [tuple(map(round, (box.x0, rows - box.y1, box.width, box.height))) for box in inside]
 
 
+@_in_look
 def sweep_curve(
     axes: Axes, result: Sweep, *, score: str = "iou", label: str = "measured", color: str = COLOURS["measured"]
 ) -> Axes:
@@ -644,6 +691,7 @@ def sweep_curve(
     return axes
 
 
+@_in_look
 def sweep_picture(result: Sweep) -> Picture:
     """Draw a whole sweep: IoU and Dice against the width.
 
@@ -675,6 +723,7 @@ def sweep_picture(result: Sweep) -> Picture:
     )
 
 
+@_in_look
 def ladder_picture(rows: Sequence[tuple]) -> Picture:
     """Draw the ladder: published, phantom and other seeds side by side for every version.
 
@@ -713,6 +762,7 @@ def _known(value: float) -> str:
     return "" if np.isnan(value) else f"{value:.2f}"
 
 
+@_in_look
 def class_picture(counts: Mapping[str, int], what: str = "slices") -> Picture:
     """Draw how many of a data set belong to each class.
 
@@ -736,15 +786,15 @@ def class_picture(counts: Mapping[str, int], what: str = "slices") -> Picture:
     whole = sum(counts.values())
     told = {name: f"{count} ({100 * count / whole:.0f} %)" for name, count in counts.items()}
     fig, (axes,) = figure(height=1.3 + 0.5 * len(counts))
-    with mpl.rc_context(STYLE):
-        bars = axes.barh(list(counts), list(counts.values()), color=COLOURS["measured"], height=0.6)
-        axes.bar_label(bars, list(told.values()), padding=5)
-        axes.invert_yaxis()
-        axes.margins(x=0.15)
-        axes.set(xlabel=what, title=f"{whole} {what}")
+    bars = axes.barh(list(counts), list(counts.values()), color=COLOURS["measured"], height=0.6)
+    axes.bar_label(bars, list(told.values()), padding=5)
+    axes.invert_yaxis()
+    axes.margins(x=0.15)
+    axes.set(xlabel=what, title=f"{whole} {what}")
     return picture(fig, f"{what}: {', '.join(f'{name} {share}' for name, share in told.items())}")
 
 
+@_in_look
 def three_planes(
     volume: np.ndarray,
     affine: np.ndarray,
@@ -795,7 +845,7 @@ def three_planes(
 
 
 def table(rows: Sequence[Sequence[object]], header: Sequence[str]) -> Markdown:
-    """Set a table that a notebook shows and a terminal can print (``.data``).
+    """Set a table that a notebook shows; for a terminal see `text_table`.
 
     Parameters
     ----------
@@ -816,28 +866,16 @@ def table(rows: Sequence[Sequence[object]], header: Sequence[str]) -> Markdown:
     | :------ | -----: |
     | v1      | 0.7346 |
     """
-    cells = [
-        [
-            _number(cell, name) if isinstance(cell, float) else inert(cell)
-            for cell, name in zip(row, header, strict=True)
-        ]
-        for row in rows
-    ]
-    widths = [max(map(len, column)) for column in zip(header, *cells, strict=True)]
-    numeric = [bool(rows) and not isinstance(cell, str) for cell in rows[0]] if rows else [False] * len(header)
-    rule = [("-" * (w - 1) + ":") if n else (":" + "-" * (w - 1)) for w, n in zip(widths, numeric, strict=True)]
-    lines = [list(header), rule, *cells]
-    return Markdown(
-        "\n".join("| " + " | ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)) + " |" for line in lines)
-    )
+    return Markdown(_laid_out(rows, header, inert))
 
 
-def inert(text: object) -> str:
-    r"""Make a text harmless in Markdown: one line that opens no tag and no cell of a table.
+def text_table(rows: Sequence[Sequence[object]], header: Sequence[str]) -> str:
+    """Set a table for a terminal; its texts are made `plain`.
 
     Parameters
     ----------
-    text : object
+    rows, header
+        See `table`.
 
     Returns
     -------
@@ -845,10 +883,30 @@ def inert(text: object) -> str:
 
     Examples
     --------
-    >>> inert("a|b\n<form>")
-    'a\\|b &lt;form>'
+    >>> print(text_table([("a&b", 0.5)], ["slice", "IoU"]))
+    | slice | IoU    |
+    | :---- | -----: |
+    | a&b   | 0.5000 |
     """
-    return " ".join(str(text).split()).replace("&", "&amp;").replace("<", "&lt;").replace("|", "\\|")
+    return _laid_out(rows, header, plain)
+
+
+def _laid_out(rows: Sequence[Sequence[object]], header: Sequence[str], shown: Callable[[object], str]) -> str:
+    cells = []
+    for row in rows:
+        pairs = zip(row, header, strict=True)
+        cells.append([_number(cell, name) if isinstance(cell, float) else shown(cell) for cell, name in pairs])
+    widths = [max(map(len, column)) for column in zip(header, *cells, strict=True)]
+    first = rows[0] if rows else [""] * len(header)
+    rule = []
+    for width, cell in zip(widths, first, strict=True):
+        dashes = "-" * (width - 1)
+        rule.append(f":{dashes}" if isinstance(cell, str) else f"{dashes}:")
+    lines = []
+    for line in (header, rule, *cells):
+        padded = [cell.ljust(width) for cell, width in zip(line, widths, strict=True)]
+        lines.append(f"| {' | '.join(padded)} |")
+    return "\n".join(lines)
 
 
 def _number(value: float, name: str) -> str:

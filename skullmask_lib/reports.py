@@ -29,13 +29,14 @@ from nbconvert import HTMLExporter
 from papermill.exceptions import PapermillExecutionError
 from papermill.iorw import LocalHandler
 
-from . import cohorts, datasets, notebooks, outputs, plots
+from . import cohorts, datasets, notebooks, outputs, plots, surroundings, texts
 from .masks import InputError, check_slice
 from .provenance import as_markdown, contents, provenance
 from .sweep import LADDER_HEADER, parse_range, phantom_ladder
 
 # For every file that it reads or writes papermill goes to a folder it remembers, and takes all other threads with it
 LocalHandler.cwd = lambda *_: None
+SERIES = "series"  # stands for the name of a folder, which a report keeps to itself
 _kernels: weakref.WeakSet = weakref.WeakSet()
 
 
@@ -47,8 +48,9 @@ class _ThisInterpreter(AsyncKernelManager):
         _kernels.add(self)
 
     async def start_kernel(self, **options):
-        # what cells print comes another way
-        return await super().start_kernel(**options, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        options |= {"env": surroundings.for_kernels(options.get("env"))}
+        silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}  # cells print another way
+        return await super().start_kernel(**options, **silent)
 
     @property
     def kernel_spec(self) -> KernelSpec:
@@ -66,6 +68,8 @@ def execute(
     progress_bar: dict[str, object] | bool = False,
 ) -> Path:
     """Run a notebook from top to bottom in a kernel of this interpreter.
+
+    It sees matplotlib's default settings, not the user's, and every docstring (see `surroundings.for_kernels`).
 
     Parameters
     ----------
@@ -217,20 +221,33 @@ def _clean(executed: nbformat.NotebookNode, *secret: str | Path) -> nbformat.Not
             data = made.get("data", {})
             data.pop("application/vnd.jupyter.widget-view+json", None)
             for place in (made, data):
-                for name in set(place) - {"data", "metadata", "output_type", "image/png", "image/jpeg"}:
-                    text = _COLOURS.sub("", json.dumps(place[name], ensure_ascii=False).replace("\\u001b", "\x1b"))
-                    place[name] = json.loads(pathless(text, *secret))
+                for name in set(place) - _KEPT:
+                    place[name] = _scrubbed(place[name], secret)
     return executed
 
 
+_KEPT = {"data", "output_type", "image/png", "image/jpeg"}  # of an output, as it is
 _COLOURS = re.compile(r"\x1b\[[\d;]*m")
-_FOLDERS = re.compile(
-    r"(?:file://|~|…|(?<![\w.~…/<+]))/(?:[^\s/\\\"'<>|*?()]+/)+|\b[A-Za-z]:\\(?:[^\s\\\"'<>|*?()]+\\)+"
-)
+_POSIX_FOLDERS = re.compile(r"(?:file://|~|…|(?<![\w.~…/<+]))/(?:[^\s/\\\"'<>|*?()]+/)+")
+_SIGNS = r"\\/:\"'<>|*?"  # that no name of a file on Windows holds
+_PART = rf"(?:[^{_SIGNS}\r\n\t]*[^{_SIGNS}\s]\\+|[^{_SIGNS}\s]+/+)"  # of a path; before \ it may hold spaces
+_WINDOWS_FOLDERS = re.compile(rf"(?:\b[A-Za-z]:[\\/]+|(?<![\w\\:])\\\\+[\w.$-]+\\+){_PART}*")
+
+
+def _scrubbed(value: object, secret: Sequence[str | Path]) -> object:
+    """Take folders and control characters out of a text, and out of all texts in a list or dict."""
+    if isinstance(value, str):
+        text = pathless(_COLOURS.sub("", value), *secret)
+        return re.sub(r"[^\n\t]+", lambda found: texts.plain(found[0]), text)
+    if isinstance(value, list):
+        return [_scrubbed(part, secret) for part in value]
+    if isinstance(value, dict):
+        return type(value)({name: _scrubbed(part, secret) for name, part in value.items()})
+    return value
 
 
 def pathless(text: str, *secret: str | Path) -> str:
-    """Take the folders out of a text.
+    r"""Take the folders out of a text.
 
     Parameters
     ----------
@@ -246,12 +263,25 @@ def pathless(text: str, *secret: str | Path) -> str:
     --------
     >>> pathless('File "/home/jo/lib/a.py", of ~/b c/d', "~/b c")
     'File "…/a.py", of …/d'
+    >>> pathless(r"C:\Users\jo\x.nii")
+    '…/x.nii'
     """
-    known = {Path.home(), Path.cwd(), Path(sys.prefix), Path(sys.base_prefix), Path(tempfile.gettempdir()), *secret}
-    names = {str(name) for each in known for name in (each, Path(each).absolute(), Path(each).resolve())}
-    for name in sorted((name for name in names if os.sep in name.rstrip(os.sep)), key=len, reverse=True):
+    for name in _spellings(secret):
         text = re.sub(rf"{re.escape(name)}(?!\w)", "…", text)
-    return _FOLDERS.sub("…/", text)
+    return _POSIX_FOLDERS.sub("…/", _WINDOWS_FOLDERS.sub("…/", text))
+
+
+def _spellings(secret: Sequence[str | Path]) -> list[str]:
+    """Give how the names of folders may be written in a text, the longest first."""
+    known = {Path.home(), Path.cwd(), Path(sys.prefix), Path(sys.base_prefix), *secret}
+    known.add(Path(tempfile.gettempdir()))
+    names = set()
+    for folder in known:
+        for written in (folder, Path(folder).absolute(), Path(folder).resolve()):
+            name = str(written)
+            if "/" in name.rstrip("/") or "\\" in name.rstrip("\\"):
+                names |= {name, name.replace("\\", "\\\\")}  # as Python's repr writes it
+    return sorted(names, key=len, reverse=True)
 
 
 def page(executed: Sequence[Path], output: Path, *, name: str, top: str = "") -> None:
@@ -342,7 +372,8 @@ def report(
 ) -> Path:
     """Run a notebook on own slices and make a report of it that can be sent.
 
-    Names of files get into the report; names of folders do not, and of a file's header nothing but its geometry.
+    Names of files get into the report; names of folders do not, and of a file's header nothing but its geometry. The
+    slices of a DICOM series are therefore called ``series[0]`` and so on.
 
     Parameters
     ----------
@@ -523,10 +554,28 @@ def _link(work: Path, name: str, source: str) -> str:
     if datasets.is_name(source):
         return source
     prefix, path = cohorts.prefixed(source)
-    link = work / name if path.is_dir() else work / name / path.name
+    link = work / name / (SERIES if path.is_dir() else path.name)
     link.parent.mkdir(exist_ok=True)
-    link.symlink_to(path.absolute())
+    try:
+        link.symlink_to(path.absolute())
+    except OSError:  # on Windows not everybody may
+        _copy(path, link)
     return f"{prefix}{link.relative_to(work).as_posix()}"
+
+
+def _copy(path: Path, copy: Path) -> None:
+    """Put a file or a folder with all of its files somewhere else, without a second copy on disk where that goes."""
+    if path.is_dir():
+        shutil.copytree(path, copy, copy_function=_copy_file, ignore_dangling_symlinks=True)
+    else:
+        _copy_file(path, copy)
+
+
+def _copy_file(path: str | Path, copy: str | Path) -> None:
+    try:
+        os.link(os.path.realpath(path), copy)
+    except OSError:  # another disk, or one that knows no links
+        shutil.copyfile(path, copy)
 
 
 def _bind(
@@ -535,9 +584,9 @@ def _bind(
     """Write an executed notebook, its page, and what it was made from with the hashes of all files."""
     heading = next((cell for cell in whole.cells if cell.source.startswith("# ")), None)
     if title and heading:
-        heading.source = f"# {plots.inert(title)}\n{heading.source.partition(chr(10))[2]}"
+        heading.source = f"# {texts.inert(title)}\n{heading.source.partition(chr(10))[2]}"
     nbformat.write(whole, folder / "report.ipynb")
-    name = title or notebooks.title(folder / "report.ipynb")
+    name = texts.plain(title) or notebooks.title(folder / "report.ipynb")
     if page:
         _write_page(_chapter(folder / "report.ipynb", 0, {})[1:], folder / "report.html", name, top=_TOGGLE)
     files = {path.name: contents(path) for path in sorted(folder.iterdir())}
@@ -569,7 +618,7 @@ def demo(folder: str | Path, *, progress: Callable[[str], object] | None = None)
     folder : str or path
         Made if missing; a page that is there already is replaced.
     progress : callable, optional
-        Called with the name of each lesson when it is done.
+        Called with the name of each lesson before it runs.
 
     Returns
     -------
@@ -599,12 +648,12 @@ def demo(folder: str | Path, *, progress: Callable[[str], object] | None = None)
         executed = []
         for lesson in notebooks.journey():
             executed.append(temporary.with_name(lesson.name))
-            try:
-                execute(lesson, executed[-1])
-            except RuntimeError as error:
-                raise RuntimeError(f"{error}{_keep(executed[-1], folder / 'failed', {})}") from None
             if progress:
                 progress(lesson.stem)
+            try:
+                execute(lesson, executed[-1], folder=temporary.parent)
+            except RuntimeError as error:
+                raise RuntimeError(f"{error}{_keep(executed[-1], folder / 'failed', {})}") from None
         page(executed, temporary, name="The skull mask, v1 to v8", top=_ladder())
     return folder / "index.html"
 

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from . import cohorts, datasets, registry, reports
+from . import cohorts, datasets, registry, reports, surroundings
 from .masks import InputError
 
 
@@ -63,6 +63,8 @@ def serve(
     # A page that is left asks to end its kernel without the cookie's proof (Voila's issue 1458); its id is proof enough
     VoilaShutdownKernelHandler.check_xsrf_cookie = lambda _: None
     ours = str(Path(__file__).with_name("jupyter"))  # a template that asks nothing of the network, a quiet kernel
+    os.environ.update(surroundings.for_kernels())
+    os.environ.pop("PYTHONOPTIMIZE", None)  # `update` takes nothing away
     os.environ["JUPYTER_PATH"] = os.pathsep.join(filter(None, [ours, os.environ.get("JUPYTER_PATH")]))
     with tempfile.TemporaryDirectory(prefix="skullmask-") as folder:  # Voila serves this folder, and nothing else
         notebook = Path(folder, "explorer.ipynb")

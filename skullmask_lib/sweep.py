@@ -12,7 +12,8 @@ from functools import cache
 import numpy as np
 
 from . import datasets, masks, phantom, registry
-from .metrics import dice, iou
+from .metrics import dice, iou, known_slices
+from .texts import csv_text
 from .versions import VERSIONS, Stages, brain_and_scalp, mask_slices
 
 
@@ -25,7 +26,7 @@ class Sweep:
     sizes : ndarray of shape (S,), int
         Dilation widths [px].
     iou, dice : ndarray of shape (N, S), float64
-        Scores of every slice at every width.
+        Scores of every slice at every width; without the slices whose truth is unknown, see `known_slices`.
     """
 
     sizes: np.ndarray
@@ -42,6 +43,8 @@ def sweep(
     images: Iterable[np.ndarray], truth: Sequence[np.ndarray], *, sizes: Iterable[int], names: Sequence[str] = ()
 ) -> Sweep:
     """Score v7 at many dilation widths; all that comes before the dilation is done once for each slice.
+
+    Slices whose truth is unknown are left out, see `metrics.known_slices`.
 
     Parameters
     ----------
@@ -69,26 +72,31 @@ def sweep(
     array([[0.25, 0.75]])
     """
     sizes = list(sizes)
+    known = known_slices(truth)
     scores = []
+    count = 0
     for index, image in enumerate(images):
+        count += 1
         name = names[index] if names else f"slice {index}"
-        try:
-            stages = brain_and_scalp(image)
-            scores.append(_scores(stages, truth[index], sizes))
-        except IndexError:
-            raise masks.InputError(f"{name}: expected a truth for each slice, got {len(truth)}") from None
-        except masks.InputError as error:
-            raise masks.InputError(f"{name}: {error}") from None
-        if not stages["brain"].any():
-            warnings.warn(f"{name}: the mask is empty: no bright component inside of the frame", stacklevel=2)
-    if not sizes or not scores or len(scores) != len(truth):
-        raise masks.InputError(f"expected widths to try, and {len(truth)} slices as in the truth, got {len(scores)}")
+        if index >= len(known):
+            raise masks.InputError(f"{name}: expected a truth for each slice, got {len(truth)}")
+        if known[index]:
+            scores.append(_scores(image, truth[index], sizes, name))
+    if not sizes or not scores or count != len(truth):
+        raise masks.InputError(f"expected widths to try, and {len(truth)} slices as in the truth, got {count}")
     by_slice = np.array(scores)
     return Sweep(np.array(sizes), by_slice[..., 0], by_slice[..., 1])
 
 
-def _scores(stages: Stages, truth: np.ndarray, sizes: list[int]) -> list[tuple[float, float]]:
-    return [(iou(mask, truth), dice(mask, truth)) for mask in masks_at_widths(stages, sizes)]
+def _scores(image: np.ndarray, truth: np.ndarray, sizes: list[int], name: str) -> list[tuple[float, float]]:
+    try:
+        stages = brain_and_scalp(image)
+        scores = [(iou(mask, truth), dice(mask, truth)) for mask in masks_at_widths(stages, sizes)]
+    except masks.InputError as error:
+        raise masks.InputError(f"{name}: {error}") from None
+    if not stages["brain"].any():
+        warnings.warn(f"{name}: the mask is empty: no bright component inside of the frame", stacklevel=3)
+    return scores
 
 
 def masks_at_widths(stages: Stages, sizes: Iterable[int]) -> Iterator[np.ndarray]:
@@ -157,7 +165,7 @@ def write_csv(result: Sweep, output: str | os.PathLike, *, names: Sequence[str])
     output : str or path
         CSV with the columns slice, dilation_size, iou, dice.
     names : sequence of str
-        One label for each slice.
+        One label for each slice of the result.
 
     Examples
     --------
@@ -173,7 +181,7 @@ def write_csv(result: Sweep, output: str | os.PathLike, *, names: Sequence[str])
         writer.writerow(["slice", "dilation_size", "iou", "dice"])
         for name, ious, dices in zip(names, result.iou, result.dice, strict=True):
             for size, i, d in zip(result.sizes, ious, dices, strict=True):
-                writer.writerow([name, size, i, d])
+                writer.writerow([csv_text(name), size, i, d])
 
 
 def leave_one_out(result: Sweep) -> tuple[np.ndarray, np.ndarray]:
@@ -266,7 +274,7 @@ def ladder(images: np.ndarray, truth: np.ndarray, *, spacing_mm: np.ndarray | No
     Returns
     -------
     dict of str to ndarray of shape (N,), float64
-        Version to the IoU of every slice.
+        Version to the IoU of every slice, without those whose truth is unknown, see `metrics.known_slices`.
 
     Examples
     --------
@@ -275,10 +283,12 @@ def ladder(images: np.ndarray, truth: np.ndarray, *, spacing_mm: np.ndarray | No
     array([1.])
     """
     names = [f"slice {index}" for index in range(len(images))]
+    known = known_slices(truth)
     scores = {}
     for version in VERSIONS:
         made = mask_slices(images, names=names, version=version, spacing_mm=spacing_mm)
-        scores[version] = np.array([iou(mask, true) for mask, true in zip(made, truth, strict=True)])
+        overlap = np.array([iou(mask, true) for mask, true in zip(made, truth, strict=True)])
+        scores[version] = overlap[known]
     return scores
 
 

@@ -18,6 +18,7 @@ import cv2
 import numpy as np
 
 from . import masks, polar
+from .texts import spans as spans  # its home; it is also called by this name
 
 if TYPE_CHECKING:
     from .datasets import Data
@@ -660,29 +661,3 @@ def _naming(name: str) -> Iterator[None]:
             raise masks.InputError(f"{name}: {error}") from None
     for warning in caught:
         warnings.warn(f"{name}: {warning.message}", warning.category, stacklevel=3)
-
-
-def spans(names: Iterable[str]) -> list[str]:
-    """Name many slices shortly: of a run only its ends.
-
-    Parameters
-    ----------
-    names : iterable of str
-
-    Returns
-    -------
-    list of str
-
-    Examples
-    --------
-    >>> spans(["a.npy[3]", "a.npy[4]", "a.npy[5]", "a.npy[9]", "b.png"])
-    ['a.npy[3] … a.npy[5]', 'a.npy[9]', 'b.png']
-    """
-    runs: list[list[str]] = []
-    for name in names:
-        stem, _, index = name.rstrip("]").rpartition("[")
-        if runs and index.isdecimal() and runs[-1][-1] == f"{stem}[{int(index) - 1}]":
-            runs[-1][1:] = [name]
-        else:
-            runs.append([name])
-    return [" … ".join(run) for run in runs]

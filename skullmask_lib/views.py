@@ -230,7 +230,7 @@ def width(
     dilation_size: versions.DilationSize = versions.options_of("v7")["dilation_size"],
     opacity: Opacity = 0.65,
 ) -> Picture:
-    """Show v7 at one width, and IoU, misses and over-reach at the odd widths, with a marker at this one.
+    """Show v7 at one width, and IoU, misses and over-reach at the odd widths, with marks at this one and at the best.
 
     Parameters
     ----------
@@ -254,13 +254,19 @@ def width(
     'sm.v7(image, dilation_size=22)'
     """
     mask = versions.v7(data.images[slice_index], dilation_size=dilation_size)
+    truth = _truth(data, slice_index)
     fig, frames = plots.panels(1, 1.4)
     told = _judge(fig, frames[0], data, slice_index, mask, opacity)
-    score = None if data.truth is None else metrics.iou(mask, data.truth[slice_index])
-    marks = [(dilation_size, score)]
-    plots.plot_panel(fig, frames[1], _curves(frames[1], data, slice_index), f"width {dilation_size} px", marks=marks)
+    curves, best = _curves(frames[1], data, slice_index)
+    score = None if truth is None else metrics.iou(mask, truth)
+    title = f"width {dilation_size} px"
+    if best:
+        title += f"; best: {best[0]} px, IoU {best[1]:.4f}"
+        told += f"; best: {best[0]} px, IoU {best[1]:.4f}"
+    plots.plot_panel(fig, frames[1], curves, title, marks=[(dilation_size, score)])
     call = _call(version, {"dilation_size": dilation_size})
-    return _picture(fig, data, slice_index, f"{version}, width {dilation_size} px: {told}", mask, call)
+    alt = f"{version}, width {dilation_size} px: {told}"
+    return _picture(fig, data, slice_index, alt, mask, call)
 
 
 @lru_cache(maxsize=16)
@@ -271,27 +277,46 @@ def _histogram(frame: Frame, data: Data, slice_index: int) -> Plot:
 
 
 @lru_cache(maxsize=16)
-def _curves(frame: Frame, data: Data, slice_index: int) -> Plot:
-    """Draw IoU, misses and over-reach of v7 against the width; without a truth the mask's area alone."""
+def _curves(frame: Frame, data: Data, slice_index: int) -> tuple[Plot, tuple[int, float] | None]:
+    """Draw IoU, misses and over-reach of v7 against the width, and give the best width and its IoU.
+
+    Where the truth is unknown it is the mask's area alone.
+    """
     widths = [width for width in WIDTHS_PX if width <= min(data.images.shape[1:])]
-    made = masks_at_widths(versions.brain_and_scalp(data.images[slice_index]), widths)
+    stages = versions.brain_and_scalp(data.images[slice_index])
+    made = list(masks_at_widths(stages, widths))
+    truth = _truth(data, slice_index)
+    scores = [] if truth is None else [metrics.iou(mask, truth) for mask in made]
+    best = _best_width(stages, truth, dict(zip(widths, scores, strict=True))) if scores else None
 
     def draw(axes):
         axes[0].set(xlabel="width of the structuring element [px]", ylim=(0, 1.02))
-        if data.truth is None:
+        if truth is None:
             axes[0].plot(widths, [mask.mean() for mask in made], color="0.2")
             axes[0].set_ylabel("part of the slice inside of the mask")
             return
-        truth = data.truth[slice_index]
-        pairs = [(metrics.iou(mask, truth), plots.errors(mask, truth)) for mask in made]
-        axes[0].plot(widths, [iou for iou, _ in pairs], color="0.2", label="IoU")
+        axes[0].plot(widths, scores, color="0.2", label="IoU")
+        wrong = [plots.errors(mask, truth) for mask in made]
         for kind in ("miss", "over-reach"):
-            parts = [cv2.countNonZero(wrong[kind]) / max(cv2.countNonZero(truth), 1) for _, wrong in pairs]
+            true_area_px = max(cv2.countNonZero(truth), 1)
+            parts = [cv2.countNonZero(where[kind]) / true_area_px for where in wrong]
             axes[0].plot(widths, parts, color=plots.COLOURS[kind], label=kind)
+        look = {"color": plots.COLOURS["anchor"], "linestyle": "none", "zorder": 5}
+        axes[0].plot(*best, marker="D", markersize=9, label=f"best: {best[0]} px", **look)
         axes[0].set_ylabel("IoU; errors as parts of the true area")
-        axes[0].legend(loc="center right")
+        axes[0].legend(loc="best")
 
-    return plots.plot(frame, draw)
+    return plots.plot(frame, draw), best
+
+
+def _best_width(stages: versions.Stages, truth: np.ndarray, scores: dict[int, float]) -> tuple[int, float]:
+    """Give the width with the highest IoU, and that; of even widths those beside the best odd one are tried."""
+    odd = max(scores, key=scores.get)
+    beside = [width for width in (odd - 1, odd + 1) if 1 <= width <= min(truth.shape)]
+    for width, mask in zip(beside, masks_at_widths(stages, beside), strict=True):
+        scores = scores | {width: metrics.iou(mask, truth)}
+    best = max(sorted(scores), key=scores.get)
+    return best, scores[best]
 
 
 def stages(
@@ -434,7 +459,7 @@ def boundary(data: Data, *, slice_index: int = 0, opacity: Opacity = 0.65) -> Pi
     told = _judge(fig, frames[0], data, slice_index, steps["filled"], opacity, what="v8")
     if unwrapped is not None:
         plots.plot_panel(fig, frames[1], _polar(frames[1], data, slice_index, ("unwrapped", "cost")))
-    if data.truth is not None:
+    if _truth(data, slice_index) is not None:
         told += f", quality {polar.trust_in(unwrapped, steps['filled']):.2f}"
     call = _call("v8", _options(data, slice_index, "v8", {}))
     return _picture(fig, data, slice_index, f"v8: {told}", steps["filled"], call, also=("path",))
@@ -484,22 +509,39 @@ def _trace(data: Data, slice_index: int, version: str, options: dict[str, object
     return versions.trace(version, data.images[slice_index], **options)
 
 
+@lru_cache(maxsize=16)
+def _known(data: Data) -> np.ndarray:
+    return metrics.known_slices(data.truth)
+
+
+def _truth(data: Data, slice_index: int) -> np.ndarray | None:
+    """Give the truth of a slice where it is known, see `metrics.known_slices`."""
+    if data.truth is None or not _known(data)[slice_index]:
+        return None
+    return data.truth[slice_index]
+
+
 def _judge(
     fig: Figure, frame: Frame, data: Data, slice_index: int, mask: np.ndarray, opacity: float, *, what: str = "mask"
 ) -> str:
     """Show a mask against the truth, or alone where there is none, and say what it is worth."""
     image = data.images[slice_index]
-    if data.truth is None:
+    truth = _truth(data, slice_index)
+    if truth is None:
         score = told = f"quality {polar.trust_in(_unwrapped(data, slice_index), mask):.2f}"
+        if data.truth is not None:
+            told += ", the truth of this slice is unknown"
         kinds = outlined = {"mask": mask}
         opacity /= 2
     else:
-        truth = data.truth[slice_index]
-        kinds, outlined = plots.errors(mask, truth), {"truth": truth}
+        kinds = plots.errors(mask, truth)
+        outlined = {"truth": truth}
         score = f"IoU {metrics.iou(mask, truth):.4f}"
         told = f"{score}, area error {metrics.area_error(mask, truth):+.3f}"
     window = plots.head_window(image)
-    title, told = f"{what}: {score}", told + ("" if mask.any() else ", the mask is empty")
+    title = f"{what}: {score}"
+    if not mask.any():
+        told += ", the mask is empty"
     plots.slice_panel(fig, frame, image, title, window=window, kinds=kinds, outlined=outlined, opacity=opacity)
     return told
 
@@ -507,7 +549,9 @@ def _judge(
 def _picture(
     fig: Figure, data: Data, slice_index: int, alt: str, mask: np.ndarray, call: str, *, also: tuple[str, ...] = ()
 ) -> Picture:
-    plots.key(fig, (*also, *(("mask",) if data.truth is None else ("over-reach", "miss", "truth"))))
+    known = _truth(data, slice_index) is not None
+    shown = ("over-reach", "miss", "truth") if known else ("mask",)
+    plots.key(fig, (*also, *shown))
     return plots.picture(fig, f"{data.names[slice_index]}: {alt}.", mask=mask, call=call)
 
 

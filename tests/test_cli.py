@@ -18,7 +18,7 @@ from numpy.testing import assert_array_equal as same
 from PIL import Image
 
 import skullmask_lib as sm
-from skullmask_lib import cli, datasets
+from skullmask_lib import cli, datasets, texts
 
 COMMANDS = sorted(typer.main.get_command(cli.app).commands)
 DATA_COMMANDS = [f"data {name}" for name in typer.main.get_command(cli.data_app).commands]
@@ -45,8 +45,16 @@ def heads():
 
 def rows_of(table):
     lines = [line.strip("| ").split("|") for line in table.splitlines() if line.startswith("|")]
-    header, _, *rows = [[cell.strip() for cell in line] for line in lines]
+    header, _, *rows = [[cell.strip().replace("–", "nan") for cell in line] for line in lines]
     return {row[0]: dict(zip(header[1:], map(float, row[1:]), strict=True)) for row in rows}
+
+
+def said(out):
+    """Read the line that says what was made: how many masks, by which version, where, and the counts behind it."""
+    first = out.splitlines()[0]
+    count, version, path, remarks = re.fullmatch(r"(\d+) masks? by (\w+) → ([^;]+)(?:; (.+))?", first).groups()
+    counts = dict(part.split(" ", 1)[::-1] for part in remarks.split(", ")) if remarks else {}
+    return int(count), version, path, {what: int(number) for what, number in counts.items()}
 
 
 def shown(scores):
@@ -88,7 +96,8 @@ def test_it_knows_its_version(skullmask):
 
 def test_mask_is_v8_of_every_slice(skullmask, folder):
     np.save("a.npy", heads())
-    assert skullmask("mask", "a.npy", "-o", "b.npy") == (0, "", [])
+    code, out, err = skullmask("mask", "a.npy", "-o", "b.npy")
+    assert (code, said(out), err) == (0, (3, "v8", "b.npy", {}), [])
     same(np.load("b.npy"), [sm.v8(image) for image in heads()])
     assert sorted(os.listdir(folder)) == ["a.npy", "b.npy"]
 
@@ -109,7 +118,9 @@ def test_mask_is_v8_of_every_slice(skullmask, folder):
 )
 def test_mask_takes_version_and_width(skullmask, folder, options, version, wanted):
     np.save(folder / "a.npy", stack())
-    assert skullmask("mask", "a.npy", "--output", "b.npy", *options) == (0, "", doubted("a.npy[0] … a.npy[2]"))
+    code, out, err = skullmask("mask", "a.npy", "--output", "b.npy", *options)
+    assert (code, err) == (0, doubted("a.npy[0] … a.npy[2]"))
+    assert said(out) == (3, version, "b.npy", {"to look at": 3})
     same(np.load("b.npy"), [sm.VERSIONS[version](image, **wanted) for image in stack()])
 
 
@@ -125,19 +136,25 @@ def test_mask_of_a_volume_a_picture_and_a_folder(skullmask, folder):
     (folder / "in").mkdir()
     for name in ("x.png", "y.png"):
         Image.fromarray(head().astype(np.uint8)).save(folder / "in" / name)
-    told = doubted("a.nii.gz[0] … a.nii.gz[2]")
-    assert skullmask("mask", "a.nii.gz", "-o", "b.nii.gz", "--version", "v7") == (0, "", told)
+    runs = {
+        ("a.nii.gz", "b.nii.gz"): (3, ["a.nii.gz[0] … a.nii.gz[2]"]),
+        ("in/x.png", "b.png"): (1, ["x.png[0]"]),
+        ("in", "out"): (2, ["x.png", "y.png"]),
+    }
+    for (source, output), (count, names) in runs.items():
+        code, out, err = skullmask("mask", source, "-o", output, "--version", "v7")
+        assert (code, err) == (0, doubted(*names))
+        assert said(out) == (count, "v7", output, {"to look at": count})
     assert nib.load("b.nii.gz").shape == (40, 48, 3)
-    assert skullmask("mask", "in/x.png", "-o", "b.png", "--version", "v7") == (0, "", doubted("x.png[0]"))
     same(np.array(Image.open("b.png")), 255 * sm.v7(head().astype(np.uint8)))
-    assert skullmask("mask", "in", "-o", "out", "--version", "v7") == (0, "", doubted("x.png", "y.png"))
     assert sorted(os.listdir("out")) == ["x.png", "y.png"]
 
 
 def test_mask_of_one_channel(skullmask):
     np.save("a.npy", np.stack([stack() * 0, stack(), stack() * 0], axis=-1))
     told = doubted("a.npy[0] … a.npy[2]")
-    assert skullmask("mask", "a.npy", "-o", "b.npy", "--channel", "1", "--version", "v7") == (0, "", told)
+    code, _, err = skullmask("mask", "a.npy", "-o", "b.npy", "--channel", "1", "--version", "v7")
+    assert (code, err) == (0, told)
     same(np.load("b.npy"), [sm.v7(image) for image in stack()])
 
 
@@ -151,7 +168,10 @@ def test_mask_with_truth_prints_scores(skullmask):
     rows = rows_of(out)
     assert list(rows) == ["a.npy[0]", "a.npy[1]", "a.npy[2]", "mean"]
     assert list(rows["mean"]) == ["iou", "dice", "area_error", "hausdorff_px", "hd95_px", "assd_px"]
-    assert [row["iou"] for row in rows.values()] == [1, 0, 1, pytest.approx(2 / 3, abs=1e-4)]
+    known = [rows[name]["iou"] for name in ("a.npy[0]", "a.npy[2]", "mean")]
+    assert known == [1, 1, 1]
+    assert np.isnan(list(rows["a.npy[1]"].values())).all()
+    assert "1 of 3 slices" in out
 
 
 def test_distances_are_in_millimetres_where_the_spacing_is_known(skullmask, folder):
@@ -172,7 +192,7 @@ def test_a_flat_slice_is_a_warning_that_names_it(skullmask):
     reasons = {"v7": "no bright component inside of the frame", "v8": "no head in it"}
     for version, reason in reasons.items():
         code, out, err = skullmask("mask", "a.npy", "-o", "b.npy", "--version", version)
-        assert (code, out) == (0, "")
+        assert (code, said(out)) == (0, (3, version, "b.npy", {"to look at": 2, "empty": 1}))
         assert sorted(err) == sorted(
             [f"skullmask: warning: a.npy[1]: the mask is empty: {reason}", *doubted("a.npy[0]", "a.npy[2]")]
         )
@@ -185,7 +205,8 @@ def test_a_slice_whose_mask_should_be_looked_at_is_named(skullmask):
     np.savez("a.npz", images=images, spacing_mm=np.ones((6, 2)))
     for options in ([], ["--spacing", "1", "1"]):
         told = doubted("a.npz[1]", "a.npz[3] … a.npz[5]")
-        assert skullmask("mask", "a.npz", "-o", "b.npy", *options) == (0, "", told)
+        code, out, err = skullmask("mask", "a.npz", "-o", "b.npy", *options)
+        assert (code, said(out)[3], err) == (0, {"to look at": 4}, told)
     _, _, err = skullmask("mask", "a.npz", "-o", "b.npy", "--version", "v2")  # a skull mask up to the skin
     assert err == doubted("a.npz[0] … a.npz[5]")
 
@@ -200,6 +221,71 @@ def test_the_slices_of_a_volume_know_their_neighbours(skullmask):
     made = nib.load("b.nii.gz").get_fdata()[:, ::-1].T
     same(made, list(sm.mask_slices(images, volume=True, **options)))
     assert (made[1] != list(sm.mask_slices(images, **options))[1]).any()
+
+
+@pytest.mark.parametrize("options", [["--version", "v8"], []])
+def test_some_slices_of_a_volume_are_masked(skullmask, options):
+    images = np.stack([ring_head(axes_mm=(90 - 2 * n, 75))[0] for n in range(5)]).astype(np.float32)
+    nib.save(nib.Nifti1Image(images.T[:, ::-1], np.diag([1.0, 1.0, 3.0, 1.0])), "a.nii.gz")
+    code, out, err = skullmask("mask", "a.nii.gz", "-o", "b.npy", "--slices", "1:3:2", *options)
+    assert (code, said(out)[:3], err) == (0, (2, "v8", "b.npy"), [])
+    same(np.load("b.npy"), [sm.v8(images[n], spacing_mm=(1, 1)) for n in (1, 3)])
+    for output in ("b.nii.gz", "b.png", "b"):
+        code, _, [line] = skullmask("mask", "a.nii.gz", "-o", output, "--slices", "1")
+        assert code == 2
+        assert line.startswith(f"skullmask: {output}: ")
+        assert ".npy" in line
+    for wrong in ("x", "3:1", "9"):
+        code, _, [line] = skullmask("mask", "a.nii.gz", "-o", "c.npy", "--slices", wrong)
+        assert code == 2
+    assert sorted(os.listdir()) == ["a.nii.gz", "b.npy"]
+
+
+def test_a_volume_is_scored_and_swept_across_any_axis_and_in_part(skullmask):
+    rng = np.random.default_rng(0)
+    pred, truth = (rng.integers(0, 2, (12, 11, 10), np.uint8) for _ in range(2))
+    affine = np.diag([1.0, 2.0, 3.0, 1.0])
+    for name, volume in (("p", pred), ("t", truth)):
+        nib.save(nib.Nifti1Image(volume, affine), f"{name}.nii.gz")
+    for axis, spacing_mm in enumerate([(3, 2), (3, 1), (2, 1)]):
+        code, out, _ = skullmask("score", "p.nii.gz", "t.nii.gz", "--axis", axis, "--slices", "2:6:2", "--json")
+        assert code == 0
+        rows = json.loads(out)["slices"]
+        assert [row["name"] for row in rows] == [f"p.nii.gz[{n}]" for n in (2, 4, 6)]
+        loaded = sm.load("p.nii.gz", truth="t.nii.gz", axis=axis)
+        wanted = sm.score(loaded.images[4], loaded.truth[4], spacing_mm)
+        assert {key: rows[1][key] for key in wanted} == wanted
+    code, out, _ = skullmask(
+        "sweep", "p.nii.gz", "t.nii.gz", "--axis", 1, "--slices", "0:3", "--sizes", "1", "-o", "s.csv"
+    )
+    assert code == 0
+    assert len(Path("s.csv").read_text().splitlines()) == 1 + 4
+    assert skullmask("score", "p.nii.gz", "t.nii.gz", "--axis", "3")[0] == 2
+
+
+@pytest.mark.parametrize(
+    "given",
+    [("--spacing", "4,5"), ("--spacing", "4 5"), ("--spacing=4,5",), ("--spacing", "4", "5"), ("--spacing", "4, 5")],
+)
+def test_a_spacing_comes_in_one_word_or_two(skullmask, given):
+    np.save("a.npy", stack())
+    code, _, _ = skullmask("mask", "a.npy", "-o", "b.npy", *given, "--version", "v8")
+    assert code == 0
+    same(np.load("b.npy"), [sm.v8(image, spacing_mm=(4, 5)) for image in stack()])
+
+
+@pytest.mark.parametrize("given", ["4", "", "4,5,6", "4,wide", "--version", "wide"])
+def test_a_spacing_that_cannot_be_read_is_told_with_an_example(skullmask, given):
+    np.save("a.npy", stack())
+    code, out, [line] = skullmask("mask", "a.npy", "-o", "b.npy", "--spacing", given)
+    assert (code, out) == (2, "")
+    assert "'--spacing'" in line
+    assert "0.42 0.42" in line
+
+
+def test_what_follows_two_dashes_is_no_option(skullmask):
+    code, _, [line] = skullmask("score", "--", "--spacing", "t.npy")
+    assert (code, line.split(": ")[1]) == (2, "--spacing")
 
 
 # --- remarks -----------------------------------------------------------------------------------------------------
@@ -218,18 +304,19 @@ def test_the_slices_of_a_volume_know_their_neighbours(skullmask):
         (["x.png", "y.png", "2", "3"], "x.png, y.png, 2, 3"),
         (["a[x]", "a[]", "a[²]"], "a[x], a[], a[²]"),
         (["a[0][1]", "a[0][2]"], "a[0][1] … a[0][2]"),
+        ([f"slice_{k}.png" for k in range(1, 13)], "slice_1.png … slice_12.png"),
+        (["s_008.tif", "s_009.tif", "s_010.tif", "s_12.tif"], "s_008.tif … s_010.tif, s_12.tif"),
+        (["p1_s3.png", "p1_s4.png", "p2_s4.png"], "p1_s3.png … p1_s4.png, p2_s4.png"),
     ],
 )
 def test_runs_of_slices_are_named_by_their_ends(names, told):
-    assert list(cli._grouped([f"{name}: too dark: by far" for name in names])) == [f"warning: {told}: too dark: by far"]
+    assert texts.grouped(f"{name}: too dark: by far" for name in names) == [f"{told}: too dark: by far"]
 
 
 def test_every_text_is_said_once_and_in_order():
     remarks = ["a[0]: dark", "a[0]: empty", "a[1]: dark", "all went wrong", "a[2]: empty"]
-    assert list(cli._grouped(remarks)) == [
-        "warning: a[0] … a[1]: dark", "warning: a[0], a[2]: empty", "warning: all went wrong",
-    ]  # fmt: skip
-    assert list(cli._grouped([])) == []
+    assert texts.grouped(remarks) == ["a[0] … a[1]: dark", "a[0], a[2]: empty", "all went wrong"]
+    assert texts.grouped([]) == []
 
 
 # --- scores ----------------------------------------------------------------------------------------------------
@@ -261,6 +348,46 @@ def test_json_is_strict_where_distances_are_infinite(skullmask):
         told = json.loads(out, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
         assert told["mean"]["hausdorff_px"] == (0 if pred == truth else None)
         assert told["mean"]["iou"] == (pred == truth)
+
+
+def partly_known():
+    """Give masks and truth of which two of four slices are known; v7 is right on these."""
+    images = np.concatenate([stack(), stack()[:1]])
+    truth = np.stack([sm.v7(image) for image in images])
+    truth[[1, 3]] = 0
+    return images, truth
+
+
+def test_one_rule_for_slices_of_unknown_truth(skullmask):
+    images, truth = partly_known()
+    np.save("a.npy", images)
+    np.save("t.npy", truth)
+    code, out, _ = skullmask("mask", "a.npy", "-o", "m.npy", "--truth", "t.npy", "--version", "v7")
+    assert code == 0
+    for told in (out, skullmask("score", "m.npy", "t.npy")[1]):
+        rows = rows_of(told)
+        assert rows["mean"]["iou"] == 1
+        assert np.isnan([*rows["a.npy[1]" if "a.npy[1]" in rows else "m.npy[1]"].values()]).all()
+        assert "2 of 4 slices" in told
+    code, out, _ = skullmask("score", "m.npy", "t.npy", "--json")
+    told = json.loads(out, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+    assert told["left_out"] == 2
+    assert told["mean"]["iou"] == 1
+    assert [row["iou"] for row in told["slices"]] == [1, None, 1, None]
+    code, out, _ = skullmask("sweep", "a.npy", "t.npy", "--sizes", "26", "-o", "s.csv")
+    assert "best width 26 px: IoU 1.0000" in out
+    assert "leave one out: widths 26, 26 px" in out
+    assert "2 of 4 slices" in out
+    assert [line.split(",")[0] for line in Path("s.csv").read_text().splitlines()] == ["slice", "a.npy[0]", "a.npy[2]"]
+
+
+def test_a_truth_that_is_empty_everywhere_counts(skullmask):
+    _, truth = partly_known()
+    np.save("t.npy", 0 * truth)
+    np.save("m.npy", truth)
+    told = json.loads(skullmask("score", "m.npy", "t.npy", "--json")[1])
+    assert [row["iou"] for row in told["slices"]] == [0, 1, 0, 1]
+    assert (told["mean"]["iou"], told["left_out"]) == (0.5, 0)
 
 
 def test_slices_of_one_name_are_all_scored(skullmask):
@@ -318,6 +445,94 @@ def test_what_is_no_file_is_not_replaced(skullmask):
     code, _, err = skullmask("mask", "a.npy", "-o", "pipe.npy", "--dilation-size", "1")
     assert (code, err) == (2, ["skullmask: pipe.npy: is neither a file nor a folder; choose another name"])
     assert Path("pipe.npy").is_fifo()
+
+
+def test_a_link_is_written_through_and_stays(skullmask, folder):
+    np.save("a.npy", head())
+    (folder / "data").mkdir()
+    (folder / "data" / "old.npy").write_bytes(b"old")
+    for link, target in (("m.npy", "data/old.npy"), ("n.npy", "data/new.npy")):
+        (folder / link).symlink_to(target)
+        assert skullmask("mask", "a.npy", "-o", link, "--version", "v7")[0] == 0
+        assert (folder / link).readlink() == Path(target)
+        same(np.load(target), sm.v7(head()))
+    assert sorted(os.listdir("data")) == ["new.npy", "old.npy"]
+    (folder / "loop.npy").symlink_to("loop.npy")
+    (folder / "input.npy").symlink_to("a.npy")
+    (folder / "lost.npy").symlink_to("gone/x.npy")
+    before = everything(folder)
+    for output in ("loop.npy", "input.npy", "lost.npy"):
+        code, _, [line] = skullmask("mask", "a.npy", "-o", output, "--version", "v7")
+        assert code == 2
+        assert line.startswith(f"skullmask: {output}: ")
+    assert everything(folder) == before
+
+
+def test_output_onto_a_full_disk_is_one_line(tmp_path):
+    if not Path("/dev/full").exists():
+        pytest.fail("no /dev/full on this system")
+    with open("/dev/full", "w") as full:
+        command = [sys.executable, "-m", "skullmask_lib.cli", "data", "list"]
+        done = subprocess.run(command, cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr) == (2, "skullmask: the output: No space left on device\n")
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (OSError(5, "Input/output error", "a.npy"), "a.npy: Input/output error"),
+        (OSError(18, "Invalid cross-device link", "a.npy", None, "b.npy"), "a.npy: b.npy: Invalid cross-device link"),
+        (PermissionError(13, "Permission denied", b"a\xff.npy"), "a\\xff.npy: Permission denied"),
+        (OSError("broken data stream"), "broken data stream"),
+        (OSError(5, "Input/output error"), "reading or writing: Input/output error"),
+        (MemoryError("Unable to allocate 8 TiB"), "not enough memory: Unable to allocate 8 TiB"),
+        (MemoryError(), "not enough memory: take fewer slices"),
+    ],
+)
+def test_an_error_of_the_system_is_one_line_that_names_the_file(skullmask, monkeypatch, error, told):
+    def fail(*_, **__):
+        raise error
+
+    monkeypatch.setattr(datasets, "load", fail)
+    assert skullmask("mask", "a.npy", "-o", "m.npy") == (2, "", [f"skullmask: {told}"])
+
+
+def test_no_name_can_give_orders_to_the_terminal(skullmask):
+    evil = "a\x1b]0;owned\x07\x1b[2J.npz"
+    np.savez(
+        evil, images=stack(), truth=np.stack([sm.v7(image) for image in stack()]), names=["\x1b[31m", "b\nc", "=1"]
+    )
+    for arguments in (
+        ("mask", evil, "-o", "m.npy", "--version", "v7"),
+        ("score", "m.npy", evil),
+        ("sweep", evil, "--sizes", "26"),
+        ("mask", f"gone{evil}", "-o", "m.npy"),
+        ("mask", evil, "-o", "\x1b[2Jm.npy"),
+    ):
+        code, out, err = skullmask(*arguments)
+        assert code in (0, 2)
+        assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]", out + "\n".join(err))
+
+
+# --- completion --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "wanted"),
+    [("skullmask sc", {"score"}), ("skullmask mask --sp", {"--spacing"}), ("skullmask data v", {"verify"})],
+)
+def test_a_shell_completes(words, wanted):
+    asking = {"_SKULLMASK_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(len(words.split()) - 1)}
+    command = [Path(sys.executable).with_name("skullmask")]
+    done = subprocess.run(command, env=os.environ | asking, capture_output=True, text=True, timeout=300, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert set(done.stdout.split()) == wanted
+
+
+def test_the_script_for_completion_can_be_shown(skullmask):
+    code, out, err = skullmask("--show-completion", "bash")
+    assert (code, err) == (0, [])
+    assert "_SKULLMASK_COMPLETE" in out
 
 
 def test_a_full_disk_is_one_line(skullmask):
@@ -668,7 +883,7 @@ def test_a_process_makes_masks(tmp_path):
     images[1] = 0
     np.save(tmp_path / "a.npy", images)
     code, out, err = process("mask", "a.npy", "-o", "b.npy", cwd=tmp_path)
-    assert (code, out) == (0, "")
+    assert (code, said(out)) == (0, (3, "v8", "b.npy", {"empty": 1}))
     assert err == ["skullmask: warning: a.npy[1]: the mask is empty: no head in it"]
     same(np.load(tmp_path / "b.npy")[0], sm.v8(images[0]))
 

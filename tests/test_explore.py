@@ -303,6 +303,34 @@ def test_a_file_that_cannot_be_used_is_named_in_red_and_nothing_changes(app, nam
     assert (shown(chosen(app)), app.source.options) == before
 
 
+def test_what_was_said_while_a_file_was_read_is_shown_by_the_file_s_name(app, monkeypatch, folder):
+    load = explore.datasets.load
+
+    def loud(source, **options):
+        if "mine" in str(source):
+            warnings.warn(f"{source}: lossy <b>", stacklevel=2)
+        return load(source, **options)
+
+    monkeypatch.setattr(explore.datasets, "load", loud)
+    upload(app, "mine.npy", npy(np.stack([ring_head()[0]] * 2)))
+    assert app._said.value.endswith("<br>mine.npy: lossy &lt;b&gt;")
+    assert app.source.value == "mine.npy"
+    np.save(folder / "mine.npy", ring_head()[0])
+    assert explore.App("mine.npy")._said.value == "mine.npy: lossy &lt;b&gt;"
+
+
+def test_a_slice_of_unknown_truth_says_so(folder):  # noqa: ARG001
+    image, truth = ring_head()
+    np.save("mine.npy", np.stack([image] * 3))
+    np.save("truth.npy", np.stack([truth, 0 * truth, truth]))
+    app = explore.App("mine.npy", truth="truth.npy")
+    text, _ = shown(chosen(app))
+    assert "unknown" in text
+    assert "IoU" not in text
+    app.slice_index.value = 0
+    assert f"IoU {sm.iou(sm.v1(image), truth):.4f}" in shown(chosen(app))[0]
+
+
 def test_what_the_command_line_refuses_is_refused_alike(app, skullmask, folder):
     (folder / "a.npy").write_bytes(npy(np.zeros((2, 2, 2, 2))))
     code, _, [line] = skullmask("mask", "a.npy", "-o", "m.npy")

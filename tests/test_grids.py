@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import sys
 from pathlib import Path
@@ -125,6 +126,24 @@ def test_a_table_of_ones_own_does_not_stop_the_index(notebook, skullmask, table)
     code, _, err = skullmask("report", "phantom", "-o", "out", "--notebook", path, "--grid", "width=1,2")
     assert (code, err) == (0, [])
     assert "0.9000" in Path("out/index.html").read_text(encoding="utf-8")
+
+
+def test_the_title_names_the_inputs_unless_one_is_given(notebook, skullmask):
+    arguments = ("report", "phantom-cropped", "-o", "out", "--notebook", notebook("width"), "--grid", "width=1")
+    assert skullmask(*arguments)[0] == 0
+    assert re.search("<title>(.*)</title>", Path("out/index.html").read_text(encoding="utf-8"))[1].startswith(
+        "phantom-cropped"
+    )
+    grids._write_index(
+        Path("out"), {"a": {"width": 1}}, {"a": {"state": "failed", "error": "\x1b[2J", "inputs": {}}}, "\x1b"
+    )
+    assert "\x1b" not in Path("out/index.html").read_text(encoding="utf-8")
+
+
+def test_means_of_a_grid_are_over_slices_of_known_truth():
+    rows = [{"iou": 0.5, "quality": 0.5}, {"iou": np.nan, "quality": 0.1}, {"iou": 0.7, "quality": 0.7}]
+    assert grids._means(rows) == pytest.approx({"iou": 0.6, "quality": 0.6})
+    assert grids._means([{"quality": 0.5}, {"quality": 0.1}]) == pytest.approx({"quality": 0.3})
 
 
 def test_a_parameter_comes_once(notebook, folder, skullmask):

@@ -12,6 +12,7 @@ from inputs import blobs
 from scipy import ndimage
 
 import skullmask_lib as sm
+from skullmask_lib import metrics
 from skullmask_lib.masks import InputError
 
 SPACINGS = ((1.0, 1.0), (0.42, 0.42), (3.0, 0.5), (0.7, 1.9))
@@ -214,6 +215,28 @@ def test_score_of_many_slices():
     ]
     with pytest.raises(ValueError, match="shorter"):
         sm.score_slices(made, truth[:1])
+
+
+def test_an_empty_truth_is_unknown_where_others_are_not_empty():
+    some, none = np.eye(5, dtype=np.uint8), np.zeros((5, 5), np.uint8)
+    assert metrics.known_slices(np.stack([none, some, none])).tolist() == [False, True, False]
+    assert metrics.known_slices(iter([none, none])).tolist() == [True, True]
+    assert metrics.known_slices([some]).tolist() == [True]
+    assert metrics.known_slices([]).tolist() == []
+
+
+def test_slices_of_unknown_truth_have_no_scores_and_no_part_in_the_mean():
+    some, none = np.eye(5, dtype=np.uint8), np.zeros((5, 5), np.uint8)
+    for spacing_mm in (None, np.ones((3, 2))):
+        scores = sm.score_slices([some, none, some], [none, none, some], spacing_mm)
+        assert [list(row) for row in scores] == [list(scores[2])] * 3
+        assert all(np.isnan(value) for row in scores[:2] for value in row.values())
+        mean = metrics.mean_scores(scores)
+        assert mean == scores[2]
+        assert mean["iou"] == 1
+    scores = sm.score_slices([some, none], [none, none])  # empty everywhere: they count as they are
+    assert [row["iou"] for row in scores] == [0, 1]
+    assert metrics.mean_scores(scores)["iou"] == 0.5
 
 
 @pytest.mark.parametrize("empty", ["mask", "truth", "both"])

@@ -2,6 +2,7 @@
 
 import csv
 import gzip
+import html
 import json
 import os
 import re
@@ -399,6 +400,13 @@ def test_two_runs_at_once_do_not_harm_each_other(own, folder):
         ("see file:///data/DOE/c.npy", "see …/c.npy"),
         ("/data/JOHN DOE/in/x.npy, /data/JOHN DOE", "…/x.npy, …"),
         (r"C:\Users\jo\x.py", "…/x.py"),
+        (r"'C:\\Users\\jo\\x.nii', 'D:\\a\\y'", "'…/x.nii', '…/y'"),
+        ("C:/Users/jo/x.nii", "…/x.nii"),
+        (r"C:\Users\John Doe\x.nii and E:\c\y", "…/x.nii and …/y"),
+        (r"\\server\share\Doe\x.nii", "…/x.nii"),
+        ("file:///C:/Users/jo/x.nii", "…/x.nii"),
+        ("C:\\a\\b.py\nnext\n/home/jo/c.py", "…/b.py\nnext\n…/c.py"),
+        (r"12:30, a:b, \alpha / 2, http://x.y/z", r"12:30, a:b, \alpha / 2, http://x.y/z"),
         ("5 km/h, n/a, 3/4, </b>, https://a.org/b/c", "5 km/h, n/a, 3/4, </b>, https://a.org/b/c"),
         (str(Path.home()), "…"),
     ],
@@ -459,20 +467,163 @@ def test_no_name_of_a_patient_or_a_folder_leaves_the_house(tmp_path, monkeypatch
     assert b"missing.npy" in (tmp_path / "one_failed" / "report.html").read_bytes()
 
 
+def test_no_folder_of_windows_leaves_the_house_in_an_output(own, folder, skullmask):
+    lines = (
+        "import warnings",
+        "path = chr(92).join(['C:', 'Users', 'D' + 'OE', 'x.nii'])",
+        "warnings.warn(path)",
+        "print(path, repr(path), path.replace(chr(92), '/'), chr(27) + '[2Jx')",
+        "{'a path': [path]}",
+    )
+    assert skullmask("report", "phantom", "-o", "out", "--notebook", own("\n".join(lines)))[0] == 0
+    for name in ("report.ipynb", "report.html"):
+        text = (folder / "out" / name).read_text(encoding="utf-8")
+        assert "DOE" not in text
+        assert text.count("…/x.nii") >= 5
+        assert "\x1b" not in text
+        assert "\\u001b" not in text
+
+
+def test_no_links_and_no_hard_links_no_matter(slices, skullmask, monkeypatch):
+    """Windows lets not everybody make symbolic links, and another disk knows no hard ones."""
+    Path("pictures/DOE").mkdir(parents=True)
+    for index, image in enumerate(np.load("slices.npy")):
+        Image.fromarray((255 * image / image.max()).astype(np.uint8)).save(f"pictures/{index}.png")
+
+    def refuse(*_, **__):
+        raise OSError(1314, "A required privilege is not held by the client")
+
+    monkeypatch.setattr(os, "symlink", refuse)
+    linked = []
+    for copying in (False, True):
+        if copying:
+            monkeypatch.setattr(os, "link", refuse)
+        for source in ("slices.npy", "pictures"):
+            work = slices / f"{source} {copying}"
+            work.mkdir()
+            linked.append(work / reports._link(work, "images", source))
+    for path in linked[::2]:
+        assert not path.is_symlink()
+        assert path.read_bytes() == Path("slices.npy").read_bytes()
+    for path in linked[1::2]:
+        assert sorted(each.name for each in path.iterdir()) == ["0.png", "1.png", "2.png", "DOE"]
+        assert (path / "1.png").read_bytes() == Path("pictures/1.png").read_bytes()
+    assert [path.stat().st_nlink > 1 for path in linked[::2]] == [True, False]
+    code, _, err = skullmask("report", "slices.npy", "--truth", "truth.npy", "-o", "out", "-p", "sizes=26")
+    assert (code, err) == (0, [])
+    assert Path("slices.npy").is_file()
+    assert files(slices / "out") == MADE
+
+
+def test_the_slices_of_a_series_go_by_its_folder_on_the_terminal_alone(folder, skullmask):
+    images = np.random.default_rng(1).integers(0, 1000, (3, 64, 64)).astype(np.int16)
+    write_series(folder / "JOHN DOE", images, spacing_mm=(3, 3))
+    code, _, err = skullmask("report", "JOHN DOE", "-o", "out", "-p", "overlay_count=1", "--version", "v2")
+    assert code == 0
+    [told] = [line for line in err if "look at the mask" in line]
+    assert "JOHN DOE[0] … JOHN DOE[2]" in told
+    assert [row["name"] for row in reports.scores(folder / "out")] == ["series[0]", "series[1]", "series[2]"]
+    assert "JOHN" not in (folder / "out" / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_width_that_was_given_is_in_the_sweep_and_of_its_version_alone(slices, skullmask):
+    given = ("--version", "v7,v8", "-p", "dilation_size=13", "-p", "sizes=20:30:10", "-p", "overlay_count=1")
+    assert skullmask("report", "slices.npy", "--truth", "truth.npy", "-o", "out", *given)[0] == 0
+    cells = nbformat.read(slices / "out" / "report.ipynb", as_version=4).cells
+    tables = [
+        output.data.get("text/markdown", "") for cell in cells for output in cell.get("outputs", []) if "data" in output
+    ]
+    images, truth = np.load("slices.npy"), np.load("truth.npy")
+
+    def mean(version, **options):
+        pairs = zip(images, truth, strict=True)
+        return np.mean([sm.iou(sm.VERSIONS[version](image, **options), true) for image, true in pairs])
+
+    [ladder] = [table for table in tables if "width [px]" in table]
+    rows = {
+        cells[1].strip(): (cells[2].strip(), cells[6].strip())
+        for cells in (line.split("|") for line in ladder.splitlines())
+    }
+    assert rows["v5"] == (f"{mean('v5'):.4f}", "16")
+    assert rows["v6"] == (f"{mean('v6'):.4f}", "22")
+    assert rows["v7"] == (f"{mean('v7', dilation_size=13):.4f}", "13")
+    [sweep] = [table for table in tables if "Best width" in table]
+    assert f"13 px: IoU {mean('v7', dilation_size=13):.4f}" in sweep
+
+
+def test_slices_of_unknown_truth_are_shown_and_left_out_of_means(slices, skullmask):
+    truth = np.load("truth.npy")
+    truth[1] = 0
+    np.save("truth.npy", truth)
+    assert skullmask("report", "slices.npy", "--truth", "truth.npy", "-o", "out", "-p", "sizes=26")[0] == 0
+    rows = reports.scores(slices / "out")
+    assert np.isnan([rows[1][key] for key in ("iou", "dice", "assd_px")]).all()
+    assert rows[1]["quality"] > 0
+    page = (slices / "out" / "report.html").read_text(encoding="utf-8")
+    mean = np.mean([rows[place]["iou"] for place in (0, 2)])
+    assert f"mean IoU <strong>{mean:.4f}</strong>" in page
+    assert "The truth of 1 slices is empty" in page
+    assert "slices.npy[1] by v8, quality" in page
+
+
+def test_what_was_noticed_on_reading_and_masking_is_in_the_report(slices, skullmask, monkeypatch):
+    """A notebook's kernel imports what the environment names: a module that warns as readers do."""
+    (slices / "site").mkdir()
+    (slices / "site" / "sitecustomize.py").write_text(
+        "import warnings\nimport skullmask_lib as sm\nload = sm.load\n"
+        "def loud(*args, **options):\n"
+        "    warnings.warn('slices.npy: a ![remark](http://evil.example)', UserWarning)\n"
+        "    return load(*args, **options)\n"
+        "sm.load = loud\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(slices / "site"), str(Path(sm.__file__).parents[1])]))
+    assert skullmask("report", "slices.npy", "-o", "out", "-p", "overlay_count=1")[0] == 0
+    page = (slices / "out" / "report.html").read_text(encoding="utf-8")
+    assert "slices.npy: a ![remark](http://evil.example)" in html.unescape(page)
+    assert "UserWarning" not in page
+
+
+def test_a_demo_says_which_lesson_it_is_at(notebook, skullmask, monkeypatch):
+    first = notebook("1")
+    second = first.with_name("other.ipynb")
+    second.write_bytes(first.read_bytes())
+    monkeypatch.setattr(reports.notebooks, "journey", lambda: [first, second])
+    for module in (sys.modules["skullmask_lib.sweep"], reports):
+        monkeypatch.setattr(module, "phantom_ladder", lambda: [("v1", 0.7, 0.7, 0.0, 0.7, "by construction")])
+    code, out, err = skullmask("demo", "--out", "page")
+    assert code == 0
+    assert err == ["lesson 1 of 2: tiny", "lesson 2 of 2: other"]
+    assert out.endswith("The page: page/index.html\n")
+
+
 EVIL = (
     '<meta http-equiv="refresh" content="0;url=https://evil.example/">',
     "a`<form action=https://evil.example/>",
     "n\n\n# Approved for clinical use\n\n|x",
+    "[click](https://evil.example/)",
+    "![x](https://evil.example/x.png)",
+    "https://evil.example/ www.evil.example",
+    '=HYPERLINK("https://evil.example")',
+    "a\x1b[2Jb",
 )
 
 
 def test_names_in_a_file_are_only_names_in_the_page(slices, skullmask):
-    np.savez("slices.npz", images=np.load("slices.npy"), names=np.array(EVIL))
-    assert skullmask("report", "slices.npz", "-o", "out", "-p", f"title={EVIL[0]}")[0] == 0
+    images = np.load("slices.npy")[np.arange(len(EVIL)) % 3]
+    images[4:] = np.random.default_rng(0).random(images[4:].shape)  # to be looked at, and so named in lists
+    np.savez("slices.npz", images=images, names=np.array(EVIL))
+    title = f"{EVIL[0]} {EVIL[3]} {EVIL[4]}"
+    code, _, err = skullmask("report", "slices.npz", "-o", "out", "-p", f"title={title}", "-p", "overlay_count=8")
+    assert code == 0
+    assert "\x1b" not in "".join(err)
     page = (slices / "out" / "report.html").read_text(encoding="utf-8")
     assert page.count("http-equiv") == page.count('http-equiv="Content') + page.count("&lt;meta http-equiv")
     assert not re.search(r"<form|<script|<h\d>Approved", page)
     assert page.count("evil.example") > 3
+    assert not re.search(r"""<a [^>]*evil|(?:src|href)=["']?http|\x1b""", page)
+    with open("out/scores.csv", newline="", encoding="utf-8") as table:
+        names = [row["name"] for row in csv.DictReader(table)]
+    assert names[6:] == [f"'{EVIL[6]}", "a\\x1b[2Jb"]
 
 
 def test_parameters_reach_the_report(slices, skullmask):

@@ -70,6 +70,21 @@ def test_errors_of_a_sweep_tell_the_name():
         sm.sweep([head(), np.full((9, 9), np.nan)], [head() > 0, np.ones((9, 9))], sizes=[3], names=["a", "b"])
 
 
+def test_slices_of_unknown_truth_have_no_part_in_a_sweep_or_a_ladder():
+    data = sm.load("phantom", slices=slice(0, 3))
+    truth = data.truth.copy()
+    truth[1] = 0
+    known = [0, 2]
+    made = sm.sweep(data.images, truth, sizes=[22, 26], names=data.names)
+    wanted = sm.sweep(data.images[known], truth[known], sizes=[22, 26])
+    same(made.iou, wanted.iou)
+    same(made.dice, wanted.dice)
+    assert made.best_size == wanted.best_size
+    same(sm.leave_one_out(made), sm.leave_one_out(wanted))
+    small = data.images[:, ::4, ::4], truth[:, ::4, ::4]
+    assert {name: scores.shape for name, scores in sm.ladder(*small).items()} == dict.fromkeys(sm.VERSIONS, (2,))
+
+
 # --- leave one out ---------------------------------------------------------------------------------------------
 
 
@@ -180,6 +195,15 @@ def test_csv_holds_every_score(tmp_path):
     assert [int(row["dilation_size"]) for row in rows] == [3, 5, 3, 5]
     same([float(row["iou"]) for row in rows], made.iou.ravel())
     same([float(row["dice"]) for row in rows], made.dice.ravel())
+
+
+def test_a_name_is_no_formula_in_a_table(tmp_path):
+    made = Sweep(np.array([3]), np.array([[0.1]] * 4), np.array([[0.2]] * 4))
+    names = ["=1+1", "@x", "a\x1b[2J", "\udcff.npy"]
+    write_csv(made, tmp_path / "sweep.csv", names=names)
+    with open(tmp_path / "sweep.csv", newline="", encoding="utf-8") as table:
+        rows = list(csv.DictReader(table))
+    assert [row["slice"] for row in rows] == ["'=1+1", "'@x", "a\\x1b[2J", "\\xff.npy"]
 
 
 def test_ladder_scores_every_version():

@@ -144,7 +144,7 @@ def near(pixels, kind, where):
 def test_curves_and_their_dot_lie_at_the_scores():
     data, size = sm.load("phantom"), 45
     _, frames = plots.panels(1, 1.4)
-    curves = views._curves(frames[1], data, 1)
+    curves, best = views._curves(frames[1], data, 1)
     pixels = views.width(data, slice_index=1, dilation_size=size).pixels
     mask = sm.v7(data.images[1], dilation_size=size)
     wrong = plots.errors(mask, data.truth[1])
@@ -156,6 +156,26 @@ def test_curves_and_their_dot_lie_at_the_scores():
     x, y = curves.to_dots.transform((size, heights["over-reach"])).round().astype(int)
     colours = curves.pixels[len(curves.pixels) - y - 2 : len(curves.pixels) - y + 3, x - 1 : x + 2].reshape(-1, 3)
     assert near(colours, "over-reach", slice(None)) > 0.1
+    ious = {width: sm.iou(sm.v7(data.images[1], dilation_size=width), data.truth[1]) for width in range(1, 62)}
+    assert best == (max(ious, key=ious.get), max(ious.values()))
+    assert f"{best[0]} px, IoU {best[1]:.4f}" in views.width(data, slice_index=1, dilation_size=size).alt
+    x, y = curves.to_dots.transform(best).round().astype(int)
+    diamond = curves.pixels[len(curves.pixels) - y - 1 : len(curves.pixels) - y + 2, x - 1 : x + 2].reshape(-1, 3)
+    assert near(diamond, "anchor", slice(None)) == 1
+
+
+@pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.__name__)
+def test_a_slice_of_unknown_truth_is_judged_as_one_without_truth(view):
+    image, truth = RING
+    images, known = np.stack([image, image]), np.stack([0 * truth, truth])
+    partly = sm.Data(images, known, np.ones((2, 2)), ("one", "two"))
+    nothing = sm.Data(images, None, np.ones((2, 2)), ("one", "two"))
+    told = view(partly, slice_index=0).alt
+    assert "IoU" not in told
+    assert "unknown" in told
+    assert f"quality {sm.quality(image, view(partly, slice_index=0).mask, spacing_mm=(1, 1)):.2f}" in told
+    np.testing.assert_array_equal(view(partly, slice_index=0).pixels, view(nothing, slice_index=0).pixels)
+    assert "IoU" in view(partly, slice_index=1).alt
 
 
 def test_errors_have_their_colours_and_the_window_its_place():

@@ -1,0 +1,84 @@
+"""What a process finds around it and should not depend on: its home, its encoding, the user's matplotlib settings.
+
+Nothing here is called on import: the command line settles its own process, and `reports` and `serve` the kernels that
+they start.
+"""
+
+import atexit
+import codecs
+import io
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from . import texts
+
+_CACHES = {  # where IPython, Jupyter and matplotlib write, if not into the user's home
+    "IPYTHONDIR": "ipython",
+    "JUPYTER_CONFIG_DIR": "jupyter_config",
+    "JUPYTER_DATA_DIR": "jupyter_data",
+    "JUPYTER_RUNTIME_DIR": "jupyter_runtime",
+    "MPLCONFIGDIR": "matplotlib",
+}
+
+
+def settle() -> None:
+    """Let this process run without a home and write to a terminal of any encoding.
+
+    Where the home is missing or cannot be written, caches go to a temporary folder that is removed at the end.
+
+    Examples
+    --------
+    >>> settle()
+    """
+    codecs.register_error("skullmask", texts.stand_in)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="skullmask")
+    os.environ.pop("MPLBACKEND", None)  # we draw without a window; an unknown one stops matplotlib's import
+    _find_home()
+
+
+def _find_home() -> None:
+    try:
+        home = Path.home()
+    except RuntimeError:  # no HOME, and a user whom the system does not know
+        home = None
+    if home and home.is_dir() and os.access(home, os.W_OK):
+        return
+    folder = tempfile.mkdtemp(prefix="skullmask-home-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    if home is None:
+        os.environ["HOME"] = folder
+        os.environ["USERPROFILE"] = folder  # what Windows calls it
+    for variable, name in _CACHES.items():
+        os.environ.setdefault(variable, os.path.join(folder, name))
+
+
+def for_kernels(environment: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Give the environment for a kernel that makes our pictures: nothing in it changes how they look.
+
+    Parameters
+    ----------
+    environment : mapping of str to str, optional
+        That of this process by default.
+
+    Returns
+    -------
+    dict of str to str
+        Without ``MPLBACKEND`` and ``PYTHONOPTIMIZE``; ``MATPLOTLIBRC`` names the file of matplotlib's own defaults.
+
+    Examples
+    --------
+    >>> for_kernels({"MPLBACKEND": "nonsense", "LANG": "C"})["LANG"]
+    'C'
+    """
+    import matplotlib as mpl
+
+    kept = dict(os.environ if environment is None else environment)
+    for variable in ("MPLBACKEND", "PYTHONOPTIMIZE"):
+        kept.pop(variable, None)
+    return kept | {"MATPLOTLIBRC": str(Path(mpl.get_data_path(), "matplotlibrc"))}
