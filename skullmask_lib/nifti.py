@@ -200,14 +200,17 @@ def reading(path: Path, kind: str) -> Iterator[None]:
     skullmask_lib.masks.InputError: a.png: not a readable .png file (no more data in it)
     """
     try:
-        with warnings.catch_warnings(action="ignore"):  # the readers' remarks: what matters is checked here
-            warnings.simplefilter("always", InputWarning)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
             yield
     except InputError:
         raise
     except Exception as error:  # the readers raise whatever they like where a file is damaged
         reason = re.sub(r"\s+", " ", str(error)) or type(error).__name__
         raise InputError(f"{path}: not a readable {kind} file ({reason.replace(str(path), 'it')})") from None
+    for warning in caught:
+        if issubclass(warning.category, InputWarning):  # the readers' own remarks: what matters is checked here
+            warnings.warn(warning.message, stacklevel=3)
 
 
 def to_ras(array: np.ndarray, affine: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

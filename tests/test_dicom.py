@@ -872,6 +872,7 @@ def test_a_compressed_series_has_a_largest_size(tmp_path, monkeypatch):
         dicom.read_series(tmp_path)
 
 
+@pytest.mark.filterwarnings("ignore::skullmask_lib.masks.InputWarning")
 def test_real_files_of_the_field_are_read_or_refused(tmp_path, capfd):
     """What pydicom brings to test itself: scanners' files, odd ones and broken ones."""
     read, lines = 0, []
