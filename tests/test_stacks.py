@@ -16,7 +16,7 @@ from inputs import ring_head
 from PIL import Image
 
 import skullmask_lib as sm
-from skullmask_lib import InputError, stacks
+from skullmask_lib import InputError, polar, stacks
 from skullmask_lib.masks import InputWarning
 
 pytestmark = pytest.mark.usefixtures("folder")
