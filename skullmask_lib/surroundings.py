@@ -1,7 +1,7 @@
-"""What a process finds around it and should not depend on: its home, its encoding, the user's matplotlib settings.
+"""What a process should not depend on: a home, the terminal's encoding, settings of matplotlib.
 
-Nothing here is called on import: the command line settles its own process, and `reports` and `serve` the kernels that
-they start.
+Nothing here is called on import: the command line settles its own process, and `reports` and
+`serve` the kernels that they start.
 """
 
 import atexit
@@ -28,7 +28,8 @@ _CACHES = {  # where IPython, Jupyter and matplotlib write, if not into the user
 def settle() -> None:
     """Let this process run without a home and write to a terminal of any encoding.
 
-    Where the home is missing or cannot be written, caches go to a temporary folder that is removed at the end.
+    Where the home is missing or cannot be written, caches go to a temporary folder, which is
+    removed at the end.
 
     Examples
     --------
@@ -38,7 +39,7 @@ def settle() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="skullmask")
-    os.environ.pop("MPLBACKEND", None)  # we draw without a window; an unknown one stops matplotlib's import
+    os.environ.pop("MPLBACKEND", None)  # an unknown one stops the import; we need none
     _find_home()
 
 
@@ -59,7 +60,7 @@ def _find_home() -> None:
 
 
 def for_kernels(environment: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Give the environment for a kernel that makes our pictures: nothing in it changes how they look.
+    """Give the environment of a kernel that makes pictures: nothing in it changes how they look.
 
     Parameters
     ----------
@@ -69,7 +70,8 @@ def for_kernels(environment: Mapping[str, str] | None = None) -> dict[str, str]:
     Returns
     -------
     dict of str to str
-        Without ``MPLBACKEND`` and ``PYTHONOPTIMIZE``; ``MATPLOTLIBRC`` names the file of matplotlib's own defaults.
+        Without ``MPLBACKEND`` and ``PYTHONOPTIMIZE``; ``MATPLOTLIBRC`` names the file of matplotlib's
+        own defaults.
 
     Examples
     --------

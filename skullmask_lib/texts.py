@@ -1,7 +1,7 @@
 """How names from files are shown: in a terminal, a table, a page; and many of them briefly.
 
-A file's name, and the names of slices in it, may hold anything: escape codes, formulas, Markdown. Each function here
-makes such a text harmless for one place. Nothing here opens a file.
+A file's name, and the names of slices in it, may hold anything: escape codes, formulas, Markdown.
+Each function here makes such a text harmless for one place. Nothing here opens a file.
 """
 
 import re
@@ -9,18 +9,18 @@ import unicodedata
 from collections.abc import Iterable
 
 _ASCII = {
-    "…": "...", "×": "x", "·": "-", "–": "-", "—": "-", "−": "-", "→": "->", "≤": "<=", "≥": ">=", "°": "deg",
-    "‘": "'", "’": "'", "“": '"', "”": '"', "\N{NO-BREAK SPACE}": " ", "²": "2", "³": "3", "α": "alpha",
+    "…": "...", "×": "x", "·": "-", "–": "-", "—": "-", "−": "-", "→": "->", "≤": "<=", "≥": ">=",
+    "‘": "'", "’": "'", "“": '"', "”": '"', "²": "2", "³": "3", "°": "deg", "\N{NO-BREAK SPACE}": " ",
 }  # fmt: skip
 _BREAKS = re.compile(r"[\t\n\v\f\r\x1c-\x1e\x85\u2028\u2029]+")
-_TURNS = re.compile(r"[\u202a-\u202e\u2066-\u2069]")  # they make a terminal show letters in another order
-_FORMULA = re.compile(r"(^|;)(\s*[=+\-@＝＋－＠])")  # a spreadsheet may take a semicolon for the end of a cell
+_TURNS = re.compile(r"[\u202a-\u202e\u2066-\u2069]")  # show letters in another order
+_FORMULA = re.compile(r"(^|;)(\s*[=+\-@＝＋－＠])")  # a semicolon may end a cell, too
 _MARKUP = re.compile(r"[&<|`$\\@]|!(?=\[)|\[(?!\d+\](?![(\[:]))|://|\bwww\.", re.IGNORECASE)
 _NUMBER = re.compile(r"([0-9]+)")
 
 
 def stand_in(error: UnicodeError) -> tuple[str, int]:
-    r"""Put readable ASCII in the place of what an encoding lacks: an error handler for `codecs.register_error`.
+    r"""Put readable ASCII in the place of what an encoding lacks; for `codecs.register_error`.
 
     Parameters
     ----------
@@ -49,14 +49,16 @@ def stand_in(error: UnicodeError) -> tuple[str, int]:
 
 
 def _escaped(sign: str) -> str:
-    r"""Write a sign as Python would: ``\x1b``, ``\u4e2d``; a byte that was no text as that byte, ``\xff``."""
+    r"""Write a sign as ``\x1b`` or ``\u4e2d``; a byte that was no text as that byte, ``\xff``."""
     if "\udc80" <= sign <= "\udcff":
         return f"\\x{ord(sign) - 0xDC00:02x}"
-    return sign.encode("ascii", "backslashreplace").decode() if ord(sign) > 0x7F else f"\\x{ord(sign):02x}"
+    if sign.isascii():
+        return f"\\x{ord(sign):02x}"
+    return sign.encode("ascii", "backslashreplace").decode()
 
 
 def plain(text: object) -> str:
-    r"""Make a text harmless in a terminal: one line without control characters, which become visible.
+    r"""Make a text harmless in a terminal: one line, in which control characters are visible.
 
     Parameters
     ----------
@@ -84,7 +86,9 @@ def _visible(sign: str) -> str:
 
 
 def csv_text(text: object) -> str:
-    r"""Make a text harmless in a cell of a CSV file: a spreadsheet takes it for no formula. Not for numbers.
+    r"""Make a text harmless in a cell of a CSV file: no spreadsheet takes it for a formula.
+
+    Not for numbers.
 
     Parameters
     ----------
@@ -108,7 +112,7 @@ def csv_text(text: object) -> str:
 
 
 def inert(text: object) -> str:
-    r"""Make a text harmless in Markdown and HTML: no link, no picture, no tag, no formula, no cell of a table.
+    r"""Make a text harmless in Markdown and HTML: no link, picture, tag, formula or cell of a table.
 
     Parameters
     ----------
@@ -197,10 +201,13 @@ def spans(names: Iterable[str]) -> list[str]:
 
 
 def _counted(before: str, name: str) -> int | None:
-    """Tell which number of a name is by one higher than in the name before, if that is all that differs."""
-    old, new = _NUMBER.split(before), _NUMBER.split(name)
-    differing = [place for place, pair in enumerate(zip(old, new, strict=False)) if pair[0] != pair[1]]
-    if len(old) != len(new) or len(new) == 1 or len(differing) != 1 or name.isdecimal():
+    """Tell which number of a name is one higher than before, if nothing else differs."""
+    old = _NUMBER.split(before)
+    new = _NUMBER.split(name)
+    if len(old) != len(new) or name.isdecimal():
+        return None
+    differing = [place for place in range(len(new)) if old[place] != new[place]]
+    if len(differing) != 1:
         return None
     [place] = differing
     if place % 2 == 0:  # words differ

@@ -241,6 +241,20 @@ def test_some_slices_of_a_volume_are_masked(skullmask, options):
     assert sorted(os.listdir()) == ["a.nii.gz", "b.npy"]
 
 
+@pytest.mark.parametrize("axis", [0, 1])
+def test_a_volume_is_masked_across_any_axis(skullmask, axis):
+    volume = np.random.default_rng(0).random((30, 32, 34)).astype(np.float32)
+    nib.save(nib.Nifti1Image(volume, np.diag([1.0, 2.0, 3.0, 1.0])), "a.nii.gz")
+    for output in ("b.nii.gz", "b.npy"):
+        assert skullmask("mask", "a.nii.gz", "-o", output, "--axis", axis, "--version", "v2")[0] == 0
+    wanted = [sm.v2(image) for image in sm.load("a.nii.gz", axis=axis).images]
+    same(np.load("b.npy"), wanted)
+    written = sm.load("b.nii.gz", axis=axis)
+    same(written.images, wanted)
+    assert nib.load("b.nii.gz").shape == volume.shape
+    same(nib.load("b.nii.gz").affine, nib.load("a.nii.gz").affine)
+
+
 def test_a_volume_is_scored_and_swept_across_any_axis_and_in_part(skullmask):
     rng = np.random.default_rng(0)
     pred, truth = (rng.integers(0, 2, (12, 11, 10), np.uint8) for _ in range(2))
