@@ -11,6 +11,9 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
+from scipy import ndimage
+
+LARGEST_UNPACKED_BYTES = 2 * 2**30  # of memory that a packed file may ask for
 
 
 class InputError(ValueError):
@@ -63,6 +66,70 @@ class Range(NamedTuple):
     unit: str
 
 
+def check_unmasked(array: np.ndarray) -> np.ndarray:
+    """Return ``array`` if no value of it is masked, as those of a ``numpy.ma.MaskedArray`` may be.
+
+    Parameters
+    ----------
+    array : array_like
+
+    Returns
+    -------
+    array_like
+        The same; of a masked array without masked values its plain values.
+
+    Raises
+    ------
+    InputError
+        If values are masked: the functions here would take what lies below the mask for values.
+
+    Examples
+    --------
+    >>> check_unmasked(np.ma.masked_equal([[0, 7], [7, 7]], 0))
+    Traceback (most recent call last):
+    ...
+    skullmask_lib.masks.InputError: expected plain values, got 1 masked; say what they are, as in array.filled(0)
+    """
+    if not isinstance(array, np.ma.MaskedArray):
+        return array
+    masked = int(np.count_nonzero(np.ma.getmaskarray(array)))
+    if masked:
+        raise InputError(f"expected plain values, got {masked} masked; say what they are, as in array.filled(0)")
+    return array.data
+
+
+def check_unpacked(size: int, packed: int, name: object) -> None:
+    """Refuse a file that would take far more memory than its size lets expect.
+
+    Parameters
+    ----------
+    size : int
+        What its values take in memory [bytes].
+    packed : int
+        Size of the file [bytes].
+    name : str or path
+        Of the file, for the message.
+
+    Raises
+    ------
+    InputError
+        If the values take more than `LARGEST_UNPACKED_BYTES`, and more than four times the file.
+
+    Examples
+    --------
+    >>> check_unpacked(3 * 2**30, 164_000, "bomb.png")
+    Traceback (most recent call last):
+    ...
+    skullmask_lib.masks.InputError: bomb.png: would take 3 GiB of memory, at most 2 GiB are allowed; ...
+    """
+    if size > max(LARGEST_UNPACKED_BYTES, 4 * packed):
+        most = f"at most {LARGEST_UNPACKED_BYTES / 2**30:.3g} GiB are allowed"
+        raise InputError(
+            f"{name}: would take {size / 2**30:.3g} GiB of memory, {most}; "
+            "save it in smaller parts, or as .npy, which is read slice by slice"
+        )
+
+
 def check_slice(image: np.ndarray) -> np.ndarray:
     """Return ``image`` if it is one real-valued, finite, non-empty slice; say what is wrong otherwise.
 
@@ -87,7 +154,7 @@ def check_slice(image: np.ndarray) -> np.ndarray:
     ...
     skullmask_lib.masks.InputError: expected one (H, W) slice, got shape (5, 4, 4); pass the slices one by one
     """
-    image = np.asarray(image)
+    image = np.asarray(check_unmasked(image))
     if image.ndim != 2:
         hint = "; pass the slices one by one" if image.ndim == 3 else ""
         raise InputError(f"expected one (H, W) slice, got shape {image.shape}{hint}")
@@ -124,7 +191,7 @@ def check_binary(mask: np.ndarray) -> np.ndarray:
     array([[0, 1],
            [1, 0]], dtype=uint8)
     """
-    mask = np.asanyarray(mask)  # a memory map stays one
+    mask = np.asanyarray(check_unmasked(mask))  # a memory map stays one
     if mask.dtype.kind not in "buif":
         raise InputError(f"expected a binary mask, got dtype {mask.dtype}")
     found: set[float] = set()
@@ -172,7 +239,7 @@ def check_whole(value: int, what: str, low: int, high: int, unit: str) -> int:
     except TypeError:
         number = None
     if number is None or isinstance(value, bool):
-        raise InputError(f"expected a whole number as {what}, got {value!r}")
+        raise InputError(f"expected a whole number as {what}, got {_plain(value)!r}")
     if not low <= number <= high:
         raise InputError(f"expected a {what} from {low} to {high} {unit}, got {value}")
     return number
@@ -207,8 +274,56 @@ def check_spacing(spacing_mm: tuple[float, float]) -> np.ndarray:
     except (TypeError, ValueError):
         spacing = np.empty(0)
     if spacing.shape != (2,) or not (np.isfinite(spacing) & (spacing > 0)).all():
-        raise InputError(f"expected a row and a column spacing above 0 mm, got {spacing_mm}")
+        raise InputError(f"expected a row and a column spacing above 0 mm, got {_plain(spacing_mm)}")
     return spacing
+
+
+def _plain(value: object) -> object:
+    """Give numbers of NumPy as Python's own, which print as they were typed."""
+    if isinstance(value, (np.generic, np.ndarray)):
+        return value.tolist()
+    if isinstance(value, (tuple, list)):
+        return tuple(map(_plain, value))
+    return value
+
+
+def zero_background(array: np.ndarray) -> np.ndarray:
+    """Set NaN to 0 where it is background, as SPM and others write it: connected to a side of the array.
+
+    Parameters
+    ----------
+    array : ndarray of shape (H, W) or (X, Y, Z)
+        Voxels are neighbours where they share a face. An axis of length 1 has no sides.
+
+    Returns
+    -------
+    ndarray of the same shape and dtype
+        The very same array if it holds no NaN. NaN that the rest encloses stays, and so does what is
+        infinite: `check_slice` refuses both.
+
+    Examples
+    --------
+    >>> nan = np.nan
+    >>> zero_background(np.array([[nan, nan, nan, nan], [nan, 5, 6, 7], [nan, 8, nan, 9], [1, 2, 3, 4]]))
+    array([[ 0.,  0.,  0.,  0.],
+           [ 0.,  5.,  6.,  7.],
+           [ 0.,  8., nan,  9.],
+           [ 1.,  2.,  3.,  4.]])
+    """
+    if array.dtype.kind != "f":
+        return array
+    missing = np.isnan(array)
+    if not missing.any():
+        return array
+    labels, count = ndimage.label(missing)
+    outside = np.zeros(count + 1, bool)
+    for axis, length in enumerate(labels.shape):
+        if length > 1:
+            outside[labels.take((0, -1), axis)] = True
+    outside[0] = False
+    filled = array.copy()
+    filled[outside[labels]] = 0
+    return filled
 
 
 def normalize(image: np.ndarray) -> np.ndarray:

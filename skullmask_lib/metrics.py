@@ -11,7 +11,7 @@ import numpy as np
 from scipy import ndimage
 from scipy.spatial import KDTree
 
-from .masks import InputError, check_spacing
+from .masks import InputError, check_spacing, check_unmasked
 
 
 def iou(mask: np.ndarray, truth: np.ndarray) -> float:
@@ -276,9 +276,13 @@ def _assd(there: np.ndarray, back: np.ndarray) -> float:
     return float((there.mean() + back.mean()) / 2)
 
 
+def _bool(mask: np.ndarray) -> np.ndarray:
+    return np.asarray(check_unmasked(mask), bool)
+
+
 def _overlap(mask: np.ndarray, truth: np.ndarray) -> tuple[int, int, int]:
     """Count the pixels of the intersection, of the union and of both masks together."""
-    mask, truth = np.asarray(mask, bool), np.asarray(truth, bool)
+    mask, truth = _bool(mask), _bool(truth)
     if mask.shape != truth.shape:
         raise InputError(f"expected a mask and a truth of one shape, got {mask.shape} and {truth.shape}")
     both = int(np.count_nonzero(mask & truth))
@@ -291,7 +295,7 @@ def _surface_distances(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Distances from every surface pixel of the mask to the truth's surface, and the other way round."""
     spacing = check_spacing(spacing_mm)
-    mask, truth = np.asarray(mask, bool), np.asarray(truth, bool)
+    mask, truth = _bool(mask), _bool(truth)
     if mask.shape != truth.shape or mask.ndim != 2:
         raise InputError(f"expected (H, W) mask and truth of one shape, got {mask.shape} and {truth.shape}")
     surfaces = [np.argwhere(m & ~ndimage.binary_erosion(m)) * spacing for m in (mask, truth)]

@@ -256,7 +256,8 @@ def _cut(image, others, corners, margin_px, affine) -> Crop:
     if affine is not None:
         affine = _check_affine(affine, {image.ndim + 1, 4})
         affine[:-1, -1] += affine[:-1, : start.size] @ start
-    cut = (_check_shape(np.asarray(other), image.shape)[box].copy() for other in others)
+    others = (np.asarray(masks.check_unmasked(other)) for other in others)
+    cut = (_check_shape(other, image.shape)[box].copy() for other in others)
     return Crop(image[box].copy(), tuple(cut), box, affine)
 
 
@@ -465,7 +466,7 @@ def zscore(image: np.ndarray, mask: np.ndarray | None = None) -> np.ndarray:
 
 
 def _check(array: np.ndarray, *axes: int) -> np.ndarray:
-    array = np.asarray(array)
+    array = np.asarray(masks.check_unmasked(array))
     if array.ndim not in axes:
         raise InputError(f"expected an array of {' or '.join(map(str, axes))} axes, got shape {array.shape}")
     return masks.check_slice(array.reshape(1, -1)).reshape(array.shape)

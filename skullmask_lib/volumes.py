@@ -21,7 +21,7 @@ from scipy import ndimage
 from tqdm import tqdm
 
 from . import dicom, nifti, outputs, phantom, preprocess
-from .masks import InputError, check_binary, check_slice, check_whole
+from .masks import InputError, check_binary, check_slice, check_unmasked, check_whole
 
 MODALITIES = {
     "CT_contrast": {"threshold": (50, 300), "closing_radius": 3},
@@ -234,7 +234,7 @@ def close(mask: np.ndarray, radius: int) -> np.ndarray:
     >>> close(np.array([[[0, 1, 0, 1, 0, 0, 0, 1, 0]]]), 1)
     array([[[1, 1, 1, 1, 0, 0, 0, 1, 1]]], dtype=uint8)
     """
-    mask = np.asarray(mask, np.uint8)
+    mask = np.asarray(check_unmasked(mask), np.uint8)
     radius, columns = _check_radius(radius), mask.shape[1]
     grown = dilate(np.pad(mask, ((0, 0), (0, radius), (0, 0))), radius)
     gaps = 1 - grown
@@ -407,7 +407,7 @@ def quality_control(mask: np.ndarray, image: np.ndarray | None = None) -> Qualit
     """
     mask = _check_mask(mask, image)
     coverage_percent = 100 * float(mask.mean())
-    head = None if image is None else np.asarray(image) > 0
+    head = None if image is None else np.asarray(check_unmasked(image)) > 0
     head_percent = None if head is None or not head.any() else 100 * float(mask[head].mean())
     components = ndimage.label(mask)[1]
     holes = _label_background(mask)[1] - 1
@@ -485,7 +485,7 @@ def apply_mask(volume: np.ndarray, mask: np.ndarray) -> np.ndarray:
     >>> apply_mask(np.array([[[5, 6, 7]]]), np.array([[[0, 1, 1]]]))
     array([[[0, 6, 7]]])
     """
-    volume = np.asarray(volume)
+    volume = np.asarray(check_unmasked(volume))
     return np.where(_check_mask(mask, volume), volume, volume.dtype.type(0))
 
 
@@ -574,7 +574,7 @@ def overlay_edges(volume: np.ndarray, mask: np.ndarray) -> np.ndarray:
     >>> overlay_edges(np.arange(6).reshape(1, 1, 6), np.array([[[0, 1, 0, 0, 0, 0]]]))
     array([[[0, 5, 2, 3, 4, 5]]])
     """
-    volume = np.asarray(volume)
+    volume = np.asarray(check_unmasked(volume))
     return np.where(surface(_check_mask(mask, volume)), volume.max(), volume)
 
 
@@ -805,7 +805,7 @@ def check_volume(volume: np.ndarray) -> np.ndarray:
     ...
     skullmask_lib.masks.InputError: expected a volume (X, Y, Z), got shape (4, 4)
     """
-    volume = np.asarray(volume)
+    volume = np.asarray(check_unmasked(volume))
     if volume.ndim != 3 or not volume.size:
         raise InputError(f"expected a volume (X, Y, Z), got shape {volume.shape}")
     check_slice(volume.ravel(order="K")[None])

@@ -2,6 +2,7 @@
 
 import cv2
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,7 +11,8 @@ from inputs import blobs
 from numpy.testing import assert_array_equal as same
 from scipy import ndimage
 
-from skullmask_lib import masks
+import skullmask_lib as sm
+from skullmask_lib import masks, metrics, preprocess, volumes
 from skullmask_lib.masks import InputError
 
 SIDES = st.tuples(st.integers(1, 24), st.integers(1, 24))
@@ -38,6 +40,38 @@ def grid(text):
 
 def is_mask(made, like):
     return made.dtype == np.uint8 and made.shape == like.shape and not np.setdiff1d(made, [0, 1]).size
+
+
+# --- NaN as background -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, ">f8"])
+@pytest.mark.parametrize("shape", [(9, 8), (9, 8, 7), (9, 8, 1), (1, 9, 8)])
+def test_nan_around_is_zero_and_nan_within_stays(dtype, shape):
+    image = np.ones(shape, dtype)
+    image[..., 0, :] = np.nan
+    if min(shape) > 1:
+        image[(0,) * len(shape)] = np.nan
+    middle = tuple(n // 2 for n in shape)
+    image[middle] = np.nan
+    wanted = np.where(np.isnan(image), 0, image).astype(dtype)
+    wanted[middle] = np.nan
+    image.setflags(write=False)
+    made = masks.zero_background(image)
+    assert made.dtype == image.dtype
+    same(made, wanted)
+
+
+def test_what_is_infinite_or_connected_by_a_corner_alone_is_no_background():
+    image = np.array([[np.nan, 1, 1, 1], [1, np.nan, 1, np.inf], [1, 1, 1, 1]])
+    same(masks.zero_background(image), [[0, 1, 1, 1], [1, np.nan, 1, np.inf], [1, 1, 1, 1]])
+    same(masks.zero_background(np.full((3, 3, 3), np.nan)), np.zeros((3, 3, 3)))
+
+
+@pytest.mark.parametrize("dtype", NUMBERS)
+def test_without_nan_the_array_is_the_very_same(dtype):
+    image = np.array([[0, 1], [1, 0]]).astype(dtype)
+    assert masks.zero_background(image) is image
 
 
 # --- normalize -------------------------------------------------------------------------------------------------
@@ -230,7 +264,8 @@ def test_dilate_of_a_point_at_the_frame(size, where):
         ("3", "got '3'"),
         (None, "got None"),
         (True, "got True"),
-        (np.bool_(True), "got np.True_"),
+        (np.bool_(True), "got True$"),
+        (np.float32(7.5), r"got 7\.5$"),
         (np.nan, "got nan"),
         (10**30, "got 1000000"),
     ],
@@ -307,3 +342,66 @@ def test_the_rectangles_of_dilate_make_up_the_ellipse(size):
         top, left = size // 2 - y, size // 2 - x
         united[top : top + rows, left : left + columns] = 1
     assert np.array_equal(united, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size)))
+
+
+# --- arrays of other kinds -------------------------------------------------------------------------------------
+
+
+def doors():
+    """Every public function of one array, or of a mask and its truth, by name."""
+    image, mask = blobs(1, shape=(40, 36)), np.pad(np.ones((9, 9), np.uint8), 12)
+    volume, inside = np.stack([image] * 3), np.pad(np.ones((4, 5, 5), np.uint8), 3)
+    return {
+        "check_slice": (masks.check_slice, image),
+        "check_binary": (masks.check_binary, mask),
+        "normalize": (masks.normalize, image),
+        "v1": (sm.v1, image),
+        "v7": (lambda array: sm.v7(array, dilation_size=3), image),
+        "v8": (sm.v8, image),
+        "create_skull_mask": (sm.create_skull_mask, image),
+        "quality": (lambda array: sm.quality(array, np.ones(array.shape)), image),
+        "quality of a mask": (lambda array: sm.quality(np.ones(array.shape), array), mask),
+        "iou": (lambda array: sm.iou(array, mask), mask),
+        "dice of a truth": (lambda array: sm.dice(mask, array), mask),
+        "score": (lambda array: sm.score(array, mask), mask),
+        "area_error": (lambda array: metrics.area_error(mask, array), mask),
+        "check_volume": (volumes.check_volume, volume),
+        "apply_mask": (lambda array: volumes.apply_mask(array, np.ones(array.shape)), volume),
+        "overlay_edges": (lambda array: volumes.overlay_edges(array, np.ones(array.shape)), volume),
+        "close": (lambda array: volumes.close(array, 1), inside),
+        "zscore": (preprocess.zscore, image),
+    }
+
+
+@pytest.mark.filterwarnings("ignore:.*empty")
+@pytest.mark.parametrize("name", doors())
+def test_masked_arrays_are_refused_where_a_value_is_masked(name):
+    function, array = doors()[name]
+    hidden = np.ma.masked_array(array, np.zeros(array.shape, bool))
+    plain, clean = function(array), function(hidden)
+    if isinstance(plain, np.ndarray):
+        assert not isinstance(clean, np.ma.MaskedArray)
+        same(clean, plain)
+    else:
+        assert clean == plain
+    hidden[(0,) * array.ndim] = np.ma.masked
+    with pytest.raises(InputError, match=r"got 1 masked; .*filled\(0\)"):
+        function(hidden)
+
+
+@pytest.mark.filterwarnings("ignore:the matrix subclass:PendingDeprecationWarning")
+def test_lists_matrices_and_tables_are_arrays():
+    rows = [[0, 1, 5], [2, 3, 4]]
+    wanted = masks.normalize(np.array(rows))
+    for kind in (list, np.matrix, pd.DataFrame):
+        same(masks.normalize(kind(rows)), wanted)
+        same(np.asarray(masks.check_binary(kind([[0, 7], [7, 0]]))), [[0, 1], [1, 0]])
+
+
+def test_what_takes_too_much_memory_is_refused_before_it_is_taken():
+    most = masks.LARGEST_UNPACKED_BYTES
+    masks.check_unpacked(most, 100, "a.npz")
+    masks.check_unpacked(4 * most, most, "a.npz")  # the file is as large itself
+    for size, packed in ((most + 1, 100), (10**30, 10**9)):
+        with pytest.raises(InputError, match=r"^a\.npz: "):
+            masks.check_unpacked(size, packed, "a.npz")
