@@ -10,15 +10,14 @@ import importlib
 import json
 import os
 import secrets
-import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
-from . import chunks, journal, masks, outputs, pools, stacks, versions
+from . import chunks, journal, masks, outputs, pools, records, stacks, texts, versions
 from .masks import InputError
 
 try:
@@ -181,7 +180,7 @@ def batch(
     told = json.loads(json.dumps(told, default=lambda number: number.item()))  # as it will be read
     with contextlib.ExitStack() as early:
         pool = early.enter_context(pools.BACKENDS["dask" if scheduler else backend](workers, scheduler))
-        with _book(made, told, restart) as (book, token), early.pop_all():  # workers end before the book is closed
+        with _journal(made, told, restart) as (book, token), early.pop_all():  # workers end before the book is closed
             run = _Run(job, book, token, chunk, progress)
             try:
                 run.go(pool)
@@ -212,79 +211,138 @@ def _check_apart(source: str | os.PathLike, given: stacks.Stack, made: stacks.St
 
 
 @contextlib.contextmanager
-def _book(made: stacks.Stack, told: dict, restart: bool) -> Iterator[tuple[Path, str]]:
+def _journal(made: stacks.Stack, facts: dict, restart: bool) -> Iterator[tuple[Path, str]]:
     """Open the journal of this output for this run alone, and see that it speaks of the same work.
 
     Its token names the masks until they are whole, so that a worker left over from an earlier run meets none of ours.
     """
-    away, output = stacks.is_address(made.path), Path(made.path)
-    told |= {"address": made.path if away else None}
-    folder = Path(f"{output.name}.batch" if away else f"{made.path}.batch").absolute()
+    away = stacks.is_address(made.path)
+    facts |= {"address": made.path if away else None}
+    folder = Path(f"{Path(made.path).name}.batch" if away else f"{made.path}.batch").absolute()
     book = folder / "journal.jsonl"
-    if not folder.parent.is_dir():
-        raise InputError(f"{made.path}: cannot be written, its folder does not exist")
-    if not away and (output.is_symlink() or os.path.ismount(output)):
-        raise InputError(f"{made.path}: is a link or a mount point, and could not be replaced; name a place in it")
-    if _begun(book)[0] is None:
-        if stacks.exists(made):
-            raise InputError(f"{made.path}: was made by no batch that could go on; choose another name")
-        if folder.exists() and {*folder.iterdir()} - {book}:
-            raise InputError(f"{folder}: holds files that no batch wrote; choose another name for the masks")
     with outputs.writable(made.path):
+        _check_places(made, folder)
+        _check_new(made, book)
         folder.mkdir(exist_ok=True)
         lock = open(book, "ab")  # noqa: SIM115
     with lock:
-        if fcntl:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise InputError(f"{made.path}: another run is at work on it") from None
-            except OSError:
-                pass  # this file system has no locks
-        known, begun = _begun(book)
-        differ = list(chunks.differences(known, told)) if known else []
-        if known and known.get("address") != told["address"]:
-            raise InputError(f"{folder}: belongs to {known.get('address')}; start from another folder")
-        if begun and differ and not restart:
-            raise InputError(
-                f"{made.path}: was begun otherwise ({'; '.join(differ)}); "
-                "run it as it was begun, or begin anew with restart=True (--restart)"
-            )
-        anew = restart or known is None or bool(differ)
-        token = secrets.token_hex(4) if anew else known["token"]
-        with outputs.writable(made.path):
-            if anew:
-                _remove({*folder.iterdir()} - {book} | ({output} if restart and known and not away else set()))
-                lock.truncate(0)
+        _lock(lock, made)
+        run, begun = _recorded(book, made)
+        anew = _begins_anew(made, folder, facts, restart)
+        token = secrets.token_hex(4) if anew else run["token"]
         try:
             if anew:
+                _check_way(run, folder)
                 with outputs.writable(made.path):
-                    journal.append(book, "run", told | {"token": token})
+                    _forget(run, begun, folder)
+                    lock.truncate(0)
+                    names = {"files": list(made.names)} if made.kind == "files" else {}
+                    journal.append(book, "run", facts | names | {"token": token})
                     outputs.sync(folder)
                     outputs.sync(folder.parent)
             yield book, token
         except BaseException:
-            if not _begun(book)[1]:  # nothing that could go on
-                with contextlib.suppress(OSError):  # of masks that could not be removed the journal stays
-                    _remove({*folder.iterdir()} - {book})
-                    _remove({book})
-                    folder.rmdir()
+            with contextlib.suppress(OSError, InputError):  # of masks that could not be removed the journal stays
+                _forget_if_empty(book, made)
             raise
 
 
-def _remove(paths: set[Path]) -> None:
-    for path in paths:
-        shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink(missing_ok=True)
+def _check_places(made: stacks.Stack, folder: Path) -> None:
+    """See that the masks and what lies beside them can be put where they are to be."""
+    output = Path(made.path)
+    if not folder.parent.is_dir():
+        raise InputError(f"{made.path}: cannot be written, its folder does not exist")
+    here = not stacks.is_address(made.path)
+    if here and (output.is_symlink() or os.path.ismount(output)):
+        raise InputError(f"{made.path}: is a link or a mount point, and could not be replaced; name a place in it")
+    if folder.is_symlink():
+        raise InputError(f"{folder}: is a link; choose another name for the masks")
 
 
-def _begun(book: Path) -> tuple[dict | None, bool]:
-    """Give the run that a journal speaks of, which comes before its chunks, and whether a chunk is recorded."""
-    known = None
-    for item, record, _ in journal.scan(book):
-        if item != "run":
-            return known, True
-        known = record
-    return known, False
+def _check_new(made: stacks.Stack, book: Path) -> None:
+    """See that nothing of anybody's lies where a run is to write that was not begun before."""
+    run, begun = _recorded(book, made)
+    ours = begun or (run is not None and stacks.is_address(made.path) and stacks.is_ours(run["made"]))
+    if not ours and stacks.exists(made):
+        raise InputError(f"{made.path}: was made by no batch that could go on; choose another name")
+    if run is None and book.parent.is_dir() and {*book.parent.iterdir()} - {book}:
+        raise InputError(f"{book.parent}: holds files that no batch wrote; choose another name for the masks")
+
+
+def _lock(file: BinaryIO, made: stacks.Stack) -> None:
+    """Keep others from a journal as long as its file is open."""
+    if not fcntl:
+        return
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise InputError(f"{made.path}: another run is at work on it") from None
+    except OSError:
+        pass  # this file system has no locks
+
+
+def _recorded(book: Path, made: stacks.Stack) -> tuple[dict | None, bool]:
+    """Give the run that a journal speaks of, if any, and whether a chunk is recorded."""
+    run, recorded = records.opened(book, made.path)
+    return run, next(recorded, None) is not None
+
+
+def _begins_anew(made: stacks.Stack, folder: Path, facts: dict, restart: bool) -> bool:
+    """Tell a run that begins from one that goes on, which must be the same work."""
+    run, begun = _recorded(folder / "journal.jsonl", made)
+    if run is None:
+        return True
+    if run["address"] != facts["address"]:
+        raise InputError(f"{folder}: belongs to {texts.plain(run['address'])}; start from another folder")
+    differ = list(chunks.differences(run, facts))
+    if begun and differ and not restart:
+        raise InputError(
+            f"{made.path}: was begun otherwise ({'; '.join(differ)}); "
+            "run it as it was begun, or begin anew with restart=True (--restart)"
+        )
+    return restart or bool(differ)
+
+
+def _masks_of(run: dict, folder: Path) -> stacks.Stack:
+    """Give the stack of a run's masks until they are whole: they lie beside the journal."""
+    if stacks.is_address(run["made"].path):
+        return run["made"]
+    return replace(run["made"], path=str(folder / f"masks-{run['token']}{Path(run['made'].path).suffix}"))
+
+
+def _check_way(run: dict | None, folder: Path) -> None:
+    """See that nothing has taken the place of masks that are not whole yet."""
+    if run is None or stacks.is_address(run["made"].path):
+        return
+    part = _masks_of(run, folder).path
+    if os.path.lexists(part) and stacks.exists(run["made"]):
+        raise InputError(f"{run['made'].path}: is in the way of the masks, which are in {part}; move it")
+
+
+def _forget(run: dict | None, begun: bool, folder: Path) -> None:
+    """Remove what a run has written, by the names that its journal knows; all else stays."""
+    if run is None:
+        return
+    whole, part = run["made"], _masks_of(run, folder)
+    are_whole = begun and not stacks.is_address(whole.path) and not os.path.lexists(part.path)
+    theirs = [whole, part] if are_whole else [part]
+    for stack in theirs:
+        stacks.check_alone(stack)
+    for stack in theirs:
+        stacks.remove(stack)
+    for name in (*(f"results.{kind}" for kind in TABLES), "errors.csv"):
+        (folder / name).unlink(missing_ok=True)
+
+
+def _forget_if_empty(book: Path, made: stacks.Stack) -> None:
+    """Leave nothing behind of a run that could not go on, for no chunk of it is recorded."""
+    run, begun = _recorded(book, made)
+    if begun:
+        return
+    _forget(run, begun, book.parent)
+    book.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # holds something else
+        book.parent.rmdir()
 
 
 class _Run:
@@ -295,13 +353,11 @@ class _Run:
     ):
         self.job, self.book, self.chunk, self.progress = job, book, chunk, progress
         self.final = job.made
-        if not stacks.is_address(job.made.path):  # until all is done
-            part = str(book.with_name(f"masks-{token}{Path(job.made.path).suffix}"))
-            self.job = replace(job, made=replace(job.made, path=part))
+        part = _masks_of({"made": job.made, "token": token}, book.parent)
+        self.job = replace(job, made=part)  # until all is done
         self.known, self.columns = {}, set()
-        for item, record, place in journal.scan(book):
-            if item != "run":
-                self._keep(int(item), record, place)
+        for start, record, place in records.opened(book, self.final.path)[1]:
+            self._keep(start, record, place)
         self.told = Progress(job.images.shape[0])
 
     def _keep(self, start: int, record: dict, place: int) -> None:
@@ -318,6 +374,8 @@ class _Run:
         here = self.final if stacks.exists(self.final) else self.job.made
         if here != self.job.made and (stacks.exists(self.job.made) or not stacks.is_ours(here)):
             raise InputError(f"{here.path}: is in the way of the masks, which are in {self.job.made.path}; move it")
+        if stacks.is_address(here.path):
+            stacks.check_alone(here)
         checked, ours, good = replace(self.job, made=here), stacks.is_ours(here), set()
         done = [start for start, known in self.known.items() if known["state"] == "done" and not known["failed"]]
         for (_, start, stop), found in pools.finished(pool, chunks.verify, self._tasks(checked, done)):

@@ -12,7 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from . import datasets, journal, metrics, outputs, polar, pools, stacks, versions
+from . import datasets, journal, metrics, outputs, polar, pools, stacks, texts, versions
 from .masks import InputError
 
 
@@ -59,7 +59,12 @@ def differences(known: dict, told: dict, of: str = "") -> Iterator[str]:
         if isinstance(before, dict) and isinstance(now, dict):
             yield from differences(before, now, f"{key}: ")
         elif before != now:
-            yield f"{of}{key} was {before}, is {now}"
+            yield f"{of}{key} was {_brief(before)}, is {_brief(now)}"
+
+
+def _brief(value: object) -> str:
+    text = texts.plain(value)
+    return text if len(text) <= 200 else f"{text[:200]}…"
 
 
 def verify(job: Job, start: int, stop: int) -> tuple[int | None, int | None]:

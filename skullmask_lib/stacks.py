@@ -7,6 +7,7 @@ import itertools
 import math
 import os
 import platform
+import re
 import secrets
 import warnings
 import zlib
@@ -404,7 +405,12 @@ def is_ours(made: Stack) -> bool:
     Returns
     -------
     bool
-        At an address there is no telling.
+        By the header of a ``.npy``, the shape and the dtype of a Zarr array; any folder may hold files of masks.
+
+    Raises
+    ------
+    InputError
+        If an address cannot be reached.
 
     Examples
     --------
@@ -413,12 +419,168 @@ def is_ours(made: Stack) -> bool:
     """
     path = Path(made.path)
     if made.kind == "npy":
+        if not path.is_file():
+            return False
         with contextlib.suppress(OSError), open(path, "rb") as file:
             return file.read(made.offset) == _header(made.shape)
         return False
-    if is_address(made.path):
+    if made.kind == "files":
+        return path.is_dir()
+    return _is_array_of_masks(made)
+
+
+def _is_array_of_masks(made: Stack) -> bool:
+    """Tell a Zarr array of masks, whole or damaged, from one of something else, and from no array."""
+    with _reaching(made.path, "cannot be reached"):
+        if is_address(made.path):
+            store, place = _in_store(made.path)
+            entries = store.ls(place, detail=False) if store.isdir(place) else None
+        else:
+            entries = os.listdir(made.path) if os.path.isdir(made.path) else None
+    if entries is None:
+        return False
+    names = {PurePosixPath(entry).name for entry in entries}
+    if not all(name in ("zarr.json", "c") or name.endswith(".partial") for name in names):
+        return False
+    try:
+        array = _zarr(made.path)
+    except InputError:  # its zarr.json is lost or damaged
         return True
-    return path.is_dir() and (made.kind == "files" or {*os.listdir(path)} <= {"zarr.json", "c"})
+    return (array.shape, array.dtype) == (made.shape, np.uint8)
+
+
+def masks_at(path: str, kind: str, shape: tuple[int, ...], names: tuple[str, ...] = ()) -> Stack:
+    """Give the stack of masks that are, or are to be, in a place.
+
+    Parameters
+    ----------
+    path : str
+        Absolute, or an address.
+    kind : {"npy", "zarr", "files"}
+    shape : tuple of int
+        (N, H, W); of files (N,).
+    names : tuple of str
+        Of files: those of their images.
+
+    Returns
+    -------
+    Stack
+
+    Examples
+    --------
+    >>> masks_at("/masks.npy", "npy", (5, 768, 624)).dtype
+    '|u1'
+    """
+    if kind == "files":
+        return Stack(path, kind, shape, names=names)
+    return Stack(path, kind, shape, "|u1", len(_header(shape)) if kind == "npy" else 0)
+
+
+def stranger_in(made: Stack) -> str | None:
+    """Find something where masks are that is none of them.
+
+    Parameters
+    ----------
+    made : Stack
+
+    Returns
+    -------
+    str or None
+        The first that was found; None if all that is there are masks, or nothing is there.
+
+    Raises
+    ------
+    InputError
+        If an address cannot be reached.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     for name in ("a.png", "notes.txt"):
+    ...         Path(folder, name).touch()
+    ...     os.path.basename(stranger_in(masks_at(folder, "files", (1,), ("a.tif",))))
+    'notes.txt'
+    """
+    path = Path(made.path)
+    if is_address(made.path):
+        return made.path if exists(made) and not is_ours(made) else None
+    if not os.path.lexists(path):
+        return None
+    if made.kind != "npy" and not path.is_symlink():
+        belongs = _belonging(made)
+        for here, folders, names in os.walk(path):
+            for below in (Path(here, name) for name in sorted(folders + names)):
+                if below.is_symlink() or not belongs(below.relative_to(path).as_posix()):
+                    return str(below)
+    return made.path if path.is_symlink() or not is_ours(made) else None
+
+
+def check_alone(made: Stack) -> None:
+    """See that nothing lies where masks are that is none of them.
+
+    Parameters
+    ----------
+    made : Stack
+
+    Raises
+    ------
+    InputError
+
+    Examples
+    --------
+    >>> check_alone(masks_at("gone.npy", "npy", (5, 768, 624)))
+    """
+    stranger = stranger_in(made)
+    if stranger:
+        raise InputError(f"{stranger}: was made by no batch, and is in the way; move it, or choose another name")
+
+
+def remove(made: Stack) -> None:
+    """Remove masks, and nothing else.
+
+    Parameters
+    ----------
+    made : Stack
+
+    Raises
+    ------
+    InputError
+        If something else lies among them; then nothing is removed.
+    OSError
+        If something cannot be removed.
+
+    Examples
+    --------
+    >>> remove(masks_at("gone.npy", "npy", (5, 768, 624)))
+    """
+    check_alone(made)
+    if is_address(made.path):
+        with _reaching(made.path, "cannot be removed", (InputError, OSError)):
+            store, place = _in_store(made.path)
+            if store.exists(place):
+                store.rm(place, recursive=True)
+        return
+    path = Path(made.path)
+    if not path.is_dir():
+        path.unlink(missing_ok=True)
+        return
+    for here, _, names in os.walk(path, topdown=False):
+        for name in names:
+            Path(here, name).unlink(missing_ok=True)
+        Path(here).rmdir()
+
+
+def _belonging(made: Stack) -> Callable[[str], object]:
+    """Give what tells the path of a mask, or of a folder on the way to one, from all else below the masks' folder."""
+    if made.kind == "zarr":
+        return re.compile(r"zarr\.json|c(/\d+){0,3}|(.*/)?[^/]*\.partial").fullmatch
+    places: set[str] = set()
+    for index in range(made.first, made.first + len(made.names)):
+        for file in _mask_files(replace(made, path=""), index):
+            places.add(file.as_posix())
+            places.update(parent.as_posix() for parent in file.parents)
+    return lambda path: path in places or PurePosixPath(path).name.startswith(_PARTIAL)
 
 
 def for_masks(output: str | os.PathLike, images: Stack) -> Stack:
@@ -683,7 +845,7 @@ def _write_file(made: Stack, index: int, mask: np.ndarray | None, source: str) -
     files = _mask_files(made, index)
     if mask is not None:
         picture = not source or datasets.masks_name(source).endswith(".png")
-        output = files[0] if picture or len(files) == 1 else files[1]
+        output = files[0] if picture else files[-1]
         like, temporary = source or output, output.with_name(f"{_PARTIAL}{secrets.token_hex(4)}{output.name[-7:]}")
         if not Path(made.path).is_dir():
             raise InputError(f"{made.path}: is gone, another run has taken its place")
@@ -698,5 +860,11 @@ def _write_file(made: Stack, index: int, mask: np.ndarray | None, source: str) -
 def _mask_files(made: Stack, index: int) -> list[Path]:
     """Name the files that may hold the masks of an image: NIfTI, or a picture and, of several pages, an array."""
     name = made.names[index - made.first]
-    suffixes = ("",) if name.lower().endswith(nifti.SUFFIXES) else (".png", ".npy")
+    image = name.lower()
+    if image.endswith(nifti.SUFFIXES):
+        suffixes = ("",)
+    elif image.endswith(".npy"):
+        suffixes = (".npy",)
+    else:
+        suffixes = (".png", ".npy")
     return [Path(made.path, _mask_key(name) + suffix) for suffix in suffixes]
