@@ -6,6 +6,7 @@ one digit or two; each can be halved, or raised by half, and the mean IoU on rea
 (that of single slices by more).
 """
 
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -34,7 +35,15 @@ _FRAME, _NEVER = 0.25, 5.0  # costs of the frame where it cuts the head, and of 
 _BEND = 0.15  # cost of one step in depth from one angle to the next
 _NEIGHBOUR, _NEIGHBOUR_MM = 0.3, 4.0  # cost per mm off the neighbouring slices' outline, up to so many
 _SHARP = 0.2  # contrast of an outline beyond doubt
-_FLAT = 1e-5  # of the intensity: what varies by less is flat, and what is left of it is rounding
+_ROUNDINGS = 16  # of the largest intensity: what varies by less is flat, and what is left of it is rounding
+_SAMPLE_EVERY, _SAMPLE_PX = 3, 64  # of so many rows and columns one is looked at, and at least so many of them
+_FAR = 1000.0  # times the range of brightness: a pixel beyond it counts as there
+_EXTREMES = (0.5, 99.5)  # percentiles that bound the brightness
+_BLOCKS, _LEAST_BLOCKS, _LEAST_BLOCK_PX = 12, 3, 4  # along the longer side, along the shorter one, and their width
+_NOISE = 0.1  # share of the variance between blocks: noise has less, a head much more
+_EVEN = 0.1  # of the range of brightness: what varies by less along a line is an even line
+_RIVALS = "shows more than one head, only the largest is looked at; save each head as a picture of its own"
+_RIVAL, _RIVAL_MM2 = 0.2, 2800.0  # share of the head's area, and area, from which another piece is a head as well
 _HARMONICS = 6  # constant included; a skull's outline hardly needs more
 TRUSTED = 0.35  # quality below which a mask should be looked at
 CLEARLY = 1.1  # so many times a slice's quality must its neighbours have before they pull its outline
@@ -61,6 +70,8 @@ class Unwrapped:
         The head on the grid.
     cut : ndarray of shape (ANGLES,), bool
         Where the frame of the image cuts the head: its skin is the frame.
+    alone : bool
+        No other piece of the image is as large as a head.
     """
 
     brightness: np.ndarray
@@ -70,6 +81,7 @@ class Unwrapped:
     shape: tuple[int, int]
     head: np.ndarray
     cut: np.ndarray
+    alone: bool = True
 
 
 def find_head(brightness: np.ndarray) -> np.ndarray:
@@ -92,6 +104,11 @@ def find_head(brightness: np.ndarray) -> np.ndarray:
     >>> bool(find_head(ring)[30, 22])
     True
     """
+    return masks.fill_holes(masks.largest_component(_find_tissue(brightness)))
+
+
+def _find_tissue(brightness: np.ndarray) -> np.ndarray:
+    """Mark what is not air, with its holes filled and without what is thin."""
     gray = (cv2.GaussianBlur(brightness, (0, 0), _steps(1.0)) * 255).astype(np.uint8)
     threshold = masks.otsu_threshold(gray)
     tissue = gray[gray > threshold]
@@ -102,8 +119,16 @@ def find_head(brightness: np.ndarray) -> np.ndarray:
     element = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, width))
     above = np.pad((gray > max(air, _AIR * np.median(tissue))).astype(np.uint8), width)
     filled = masks.fill_holes(cv2.morphologyEx(above, cv2.MORPH_CLOSE, element))
-    opened = cv2.morphologyEx(filled, cv2.MORPH_OPEN, element)[width:-width, width:-width]
-    return masks.fill_holes(masks.largest_component(opened))
+    return cv2.morphologyEx(filled, cv2.MORPH_OPEN, element)[width:-width, width:-width]
+
+
+def _is_alone(tissue: np.ndarray) -> bool:
+    """Tell whether no other piece of tissue is as large as a head."""
+    areas_px = np.sort(masks.label_components(tissue)[1][1:])
+    if areas_px.size < 2:
+        return True
+    head_px, rival_px = areas_px[-1], areas_px[-2]
+    return rival_px < max(_RIVAL * head_px, _RIVAL_MM2 / STEP_MM**2)
 
 
 def unwrap(image: np.ndarray, spacing_mm: tuple[float, float] | None = None) -> Unwrapped | None:
@@ -132,10 +157,14 @@ def unwrap(image: np.ndarray, spacing_mm: tuple[float, float] | None = None) -> 
     >>> unwrap(data.images[0], data.spacing_mm[0]).brightness.shape
     (360, 96)
     """
-    image = masks.check_slice(image).astype(np.float64)
-    image /= np.abs(image).max() or 1
-    brightness = _on_grid(image, _scale(image, spacing_mm))
-    head = find_head(brightness)
+    image = _stretched(masks.check_slice(image))
+    scale = _scale(image, spacing_mm)  # checks the spacing as well
+    if _is_noise(image):
+        return None
+    image = _without_border(image)
+    brightness = _on_grid(image, scale)
+    tissue = _find_tissue(brightness)
+    head = masks.fill_holes(masks.largest_component(tissue))
     if not head.any():
         return None
     rows, columns = np.nonzero(head)
@@ -149,10 +178,126 @@ def unwrap(image: np.ndarray, spacing_mm: tuple[float, float] | None = None) -> 
     radii = skin[:, None] - np.arange(_steps(DEPTH_MM + SKULL_MM[-1]))
     polar = ndimage.map_coordinates(brightness, _places(centre, radii), order=1, mode="nearest") / np.float32(brain)
     polar[radii < 0] = 1
-    scale = tuple(n / m for n, m in zip(head.shape, image.shape, strict=True))
+    scale = tuple(n / m for n, m in zip(head.shape, image.shape, strict=True))  # as rounded to whole steps
     at_skin = (place[:, 0] for place in _places(centre, skin[:, None]))
     cut = np.any([(at < 1) | (at > n - 2) for at, n in zip(at_skin, head.shape, strict=True)], axis=0)
-    return Unwrapped(polar, skin, centre, scale, image.shape, head, cut)
+    return Unwrapped(polar, skin, centre, scale, image.shape, head, cut, _is_alone(tissue))
+
+
+def _stretched(image: np.ndarray) -> np.ndarray:
+    """Bring the brightness of an image to 0 … 1, but for its extremes; what is flat becomes zero."""
+    low, high = _limits(image)
+    largest = max(abs(low), abs(high))
+    rounding = np.finfo(image.dtype).eps * largest if image.dtype.kind == "f" else 0.0
+    if high - low <= _ROUNDINGS * rounding:
+        return np.zeros(image.shape)
+    scaled = image / np.float64(largest)  # first, for the range may be too large for a float
+    stretched = (scaled - low / largest) / (high / largest - low / largest)
+    return np.clip(stretched, -_FAR, _FAR)
+
+
+def _is_noise(image: np.ndarray) -> bool:
+    """Tell noise from an image that shows something: its brightness hardly differs from block to block."""
+    width = max(_LEAST_BLOCK_PX, -(-max(image.shape) // _BLOCKS))
+    rows, columns = image.shape[0] // width, image.shape[1] // width
+    if min(rows, columns) < _LEAST_BLOCKS:
+        return False
+    clipped = np.clip(image[: rows * width, : columns * width], 0, 1).astype(np.float32)
+    blocks = cv2.resize(clipped, (columns, rows), interpolation=cv2.INTER_AREA)
+    return bool(blocks.var(dtype=np.float64) < _NOISE * clipped.var(dtype=np.float64))
+
+
+def _without_border(image: np.ndarray) -> np.ndarray:
+    """Paint over what is drawn around an image: bright lines, and a box of zeros around an even background.
+
+    From each side inwards the even lines are looked at, up to the first that shows something. Those that are brighter
+    than what they enclose, or darker than the even background that they enclose, take its value. Zeros around noise or
+    tissue stay as they are.
+    """
+    rows, columns = _inside_even_lines(image)
+    inside = image[rows, columns]
+    if inside.size in (0, image.size):
+        return image
+    innermost = []
+    if rows.start > 0:
+        innermost.append(image[rows.start - 1, columns])
+    if rows.stop < image.shape[0]:
+        innermost.append(image[rows.stop, columns])
+    if columns.start > 0:
+        innermost.append(image[rows, columns.start - 1])
+    if columns.stop < image.shape[1]:
+        innermost.append(image[rows, columns.stop])
+    background = np.median([np.median(line) for line in innermost])
+    rim = np.median(np.concatenate([inside[0], inside[-1], inside[:, 0], inside[:, -1]]))
+    if background > rim + _EVEN:  # a frame right around the picture
+        background = rim
+    painted = np.abs(image - background) > _EVEN
+    painted[rows, columns] = False
+    return np.where(painted, background, image)
+
+
+def _inside_even_lines(image: np.ndarray) -> tuple[slice, slice]:
+    """Find the rows and columns that are left when even lines are peeled off all sides."""
+    rows, columns = slice(0, image.shape[0]), slice(0, image.shape[1])
+    while True:
+        uneven_rows = np.flatnonzero(np.ptp(image[rows, columns], axis=1) > _EVEN)
+        if not uneven_rows.size:
+            return slice(0, 0), slice(0, 0)
+        peeled_rows = slice(rows.start + int(uneven_rows[0]), rows.start + int(uneven_rows[-1]) + 1)
+        uneven_columns = np.flatnonzero(np.ptp(image[peeled_rows, columns], axis=0) > _EVEN)
+        if not uneven_columns.size:
+            return slice(0, 0), slice(0, 0)
+        first, last = uneven_columns[[0, -1]].tolist()
+        peeled_columns = slice(columns.start + first, columns.start + last + 1)
+        if (peeled_rows, peeled_columns) == (rows, columns):
+            return rows, columns
+        rows, columns = peeled_rows, peeled_columns
+
+
+def contrast(image: np.ndarray) -> float:
+    """Tell how far the values of an image lie apart, without its extremes.
+
+    Parameters
+    ----------
+    image : ndarray of shape (H, W)
+
+    Returns
+    -------
+    float
+        In the unit of the image.
+
+    Examples
+    --------
+    >>> contrast(np.pad(np.full((30, 30), 7), 10))
+    7.0
+    """
+    low, high = _limits(image)
+    return float(high) - float(low)
+
+
+def _limits(image: np.ndarray) -> np.ndarray:
+    """Give the range of an image without its extremes, from a sample of its pixels."""
+    every = int(np.clip(min(image.shape) // _SAMPLE_PX, 1, _SAMPLE_EVERY))
+    return np.percentile(image[::every, ::every].astype(np.float64), _EXTREMES)
+
+
+def warn_of_rivals(unwrapped: Unwrapped | None) -> None:
+    """Warn where an image shows more than one head, of which the largest is taken.
+
+    Parameters
+    ----------
+    unwrapped : Unwrapped or None
+
+    Warns
+    -----
+    InputWarning
+
+    Examples
+    --------
+    >>> warn_of_rivals(None)
+    """
+    if unwrapped is not None and not unwrapped.alone:
+        warnings.warn(_RIVALS, masks.InputWarning, stacklevel=3)
 
 
 def boundary_cost(brightness: np.ndarray, cut: np.ndarray | bool = False) -> np.ndarray:
@@ -449,7 +594,9 @@ def quality(image: np.ndarray, mask: np.ndarray, *, spacing_mm: tuple[float, flo
     mask = masks.check_binary(mask)
     if np.shape(image) != mask.shape:
         raise masks.InputError(f"expected an image and a mask of one shape, got {np.shape(image)} and {mask.shape}")
-    return trust_in(unwrap(image, spacing_mm), mask)
+    unwrapped = unwrap(image, spacing_mm)
+    warn_of_rivals(unwrapped)
+    return trust_in(unwrapped, mask)
 
 
 def trust_in(unwrapped: Unwrapped | None, mask: np.ndarray) -> float:
@@ -524,7 +671,7 @@ def _on_grid(image: np.ndarray, scale: tuple[float, float]) -> np.ndarray:
     rows, columns = (max(1, round(n * f)) for n, f in zip(image.shape, scale, strict=True))
     method = cv2.INTER_AREA if max(scale) < 1 else cv2.INTER_LINEAR
     grid = cv2.resize(image.astype(np.float32), (columns, rows), interpolation=method)
-    low, high = np.percentile(grid, (0.5, 99.5))
-    if high - low <= _FLAT * max(high, -low):
+    low, high = np.percentile(grid, _EXTREMES)
+    if low == high:
         return np.zeros_like(grid)
     return np.sqrt(np.clip((grid - low) / (high - low), 0, 1))

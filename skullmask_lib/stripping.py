@@ -100,7 +100,7 @@ def strip(volume: np.ndarray, affine: np.ndarray) -> np.ndarray:
         raise InputError(f"{wanted}, got {field_mm:.3g} mm; is it a head, and its unit right?")
     joined = [min(n, max(1, int(JOINED_MM / mm))) for n, mm in zip(ras.shape, sizes_mm, strict=True)]
     coarse = _join(ras, joined)
-    brain = _brain(coarse - min(0, np.percentile(coarse, 1)), sizes_mm * joined)  # air is 0, or was shifted below
+    brain = _brain(_levelled(coarse), sizes_mm * joined)
     if not brain.any():
         warnings.warn("the mask is empty: no brain in it", stacklevel=2)
     if max(joined) > 1:
@@ -188,6 +188,13 @@ def _join(volume: np.ndarray, joined: list[int]) -> np.ndarray:
     padded = np.pad(volume, [(0, -n % by) for n, by in zip(volume.shape, joined, strict=True)], mode="edge")
     columns, rows, slices = (n // by for n, by in zip(padded.shape, joined, strict=True))
     return padded.reshape(columns, x, rows, y, slices, z).mean(axis=(1, 3, 5), dtype=np.float32)
+
+
+def _levelled(volume: np.ndarray) -> np.ndarray:
+    """Shift air to 0, and scale by a power of two, which rounds nothing, so that bright tissue is about 1."""
+    air, bright = np.percentile(volume, (1, 99.9))
+    _, exponent = np.frexp(bright - air)
+    return np.ldexp(volume - np.float32(air), -int(exponent))
 
 
 def _brain(volume: np.ndarray, sizes_mm: np.ndarray) -> np.ndarray:

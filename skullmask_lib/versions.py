@@ -20,6 +20,7 @@ from . import masks, polar
 
 Stages = dict[str, np.ndarray]
 MAX_BLOCK_SIZE_PX = 9999  # for cv2.blur
+_DIM = 0.2  # of the contrast that the slices of a volume have: with less a slice shows air
 GreyLevel = Annotated[int, masks.Range(0, 254, 1, "grey level")]
 BlockSize = Annotated[int, masks.Range(3, 301, 2, "px")]
 DilationSize = Annotated[int, masks.Range(1, 61, 1, "px")]
@@ -295,6 +296,7 @@ def _scalp_boundary_stages(image: np.ndarray, spacing_mm: tuple[float, float] | 
     unwrapped = polar.unwrap(image, spacing_mm)
     if unwrapped is None:
         return dict.fromkeys(("head", "filled"), np.zeros(np.shape(image), np.uint8))
+    polar.warn_of_rivals(unwrapped)
     return scalp_boundary(unwrapped)
 
 
@@ -542,8 +544,8 @@ def mask_slices(
     spacing_mm : ndarray of shape (N, 2), optional
         Row and column spacing of every slice [mm], as in `Data`; used by the versions that know millimetres.
     volume : bool
-        The slices follow one another in a volume: where both slices beside one can be trusted more, v8 pulls its
-        outline towards theirs.
+        The slices follow one another in a volume. Where both slices beside one can be trusted more, v8 pulls its
+        outline towards theirs; a slice of far less contrast than the others shows air and has an empty mask.
 
     Yields
     ------
@@ -580,12 +582,24 @@ def mask_slices(
 
 
 def _mask_volume(slices: Iterable[tuple[np.ndarray, str, dict]]) -> Iterator[np.ndarray]:
-    """Make the masks of v8; where the slices on both sides can be trusted more than this one, they pull its outline."""
+    """Make the masks of v8 in a volume, whose slices know each other.
+
+    A slice of far less contrast than the others shows air. Where the slices on both sides of one can be trusted more,
+    they pull its outline.
+    """
+
+    slices = list(slices)
+    contrasts = []
+    for image, name, _ in slices:
+        with _naming(name):
+            contrasts.append(polar.contrast(masks.check_slice(image)))
+    least = _DIM * np.percentile(contrasts, 90) if contrasts else 0.0
 
     def heads():
-        for image, name, options in slices:
+        for (image, name, options), contrast in zip(slices, contrasts, strict=True):
             with _naming(name):
-                unwrapped = polar.unwrap(image, **options)
+                unwrapped = None if contrast < least else polar.unwrap(image, **options)
+                polar.warn_of_rivals(unwrapped)
             outline = _outlined(unwrapped)[-1] if unwrapped else None
             yield name, np.shape(image), unwrapped, outline, polar.trust(unwrapped, outline) if unwrapped else 0.0
 

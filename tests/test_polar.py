@@ -15,7 +15,7 @@ from scipy import ndimage
 
 import skullmask_lib as sm
 from skullmask_lib import polar
-from skullmask_lib.masks import InputError
+from skullmask_lib.masks import InputError, InputWarning
 
 MM = (1.0, 1.0)
 
@@ -417,10 +417,94 @@ def test_quality_says_what_it_cannot_take(drawn):
 
 
 @given(seed=st.integers(0, 10**6))
+@pytest.mark.filterwarnings("ignore:shows more than one head")
 def test_quality_is_a_share(seed):
     image = blobs(seed)
     for spacing_mm in (None, MM):
         assert 0 <= sm.quality(image, image > np.median(image), spacing_mm=spacing_mm) <= 1
+
+
+# --- what is no head, what is drawn around one, and more than one ----------------------------------------------------
+
+
+def rayleigh(shape, seed=1, smooth_px=0.0):
+    """Give what a scanner shows of air, interpolated or not."""
+    parts = np.random.default_rng(seed).standard_normal((2, *shape))
+    return np.hypot(*(ndimage.gaussian_filter(part, smooth_px) for part in parts))
+
+
+@pytest.mark.parametrize("spacing_mm", [None, MM])
+@pytest.mark.parametrize(
+    ("shape", "smooth_px"), [((41, 37), 0), ((64, 64), 0), ((128, 96), 0.7), ((256, 256), 1), ((768, 624), 2)]
+)
+def test_noise_is_no_head(shape, smooth_px, spacing_mm):
+    for image in (rayleigh(shape, smooth_px=smooth_px), np.rint(10 * rayleigh(shape)).astype(np.int16) - 500):
+        with pytest.warns(UserWarning, match="the mask is empty: no head in it"):
+            mask = sm.v8(image, spacing_mm=spacing_mm)
+        assert not mask.any()
+        assert sm.quality(image, np.ones_like(mask), spacing_mm=spacing_mm) == 0
+
+
+@pytest.mark.parametrize("share", [0.1, 0.3])
+def test_a_noisy_head_is_a_head(drawn, share):
+    image, truth = drawn
+    assert sm.iou(sm.v8(image + share * rayleigh(image.shape), spacing_mm=MM), truth) > 0.85
+
+
+def framed(image, value, *, width=2, margin=0):
+    image = np.pad(image, width, constant_values=value)
+    return np.pad(image, margin)
+
+
+BORDERS = {
+    "bright lines": lambda image: framed(image, 2.0),
+    "lines as bright as fat": lambda image: framed(image, 0.8, width=1),
+    "lines within the picture": lambda image: framed(image, 2.0, width=3, margin=5),
+    "lines around noise": lambda image: framed(image + 0.02 * rayleigh(image.shape), 2.0),
+    "one line": lambda image: np.vstack([np.full(image.shape[1], 2.0), image]),
+    "a box of zeros around an even grey": lambda image: framed(0.3 + 0.7 * image, 0.0, width=12),
+    "a box of zeros around noise": lambda image: framed(image + 0.02 * rayleigh(image.shape), 0.0, width=12),
+}
+
+
+@pytest.mark.parametrize("spacing_mm", [None, MM])
+@pytest.mark.parametrize("border", BORDERS)
+def test_what_is_drawn_around_a_head_is_not_the_head(drawn, border, spacing_mm):
+    image, truth = drawn
+    bordered = BORDERS[border](image)
+    top, left = (n - m for n, m in zip(bordered.shape, image.shape, strict=True))
+    if border != "one line":
+        top, left = top // 2, left // 2
+    mask = sm.v8(bordered, spacing_mm=spacing_mm)
+    inside = np.s_[top : top + image.shape[0], left : left + image.shape[1]]
+    assert sm.iou(mask[inside], truth) > 0.97
+    assert mask.sum() == mask[inside].sum()
+    assert sm.quality(bordered, mask, spacing_mm=spacing_mm) > polar.TRUSTED
+
+
+def test_a_head_cut_off_by_a_box_of_zeros_keeps_its_tissue(drawn):
+    image, truth = drawn
+    half = np.pad(image[:, 60:], 30)
+    mask = sm.v8(half, spacing_mm=MM)
+    assert mask[30:-30, 30:60].mean() > 0.5  # along the cut
+    assert sm.iou(mask, np.pad(truth[:, 60:], 30)) > 0.9
+
+
+@pytest.mark.parametrize("spacing_mm", [None, MM])
+@pytest.mark.parametrize("axis", [0, 1])
+@pytest.mark.parametrize("size", [1, 2])
+def test_more_than_one_head_is_said(drawn, axis, size, spacing_mm):
+    image, truth = drawn
+    other = np.zeros_like(image)
+    smaller = image[::size, ::size]
+    other[: smaller.shape[0], : smaller.shape[1]] = smaller
+    both = np.concatenate([image, 0.9 * other], axis=axis)
+    with pytest.warns(InputWarning, match="more than one head"):
+        mask = sm.v8(both, spacing_mm=spacing_mm)
+    with pytest.warns(InputWarning, match="more than one head"):
+        sm.quality(both, mask, spacing_mm=spacing_mm)
+    if size == 2:
+        assert sm.iou(mask, np.concatenate([truth, 0 * truth], axis=axis)) > 0.97
 
 
 # --- v8: heads ---------------------------------------------------------------------------------------------------
@@ -500,6 +584,16 @@ def test_unit_offset_and_dtype_do_not_matter(drawn, spacing_mm):
         assert sm.iou(sm.v8(image.astype(dtype), spacing_mm=spacing_mm), wanted) > 0.995
 
 
+@given(exponent=st.integers(-30, 30), offset=st.floats(-1000, 1000), spacing_mm=st.none() | st.just(MM))
+def test_neither_offset_nor_scale_matters(exponent, offset, spacing_mm):
+    image, _ = ring_head()
+    mask = sm.v8(image, spacing_mm=spacing_mm)
+    other = (image + offset) * 10.0**exponent
+    assert sm.iou(sm.v8(other, spacing_mm=spacing_mm), mask) > 0.999
+    trust = sm.quality(image, mask, spacing_mm=spacing_mm)
+    assert sm.quality(other, mask, spacing_mm=spacing_mm) == pytest.approx(trust, abs=0.001)
+
+
 @pytest.mark.parametrize("spacing_mm", [None, MM])
 @pytest.mark.parametrize("place", [(0, 0), (110, 95), (110, 25), (30, 30)])
 @pytest.mark.parametrize("value", [1e6, -1e6, 1e12, -1e12])
@@ -543,7 +637,7 @@ def test_a_flat_image_gives_an_empty_mask_and_a_warning(level, spacing_mm):
 
 
 @given(seed=st.integers(0, 10**6), spacing_mm=st.none() | st.tuples(*2 * [st.floats(0.05, 3)]))
-@pytest.mark.filterwarnings("ignore:the mask is empty")
+@pytest.mark.filterwarnings("ignore:the mask is empty", "ignore:shows more than one head")
 def test_whatever_comes_the_mask_is_one_piece_without_holes(seed, spacing_mm):
     image = blobs(seed)
     mask = sm.v8(image, spacing_mm=spacing_mm)

@@ -81,6 +81,20 @@ def test_resolution_does_not_matter(heads, scores, known, factor):
             assert sm.iou(mask, true) == pytest.approx(wanted, abs=0.01), f"{name}[{index}]"
 
 
+@pytest.mark.full
+@pytest.mark.parametrize("known", [True, False])
+def test_neither_offset_nor_scale_nor_type_matters(heads, known):
+    for name, data in heads.items():
+        image, mm = data.images[2].astype(np.float64), data.spacing_mm[2] if known else None
+        image *= 1000 / np.percentile(image, 99.9)
+        mask = sm.v8(image, spacing_mm=mm)
+        others = (1e-30 * image, (1e30 * image).astype(np.float32), image + 1000, image - 500, image.astype(np.float16))
+        for other in (*others, np.rint(4 * image).clip(0, 4095).astype(np.uint16)):
+            assert sm.iou(sm.v8(other, spacing_mm=mm), mask) > 0.995, f"{name}, {other.dtype}"
+            trust = sm.quality(image, mask, spacing_mm=mm)
+            assert sm.quality(other, mask, spacing_mm=mm) == pytest.approx(trust, abs=0.01), f"{name}, {other.dtype}"
+
+
 @pytest.mark.parametrize("name", ["phantom", "phantom-cropped"])
 @pytest.mark.parametrize("known", [True, False])
 def test_the_phantom_is_a_head_too(name, known):

@@ -259,9 +259,22 @@ def test_thin_voxels_make_no_huge_picture():
     assert shown.pixels.size < 5e6
 
 
-def test_values_below_zero_are_a_shift(known):
+def shifted(volume):
+    """Give the same head in other numbers, bright tissue being at 1000."""
+    yield 1e-30 * volume
+    yield (1e30 * volume).astype(np.float32)
+    yield volume + 1000
+    yield volume - 500
+    yield np.rint(4 * volume).clip(0, 4095).astype(np.uint16)
+    yield np.rint(volume / 4 - 128).clip(-128, 127).astype(np.int8)
+    yield volume.astype(np.float16)
+    yield (volume + 1000).astype(np.float16)
+
+
+def test_neither_offset_nor_scale_nor_type_matters(known):
     volume, _, mask = known
-    assert metrics.dice(strip(1000 * volume - 1024, np.diag([*SIZES_MM, 1])), mask) > 0.97
+    for other in shifted(1000 * volume.astype(np.float64)):
+        assert metrics.dice(strip(other, np.diag([*SIZES_MM, 1])), mask) > 0.995, other.dtype
 
 
 def test_metres_are_understood(tmp_path, known):
@@ -385,6 +398,16 @@ def test_real_brains(real):
         found[name] = metrics.dice(strip(image.get_fdata(dtype=np.float32), image.affine)[:, :, levels], brain)
     assert np.mean(list(found.values())) >= 0.93, found
     assert min(found.values()) >= 0.90, found
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("name", ["brainweb_noisy", "oms01"])
+def test_neither_offset_nor_scale_nor_type_matters_on_real_heads(real, name):
+    image = nib.load(real / "volumes" / name / "image.nii.gz")
+    volume = image.get_fdata()
+    mask = strip(volume, image.affine)
+    for other in shifted(1000 / np.percentile(volume, 99.9) * volume):
+        assert metrics.dice(strip(other, image.affine), mask) > 0.999, other.dtype
 
 
 @pytest.mark.full
