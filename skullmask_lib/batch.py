@@ -11,6 +11,7 @@ import json
 import os
 import secrets
 import time
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -26,8 +27,9 @@ except ImportError:  # not on Windows: there nothing keeps two runs apart
     fcntl = None
 
 TABLES = ("csv", "parquet")
-_COLUMNS = ("name", "seconds", "area_px", "area_mm2", "quality", "flags", "iou", "dice", "area_error")
+_COLUMNS = ("name", "seconds", "area_px", "area_mm2", "quality", "flags", "remarks", "iou", "dice", "area_error")
 _COLUMNS += tuple(f"{distance}_{unit}" for unit in ("mm", "px") for distance in ("hausdorff", "hd95", "assd"))
+_ALWAYS = ("name", "seconds", "area_px", "quality", "flags")
 
 
 class Batch(NamedTuple):
@@ -43,7 +45,7 @@ class Batch(NamedTuple):
     failed : int
         How many have no mask, or no score where one was wanted.
     flagged : dict of str to int
-        How many masks are ``doubtful`` or ``empty``.
+        How many masks are ``doubtful`` or ``empty``, and how many have ``remarks``.
     set_aside : tuple of str
         Chunks, named by their first and last image, which killed every worker that took them.
     seconds : dict of str to float
@@ -91,8 +93,10 @@ def batch(
     """Make the skull masks of many images; a run that was stopped, however, goes on with the same call.
 
     Beside the output a folder of its name and ``.batch`` holds the journal, the table of all images, ``errors.csv``
-    and, until they are whole, the masks. When a run goes on, all that is recorded is checked first: images that
-    are no longer the same are refused, masks that are not are made again, and so are chunks with images that failed.
+    and, until they are whole, the masks. What the library remarks of an image, as that JPEG is lossy, is in a column
+    of the table; texts in the tables are made harmless for spreadsheets. When a run goes on, all that is recorded is
+    checked first: images that are no longer the same are refused, masks that are not are made again, and so are chunks
+    with images that failed.
 
     Parameters
     ----------
@@ -113,7 +117,9 @@ def batch(
     chunk : int
         Images that are recorded together; 100 of 768 x 624 are 48 MB of masks.
     truth : str or path, optional
-        True masks, for the scores: an array of the same shape, or files of the same names but for their suffixes.
+        True masks, for the scores: an array of the same shape, or files of the same names but for their suffixes. Where
+        a true mask is empty the truth is taken for unknown, slice by slice: there are no scores, and the flag
+        ``unknown truth``.
     spacing_mm : pair of float, optional
         Row and column spacing of all images [mm]; it overrides that of the files.
     channel : int, optional
@@ -124,7 +130,8 @@ def batch(
     table : {"csv", "parquet"}
         Format of the table of all images; Parquet needs the extra ``batch``.
     restart : bool
-        Forget an earlier run with this output.
+        Forget an earlier run with this output. What it wrote is removed, and nothing else: anything that lies among
+        its masks is refused.
     fail_fast : bool
         Stop at the first image that fails; otherwise its mask stays empty and the run goes on.
     progress : callable, optional
@@ -153,6 +160,9 @@ def batch(
     """
     began = time.perf_counter()
     images, output, truth = (each and str(each).removeprefix("file://") for each in (images, output, truth))
+    for path in (images, output, truth):
+        if path and "\0" in path:
+            raise InputError(f"{texts.plain(path)}: expected a path, got one with a zero in it")
     version, options = versions.choose(version, options)
     if "dilation_size" in options:
         masks.check_whole(options["dilation_size"], "dilation size", 1, 1_000_000, "pixels")
@@ -168,7 +178,8 @@ def batch(
     chunk = masks.check_whole(chunk, "chunk", 1, 1_000_000, "images")
     found = stacks.opened(images, channel)
     true = stacks.matched(stacks.opened(truth), found, truth) if truth else None
-    made = stacks.for_masks(output, found)
+    with warnings.catch_warnings(record=True):  # of the images that it looks at: the table has them
+        made = stacks.for_masks(output, found)
     for source, stack in ((images, found), (truth, true)):
         if stack:
             _check_apart(source, stack, made, output)
@@ -362,7 +373,8 @@ class _Run:
 
     def _keep(self, start: int, record: dict, place: int) -> None:
         self.columns.update(*record["rows"])
-        flags = Counter(row["flags"] for row in record["rows"])
+        flags = Counter(flag for row in record["rows"] for flag in row["flags"].split("; "))
+        flags["remarked"] = sum("remarks" in row for row in record["rows"])
         self.known[start] = {key: value for key, value in record.items() if key != "rows"}
         self.known[start] |= {"place": place, "flags": flags}
 
@@ -449,9 +461,9 @@ class _Run:
 
     @property
     def flagged(self) -> dict[str, int]:
-        """Count the masks to look at."""
+        """Count the masks to look at, and those of which there is something to say."""
         flags = sum((known["flags"] for known in self.known.values()), Counter())
-        return {flag: flags[flag] for flag in ("doubtful", "empty") if flags[flag]}
+        return {flag: flags[flag] for flag in ("doubtful", "empty", "remarked") if flags[flag]}
 
     @property
     def set_aside(self) -> list[str]:
@@ -476,7 +488,7 @@ class _Run:
 
     def write_tables(self, kind: str) -> tuple[Path, Path]:
         """Write the table of all images, and that of those that failed."""
-        columns = [column for column in _COLUMNS if column in self.columns or column in _COLUMNS[:3] + _COLUMNS[4:6]]
+        columns = [column for column in _COLUMNS if column in self.columns or column in _ALWAYS]
         results, errors = self.book.with_name(f"results.{kind}"), self.book.with_name("errors.csv")
         with outputs.replacing(results) as temporary, outputs.replacing(errors) as failures:
             plain = temporary.with_suffix(".csv")
@@ -487,9 +499,10 @@ class _Run:
                 table.writeheader()
                 failed.writeheader()
                 for row in self.rows():
-                    table.writerow(row)
+                    cells = {key: texts.csv_text(row[key]) if key in records.TEXTS else row[key] for key in row}
+                    table.writerow(cells)
                     if "error" in row:
-                        failed.writerow(row)
+                        failed.writerow(cells)
             if kind == "parquet":
                 _to_parquet(plain, temporary)
         for other in {*TABLES} - {kind}:
@@ -501,7 +514,7 @@ def _to_parquet(table: Path, output: Path) -> None:
     arrow = masks.extra("pyarrow", "Parquet", "batch")
     read, parquet = (importlib.import_module(f"pyarrow.{name}") for name in ("csv", "parquet"))
     types = {name: arrow.float64() for name in _COLUMNS} | {"area_px": arrow.int64()}
-    types |= dict.fromkeys(("name", "flags"), arrow.string())
+    types |= dict.fromkeys(("name", "flags", "remarks"), arrow.string())
     options = read.ConvertOptions(column_types=types, strings_can_be_null=False)
     with read.open_csv(table, convert_options=options) as rows, parquet.ParquetWriter(output, rows.schema) as file:
         for some in rows:

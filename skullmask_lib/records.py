@@ -2,15 +2,16 @@
 
 import re
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path, PurePath
 
 from . import journal, stacks
 from .masks import InputError
 
 STATES = ("done", "set aside")
 PARTS = ("read", "compute", "write")  # of the work, in seconds
-_TEXTS = ("name", "flags", "error", "remarks")  # of a row; its other values are numbers
+TEXTS = ("name", "flags", "error", "remarks")  # of a row; its other values are numbers
 _MOST = 2**63
+_NAMES = "sha256 of the names"
 
 
 def opened(book: Path, output: str) -> tuple[dict | None, Iterator[tuple[int, dict, int]]]:
@@ -84,16 +85,18 @@ def _masks(book: Path, run: dict, output: str) -> stacks.Stack:
             raise _damaged(book, "it does not name the files of its masks")
     elif names is not None:
         raise _damaged(book, "it names files")
-    return stacks.masks_at(output, masks["kind"], tuple(shape), tuple(names or ()))
+    made = stacks.masks_at(output, masks["kind"], tuple(shape), tuple(names or ()))
+    if made.facts()[_NAMES] != masks.get(_NAMES):
+        raise _damaged(book, "it names other files than those of its masks")
+    return made
 
 
 def _is_name(name: object) -> bool:
-    """Tell the name of a file below a folder from one that leads out of it, on any system."""
-    if not isinstance(name, str) or "\0" in name:
+    """Tell the name of a file below a folder from one that leads out of it."""
+    if not isinstance(name, str):
         return False
-    if PureWindowsPath(name).drive or PureWindowsPath(name).root:
-        return False
-    return PurePosixPath(name).name != "" and ".." not in re.split(r"[/\\]", name)
+    path = PurePath(name)
+    return path.name != "" and not path.is_absolute() and ".." not in path.parts
 
 
 def _chunks(book: Path, run: dict, records: Iterator[tuple[str, dict, int]]) -> Iterator[tuple[int, dict, int]]:
@@ -159,7 +162,7 @@ def _is_row(row: object) -> bool:
     if not isinstance(row, dict) or not {"name", "flags"} <= set(row):
         return False
     for key, value in row.items():
-        if key in _TEXTS:
+        if key in TEXTS:
             if not isinstance(value, str):
                 return False
         elif type(value) is not float and not _is_count(value, -_MOST):

@@ -1,6 +1,7 @@
 """Many images, some at a time: stacks that are too large to be held, and the masks that belong to them."""
 
 import contextlib
+import errno
 import hashlib
 import io
 import itertools
@@ -19,12 +20,22 @@ from typing import BinaryIO
 
 import numpy as np
 
-from . import datasets, nifti, outputs
-from .masks import InputError, extra
+from . import datasets, nifti, outputs, paths
+from .masks import InputError, InputWarning, extra
 
 _PARTIAL = ".partial-"
 _LARGEST = 2**30  # bytes of a chunk of Zarr that a worker is to hold
 _FILES = tuple(suffix for suffix in datasets.SUFFIXES if suffix != ".npz")
+
+
+_OF_A_NAME = (
+    *(errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL, errno.ELOOP),
+    *(errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENOTEMPTY),
+)
+
+
+class Unwritable(InputError):
+    """A mask cannot be written where others can; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -296,6 +307,11 @@ def read(stack: Stack, start: int, stop: int) -> Iterator[tuple[int, datasets.Da
     found : Data or Exception
         One slice, but of a file all of its slices. It may be written over when the next one is read.
 
+    Warns
+    -----
+    InputWarning
+        Of an image that the user should know more of.
+
     Raises
     ------
     InputError
@@ -312,16 +328,25 @@ def read(stack: Stack, start: int, stop: int) -> Iterator[tuple[int, datasets.Da
     if stack.kind == "files":
         for index, file in enumerate(stack.names[start - stack.first : stop - stack.first], start):
             try:
-                with warnings.catch_warnings(action="ignore"):
-                    data = datasets.load(Path(stack.path, file), channel=stack.channel)
-                yield index, replace(data, images=np.array(data.images))  # a map of a file that is cut off kills
-            except Exception as error:
-                yield index, error
+                data = _read_file(Path(stack.path, file), stack.channel)
+            except Exception as error:  # whatever it is, it does not stop the others
+                data = error
+            yield index, data
         return
     pieces = _read_npy if stack.kind == "npy" else _read_zarr
     for index, image in pieces(stack, start, stop):
         good = not isinstance(image, Exception)
         yield index, datasets.Data(image[None], None, None, (name(stack, index),)) if good else image
+
+
+def _read_file(path: Path, channel: int | None) -> datasets.Data:
+    """Read a file; what is no file is not opened."""
+    if paths.kind_of(path) == "folder":
+        raise InputError(f"{path}: expected a file, got a folder")
+    with warnings.catch_warnings(action="ignore"):  # those of the readers
+        warnings.simplefilter("always", InputWarning)
+        data = datasets.load(path, channel=channel)
+    return replace(data, images=np.array(data.images))  # a map of a file that is cut off kills
 
 
 def _read_npy(stack: Stack, start: int, stop: int) -> Iterator[tuple[int, np.ndarray | Exception]]:
@@ -730,7 +755,8 @@ def writing(made: Stack, start: int, stop: int) -> Iterator[Callable[[int, np.nd
     ------
     callable
         Takes the index, the masks of (n, H, W), or None where there is none, and the image's file if it has one. It
-        gives the checksum of all that it wrote, see `checksum`. To be called for every index in turn.
+        gives the checksum of all that it wrote, see `checksum`. To be called for every index in turn; it raises
+        `Unwritable` where a mask cannot be written and others can.
 
     Examples
     --------
@@ -798,7 +824,8 @@ def _writing_files(made: Stack, start: int, stop: int) -> Iterator[Callable[[int
 
 def _kept(made: Stack, start: int, stop: int) -> list[Path]:
     """List the files of masks that there are."""
-    return [path for index in range(start, stop) for path in _mask_files(made, index) if path.exists()]
+    files = (file for index in range(start, stop) for file in _mask_files(made, index))
+    return [file for file in files if os.path.isfile(file)]  # also where there can be no such name
 
 
 def _sync(made: Stack, files: list[Path]) -> None:
@@ -842,19 +869,38 @@ def checksum(made: Stack, start: int, stop: int) -> int | None:
 
 
 def _write_file(made: Stack, index: int, mask: np.ndarray | None, source: str) -> None:
+    """Write the masks of an image to a file of their own, or remove what an earlier attempt has written."""
+    if not Path(made.path).is_dir():
+        raise InputError(f"{made.path}: is gone, another run has taken its place")
     files = _mask_files(made, index)
+    output = None
     if mask is not None:
-        picture = not source or datasets.masks_name(source).endswith(".png")
-        output = files[0] if picture else files[-1]
-        like, temporary = source or output, output.with_name(f"{_PARTIAL}{secrets.token_hex(4)}{output.name[-7:]}")
-        if not Path(made.path).is_dir():
-            raise InputError(f"{made.path}: is gone, another run has taken its place")
-        output.parent.mkdir(parents=True, exist_ok=True)
-        datasets.masks_writer(temporary, like)(mask, temporary, like, mask.shape)
-        os.replace(temporary, output)
+        with _naming_the_mask():
+            picture = not source or datasets.masks_name(source).endswith(".png")
+            output = files[0] if picture else files[-1]
+            like = source or output
+            temporary = output.with_name(f"{_PARTIAL}{secrets.token_hex(4)}{output.name[-7:]}")
+            writer = datasets.masks_writer(temporary, like)
+            output.parent.mkdir(parents=True, exist_ok=True)
+            writer(mask, temporary, like, mask.shape)
+            os.replace(temporary, output)
     for file in files:
-        if mask is None or file != output:
-            file.unlink(missing_ok=True)
+        if file != output:
+            with contextlib.suppress(Unwritable), _naming_the_mask():
+                file.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _naming_the_mask() -> Iterator[None]:
+    """Tell what concerns one mask, its name or its format, from what stops them all, as a full disk does."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _OF_A_NAME:
+            raise
+        raise Unwritable(f"its mask cannot be written ({error.strerror})") from None
+    except ValueError as error:  # a name with a zero in it, or an image in whose format there are no masks
+        raise Unwritable(f"its mask cannot be written ({error})") from None
 
 
 def _mask_files(made: Stack, index: int) -> list[Path]:

@@ -575,7 +575,7 @@ WEIRD = st.sampled_from(
 )
 
 
-@settings(max_examples=100)
+@settings(max_examples=60)
 @given(data=st.data(), output=st.sampled_from(["m.npy", "m"]), restart=st.booleans())
 def test_a_journal_is_never_trusted_beyond_its_own_files(tmp_path_factory, data, output, restart):
     """Whatever it says, a run ends with the right masks or in one line, and others' files stay."""
