@@ -26,6 +26,8 @@ _PATIENCE_S = 5.0  # with a scheduler that does not answer, then with one that h
 _WORKERLESS_S = 30.0  # how long a cluster may be without workers
 _LOCAL = {
     "distributed.scheduler.allowed-failures": DEATHS - 1,
+    # A cluster gives up a worker that is just being started again so long after it died
+    "distributed.deploy.lost-worker-timeout": "1 day",
     "distributed.nanny.pre-spawn-environ.DASK_LOGGING__DISTRIBUTED": "critical",
     # Dask has memory given back after each array, which makes images of megabytes half as fast
     "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": 2**28,
