@@ -14,7 +14,7 @@ REPORT = report
 UPLOAD = 256000000  # bytes that JupyterLab lets an upload of the explorer send; more is cut off without a word
 
 .NOTPARALLEL:
-.PHONY: help demo test test-full test-opencv4 test-oldest lab app report figures notebooks bench bench-explorers bench-reports bench-volumes bench-batch bench-peers real-heads lint clean cv2 browser
+.PHONY: help demo test test-full test-opencv4 test-oldest fuzz lab app report figures notebooks bench bench-explorers bench-reports bench-volumes bench-batch bench-peers real-heads lint clean cv2 browser
 
 help:  ## Show this list.
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -31,6 +31,9 @@ test-full: test browser test-opencv4  ## All tests: the fast ones, then the rest
 
 test-opencv4: $(OPENCV4) $(VENV)/.test  ## The masks and their figures on OpenCV 4.
 	PYTHONPATH=$(OPENCV4) $(BIN)/python -m pytest -q --opencv 4 tests/test_masks.py tests/test_versions.py tests/test_journey.py
+
+fuzz: $(VENV)/.test cv2  ## Damage files of each format 2,000 times; faulty inputs go to build/fuzz. make fuzz FUZZ="png --count 60"
+	OMP_NUM_THREADS=1 $(BIN)/python tests/fuzz.py $(FUZZ)
 
 test-oldest: $(OLDEST)/.made  ## Quick tests on the oldest versions that pyproject.toml permits, by Python 3.11.
 	OMP_NUM_THREADS=1 $(OLDEST)/bin/python -m pytest -q $(OLD_WARNINGS) $(addprefix tests/test_,$(addsuffix .py,$(OLD_TESTS)))
