@@ -77,7 +77,8 @@ def verify(job: Job, start: int, stop: int) -> tuple[int | None, int | None]:
             return None, None
         crc = _checksum(both, crc)
     try:
-        return crc, stacks.checksum(job.made, start, stop)
+        with _listening([]):
+            return crc, stacks.checksum(job.made, start, stop)
     except InputError:  # they are gone as a whole
         return crc, None
 
@@ -105,7 +106,8 @@ def work(job: Job, start: int, stop: int) -> dict:
             each = lap("compute") / len(some)
             source = str(Path(job.images.path, stacks.name(job.images, index))) if job.images.names else ""
             try:
-                mask_crc = put(index, masks, source)
+                with _listening([]):  # said when it was read
+                    mask_crc = put(index, masks, source)
             except stacks.Unwritable as error:
                 some = [_failure(job, index, error)]
             lap("write")
