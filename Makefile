@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 INSTALL := -m pip install --quiet --disable-pip-version-check --no-compile
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 OPENCV4 := $(VENV)/opencv4
+OLDEST := $(VENV)/oldest
+OLDEST_PYTHON = python3.11
 PEERS := $(VENV)/peers
 OUT = demo
 IMAGES = phantom
@@ -12,7 +14,7 @@ REPORT = report
 UPLOAD = 256000000  # bytes that JupyterLab lets an upload of the explorer send; more is cut off without a word
 
 .NOTPARALLEL:
-.PHONY: help demo test test-full test-opencv4 lab app report figures notebooks bench bench-explorers bench-reports bench-volumes bench-batch bench-peers real-heads lint clean cv2 browser
+.PHONY: help demo test test-full test-opencv4 test-oldest fuzz lab app report figures notebooks bench bench-explorers bench-reports bench-volumes bench-batch bench-peers real-heads lint clean cv2 browser
 
 help:  ## Show this list.
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -29,6 +31,12 @@ test-full: test browser test-opencv4  ## All tests: the fast ones, then the rest
 
 test-opencv4: $(OPENCV4) $(VENV)/.test  ## The masks and their figures on OpenCV 4.
 	PYTHONPATH=$(OPENCV4) $(BIN)/python -m pytest -q --opencv 4 tests/test_masks.py tests/test_versions.py tests/test_journey.py
+
+fuzz: $(VENV)/.test cv2  ## Damage files of each format 2,000 times; faulty inputs go to build/fuzz. make fuzz FUZZ="png --count 60"
+	OMP_NUM_THREADS=1 $(BIN)/python tests/fuzz.py $(FUZZ)
+
+test-oldest: $(OLDEST)/.made  ## Quick tests on the oldest versions that pyproject.toml permits, by Python 3.11.
+	OMP_NUM_THREADS=1 $(OLDEST)/bin/python -m pytest -q $(OLD_WARNINGS) $(addprefix tests/test_,$(addsuffix .py,$(OLD_TESTS)))
 
 lab: $(VENV)/.lessons cv2  ## Open the lessons in JupyterLab.
 	$(BIN)/jupyter lab --ServerApp.tornado_settings="{'websocket_max_message_size': $(UPLOAD)}" notebooks/00_start_here.ipynb
@@ -95,7 +103,7 @@ $(VENV)/.test: pyproject.toml | $(VENV)/.made
 
 # OpenCV's usual wheel needs libGL; where that is missing the headless wheel takes its place. It comes first, so that an interrupted
 # swap finds its way: the usual wheel's removal takes files of both, hence the second installation.
-HEADLESS = $(BIN)/python $(INSTALL) --no-deps --force-reinstall "opencv-python-headless>=4.10,<6"
+HEADLESS = $(BIN)/python $(INSTALL) --no-deps --force-reinstall "opencv-python-headless>=4.10.0.84,<6"
 cv2: | $(VENV)/.made
 	@$(BIN)/python -c 'import cv2; cv2.imread' 2>/dev/null || { \
 	  echo "OpenCV's usual wheel does not load here; its headless wheel takes its place"; \
@@ -106,7 +114,18 @@ $(PEERS)/.made: | $(VENV)/.made
 	$(PYTHON) -m venv --clear $(PEERS)
 	$(PEERS)/bin/python $(INSTALL) nidataset==0.9.1 dipy==1.12.1 brainextractor==0.3.0
 	$(PEERS)/bin/python -m pip uninstall --quiet --yes opencv-python
-	$(PEERS)/bin/python $(INSTALL) --no-deps --force-reinstall "opencv-python-headless>=4.10,<6"
+	$(PEERS)/bin/python $(INSTALL) --no-deps --force-reinstall "opencv-python-headless>=4.10.0.84,<6"
+	@touch $@
+
+# Old packages warn beside new ones; what they say is not ours.
+OLD_WARNINGS = -W "ignore:builtin type swig" -W "ignore:crc32c usage is deprecated"
+OLD_TESTS = masks metrics versions datasets dicom stacks batch cli
+$(OLDEST)/.made: pyproject.toml tests/oldest.py | $(VENV)/.made
+	$(OLDEST_PYTHON) -m venv --clear $(OLDEST)
+	$(OLDEST)/bin/python tests/oldest.py > $(OLDEST)/constraints.txt
+	$(OLDEST)/bin/python $(INSTALL) --constraint $(OLDEST)/constraints.txt -e ".[test]"
+	$(OLDEST)/bin/python -m pip uninstall --quiet --yes opencv-python
+	$(OLDEST)/bin/python $(INSTALL) --no-deps --constraint $(OLDEST)/constraints.txt opencv-python-headless
 	@touch $@
 
 $(OPENCV4): | $(VENV)/.test

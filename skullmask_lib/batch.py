@@ -10,15 +10,15 @@ import importlib
 import json
 import os
 import secrets
-import shutil
 import time
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
-from . import chunks, journal, masks, outputs, paths, pools, stacks, versions
+from . import chunks, journal, masks, outputs, paths, pools, records, stacks, texts, versions
 from .masks import InputError
 
 try:
@@ -27,8 +27,9 @@ except ImportError:  # not on Windows: there nothing keeps two runs apart
     fcntl = None
 
 TABLES = ("csv", "parquet")
-_COLUMNS = ("name", "seconds", "area_px", "area_mm2", "quality", "flags", "iou", "dice", "area_error")
+_COLUMNS = ("name", "seconds", "area_px", "area_mm2", "quality", "flags", "remarks", "iou", "dice", "area_error")
 _COLUMNS += tuple(f"{distance}_{unit}" for unit in ("mm", "px") for distance in ("hausdorff", "hd95", "assd"))
+_ALWAYS = ("name", "seconds", "area_px", "quality", "flags")
 
 
 class Batch(NamedTuple):
@@ -44,7 +45,7 @@ class Batch(NamedTuple):
     failed : int
         How many have no mask, or no score where one was wanted.
     flagged : dict of str to int
-        How many masks are ``doubtful`` or ``empty``.
+        How many masks are ``doubtful`` or ``empty``, and how many have ``remarks``.
     set_aside : tuple of str
         Chunks, named by their first and last image, which killed every worker that took them.
     seconds : dict of str to float
@@ -92,8 +93,10 @@ def batch(
     """Make the skull masks of many images; a run that was stopped, however, goes on with the same call.
 
     Beside the output a folder of its name and ``.batch`` holds the journal, the table of all images, ``errors.csv``
-    and, until they are whole, the masks. When a run goes on, all that is recorded is checked first: images that
-    are no longer the same are refused, masks that are not are made again, and so are chunks with images that failed.
+    and, until they are whole, the masks. What the library remarks of an image, as that JPEG is lossy, is in a column
+    of the table; texts in the tables are made harmless for spreadsheets. When a run goes on, all that is recorded is
+    checked first: images that are no longer the same are refused, masks that are not are made again, and so are chunks
+    with images that failed.
 
     Parameters
     ----------
@@ -115,7 +118,8 @@ def batch(
         Images that are recorded together; 100 of 768 x 624 are 48 MB of masks.
     truth : str or path, optional
         True masks, for the scores: an array of the same shape, or files that belong to the images by their names,
-        see `pairing.paired`; those of no image are passed over.
+        see `pairing.paired`; those of no image are passed over. Where a true mask is empty the truth is taken for
+        unknown, slice by slice: there are no scores, and the flag ``unknown truth``.
     spacing_mm : pair of float, optional
         Row and column spacing of all images [mm]; it overrides that of the files.
     channel : int, optional
@@ -126,7 +130,8 @@ def batch(
     table : {"csv", "parquet"}
         Format of the table of all images; Parquet needs the extra ``batch``.
     restart : bool
-        Forget an earlier run with this output.
+        Forget an earlier run with this output. What it wrote is removed, and nothing else: anything that lies among
+        its masks is refused.
     fail_fast : bool
         Stop at the first image that fails; otherwise its mask stays empty and the run goes on.
     progress : callable, optional
@@ -155,6 +160,9 @@ def batch(
     """
     began = time.perf_counter()
     images, output, truth = (each and str(paths.local(each)) for each in (images, output, truth))
+    for path in (images, output, truth):
+        if path and "\0" in path:
+            raise InputError(f"{texts.plain(path)}: expected a path, got one with a zero in it")
     version, options = versions.choose(version, options)
     if "dilation_size" in options:
         masks.check_whole(options["dilation_size"], "dilation size", 1, 1_000_000, "pixels")
@@ -170,7 +178,8 @@ def batch(
     chunk = masks.check_whole(chunk, "chunk", 1, 1_000_000, "images")
     found = stacks.opened(images, channel)
     true = stacks.matched(stacks.opened(truth), found, truth) if truth else None
-    made = stacks.for_masks(output, found)
+    with warnings.catch_warnings(record=True):  # of the images that it looks at: the table has them
+        made = stacks.for_masks(output, found)
     for source, stack in ((images, found), (truth, true)):
         if stack:
             _check_apart(source, stack, made, output)
@@ -182,7 +191,7 @@ def batch(
     told = json.loads(json.dumps(told, default=lambda number: number.item()))  # as it will be read
     with contextlib.ExitStack() as early:
         pool = early.enter_context(pools.BACKENDS["dask" if scheduler else backend](workers, scheduler))
-        with _book(made, told, restart) as (book, token), early.pop_all():  # workers end before the book is closed
+        with _journal(made, told, restart) as (book, token), early.pop_all():  # workers end before the book is closed
             run = _Run(job, book, token, chunk, progress)
             try:
                 run.go(pool)
@@ -213,79 +222,138 @@ def _check_apart(source: str | os.PathLike, given: stacks.Stack, made: stacks.St
 
 
 @contextlib.contextmanager
-def _book(made: stacks.Stack, told: dict, restart: bool) -> Iterator[tuple[Path, str]]:
+def _journal(made: stacks.Stack, facts: dict, restart: bool) -> Iterator[tuple[Path, str]]:
     """Open the journal of this output for this run alone, and see that it speaks of the same work.
 
     Its token names the masks until they are whole, so that a worker left over from an earlier run meets none of ours.
     """
-    away, output = stacks.is_address(made.path), Path(made.path)
-    told |= {"address": made.path if away else None}
-    folder = Path(f"{output.name}.batch" if away else f"{made.path}.batch").absolute()
+    away = stacks.is_address(made.path)
+    facts |= {"address": made.path if away else None}
+    folder = Path(f"{Path(made.path).name}.batch" if away else f"{made.path}.batch").absolute()
     book = folder / "journal.jsonl"
-    if not folder.parent.is_dir():
-        raise InputError(f"{made.path}: cannot be written, its folder does not exist")
-    if not away and (output.is_symlink() or os.path.ismount(output)):
-        raise InputError(f"{made.path}: is a link or a mount point, and could not be replaced; name a place in it")
-    if _begun(book)[0] is None:
-        if stacks.exists(made):
-            raise InputError(f"{made.path}: was made by no batch that could go on; choose another name")
-        if folder.exists() and {*folder.iterdir()} - {book}:
-            raise InputError(f"{folder}: holds files that no batch wrote; choose another name for the masks")
     with outputs.writable(made.path):
+        _check_places(made, folder)
+        _check_new(made, book)
         folder.mkdir(exist_ok=True)
         lock = open(book, "ab")  # noqa: SIM115
     with lock:
-        if fcntl:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise InputError(f"{made.path}: another run is at work on it") from None
-            except OSError:
-                pass  # this file system has no locks
-        known, begun = _begun(book)
-        differ = list(chunks.differences(known, told)) if known else []
-        if known and known.get("address") != told["address"]:
-            raise InputError(f"{folder}: belongs to {known.get('address')}; start from another folder")
-        if begun and differ and not restart:
-            raise InputError(
-                f"{made.path}: was begun otherwise ({'; '.join(differ)}); "
-                "run it as it was begun, or begin anew with restart=True (--restart)"
-            )
-        anew = restart or known is None or bool(differ)
-        token = secrets.token_hex(4) if anew else known["token"]
-        with outputs.writable(made.path):
-            if anew:
-                _remove({*folder.iterdir()} - {book} | ({output} if restart and known and not away else set()))
-                lock.truncate(0)
+        _lock(lock, made)
+        run, begun = _recorded(book, made)
+        anew = _begins_anew(made, folder, facts, restart)
+        token = secrets.token_hex(4) if anew else run["token"]
         try:
             if anew:
+                _check_way(run, folder)
                 with outputs.writable(made.path):
-                    journal.append(book, "run", told | {"token": token})
+                    _forget(run, begun, folder)
+                    lock.truncate(0)
+                    names = {"files": list(made.names)} if made.kind == "files" else {}
+                    journal.append(book, "run", facts | names | {"token": token})
                     outputs.sync(folder)
                     outputs.sync(folder.parent)
             yield book, token
         except BaseException:
-            if not _begun(book)[1]:  # nothing that could go on
-                with contextlib.suppress(OSError):  # of masks that could not be removed the journal stays
-                    _remove({*folder.iterdir()} - {book})
-                    _remove({book})
-                    folder.rmdir()
+            with contextlib.suppress(OSError, InputError):  # of masks that could not be removed the journal stays
+                _forget_if_empty(book, made)
             raise
 
 
-def _remove(paths: set[Path]) -> None:
-    for path in paths:
-        shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink(missing_ok=True)
+def _check_places(made: stacks.Stack, folder: Path) -> None:
+    """See that the masks and what lies beside them can be put where they are to be."""
+    output = Path(made.path)
+    if not folder.parent.is_dir():
+        raise InputError(f"{made.path}: cannot be written, its folder does not exist")
+    here = not stacks.is_address(made.path)
+    if here and (output.is_symlink() or os.path.ismount(output)):
+        raise InputError(f"{made.path}: is a link or a mount point, and could not be replaced; name a place in it")
+    if folder.is_symlink():
+        raise InputError(f"{folder}: is a link; choose another name for the masks")
 
 
-def _begun(book: Path) -> tuple[dict | None, bool]:
-    """Give the run that a journal speaks of, which comes before its chunks, and whether a chunk is recorded."""
-    known = None
-    for item, record, _ in journal.scan(book):
-        if item != "run":
-            return known, True
-        known = record
-    return known, False
+def _check_new(made: stacks.Stack, book: Path) -> None:
+    """See that nothing of anybody's lies where a run is to write that was not begun before."""
+    run, begun = _recorded(book, made)
+    ours = begun or (run is not None and stacks.is_address(made.path) and stacks.is_ours(run["made"]))
+    if not ours and stacks.exists(made):
+        raise InputError(f"{made.path}: was made by no batch that could go on; choose another name")
+    if run is None and book.parent.is_dir() and {*book.parent.iterdir()} - {book}:
+        raise InputError(f"{book.parent}: holds files that no batch wrote; choose another name for the masks")
+
+
+def _lock(file: BinaryIO, made: stacks.Stack) -> None:
+    """Keep others from a journal as long as its file is open."""
+    if not fcntl:
+        return
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise InputError(f"{made.path}: another run is at work on it") from None
+    except OSError:
+        pass  # this file system has no locks
+
+
+def _recorded(book: Path, made: stacks.Stack) -> tuple[dict | None, bool]:
+    """Give the run that a journal speaks of, if any, and whether a chunk is recorded."""
+    run, recorded = records.opened(book, made.path)
+    return run, next(recorded, None) is not None
+
+
+def _begins_anew(made: stacks.Stack, folder: Path, facts: dict, restart: bool) -> bool:
+    """Tell a run that begins from one that goes on, which must be the same work."""
+    run, begun = _recorded(folder / "journal.jsonl", made)
+    if run is None:
+        return True
+    if run["address"] != facts["address"]:
+        raise InputError(f"{folder}: belongs to {texts.plain(run['address'])}; start from another folder")
+    differ = list(chunks.differences(run, facts))
+    if begun and differ and not restart:
+        raise InputError(
+            f"{made.path}: was begun otherwise ({'; '.join(differ)}); "
+            "run it as it was begun, or begin anew with restart=True (--restart)"
+        )
+    return restart or bool(differ)
+
+
+def _masks_of(run: dict, folder: Path) -> stacks.Stack:
+    """Give the stack of a run's masks until they are whole: they lie beside the journal."""
+    if stacks.is_address(run["made"].path):
+        return run["made"]
+    return replace(run["made"], path=str(folder / f"masks-{run['token']}{Path(run['made'].path).suffix}"))
+
+
+def _check_way(run: dict | None, folder: Path) -> None:
+    """See that nothing has taken the place of masks that are not whole yet."""
+    if run is None or stacks.is_address(run["made"].path):
+        return
+    part = _masks_of(run, folder).path
+    if os.path.lexists(part) and stacks.exists(run["made"]):
+        raise InputError(f"{run['made'].path}: is in the way of the masks, which are in {part}; move it")
+
+
+def _forget(run: dict | None, begun: bool, folder: Path) -> None:
+    """Remove what a run has written, by the names that its journal knows; all else stays."""
+    if run is None:
+        return
+    whole, part = run["made"], _masks_of(run, folder)
+    are_whole = begun and not stacks.is_address(whole.path) and not os.path.lexists(part.path)
+    theirs = [whole, part] if are_whole else [part]
+    for stack in theirs:
+        stacks.check_alone(stack)
+    for stack in theirs:
+        stacks.remove(stack)
+    for name in (*(f"results.{kind}" for kind in TABLES), "errors.csv"):
+        (folder / name).unlink(missing_ok=True)
+
+
+def _forget_if_empty(book: Path, made: stacks.Stack) -> None:
+    """Leave nothing behind of a run that could not go on, for no chunk of it is recorded."""
+    run, begun = _recorded(book, made)
+    if begun:
+        return
+    _forget(run, begun, book.parent)
+    book.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # holds something else
+        book.parent.rmdir()
 
 
 class _Run:
@@ -296,18 +364,17 @@ class _Run:
     ):
         self.job, self.book, self.chunk, self.progress = job, book, chunk, progress
         self.final = job.made
-        if not stacks.is_address(job.made.path):  # until all is done
-            part = str(book.with_name(f"masks-{token}{Path(job.made.path).suffix}"))
-            self.job = replace(job, made=replace(job.made, path=part))
+        part = _masks_of({"made": job.made, "token": token}, book.parent)
+        self.job = replace(job, made=part)  # until all is done
         self.known, self.columns = {}, set()
-        for item, record, place in journal.scan(book):
-            if item != "run":
-                self._keep(int(item), record, place)
+        for start, record, place in records.opened(book, self.final.path)[1]:
+            self._keep(start, record, place)
         self.told = Progress(job.images.shape[0])
 
     def _keep(self, start: int, record: dict, place: int) -> None:
         self.columns.update(*record["rows"])
-        flags = Counter(row["flags"] for row in record["rows"])
+        flags = Counter(flag for row in record["rows"] for flag in row["flags"].split("; "))
+        flags["remarked"] = sum("remarks" in row for row in record["rows"])
         self.known[start] = {key: value for key, value in record.items() if key != "rows"}
         self.known[start] |= {"place": place, "flags": flags}
 
@@ -319,6 +386,8 @@ class _Run:
         here = self.final if stacks.exists(self.final) else self.job.made
         if here != self.job.made and (stacks.exists(self.job.made) or not stacks.is_ours(here)):
             raise InputError(f"{here.path}: is in the way of the masks, which are in {self.job.made.path}; move it")
+        if stacks.is_address(here.path):
+            stacks.check_alone(here)
         checked, ours, good = replace(self.job, made=here), stacks.is_ours(here), set()
         done = [start for start, known in self.known.items() if known["state"] == "done" and not known["failed"]]
         for (_, start, stop), found in pools.finished(pool, chunks.verify, self._tasks(checked, done)):
@@ -392,9 +461,9 @@ class _Run:
 
     @property
     def flagged(self) -> dict[str, int]:
-        """Count the masks to look at."""
+        """Count the masks to look at, and those of which there is something to say."""
         flags = sum((known["flags"] for known in self.known.values()), Counter())
-        return {flag: flags[flag] for flag in ("doubtful", "empty") if flags[flag]}
+        return {flag: flags[flag] for flag in ("doubtful", "empty", "remarked") if flags[flag]}
 
     @property
     def set_aside(self) -> list[str]:
@@ -419,7 +488,7 @@ class _Run:
 
     def write_tables(self, kind: str) -> tuple[Path, Path]:
         """Write the table of all images, and that of those that failed."""
-        columns = [column for column in _COLUMNS if column in self.columns or column in _COLUMNS[:3] + _COLUMNS[4:6]]
+        columns = [column for column in _COLUMNS if column in self.columns or column in _ALWAYS]
         results, errors = self.book.with_name(f"results.{kind}"), self.book.with_name("errors.csv")
         with outputs.replacing(results) as temporary, outputs.replacing(errors) as failures:
             plain = temporary.with_suffix(".csv")
@@ -430,9 +499,10 @@ class _Run:
                 table.writeheader()
                 failed.writeheader()
                 for row in self.rows():
-                    table.writerow(row)
+                    cells = {key: texts.csv_text(row[key]) if key in records.TEXTS else row[key] for key in row}
+                    table.writerow(cells)
                     if "error" in row:
-                        failed.writerow(row)
+                        failed.writerow(cells)
             if kind == "parquet":
                 _to_parquet(plain, temporary)
         for other in {*TABLES} - {kind}:
@@ -444,7 +514,7 @@ def _to_parquet(table: Path, output: Path) -> None:
     arrow = masks.extra("pyarrow", "Parquet", "batch")
     read, parquet = (importlib.import_module(f"pyarrow.{name}") for name in ("csv", "parquet"))
     types = {name: arrow.float64() for name in _COLUMNS} | {"area_px": arrow.int64()}
-    types |= dict.fromkeys(("name", "flags"), arrow.string())
+    types |= dict.fromkeys(("name", "flags", "remarks"), arrow.string())
     options = read.ConvertOptions(column_types=types, strings_can_be_null=False)
     with read.open_csv(table, convert_options=options) as rows, parquet.ParquetWriter(output, rows.schema) as file:
         for some in rows:

@@ -1,19 +1,20 @@
 """One chunk of a batch: what a worker is told, and what it does."""
 
+import contextlib
 import math
 import platform
 import time
 import warnings
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from . import datasets, journal, metrics, outputs, polar, pools, stacks, versions
-from .masks import InputError
+from . import datasets, journal, metrics, outputs, polar, pools, records, stacks, texts, versions
+from .masks import InputError, InputWarning
 
 
 @dataclass(frozen=True)
@@ -59,19 +60,25 @@ def differences(known: dict, told: dict, of: str = "") -> Iterator[str]:
         if isinstance(before, dict) and isinstance(now, dict):
             yield from differences(before, now, f"{key}: ")
         elif before != now:
-            yield f"{of}{key} was {before}, is {now}"
+            yield f"{of}{key} was {_brief(before)}, is {_brief(now)}"
+
+
+def _brief(value: object) -> str:
+    text = texts.plain(value)
+    return text if len(text) <= 200 else f"{text[:200]}…"
 
 
 def verify(job: Job, start: int, stop: int) -> tuple[int | None, int | None]:
     """Give the checksums of some images and of their masks, as `work` would record them; None where unreadable."""
     _check_version(job)
     crc = 0
-    for _, *both in _read(job, start, stop):
+    for _, *both, _ in _read(job, start, stop):
         if any(isinstance(each, Exception) for each in both):
             return None, None
         crc = _checksum(both, crc)
     try:
-        return crc, stacks.checksum(job.made, start, stop)
+        with _listening([]):
+            return crc, stacks.checksum(job.made, start, stop)
     except InputError:  # they are gone as a whole
         return crc, None
 
@@ -79,38 +86,50 @@ def verify(job: Job, start: int, stop: int) -> tuple[int | None, int | None]:
 def work(job: Job, start: int, stop: int) -> dict:
     """Make and write the masks of some images, and tell what the journal shall record."""
     _check_version(job)
-    spent, rows, failed, size, crc, made_crc = dict.fromkeys(("read", "compute", "write"), 0.0), [], 0, 0, 0, 0
+    seconds = dict.fromkeys(records.PARTS, 0.0)
+    rows: list[dict] = []
+    failed = size = image_crc = mask_crc = 0
     clock = time.perf_counter()
 
     def lap(part: str) -> float:
         nonlocal clock
         since, clock = clock, time.perf_counter()
-        spent[part] += clock - since
+        seconds[part] += clock - since
         return clock - since
 
+    with _one_thread(), outputs.writable(job.made.path), stacks.writing(job.made, start, stop) as put:
+        for index, image, truth, remarks in _read(job, start, stop):
+            lap("read")
+            masks, some = _masks(job, index, image, truth, remarks)
+            size += image.images.nbytes if isinstance(image, datasets.Data) else 0
+            image_crc = _checksum((image, truth), image_crc)
+            each = lap("compute") / len(some)
+            source = str(Path(job.images.path, stacks.name(job.images, index))) if job.images.names else ""
+            try:
+                with _listening([]):  # said when it was read
+                    mask_crc = put(index, masks, source)
+            except stacks.Unwritable as error:
+                some = [_failure(job, index, error)]
+            lap("write")
+            rows += [row | {"seconds": round(each, 6)} for row in some]
+            errors = [row["error"] for row in some if "error" in row]
+            failed += bool(errors)
+            if errors and job.fail_fast:
+                raise pools.Stopped(f"{some[0]['name']}: {errors[0]}")
+    lap("write")
+    record = {"state": "done", "from": image_crc, "made": mask_crc, "failed": failed, "bytes": size}
+    return record | {"seconds": {part: round(seconds[part], 6) for part in seconds}, "rows": rows}
+
+
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+    """Keep OpenCV from using more than this one; processes are what works side by side."""
     threads = cv2.getNumThreads()
     cv2.setNumThreads(1)
     try:
-        with outputs.writable(job.made.path), stacks.writing(job.made, start, stop) as put:
-            for index, found, true in _read(job, start, stop):
-                lap("read")
-                made, some = _masks(job, index, found, true)
-                size += found.images.nbytes if isinstance(found, datasets.Data) else 0
-                crc = _checksum((found, true), crc)
-                each = lap("compute") / len(some)
-                rows += [row | {"seconds": round(each, 6)} for row in some]
-                errors = [row["error"] for row in some if "error" in row]
-                if errors and job.fail_fast:
-                    raise pools.Stopped(f"{some[0]['name']}: {errors[0]}")
-                failed += bool(errors)
-                source = str(Path(job.images.path, stacks.name(job.images, index))) if job.images.names else ""
-                made_crc = put(index, made, source)
-                lap("write")
-        lap("write")
+        yield
     finally:
         cv2.setNumThreads(threads)
-    record = {"state": "done", "from": crc, "made": made_crc, "failed": failed, "bytes": size}
-    return record | {"seconds": {part: round(spent[part], 6) for part in spent}, "rows": rows}
 
 
 def _check_version(job: Job) -> None:
@@ -119,11 +138,29 @@ def _check_version(job: Job) -> None:
         raise InputError(f"a worker on {platform.node()} differs: {differ}; install the same versions there")
 
 
-def _read(job: Job, start: int, stop: int) -> Iterator[tuple[int, object, object]]:
-    """Give the index, the image and its truth, which is None where none is known."""
-    truths = stacks.read(job.truth, start, stop) if job.truth else ((index, None) for index in range(start, stop))
-    for (index, found), (_, true) in zip(stacks.read(job.images, start, stop), truths, strict=True):
-        yield index, found, true
+def _read(job: Job, start: int, stop: int) -> Iterator[tuple[int, object, object, list[str]]]:
+    """Give the index, the image and its truth, which is None where none is wanted, and what is remarked of them."""
+    images = stacks.read(job.images, start, stop)
+    truths = stacks.read(job.truth, start, stop) if job.truth else None
+    for index in range(start, stop):
+        remarks: list[str] = []
+        of_truth: list[str] = []
+        truth = None
+        with _listening(remarks):
+            _, image = next(images)
+        if truths:
+            with _listening(of_truth):
+                _, truth = next(truths)
+        yield index, image, truth, remarks + [f"the truth: {_reason(told, job.truth, index)}" for told in of_truth]
+
+
+@contextlib.contextmanager
+def _listening(remarks: list[str]) -> Iterator[None]:
+    """Collect what the library says of an image; what the readers say themselves is passed over."""
+    with warnings.catch_warnings(record=True, action="ignore") as caught:
+        warnings.simplefilter("always", InputWarning)
+        yield
+    remarks += [str(warning.message) for warning in caught if issubclass(warning.category, InputWarning)]
 
 
 def _checksum(both: Iterable[object], crc: int) -> int:
@@ -136,42 +173,83 @@ def _checksum(both: Iterable[object], crc: int) -> int:
 
 
 def _masks(
-    job: Job, index: int, found: datasets.Data | Exception, true: datasets.Data | Exception | None
+    job: Job, index: int, image: datasets.Data | Exception, truth: datasets.Data | Exception | None, remarks: list[str]
 ) -> tuple[np.ndarray | None, list[dict]]:
     """Make the masks of an image, and a row for each of its slices; what fails is told in its row."""
-    name = stacks.name(job.images, index)
     try:
-        if isinstance(found, Exception):
-            raise found
-        if job.made.kind != "files" and found.images.shape != (1, *job.made.shape[1:]):
-            raise InputError(f"expected one slice of shape {job.made.shape[1:]}, got {found.images.shape}")
-        found = found.spaced(job.spacing_mm)
-        with warnings.catch_warnings(action="ignore"):  # what they say is in the flags
-            made, trust = _made(job, found)
+        if isinstance(image, Exception):
+            raise image
+        if job.made.kind != "files" and image.images.shape != (1, *job.made.shape[1:]):
+            raise InputError(f"expected one slice of shape {job.made.shape[1:]}, got {image.images.shape}")
+        image = image.spaced(job.spacing_mm)
+        with _listening(remarks):  # what else is warned of is in the flags
+            masks, trust = _made(job, image)
     except Exception as error:  # whatever it is, it does not stop the others
-        return None, [{"name": name, "flags": "failed", "error": _reason(error, job, name)}]
-    names = [name] if len(made) == 1 else [f"{name}[{each}]" for each in range(len(made))]
+        return None, [_failure(job, index, error)]
+    name = stacks.name(job.images, index)
+    names = [name] if len(masks) == 1 else [f"{name}[{number}]" for number in range(len(masks))]
     rows = []
-    for each, mask in enumerate(made):
-        spacing = None if found.spacing_mm is None else tuple(found.spacing_mm[each])
-        row = {"name": names[each], "area_px": int(mask.sum())}
-        if spacing:
-            row["area_mm2"] = round(row["area_px"] * math.prod(spacing), 3)
-        if job.quality:
-            row["quality"] = round(trust[each], 6)
-        doubted = job.quality and trust[each] < polar.TRUSTED
-        row["flags"] = "empty" if not row["area_px"] else "doubtful" if doubted else ""
-        if true is not None:
+    for number, mask in enumerate(masks):
+        row = _row(names[number], mask, _spacing(image, number), trust[number] if job.quality else None)
+        if truth is not None:
             try:
-                if isinstance(true, Exception):
-                    raise true
-                if true.images.shape != found.images.shape:
-                    raise InputError(f"expected its shape {found.images.shape}, got {true.images.shape}")
-                row |= metrics.score(mask, datasets.binary(true.images[each], "the truth"), spacing)
+                _add_scores(row, mask, image, truth, number)
             except Exception as error:
-                row |= {"flags": "unscored", "error": f"the truth: {_reason(error, job, name)}"}
-        rows.append(row)
-    return made, rows
+                row["flags"].append("unscored")
+                row["error"] = f"the truth: {_reason(error, job.truth, index)}"
+        told = [_reason(remark, job.images, index) for remark in _remarks_on(image.names, number, remarks)]
+        if told:
+            row["remarks"] = "; ".join(dict.fromkeys(told))
+        rows.append(row | {"flags": "; ".join(row["flags"])})
+    return masks, rows
+
+
+def _failure(job: Job, index: int, error: Exception) -> dict:
+    """Give the row of an image without masks."""
+    name = stacks.name(job.images, index)
+    return {"name": name, "flags": "failed", "error": _reason(error, job.images, index)}
+
+
+def _row(name: str, mask: np.ndarray, spacing_mm: tuple[float, float] | None, trust: float | None) -> dict:
+    """Tell of a mask what can be told without a truth; its flags are a list yet."""
+    area_px = int(mask.sum())
+    row = {"name": name, "area_px": area_px, "flags": []}
+    if spacing_mm:
+        row["area_mm2"] = round(area_px * math.prod(spacing_mm), 3)
+    if trust is not None:
+        row["quality"] = round(trust, 6)
+    if not area_px:
+        row["flags"].append("empty")
+    elif trust is not None and trust < polar.TRUSTED:
+        row["flags"].append("doubtful")
+    return row
+
+
+def _add_scores(
+    row: dict, mask: np.ndarray, image: datasets.Data, truth: datasets.Data | Exception, number: int
+) -> None:
+    """Score a mask; where the truth is empty it is unknown, as in a volume of which some slices were traced."""
+    if isinstance(truth, Exception):
+        raise truth
+    if truth.images.shape != image.images.shape:
+        raise InputError(f"expected its shape {image.images.shape}, got {truth.images.shape}")
+    true = datasets.binary(truth.images[number], "the truth")
+    if true.any():
+        row |= metrics.score(mask, true, _spacing(image, number))
+    else:
+        row["flags"].append("unknown truth")
+
+
+def _spacing(image: datasets.Data, number: int) -> tuple[float, float] | None:
+    return None if image.spacing_mm is None else tuple(image.spacing_mm[number])
+
+
+def _remarks_on(names: Sequence[str], number: int, remarks: list[str]) -> list[str]:
+    """Choose what is remarked of a slice, or of its file as a whole."""
+    if not remarks:
+        return []
+    others = tuple(f"{name}: " for name in names if name != names[number])
+    return [remark.removeprefix(f"{names[number]}: ") for remark in remarks if not remark.startswith(others)]
 
 
 def _made(job: Job, data: datasets.Data) -> tuple[np.ndarray, list[float]]:
@@ -180,6 +258,7 @@ def _made(job: Job, data: datasets.Data) -> tuple[np.ndarray, list[float]]:
     if job.version == "v8" and len(data.images) == 1:  # unwraps the head once for both
         unwrapped = polar.unwrap(data.images[0], spacings[0])
         empty = np.zeros(data.images[0].shape, np.uint8)
+        polar.warn_of_rivals(unwrapped)
         mask = empty if unwrapped is None else versions.scalp_boundary(unwrapped)["filled"]
         return mask[None], [polar.trust_in(unwrapped, mask)] if job.quality else []
     made = versions.mask_slices(
@@ -193,12 +272,24 @@ def _made(job: Job, data: datasets.Data) -> tuple[np.ndarray, list[float]]:
     made = np.stack(list(made))
     if not job.quality:
         return made, []
-    looked_at = zip(data.images, made, spacings, strict=True)
-    return made, [polar.quality(image, mask, spacing_mm=spacing) for image, mask, spacing in looked_at]
+    return made, [_trust(data, number, mask, spacings[number]) for number, mask in enumerate(made)]
 
 
-def _reason(error: Exception, job: Job, name: str) -> str:
+def _trust(data: datasets.Data, number: int, mask: np.ndarray, spacing_mm: tuple[float, float] | None) -> float:
+    """Tell how far a mask can be trusted; what is remarked meanwhile is named after its slice."""
+    remarks: list[str] = []
+    with _listening(remarks):
+        trust = polar.quality(data.images[number], mask, spacing_mm=spacing_mm)
+    for remark in remarks:
+        warnings.warn(f"{data.names[number]}: {remark}", InputWarning, stacklevel=2)
+    return trust
+
+
+def _reason(error: Exception | str, stack: stacks.Stack, index: int) -> str:
+    """Give what is said of an image in one line, without the image's name."""
     told = " ".join(str(error).split()) or type(error).__name__
-    for place in (str(Path(job.images.path, name)), job.images.path, name, f"{Path(name).name}[0]"):
+    name = stacks.name(stack, index)
+    file = Path(name).name
+    for place in (str(Path(stack.path, name)), stack.path, name, f"{file}[0]", file):
         told = told.removeprefix(f"{place}: ")
     return told

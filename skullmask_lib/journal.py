@@ -156,9 +156,17 @@ def _parsed(line: bytes, path: str | Path) -> tuple[str, dict] | None:
     try:
         item, record = json.loads(line)
     except (json.JSONDecodeError, UnicodeDecodeError):
-        return None  # cut off, or zeros, when the power went
-    except (TypeError, ValueError):
+        if _is_cut_off(line):
+            return None
+        item, record = None, None
+    except (TypeError, ValueError, RecursionError):
         item, record = None, None
     if not isinstance(item, str) or not isinstance(record, dict):
         raise InputError(f"{path}: is no journal of ours; choose another folder")
     return item, record
+
+
+def _is_cut_off(line: bytes) -> bool:
+    """Tell what is left of a record, or zeros, when the power went, from the text of another file."""
+    left = line.strip(b"\0 \t\r\n")
+    return left.startswith(b'["') or left in (b"", b"[")

@@ -251,7 +251,7 @@ def check_whole(value: int, what: str, low: int, high: int, unit: str) -> int:
         number = operator.index(value)
     except TypeError:
         number = None
-    if number is None or isinstance(value, bool):
+    if number is None or isinstance(value, (bool, np.bool_)):
         raise InputError(f"expected a whole number as {what}, got {_plain(value)!r}")
     if not low <= number <= high:
         raise InputError(f"expected a {what} from {low} to {high} {unit}, got {value}")

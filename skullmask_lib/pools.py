@@ -1,8 +1,8 @@
 """Who does the work of a batch: this process, processes of this machine, or a cluster of Dask."""
 
+import asyncio
 import concurrent.futures as cf
 import contextlib
-import importlib
 import logging
 import multiprocessing
 import multiprocessing.connection
@@ -13,15 +13,21 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from .masks import InputError, extra
 
+if TYPE_CHECKING:
+    import distributed
+
 DEATHS = 3  # of workers, after which a task is given up
 _LOST = "the scheduler of Dask was lost; the same command goes on from what is recorded"
-_PATIENCE_S = 10.0  # with a scheduler that does not answer
+_PATIENCE_S = 5.0  # with a scheduler that does not answer, then with one that has no workers
+_WORKERLESS_S = 30.0  # how long a cluster may be without workers
 _LOCAL = {
     "distributed.scheduler.allowed-failures": DEATHS - 1,
+    # A cluster gives up a worker that is just being started again so long after it died
+    "distributed.deploy.lost-worker-timeout": "1 day",
     "distributed.nanny.pre-spawn-environ.DASK_LOGGING__DISTRIBUTED": "critical",
     # Dask has memory given back after each array, which makes images of megabytes half as fast
     "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": 2**28,
@@ -332,22 +338,20 @@ def dask(count: int | None = None, scheduler: str | None = None) -> Iterator[Poo
         If Dask is missing, or the scheduler does not answer or has no workers.
     Stopped
         If the scheduler is lost.
+
+    Notes
+    -----
+    Whoever may submit to a cluster runs code as its owner. A local one takes nothing from others: it talks through TLS,
+    with credentials that are made for this run and held in memory. Another scheduler can run code here, too.
     """
-    distributed = extra("distributed", "a cluster", "batch")
+    extra("distributed", "a cluster", "batch")
     for name in [name for name in logging.root.manager.loggerDict if name.split(".")[0] == "distributed"]:
         logging.getLogger(name).setLevel(logging.CRITICAL)  # what matters of it is said here, in one line
     with contextlib.ExitStack() as stack:
-        if not scheduler:
-            stack.enter_context(importlib.import_module("dask").config.set(_LOCAL))
-            options = {"threads_per_worker": 1, "dashboard_address": "127.0.0.1:0", "silence_logs": logging.CRITICAL}
-            with _deaf():
-                scheduler = stack.enter_context(distributed.LocalCluster(n_workers=count or _cores(), **options))
-        try:
-            client = stack.enter_context(distributed.Client(scheduler, timeout=_PATIENCE_S, set_as_default=False))
-            client.wait_for_workers(1, timeout=_PATIENCE_S)
-        except (OSError, ValueError, TimeoutError) as error:
-            told = " ".join(str(error).split()) or type(error).__name__
-            raise InputError(f"{scheduler}: expected a scheduler of Dask with workers ({told})") from None
+        if scheduler:
+            client = stack.enter_context(_joined(scheduler))
+        else:
+            client = stack.enter_context(_local(count or _cores()))
 
         seen = time.monotonic()
 
@@ -361,11 +365,81 @@ def dask(count: int | None = None, scheduler: str | None = None) -> Iterator[Poo
                 raise Stopped(_LOST) from None
             if threads:
                 seen = time.monotonic()
-            elif time.monotonic() - seen > 3 * _PATIENCE_S:
+            elif time.monotonic() - seen > _WORKERLESS_S:
                 raise Stopped("the cluster of Dask has no workers left; the same command goes on from what is recorded")
             return max(1, threads)
 
         yield Pool(client.get_executor(pure=False).submit, room, _wait)
+
+
+@contextlib.contextmanager
+def _local(count: int) -> Iterator["distributed.Client"]:
+    """Start a cluster on this machine, for nobody else, and give a client of it."""
+    import dask
+    import distributed
+
+    extra("cryptography", "a local cluster", "batch")
+    security = distributed.security.Security.temporary()
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(dask.config.set(_LOCAL))
+        with _deaf():
+            cluster = stack.enter_context(
+                distributed.LocalCluster(
+                    n_workers=count,
+                    threads_per_worker=1,
+                    security=security,
+                    dashboard_address="127.0.0.1:0",
+                    silence_logs=logging.CRITICAL,
+                )
+            )
+        client = stack.enter_context(distributed.Client(cluster, set_as_default=False))
+        client.wait_for_workers(1)
+        yield client
+
+
+@contextlib.contextmanager
+def _joined(scheduler: str) -> Iterator["distributed.Client"]:
+    """Give a client of a running cluster, or say what is wrong with it."""
+    import distributed
+
+    with contextlib.ExitStack() as stack:
+        try:
+            _see_scheduler(scheduler)
+            client = stack.enter_context(distributed.Client(scheduler, timeout=_PATIENCE_S, set_as_default=False))
+            client.wait_for_workers(1, timeout=_PATIENCE_S)
+        except Exception as error:  # whatever comes of what is no scheduler
+            told = " ".join(str(error).split()) or type(error).__name__
+            raise InputError(f"{scheduler}: expected a scheduler of Dask with workers ({told})") from None
+        yield client
+
+
+def _see_scheduler(scheduler: str) -> None:
+    """See that a scheduler answers, before a client of Dask waits for it without an end."""
+    from distributed import comm, security
+
+    async def ask() -> None:
+        arguments = security.Security().get_connection_args("client")
+        connection = await comm.connect(scheduler, timeout=_PATIENCE_S, deserialize=False, **arguments)
+        try:
+            await connection.write({"op": "identity", "reply": True})
+            answer = await connection.read()
+        finally:
+            connection.abort()
+        if not isinstance(answer, dict) or answer.get("type") != "Scheduler":
+            raise InputError("something else answers there")
+
+    def ask_in_time() -> None:
+        try:
+            asyncio.run(asyncio.wait_for(ask(), _PATIENCE_S))
+            outcome.set_result(None)
+        except TimeoutError:
+            outcome.set_exception(TimeoutError(f"no answer within {_PATIENCE_S:g} s"))
+        except Exception as error:
+            outcome.set_exception(error)
+
+    outcome = cf.Future()
+    threading.Thread(target=ask_in_time, daemon=True).start()  # a notebook's kernel has a loop already
+    outcome.result(timeout=1.25 * _PATIENCE_S)
 
 
 BACKENDS = {"processes": processes, "serial": serial, "dask": dask}

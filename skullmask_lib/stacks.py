@@ -1,12 +1,14 @@
 """Many images, some at a time: stacks that are too large to be held, and the masks that belong to them."""
 
 import contextlib
+import errno
 import hashlib
 import io
 import itertools
 import math
 import os
 import platform
+import re
 import secrets
 import warnings
 import zlib
@@ -29,6 +31,16 @@ _LARGEST = 2**30  # bytes of a chunk of Zarr that a worker is to hold
 _MOST_IMAGES = 10**8
 _STORED_AT_LEAST = 0.01  # of the chunks that the metadata of a Zarr array promises
 _FILES = tuple(suffix for suffix in datasets.SUFFIXES if suffix != ".npz")
+
+
+_OF_A_NAME = (
+    *(errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL, errno.ELOOP),
+    *(errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENOTEMPTY),
+)
+
+
+class Unwritable(InputError):
+    """A mask cannot be written where others can; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -326,6 +338,11 @@ def read(stack: Stack, start: int, stop: int) -> Iterator[tuple[int, datasets.Da
     found : Data or Exception
         One slice, but of a file all of its slices. It may be written over when the next one is read.
 
+    Warns
+    -----
+    InputWarning
+        Of an image that the user should know more of.
+
     Raises
     ------
     InputError
@@ -342,22 +359,37 @@ def read(stack: Stack, start: int, stop: int) -> Iterator[tuple[int, datasets.Da
     if stack.kind == "files":
         for index, file in enumerate(stack.names[start - stack.first : stop - stack.first], start):
             try:
-                with warnings.catch_warnings(action="ignore"):
-                    data = datasets.load(Path(stack.path, file), channel=stack.channel)
-                yield index, replace(data, images=np.array(data.images))  # a map of a file that is cut off kills
-            except Exception as error:
-                yield index, error
+                data = _read_file(Path(stack.path, file), stack.channel)
+            except Exception as error:  # whatever it is, it does not stop the others
+                data = error
+            yield index, data
         return
     pieces = _read_npy if stack.kind == "npy" else _read_zarr
     for index, image in pieces(stack, start, stop):
-        good = not isinstance(image, Exception)
-        yield index, datasets.Data(_without_nan(image)[None], None, None, (name(stack, index),)) if good else image
+        if isinstance(image, Exception):
+            yield index, image
+            continue
+        label = name(stack, index)
+        yield index, datasets.Data(_without_nan(image, label)[None], None, None, (label,))
 
 
-def _without_nan(image: np.ndarray) -> np.ndarray:
-    """Set NaN around the head to 0; NaN alone is no background."""
+def _without_nan(image: np.ndarray, name: str) -> np.ndarray:
+    """Set NaN around the head to 0, and say so; NaN alone is no background."""
     filled = masks.zero_background(image)
-    return image if filled is image or np.isnan(image).all() else filled
+    if filled is image or np.isnan(image).all():
+        return image
+    warnings.warn(f"{name}: NaN around the head is taken as 0", InputWarning, stacklevel=3)
+    return filled
+
+
+def _read_file(path: Path, channel: int | None) -> datasets.Data:
+    """Read a file; what is no file is not opened."""
+    if paths.kind_of(path) == "folder":
+        raise InputError(f"{path}: expected a file, got a folder")
+    with warnings.catch_warnings(action="ignore"):  # those of the readers
+        warnings.simplefilter("always", InputWarning)
+        data = datasets.load(path, channel=channel)
+    return replace(data, images=np.array(data.images))  # a map of a file that is cut off kills
 
 
 def _read_npy(stack: Stack, start: int, stop: int) -> Iterator[tuple[int, np.ndarray | Exception]]:
@@ -450,7 +482,12 @@ def is_ours(made: Stack) -> bool:
     Returns
     -------
     bool
-        At an address there is no telling.
+        By the header of a ``.npy``, the shape and the dtype of a Zarr array; any folder may hold files of masks.
+
+    Raises
+    ------
+    InputError
+        If an address cannot be reached.
 
     Examples
     --------
@@ -459,12 +496,168 @@ def is_ours(made: Stack) -> bool:
     """
     path = Path(made.path)
     if made.kind == "npy":
+        if not path.is_file():
+            return False
         with contextlib.suppress(OSError), open(path, "rb") as file:
             return file.read(made.offset) == _header(made.shape)
         return False
-    if is_address(made.path):
+    if made.kind == "files":
+        return path.is_dir()
+    return _is_array_of_masks(made)
+
+
+def _is_array_of_masks(made: Stack) -> bool:
+    """Tell a Zarr array of masks, whole or damaged, from one of something else, and from no array."""
+    with _reaching(made.path, "cannot be reached"):
+        if is_address(made.path):
+            store, place = _in_store(made.path)
+            entries = store.ls(place, detail=False) if store.isdir(place) else None
+        else:
+            entries = os.listdir(made.path) if os.path.isdir(made.path) else None
+    if entries is None:
+        return False
+    names = {PurePosixPath(entry).name for entry in entries}
+    if not all(name in ("zarr.json", "c") or name.endswith(".partial") for name in names):
+        return False
+    try:
+        array = _zarr(made.path)
+    except InputError:  # its zarr.json is lost or damaged
         return True
-    return path.is_dir() and (made.kind == "files" or {*os.listdir(path)} <= {"zarr.json", "c"})
+    return (array.shape, array.dtype) == (made.shape, np.uint8)
+
+
+def masks_at(path: str, kind: str, shape: tuple[int, ...], names: tuple[str, ...] = ()) -> Stack:
+    """Give the stack of masks that are, or are to be, in a place.
+
+    Parameters
+    ----------
+    path : str
+        Absolute, or an address.
+    kind : {"npy", "zarr", "files"}
+    shape : tuple of int
+        (N, H, W); of files (N,).
+    names : tuple of str
+        Of files: those of their images.
+
+    Returns
+    -------
+    Stack
+
+    Examples
+    --------
+    >>> masks_at("/masks.npy", "npy", (5, 768, 624)).dtype
+    '|u1'
+    """
+    if kind == "files":
+        return Stack(path, kind, shape, names=names)
+    return Stack(path, kind, shape, "|u1", len(_header(shape)) if kind == "npy" else 0)
+
+
+def stranger_in(made: Stack) -> str | None:
+    """Find something where masks are that is none of them.
+
+    Parameters
+    ----------
+    made : Stack
+
+    Returns
+    -------
+    str or None
+        The first that was found; None if all that is there are masks, or nothing is there.
+
+    Raises
+    ------
+    InputError
+        If an address cannot be reached.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     for name in ("a.png", "notes.txt"):
+    ...         Path(folder, name).touch()
+    ...     os.path.basename(stranger_in(masks_at(folder, "files", (1,), ("a.tif",))))
+    'notes.txt'
+    """
+    path = Path(made.path)
+    if is_address(made.path):
+        return made.path if exists(made) and not is_ours(made) else None
+    if not os.path.lexists(path):
+        return None
+    if made.kind != "npy" and not path.is_symlink():
+        belongs = _belonging(made)
+        for here, folders, names in os.walk(path):
+            for below in (Path(here, name) for name in sorted(folders + names)):
+                if below.is_symlink() or not belongs(below.relative_to(path).as_posix()):
+                    return str(below)
+    return made.path if path.is_symlink() or not is_ours(made) else None
+
+
+def check_alone(made: Stack) -> None:
+    """See that nothing lies where masks are that is none of them.
+
+    Parameters
+    ----------
+    made : Stack
+
+    Raises
+    ------
+    InputError
+
+    Examples
+    --------
+    >>> check_alone(masks_at("gone.npy", "npy", (5, 768, 624)))
+    """
+    stranger = stranger_in(made)
+    if stranger:
+        raise InputError(f"{stranger}: was made by no batch, and is in the way; move it, or choose another name")
+
+
+def remove(made: Stack) -> None:
+    """Remove masks, and nothing else.
+
+    Parameters
+    ----------
+    made : Stack
+
+    Raises
+    ------
+    InputError
+        If something else lies among them; then nothing is removed.
+    OSError
+        If something cannot be removed.
+
+    Examples
+    --------
+    >>> remove(masks_at("gone.npy", "npy", (5, 768, 624)))
+    """
+    check_alone(made)
+    if is_address(made.path):
+        with _reaching(made.path, "cannot be removed", (InputError, OSError)):
+            store, place = _in_store(made.path)
+            if store.exists(place):
+                store.rm(place, recursive=True)
+        return
+    path = Path(made.path)
+    if not path.is_dir():
+        path.unlink(missing_ok=True)
+        return
+    for here, _, names in os.walk(path, topdown=False):
+        for name in names:
+            Path(here, name).unlink(missing_ok=True)
+        Path(here).rmdir()
+
+
+def _belonging(made: Stack) -> Callable[[str], object]:
+    """Give what tells the path of a mask, or of a folder on the way to one, from all else below the masks' folder."""
+    if made.kind == "zarr":
+        return re.compile(r"zarr\.json|c(/\d+){0,3}|(.*/)?[^/]*\.partial").fullmatch
+    places: set[str] = set()
+    for index in range(made.first, made.first + len(made.names)):
+        for file in _mask_files(replace(made, path=""), index):
+            places.add(file.as_posix())
+            places.update(parent.as_posix() for parent in file.parents)
+    return lambda path: path in places or PurePosixPath(path).name.startswith(_PARTIAL)
 
 
 def for_masks(output: str | os.PathLike, images: Stack) -> Stack:
@@ -616,7 +809,8 @@ def writing(made: Stack, start: int, stop: int) -> Iterator[Callable[[int, np.nd
     ------
     callable
         Takes the index, the masks of (n, H, W), or None where there is none, and the image's file if it has one. It
-        gives the checksum of all that it wrote, see `checksum`. To be called for every index in turn.
+        gives the checksum of all that it wrote, see `checksum`. To be called for every index in turn; it raises
+        `Unwritable` where a mask cannot be written and others can.
 
     Examples
     --------
@@ -684,7 +878,8 @@ def _writing_files(made: Stack, start: int, stop: int) -> Iterator[Callable[[int
 
 def _kept(made: Stack, start: int, stop: int) -> list[Path]:
     """List the files of masks that there are."""
-    return [path for index in range(start, stop) for path in _mask_files(made, index) if path.exists()]
+    files = (file for index in range(start, stop) for file in _mask_files(made, index))
+    return [file for file in files if os.path.isfile(file)]  # also where there can be no such name
 
 
 def _sync(made: Stack, files: list[Path]) -> None:
@@ -728,23 +923,48 @@ def checksum(made: Stack, start: int, stop: int) -> int | None:
 
 
 def _write_file(made: Stack, index: int, mask: np.ndarray | None, source: str) -> None:
+    """Write the masks of an image to a file of their own, or remove what an earlier attempt has written."""
+    if not Path(made.path).is_dir():
+        raise InputError(f"{made.path}: is gone, another run has taken its place")
     files = _mask_files(made, index)
+    output = None
     if mask is not None:
-        picture = not source or datasets.masks_name(source).endswith(".png")
-        output = files[0] if picture or len(files) == 1 else files[1]
-        like, temporary = source or output, output.with_name(f"{_PARTIAL}{secrets.token_hex(4)}{output.name[-7:]}")
-        if not Path(made.path).is_dir():
-            raise InputError(f"{made.path}: is gone, another run has taken its place")
-        output.parent.mkdir(parents=True, exist_ok=True)
-        datasets.masks_writer(temporary, like)(mask, temporary, like, mask.shape)
-        os.replace(temporary, output)
+        with _naming_the_mask():
+            picture = not source or datasets.masks_name(source).endswith(".png")
+            output = files[0] if picture else files[-1]
+            like = source or output
+            temporary = output.with_name(f"{_PARTIAL}{secrets.token_hex(4)}{output.name[-7:]}")
+            writer = datasets.masks_writer(temporary, like)
+            output.parent.mkdir(parents=True, exist_ok=True)
+            writer(mask, temporary, like, mask.shape)
+            os.replace(temporary, output)
     for file in files:
-        if mask is None or file != output:
-            file.unlink(missing_ok=True)
+        if file != output:
+            with contextlib.suppress(Unwritable), _naming_the_mask():
+                file.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _naming_the_mask() -> Iterator[None]:
+    """Tell what concerns one mask, its name or its format, from what stops them all, as a full disk does."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _OF_A_NAME:
+            raise
+        raise Unwritable(f"its mask cannot be written ({error.strerror})") from None
+    except ValueError as error:  # a name with a zero in it, or an image in whose format there are no masks
+        raise Unwritable(f"its mask cannot be written ({error})") from None
 
 
 def _mask_files(made: Stack, index: int) -> list[Path]:
     """Name the files that may hold the masks of an image: NIfTI, or a picture and, of several pages, an array."""
     name = made.names[index - made.first]
-    suffixes = ("",) if name.lower().endswith(nifti.SUFFIXES) else (".png", ".npy")
+    image = name.lower()
+    if image.endswith(nifti.SUFFIXES):
+        suffixes = ("",)
+    elif image.endswith(".npy"):
+        suffixes = (".npy",)
+    else:
+        suffixes = (".png", ".npy")
     return [Path(made.path, _mask_key(name) + suffix) for suffix in suffixes]

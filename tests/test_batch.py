@@ -9,17 +9,21 @@ import struct
 import subprocess
 import sys
 import termios
+import warnings
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+import pyarrow.parquet
 import pytest
 import zarr
 from batches import errors_of, everything, heads, one_by_one, read, recorded, rows_of, same, serial
+from inputs import later, ring_head
 from PIL import Image
 
 import skullmask_lib as sm
-from skullmask_lib import InputError, journal, pools
+from skullmask_lib import InputError, datasets, journal, pools
+from skullmask_lib.masks import InputWarning
 
 pytestmark = pytest.mark.usefixtures("folder")
 OUTPUTS = ["m.npy", "m.zarr", "m"]
@@ -539,6 +543,198 @@ def test_a_bad_argument_is_one_line_and_nothing_is_written(skullmask, case):
     assert err[0].startswith("skullmask: ")
     assert message in err[0]
     assert everything(".") == before
+
+
+# --- names ---------------------------------------------------------------------------------------------------------
+
+BAD_NAMES = {
+    "long": "x" * 300 + ".png",
+    "zero": "a\0b.png",
+    "folder": "folder.png",
+    "broken link": "broken.png",
+    "circle": "circle.png",
+    "pipe": "pipe.png",
+    "device": "device.npy",
+    "missing": "gone.tif",
+    "no UTF-8": os.fsdecode(b"\xff.png"),
+    "escape": "\x1b[2J.png",
+    "under a file": "0.png/x.png",
+}
+
+
+def with_bad_names(folder):
+    """Write three good pictures among what has a bad name, or is no file; give a list of all of them."""
+    Path(folder).mkdir()
+    good = [f"{index}.png" for index in range(3)]
+    for name, image in zip(good, heads(3, np.uint8), strict=True):
+        Image.fromarray(image).save(f"{folder}/{name}")
+    Path(folder, "folder.png").mkdir()
+    Image.fromarray(heads(1, np.uint8)[0]).save(f"{folder}/folder.png/inside.png")
+    Path(folder, "broken.png").symlink_to("nowhere")
+    Path(folder, "circle.png").symlink_to("circle.png")
+    os.mkfifo(f"{folder}/pipe.png")
+    Path(folder, "device.npy").symlink_to("/dev/zero")
+    return [good[0], *BAD_NAMES.values(), *good[1:]]
+
+
+@pytest.mark.parametrize("output", OUTPUTS)
+def test_a_bad_name_in_a_list_fails_alone(output):
+    names = with_bad_names("a")
+    Path("list.txt").write_bytes("".join(f"a/{name}\n" for name in names).encode("utf-8", "surrogateescape"))
+    made = serial("list.txt", output)
+    assert (made.images, made.failed) == (len(names), len(BAD_NAMES))
+    errors = errors_of(output)
+    assert len(errors) == len(BAD_NAMES)
+    assert all(name.isprintable() and error.isprintable() for name, error in errors.items())
+    assert "\\x1b[2J.png" in errors
+    assert "folder" in errors["folder.png"]
+    wanted = one_by_one(heads(3, np.uint8))
+    if output == "m":
+        found = [np.array(Image.open(f"m/{index}.png")) // 255 for index in range(3)]
+        assert sorted(os.listdir("m")) == ["0.png", "1.png", "2.png"]
+    else:
+        found = read(output)[[0, -2, -1]]
+        assert not read(output)[1:-2].any()
+    same(np.stack(found), wanted)
+    assert serial("list.txt", output).failed == len(BAD_NAMES)
+
+
+@pytest.mark.filterwarnings("ignore:.*left out")
+def test_a_bad_name_in_a_folder_stops_nothing():
+    with_bad_names("a")
+    assert serial("a", "m").failed == 0
+    assert all(Path("m", name).is_file() for name in ("0.png", "1.png", "2.png"))
+
+
+def test_a_mask_whose_name_would_be_too_long_fails_alone():
+    name = "x" * 250
+    np.save(f"{name}.npy", heads(3))
+    assert serial(f"{name}.npy", "m").failed == 3  # xxx…_000000.png
+    assert all("too long" in error for error in errors_of("m").values())
+    assert os.listdir("m") == []
+    assert serial(f"{name}.npy", "m.npy").failed == 0
+
+
+def test_a_picture_named_like_a_folder_of_masks_fails_alone():
+    Path("a/x.png").mkdir(parents=True)
+    Image.fromarray(heads(1, np.uint8)[0]).save("a/x.tif")
+    Image.fromarray(heads(1, np.uint8)[0]).save("a/x.png/y.png")
+    Path("list.txt").write_text("a/x.png/y.png\na/x.tif\n")
+    assert serial("list.txt", "m").failed == 1
+    assert [*errors_of("m")] == ["x.tif"]
+    assert os.listdir("m/x.png") == ["y.png"]
+
+
+@pytest.mark.parametrize(("images", "output"), [("a\0.npy", "m.npy"), ("a.npy", "m\0.npy"), ("a.npy", "y" * 300)])
+def test_a_path_that_cannot_be_is_refused(images, output):
+    np.save("a.npy", heads(2))
+    with pytest.raises(InputError) as refused:
+        serial(images, output)
+    assert str(refused.value).isprintable()
+    assert os.listdir() == ["a.npy"]
+
+
+def test_names_in_tables_are_no_formulas_and_no_escape_codes():
+    Path("a").mkdir()
+    for name in ("=1+1.png", "@x.png", "-2.png", "\x1b[31mred.png"):
+        Image.fromarray(heads(1, np.uint8)[0]).save(Path("a", name))
+    Path("a/=SUM(A1).png").write_text("broken")
+    assert serial("a", "m").failed == 1
+    tables = Path("m.batch/results.csv").read_bytes() + Path("m.batch/errors.csv").read_bytes()
+    assert b"\x1b" not in tables
+    names = [row["name"] for row in rows_of("m.batch/results.csv")]
+    assert sorted(names) == ["'-2.png", "'=1+1.png", "'=SUM(A1).png", "'@x.png", "\\x1b[31mred.png"]
+    assert [*errors_of("m")] == ["'=SUM(A1).png"]
+    assert Path("m/=1+1.png").exists()
+
+
+# --- what is remarked ----------------------------------------------------------------------------------------------
+
+
+def two_heads():
+    """Give a picture that shows two heads of one size."""
+    one = ring_head(axes_mm=(60.0, 50.0), shape=(150, 130))[0]
+    return np.hstack([one, one]).astype(np.float32)
+
+
+@pytest.mark.parametrize("backend", [{"backend": "serial"}, *later({"backend": "processes", "workers": 2})])
+def test_what_is_remarked_of_an_image_is_in_its_row(skullmask, backend):
+    Path("a").mkdir()
+    np.save("a/one.npy", ring_head()[0].astype(np.float32))
+    np.save("a/two.npy", two_heads())
+    np.save("a/stack.npy", np.stack([two_heads(), np.zeros((150, 260), np.float32)]))
+    made = sm.batch("a", "m", version="v8", **backend)
+    assert made.flagged["remarked"] == 2
+    rows = {row["name"]: row for row in rows_of("m.batch/results.csv")}
+    assert [*rows["one.npy"]][-3:] == ["quality", "flags", "remarks"]
+    assert rows["one.npy"]["remarks"] == ""
+    assert rows["two.npy"]["remarks"] == rows["stack.npy[0]"]["remarks"] != ""
+    assert "two.npy" not in rows["two.npy"]["remarks"]
+    assert rows["stack.npy[1]"]["remarks"] == ""
+    again = sm.batch("a", "m", version="v8", **backend)
+    assert again.flagged == made.flagged
+    assert "2 remarked" in skullmask("batch", "a", "m")[1]
+
+
+def test_what_is_remarked_while_reading_is_in_each_row_of_the_file_and_readers_are_silent(monkeypatch):
+    load = datasets.load
+
+    def remarking(path, **options):
+        if path.name == "b.npy":
+            warnings.warn(f"{path}: is\nlossy", InputWarning, stacklevel=2)
+            warnings.warn("a library has something to say", DeprecationWarning, stacklevel=2)
+        return load(path, **options)
+
+    monkeypatch.setattr(datasets, "load", remarking)
+    for folder in ("a", "t"):
+        Path(folder).mkdir()
+        for name in ("a.npy", "b.npy"):
+            np.save(f"{folder}/{name}", heads(2) if folder == "a" else one_by_one(heads(2)))
+    made = serial("a", "m", truth="t")
+    assert made.flagged["remarked"] == 2
+    rows = rows_of("m.batch/results.csv")
+    assert [row["remarks"] for row in rows] == ["", "", *["is lossy; the truth: is lossy"] * 2]
+    single = serial("a/../a", "n", "v7")
+    assert single.flagged["remarked"] == 2
+
+
+def test_an_array_of_masks_is_planned_without_a_word(monkeypatch):
+    load = datasets.load
+
+    def remarking(path, **options):
+        warnings.warn(f"{path}: is lossy", InputWarning, stacklevel=2)
+        return load(path, **options)
+
+    monkeypatch.setattr(datasets, "load", remarking)
+    Path("a").mkdir()
+    np.save("a/a.npy", heads(1)[0])
+    assert serial("a", "m.npy").flagged["remarked"] == 1
+
+
+# --- a truth that is not known everywhere --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("table", ["csv", "parquet"])
+def test_where_the_truth_is_empty_it_is_unknown(table):
+    images = heads(4)
+    images[3] = 0
+    truth = one_by_one(heads(4))
+    truth[[1, 3]] = 0
+    np.save("a.npy", images)
+    np.save("t.npy", truth)
+    assert serial("a.npy", "m.npy", truth="t.npy", table=table, quality=True).failed == 0
+    rows = rows_of("m.npy.batch/results.csv") if table == "csv" else parquet_rows("m.npy.batch/results.parquet")
+    flags = [row["flags"].split("; ") for row in rows]
+    assert ["unknown truth" in flag for flag in flags] == [False, True, False, True]
+    assert flags[3] == ["empty", "unknown truth"]
+    for column in ("iou", "dice", "area_error", "hausdorff_px", "hd95_px", "assd_px"):
+        assert [row[column] in ("", None) for row in rows] == [False, True, False, True]
+    assert [float(row["iou"]) for row in rows[::2]] == [1.0, 1.0]
+    assert serial("a.npy", "m.npy", truth="t.npy", table=table, quality=True).flagged["empty"] == 1
+
+
+def parquet_rows(path):
+    return pyarrow.parquet.read_table(path).to_pylist()
 
 
 def test_masks_to_look_at_are_counted(skullmask):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+import oldest
 import pytest
 import yaml
 
@@ -52,6 +53,16 @@ def test_no_package_is_listed_twice():
     extras = PROJECT["optional-dependencies"].values()
     names = [re.match(r"[\w-]+", entry)[0].lower() for entry in sum(extras, PROJECT["dependencies"])]
     assert len(names) == len(set(names))
+
+
+def test_every_dependency_has_a_minimum():
+    entries = oldest.requirements()
+    assert {"numpy>=2.0,<3", "nbval==0.11.*"} <= set(entries)
+    for entry in entries:
+        assert re.fullmatch(r"[\w-]+(>=[\d.]+(,<[\d.]+)?|==[\d.]+(\*)?)", entry), entry
+    pinned = [re.fullmatch(r"[\w-]+==[\d.]+\*?", line) for line in oldest.constraints()]
+    assert len(pinned) == len(entries) + 1
+    assert all(pinned)
 
 
 def test_the_readme_shows_the_ladder_as_it_is():

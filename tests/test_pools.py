@@ -1,5 +1,6 @@
 """Processes and clusters: the masks of one process, whoever is killed, and nobody left behind."""
 
+import asyncio
 import contextlib
 import functools
 import importlib
@@ -7,12 +8,14 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
 from pathlib import Path
 
+import distributed
 import numpy as np
 import psutil
 import pytest
@@ -322,7 +325,7 @@ def test_a_cluster_that_loses_its_last_worker(runs, cluster):
     cluster.add_worker()
     np.save("a.npy", heads(100))
     command = ("batch", "a.npy", "m.npy", *V8, "--chunk", "5", "--scheduler", cluster.address)
-    hasty = "from skullmask_lib import cli, pools; pools._PATIENCE_S /= 4; cli.main()"
+    hasty = "from skullmask_lib import cli, pools; pools._WORKERLESS_S /= 4; cli.main()"
     run = runs.start(sys.executable, "-c", hasty, *command)
     wait_for(lambda: len(recorded("m.npy")) > 4, seconds=60)
     cluster.workers[0].kill()
@@ -334,6 +337,105 @@ def test_a_cluster_that_loses_its_last_worker(runs, cluster):
     assert ended(runs.start(*COMMAND, *command)) == (0, [])
     right("m.npy", 100, "v8")
     assert sorted(recorded("m.npy")) == [*range(0, 100, 5)]
+
+
+ANSWERS = {
+    "silent": None,
+    "garbage": np.random.default_rng(1).bytes(4096),
+    "a web server": b"HTTP/1.1 400 Bad Request\r\n\r\n",
+    "zeros": bytes(4096),
+    "ones": b"\xff" * 4096,
+    "hangs up": b"",
+    "promises terabytes": (1).to_bytes(8, "little") + (2**42).to_bytes(8, "little"),
+}
+
+
+@contextlib.contextmanager
+def answering(answer):
+    """Listen on a port of this computer, and say always the same; give the port."""
+    with contextlib.ExitStack() as stack:
+        listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+
+        def serve():
+            with contextlib.suppress(OSError):
+                while True:
+                    connection = stack.enter_context(listener.accept()[0])
+                    if answer is not None:
+                        connection.sendall(answer)
+                        connection.close()
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield listener.getsockname()[1]
+        listener.shutdown(socket.SHUT_RDWR)
+        thread.join(timeout=10)
+
+
+@pytest.mark.parametrize("case", ANSWERS)
+def test_what_is_no_scheduler_is_told_in_one_line(skullmask, monkeypatch, case):
+    monkeypatch.setattr(pools, "_PATIENCE_S", 1.0)
+    np.save("a.npy", heads(4))
+    with answering(ANSWERS[case]) as port:
+        began = time.monotonic()
+        code, out, [line] = skullmask("batch", "a.npy", "m.npy", "--scheduler", f"tcp://127.0.0.1:{port}")
+        assert time.monotonic() - began < 5
+    assert (code, out) == (2, "")
+    assert line.startswith(f"skullmask: tcp://127.0.0.1:{port}: expected a scheduler of Dask with workers (")
+    assert os.listdir() == ["a.npy"]
+
+
+def test_a_silent_port_is_given_up_soon(runs):
+    np.save("a.npy", heads(4))
+    with answering(None) as port:
+        began = time.monotonic()
+        run = runs.start(*COMMAND, "batch", "a.npy", "m.npy", "--scheduler", f"tcp://127.0.0.1:{port}")
+        code, lines = ended(run, seconds=60)
+        assert time.monotonic() - began < 15
+    assert (code, len(lines)) == (2, 1)
+
+
+def test_a_local_cluster_takes_nothing_from_strangers(monkeypatch):
+    opened = []
+    client_of = distributed.Client
+    monkeypatch.setattr(
+        distributed, "Client", lambda *given, **options: opened.append(given) or client_of(*given, **options)
+    )
+    with pools.dask(1) as pool:
+        assert pool.submit(max, 3, 4).result(timeout=60) == 4
+        [[cluster]] = opened
+        workers = [worker["nanny"] for worker in cluster.scheduler_info["workers"].values()]
+        addresses = [cluster.scheduler_address, *cluster.scheduler_info["workers"], *workers]
+        assert len(addresses) == 3
+        assert all(address.startswith("tls://127.0.0.1:") for address in addresses)
+        other = distributed.security.Security.temporary()
+        for address in addresses:
+            for scheme, security in (("tcp", None), ("tls", other)):
+                with pytest.raises(Exception, match=r".") as refused:
+                    asyncio.run(hello(address.replace("tls", scheme), security))
+                assert not isinstance(refused.value, AssertionError)
+        own = asyncio.run(hello(cluster.scheduler_address, cluster.security))
+        assert own["type"] == "Scheduler"
+
+
+async def hello(address, security):
+    """Ask a server of Dask who it is."""
+    security = security or distributed.security.Security()
+    arguments = security.get_connection_args("client")
+    connection = await asyncio.wait_for(distributed.comm.connect(address, timeout=2, **arguments), 3)
+    try:
+        await connection.write({"op": "identity", "reply": True})
+        return await asyncio.wait_for(connection.read(), 3)
+    finally:
+        connection.abort()
+
+
+def test_a_local_cluster_without_credentials_is_refused(skullmask, monkeypatch):
+    monkeypatch.setitem(sys.modules, "cryptography", None)
+    np.save("a.npy", heads(4))
+    code, out, [line] = skullmask("batch", "a.npy", "m.npy", "--backend", "dask")
+    assert (code, out) == (2, "")
+    assert 'pip install "skullmask[batch]"' in line
+    assert os.listdir() == ["a.npy"]
 
 
 @pytest.mark.full

@@ -2,8 +2,10 @@
 
 import concurrent.futures as cf
 import contextlib
+import copy
 import errno
 import fcntl
+import json
 import os
 import shutil
 import subprocess
@@ -14,7 +16,9 @@ import nibabel as nib
 import numpy as np
 import pytest
 import zarr
-from batches import everything, heads, one_by_one, rows_of, same, serial
+from batches import everything, heads, one_by_one, read, recorded, rows_of, same, serial
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from skullmask_lib import InputError, batch, chunks, journal, pools, stacks
@@ -131,11 +135,11 @@ def test_workers_end_before_what_they_wrote_is_removed(monkeypatch):
 
 @pytest.mark.usefixtures("failing")
 def test_what_cannot_be_removed_does_not_stand_in_the_way(monkeypatch):
-    def rmtree(*_, **__):
+    def rmdir(*_):
         raise OSError(errno.ENOTEMPTY, "a worker is still writing")
 
     with monkeypatch.context() as patch:
-        patch.setattr(shutil, "rmtree", rmtree)
+        patch.setattr(Path, "rmdir", rmdir)
         with pytest.raises(pools.Stopped):
             serial("a", "m", fail_fast=True)
     assert Path("m.batch/journal.jsonl").exists()
@@ -321,3 +325,303 @@ def test_masks_of_files_of_an_earlier_attempt_give_way():
     pages[0].save("a.tif", save_all=True, append_images=pages[1:])
     chunks.work(job, 0, 1)
     assert os.listdir("m") == ["a.npy"]
+
+
+# --- what is removed -----------------------------------------------------------------------------------------------
+
+OUTPUTS = pytest.mark.parametrize("output", ["m.npy", "m.zarr", "m"])
+
+
+def begun_only(output):
+    """Leave the first line of a journal, as a run that is killed soon does."""
+    book = Path(f"{output}.batch/journal.jsonl")
+    book.write_bytes(b"\n".join(book.read_bytes().splitlines()[:2]) + b"\n")
+
+
+@OUTPUTS
+def test_a_restart_keeps_what_others_put_beside_the_journal(output):
+    np.save("a.npy", heads(4))
+    serial("a.npy", output)
+    notes = [Path(f"{output}.batch", name) for name in ("notes.txt", "results.xlsx", "masks-of-mine/x.png")]
+    for note in notes:
+        note.parent.mkdir(exist_ok=True)
+        note.write_text("mine")
+    serial("a.npy", output, "v1", restart=True)
+    assert [note.read_text() for note in notes] == ["mine"] * 3
+    same(read(output, 4), one_by_one(heads(4), "v1"))
+
+
+@pytest.mark.parametrize("where", ["notes.txt", "sub/x.png", "a_000009.png", "empty"])
+@pytest.mark.parametrize("output", ["m.zarr", "m"])
+def test_a_restart_keeps_what_others_put_among_the_masks(skullmask, output, where):
+    np.save("a.npy", heads(4))
+    serial("a.npy", output)
+    mine = Path(output, where)
+    mine.parent.mkdir(exist_ok=True)
+    mine.mkdir() if where == "empty" else mine.write_text("mine")
+    before = everything(".")
+    for _ in range(2):
+        code, out, [line] = skullmask("batch", "a.npy", output, "--version", "v1", "--backend", "serial", "--restart")
+        assert (code, out) == (2, "")
+        assert str(Path(output, where.split("/")[0]).absolute()) in line
+        assert everything(".") == before
+    shutil.move(Path(output, where.split("/")[0]), "elsewhere")
+    serial("a.npy", output, "v1", restart=True)
+    same(read(output, 4), one_by_one(heads(4), "v1"))
+
+
+def test_a_restart_does_not_go_through_links():
+    Path("a/sub").mkdir(parents=True)
+    Image.fromarray(heads(1, np.uint8)[0]).save("a/sub/x.png")
+    serial("a", "m")
+    Path("m/sub").rename("precious")
+    Path("m/sub").symlink_to(Path("precious").absolute())
+    before = everything(".")
+    with pytest.raises(InputError, match=r"m/sub: was made by no batch"):
+        serial("a", "m", "v1", restart=True)
+    assert everything(".") == before
+
+
+@OUTPUTS
+@pytest.mark.parametrize("restart", [False, True])
+def test_a_journal_of_a_first_line_owns_nothing_else(output, restart):
+    np.save("a.npy", heads(4))
+    serial("a.npy", output)
+    begun_only(output)
+    Path(f"{output}.batch/notes.txt").write_text("mine")
+    before = everything(".")
+    with pytest.raises(InputError, match=rf"{output}: was made by no batch that could go on"):
+        serial("a.npy", output, "v1", restart=restart)
+    assert everything(".") == before
+    os.rename(output, "precious")
+    kept = everything("precious")
+    serial("a.npy", output, "v1", restart=restart)
+    same(read(output, 4), one_by_one(heads(4), "v1"))
+    assert everything("precious") == kept
+    assert Path(f"{output}.batch/notes.txt").read_text() == "mine"
+
+
+@pytest.mark.usefixtures("stopped")
+def test_a_restart_refuses_at_once_what_has_come_in_the_way():
+    Path("m.npy").write_text("precious")
+    before = everything(".")
+    with pytest.raises(InputError, match=r"m\.npy: is in the way of the masks"):
+        serial("a.npy", "m.npy", "v1", restart=True)
+    assert everything(".") == before
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_another_array_in_the_place_of_the_masks_at_an_address_stays(restart):
+    np.save("a.npy", heads(4))
+    serial("a.npy", f"memory://taken_{restart}.zarr")
+    precious = zarr.create_array(f"memory://taken_{restart}.zarr", shape=(5, 4), dtype="f8", overwrite=True)
+    precious[:] = 7
+    with pytest.raises(InputError, match=r"taken_\w+\.zarr: was made by no batch"):
+        serial("a.npy", f"memory://taken_{restart}.zarr", restart=restart)
+    assert (zarr.open_array(f"memory://taken_{restart}.zarr", mode="r")[:] == 7).all()
+
+
+def test_masks_at_an_address_that_were_hardly_begun_go_on():
+    np.save("a.npy", heads(4))
+    serial("a.npy", "memory://hardly.zarr")
+    begun_only("hardly.zarr")
+    assert serial("a.npy", "memory://hardly.zarr").failed == 0
+    assert recorded("hardly.zarr") == [0, 3]
+
+
+# --- a journal that somebody has changed ---------------------------------------------------------------------------
+
+
+def is_refused_in_one_line(output="m.npy", **options):
+    """See that a run is refused in one line and that nothing was changed."""
+    before = everything(".")
+    with pytest.raises(InputError) as refused:
+        serial("a.npy", output, **options)
+    assert "\n" not in str(refused.value)
+    assert f"{output}.batch/journal.jsonl" in str(refused.value)
+    assert everything(".") == before
+
+
+NO_JOURNALS = {
+    "a text": b"dear diary\n",
+    "another format": b'{"run": {"token": "01234567"}}\n',
+    "no run first": b'["0", {"state": "done"}]\n',
+    "only a name": b'["run"]\n',
+    "no record": b'["run", []]\n',
+    "nothing in it": b'["run", {}]\n',
+    "a deep one": b"[" * 100_000 + b"\n",
+    "a long number": b'["run", {"chunk": ' + b"9" * 10_000 + b"}]\n",
+    "no UTF-8": b"\xff\xfe\n",
+}
+
+
+@pytest.mark.parametrize("case", NO_JOURNALS)
+@pytest.mark.parametrize("restart", [False, True])
+def test_what_is_no_journal_is_left_alone(case, restart):
+    np.save("a.npy", heads(4))
+    Path("m.npy.batch").mkdir()
+    Path("m.npy.batch/journal.jsonl").write_bytes(NO_JOURNALS[case])
+    is_refused_in_one_line(restart=restart)
+
+
+@pytest.mark.parametrize("kind", ["link", "folder", "pipe"])
+def test_a_journal_is_a_file(kind):
+    np.save("a.npy", heads(4))
+    Path("m.npy.batch").mkdir()
+    Path("precious").write_text("")
+    book = Path("m.npy.batch/journal.jsonl")
+    {"link": lambda: book.symlink_to("../precious"), "folder": book.mkdir, "pipe": lambda: os.mkfifo(book)}[kind]()
+    is_refused_in_one_line()
+
+
+RUN = {
+    "token": [None, 7, "", "../../x", "0123456", "0123456g", "/01234567", "01234567\n"],
+    "chunk": [None, True, 0, -3, 3.0, "3", 10**18],
+    "masks": [None, [], {}, {"kind": "npy"}, {"kind": "exe", "shape": [4, 48, 40]}],
+    "address": [None, 7, ["memory://x"]],
+    "files": [None, "a.png", ["a.png"], ["../../x.png"] * 4, ["/etc/x.png"] * 4, [7] * 4, ["a\0b.png"] * 4,
+              ["C:\\x.png"] * 4, ["..\\x.png"] * 4, [""] * 4],
+}  # fmt: skip
+SHAPES = [None, [], [4], [0, 48, 40], [-1, 48, 40], [4.0, 48, 40], [True, 48, 40], ["4", 48, 40], [10**30, 48, 40]]
+CHUNK = {
+    "state": [None, "", "gone", 7],
+    "from": [None, -1, 1.5, "7", True, 10**30],
+    "made": [None, -1, 1.5, "7", True],
+    "failed": [None, -1, 4, 0.5, "0"],
+    "bytes": [None, -1, 1.5, 10**30],
+    "seconds": [None, [], {"read": 1}, {"read": 1, "compute": 1, "write": "1"}, {"read": -1, "compute": 1, "write": 1},
+                {"read": float("nan"), "compute": 1, "write": 1}],
+    "rows": [None, {}, [], [{}] * 3, [7] * 3, [{"name": "a", "flags": 7}] * 3, [{"name": "a", "flags": ""}],
+             [{"name": "a", "flags": "", "iou": "1"}] * 3, [{"name": "a", "flags": "", "area_px": 10**400}] * 3],
+}  # fmt: skip
+ITEMS = ["", "x", "-3", "1", "4", "03", "3.0", "²", "9" * 5000, "run"]
+
+
+def changed(records, line, key, value):
+    """Give records of which one says something else, or says something no longer."""
+    records = copy.deepcopy(records)
+    if value is None:
+        records[line][1].pop(key, None)
+    else:
+        records[line][1][key] = value
+    return records
+
+
+def written(output, records):
+    Path(f"{output}.batch/journal.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+
+
+def records_of(output):
+    lines = Path(f"{output}.batch/journal.jsonl").read_text().splitlines()
+    return [json.loads(line) for line in lines if line]
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_a_journal_that_somebody_has_changed_is_refused(restart):
+    np.save("a.npy", heads(4))
+    for output in ("m.npy", "m"):
+        serial("a.npy", output)
+        records = records_of(output)
+        cases = [changed(records, 0, key, value) for key, values in RUN.items() for value in values]
+        cases += [changed(records, 0, "masks", records[0][1]["masks"] | {"shape": shape}) for shape in SHAPES]
+        cases += [changed(records, 1, key, value) for key, values in CHUNK.items() for value in values]
+        cases += [[records[0], [item, records[1][1]]] for item in ITEMS]
+        for case in (case for case in cases if case != records):
+            written(output, case)
+            is_refused_in_one_line(output, restart=restart)
+        written(output, records)
+        assert serial("a.npy", output).failed == 0
+
+
+def refusal(images, output, **options):
+    """Run, and give the line in which that is refused, if it is."""
+    try:
+        serial(images, output, **options)
+    except InputError as error:
+        return str(error)
+    return ""
+
+
+def leaves(value, path=()):
+    """Go through all places in JSON."""
+    yield path
+    if isinstance(value, dict | list):
+        for key in value if isinstance(value, dict) else range(len(value)):
+            yield from leaves(value[key], (*path, key))
+
+
+WEIRD = st.sampled_from(
+    [
+        None,
+        True,
+        0,
+        1,
+        -1,
+        2**63,
+        10**400,
+        0.5,
+        float("inf"),
+        "",
+        "x",
+        "../../x",
+        "/etc",
+        "a\0b",
+        "\x1b[2J",
+        [],
+        {},
+        [0],
+        {"a": 1},
+    ]
+)
+
+
+@settings(max_examples=60)
+@given(data=st.data(), output=st.sampled_from(["m.npy", "m"]), restart=st.booleans())
+def test_a_journal_is_never_trusted_beyond_its_own_files(tmp_path_factory, data, output, restart):
+    """Whatever it says, a run ends with the right masks or in one line, and others' files stay."""
+    outside = tmp_path_factory.mktemp("outside")
+    here = outside / "x" / "here"
+    here.mkdir(parents=True)
+    precious = [outside / "x.png", outside / "x" / "x", here / "x", here / f"{output}.batch.txt"]
+    for file in precious:
+        file.write_text("precious")
+    np.save(here / "a.npy", heads(4))
+    serial(here / "a.npy", here / output)
+    book = here / f"{output}.batch" / "journal.jsonl"
+    (here / f"{output}.batch" / "notes.txt").write_text("precious")
+    records = [json.loads(line) for line in book.read_text().splitlines() if line]
+    line = data.draw(st.integers(0, len(records) - 1))
+    *path, last = data.draw(st.sampled_from([path for path in leaves(records[line]) if path]))
+    place = records[line]
+    for key in path:
+        place = place[key]
+    if isinstance(place, dict) and data.draw(st.booleans()):
+        del place[last]
+    else:
+        place[last] = data.draw(WEIRD)
+    book.write_text("".join(json.dumps(record) + "\n" for record in records))
+    refused = refusal(here / "a.npy", here / output, restart=restart)
+    assert refused.isprintable()
+    if not refused:
+        same(read(str(here / output), 4), one_by_one(heads(4)))
+    assert {file.read_text() for file in precious} == {"precious"}
+    assert (here / f"{output}.batch" / "notes.txt").read_text() == "precious"
+    assert sorted(path.name for path in outside.iterdir()) == ["x", "x.png"]
+    assert sorted(path.name for path in (outside / "x").iterdir()) == ["here", "x"]
+
+
+@settings(max_examples=80)
+@given(changes=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), min_size=1, max_size=4))
+def test_bytes_of_a_journal_may_change(tmp_path_factory, changes):
+    here = tmp_path_factory.mktemp("bytes")
+    np.save(here / "a.npy", heads(4))
+    serial(here / "a.npy", here / "m.npy")
+    book = here / "m.npy.batch" / "journal.jsonl"
+    content = bytearray(book.read_bytes())
+    for place, value in changes:
+        content[int(place * len(content))] = value
+    book.write_bytes(content)
+    refused = refusal(here / "a.npy", here / "m.npy")
+    assert refused.isprintable()
+    if not refused:
+        same(np.load(here / "m.npy"), one_by_one(heads(4)))
