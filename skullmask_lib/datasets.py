@@ -22,7 +22,6 @@ from .masks import InputError, InputWarning
 PHANTOMS = ("phantom", "phantom-cropped")
 SUFFIXES = (".npy", ".npz", *nifti.SUFFIXES, *pictures.SUFFIXES)
 _PREVIEWS = (*pictures.LOSSY, ".bmp")  # what may lie beside a DICOM series
-_NAN_IS_ZERO = "NaN around the head is taken as 0"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -219,7 +218,7 @@ def _without_nan(images: np.ndarray, source: str | os.PathLike) -> np.ndarray:
     masks.check_unpacked(images.nbytes, 0, source)
     made = np.stack([masks.zero_background(image) for image in images])
     if np.isnan(made).sum() < np.isnan(images).sum():
-        warnings.warn(f"{source}: {_NAN_IS_ZERO}", InputWarning, stacklevel=2)
+        warnings.warn(f"{source}: {masks.NAN_IS_ZERO}", InputWarning, stacklevel=2)
     return made
 
 

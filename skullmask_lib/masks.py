@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 from scipy import ndimage
 
+NAN_IS_ZERO = "NaN around the head is taken as 0"  # said where `zero_background` changed something
 LARGEST_UNPACKED_BYTES = 2 * 2**30  # of memory that a packed file may ask for
 FEW_SPECKS = 0.05  # of the background: NaN within the head that a threshold left there
 

@@ -20,7 +20,7 @@ import nibabel as nib
 import numpy as np
 
 from . import paths
-from .masks import InputError, InputWarning, zero_background
+from .masks import NAN_IS_ZERO, InputError, InputWarning, zero_background
 
 SUFFIXES = (".nii", ".nii.gz")
 PAIRS = (".hdr", ".img", ".hdr.gz", ".img.gz")  # header and voxels: read, never written
@@ -553,7 +553,7 @@ def _finite(values: np.ndarray, path: Path) -> np.ndarray:
     if bad or not np.isfinite(values).any():
         bad = bad or values.size
         raise InputError(f"{path}: expected finite values, got {bad} that are NaN or infinite")
-    warnings.warn(f"{path.name}: NaN around the head is taken as 0", InputWarning, stacklevel=2)
+    warnings.warn(f"{path.name}: {NAN_IS_ZERO}", InputWarning, stacklevel=2)
     return filled
 
 

@@ -378,7 +378,7 @@ def _without_nan(image: np.ndarray, name: str) -> np.ndarray:
     filled = masks.zero_background(image)
     if filled is image or np.isnan(image).all():
         return image
-    warnings.warn(f"{name}: NaN around the head is taken as 0", InputWarning, stacklevel=3)
+    warnings.warn(f"{name}: {masks.NAN_IS_ZERO}", InputWarning, stacklevel=3)
     return filled
 
 
