@@ -15,7 +15,9 @@ _ASCII = {
 _BREAKS = re.compile(r"[\t\n\v\f\r\x1c-\x1e\x85\u2028\u2029]+")
 _TURNS = re.compile(r"[\u202a-\u202e\u2066-\u2069]")  # show letters in another order
 _FORMULA = re.compile(r"(^|;)(\s*[=+\-@＝＋－＠])")  # a semicolon may end a cell, too
-_MARKUP = re.compile(r"[&<|`$\\@]|!(?=\[)|\[(?!\d+\](?![(\[:]))|://|\bwww\.", re.IGNORECASE)
+_MARKUP = re.compile(  # brackets alone are none, but [text](…), [text][…] and [text]: …
+    r"[&<|`$\\@]|!(?=\[)|\[(?![^\[\]]*\](?![(\[:]))|://|\bwww\.", re.IGNORECASE
+)
 _NUMBER = re.compile(r"([0-9]+)")
 
 
@@ -127,8 +129,8 @@ def inert(text: object) -> str:
     --------
     >>> inert("a|b\n<form>")
     'a\\|b &lt;form>'
-    >>> inert("head.npy[3]"), inert("![x](y)")
-    ('head.npy[3]', '&#33;&#91;x](y)')
+    >>> inert("width [px] of head.npy[3]"), inert("![x](y)")
+    ('width [px] of head.npy[3]', '&#33;&#91;x](y)')
     """
     return _MARKUP.sub(_entity, " ".join(plain(text).split()))
 
