@@ -118,7 +118,7 @@ $(PEERS)/.made: | $(VENV)/.made
 	@touch $@
 
 # Old packages warn beside new ones; what they say is not ours.
-OLD_WARNINGS = -W "ignore:builtin type swig" -W "ignore:crc32c usage is deprecated"
+OLD_WARNINGS = -W "ignore:builtin type swig" -W "ignore:invalid escape sequence" -W "ignore:crc32c usage is deprecated"
 OLD_TESTS = masks metrics versions datasets dicom stacks batch cli
 $(OLDEST)/.made: pyproject.toml tests/oldest.py | $(VENV)/.made
 	$(OLDEST_PYTHON) -m venv --clear $(OLDEST)

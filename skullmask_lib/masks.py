@@ -4,6 +4,7 @@ Images are ``(H, W)``, rows before columns. Masks are ``uint8`` arrays of {0, 1}
 8-connected, background is 4-connected, and foreground is strictly above a threshold.
 """
 
+import contextlib
 import importlib
 import operator
 from collections.abc import Iterable, Iterator
@@ -234,11 +235,11 @@ def check_whole(value: int, what: str, low: int, high: int, unit: str) -> int:
     ...
     skullmask_lib.masks.InputError: expected a dilation size from 1 to 624 px, got 0
     """
-    try:
-        number = operator.index(value)
-    except TypeError:
-        number = None
-    if number is None or isinstance(value, (bool, np.bool_)):
+    number = None
+    if not isinstance(value, (bool, np.bool_)):
+        with contextlib.suppress(TypeError):
+            number = operator.index(value)
+    if number is None:
         raise InputError(f"expected a whole number as {what}, got {_plain(value)!r}")
     if not low <= number <= high:
         raise InputError(f"expected a {what} from {low} to {high} {unit}, got {value}")
