@@ -197,7 +197,8 @@ def check_binary(mask: np.ndarray) -> np.ndarray:
         raise InputError(f"expected a binary mask, got dtype {mask.dtype}")
     found: set[float] = set()
     for plane in mask if mask.ndim == 3 else [mask]:
-        found.update(np.unique(plane[plane != 0]).tolist())
+        values = np.asarray(plane)
+        found.update(np.unique(values[values != 0]).tolist())
         if not np.isfinite(list(found)).all():
             raise InputError("expected a binary mask, got values that are NaN or infinite")
         if len(found) > 1:
