@@ -26,7 +26,7 @@ test: $(VENV)/.test cv2  ## The fast tests: no browser.
 	$(PYTEST) $(NO_EXCUSE)
 
 test-full: NO_EXCUSE = --no-excuse
-test-full: test browser test-opencv4  ## All tests: the fast ones, then the rest; nothing may skip but for missing SKULLMASK_REAL data.
+test-full: test browser test-opencv4 test-oldest  ## All tests: the fast ones, then the rest; nothing may skip but for missing SKULLMASK_REAL data.
 	$(PYTEST) $(NO_EXCUSE) --rest
 
 test-opencv4: $(OPENCV4) $(VENV)/.test  ## The masks and their figures on OpenCV 4.
@@ -118,9 +118,10 @@ $(PEERS)/.made: | $(VENV)/.made
 	@touch $@
 
 # Old packages warn beside new ones; what they say is not ours.
-OLD_WARNINGS = -W "ignore:builtin type swig" -W "ignore:crc32c usage is deprecated"
+OLD_WARNINGS = -W "ignore:builtin type swig" -W "ignore:invalid escape sequence" -W "ignore:crc32c usage is deprecated"
 OLD_TESTS = masks metrics versions datasets dicom stacks batch cli
 $(OLDEST)/.made: pyproject.toml tests/oldest.py | $(VENV)/.made
+	@command -v $(OLDEST_PYTHON) >/dev/null || { echo "the oldest versions need Python 3.11: make OLDEST_PYTHON=… $(MAKECMDGOALS)"; exit 2; }
 	$(OLDEST_PYTHON) -m venv --clear $(OLDEST)
 	$(OLDEST)/bin/python tests/oldest.py > $(OLDEST)/constraints.txt
 	$(OLDEST)/bin/python $(INSTALL) --constraint $(OLDEST)/constraints.txt -e ".[test]"

@@ -4,6 +4,7 @@ Images are ``(H, W)``, rows before columns. Masks are ``uint8`` arrays of {0, 1}
 8-connected, background is 4-connected, and foreground is strictly above a threshold.
 """
 
+import contextlib
 import importlib
 import operator
 import os
@@ -210,7 +211,8 @@ def check_binary(mask: np.ndarray) -> np.ndarray:
         raise InputError(f"expected a binary mask, got dtype {mask.dtype}")
     found: set[float] = set()
     for plane in mask if mask.ndim == 3 else [mask]:
-        found.update(np.unique(plane[plane != 0]).tolist())
+        values = np.asarray(plane)
+        found.update(np.unique(values[values != 0]).tolist())
         if not np.isfinite(list(found)).all():
             raise InputError("expected a binary mask, got values that are NaN or infinite")
         if len(found) > 1:
@@ -248,11 +250,11 @@ def check_whole(value: int, what: str, low: int, high: int, unit: str) -> int:
     ...
     skullmask_lib.masks.InputError: expected a dilation size from 1 to 624 px, got 0
     """
-    try:
-        number = operator.index(value)
-    except TypeError:
-        number = None
-    if number is None or isinstance(value, (bool, np.bool_)):
+    number = None
+    if not isinstance(value, (bool, np.bool_)):
+        with contextlib.suppress(TypeError):
+            number = operator.index(value)
+    if number is None:
         raise InputError(f"expected a whole number as {what}, got {_plain(value)!r}")
     if not low <= number <= high:
         raise InputError(f"expected a {what} from {low} to {high} {unit}, got {value}")

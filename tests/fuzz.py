@@ -34,7 +34,8 @@ from PIL import Image
 from tqdm import tqdm
 
 TIME_S = 10
-MEMORY_BYTES = 2**30  # that a run may take beside what the program itself takes
+MEMORY_BYTES = 2**30  # that a run may fill beside what the program itself takes
+RESERVED_BYTES = 2**33  # that it may ask the system for, whether it fills them or not
 OUTCOMES = ("equal", "warned", "refused", "differs", "FAULT")
 SPACING_MM = 2.1
 _HEADER_BYTES = 400  # here most fields lie
@@ -363,7 +364,7 @@ def judge(form, result, whole, sealed):
     if result.code is None:
         return "FAULT", "; ".join(others) or "something was raised"
     if any(re.search("allocate|MemoryError|out of memory", line) for line in others):
-        return "FAULT", f"it took more memory than it should: {others[-1]}"
+        return "FAULT", f"it asked for more memory than there is: {others[-1]}"
     if form.command.startswith("batch") and result.code == 1:
         return ("refused", "") if len(others) == 1 else ("FAULT", f"said {result.said}")
     if result.code == 2:
@@ -393,23 +394,44 @@ def serve(pipe):
             wholes[name] = run(form, Path(folder), source)
             assert (wholes[name].code, wholes[name].said) == (0, []), wholes[name]
     limit_memory()
+    forget_peak()
+    usual = peak_bytes()
     pipe.send(None)
     while task := pipe.recv():
         name, folder, source, sealed = task
         form = FORMATS[name]
+        forget_peak()
         result = run(form, Path(folder), source)
-        pipe.send(judge(form, result, wholes[name].masks, sealed))
+        filled = peak_bytes() - usual
+        if filled > MEMORY_BYTES:
+            pipe.send(("FAULT", f"it filled {filled / 2**20:.0f} MB"))
+        else:
+            pipe.send(judge(form, result, wholes[name].masks, sealed))
 
 
 def limit_memory():
-    """Let this process take no more than some memory from now on, where the system knows how."""
+    """Let this process ask for no more than some memory from now on, where the system knows how."""
     try:
         import resource
 
         taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     except (ImportError, OSError):
         return
-    resource.setrlimit(resource.RLIMIT_AS, (taken + MEMORY_BYTES, taken + MEMORY_BYTES))
+    resource.setrlimit(resource.RLIMIT_AS, (taken + RESERVED_BYTES, taken + RESERVED_BYTES))
+
+
+def forget_peak():
+    with contextlib.suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
+
+
+def peak_bytes():
+    """Give the most memory that this process filled since `forget_peak`; 0 where the system does not tell."""
+    try:
+        [line] = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM")]
+    except (OSError, ValueError):
+        return 0
+    return int(line.split()[1]) * 1024
 
 
 class Worker:

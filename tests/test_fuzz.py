@@ -63,6 +63,15 @@ def test_damage_is_the_same_each_time_and_another_for_each_number(tmp_path, name
     assert found[0] != (tmp_path / target).read_bytes()
 
 
+def test_the_memory_of_each_run_is_measured_by_itself():
+    peaks = []
+    for megabytes in (0, 200, 0):
+        fuzz.forget_peak()
+        np.ones(megabytes * 2**17)
+        peaks.append(fuzz.peak_bytes() / 2**20)
+    assert peaks[1] - peaks[0] > 150 > abs(peaks[2] - peaks[0])
+
+
 @pytest.mark.full
 def test_a_run_that_takes_too_long_is_a_fault_and_the_next_one_runs(tmp_path, monkeypatch):
     monkeypatch.setattr(fuzz, "TIME_S", 0.001)
