@@ -289,6 +289,7 @@ KINDS = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:.*its affine tells voxels")  # of own-codes
 @pytest.mark.parametrize("kind", KINDS)
 def test_outputs_lie_where_their_scan_lies(tmp_path, kind):
     path = tmp_path / "scan.nii.gz"
