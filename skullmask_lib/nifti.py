@@ -619,6 +619,7 @@ def write(
     ((2, 2, 2, 1), 'uint8', True)
     """
     header = type(like.header)(endianness=like.header.endianness)
+    header.set_data_shape(like.shape)  # first, for it resets spacings
     for field in _GEOMETRY:
         header[field] = like.header[field]
     header.set_data_dtype(array.dtype)

@@ -331,6 +331,7 @@ def wild(tmp_path):
     return {"MATPLOTLIBRC": str(tmp_path / "wild")}
 
 
+@pytest.mark.full
 def test_no_setting_of_matplotlib_changes_a_picture(wild):
     """With usetex and no LaTeX every text would be an error."""
     told = []
