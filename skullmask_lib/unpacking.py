@@ -43,7 +43,7 @@ def open_array(path: str, mode: str = "r") -> zarr.Array:
     Raises
     ------
     InputError
-        If its chunks are packed by a codec that is not known.
+        If its chunks are empty, or packed by a codec that is not known.
     Exception
         Whatever Zarr raises if there is no array.
 
@@ -56,6 +56,9 @@ def open_array(path: str, mode: str = "r") -> zarr.Array:
     ours = {f"codecs.{name}": f"{__name__}.{codec.__name__}" for name, codec in _CHECKED.items()}
     with zarr.config.set(ours):
         array = zarr.open_array(path, mode=mode)
+    sizes = (*array.chunks, *(getattr(array, "shards", None) or ()))
+    if min(sizes, default=1) < 1:
+        raise InputError(f"{path}: expected chunks of at least one value, got {array.chunks}")
     for name, known in _names(array.metadata):
         if name not in known:
             raise InputError(f"{path}: its chunks are packed by {name}; store it anew with blosc, gzip or zstd")

@@ -124,6 +124,19 @@ def test_metadata_that_promises_too_much_is_refused(shape):
     tracemalloc.stop()
 
 
+@pytest.mark.parametrize("form", [2, 3])
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_chunks_that_hold_nothing_are_refused(form, axis):
+    zarr.create_array("a.zarr", shape=(2, 3, 4), chunks=(1, 3, 4), dtype="u1", zarr_format=form)
+    file = Path("a.zarr", "zarr.json" if form == 3 else ".zarray")
+    metadata = json.loads(file.read_text())
+    chunks = metadata["chunk_grid"]["configuration"]["chunk_shape"] if form == 3 else metadata["chunks"]
+    chunks[axis] = 0
+    file.write_text(json.dumps(metadata))
+    with pytest.raises(InputError, match=r"^.*a\.zarr: "):
+        stacks.opened("a.zarr")
+
+
 def test_chunks_that_are_missing_are_named():
     save("a.zarr", heads(6), packing="zstd")
     chunk_files("a.zarr")[1].unlink()
