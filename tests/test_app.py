@@ -143,7 +143,7 @@ def test_an_own_file_comes_in_and_its_mask_goes_out(app, tmp_path):
 def test_bad_files_are_told_as_the_command_line_tells_them(app, skullmask, folder):
     (folder / "text.npy").write_bytes(b"no array")
     np.save(folder / "many.npy", np.zeros((2, 2, 2, 2)))
-    Image.fromarray(np.zeros((9, 9, 3), np.uint8)).save(folder / "colour.png")
+    Image.fromarray(np.arange(9 * 9 * 3, dtype=np.uint8).reshape(9, 9, 3)).save(folder / "colour.png")
     before = app.text, app.picture.get_attribute("src")
     for name in ("text.npy", "many.npy", "colour.png"):
         give(app, folder / name)
