@@ -29,7 +29,7 @@ from nbconvert import HTMLExporter
 from papermill.exceptions import PapermillExecutionError
 from papermill.iorw import LocalHandler
 
-from . import cohorts, datasets, notebooks, outputs, plots, surroundings, texts
+from . import cohorts, datasets, nifti, notebooks, outputs, plots, surroundings, texts
 from .masks import InputError, check_slice
 from .provenance import as_markdown, contents, provenance
 from .sweep import LADDER_HEADER, parse_range, phantom_ladder
@@ -559,16 +559,23 @@ def _link(work: Path, name: str, source: str) -> str:
     try:
         link.symlink_to(path.absolute())
     except OSError:  # on Windows not everybody may
-        _copy(path, link)
+        _copy(source, path, link)
     return f"{prefix}{link.relative_to(work).as_posix()}"
 
 
-def _copy(path: Path, copy: Path) -> None:
-    """Put a file or a folder with all of its files somewhere else, without a second copy on disk where that goes."""
-    if path.is_dir():
-        shutil.copytree(path, copy, copy_function=_copy_file, ignore_dangling_symlinks=True)
-    else:
-        _copy_file(path, copy)
+def _copy(source: str, path: Path, copy: Path) -> None:
+    """Put what an input is read from somewhere else, without a second copy on disk where that goes."""
+    if not path.is_dir():
+        for file in nifti.files(path):
+            _copy_file(file, copy.with_name(file.name))
+        return
+    for file in datasets.files_in(source):
+        folder = path.absolute()
+        if not file.absolute().is_relative_to(folder):
+            folder = path.resolve()
+        place = copy / file.absolute().relative_to(folder)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        _copy_file(file, place)
 
 
 def _copy_file(path: str | Path, copy: str | Path) -> None:

@@ -506,13 +506,32 @@ def test_no_links_and_no_hard_links_no_matter(slices, skullmask, monkeypatch):
         assert not path.is_symlink()
         assert path.read_bytes() == Path("slices.npy").read_bytes()
     for path in linked[1::2]:
-        assert sorted(each.name for each in path.iterdir()) == ["0.png", "1.png", "2.png", "DOE"]
+        assert sorted(each.name for each in path.iterdir()) == ["0.png", "1.png", "2.png"]
         assert (path / "1.png").read_bytes() == Path("pictures/1.png").read_bytes()
     assert [path.stat().st_nlink > 1 for path in linked[::2]] == [True, False]
     code, _, err = skullmask("report", "slices.npy", "--truth", "truth.npy", "-o", "out", "-p", "sizes=26")
     assert (code, err) == (0, [])
     assert Path("slices.npy").is_file()
     assert files(slices / "out") == MADE
+
+
+def test_a_report_beside_its_pictures_copies_no_more_than_them(folder, monkeypatch):
+    def refuse(*_, **__):
+        raise OSError(1314, "A required privilege is not held by the client")
+
+    Path("elsewhere").mkdir()
+    os.symlink(folder / "elsewhere", "linked")
+    os.symlink(folder, "loop")
+    Path("secret.txt").write_text("DOE")
+    Image.fromarray(np.eye(9, dtype=np.uint8)).save("0.png")
+    nib.Nifti1Pair(np.ones((3, 3, 3), np.float32), np.eye(4)).to_filename("head.hdr")
+    monkeypatch.setattr(os, "symlink", refuse)
+    work = Path("work")
+    work.mkdir()
+    copy = work / reports._link(work, "images", ".")
+    assert os.listdir(copy) == ["0.png"]
+    header = work / reports._link(work, "truth", "head.hdr")
+    assert sorted(os.listdir(header.parent)) == ["head.hdr", "head.img"]
 
 
 def test_the_slices_of_a_series_go_by_its_folder_on_the_terminal_alone(folder, skullmask):
