@@ -29,13 +29,15 @@ def settle() -> None:
     """Let this process run without a home and write to a terminal of any encoding.
 
     Where the home is missing or cannot be written, caches go to a temporary folder, which is
-    removed at the end.
+    removed at the end. What is written to an output that is closed goes nowhere.
 
     Examples
     --------
     >>> settle()
     """
     codecs.register_error("skullmask", texts.stand_in)
+    sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="skullmask")
