@@ -1,6 +1,7 @@
 """Skull masks for MRI slices without deep learning: the journey v1 … v7 and v8 beyond it, measured."""
 
 from importlib.metadata import version as _version
+from typing import TYPE_CHECKING
 
 from .batch import batch
 from .cohorts import lgg_index, nfbs_index
@@ -13,6 +14,16 @@ from .stripping import strip
 from .sweep import bootstrap, ladder, leave_one_out, sweep
 from .versions import VERSIONS, create_skull_mask, mask_slices, trace
 from .volumes import generate_brain_mask
+
+if TYPE_CHECKING:  # for editors and type checkers
+    from .versions import v1 as v1
+    from .versions import v2 as v2
+    from .versions import v3 as v3
+    from .versions import v4 as v4
+    from .versions import v5 as v5
+    from .versions import v6 as v6
+    from .versions import v7 as v7
+    from .versions import v8 as v8
 
 __version__ = _version("skullmask")
 globals().update(VERSIONS)  # v1, v2, …: versions.py has the only list of them
