@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from . import datasets, journal, metrics, outputs, polar, pools, records, stacks, texts, versions
-from .masks import InputError, InputWarning
+from .masks import EmptyMaskWarning, InputError, InputWarning
 
 
 @dataclass(frozen=True)
@@ -160,7 +160,10 @@ def _listening(remarks: list[str]) -> Iterator[None]:
     with warnings.catch_warnings(record=True, action="ignore") as caught:
         warnings.simplefilter("always", InputWarning)
         yield
-    remarks += [str(warning.message) for warning in caught if issubclass(warning.category, InputWarning)]
+    for warning in caught:
+        wanted = issubclass(warning.category, InputWarning)
+        if wanted and not issubclass(warning.category, EmptyMaskWarning):  # that is a flag
+            remarks.append(str(warning.message))
 
 
 def _checksum(both: Iterable[object], crc: int) -> int:

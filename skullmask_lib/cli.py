@@ -182,7 +182,8 @@ def _judged(
         if not mask.any():
             tally["empty"] += 1
         else:
-            quality = polar.quality(data.images[index], mask, spacing_mm=spacing)
+            with versions.naming(data.names[index]):
+                quality = polar.quality(data.images[index], mask, spacing_mm=spacing)
             tally["to look at"] += _doubt(data.names[index], quality)
         if known is not None and known[index]:
             scores.append(metrics.score(mask, data.truth[index], spacing))
@@ -354,7 +355,7 @@ def _doubt(name: str, quality: float) -> bool:
     doubtful = quality < polar.TRUSTED
     if doubtful:
         text = f"look at the mask, its quality is below {polar.TRUSTED}"
-        warnings.warn(f"{name}: {text}", stacklevel=1)
+        warnings.warn(f"{name}: {text}", masks.InputWarning, stacklevel=1)
     return doubtful
 
 
@@ -414,7 +415,7 @@ def _print_scores(scores: list[dict[str, float]], names: tuple[str, ...]) -> Non
 def _left_out(known: np.ndarray) -> str:
     missing = int(np.count_nonzero(~known))
     return (
-        f"{missing} of {len(known)} slices have an empty truth, where it may be unknown: "
+        f"{missing} of {len(known)} slices have an empty truth, which counts as unknown: "
         f"the means are over the other {len(known) - missing}"
     )
 

@@ -205,7 +205,7 @@ def brain_mask(
     path, mask = volumes.mask_scan(scan, out_dir, threshold=threshold, debug=debug, **options)
     print(f"The brain mask: {path}")
     for remark in volumes.quality_control(mask).warnings:
-        warnings.warn(f"{scan.absolute().name}: {remark}", stacklevel=1)
+        warnings.warn(f"{scan.absolute().name}: {remark}", masks.InputWarning, stacklevel=1)
 
 
 @many.command(

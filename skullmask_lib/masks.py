@@ -28,6 +28,10 @@ class InputWarning(UserWarning):
     """What the user should know about an input or a result; the message is one line that names the file or slice."""
 
 
+class EmptyMaskWarning(InputWarning):
+    """The mask of a slice or of a volume is empty."""
+
+
 def extra(module: str, what: str, name: str):
     """Import a module that comes with an extra.
 

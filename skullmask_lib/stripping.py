@@ -16,7 +16,7 @@ import numpy as np
 from scipy import ndimage
 
 from . import masks, nifti, outputs, polar, versions, volumes
-from .masks import InputError, InputWarning
+from .masks import EmptyMaskWarning, InputError, InputWarning
 
 JOINED_MM = 1.5  # voxels are joined as long as they stay no larger than this
 EVERY_MM = 4.0  # a slice for v8
@@ -107,7 +107,7 @@ def strip(volume: np.ndarray, affine: np.ndarray) -> np.ndarray:
     coarse = _join(ras, joined)
     brain = _brain(_levelled(coarse), sizes_mm * joined)
     if not brain.any():
-        warnings.warn("the mask is empty: no brain in it", stacklevel=2)
+        warnings.warn("the mask is empty: no brain in it", EmptyMaskWarning, stacklevel=2)
     if max(joined) > 1:
         brain = ndimage.zoom(brain.astype(np.float32), joined, order=1, mode="nearest", grid_mode=True) > 0.5
     x, y, z = ras.shape
@@ -170,7 +170,8 @@ def strip_scan(scan: str | os.PathLike, output_path: str | os.PathLike, *, n4: b
         warnings.warn(f"{name}: {told}", InputWarning, stacklevel=2)
     brain_ml = float(mask.sum(dtype=int) * abs(np.linalg.det(affine[:3, :3])) / 1000)
     if mask.any() and not BRAIN_ML[0] <= brain_ml <= BRAIN_ML[1]:
-        warnings.warn(f"{name}: look at the mask, a brain of {brain_ml:.0f} mL is unusual", stacklevel=2)
+        told = f"look at the mask, a brain of {brain_ml:.0f} mL is unusual"
+        warnings.warn(f"{name}: {told}", InputWarning, stacklevel=2)
     stored, scaling = nifti.stored(image) if not n4 else (values, (1.0, 0.0))
     zero = -scaling[1] / scaling[0]  # as it is stored
     if stored.dtype.kind in "iu":

@@ -95,7 +95,8 @@ def _scores(image: np.ndarray, truth: np.ndarray, sizes: list[int], name: str) -
     except masks.InputError as error:
         raise masks.InputError(f"{name}: {error}") from None
     if not stages["brain"].any():
-        warnings.warn(f"{name}: the mask is empty: no bright component inside of the frame", stacklevel=3)
+        reason = "no bright component inside of the frame"
+        warnings.warn(f"{name}: the mask is empty: {reason}", masks.EmptyMaskWarning, stacklevel=3)
     return scores
 
 

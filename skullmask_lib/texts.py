@@ -151,7 +151,7 @@ def grouped(remarks: Iterable[str]) -> list[str]:
     Parameters
     ----------
     remarks : iterable of str
-        Each a name, a colon and a text.
+        Each a name, a colon and a text, or a text alone.
 
     Returns
     -------
@@ -163,12 +163,12 @@ def grouped(remarks: Iterable[str]) -> list[str]:
     ['a[0] … a[1]: dark', 'b: empty']
     """
     groups: dict[str, list[str]] = {}
-    for remark in remarks:
-        name, _, text = remark.partition(": ")
-        groups.setdefault(text, []).append(name)
+    for remark in dict.fromkeys(remarks):
+        name, colon, text = remark.partition(": ")
+        groups.setdefault(text if colon else remark, []).append(name if colon else "")
     lines = []
     for text, names in groups.items():
-        lines.append(f"{', '.join(spans(names))}: {text}".removesuffix(": "))
+        lines.append(f"{', '.join(spans(names))}: {text}".removeprefix(": "))
     return lines
 
 

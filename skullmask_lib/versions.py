@@ -18,7 +18,6 @@ import cv2
 import numpy as np
 
 from . import masks, polar
-from .texts import spans as spans  # its home; it is also called by this name
 
 if TYPE_CHECKING:
     from .datasets import Data
@@ -380,7 +379,7 @@ def _mask(stages: Stages) -> np.ndarray:
     if not mask.any():
         reasons = {"brain": "no bright component inside of the frame", "head": "no head in it"}
         reason = next((reasons[stage] for stage in reasons if stage in stages), "nothing bright to build it from")
-        warnings.warn(f"the mask is empty: {reason}", stacklevel=3)
+        warnings.warn(f"the mask is empty: {reason}", masks.EmptyMaskWarning, stacklevel=3)
     return mask
 
 
@@ -599,22 +598,27 @@ def mask_slices(
         images = list(images)
         names = [f"slice {index}" for index in range(len(images))]
     names = tuple(names)
-    chosen = [options] * len(names)
-    if spacing_mm is not None:
-        spacing_mm = np.asarray(spacing_mm, float)
-        if spacing_mm.shape != (len(names), 2):
-            wanted = f"the spacings of {len(names)} slices, shape {(len(names), 2)}"
-            raise masks.InputError(f"expected {wanted}, got shape {spacing_mm.shape}")
-    if spacing_mm is not None and "spacing_mm" in options:
-        chosen = [options | {"spacing_mm": pair} for pair in spacing_mm]
-    slices = zip(images, names, chosen, strict=True)
+    slices = zip(images, names, _options_of_slices(options, spacing_mm, len(names)), strict=True)
     if volume and version == "v8":
         yield from _mask_volume(slices)
         return
     for image, name, settled in slices:
-        with _naming(name):
+        with naming(name):
             mask = VERSIONS[version](image, **settled)
         yield mask
+
+
+def _options_of_slices(options: dict, spacing_mm: np.ndarray | None, count: int) -> list[dict]:
+    """Give every slice its options, with its own spacing where the version takes one."""
+    if spacing_mm is None:
+        return [options] * count
+    spacing_mm = np.asarray(spacing_mm, float)
+    if spacing_mm.shape != (count, 2):
+        wanted = f"the spacings of {count} slices, shape {(count, 2)}"
+        raise masks.InputError(f"expected {wanted}, got shape {spacing_mm.shape}")
+    if "spacing_mm" not in options:
+        return [options] * count
+    return [options | {"spacing_mm": pair} for pair in spacing_mm]
 
 
 def _mask_volume(slices: Iterable[tuple[np.ndarray, str, dict]]) -> Iterator[np.ndarray]:
@@ -626,13 +630,13 @@ def _mask_volume(slices: Iterable[tuple[np.ndarray, str, dict]]) -> Iterator[np.
     slices = list(slices)
     contrasts = []
     for image, name, _ in slices:
-        with _naming(name):
+        with naming(name):
             contrasts.append(polar.contrast(masks.check_slice(image)))
     least = _DIM * np.percentile(contrasts, 90) if contrasts else 0.0
 
     def heads():
         for (image, name, options), contrast in zip(slices, contrasts, strict=True):
-            with _naming(name):
+            with naming(name):
                 unwrapped = None if contrast < least else polar.unwrap(image, **options)
                 polar.warn_of_rivals(unwrapped)
             outline = _outlined(unwrapped)[-1] if unwrapped else None
@@ -645,14 +649,31 @@ def _mask_volume(slices: Iterable[tuple[np.ndarray, str, dict]]) -> Iterator[np.
             near = [polar.outline(other, places) for _, _, other, places, _ in (before, after)]
             outline = _outlined(unwrapped, near)[-1]
         mask = _filled(unwrapped, outline) if unwrapped else np.zeros(shape, np.uint8)
-        with _naming(name):
+        with naming(name):
             checked = _mask({"head": mask})
         yield checked
 
 
 @contextlib.contextmanager
-def _naming(name: str) -> Iterator[None]:
-    """Put a slice's name in front of what is raised and warned."""
+def naming(name: str) -> Iterator[None]:
+    """Put a slice's name in front of what is raised and warned.
+
+    Parameters
+    ----------
+    name : str
+
+    Raises
+    ------
+    InputError
+
+    Examples
+    --------
+    >>> with naming("a.npy[3]"):
+    ...     masks.check_slice(np.zeros((0, 3)))
+    Traceback (most recent call last):
+    ...
+    skullmask_lib.masks.InputError: a.npy[3]: expected a slice with at least one pixel, got shape (0, 3)
+    """
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:

@@ -185,6 +185,28 @@ def test_distances_are_in_millimetres_where_the_spacing_is_known(skullmask, fold
             assert rows_of(out)["phantom[1]"] == shown(sm.score(mask, data.truth[1], spacing_mm))
 
 
+@pytest.mark.parametrize("version", ["v7", "v8"])
+def test_two_heads_are_said_once_for_each_slice(skullmask, version):
+    both = np.concatenate([heads(), heads()], axis=2)
+    np.save("two.npy", both)
+    code, _, err = skullmask("mask", "two.npy", "-o", "b.npy", "--version", version)
+    assert code == 0
+    [line] = [line for line in err if "more than one head" in line]
+    assert line.startswith("skullmask: warning: two.npy[0] … two.npy[2]: ")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a shell that can close an output")
+@pytest.mark.usefixtures("folder")
+def test_an_output_that_is_closed_stops_nothing():
+    np.save("a.npy", head())
+    command = f"'{sys.executable}' -m skullmask_lib.cli mask a.npy -o b.npy --version v1"
+    for closed in (">&-", "2>&-", ">&- 2>&-"):
+        done = subprocess.run(["sh", "-c", f"{command} {closed}"], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert "Traceback" not in done.stderr
+        same(np.load("b.npy"), sm.v1(head()))
+
+
 def test_a_flat_slice_is_a_warning_that_names_it(skullmask):
     images = stack()
     images[1] = 7

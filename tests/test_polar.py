@@ -491,7 +491,7 @@ BORDERS = {
     "bright lines": lambda image: framed(image, 2.0),
     "lines as bright as fat": lambda image: framed(image, 0.8, width=1),
     "lines within the picture": lambda image: framed(image, 2.0, width=3, margin=5),
-    "lines around noise": lambda image: framed(image + 0.02 * rayleigh(image.shape), 2.0),
+    "lines around noise": lambda image: framed(image + 0.1 * rayleigh(image.shape), 2.0),
     "one line": lambda image: np.vstack([np.full(image.shape[1], 2.0), image]),
     "a box of zeros around an even grey": lambda image: framed(0.3 + 0.7 * image, 0.0, width=12),
     "a box of zeros around noise": lambda image: framed(image + 0.02 * rayleigh(image.shape), 0.0, width=12),
