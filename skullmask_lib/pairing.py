@@ -58,17 +58,24 @@ def paired(
     truth_stems = list(map(_stem, truths))
     image_tokens = list(map(_tokens, image_stems))
     truth_tokens = list(map(_tokens, truth_stems))
-    attempts = [
-        _by_key(image_stems, truth_stems),
-        _by_difference(image_tokens, truth_tokens),
-        _by_part(image_tokens, truth_tokens),
-    ]
-    found = max(attempts, key=len)  # the first of those that find most
-    lacking = [name for place, name in enumerate(images) if place not in found]
-    over = [name for place, name in enumerate(truths) if place not in found.values()]
+    rules = (
+        (_by_key, image_stems, truth_stems),
+        (_by_difference, image_tokens, truth_tokens),
+        (_by_part, image_tokens, truth_tokens),
+    )
+    pairs: dict[int, int] = {}
+    for rule, image_keys, truth_keys in rules:
+        attempt = rule(image_keys, truth_keys)
+        if len(attempt) > len(pairs):
+            pairs = attempt
+        if len(pairs) == len(images):
+            break
+    lacking = [name for place, name in enumerate(images) if place not in pairs]
+    used = set(pairs.values())
+    over = [name for place, name in enumerate(truths) if place not in used]
     if lacking or (over and not spare):
         raise InputError(f"{source}: {_complaint(lacking, over, len(images))}")
-    return [found[place] for place in range(len(images))]
+    return [pairs[place] for place in range(len(images))]
 
 
 def _complaint(lacking: list[str], over: list[str], count: int) -> str:
@@ -142,17 +149,45 @@ def _by_key(image_keys: list, truth_keys: list) -> dict[int, int]:
 
 def _by_part(images: list[Tokens], truths: list[Tokens]) -> dict[int, int]:
     """Pair names of which one is part of the other, if there is one such truth left; the longest names choose first."""
-    found: dict[int, int] = {}
-    left = dict(enumerate(truths))
+    image_lengths = {len(name) for name in images}
+    truth_lengths = {len(name) for name in truths}
+    wholes: dict[Tokens, set[int]] = {}  # the truths of each name
+    holders: dict[Tokens, set[int]] = {}  # the truths that each part belongs to
+    for place, truth in enumerate(truths):
+        wholes.setdefault(truth, set()).add(place)
+        for part in _parts(truth, image_lengths):
+            holders.setdefault(part, set()).add(place)
+    pairs: dict[int, int] = {}
     for place in sorted(range(len(images)), key=lambda place: -len(images[place])):
         name = images[place]
-        fitting = [other for other, truth in left.items() if _is_part(name, truth) or _is_part(truth, name)]
-        if len(fitting) == 1:
-            found[place] = fitting[0]
-            del left[fitting[0]]
-    return found
+        truth_place = _the_only_one(
+            holders.get(name, set()),
+            *(wholes.get(part, set()) for part in _parts(name, truth_lengths)),
+        )
+        if truth_place is None:
+            continue
+        pairs[place] = truth_place
+        truth = truths[truth_place]
+        wholes[truth].discard(truth_place)
+        for part in _parts(truth, image_lengths):
+            holders[part].discard(truth_place)
+    return pairs
 
 
-def _is_part(name: Tokens, other: Tokens) -> bool:
-    starts = range(len(other) - len(name) + 1)
-    return bool(name) and any(other[start : start + len(name)] == name for start in starts)
+def _parts(name: Tokens, lengths: set[int]) -> set[Tokens]:
+    """Give the tokens that follow one another in a name, so many at a time."""
+    parts = set()
+    for length in lengths:
+        if length:
+            parts.update(name[start : start + length] for start in range(len(name) - length + 1))
+    return parts
+
+
+def _the_only_one(*groups: set[int]) -> int | None:
+    """Give what the groups hold, if it is one thing."""
+    places: set[int] = set()
+    for group in groups:
+        if len(group) > 1:
+            return None
+        places |= group
+    return places.pop() if len(places) == 1 else None
