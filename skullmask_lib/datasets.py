@@ -107,8 +107,9 @@ def load(
         `cohorts`. A name comes before a path: write ``"./chris"`` for a folder of that name.
     truth : str or path, optional
         Where the true masks are: 0 and one other value, the same shape as the images. Those of a folder belong to
-        the images of a folder by their names, see `pairing.paired`, and to a stack in natural order. Their
-        spacing is taken where the images bring none.
+        the images of a folder by their names, see `pairing.paired`, and to a stack in natural order, but to a stack
+        that has names of its own by these, unless they have nothing in common. Their spacing is taken where the
+        images bring none.
     axis : {0, 1, 2}
         Axis of a NIfTI or DICOM volume, in RAS order, across which it is cut: 2 gives axial slices with anterior up,
         0 sagittal and 1 coronal ones with superior up; the patient's left is on the left.
@@ -225,13 +226,17 @@ def _without_nan(images: np.ndarray, source: str | os.PathLike) -> np.ndarray:
 def _in_order_of(opened: _Opened, true: _Opened, truth: str | os.PathLike) -> _Opened:
     """Bring true masks in the order of their images, where both have names."""
     if not (opened.named and true.named):
-        return true
-    try:
-        order = pairing.paired(opened.data.names, true.data.names, source=truth)
-    except InputError:
-        if opened.files and true.files:
-            raise
         return true  # a stack has an order of its own
+    images, truths = opened.data.names, true.data.names
+    try:
+        order = pairing.paired(images, truths, source=truth)
+    except InputError:
+        are_folders = opened.files and true.files
+        if are_folders or len(images) != len(truths) or not pairing.are_unrelated(images, truths):
+            raise
+        text = "paired with the images in order, for their names have nothing in common"
+        warnings.warn(f"{truth}: {text}", InputWarning, stacklevel=2)
+        return true
     return true._replace(data=_chosen(true.data, order))
 
 

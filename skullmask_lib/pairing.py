@@ -78,6 +78,29 @@ def paired(
     return [pairs[place] for place in range(len(images))]
 
 
+def are_unrelated(images: Sequence[str], truths: Sequence[str]) -> bool:
+    """Tell whether no name of an image has a word or a number in common with any name of a truth.
+
+    Parameters
+    ----------
+    images, truths : sequence of str
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> are_unrelated(["head 50", "head 51"], ["1.png", "2.png"])
+    True
+    >>> are_unrelated(["slice 0", "slice 1"], ["slice_1_mask.png", "slice_2_mask.png"])
+    False
+    """
+    image_words = set().union(*(_tokens(_stem(name)) for name in images))
+    truth_words = set().union(*(_tokens(_stem(name)) for name in truths))
+    return image_words.isdisjoint(truth_words)
+
+
 def _complaint(lacking: list[str], over: list[str], count: int) -> str:
     parts = []
     if lacking:

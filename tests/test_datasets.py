@@ -728,12 +728,11 @@ def test_truth_of_a_folder_is_found_by_its_name(tmp_path, way, slices):
     same(data.truth, data.images > 0)
 
 
-@pytest.mark.parametrize("source", ["a.npy", "a.npz", "names.npz", "a"])
+@pytest.mark.parametrize("source", ["a.npy", "a.npz", "a"])
 @pytest.mark.parametrize("truth", ["t.npy", "t"])
 def test_truth_of_a_stack_is_in_natural_order(tmp_path, source, truth):
     np.save(tmp_path / "a.npy", HEADS)
     np.savez(tmp_path / "a.npz", images=HEADS)
-    np.savez(tmp_path / "names.npz", images=HEADS, names=[f"head[{k}]" for k in range(50, 62)])
     np.save(tmp_path / "t.npy", TRUTH)
     save_numbered(tmp_path / "a", HEADS, "slice_{}.png")
     save_numbered(tmp_path / "t", TRUTH)
@@ -747,6 +746,28 @@ def test_names_of_an_npz_find_their_truth(tmp_path):
     save_numbered(tmp_path / "t", TRUTH, "{}_mask.png")
     data = sm.load(tmp_path / "a.npz", truth=tmp_path / "t")
     same(data.truth, data.images > 0)
+
+
+def test_names_that_have_nothing_in_common_are_paired_in_order_with_a_warning(tmp_path):
+    np.savez(tmp_path / "a.npz", images=HEADS, names=[f"head[{k}]" for k in range(50, 62)])
+    np.save(tmp_path / "t.npy", TRUTH)
+    save_numbered(tmp_path / "t", TRUTH)
+    with pytest.warns(InputWarning, match="t: .*in order"):
+        data = sm.load(tmp_path / "a.npz", truth=tmp_path / "t")
+    same(data.truth, HEADS > 0)
+    same(sm.load(tmp_path / "a.npz", truth=tmp_path / "t.npy").truth, HEADS > 0)  # which has no names
+
+
+@pytest.mark.parametrize("first", [0, 5])
+def test_names_of_an_npz_that_do_not_pair_are_refused(tmp_path, first):
+    names = [f"slice_{number}" for number in range(first, first + 12)]
+    np.savez(tmp_path / "a.npz", images=HEADS, names=names)
+    np.savez(tmp_path / "t.npz", images=TRUTH, names=names)
+    save_numbered(tmp_path / "a", HEADS, "slice_{}.png")
+    save_numbered(tmp_path / "t", TRUTH, "slice_{}_mask.png")
+    for source, truth in (("a.npz", "t"), ("a", "t.npz")):
+        with pytest.raises(InputError, match=f"{truth}: .*slice_"):
+            sm.load(tmp_path / source, truth=tmp_path / truth)
 
 
 def test_folders_that_do_not_pair_are_refused_with_both_names(tmp_path):
