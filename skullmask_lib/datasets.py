@@ -212,15 +212,27 @@ def _chosen(data: Data, places: slice | list[int]) -> Data:
 
 def _without_nan(images: np.ndarray, source: str | os.PathLike) -> np.ndarray:
     """Set NaN around the heads to 0; images without NaN stay where they are, in a file or in memory."""
-    if images.dtype.kind != "f" or not any(np.isnan(image).any() for image in images):
+    if images.dtype.kind != "f" or not any(np.isnan(part).any() for part in arrays.parts(images)):
         return images
-    if all(np.isnan(image).all() for image in images):
+    try:
+        filled = arrays.loaded(images)
+    except MemoryError:
+        raise InputError(
+            f"{source}: NaN around its heads would be set to 0, but its {images.nbytes / 2**30:.3g} GiB do not fit in "
+            "memory; take some of its slices (--slices), or use batch, which reads one after another"
+        ) from None
+    if all(np.isnan(image).all() for image in filled):
         return images  # this is no background
-    masks.check_unpacked(images.nbytes, 0, source)
-    made = np.stack([masks.zero_background(image) for image in images])
-    if np.isnan(made).sum() < np.isnan(images).sum():
-        warnings.warn(f"{source}: {masks.NAN_IS_ZERO}", InputWarning, stacklevel=2)
-    return made
+    is_changed = False
+    for image in filled:
+        zeroed = masks.zero_background(image)
+        if np.count_nonzero(np.isnan(zeroed)) < np.count_nonzero(np.isnan(image)):
+            is_changed = True
+            image[...] = zeroed
+    if not is_changed:
+        return images
+    warnings.warn(f"{source}: {masks.NAN_IS_ZERO}", InputWarning, stacklevel=2)
+    return filled
 
 
 def _in_order_of(opened: _Opened, true: _Opened, truth: str | os.PathLike) -> _Opened:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+import psutil
 import pytest
 from inputs import blobs, head
 from numpy.testing import assert_array_equal as same
@@ -994,6 +995,33 @@ def test_a_stack_without_nan_stays_mapped_and_nan_elsewhere_does_not_matter(tmp_
     assert isinstance(data.images, np.memmap)
     with pytest.warns(InputWarning, match="NaN"):
         same(sm.load(tmp_path / "a.npy", slices=slice(8, None)).images, wanted[8:])
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_nan_is_looked_for_without_a_map_in_memory(tmp_path, order):
+    shape = (64, 1024, 1024)
+    sparse = np.lib.format.open_memmap(tmp_path / "a.npy", "w+", np.float32, shape, order == "F")
+    del sparse  # 256 MiB
+    usual = psutil.Process().memory_info().rss
+    data = sm.load(tmp_path / "a.npy")
+    assert psutil.Process().memory_info().rss - usual < 64 * 2**20
+    assert isinstance(data.images, np.memmap)
+
+
+def test_nan_in_a_file_that_is_larger_than_what_may_be_unpacked(tmp_path, monkeypatch):
+    given, wanted = without_background(HEADS)
+    np.save(tmp_path / "a.npy", given)
+    monkeypatch.setattr(datasets.masks, "LARGEST_UNPACKED_BYTES", given.nbytes // 8)
+    with pytest.warns(InputWarning, match=r"a\.npy: NaN"):
+        same(sm.load(tmp_path / "a.npy").images, wanted)
+
+    def fail(_):
+        raise MemoryError
+
+    monkeypatch.setattr(datasets.arrays, "loaded", fail)
+    with pytest.raises(InputError, match=r"a\.npy: .*--slices.*batch") as error:
+        sm.load(tmp_path / "a.npy")
+    assert "save it" not in str(error.value)
 
 
 def test_nan_within_a_head_and_nan_alone_stay_refused(tmp_path):
