@@ -8,13 +8,14 @@ import re
 import stat
 import unicodedata
 import urllib.parse
-import urllib.request
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from .masks import InputError
 
+_ADDRESS = re.compile(r"file:[\\/]", re.IGNORECASE)
+_HAS_DRIVES = os.name == "nt"
 _SYSTEM_FILES = ("thumbs.db", "desktop.ini", "__macosx")  # hidden without a dot
 _OTHER_IMAGES = (
     *(".gif", ".webp", ".jp2", ".heic", ".heif", ".avif", ".svg", ".psd"),
@@ -85,21 +86,35 @@ def local(path: str | os.PathLike) -> str | os.PathLike:
     -------
     str or path
 
+    Raises
+    ------
+    InputError
+        If it is an address of another computer.
+
     Examples
     --------
     >>> local("file:///data/two%20heads.npy"), local("heads.npy")
     ('/data/two heads.npy', 'heads.npy')
     """
     text = os.fspath(path)
-    if not isinstance(text, str) or not text.startswith("file:/"):
+    if not isinstance(text, str) or not _ADDRESS.match(text):
         return path
-    place = text.removeprefix("file:")
+    place = text[len("file:") :]
+    if place.startswith("\\") or _HAS_DRIVES:  # a Path of Windows writes its slashes so
+        place = place.replace("\\", "/")
     if place.startswith("//"):
-        place = place[2:]
-    if place.startswith("localhost/"):
-        place = place.removeprefix("localhost")
-    to_path = urllib.request.url2pathname if place.startswith("/") else urllib.parse.unquote
-    place = to_path(place)  # of Windows: /C:/heads.npy
+        host, slash, rest = place[2:].partition("/")
+        if host.casefold() not in ("", "localhost"):
+            raise InputError(
+                f"{path}: expected a file of this computer, as in file:///{rest or host}, got one of {host}"
+            )
+        place = slash + rest
+    try:
+        place = os.fsdecode(urllib.parse.unquote_to_bytes(os.fsencode(place)))
+    except UnicodeError:
+        raise InputError(f"{path}: expected the address of a file, got one that no name can have here") from None
+    if _HAS_DRIVES and re.match(r"/[A-Za-z]:", place):
+        place = place[1:]  # /C:/heads.npy
     return place if isinstance(path, str) else Path(place)
 
 
