@@ -806,8 +806,7 @@ def _write_folder(
     made: Iterable[np.ndarray], output: Path, like: str | os.PathLike, _shape: tuple[int, int, int]
 ) -> None:
     files = pictures_in(Path(like))
-    if len({file.stem for file in files}) < len(files):
-        raise InputError(f"{like}: two pictures with one name would give one mask; rename one of them")
+    paths.check_distinct([file.stem for file in files], [file.name for file in files], like)
     output.mkdir()
     for file, mask in zip(files, made, strict=True):
         Image.fromarray(mask * np.uint8(255)).save(output / f"{file.stem}.png")

@@ -179,6 +179,40 @@ def is_hidden(name: str) -> bool:
     return name.startswith(".") or name.lower() in _SYSTEM_FILES
 
 
+def check_distinct(outputs: Sequence[str], names: Sequence[str], source: str | os.PathLike) -> None:
+    """Refuse images of which two would write one file, here or where capitals and small letters are the same.
+
+    Parameters
+    ----------
+    outputs : sequence of str
+        What is written for every image.
+    names : sequence of str
+        The images, for messages.
+    source : str or path
+        What names them, for messages.
+
+    Raises
+    ------
+    InputError
+
+    Examples
+    --------
+    >>> check_distinct(["Head", "head"], ["Head.png", "head.jpg"], "scans")
+    Traceback (most recent call last):
+    ...
+    skullmask_lib.masks.InputError: scans: Head.png and head.jpg would give one mask; rename one of them
+    """
+    owners: dict[str, str] = {}
+    for output, name in zip(outputs, names, strict=True):
+        key = unicodedata.normalize("NFC", output).casefold()
+        if key not in owners:
+            owners[key] = name
+        elif owners[key] == name:
+            raise InputError(f"{source}: names {name} twice")
+        else:
+            raise InputError(f"{source}: {owners[key]} and {name} would give one mask; rename one of them")
+
+
 def natural(name: str) -> tuple:
     """Give a key to sort by that orders numbers as numbers, and capitals with small letters.
 

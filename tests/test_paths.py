@@ -107,6 +107,26 @@ def test_a_remark_names_the_first_and_counts_the_rest(tmp_path):
     assert "\n" not in remark
 
 
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("head", "head"),
+        ("Head", "head"),
+        ("sub/HEAD", "SUB/head"),
+        ("sch\u00e4del", "Scha\u0308del"),
+        ("straße", "STRASSE"),
+    ],
+)
+def test_what_some_system_takes_for_one_file_is_refused(first, second):
+    names = [f"{first}.png", "other.png", f"{second}.jpg"]
+    with pytest.raises(InputError) as error:
+        paths.check_distinct([first, "other", second], names, "in")
+    assert str(error.value).startswith("in: ")
+    assert names[0] in str(error.value)
+    assert names[2] in str(error.value)
+    paths.check_distinct(["head", "head_2", "sub/head"], names, "in")
+
+
 @pytest.mark.parametrize("name", ["a\0b.png", f"{'x' * 300}.png"])
 def test_names_that_no_file_can_have(name):
     with pytest.raises(InputError) as error:

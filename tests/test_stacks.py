@@ -420,6 +420,21 @@ def test_files_that_do_not_pair_are_refused_with_both_names():
         serial("a", "m", truth="t")
 
 
+def test_images_whose_masks_would_be_one_file_on_other_systems_are_refused():
+    for name in ("in/Head.png", "in/sub/b.png", "in/head.jpg"):
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.zeros((9, 9), np.uint8)).save(name)
+    Path("list.txt").write_text("in/Head.png\nin/sub/b.png\nin/head.jpg")
+    for source in ("in", "list.txt"):
+        with (
+            pytest.warns(InputWarning, match="JPEG"),
+            pytest.raises(InputError, match=f"^{source}: .*head\\.jpg"),
+        ):
+            stacks.opened(source)
+    Path("in/head.jpg").rename("in/sub/head.png")
+    assert len(stacks.opened("in").names) == 3
+
+
 def test_what_is_hidden_is_passed_over_and_what_is_left_out_is_said():
     save_pictures("a", heads(2, np.uint8))
     for folder in (".ipynb_checkpoints", ".git", "__MACOSX", "sub/.cache"):
