@@ -421,7 +421,10 @@ def _read_npz(path: Path, channel: int | None) -> _Opened:
             raise InputError(f"{path}: expected spacing_mm above 0 mm, got {spacing_mm.min():g}")
     names = data.names
     if "names" in known:
-        names = tuple(map(str, known["names"].ravel()))
+        labels = known["names"].ravel()
+        if labels.dtype.kind == "S":
+            labels = np.char.decode(labels, "utf-8", "replace")
+        names = tuple(map(str, labels))
     if len(names) != count:
         raise InputError(f"{path}: expected {count} names, got {len(names)}")
     data = Data(data.images, known.get("truth"), spacing_mm, names, known.get("brain"))

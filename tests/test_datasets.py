@@ -135,6 +135,19 @@ def test_npz_brings_all_it_knows(tmp_path):
     assert data.names == ("b.npz[0]", "b.npz[1]")
 
 
+@pytest.mark.parametrize(
+    ("names", "wanted"),
+    [
+        (np.array([b"a", "\u00e4 1".encode()]), ("a", "\u00e4 1")),
+        (np.array([b"a", b"\xff"]), ("a", "\ufffd")),
+        (np.array([[7], [8]]), ("7", "8")),
+    ],
+)
+def test_names_of_an_npz_are_texts(tmp_path, names, wanted):
+    np.savez(tmp_path / "a.npz", images=np.stack([head()] * 2), names=names)
+    assert sm.load(tmp_path / "a.npz").names == wanted
+
+
 def test_real_slices_load(real):
     for file in sorted((real / "slices").glob("*.npz")):
         data = sm.load(file)
