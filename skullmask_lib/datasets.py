@@ -112,7 +112,8 @@ def load(
         images bring none.
     axis : {0, 1, 2}
         Axis of a NIfTI or DICOM volume, in RAS order, across which it is cut: 2 gives axial slices with anterior up,
-        0 sagittal and 1 coronal ones with superior up; the patient's left is on the left.
+        0 sagittal and 1 coronal ones with superior up; the patient's left is on the left. It may stand for the
+        images or the truth alone, if the other holds the slices of that axis.
     slices : slice or range, optional
         Which of these slices to take; all by default. Of a data set only the files of these are read.
     channel : int, optional
@@ -146,10 +147,20 @@ def load(
         slices = slice(slices.start, slices.stop, slices.step)
     opened = _open(source, axis, channel, slices)
     if truth is None:
+        _check_axis(axis, source, opened)
         return _taken(opened, source, slices)
-    true = _in_order_of(opened, _open(truth, axis, None, slices), truth)
+    true = _open(truth, axis, None, slices)
+    _check_axis(axis, source, opened, true)
+    true = _in_order_of(opened, true, truth)
     data = _taken(opened, source, slices)
     return _with_truth(data, _taken(true, truth, slices), (source, truth), (opened.affine, true.affine))
+
+
+def _check_axis(axis: int, source: str | os.PathLike, *sources: _Opened) -> None:
+    """Refuse an axis where neither the images nor their truth are a volume that could be cut across it."""
+    is_cut = any(opened.affine is not None or opened.taken for opened in sources)
+    if axis != 2 and not is_cut:
+        raise InputError(f"{source}: has no axes to choose from; leave the axis out")
 
 
 def _check_path(source: object) -> None:

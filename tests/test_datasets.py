@@ -285,6 +285,33 @@ def test_nifti_along_the_other_axes_has_superior_up(tmp_path):
         sm.load(tmp_path / "a.nii", axis=3)
 
 
+@pytest.mark.parametrize("source", ["phantom", "a.npy", "a.npz", "a.png", "in"])
+@pytest.mark.parametrize("axis", [0, 1, 3])
+def test_slices_have_no_axis(tmp_path, monkeypatch, source, axis):
+    monkeypatch.chdir(tmp_path)
+    np.save("a.npy", HEADS)
+    np.savez("a.npz", images=HEADS)
+    Image.fromarray(HEADS[0]).save("a.png")
+    save_numbered(tmp_path / "in", HEADS)
+    for truth in (None, source):
+        with pytest.raises(InputError, match=f"^{source}: has no axes"):
+            sm.load(source, truth=truth, axis=axis)
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_slices_of_a_volume_may_be_in_a_file_of_their_own(tmp_path, axis):
+    canonical = volume()
+    nib.save(nib.Nifti1Image(canonical, np.eye(4)), tmp_path / "a.nii")
+    nib.save(nib.Nifti1Image((canonical > 60).astype(np.uint8), np.eye(4)), tmp_path / "t.nii")
+    images = sm.load(tmp_path / "a.nii", axis=axis).images
+    np.save(tmp_path / "a.npy", images)
+    np.save(tmp_path / "t.npy", images > 60)
+    for source, truth in (("a.nii", "t.npy"), ("a.npy", "t.nii")):
+        data = sm.load(tmp_path / source, truth=tmp_path / truth, axis=axis)
+        same(data.images, images)
+        same(data.truth, images > 60)
+
+
 def test_anterior_is_up_and_left_is_left(tmp_path):
     canonical = np.zeros((9, 11, 3), np.uint8)
     canonical[1, 9, 1] = 1  # left, anterior
