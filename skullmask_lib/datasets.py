@@ -479,12 +479,40 @@ def _read_pictures(folder: Path, files: Sequence[Path], channel: int | None) -> 
 
 
 def _contents(folder: Path) -> tuple[paths.Listing, list[Path]]:
-    """Give the pictures of a folder and the files of its DICOM series, without the previews that lie beside one."""
-    listing, series = paths.listed(folder, pictures.SUFFIXES), dicom.files_in(folder)
-    names = [file.name for file in listing.files]
-    if series and all(name.lower().endswith(_PREVIEWS) for name in names):
-        return paths.Listing((), {}), series  # what lies beside a series is told of where it is read
-    return listing, series
+    """Give the pictures of a folder and the files of its DICOM series, without the previews that lie beside one.
+
+    Pictures are not opened, and where there are some, only what surely is DICOM counts.
+    """
+    listing = paths.listed(folder, pictures.SUFFIXES)
+    if not listing.files:
+        series = dicom.files_in(folder)
+        return (paths.Listing((), {}) if series else listing), series
+    others = _beside_pictures(folder)
+    are_previews = all(file.name.lower().endswith(_PREVIEWS) for file in listing.files)
+    if are_previews and any(map(dicom.is_dicom, others)):
+        return paths.Listing((), {}), dicom.files_in(folder)  # which tells of what lies beside a series
+    return listing, [file for file in others if _has_preamble(file)]
+
+
+def _beside_pictures(folder: Path) -> list[Path]:
+    """List what may be DICOM: its files need no suffix."""
+    others = []
+    for entry in sorted(folder.iterdir()):
+        name = entry.name.lower()
+        if not paths.is_hidden(name) and not name.endswith(pictures.SUFFIXES) and name != "dicomdir":
+            others.append(entry)
+    return others
+
+
+def _has_preamble(file: Path) -> bool:
+    """Tell whether a file begins as every DICOM file should."""
+    try:
+        if not file.is_file():
+            return False
+        with open(file, "rb") as stream:
+            return stream.read(132)[128:] == b"DICM"
+    except OSError:
+        return False
 
 
 def pictures_in(folder: Path) -> list[Path]:
@@ -525,7 +553,8 @@ def files_in(source: str | os.PathLike) -> list[Path]:
     """
     prefix, folder = cohorts.prefixed(source)
     if not prefix:
-        return pictures_in(folder) or dicom.files_in(folder)
+        listing, series = _contents(folder)
+        return list(listing.files) or series
     return [path for row in cohorts.files(prefix, folder) for path in row[1:] if path]
 
 
@@ -738,7 +767,8 @@ def _kind(source: str | os.PathLike) -> str:
     if is_name(source) or prefix:
         return prefix or "name"
     if path.is_dir():
-        return "folder" if pictures_in(path) or not dicom.files_in(path) else "series"
+        listing, series = _contents(path)
+        return "series" if series and not listing.files else "folder"
     return _suffix(path)
 
 

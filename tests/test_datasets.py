@@ -854,11 +854,40 @@ def test_what_is_left_out_of_a_folder_is_said_once(tmp_path):
 
 
 def test_previews_beside_a_series_are_left_out(tmp_path, monkeypatch):
-    monkeypatch.setattr(datasets.dicom, "files_in", lambda folder: [Path(folder, "IM1")])
     monkeypatch.setattr(datasets.dicom, "read_series", lambda _: nib.Nifti1Image(volume(), np.eye(4)))
+    (tmp_path / "IM1").write_bytes(bytes(128) + b"DICM")
     Image.fromarray(HEADS[0]).save(tmp_path / "preview.jpg")
     assert sm.load(tmp_path).images.shape == (5, 44, 36)  # `dicom` would say what it left out
     assert datasets.masks_name(tmp_path) == "masks.nii.gz"
+    assert datasets.files_in(tmp_path) == [tmp_path / "IM1"]
+
+
+@pytest.mark.parametrize("name", ["slice_{}.png", "slice_{}.jpg"])
+def test_pictures_are_not_opened_to_look_for_dicom(tmp_path, monkeypatch, name):
+    save_numbered(tmp_path / "in", HEADS[:3], name)
+    opened = []
+
+    def refuse(file, *_, **__):
+        opened.append(file)
+        raise OSError
+
+    with monkeypatch.context() as patch:
+        patch.setattr("builtins.open", refuse)
+        files = datasets.files_in(tmp_path / "in")
+        assert datasets.masks_name(tmp_path / "in") == "masks"
+    assert [file.name for file in files] == [name.format(number) for number in (1, 2, 3)]
+    assert opened == []
+
+
+def test_pictures_beside_what_only_begins_like_dicom_are_read(tmp_path):
+    save_numbered(tmp_path / "in", HEADS[:3])
+    (tmp_path / "in" / "index.bin").write_bytes(b"\x08\0\x05\0CS\x0a\0ISO_IR 100" + bytes(200))
+    (tmp_path / "in" / "Thumbs.db").write_bytes(bytes(128) + b"DICM")
+    (tmp_path / "in" / "DICOMDIR").write_bytes(bytes(128) + b"DICM")
+    same(sm.load(tmp_path / "in").images, HEADS[:3])
+    (tmp_path / "in" / "IM1").write_bytes(bytes(128) + b"DICM")
+    with pytest.raises(InputError, match=r"in: .*DICOM"):
+        sm.load(tmp_path / "in")
 
 
 @pytest.mark.parametrize("name", ["a.png", "A.NII.GZ", "a.npy"])
