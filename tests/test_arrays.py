@@ -1,6 +1,8 @@
 """Arrays in NumPy's files: read where they lie, and held against their checksums."""
 
+import io
 import os
+import zipfile
 
 import numpy as np
 import pytest
@@ -59,3 +61,21 @@ def test_a_map_whose_file_became_shorter_is_refused(tmp_path):
     (tmp_path / "b.npy").replace(tmp_path / "a.npy")
     with pytest.raises(InputError, match=r"a\.npy"):
         arrays.loaded(mapped)
+
+
+@pytest.mark.filterwarnings("ignore:.*is longer than its header says")
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_the_checksum_of_an_array_that_is_longer_than_it_says(tmp_path, method):
+    path = tmp_path / "a.npz"
+    values = np.random.default_rng(0).random((3, 40, 50))
+    content = io.BytesIO()
+    np.save(content, values)
+    content.write(bytes(100_000))
+    with zipfile.ZipFile(path, "w", method) as archive:
+        archive.writestr("images.npy", content.getvalue())
+        checksum = archive.getinfo("images.npy").CRC
+    same(arrays.read_npz(path, ("images",))["images"], values)
+    wrong = (checksum ^ 1).to_bytes(4, "little")
+    path.write_bytes(path.read_bytes().replace(checksum.to_bytes(4, "little"), wrong))
+    with pytest.raises(zipfile.BadZipFile):
+        arrays.read_npz(path, ("images",))
