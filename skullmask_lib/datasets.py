@@ -447,8 +447,8 @@ def _read_folder(folder: Path, axis: int, channel: int | None) -> _Opened:
         raise InputError(f"{folder}: is a folder, and named like a file; rename it, or name a file in it")
     listing, series = _contents(folder)
     if listing.files and series:
-        told = f"{len(listing.files)} pictures and {len(series)} DICOM files"
-        raise InputError(f"{folder}: holds {told}; give each a folder")
+        content = f"{_counted(listing.files, 'picture')} and {_counted(series, 'DICOM file')}"
+        raise InputError(f"{folder}: holds {content}; put the pictures and the DICOM files into separate folders")
     remark = listing.remark()
     if not listing.files and not series:
         told = f"; {remark}" if remark else ""
@@ -460,6 +460,11 @@ def _read_folder(folder: Path, axis: int, channel: int | None) -> _Opened:
         return _Opened(*_from_volume(np.asarray(image.dataobj), image.affine, axis, folder))
     names = tuple(file.name for file in listing.files)
     return _Opened(Data(_read_pictures(folder, listing.files, channel), None, None, names), named=True, files=True)
+
+
+def _counted(files: Sequence[Path], kind: str) -> str:
+    """Count files in words, such as ``1 picture``."""
+    return f"{len(files)} {kind}" if len(files) == 1 else f"{len(files)} {kind}s"
 
 
 def _read_pictures(folder: Path, files: Sequence[Path], channel: int | None) -> np.ndarray:
@@ -474,7 +479,7 @@ def _read_pictures(folder: Path, files: Sequence[Path], channel: int | None) -> 
         for remark in some:
             remarks[remark] = remarks.get(remark, 0) + 1
     for remark, count in remarks.items():
-        warnings.warn(f"{folder}: {remark} ({count} of {len(files)} pictures)", InputWarning, stacklevel=2)
+        warnings.warn(f"{folder}: {remark} ({count} of {_counted(files, 'picture')})", InputWarning, stacklevel=2)
     return np.concatenate(images)
 
 

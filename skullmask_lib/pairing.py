@@ -33,7 +33,7 @@ def paired(
     source : str or path
         Where the truths came from, for messages.
     spare : bool
-        There may be truths of no image.
+        There may be truths that belong to no image.
 
     Returns
     -------
@@ -52,7 +52,7 @@ def paired(
     >>> paired(["a.png", "b.png"], ["a_seg.png", "c_seg.png"], source="truth")
     Traceback (most recent call last):
     ...
-    skullmask_lib.masks.InputError: truth: has no truth for b.png (1 of 2 lack it), and c_seg.png is ...
+    skullmask_lib.masks.InputError: truth: no truth for b.png (1 of 2 images has none), and c_seg.png ...
     """
     image_stems = list(map(_stem, images))
     truth_stems = list(map(_stem, truths))
@@ -104,9 +104,11 @@ def are_unrelated(images: Sequence[str], truths: Sequence[str]) -> bool:
 def _complaint(lacking: list[str], over: list[str], count: int) -> str:
     parts = []
     if lacking:
-        parts.append(f"has no truth for {lacking[0]} ({len(lacking)} of {count} lack it)")
+        have = "has" if len(lacking) == 1 else "have"
+        parts.append(f"no truth for {lacking[0]} ({len(lacking)} of {count} images {have} none)")
     if over:
-        parts.append(f"{paths.some(over)} {'are' if len(over) > 1 else 'is'} of no image")
+        belong = "belongs" if len(over) == 1 else "belong"
+        parts.append(f"{paths.some(over)} {belong} to no image")
     example = os.path.splitext(lacking[0] if lacking else "slice_1")[0]
     return f"{', and '.join(parts)}; name each truth like its image, such as {example}_mask.png"
 

@@ -343,7 +343,7 @@ def test_true_masks_in_files_are_found_by_their_names_without_suffixes():
     assert [row["iou"] for row in rows_of("n.batch/results.csv")] == ["1.0"] * 5
     Path("t/sub/c.png").unlink()
     before = everything(".")
-    with pytest.raises(InputError, match=r"^t: has no truth for sub/c.png \(1 of 5 lack it\), and one_more.png"):
+    with pytest.raises(InputError, match=r"^t: .*sub/c\.png \(1 of 5 .*one_more\.png"):
         serial("a", "o", truth="t")
     np.save("t.npy", one_by_one(given)[:, 1:])
     np.save("a.npy", given)
