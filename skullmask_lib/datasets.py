@@ -601,9 +601,9 @@ def _read_cohort(prefix: str, folder: Path, axis: int, channel: int | None, slic
 
 
 def _warn(what: str, names: list[str]) -> None:
-    some = list(dict.fromkeys(names))
-    if some:
-        warnings.warn(f"{what}: {', '.join(some[:5])}{', …' if len(some) > 5 else ''}", stacklevel=2)
+    """Warn of what holds for some participants, each named once."""
+    if names:
+        warnings.warn(f"{what}: {paths.some(list(dict.fromkeys(names)))}", InputWarning, stacklevel=2)
 
 
 def _count(path: Path, axis: int) -> int:

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from . import texts
 from .masks import InputError
 
 _ADDRESS = re.compile(r"file:[\\/]", re.IGNORECASE)
@@ -147,16 +148,12 @@ def kind_of(path: Path) -> str:
         return ""
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise InputError(f"{_printable(path)}: cannot be opened ({reason})") from None
+        raise InputError(f"{texts.plain(path)}: cannot be opened ({reason})") from None
     if stat.S_ISDIR(mode):
         return "folder"
     if not stat.S_ISREG(mode):
         raise InputError(f"{path}: expected a file, got a {_SPECIAL.get(stat.S_IFMT(mode), 'device')}")
     return "file"
-
-
-def _printable(path: Path) -> str:
-    return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in str(path))
 
 
 def is_hidden(name: str) -> bool:
