@@ -107,9 +107,9 @@ def load(
         `cohorts`. A name comes before a path: write ``"./chris"`` for a folder of that name.
     truth : str or path, optional
         Where the true masks are: 0 and one other value, the same shape as the images. Those of a folder belong to
-        the images of a folder by their names, see `pairing.paired`, and to a stack in natural order, but to a stack
-        that has names of its own by these, unless they have nothing in common. Their spacing is taken where the
-        images bring none.
+        the images of a folder by their names, see `pairing.paired`, and so do they to a stack that
+        has names of its own, unless these have nothing in common with theirs. To any other stack
+        they belong in natural order. Their spacing is taken where the images bring none.
     axis : {0, 1, 2}
         Axis of a NIfTI or DICOM volume, in RAS order, across which it is cut: 2 gives axial slices with anterior up,
         0 sagittal and 1 coronal ones with superior up; the patient's left is on the left. It may stand for the
@@ -157,7 +157,7 @@ def load(
 
 
 def _check_axis(axis: int, source: str | os.PathLike, *sources: _Opened) -> None:
-    """Refuse an axis where neither the images nor their truth are a volume that could be cut across it."""
+    """Refuse an axis where neither the images nor their truth are a volume."""
     is_cut = any(opened.affine is not None or opened.taken for opened in sources)
     if axis != 2 and not is_cut:
         raise InputError(f"{source}: has no axes to choose from; leave the axis out")
@@ -228,9 +228,10 @@ def _without_nan(images: np.ndarray, source: str | os.PathLike) -> np.ndarray:
     try:
         filled = arrays.loaded(images)
     except MemoryError:
+        size = f"{images.nbytes / 2**30:.3g} GiB"
         raise InputError(
-            f"{source}: NaN around its heads would be set to 0, but its {images.nbytes / 2**30:.3g} GiB do not fit in "
-            "memory; take some of its slices (--slices), or use batch, which reads one after another"
+            f"{source}: NaN around its heads would be set to 0, but its {size} do not fit in memory; "
+            "take some of its slices (--slices), or use batch, which reads one after another"
         ) from None
     if all(np.isnan(image).all() for image in filled):
         return images  # this is no background
@@ -448,7 +449,8 @@ def _read_folder(folder: Path, axis: int, channel: int | None) -> _Opened:
     listing, series = _contents(folder)
     if listing.files and series:
         content = f"{_counted(listing.files, 'picture')} and {_counted(series, 'DICOM file')}"
-        raise InputError(f"{folder}: holds {content}; put the pictures and the DICOM files into separate folders")
+        hint = "put the pictures and the DICOM files into separate folders"
+        raise InputError(f"{folder}: holds {content}; {hint}")
     remark = listing.remark()
     if not listing.files and not series:
         told = f"; {remark}" if remark else ""
@@ -479,12 +481,13 @@ def _read_pictures(folder: Path, files: Sequence[Path], channel: int | None) -> 
         for remark in some:
             remarks[remark] = remarks.get(remark, 0) + 1
     for remark, count in remarks.items():
-        warnings.warn(f"{folder}: {remark} ({count} of {_counted(files, 'picture')})", InputWarning, stacklevel=2)
+        share = f"{count} of {_counted(files, 'picture')}"
+        warnings.warn(f"{folder}: {remark} ({share})", InputWarning, stacklevel=2)
     return np.concatenate(images)
 
 
 def _contents(folder: Path) -> tuple[paths.Listing, list[Path]]:
-    """Give the pictures of a folder and the files of its DICOM series, without the previews that lie beside one.
+    """Give the pictures of a folder and the files of its DICOM series, without its previews.
 
     Pictures are not opened, and where there are some, only what surely is DICOM counts.
     """
@@ -495,7 +498,7 @@ def _contents(folder: Path) -> tuple[paths.Listing, list[Path]]:
     others = _beside_pictures(folder)
     are_previews = all(file.name.lower().endswith(_PREVIEWS) for file in listing.files)
     if are_previews and any(map(dicom.is_dicom, others)):
-        return paths.Listing((), {}), dicom.files_in(folder)  # which tells of what lies beside a series
+        return paths.Listing((), {}), dicom.files_in(folder)  # previews are named where it is read
     return listing, [file for file in others if _has_preamble(file)]
 
 
@@ -504,8 +507,9 @@ def _beside_pictures(folder: Path) -> list[Path]:
     others = []
     for entry in sorted(folder.iterdir()):
         name = entry.name.lower()
-        if not paths.is_hidden(name) and not name.endswith(pictures.SUFFIXES) and name != "dicomdir":
-            others.append(entry)
+        if name.endswith(pictures.SUFFIXES) or name == "dicomdir" or paths.is_hidden(name):
+            continue
+        others.append(entry)
     return others
 
 
@@ -603,7 +607,8 @@ def _read_cohort(prefix: str, folder: Path, axis: int, channel: int | None, slic
 def _warn(what: str, names: list[str]) -> None:
     """Warn of what holds for some participants, each named once."""
     if names:
-        warnings.warn(f"{what}: {paths.some(list(dict.fromkeys(names)))}", InputWarning, stacklevel=2)
+        shown = paths.some(list(dict.fromkeys(names)))
+        warnings.warn(f"{what}: {shown}", InputWarning, stacklevel=2)
 
 
 def _count(path: Path, axis: int) -> int:

@@ -106,14 +106,13 @@ def local(path: str | os.PathLike) -> str | os.PathLike:
     if place.startswith("//"):
         host, slash, rest = place[2:].partition("/")
         if host.casefold() not in ("", "localhost"):
-            raise InputError(
-                f"{path}: expected a file of this computer, as in file:///{rest or host}, got one of {host}"
-            )
+            example = f"file:///{rest or host}"
+            raise InputError(f"{path}: expected one of this computer, as in {example}, got {host}")
         place = slash + rest
     try:
         place = os.fsdecode(urllib.parse.unquote_to_bytes(os.fsencode(place)))
     except UnicodeError:
-        raise InputError(f"{path}: expected the address of a file, got one that no name can have here") from None
+        raise InputError(f"{path}: is the address of a name that no file can have here") from None
     if _HAS_DRIVES and re.match(r"/[A-Za-z]:", place):
         place = place[1:]  # /C:/heads.npy
     return place if isinstance(path, str) else Path(place)
@@ -177,7 +176,7 @@ def is_hidden(name: str) -> bool:
 
 
 def check_distinct(outputs: Sequence[str], names: Sequence[str], source: str | os.PathLike) -> None:
-    """Refuse images of which two would write one file, here or where capitals and small letters are the same.
+    """Refuse images of which two would write one file, if only where capitals do not count.
 
     Parameters
     ----------
@@ -207,7 +206,8 @@ def check_distinct(outputs: Sequence[str], names: Sequence[str], source: str | o
         elif owners[key] == name:
             raise InputError(f"{source}: names {name} twice")
         else:
-            raise InputError(f"{source}: {owners[key]} and {name} would give one mask; rename one of them")
+            both = f"{owners[key]} and {name}"
+            raise InputError(f"{source}: {both} would give one mask; rename one of them")
 
 
 def natural(name: str) -> tuple:
