@@ -133,7 +133,8 @@ def load(
     Warns
     -----
     InputWarning
-        What was left out of a folder, and what a file does not keep of its image.
+        What was left out of a folder, what a file does not keep of its image, and a truth that was
+        paired in order although both sides have names.
 
     Examples
     --------

@@ -106,8 +106,8 @@ def local(path: str | os.PathLike) -> str | os.PathLike:
     if place.startswith("//"):
         host, slash, rest = place[2:].partition("/")
         if host.casefold() not in ("", "localhost"):
-            example = f"file:///{rest or host}"
-            raise InputError(f"{path}: expected one of this computer, as in {example}, got {host}")
+            wanted = f"a file of this computer, as in file:///{rest or host}"
+            raise InputError(f"{path}: expected {wanted}, got one of {host}")
         place = slash + rest
     try:
         place = os.fsdecode(urllib.parse.unquote_to_bytes(os.fsencode(place)))
