@@ -4,7 +4,7 @@ import math
 import os
 import warnings
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -137,6 +137,79 @@ def mapped(path: Path) -> np.ndarray:
     if not header.nbytes:
         return np.empty(header.shape, header.dtype, order)
     return np.memmap(path, header.dtype, "r", header.offset, header.shape, order)
+
+
+def parts(array: np.ndarray) -> Iterator[np.ndarray]:
+    """Go through an array part by part, of a memory map without keeping its pages in memory.
+
+    Parameters
+    ----------
+    array : ndarray or memmap
+
+    Yields
+    ------
+    ndarray
+        Along the axis whose parts lie furthest apart in memory, so that every byte is read once.
+        Those of a memory map are read from its file.
+
+    Raises
+    ------
+    InputError
+        If the file of a memory map has become shorter.
+
+    Examples
+    --------
+    >>> [part.tolist() for part in parts(np.asfortranarray([[1, 2], [3, 4]]))]
+    [[1, 3], [2, 4]]
+    """
+    along = np.moveaxis(array, _slowest_axis(array), 0)
+    if not isinstance(array, np.memmap):
+        yield from along
+        return
+    whole = array
+    while isinstance(whole.base, np.memmap):
+        whole = whole.base
+    start, _ = np.lib.array_utils.byte_bounds(whole)
+    with open(whole.filename, "rb") as file:
+        for part in along:
+            low, high = np.lib.array_utils.byte_bounds(part)
+            file.seek(whole.offset + low - start)
+            content = file.read(high - low)
+            if len(content) < high - low:
+                raise InputError(f"{whole.filename}: is cut off: it was longer when it was opened")
+            first = part.ctypes.data - low
+            yield np.ndarray(part.shape, part.dtype, content, first, part.strides)
+
+
+def loaded(array: np.ndarray) -> np.ndarray:
+    """Copy a memory map into memory; any other array comes back as it is.
+
+    Parameters
+    ----------
+    array : ndarray or memmap
+
+    Returns
+    -------
+    ndarray
+        Of the same shape, dtype and order.
+
+    Examples
+    --------
+    >>> array = np.eye(2)
+    >>> loaded(array) is array
+    True
+    """
+    if not isinstance(array, np.memmap):
+        return array
+    copy = np.empty_like(array, subok=False)
+    along = np.moveaxis(copy, _slowest_axis(array), 0)
+    for target, part in zip(along, parts(array), strict=True):
+        target[...] = part
+    return copy
+
+
+def _slowest_axis(array: np.ndarray) -> int:
+    return int(np.argmax(np.abs(array.strides)))
 
 
 def npz_shape(path: Path, key: str) -> tuple[int, ...]:

@@ -107,11 +107,13 @@ def load(
         `cohorts`. A name comes before a path: write ``"./chris"`` for a folder of that name.
     truth : str or path, optional
         Where the true masks are: 0 and one other value, the same shape as the images. Those of a folder belong to
-        the images of a folder by their names, see `pairing.paired`, and to a stack in natural order. Their
-        spacing is taken where the images bring none.
+        the images of a folder by their names, see `pairing.paired`, and so do they to a stack that
+        has names of its own, unless these have nothing in common with theirs. To any other stack
+        they belong in natural order. Their spacing is taken where the images bring none.
     axis : {0, 1, 2}
         Axis of a NIfTI or DICOM volume, in RAS order, across which it is cut: 2 gives axial slices with anterior up,
-        0 sagittal and 1 coronal ones with superior up; the patient's left is on the left.
+        0 sagittal and 1 coronal ones with superior up; the patient's left is on the left. It may stand for the
+        images or the truth alone, if the other holds the slices of that axis.
     slices : slice or range, optional
         Which of these slices to take; all by default. Of a data set only the files of these are read.
     channel : int, optional
@@ -131,7 +133,8 @@ def load(
     Warns
     -----
     InputWarning
-        What was left out of a folder, and what a file does not keep of its image.
+        What was left out of a folder, what a file does not keep of its image, and a truth that was
+        paired in order although both sides have names.
 
     Examples
     --------
@@ -145,10 +148,20 @@ def load(
         slices = slice(slices.start, slices.stop, slices.step)
     opened = _open(source, axis, channel, slices)
     if truth is None:
+        _check_axis(axis, source, opened)
         return _taken(opened, source, slices)
-    true = _in_order_of(opened, _open(truth, axis, None, slices), truth)
+    true = _open(truth, axis, None, slices)
+    _check_axis(axis, source, opened, true)
+    true = _in_order_of(opened, true, truth)
     data = _taken(opened, source, slices)
     return _with_truth(data, _taken(true, truth, slices), (source, truth), (opened.affine, true.affine))
+
+
+def _check_axis(axis: int, source: str | os.PathLike, *sources: _Opened) -> None:
+    """Refuse an axis where neither the images nor their truth are a volume."""
+    is_cut = any(opened.affine is not None or opened.taken for opened in sources)
+    if axis != 2 and not is_cut:
+        raise InputError(f"{source}: has no axes to choose from; leave the axis out")
 
 
 def _check_path(source: object) -> None:
@@ -211,27 +224,44 @@ def _chosen(data: Data, places: slice | list[int]) -> Data:
 
 def _without_nan(images: np.ndarray, source: str | os.PathLike) -> np.ndarray:
     """Set NaN around the heads to 0; images without NaN stay where they are, in a file or in memory."""
-    if images.dtype.kind != "f" or not any(np.isnan(image).any() for image in images):
+    if images.dtype.kind != "f" or not any(np.isnan(part).any() for part in arrays.parts(images)):
         return images
-    if all(np.isnan(image).all() for image in images):
+    try:
+        filled = arrays.loaded(images)
+    except MemoryError:
+        size = f"{images.nbytes / 2**30:.3g} GiB"
+        raise InputError(
+            f"{source}: NaN around its heads would be set to 0, but its {size} do not fit in memory; "
+            "take some of its slices (--slices), or use batch, which reads one after another"
+        ) from None
+    if all(np.isnan(image).all() for image in filled):
         return images  # this is no background
-    masks.check_unpacked(images.nbytes, 0, source)
-    made = np.stack([masks.zero_background(image) for image in images])
-    if np.isnan(made).sum() < np.isnan(images).sum():
-        warnings.warn(f"{source}: {masks.NAN_IS_ZERO}", InputWarning, stacklevel=2)
-    return made
+    is_changed = False
+    for image in filled:
+        zeroed = masks.zero_background(image)
+        if np.count_nonzero(np.isnan(zeroed)) < np.count_nonzero(np.isnan(image)):
+            is_changed = True
+            image[...] = zeroed
+    if not is_changed:
+        return images
+    warnings.warn(f"{source}: {masks.NAN_IS_ZERO}", InputWarning, stacklevel=2)
+    return filled
 
 
 def _in_order_of(opened: _Opened, true: _Opened, truth: str | os.PathLike) -> _Opened:
     """Bring true masks in the order of their images, where both have names."""
     if not (opened.named and true.named):
-        return true
-    try:
-        order = pairing.paired(opened.data.names, true.data.names, source=truth)
-    except InputError:
-        if opened.files and true.files:
-            raise
         return true  # a stack has an order of its own
+    images, truths = opened.data.names, true.data.names
+    try:
+        order = pairing.paired(images, truths, source=truth)
+    except InputError:
+        are_folders = opened.files and true.files
+        if are_folders or len(images) != len(truths) or not pairing.are_unrelated(images, truths):
+            raise
+        text = "paired with the images in order, for their names have nothing in common"
+        warnings.warn(f"{truth}: {text}", InputWarning, stacklevel=2)
+        return true
     return true._replace(data=_chosen(true.data, order))
 
 
@@ -404,7 +434,10 @@ def _read_npz(path: Path, channel: int | None) -> _Opened:
             raise InputError(f"{path}: expected spacing_mm above 0 mm, got {spacing_mm.min():g}")
     names = data.names
     if "names" in known:
-        names = tuple(map(str, known["names"].ravel()))
+        labels = known["names"].ravel()
+        if labels.dtype.kind == "S":
+            labels = np.char.decode(labels, "utf-8", "replace")
+        names = tuple(map(str, labels))
     if len(names) != count:
         raise InputError(f"{path}: expected {count} names, got {len(names)}")
     data = Data(data.images, known.get("truth"), spacing_mm, names, known.get("brain"))
@@ -416,8 +449,9 @@ def _read_folder(folder: Path, axis: int, channel: int | None) -> _Opened:
         raise InputError(f"{folder}: is a folder, and named like a file; rename it, or name a file in it")
     listing, series = _contents(folder)
     if listing.files and series:
-        told = f"{len(listing.files)} pictures and {len(series)} DICOM files"
-        raise InputError(f"{folder}: holds {told}; give each a folder")
+        content = f"{_counted(listing.files, 'picture')} and {_counted(series, 'DICOM file')}"
+        hint = "put the pictures and the DICOM files into separate folders"
+        raise InputError(f"{folder}: holds {content}; {hint}")
     remark = listing.remark()
     if not listing.files and not series:
         told = f"; {remark}" if remark else ""
@@ -429,6 +463,11 @@ def _read_folder(folder: Path, axis: int, channel: int | None) -> _Opened:
         return _Opened(*_from_volume(np.asarray(image.dataobj), image.affine, axis, folder))
     names = tuple(file.name for file in listing.files)
     return _Opened(Data(_read_pictures(folder, listing.files, channel), None, None, names), named=True, files=True)
+
+
+def _counted(files: Sequence[Path], kind: str) -> str:
+    """Count files in words, such as ``1 picture``."""
+    return f"{len(files)} {kind}" if len(files) == 1 else f"{len(files)} {kind}s"
 
 
 def _read_pictures(folder: Path, files: Sequence[Path], channel: int | None) -> np.ndarray:
@@ -443,17 +482,47 @@ def _read_pictures(folder: Path, files: Sequence[Path], channel: int | None) -> 
         for remark in some:
             remarks[remark] = remarks.get(remark, 0) + 1
     for remark, count in remarks.items():
-        warnings.warn(f"{folder}: {remark} ({count} of {len(files)} pictures)", InputWarning, stacklevel=2)
+        share = f"{count} of {_counted(files, 'picture')}"
+        warnings.warn(f"{folder}: {remark} ({share})", InputWarning, stacklevel=2)
     return np.concatenate(images)
 
 
 def _contents(folder: Path) -> tuple[paths.Listing, list[Path]]:
-    """Give the pictures of a folder and the files of its DICOM series, without the previews that lie beside one."""
-    listing, series = paths.listed(folder, pictures.SUFFIXES), dicom.files_in(folder)
-    names = [file.name for file in listing.files]
-    if series and all(name.lower().endswith(_PREVIEWS) for name in names):
-        return paths.Listing((), {}), series  # what lies beside a series is told of where it is read
-    return listing, series
+    """Give the pictures of a folder and the files of its DICOM series, without its previews.
+
+    Pictures are not opened, and where there are some, only what surely is DICOM counts.
+    """
+    listing = paths.listed(folder, pictures.SUFFIXES)
+    if not listing.files:
+        series = dicom.files_in(folder)
+        return (paths.Listing((), {}) if series else listing), series
+    others = _beside_pictures(folder)
+    are_previews = all(file.name.lower().endswith(_PREVIEWS) for file in listing.files)
+    if are_previews and any(map(dicom.is_dicom, others)):
+        return paths.Listing((), {}), dicom.files_in(folder)  # previews are named where it is read
+    return listing, [file for file in others if _has_preamble(file)]
+
+
+def _beside_pictures(folder: Path) -> list[Path]:
+    """List what may be DICOM: its files need no suffix."""
+    others = []
+    for entry in sorted(folder.iterdir()):
+        name = entry.name.lower()
+        if name.endswith(pictures.SUFFIXES) or name == "dicomdir" or paths.is_hidden(name):
+            continue
+        others.append(entry)
+    return others
+
+
+def _has_preamble(file: Path) -> bool:
+    """Tell whether a file begins as every DICOM file should."""
+    try:
+        if not file.is_file():
+            return False
+        with open(file, "rb") as stream:
+            return stream.read(132)[128:] == b"DICM"
+    except OSError:
+        return False
 
 
 def pictures_in(folder: Path) -> list[Path]:
@@ -494,7 +563,8 @@ def files_in(source: str | os.PathLike) -> list[Path]:
     """
     prefix, folder = cohorts.prefixed(source)
     if not prefix:
-        return pictures_in(folder) or dicom.files_in(folder)
+        listing, series = _contents(folder)
+        return list(listing.files) or series
     return [path for row in cohorts.files(prefix, folder) for path in row[1:] if path]
 
 
@@ -536,9 +606,10 @@ def _read_cohort(prefix: str, folder: Path, axis: int, channel: int | None, slic
 
 
 def _warn(what: str, names: list[str]) -> None:
-    some = list(dict.fromkeys(names))
-    if some:
-        warnings.warn(f"{what}: {', '.join(some[:5])}{', …' if len(some) > 5 else ''}", stacklevel=2)
+    """Warn of what holds for some participants, each named once."""
+    if names:
+        shown = paths.some(list(dict.fromkeys(names)))
+        warnings.warn(f"{what}: {shown}", InputWarning, stacklevel=2)
 
 
 def _count(path: Path, axis: int) -> int:
@@ -707,7 +778,8 @@ def _kind(source: str | os.PathLike) -> str:
     if is_name(source) or prefix:
         return prefix or "name"
     if path.is_dir():
-        return "folder" if pictures_in(path) or not dicom.files_in(path) else "series"
+        listing, series = _contents(path)
+        return "series" if series and not listing.files else "folder"
     return _suffix(path)
 
 
@@ -789,8 +861,7 @@ def _write_folder(
     made: Iterable[np.ndarray], output: Path, like: str | os.PathLike, _shape: tuple[int, int, int]
 ) -> None:
     files = pictures_in(Path(like))
-    if len({file.stem for file in files}) < len(files):
-        raise InputError(f"{like}: two pictures with one name would give one mask; rename one of them")
+    paths.check_distinct([file.stem for file in files], [file.name for file in files], like)
     output.mkdir()
     for file, mask in zip(files, made, strict=True):
         Image.fromarray(mask * np.uint8(255)).save(output / f"{file.stem}.png")

@@ -33,7 +33,7 @@ def paired(
     source : str or path
         Where the truths came from, for messages.
     spare : bool
-        There may be truths of no image.
+        There may be truths that belong to no image.
 
     Returns
     -------
@@ -52,31 +52,63 @@ def paired(
     >>> paired(["a.png", "b.png"], ["a_seg.png", "c_seg.png"], source="truth")
     Traceback (most recent call last):
     ...
-    skullmask_lib.masks.InputError: truth: has no truth for b.png (1 of 2 lack it), and c_seg.png is ...
+    skullmask_lib.masks.InputError: truth: no truth for b.png (1 of 2 images has none), and c_seg.png ...
     """
     image_stems = list(map(_stem, images))
     truth_stems = list(map(_stem, truths))
     image_tokens = list(map(_tokens, image_stems))
     truth_tokens = list(map(_tokens, truth_stems))
-    attempts = [
-        _by_key(image_stems, truth_stems),
-        _by_difference(image_tokens, truth_tokens),
-        _by_part(image_tokens, truth_tokens),
-    ]
-    found = max(attempts, key=len)  # the first of those that find most
-    lacking = [name for place, name in enumerate(images) if place not in found]
-    over = [name for place, name in enumerate(truths) if place not in found.values()]
+    rules = (
+        (_by_key, image_stems, truth_stems),
+        (_by_difference, image_tokens, truth_tokens),
+        (_by_part, image_tokens, truth_tokens),
+    )
+    pairs: dict[int, int] = {}
+    for rule, image_keys, truth_keys in rules:
+        attempt = rule(image_keys, truth_keys)
+        if len(attempt) > len(pairs):
+            pairs = attempt
+        if len(pairs) == len(images):
+            break
+    lacking = [name for place, name in enumerate(images) if place not in pairs]
+    used = set(pairs.values())
+    over = [name for place, name in enumerate(truths) if place not in used]
     if lacking or (over and not spare):
         raise InputError(f"{source}: {_complaint(lacking, over, len(images))}")
-    return [found[place] for place in range(len(images))]
+    return [pairs[place] for place in range(len(images))]
+
+
+def are_unrelated(images: Sequence[str], truths: Sequence[str]) -> bool:
+    """Tell whether no name of an image has a word or a number in common with any name of a truth.
+
+    Parameters
+    ----------
+    images, truths : sequence of str
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> are_unrelated(["head 50", "head 51"], ["1.png", "2.png"])
+    True
+    >>> are_unrelated(["slice 0", "slice 1"], ["slice_1_mask.png", "slice_2_mask.png"])
+    False
+    """
+    image_words = set().union(*(_tokens(_stem(name)) for name in images))
+    truth_words = set().union(*(_tokens(_stem(name)) for name in truths))
+    return image_words.isdisjoint(truth_words)
 
 
 def _complaint(lacking: list[str], over: list[str], count: int) -> str:
     parts = []
     if lacking:
-        parts.append(f"has no truth for {lacking[0]} ({len(lacking)} of {count} lack it)")
+        have = "has" if len(lacking) == 1 else "have"
+        parts.append(f"no truth for {lacking[0]} ({len(lacking)} of {count} images {have} none)")
     if over:
-        parts.append(f"{paths.some(over)} {'are' if len(over) > 1 else 'is'} of no image")
+        belong = "belongs" if len(over) == 1 else "belong"
+        parts.append(f"{paths.some(over)} {belong} to no image")
     example = os.path.splitext(lacking[0] if lacking else "slice_1")[0]
     return f"{', and '.join(parts)}; name each truth like its image, such as {example}_mask.png"
 
@@ -142,17 +174,45 @@ def _by_key(image_keys: list, truth_keys: list) -> dict[int, int]:
 
 def _by_part(images: list[Tokens], truths: list[Tokens]) -> dict[int, int]:
     """Pair names of which one is part of the other, if there is one such truth left; the longest names choose first."""
-    found: dict[int, int] = {}
-    left = dict(enumerate(truths))
+    image_lengths = {len(name) for name in images}
+    truth_lengths = {len(name) for name in truths}
+    wholes: dict[Tokens, set[int]] = {}  # the truths of each name
+    holders: dict[Tokens, set[int]] = {}  # the truths that each part belongs to
+    for place, truth in enumerate(truths):
+        wholes.setdefault(truth, set()).add(place)
+        for part in _parts(truth, image_lengths):
+            holders.setdefault(part, set()).add(place)
+    pairs: dict[int, int] = {}
     for place in sorted(range(len(images)), key=lambda place: -len(images[place])):
         name = images[place]
-        fitting = [other for other, truth in left.items() if _is_part(name, truth) or _is_part(truth, name)]
-        if len(fitting) == 1:
-            found[place] = fitting[0]
-            del left[fitting[0]]
-    return found
+        truth_place = _the_only_one(
+            holders.get(name, set()),
+            *(wholes.get(part, set()) for part in _parts(name, truth_lengths)),
+        )
+        if truth_place is None:
+            continue
+        pairs[place] = truth_place
+        truth = truths[truth_place]
+        wholes[truth].discard(truth_place)
+        for part in _parts(truth, image_lengths):
+            holders[part].discard(truth_place)
+    return pairs
 
 
-def _is_part(name: Tokens, other: Tokens) -> bool:
-    starts = range(len(other) - len(name) + 1)
-    return bool(name) and any(other[start : start + len(name)] == name for start in starts)
+def _parts(name: Tokens, lengths: set[int]) -> set[Tokens]:
+    """Give the tokens that follow one another in a name, so many at a time."""
+    parts = set()
+    for length in lengths:
+        if length:
+            parts.update(name[start : start + length] for start in range(len(name) - length + 1))
+    return parts
+
+
+def _the_only_one(*groups: set[int]) -> int | None:
+    """Give what the groups hold, if it is one thing."""
+    places: set[int] = set()
+    for group in groups:
+        if len(group) > 1:
+            return None
+        places |= group
+    return places.pop() if len(places) == 1 else None

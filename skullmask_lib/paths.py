@@ -8,13 +8,15 @@ import re
 import stat
 import unicodedata
 import urllib.parse
-import urllib.request
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from . import texts
 from .masks import InputError
 
+_ADDRESS = re.compile(r"file:[\\/]", re.IGNORECASE)
+_HAS_DRIVES = os.name == "nt"
 _SYSTEM_FILES = ("thumbs.db", "desktop.ini", "__macosx")  # hidden without a dot
 _OTHER_IMAGES = (
     *(".gif", ".webp", ".jp2", ".heic", ".heif", ".avif", ".svg", ".psd"),
@@ -85,21 +87,34 @@ def local(path: str | os.PathLike) -> str | os.PathLike:
     -------
     str or path
 
+    Raises
+    ------
+    InputError
+        If it is an address of another computer.
+
     Examples
     --------
     >>> local("file:///data/two%20heads.npy"), local("heads.npy")
     ('/data/two heads.npy', 'heads.npy')
     """
     text = os.fspath(path)
-    if not isinstance(text, str) or not text.startswith("file:/"):
+    if not isinstance(text, str) or not _ADDRESS.match(text):
         return path
-    place = text.removeprefix("file:")
+    place = text[len("file:") :]
+    if place.startswith("\\") or _HAS_DRIVES:  # a Path of Windows writes its slashes so
+        place = place.replace("\\", "/")
     if place.startswith("//"):
-        place = place[2:]
-    if place.startswith("localhost/"):
-        place = place.removeprefix("localhost")
-    to_path = urllib.request.url2pathname if place.startswith("/") else urllib.parse.unquote
-    place = to_path(place)  # of Windows: /C:/heads.npy
+        host, slash, rest = place[2:].partition("/")
+        if host.casefold() not in ("", "localhost"):
+            wanted = f"a file of this computer, as in file:///{rest or host}"
+            raise InputError(f"{path}: expected {wanted}, got one of {host}")
+        place = slash + rest
+    try:
+        place = os.fsdecode(urllib.parse.unquote_to_bytes(os.fsencode(place)))
+    except UnicodeError:
+        raise InputError(f"{path}: is the address of a name that no file can have here") from None
+    if _HAS_DRIVES and re.match(r"/[A-Za-z]:", place):
+        place = place[1:]  # /C:/heads.npy
     return place if isinstance(path, str) else Path(place)
 
 
@@ -132,16 +147,12 @@ def kind_of(path: Path) -> str:
         return ""
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise InputError(f"{_printable(path)}: cannot be opened ({reason})") from None
+        raise InputError(f"{texts.plain(path)}: cannot be opened ({reason})") from None
     if stat.S_ISDIR(mode):
         return "folder"
     if not stat.S_ISREG(mode):
         raise InputError(f"{path}: expected a file, got a {_SPECIAL.get(stat.S_IFMT(mode), 'device')}")
     return "file"
-
-
-def _printable(path: Path) -> str:
-    return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in str(path))
 
 
 def is_hidden(name: str) -> bool:
@@ -162,6 +173,41 @@ def is_hidden(name: str) -> bool:
     (True, True, True, False)
     """
     return name.startswith(".") or name.lower() in _SYSTEM_FILES
+
+
+def check_distinct(outputs: Sequence[str], names: Sequence[str], source: str | os.PathLike) -> None:
+    """Refuse images of which two would write one file, if only where capitals do not count.
+
+    Parameters
+    ----------
+    outputs : sequence of str
+        What is written for every image.
+    names : sequence of str
+        The images, for messages.
+    source : str or path
+        What names them, for messages.
+
+    Raises
+    ------
+    InputError
+
+    Examples
+    --------
+    >>> check_distinct(["Head", "head"], ["Head.png", "head.jpg"], "scans")
+    Traceback (most recent call last):
+    ...
+    skullmask_lib.masks.InputError: scans: Head.png and head.jpg would give one mask; rename one of them
+    """
+    owners: dict[str, str] = {}
+    for output, name in zip(outputs, names, strict=True):
+        key = unicodedata.normalize("NFC", output).casefold()
+        if key not in owners:
+            owners[key] = name
+        elif owners[key] == name:
+            raise InputError(f"{source}: names {name} twice")
+        else:
+            both = f"{owners[key]} and {name}"
+            raise InputError(f"{source}: {both} would give one mask; rename one of them")
 
 
 def natural(name: str) -> tuple:

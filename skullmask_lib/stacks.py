@@ -187,12 +187,7 @@ def _files(source: Path, folder: Path, names: list[str], channel: int | None) ->
     if lossy:
         told = f"{pictures.IS_LOSSY} ({lossy} of {len(names)} files)"
         warnings.warn(f"{source}: {told}", InputWarning, stacklevel=2)
-    found: dict[str, str] = {}
-    for name in names:
-        if (other := found.setdefault(_mask_key(name), name)) is not name:
-            if other == name:
-                raise InputError(f"{source}: names {name} twice")
-            raise InputError(f"{source}: {other} and {name} would give one mask; rename one of them")
+    paths.check_distinct([_mask_key(name) for name in names], names, source)
     return Stack(str(folder), "files", (len(names),), names=tuple(names), channel=channel)
 
 

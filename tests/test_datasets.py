@@ -11,6 +11,7 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+import psutil
 import pytest
 from inputs import blobs, head
 from numpy.testing import assert_array_equal as same
@@ -132,6 +133,19 @@ def test_npz_brings_all_it_knows(tmp_path):
     data = sm.load(tmp_path / "b.npz")
     assert data.truth is data.spacing_mm is data.brain is None
     assert data.names == ("b.npz[0]", "b.npz[1]")
+
+
+@pytest.mark.parametrize(
+    ("names", "wanted"),
+    [
+        (np.array([b"a", "\u00e4 1".encode()]), ("a", "\u00e4 1")),
+        (np.array([b"a", b"\xff"]), ("a", "\ufffd")),
+        (np.array([[7], [8]]), ("7", "8")),
+    ],
+)
+def test_names_of_an_npz_are_texts(tmp_path, names, wanted):
+    np.savez(tmp_path / "a.npz", images=np.stack([head()] * 2), names=names)
+    assert sm.load(tmp_path / "a.npz").names == wanted
 
 
 def test_real_slices_load(real):
@@ -271,6 +285,33 @@ def test_nifti_along_the_other_axes_has_superior_up(tmp_path):
         sm.load(tmp_path / "a.nii", axis=3)
 
 
+@pytest.mark.parametrize("source", ["phantom", "a.npy", "a.npz", "a.png", "in"])
+@pytest.mark.parametrize("axis", [0, 1, 3])
+def test_slices_have_no_axis(tmp_path, monkeypatch, source, axis):
+    monkeypatch.chdir(tmp_path)
+    np.save("a.npy", HEADS)
+    np.savez("a.npz", images=HEADS)
+    Image.fromarray(HEADS[0]).save("a.png")
+    save_numbered(tmp_path / "in", HEADS)
+    for truth in (None, source):
+        with pytest.raises(InputError, match=f"^{source}: has no axes"):
+            sm.load(source, truth=truth, axis=axis)
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_slices_of_a_volume_may_be_in_a_file_of_their_own(tmp_path, axis):
+    canonical = volume()
+    nib.save(nib.Nifti1Image(canonical, np.eye(4)), tmp_path / "a.nii")
+    nib.save(nib.Nifti1Image((canonical > 60).astype(np.uint8), np.eye(4)), tmp_path / "t.nii")
+    images = sm.load(tmp_path / "a.nii", axis=axis).images
+    np.save(tmp_path / "a.npy", images)
+    np.save(tmp_path / "t.npy", images > 60)
+    for source, truth in (("a.nii", "t.npy"), ("a.npy", "t.nii")):
+        data = sm.load(tmp_path / source, truth=tmp_path / truth, axis=axis)
+        same(data.images, images)
+        same(data.truth, images > 60)
+
+
 def test_anterior_is_up_and_left_is_left(tmp_path):
     canonical = np.zeros((9, 11, 3), np.uint8)
     canonical[1, 9, 1] = 1  # left, anterior
@@ -384,11 +425,12 @@ def test_masks_of_a_folder_bear_the_names_of_its_pictures(tmp_path):
         )
 
 
-def test_pictures_that_would_get_one_name_are_refused(tmp_path):
+@pytest.mark.parametrize("other", ["a.tif", "A.tif"])
+def test_pictures_that_would_get_one_name_are_refused(tmp_path, other):
     (tmp_path / "in").mkdir()
-    for name in ("a.png", "a.tif"):
+    for name in ("a.png", other):
         Image.fromarray(head().astype(np.uint8)).save(tmp_path / "in" / name)
-    with pytest.raises(InputError, match="in: two pictures with one name would give one mask"):
+    with pytest.raises(InputError, match=rf"in: .*a\.png.*{other}|in: .*{other}.*a\.png"):
         make_masks(tmp_path / "in", tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
@@ -728,12 +770,11 @@ def test_truth_of_a_folder_is_found_by_its_name(tmp_path, way, slices):
     same(data.truth, data.images > 0)
 
 
-@pytest.mark.parametrize("source", ["a.npy", "a.npz", "names.npz", "a"])
+@pytest.mark.parametrize("source", ["a.npy", "a.npz", "a"])
 @pytest.mark.parametrize("truth", ["t.npy", "t"])
 def test_truth_of_a_stack_is_in_natural_order(tmp_path, source, truth):
     np.save(tmp_path / "a.npy", HEADS)
     np.savez(tmp_path / "a.npz", images=HEADS)
-    np.savez(tmp_path / "names.npz", images=HEADS, names=[f"head[{k}]" for k in range(50, 62)])
     np.save(tmp_path / "t.npy", TRUTH)
     save_numbered(tmp_path / "a", HEADS, "slice_{}.png")
     save_numbered(tmp_path / "t", TRUTH)
@@ -747,6 +788,28 @@ def test_names_of_an_npz_find_their_truth(tmp_path):
     save_numbered(tmp_path / "t", TRUTH, "{}_mask.png")
     data = sm.load(tmp_path / "a.npz", truth=tmp_path / "t")
     same(data.truth, data.images > 0)
+
+
+def test_names_that_have_nothing_in_common_are_paired_in_order_with_a_warning(tmp_path):
+    np.savez(tmp_path / "a.npz", images=HEADS, names=[f"head[{k}]" for k in range(50, 62)])
+    np.save(tmp_path / "t.npy", TRUTH)
+    save_numbered(tmp_path / "t", TRUTH)
+    with pytest.warns(InputWarning, match="t: .*in order"):
+        data = sm.load(tmp_path / "a.npz", truth=tmp_path / "t")
+    same(data.truth, HEADS > 0)
+    same(sm.load(tmp_path / "a.npz", truth=tmp_path / "t.npy").truth, HEADS > 0)  # which has no names
+
+
+@pytest.mark.parametrize("first", [0, 5])
+def test_names_of_an_npz_that_do_not_pair_are_refused(tmp_path, first):
+    names = [f"slice_{number}" for number in range(first, first + 12)]
+    np.savez(tmp_path / "a.npz", images=HEADS, names=names)
+    np.savez(tmp_path / "t.npz", images=TRUTH, names=names)
+    save_numbered(tmp_path / "a", HEADS, "slice_{}.png")
+    save_numbered(tmp_path / "t", TRUTH, "slice_{}_mask.png")
+    for source, truth in (("a.npz", "t"), ("a", "t.npz")):
+        with pytest.raises(InputError, match=f"{truth}: .*slice_"):
+            sm.load(tmp_path / source, truth=tmp_path / truth)
 
 
 def test_folders_that_do_not_pair_are_refused_with_both_names(tmp_path):
@@ -791,11 +854,40 @@ def test_what_is_left_out_of_a_folder_is_said_once(tmp_path):
 
 
 def test_previews_beside_a_series_are_left_out(tmp_path, monkeypatch):
-    monkeypatch.setattr(datasets.dicom, "files_in", lambda folder: [Path(folder, "IM1")])
     monkeypatch.setattr(datasets.dicom, "read_series", lambda _: nib.Nifti1Image(volume(), np.eye(4)))
+    (tmp_path / "IM1").write_bytes(bytes(128) + b"DICM")
     Image.fromarray(HEADS[0]).save(tmp_path / "preview.jpg")
     assert sm.load(tmp_path).images.shape == (5, 44, 36)  # `dicom` would say what it left out
     assert datasets.masks_name(tmp_path) == "masks.nii.gz"
+    assert datasets.files_in(tmp_path) == [tmp_path / "IM1"]
+
+
+@pytest.mark.parametrize("name", ["slice_{}.png", "slice_{}.jpg"])
+def test_pictures_are_not_opened_to_look_for_dicom(tmp_path, monkeypatch, name):
+    save_numbered(tmp_path / "in", HEADS[:3], name)
+    opened = []
+
+    def refuse(file, *_, **__):
+        opened.append(file)
+        raise OSError
+
+    with monkeypatch.context() as patch:
+        patch.setattr("builtins.open", refuse)
+        files = datasets.files_in(tmp_path / "in")
+        assert datasets.masks_name(tmp_path / "in") == "masks"
+    assert [file.name for file in files] == [name.format(number) for number in (1, 2, 3)]
+    assert opened == []
+
+
+def test_pictures_beside_what_only_begins_like_dicom_are_read(tmp_path):
+    save_numbered(tmp_path / "in", HEADS[:3])
+    (tmp_path / "in" / "index.bin").write_bytes(b"\x08\0\x05\0CS\x0a\0ISO_IR 100" + bytes(200))
+    (tmp_path / "in" / "Thumbs.db").write_bytes(bytes(128) + b"DICM")
+    (tmp_path / "in" / "DICOMDIR").write_bytes(bytes(128) + b"DICM")
+    same(sm.load(tmp_path / "in").images, HEADS[:3])
+    (tmp_path / "in" / "IM1").write_bytes(bytes(128) + b"DICM")
+    with pytest.raises(InputError, match=r"in: .*DICOM"):
+        sm.load(tmp_path / "in")
 
 
 @pytest.mark.parametrize("name", ["a.png", "A.NII.GZ", "a.npy"])
@@ -973,6 +1065,33 @@ def test_a_stack_without_nan_stays_mapped_and_nan_elsewhere_does_not_matter(tmp_
     assert isinstance(data.images, np.memmap)
     with pytest.warns(InputWarning, match="NaN"):
         same(sm.load(tmp_path / "a.npy", slices=slice(8, None)).images, wanted[8:])
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_nan_is_looked_for_without_a_map_in_memory(tmp_path, order):
+    shape = (64, 1024, 1024)
+    sparse = np.lib.format.open_memmap(tmp_path / "a.npy", "w+", np.float32, shape, order == "F")
+    del sparse  # 256 MiB
+    usual = psutil.Process().memory_info().rss
+    data = sm.load(tmp_path / "a.npy")
+    assert psutil.Process().memory_info().rss - usual < 64 * 2**20
+    assert isinstance(data.images, np.memmap)
+
+
+def test_nan_in_a_file_that_is_larger_than_what_may_be_unpacked(tmp_path, monkeypatch):
+    given, wanted = without_background(HEADS)
+    np.save(tmp_path / "a.npy", given)
+    monkeypatch.setattr(datasets.masks, "LARGEST_UNPACKED_BYTES", given.nbytes // 8)
+    with pytest.warns(InputWarning, match=r"a\.npy: NaN"):
+        same(sm.load(tmp_path / "a.npy").images, wanted)
+
+    def fail(_):
+        raise MemoryError
+
+    monkeypatch.setattr(datasets.arrays, "loaded", fail)
+    with pytest.raises(InputError, match=r"a\.npy: .*--slices.*batch") as error:
+        sm.load(tmp_path / "a.npy")
+    assert "save it" not in str(error.value)
 
 
 def test_nan_within_a_head_and_nan_alone_stay_refused(tmp_path):

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from skullmask_lib import pairing
 from skullmask_lib.masks import InputError
 from skullmask_lib.pairing import paired
 
@@ -93,3 +94,47 @@ def test_names_compare_as_they_read():
     assert order_of(["Schädel 1.png", "SCHÄDEL 2.png"], ["scha\u0308del_2.png", "schädel_1.png"]) == [
         *("schädel_1.png", "scha\u0308del_2.png"),
     ]
+
+
+# --- many names ------------------------------------------------------------------------------------------------
+
+
+class Counted(str):
+    """A token that counts how often it is compared, and stops what compares it far too often."""
+
+    __slots__ = ()
+    comparisons = 0
+    most = 0
+
+    def __eq__(self, other):
+        Counted.comparisons += 1
+        assert Counted.comparisons <= Counted.most
+        return str.__eq__(self, other)
+
+    __hash__ = str.__hash__
+
+
+@pytest.mark.parametrize(
+    ("way", "lacks_one"),
+    [("{}-and-more.png", False), ("mask of slice {} by hand.png", True)],
+)
+def test_the_work_grows_as_the_names_do(monkeypatch, way, lacks_one):
+    count = 20_000
+    tokens = pairing._tokens
+    monkeypatch.setattr(pairing, "_tokens", lambda stem: tuple(map(Counted, tokens(stem))))
+    monkeypatch.setattr(Counted, "comparisons", 0)
+    monkeypatch.setattr(Counted, "most", 100 * count)
+    images = [f"slice_{number}.png" for number in range(count)]
+    truths = [way.format(number) for number in reversed(range(lacks_one, count))]
+    if lacks_one:
+        with pytest.raises(InputError, match=r"slice_0\.png \(1 of 20000"):
+            order_of(images, truths)
+    else:
+        assert paired(images, truths, source="truth") == list(reversed(range(count)))
+
+
+def test_a_rule_that_pairs_all_is_the_last_one_tried(monkeypatch):
+    names = ["a_1.png", "a_2.png"]
+    monkeypatch.setattr(pairing, "_by_difference", None)
+    monkeypatch.setattr(pairing, "_by_part", None)
+    assert order_of(names, names[::-1]) == names

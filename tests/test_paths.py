@@ -107,6 +107,26 @@ def test_a_remark_names_the_first_and_counts_the_rest(tmp_path):
     assert "\n" not in remark
 
 
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("head", "head"),
+        ("Head", "head"),
+        ("sub/HEAD", "SUB/head"),
+        ("sch\u00e4del", "Scha\u0308del"),
+        ("straße", "STRASSE"),
+    ],
+)
+def test_what_some_system_takes_for_one_file_is_refused(first, second):
+    names = [f"{first}.png", "other.png", f"{second}.jpg"]
+    with pytest.raises(InputError) as error:
+        paths.check_distinct([first, "other", second], names, "in")
+    assert str(error.value).startswith("in: ")
+    assert names[0] in str(error.value)
+    assert names[2] in str(error.value)
+    paths.check_distinct(["head", "head_2", "sub/head"], names, "in")
+
+
 @pytest.mark.parametrize("name", ["a\0b.png", f"{'x' * 300}.png"])
 def test_names_that_no_file_can_have(name):
     with pytest.raises(InputError) as error:
@@ -119,9 +139,35 @@ def test_names_that_no_file_can_have(name):
 
 @pytest.mark.skipif(os.name != "posix", reason="paths of Windows have drives")
 def test_an_address_of_a_file_is_its_path():
-    for address in ("file:///data/a%20b.npy", "file://localhost/data/a%20b.npy", "file:/data/a%20b.npy"):
-        assert paths.local(address) == "/data/a b.npy"
+    for start in ("file://", "file://localhost", "file:", "FILE://", "File://LOCALHOST"):
+        assert paths.local(f"{start}/data/a%20b.npy") == "/data/a b.npy"
     assert paths.local(Path("file:///data/a%20b.npy")) == Path("/data/a b.npy")
-    assert paths.local("file://a.npy") == "a.npy"
-    for other in ("a%20b.npy", "memory://a.zarr", "C:/a.npy", Path("a.npy"), "phantom"):
+    for other in ("a%20b.npy", "memory://a.zarr", "C:/a.npy", Path("a.npy"), "phantom", "file:a.npy", "profile:/a.npy"):
         assert paths.local(other) is other
+
+
+@pytest.mark.skipif(os.name != "posix" or os.fsencode("\udcff") != b"\xff", reason="names are text there")
+def test_an_address_keeps_every_byte():
+    assert os.fsencode(paths.local("file:///data/%ff%C3%A4.npy")) == b"/data/" + b"\xff\xc3\xa4.npy"
+    assert os.fsencode(paths.local("file:///data/\udcffä.npy")) == b"/data/" + b"\xff\xc3\xa4.npy"
+
+
+@pytest.mark.parametrize("address", ["file://server/share/x.npy", "file://x.npy", r"file:\\server\share\x.npy"])
+def test_an_address_of_another_computer_is_refused(address):
+    with pytest.raises(InputError) as error:
+        paths.local(address)
+    assert address in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "file:///C:/data/a%20b.npy",
+        r"file:\C:\data\a%20b.npy",
+        "file:/C:/data/a b.npy",
+        "file://localhost/C:/data/a b.npy",
+    ],
+)
+def test_an_address_of_windows_is_its_path(monkeypatch, address):
+    monkeypatch.setattr(paths, "_HAS_DRIVES", True)
+    assert paths.local(address) == "C:/data/a b.npy"

@@ -343,7 +343,7 @@ def test_true_masks_in_files_are_found_by_their_names_without_suffixes():
     assert [row["iou"] for row in rows_of("n.batch/results.csv")] == ["1.0"] * 5
     Path("t/sub/c.png").unlink()
     before = everything(".")
-    with pytest.raises(InputError, match=r"^t: has no truth for sub/c.png \(1 of 5 lack it\), and one_more.png"):
+    with pytest.raises(InputError, match=r"^t: .*sub/c\.png \(1 of 5 .*one_more\.png"):
         serial("a", "o", truth="t")
     np.save("t.npy", one_by_one(given)[:, 1:])
     np.save("a.npy", given)
@@ -418,6 +418,21 @@ def test_files_that_do_not_pair_are_refused_with_both_names():
     save_pictures("t", one_by_one(heads(1, np.uint8)), "slice_1{}_mask.png")
     with pytest.raises(InputError, match=r"^t: .*slice_3\.png.*slice_11_mask\.png"):
         serial("a", "m", truth="t")
+
+
+def test_images_whose_masks_would_be_one_file_on_other_systems_are_refused():
+    for name in ("in/Head.png", "in/sub/b.png", "in/head.jpg"):
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.zeros((9, 9), np.uint8)).save(name)
+    Path("list.txt").write_text("in/Head.png\nin/sub/b.png\nin/head.jpg")
+    for source in ("in", "list.txt"):
+        with (
+            pytest.warns(InputWarning, match="JPEG"),
+            pytest.raises(InputError, match=f"^{source}: .*head\\.jpg"),
+        ):
+            stacks.opened(source)
+    Path("in/head.jpg").rename("in/sub/head.png")
+    assert len(stacks.opened("in").names) == 3
 
 
 def test_what_is_hidden_is_passed_over_and_what_is_left_out_is_said():
