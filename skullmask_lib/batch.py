@@ -7,13 +7,14 @@ time, and of Zarr, or of a ``.npy`` in Fortran's order, one chunk: memory does n
 import contextlib
 import csv
 import importlib
+import itertools
 import json
 import os
 import secrets
 import time
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -30,6 +31,7 @@ TABLES = ("csv", "parquet")
 _COLUMNS = ("name", "seconds", "area_px", "area_mm2", "quality", "flags", "remarks", "iou", "dice", "area_error")
 _COLUMNS += tuple(f"{distance}_{unit}" for unit in ("mm", "px") for distance in ("hausdorff", "hd95", "assd"))
 _ALWAYS = ("name", "seconds", "area_px", "quality", "flags")
+_ROWS = 10_000  # of a table of Parquet that are written at a time
 
 
 class Batch(NamedTuple):
@@ -94,7 +96,7 @@ def batch(
 
     Beside the output a folder of its name and ``.batch`` holds the journal, the table of all images, ``errors.csv``
     and, until they are whole, the masks. What the library remarks of an image, as that JPEG is lossy, is in a column
-    of the table; texts in the tables are made harmless for spreadsheets. When a run goes on, all that is recorded is
+    of the table; texts in a ``.csv`` are made harmless for spreadsheets. When a run goes on, all that is recorded is
     checked first: images that are no longer the same are refused, masks that are not are made again, and so are chunks
     with images that failed.
 
@@ -489,33 +491,49 @@ class _Run:
     def write_tables(self, kind: str) -> tuple[Path, Path]:
         """Write the table of all images, and that of those that failed."""
         columns = [column for column in _COLUMNS if column in self.columns or column in _ALWAYS]
-        results, errors = self.book.with_name(f"results.{kind}"), self.book.with_name("errors.csv")
-        with outputs.replacing(results) as temporary, outputs.replacing(errors) as failures:
-            plain = temporary.with_suffix(".csv")
-            how = {"newline": "", "encoding": "utf-8", "errors": "backslashreplace"}
-            with open(plain, "w", **how) as file, open(failures, "w", **how) as failed_file:
-                table = csv.DictWriter(file, columns, extrasaction="ignore")
-                failed = csv.DictWriter(failed_file, ("name", "error"), extrasaction="ignore")
-                table.writeheader()
-                failed.writeheader()
-                for row in self.rows():
-                    cells = {key: texts.csv_text(row[key]) if key in records.TEXTS else row[key] for key in row}
-                    table.writerow(cells)
-                    if "error" in row:
-                        failed.writerow(cells)
+        failed = (row for row in self.rows() if "error" in row)
+        results = self.book.with_name(f"results.{kind}")
+        errors = self.book.with_name("errors.csv")
+        with outputs.replacing(results) as table, outputs.replacing(errors) as failures:
             if kind == "parquet":
-                _to_parquet(plain, temporary)
+                _write_parquet(table, columns, self.rows())
+            else:
+                _write_csv(table, columns, self.rows())
+            _write_csv(failures, ["name", "error"], failed)
         for other in {*TABLES} - {kind}:
             self.book.with_name(f"results.{other}").unlink(missing_ok=True)
         return results, errors
 
 
-def _to_parquet(table: Path, output: Path) -> None:
+def _write_csv(path: Path, columns: list[str], rows: Iterable[dict]) -> None:
+    """Write a table for spreadsheets, which take some texts for formulas."""
+    with open(path, "w", newline="", encoding="utf-8", errors="backslashreplace") as file:
+        table = csv.DictWriter(file, columns, extrasaction="ignore")
+        table.writeheader()
+        for row in rows:
+            table.writerow({key: texts.csv_text(row[key]) if key in records.TEXTS else row[key] for key in row})
+
+
+def _write_parquet(path: Path, columns: list[str], rows: Iterator[dict]) -> None:
+    """Write a table for programs: texts as they are."""
     arrow = masks.extra("pyarrow", "Parquet", "batch")
-    read, parquet = (importlib.import_module(f"pyarrow.{name}") for name in ("csv", "parquet"))
-    types = {name: arrow.float64() for name in _COLUMNS} | {"area_px": arrow.int64()}
-    types |= dict.fromkeys(("name", "flags", "remarks"), arrow.string())
-    options = read.ConvertOptions(column_types=types, strings_can_be_null=False)
-    with read.open_csv(table, convert_options=options) as rows, parquet.ParquetWriter(output, rows.schema) as file:
-        for some in rows:
-            file.write_batch(some)
+    parquet = importlib.import_module("pyarrow.parquet")
+    types = dict.fromkeys(columns, arrow.float64()) | {"area_px": arrow.int64()}
+    for name in records.TEXTS:
+        types[name] = arrow.string()
+    schema = arrow.schema([(name, types[name]) for name in columns])
+    with parquet.ParquetWriter(path, schema) as file:
+        while some := list(itertools.islice(rows, _ROWS)):
+            cells = [_parquet_cells(row, columns) for row in some]
+            file.write_batch(arrow.RecordBatch.from_pylist(cells, schema))
+
+
+def _parquet_cells(row: dict, columns: list[str]) -> dict:
+    """Give the values of a row; texts are UTF-8, and empty where there are none, numbers are missing."""
+    cells = {}
+    for column in columns:
+        if column in records.TEXTS:
+            cells[column] = row.get(column, "").encode("utf-8", "backslashreplace").decode()
+        else:
+            cells[column] = row.get(column)
+    return cells

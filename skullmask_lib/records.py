@@ -165,6 +165,9 @@ def _is_row(row: object) -> bool:
         if key in TEXTS:
             if not isinstance(value, str):
                 return False
+        elif key == "area_px":
+            if not _is_count(value):
+                return False
         elif type(value) is not float and not _is_count(value, -_MOST):
             return False
     return True

@@ -648,6 +648,28 @@ def test_names_in_tables_are_no_formulas_and_no_escape_codes():
     assert Path("m/=1+1.png").exists()
 
 
+def test_names_in_parquet_are_those_of_the_files():
+    Path("a").mkdir()
+    names = ["=1+1.png", "@x.png", "-2.png", "\x1b[31mred.png", 'two\nlines, "quoted".png', "NA.png", "头.png"]
+    for name in (*names, os.fsdecode(b"\xff.png")):
+        Image.fromarray(heads(1, np.uint8)[0]).save(Path("a", name))
+    Path("a/=SUM(A1).png").write_text("broken")
+    assert serial("a", "m", table="parquet").failed == 1
+    rows = parquet_rows("m.batch/results.parquet")
+    assert {row["name"] for row in rows} == {*names, "=SUM(A1).png", "\\udcff.png"}
+    assert [row["area_px"] for row in rows if row["flags"] == "failed"] == [None]
+    assert [*errors_of("m")] == ["'=SUM(A1).png"]
+
+
+def test_parquet_is_written_some_rows_at_a_time(monkeypatch):
+    monkeypatch.setattr(sys.modules["skullmask_lib.batch"], "_ROWS", 4)
+    np.save("a.npy", heads(10))
+    serial("a.npy", "m.npy", table="parquet")
+    table = pyarrow.parquet.ParquetFile("m.npy.batch/results.parquet")
+    assert [table.metadata.row_group(group).num_rows for group in range(table.num_row_groups)] == [4, 4, 2]
+    assert [row["name"] for row in table.read().to_pylist()] == [f"a.npy[{index}]" for index in range(10)]
+
+
 # --- what is remarked ----------------------------------------------------------------------------------------------
 
 

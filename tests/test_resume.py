@@ -492,7 +492,8 @@ CHUNK = {
     "seconds": [None, [], {"read": 1}, {"read": 1, "compute": 1, "write": "1"}, {"read": -1, "compute": 1, "write": 1},
                 {"read": float("nan"), "compute": 1, "write": 1}],
     "rows": [None, {}, [], [{}] * 3, [7] * 3, [{"name": "a", "flags": 7}] * 3, [{"name": "a", "flags": ""}],
-             [{"name": "a", "flags": "", "iou": "1"}] * 3, [{"name": "a", "flags": "", "area_px": 10**400}] * 3],
+             [{"name": "a", "flags": "", "iou": "1"}] * 3, [{"name": "a", "flags": "", "area_px": 0.5}] * 3,
+             [{"name": "a", "flags": "", "area_px": 10**400}] * 3],
 }  # fmt: skip
 ITEMS = ["", "x", "-3", "1", "4", "03", "3.0", "²", "9" * 5000, "run"]
 
