@@ -278,7 +278,8 @@ def _check_new(made: stacks.Stack, book: Path) -> None:
     ours = begun or (run is not None and stacks.is_address(made.path) and stacks.is_ours(run["made"]))
     if not ours and stacks.exists(made):
         raise InputError(f"{made.path}: was made by no batch that could go on; choose another name")
-    if run is None and book.parent.is_dir() and {*book.parent.iterdir()} - {book}:
+    others = book.parent.iterdir() if book.parent.is_dir() else ()
+    if run is None and any(other != book and not paths.is_hidden(other.name) for other in others):
         raise InputError(f"{book.parent}: holds files that no batch wrote; choose another name for the masks")
 
 
@@ -452,7 +453,7 @@ class _Run:
         with outputs.writable(final):
             stacks.tidy(self.job.made)
             if final.is_dir():
-                final.rmdir()
+                stacks.keep_hidden(self.final, self.job.made)
             os.replace(part, final)
             outputs.sync(final.parent)
 

@@ -14,7 +14,7 @@ import warnings
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -30,6 +30,7 @@ _PARTIAL = ".partial-"
 _LARGEST = 2**30  # bytes of a chunk of Zarr that a worker is to hold
 _MOST_IMAGES = 10**8
 _STORED_AT_LEAST = 0.01  # of the chunks that the metadata of a Zarr array promises
+_ZARR_2 = (".zarray", ".zattrs", ".zgroup", ".zmetadata")  # hidden, but by no system
 _FILES = tuple(suffix for suffix in datasets.SUFFIXES if suffix != ".npz")
 
 
@@ -443,11 +444,14 @@ def _check_chunks(array: "zarr.Array", path: str, start: int, stop: int) -> None
 
 
 def exists(stack: Stack) -> bool:
-    """Tell whether there is anything where a stack is to be; an empty folder is nothing.
+    """Tell whether there is anything where masks are to be.
+
+    An empty folder is nothing, and so is what systems leave in a folder, such as ``.DS_Store``.
 
     Parameters
     ----------
     stack : Stack
+        As `for_masks` gives it.
 
     Returns
     -------
@@ -468,7 +472,9 @@ def exists(stack: Stack) -> bool:
             store, place = _in_store(stack.path)
             return store.exists(place)
     path = Path(stack.path)
-    return path.exists() and not (stack.kind != "npy" and path.is_dir() and not any(path.iterdir()))
+    if stack.kind == "npy" or not path.is_dir():
+        return path.exists()
+    return any(kind in ("mask", "stranger") for _, kind in _told_apart(stack))
 
 
 def is_ours(made: Stack) -> bool:
@@ -517,12 +523,13 @@ def _is_array_of_masks(made: Stack) -> bool:
     if entries is None:
         return False
     names = {PurePosixPath(entry).name for entry in entries}
-    if not all(name in ("zarr.json", "c") or name.endswith(".partial") for name in names):
+    others = {name for name in names if name not in ("zarr.json", "c") and not name.endswith(".partial")}
+    if not all(map(_is_of_a_system, others)):
         return False
     try:
         array = _zarr(made.path)
     except InputError:  # its zarr.json is lost or damaged
-        return True
+        return not others
     return (array.shape, array.dtype) == (made.shape, np.uint8)
 
 
@@ -554,7 +561,7 @@ def masks_at(path: str, kind: str, shape: tuple[int, ...], names: tuple[str, ...
 
 
 def stranger_in(made: Stack) -> str | None:
-    """Find something where masks are that is none of them.
+    """Find something where masks are that is none of them, nor hidden.
 
     Parameters
     ----------
@@ -584,13 +591,13 @@ def stranger_in(made: Stack) -> str | None:
         return made.path if exists(made) and not is_ours(made) else None
     if not os.path.lexists(path):
         return None
-    if made.kind != "npy" and not path.is_symlink():
-        belongs = _belonging(made)
-        for here, folders, names in os.walk(path):
-            for below in (Path(here, name) for name in sorted(folders + names)):
-                if below.is_symlink() or not belongs(below.relative_to(path).as_posix()):
-                    return str(below)
-    return made.path if path.is_symlink() or not is_ours(made) else None
+    if path.is_symlink():
+        return made.path
+    if made.kind != "npy":
+        for below, kind in _told_apart(made):
+            if kind == "stranger":
+                return str(below)
+    return made.path if exists(made) and not is_ours(made) else None
 
 
 def check_alone(made: Stack) -> None:
@@ -610,11 +617,11 @@ def check_alone(made: Stack) -> None:
     """
     stranger = stranger_in(made)
     if stranger:
-        raise InputError(f"{stranger}: was made by no batch, and is in the way; move it, or choose another name")
+        raise InputError(f"{stranger}: no batch made this file; move it, or choose another name")
 
 
 def remove(made: Stack) -> None:
-    """Remove masks, and nothing else.
+    """Remove masks, and nothing else; a folder that then holds something hidden stays.
 
     Parameters
     ----------
@@ -642,22 +649,98 @@ def remove(made: Stack) -> None:
     if not path.is_dir():
         path.unlink(missing_ok=True)
         return
-    for here, _, names in os.walk(path, topdown=False):
-        for name in names:
-            Path(here, name).unlink(missing_ok=True)
-        Path(here).rmdir()
+    for below, kind in reversed([*_told_apart(made)]):
+        if kind == "mask":
+            below.unlink(missing_ok=True)
+        elif kind == "folder":
+            _remove_if_empty(below)
+    _remove_if_empty(path)
+
+
+def _remove_if_empty(folder: Path) -> None:
+    if not any(folder.iterdir()):
+        folder.rmdir()
+
+
+def keep_hidden(earlier: Stack, later: Stack) -> None:
+    """Move what systems left in a folder without masks to the folder that takes its place, and remove it.
+
+    Parameters
+    ----------
+    earlier, later : Stack
+        As `for_masks` gives them, for the same masks.
+
+    Raises
+    ------
+    InputError
+        If something of the same name is there already.
+    OSError
+        If something else is in the folder, or something cannot be moved.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     for name in ("m", "new"):
+    ...         Path(folder, name).mkdir()
+    ...     Path(folder, "m", ".DS_Store").touch()
+    ...     keep_hidden(*(masks_at(f"{folder}/{name}", "files", (1,), ("a.png",)) for name in ("m", "new")))
+    ...     [path.relative_to(folder).as_posix() for path in Path(folder).rglob("*")]
+    ['new', 'new/.DS_Store']
+    """
+    for below, kind in reversed([*_told_apart(earlier)]):
+        if kind == "folder":
+            below.rmdir()
+        elif kind == "hidden":
+            place = Path(later.path, below.relative_to(earlier.path))
+            if os.path.lexists(place):
+                raise InputError(f"{below}: is in the way of the masks; move it")
+            place.parent.mkdir(parents=True, exist_ok=True)
+            os.replace(below, place)
+    Path(earlier.path).rmdir()
+
+
+def _told_apart(made: Stack) -> Iterator[tuple[Path, str]]:
+    """Go through the folder of masks from above, and tell a mask, a folder of masks, what is hidden, and a stranger."""
+    belongs = _belonging(made)
+    for here, folders, names in os.walk(made.path):
+        for name in sorted(folders + names):
+            below = Path(here, name)
+            if belongs(below.relative_to(made.path).as_posix()) and not below.is_symlink():
+                yield below, "folder" if name in folders else "mask"
+            elif _is_of_a_system(name):
+                if name in folders:
+                    folders.remove(name)
+                yield below, "hidden"
+            else:
+                yield below, "stranger"
+
+
+def _is_of_a_system(name: str) -> bool:
+    """Tell what systems leave in a folder from masks, whole or half written, and from arrays of Zarr."""
+    return paths.is_hidden(name) and name not in _ZARR_2 and not name.startswith(_PARTIAL)
 
 
 def _belonging(made: Stack) -> Callable[[str], object]:
     """Give what tells the path of a mask, or of a folder on the way to one, from all else below the masks' folder."""
     if made.kind == "zarr":
         return re.compile(r"zarr\.json|c(/\d+){0,3}|(.*/)?[^/]*\.partial").fullmatch
-    places: set[str] = set()
-    for index in range(made.first, made.first + len(made.names)):
-        for file in _mask_files(replace(made, path=""), index):
-            places.add(file.as_posix())
-            places.update(parent.as_posix() for parent in file.parents)
+    places = _places(made.names)
     return lambda path: path in places or PurePosixPath(path).name.startswith(_PARTIAL)
+
+
+@lru_cache(maxsize=1)
+def _places(names: tuple[str, ...]) -> frozenset[str]:
+    """List the files of masks, and the folders on the way to them, below the folder of all."""
+    places: set[str] = set()
+    stack = Stack("", "files", (len(names),), names=names)
+    for index in range(len(names)):
+        for file in _mask_files(stack, index):
+            place = file.as_posix()
+            while place and place not in places:
+                places.add(place)
+                place = place.rpartition("/")[0]
+    return frozenset(places)
 
 
 def for_masks(output: str | os.PathLike, images: Stack) -> Stack:
@@ -762,9 +845,12 @@ def prepare(made: Stack, chunk: int) -> bool:
         array = _zarr(made.path)
         if (array.shape, array.shards, array.dtype) == (made.shape, shards, np.uint8):
             return False
+    if not is_address(made.path):
+        remove(made)
     size = {"shape": made.shape, "chunks": (1, *made.shape[1:]), "shards": shards}  # so that one mask is read fast
+    options = {"dtype": "uint8", "fill_value": 0, "overwrite": is_address(made.path)}
     with _reaching(made.path, "cannot be written", (InputError, OSError)):
-        extra("zarr", "Zarr", "batch").create_array(made.path, **size, dtype="uint8", fill_value=0, overwrite=True)
+        extra("zarr", "Zarr", "batch").create_array(made.path, **size, **options)
     if not is_address(made.path):
         outputs.sync(Path(made.path, "zarr.json"))
     return True
