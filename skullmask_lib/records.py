@@ -96,7 +96,7 @@ def _is_name(name: object) -> bool:
     if not isinstance(name, str):
         return False
     path = PurePath(name)
-    return path.name != "" and not path.is_absolute() and ".." not in path.parts
+    return path.name != "" and not path.drive and not path.root and ".." not in path.parts
 
 
 def _chunks(book: Path, run: dict, records: Iterator[tuple[str, dict, int]]) -> Iterator[tuple[int, dict, int]]:

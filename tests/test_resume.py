@@ -10,7 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 import nibabel as nib
 import numpy as np
@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from skullmask_lib import InputError, batch, chunks, journal, pools, stacks
+from skullmask_lib import records as records_module
 
 pytestmark = pytest.mark.usefixtures("folder")
 
@@ -258,6 +259,16 @@ def test_a_link_is_not_replaced():
     with pytest.raises(InputError, match="m: is a link or a mount point, and could not be replaced"):
         serial("a.npy", "m")
     assert sorted(os.listdir()) == ["a.npy", "elsewhere", "m"]
+
+
+def test_a_link_in_the_place_of_the_journal_s_folder_is_refused():
+    np.save("a.npy", heads(4))
+    Path("elsewhere").mkdir()
+    Path("m.npy.batch").symlink_to("elsewhere")
+    with pytest.raises(InputError, match=r"m\.npy\.batch: is a link"):
+        serial("a.npy", "m.npy")
+    assert os.listdir("elsewhere") == []
+    assert sorted(os.listdir()) == ["a.npy", "elsewhere", "m.npy.batch"]
 
 
 def test_a_file_system_may_lack_locks(monkeypatch):
@@ -656,6 +667,36 @@ def test_a_journal_that_somebody_has_changed_is_refused(restart):
             is_refused_in_one_line(output, restart=restart)
         written(output, records)
         assert serial("a.npy", output).failed == 0
+
+
+OUTSIDE = {
+    "above": "../x.png",
+    "above a folder": "sub/../../x.png",
+    "absolute": "/etc/x.png",
+    "the folder itself": ".",
+    "nothing": "",
+}
+
+
+@pytest.mark.parametrize("case", OUTSIDE)
+@pytest.mark.parametrize("restart", [False, True])
+def test_a_journal_names_no_files_outside_though_its_checksum_is_right(case, restart):
+    np.save("a.npy", heads(4))
+    serial("a.npy", "m")
+    records = records_of("m")
+    names = [OUTSIDE[case], *records[0][1]["files"][1:]]
+    facts = stacks.masks_at("m", "files", (4,), tuple(names)).facts()
+    records = changed(records, 0, "files", names)
+    written("m", changed(records, 0, "masks", facts))
+    is_refused_in_one_line("m", restart=restart)
+
+
+@pytest.mark.parametrize("name", ["C:x.png", "C:\\x.png", "\\Windows\\x.png", "..\\x.png", "\\\\host\\share\\x.png"])
+def test_a_name_leads_nowhere_on_windows(monkeypatch, name):
+    assert records_module._is_name(name)
+    monkeypatch.setattr(records_module, "PurePath", PureWindowsPath)
+    assert not records_module._is_name(name)
+    assert records_module._is_name("sub\\x.png")
 
 
 def refusal(images, output, **options):
