@@ -120,8 +120,10 @@ def batch(
         Images that are recorded together; 100 of 768 x 624 are 48 MB of masks.
     truth : str or path, optional
         True masks, for the scores: an array of the same shape, or files that belong to the images by their names,
-        see `pairing.paired`; those of no image are passed over. Where a true mask is empty the truth is taken for
-        unknown, slice by slice: there are no scores, and the flag ``unknown truth``.
+        see `pairing.paired`; those of no image are passed over. A slice whose truth is unknown has no scores and
+        the flag ``unknown truth``: in a file of several slices by the rule of `metrics.known_slices`, so that a truth
+        that is empty on all of them counts as it is. Of a single slice, alone in its file or one of an array, an empty
+        truth is unknown; the command ``score``, which sees all slices at once, counts it where all are empty.
     spacing_mm : pair of float, optional
         Row and column spacing of all images [mm]; it overrides that of the files.
     channel : int, optional

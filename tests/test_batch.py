@@ -755,6 +755,39 @@ def test_where_the_truth_is_empty_it_is_unknown(table):
     assert serial("a.npy", "m.npy", truth="t.npy", table=table, quality=True).flagged["empty"] == 1
 
 
+def test_of_a_file_of_several_slices_the_truth_is_known_as_for_a_score():
+    truth = one_by_one(heads(4))
+    unknown = {
+        "none": (truth, []),
+        "some": (truth * np.array([1, 0, 1, 0], np.uint8)[:, None, None], [1, 3]),
+        "all": (0 * truth, []),
+    }
+    for folder in ("a", "t"):
+        Path(folder).mkdir()
+    for name, (true, _) in unknown.items():
+        np.save(f"a/{name}.npy", heads(4))
+        np.save(f"t/{name}.npy", true)
+    assert serial("a", "m", truth="t").failed == 0
+    rows = {row["name"]: row for row in rows_of("m.batch/results.csv")}
+    for name, (true, places) in unknown.items():
+        wanted = sm.metrics.score_slices(one_by_one(heads(4)), true)
+        for place in range(4):
+            row = rows[f"{name}.npy[{place}]"]
+            assert (row["flags"] == "unknown truth") == (place in places)
+            assert row["iou"] == ("" if place in places else str(wanted[place]["iou"]))
+    assert rows["all.npy[0]"]["iou"] == "0.0"
+
+
+def test_of_a_slice_that_is_alone_an_empty_truth_is_unknown():
+    for folder in ("a", "t"):
+        Path(folder).mkdir()
+    for name in ("0.npy", "1.npy"):
+        np.save(f"a/{name}", heads(1)[0])
+        np.save(f"t/{name}", 0 * one_by_one(heads(1))[0])
+    serial("a", "m", truth="t")
+    assert [row["flags"] for row in rows_of("m.batch/results.csv")] == ["unknown truth"] * 2
+
+
 def parquet_rows(path):
     return pyarrow.parquet.read_table(path).to_pylist()
 
