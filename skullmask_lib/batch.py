@@ -166,7 +166,7 @@ def batch(
     images, output, truth = (each and str(paths.local(each)) for each in (images, output, truth))
     for path in (images, output, truth):
         if path and "\0" in path:
-            raise InputError(f"{texts.plain(path)}: expected a path, got one with a zero in it")
+            raise InputError(f"{texts.plain(path)}: expected a path, got one that holds a NUL character")
     version, options = versions.choose(version, options)
     if "dilation_size" in options:
         masks.check_whole(options["dilation_size"], "dilation size", 1, 1_000_000, "pixels")

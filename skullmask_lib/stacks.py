@@ -1039,7 +1039,7 @@ def _naming_the_mask() -> Iterator[None]:
         if error.errno not in _OF_A_NAME:
             raise
         raise Unwritable(f"its mask cannot be written ({error.strerror})") from None
-    except ValueError as error:  # a name with a zero in it, or an image in whose format there are no masks
+    except ValueError as error:  # a NUL character in the name, or an image in whose format there are no masks
         raise Unwritable(f"its mask cannot be written ({error})") from None
 
 
