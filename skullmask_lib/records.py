@@ -41,8 +41,7 @@ def opened(book: Path, output: str) -> tuple[dict | None, Iterator[tuple[int, di
     >>> opened(Path("missing.jsonl"), "masks.npy")[0] is None
     True
     """
-    if book.is_symlink() or (book.exists() and not book.is_file()):
-        raise InputError(f"{book}: expected a file, got a link or something else; choose another folder")
+    check_file(book)
     records = journal.scan(book)
     item, run, _ = next(records, ("run", None, 0))
     if run is None:
@@ -50,6 +49,25 @@ def opened(book: Path, output: str) -> tuple[dict | None, Iterator[tuple[int, di
     if item != "run":
         raise _damaged(book, "it does not begin with a run")
     return run | {"made": _masks(book, run, output)}, _chunks(book, run, records)
+
+
+def check_file(book: Path) -> None:
+    """See that a journal is a file, or missing.
+
+    Parameters
+    ----------
+    book : Path
+
+    Raises
+    ------
+    InputError
+
+    Examples
+    --------
+    >>> check_file(Path("missing.jsonl"))
+    """
+    if book.is_symlink() or (book.exists() and not book.is_file()):
+        raise InputError(f"{book}: expected a file, got a link or something else; choose another folder")
 
 
 def _damaged(book: Path, why: str) -> InputError:

@@ -699,6 +699,31 @@ def test_a_name_leads_nowhere_on_windows(monkeypatch, name):
     assert records_module._is_name("sub\\x.png")
 
 
+def test_a_journal_is_read_once_in_a_run(monkeypatch):
+    scans = []
+    scan = journal.scan
+
+    def counted(path):
+        scans.append(path)
+        yield from scan(path)
+
+    monkeypatch.setattr(journal, "scan", counted)
+    np.save("a.npy", heads(10))
+    for version, restart in (("v7", False), ("v7", False), ("v1", True)):
+        scans.clear()
+        serial("a.npy", "m.npy", version, restart=restart)
+        assert len(scans) == 1
+        same(np.load("m.npy"), one_by_one(heads(10), version))
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_a_journal_is_checked_to_its_end(restart):
+    np.save("a.npy", heads(10))
+    serial("a.npy", "m.npy")
+    written("m.npy", changed(records_of("m.npy"), -1, "rows", []))
+    is_refused_in_one_line(restart=restart)
+
+
 def refusal(images, output, **options):
     """Run, and give the line in which that is refused, if it is."""
     try:
