@@ -32,6 +32,7 @@ _MOST_IMAGES = 10**8
 _STORED_AT_LEAST = 0.01  # of the chunks that the metadata of a Zarr array promises
 _ZARR_2 = (".zarray", ".zattrs", ".zgroup", ".zmetadata")  # hidden, but by no system
 _FILES = tuple(suffix for suffix in datasets.SUFFIXES if suffix != ".npz")
+_NO_MASKS = {".txt", ".gz", ".h5", ".hdf5", ".mat", ".dcm", *datasets.SUFFIXES} - {".npy"}  # that a batch writes
 
 
 _OF_A_NAME = (
@@ -768,27 +769,46 @@ def for_masks(output: str | os.PathLike, images: Stack) -> Stack:
     (5, 768, 624)
     """
     output = paths.local(output)
-    suffix = Path(output).suffix.lower()
-    if suffix in ({".txt", ".gz", ".h5", ".hdf5", ".mat", ".dcm", *datasets.SUFFIXES} - {".npy"}):
-        got = Path(output).suffix
-        raise InputError(f"{output}: expected a .npy, a .zarr, an address or a folder, got {got}")
-    kind = "zarr" if is_address(output) or suffix == ".zarr" else "npy" if suffix == ".npy" else "files"
+    kind = _kind_of_masks(output)
     path = str(output) if is_address(output) else str(Path(output).absolute())
     if kind == "files":
-        stem = PurePosixPath(Path(images.path).as_posix()).stem
-        names = images.names or tuple(f"{stem}_{index:06}.png" for index in range(images.shape[0]))
-        return Stack(path, kind, images.shape[:1], names=names)
+        return masks_at(path, kind, images.shape[:1], images.names or _numbered(images))
     if kind == "zarr":
         extra("zarr", "Zarr", "batch")
     shape = images.shape
     if images.kind == "files":
-        found = (data.images.shape for _, data in read(images, 0, shape[0]) if isinstance(data, datasets.Data))
-        count, *size = next(found, (0,))
-        if count != 1:
-            told = "got a file of several" if count else "none of the files can be read"
-            raise InputError(f"{output}: wants files of one slice each, {told}; name a folder for the masks")
-        shape = (*shape, *size)
-    return Stack(path, kind, shape, "|u1", len(_header(shape)) if kind == "npy" else 0)
+        shape = (*shape, *_shape_of_slices(images, output))
+    return masks_at(path, kind, shape)
+
+
+def _kind_of_masks(output: str | os.PathLike) -> str:
+    """Tell by its name what an output is to be."""
+    path = Path(output)
+    suffix = path.suffix.lower()
+    if suffix in _NO_MASKS:
+        raise InputError(f"{output}: expected a .npy, a .zarr, an address or a folder, got {path.suffix}")
+    if is_address(output) or suffix == ".zarr":
+        return "zarr"
+    return "npy" if suffix == ".npy" else "files"
+
+
+def _numbered(images: Stack) -> tuple[str, ...]:
+    """Name the masks of an array, each in a file of its own."""
+    stem = PurePosixPath(Path(images.path).as_posix()).stem
+    return tuple(f"{stem}_{index:06}.png" for index in range(images.shape[0]))
+
+
+def _shape_of_slices(images: Stack, output: str | os.PathLike) -> tuple[int, ...]:
+    """Give the shape (H, W) of the first file that can be read, which must hold one slice."""
+    for _, data in read(images, 0, images.shape[0]):
+        if isinstance(data, datasets.Data):
+            count, *shape = data.images.shape
+            if count == 1:
+                return tuple(shape)
+            reason = "got a file of several; name a folder for the masks"
+            raise InputError(f"{output}: wants files of one slice each, {reason}")
+    reason = "none of the files can be read; name a folder for the masks"
+    raise InputError(f"{output}: wants files of one slice each, {reason}")
 
 
 def _header(shape: tuple[int, ...]) -> bytes:
