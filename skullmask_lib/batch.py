@@ -120,10 +120,11 @@ def batch(
         Images that are recorded together; 100 of 768 x 624 are 48 MB of masks.
     truth : str or path, optional
         True masks, for the scores: an array of the same shape, or files that belong to the images by their names,
-        see `pairing.paired`; those of no image are passed over. A slice whose truth is unknown has no scores and
-        the flag ``unknown truth``: in a file of several slices by the rule of `metrics.known_slices`, so that a truth
-        that is empty on all of them counts as it is. Of a single slice, alone in its file or one of an array, an empty
-        truth is unknown; the command ``score``, which sees all slices at once, counts it where all are empty.
+        see `pairing.paired`; those of no image are passed over. A slice whose truth is unknown has
+        no scores, and the flag ``unknown truth``. In a file of several slices the rule is that of
+        `metrics.known_slices`: a truth that is empty on all of them counts as it is. A slice that is
+        alone in its file, or one of an array, is judged alone: an empty truth is unknown. There the
+        command ``score``, which sees all slices at once, counts a truth that is empty on all.
     spacing_mm : pair of float, optional
         Row and column spacing of all images [mm]; it overrides that of the files.
     channel : int, optional
@@ -221,7 +222,7 @@ def _pool(backend: str, workers: int | None, scheduler: str | None) -> contextli
 def _stacks(
     images: str, output: str, truth: str | None, channel: int | None
 ) -> tuple[stacks.Stack, stacks.Stack | None, stacks.Stack]:
-    """Find the images and their truth, and plan the masks, which must not take the place of either."""
+    """Find the images and their truth, and plan the masks, which must not replace either."""
     stack = stacks.opened(images, channel)
     true = stacks.matched(stacks.opened(truth), stack, truth) if truth else None
     with warnings.catch_warnings(record=True):  # of the images that it looks at: the table has them
@@ -306,7 +307,7 @@ def _recorded(book: Path, output: str) -> _Recorded:
 
 @contextlib.contextmanager
 def _journal(made: stacks.Stack, facts: dict, restart: bool) -> Iterator[_Recorded]:
-    """Open the journal of this output for this run alone, and see that it speaks of the same work."""
+    """Open the journal of this output for this run alone, and see that the work is the same."""
     is_away = stacks.is_address(made.path)
     folder = Path(f"{Path(made.path).name}.batch" if is_away else f"{made.path}.batch").absolute()
     book = folder / "journal.jsonl"
@@ -341,7 +342,8 @@ def _journal(made: stacks.Stack, facts: dict, restart: bool) -> Iterator[_Record
 def _begin(book: Path, made: stacks.Stack, facts: dict) -> dict:
     """Record a run; give it as `records.opened` does.
 
-    Its token names the masks until they are whole, so that a worker left over from an earlier run meets none of ours.
+    Its token names the masks until they are whole, so that a worker left over from an earlier run
+    meets none of ours.
     """
     run = facts | {"token": secrets.token_hex(4)}
     if made.kind == "files":
@@ -372,9 +374,11 @@ def _check_new(made: stacks.Stack, recorded: _Recorded) -> None:
         is_ours = is_ours or stacks.is_ours(run["made"])
     if not is_ours and stacks.exists(made):
         raise InputError(f"{made.path}: was made by no batch that could go on; choose another name")
-    others = folder.iterdir() if folder.is_dir() else ()
-    if run is None and any(other != recorded.book and not paths.is_hidden(other.name) for other in others):
-        raise InputError(f"{folder}: holds files that no batch wrote; choose another name for the masks")
+    if run is None and folder.is_dir():
+        others = [path for path in folder.iterdir() if path != recorded.book]
+        if not all(paths.is_hidden(path.name) for path in others):
+            message = "holds files that no batch wrote; choose another name for the masks"
+            raise InputError(f"{folder}: {message}")
 
 
 def _lock(file: BinaryIO, made: stacks.Stack) -> None:
@@ -395,7 +399,9 @@ def _begins_anew(made: stacks.Stack, recorded: _Recorded, facts: dict, restart: 
     if run is None:
         return True
     if run["address"] != facts["address"]:
-        raise InputError(f"{recorded.book.parent}: belongs to {texts.plain(run['address'])}; start from another folder")
+        address = texts.plain(run["address"])
+        folder = recorded.book.parent
+        raise InputError(f"{folder}: belongs to {address}; start from another folder")
     differ = list(chunks.differences(run, facts))
     if recorded.chunks and differ and not restart:
         raise InputError(
@@ -589,7 +595,10 @@ def _write_csv(path: Path, columns: list[str], rows: Iterable[dict]) -> None:
         table = csv.DictWriter(file, columns, extrasaction="ignore")
         table.writeheader()
         for row in rows:
-            table.writerow({key: texts.csv_text(row[key]) if key in records.TEXTS else row[key] for key in row})
+            cells = dict(row)
+            for name in set(row) & set(records.TEXTS):
+                cells[name] = texts.csv_text(row[name])
+            table.writerow(cells)
 
 
 def _write_parquet(path: Path, columns: list[str], rows: Iterator[dict]) -> None:
@@ -607,7 +616,7 @@ def _write_parquet(path: Path, columns: list[str], rows: Iterator[dict]) -> None
 
 
 def _parquet_cells(row: dict, columns: list[str]) -> dict:
-    """Give the values of a row; texts are UTF-8, and empty where there are none, numbers are missing."""
+    """Give the values of a row in UTF-8; a text that is missing is empty, a number is null."""
     cells = {}
     for column in columns:
         if column in records.TEXTS:

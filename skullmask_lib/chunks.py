@@ -234,7 +234,7 @@ def _add_scores(
     known: np.ndarray,
     number: int,
 ) -> None:
-    """Score a mask where its truth is known, as it is not on each slice of a volume that was traced in part."""
+    """Score a mask where its truth is known."""
     if isinstance(truth, Exception):
         raise truth
     if truth.images.shape != image.images.shape:
@@ -247,7 +247,7 @@ def _add_scores(
 
 
 def _known(truth: datasets.Data | Exception | None) -> np.ndarray:
-    """Tell of which slices of a file the truth is known; of a slice that is alone it is not if it is empty."""
+    """Tell of which slices of a file the truth is known; that of a single slice is not if empty."""
     if not isinstance(truth, datasets.Data):
         return np.zeros(0, bool)
     if len(truth.images) == 1:

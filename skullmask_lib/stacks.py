@@ -524,7 +524,8 @@ def _is_array_of_masks(made: Stack) -> bool:
     if entries is None:
         return False
     names = {PurePosixPath(entry).name for entry in entries}
-    others = {name for name in names if name not in ("zarr.json", "c") and not name.endswith(".partial")}
+    others = [name for name in names if name not in ("zarr.json", "c")]
+    others = [name for name in others if not name.endswith(".partial")]
     if not all(map(_is_of_a_system, others)):
         return False
     try:
@@ -664,7 +665,7 @@ def _remove_if_empty(folder: Path) -> None:
 
 
 def keep_hidden(earlier: Stack, later: Stack) -> None:
-    """Move what systems left in a folder without masks to the folder that takes its place, and remove it.
+    """Move what systems left in a folder without masks to the one that replaces it; remove it.
 
     Parameters
     ----------
@@ -702,7 +703,7 @@ def keep_hidden(earlier: Stack, later: Stack) -> None:
 
 
 def _told_apart(made: Stack) -> Iterator[tuple[Path, str]]:
-    """Go through the folder of masks from above, and tell a mask, a folder of masks, what is hidden, and a stranger."""
+    """Tell what lies in a folder of masks, from above: mask, folder, hidden or stranger."""
     belongs = _belonging(made)
     for here, folders, names in os.walk(made.path):
         for name in sorted(folders + names):
@@ -718,7 +719,7 @@ def _told_apart(made: Stack) -> Iterator[tuple[Path, str]]:
 
 
 def _is_of_a_system(name: str) -> bool:
-    """Tell what systems leave in a folder from masks, whole or half written, and from arrays of Zarr."""
+    """Tell what systems leave in a folder from masks half written, and from arrays of Zarr."""
     return paths.is_hidden(name) and name not in _ZARR_2 and not name.startswith(_PARTIAL)
 
 
