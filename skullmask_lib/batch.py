@@ -7,14 +7,15 @@ time, and of Zarr, or of a ``.npy`` in Fortran's order, one chunk: memory does n
 import contextlib
 import csv
 import importlib
+import itertools
 import json
 import os
 import secrets
 import time
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -30,6 +31,7 @@ TABLES = ("csv", "parquet")
 _COLUMNS = ("name", "seconds", "area_px", "area_mm2", "quality", "flags", "remarks", "iou", "dice", "area_error")
 _COLUMNS += tuple(f"{distance}_{unit}" for unit in ("mm", "px") for distance in ("hausdorff", "hd95", "assd"))
 _ALWAYS = ("name", "seconds", "area_px", "quality", "flags")
+_ROWS = 10_000  # of a table of Parquet that are written at a time
 
 
 class Batch(NamedTuple):
@@ -94,7 +96,7 @@ def batch(
 
     Beside the output a folder of its name and ``.batch`` holds the journal, the table of all images, ``errors.csv``
     and, until they are whole, the masks. What the library remarks of an image, as that JPEG is lossy, is in a column
-    of the table; texts in the tables are made harmless for spreadsheets. When a run goes on, all that is recorded is
+    of the table; texts in a ``.csv`` are made harmless for spreadsheets. When a run goes on, all that is recorded is
     checked first: images that are no longer the same are refused, masks that are not are made again, and so are chunks
     with images that failed.
 
@@ -118,8 +120,11 @@ def batch(
         Images that are recorded together; 100 of 768 x 624 are 48 MB of masks.
     truth : str or path, optional
         True masks, for the scores: an array of the same shape, or files that belong to the images by their names,
-        see `pairing.paired`; those of no image are passed over. Where a true mask is empty the truth is taken for
-        unknown, slice by slice: there are no scores, and the flag ``unknown truth``.
+        see `pairing.paired`; those of no image are passed over. A slice whose truth is unknown has
+        no scores, and the flag ``unknown truth``. In a file of several slices the rule is that of
+        `metrics.known_slices`: a truth that is empty on all of them counts as it is. A slice that is
+        alone in its file, or one of an array, is judged alone: an empty truth is unknown. There the
+        command ``score``, which sees all slices at once, counts a truth that is empty on all.
     spacing_mm : pair of float, optional
         Row and column spacing of all images [mm]; it overrides that of the files.
     channel : int, optional
@@ -159,40 +164,26 @@ def batch(
     (np.uint64(24), 0)
     """
     began = time.perf_counter()
-    images, output, truth = (each and str(paths.local(each)) for each in (images, output, truth))
-    for path in (images, output, truth):
-        if path and "\0" in path:
-            raise InputError(f"{texts.plain(path)}: expected a path, got one with a zero in it")
+    images = _path(images)
+    output = _path(output)
+    truth = _path(truth) if truth else None
     version, options = versions.choose(version, options)
     if "dilation_size" in options:
         masks.check_whole(options["dilation_size"], "dilation size", 1, 1_000_000, "pixels")
-    if workers is not None:
-        workers = masks.check_whole(workers, "number of workers", 1, 10_000, "processes")
-    for what, value, known in (("backend", backend, pools.BACKENDS), ("table", table, TABLES)):
-        if value not in known:
-            raise InputError(f"expected a {what} of {', '.join(known)}, got {value!r}")
-    if scheduler and workers:
-        raise InputError(f"{scheduler} has its own workers; leave their number out")
+    chunk = masks.check_whole(chunk, "chunk", 1, 1_000_000, "images")
+    _check_choice("table", table, TABLES)
     if table == "parquet":
         masks.extra("pyarrow", "Parquet", "batch")
-    chunk = masks.check_whole(chunk, "chunk", 1, 1_000_000, "images")
-    found = stacks.opened(images, channel)
-    true = stacks.matched(stacks.opened(truth), found, truth) if truth else None
-    with warnings.catch_warnings(record=True):  # of the images that it looks at: the table has them
-        made = stacks.for_masks(output, found)
-    for source, stack in ((images, found), (truth, true)):
-        if stack:
-            _check_apart(source, stack, made, output)
+    opened_pool = _pool(backend, workers, scheduler)
     spacing = None if spacing_mm is None else tuple(map(float, masks.check_spacing(spacing_mm)))
     quality = version == "v8" if quality is None else quality
-    job = chunks.Job(found, true, made, version, options, spacing, quality, fail_fast, journal.writers())
-    told = {"images": found.facts(), "truth": true.facts() if true else None, "masks": made.facts(), "version": version}
-    told |= {"options": options, "spacing_mm": spacing, "quality": quality, "chunk": chunk, "made by": job.writers}
-    told = json.loads(json.dumps(told, default=lambda number: number.item()))  # as it will be read
+    stack, true, made = _stacks(images, output, truth, channel)
+    job = chunks.Job(stack, true, made, version, options, spacing, quality, fail_fast, journal.writers())
     with contextlib.ExitStack() as early:
-        pool = early.enter_context(pools.BACKENDS["dask" if scheduler else backend](workers, scheduler))
-        with _journal(made, told, restart) as (book, token), early.pop_all():  # workers end before the book is closed
-            run = _Run(job, book, token, chunk, progress)
+        pool = early.enter_context(opened_pool)
+        facts = _facts(job, chunk)
+        with _journal(made, facts, restart) as recorded, early.pop_all():  # workers end before the journal is closed
+            run = _Run(job, recorded, chunk, progress)
             try:
                 run.go(pool)
                 run.finish()
@@ -202,7 +193,61 @@ def batch(
                 raise
             tables = run.write_tables(table)
     seconds = run.seconds | {"wall": time.perf_counter() - began}
-    return Batch(output, *tables, found.shape[0], run.failed, run.flagged, tuple(run.set_aside), seconds)
+    return Batch(output, *tables, stack.shape[0], run.failed, run.flagged, tuple(run.set_aside), seconds)
+
+
+def _path(path: str | os.PathLike) -> str:
+    """Give a path or an address as a text."""
+    text = str(paths.local(path))
+    if "\0" in text:
+        raise InputError(f"{texts.plain(text)}: expected a path, got one that holds a NUL character")
+    return text
+
+
+def _check_choice(what: str, value: object, known: Iterable[str]) -> None:
+    if value not in known:
+        raise InputError(f"expected a {what} of {', '.join(known)}, got {value!r}")
+
+
+def _pool(backend: str, workers: int | None, scheduler: str | None) -> contextlib.AbstractContextManager[pools.Pool]:
+    """Choose who does the work; nobody is asked yet."""
+    _check_choice("backend", backend, pools.BACKENDS)
+    if workers is not None:
+        workers = masks.check_whole(workers, "number of workers", 1, 10_000, "processes")
+    if scheduler and workers:
+        raise InputError(f"{scheduler} has its own workers; leave their number out")
+    return pools.BACKENDS["dask" if scheduler else backend](workers, scheduler)
+
+
+def _stacks(
+    images: str, output: str, truth: str | None, channel: int | None
+) -> tuple[stacks.Stack, stacks.Stack | None, stacks.Stack]:
+    """Find the images and their truth, and plan the masks, which must not replace either."""
+    stack = stacks.opened(images, channel)
+    true = stacks.matched(stacks.opened(truth), stack, truth) if truth else None
+    with warnings.catch_warnings(record=True):  # of the images that it looks at: the table has them
+        made = stacks.for_masks(output, stack)
+    _check_apart(images, stack, made, output)
+    if true:
+        _check_apart(truth, true, made, output)
+    return stack, true, made
+
+
+def _facts(job: chunks.Job, chunk: int) -> dict:
+    """Tell all that the masks depend on, as the journal gives it back."""
+    facts = {
+        "images": job.images.facts(),
+        "truth": job.truth.facts() if job.truth else None,
+        "masks": job.made.facts(),
+        "version": job.version,
+        "options": job.options,
+        "spacing_mm": job.spacing_mm,
+        "quality": job.quality,
+        "chunk": chunk,
+        "made by": job.writers,
+        "address": job.made.path if stacks.is_address(job.made.path) else None,
+    }
+    return json.loads(json.dumps(facts, default=lambda number: number.item()))
 
 
 def _check_apart(source: str | os.PathLike, given: stacks.Stack, made: stacks.Stack, output: str | os.PathLike) -> None:
@@ -221,41 +266,92 @@ def _check_apart(source: str | os.PathLike, given: stacks.Stack, made: stacks.St
         raise InputError(f"{output}: the output is the input, or holds it; choose another name")
 
 
-@contextlib.contextmanager
-def _journal(made: stacks.Stack, facts: dict, restart: bool) -> Iterator[tuple[Path, str]]:
-    """Open the journal of this output for this run alone, and see that it speaks of the same work.
+@dataclass
+class _Recorded:
+    """What the journal of an output holds.
 
-    Its token names the masks until they are whole, so that a worker left over from an earlier run meets none of ours.
+    Attributes
+    ----------
+    book : Path
+        The journal.
+    run : dict or None
+        See `records.opened`; None where no run is recorded.
+    chunks : dict of int to dict
+        By their first image: the record without its rows, and where these are and what they flag.
+    columns : set of str
+        What the rows tell.
     """
-    away = stacks.is_address(made.path)
-    facts |= {"address": made.path if away else None}
-    folder = Path(f"{Path(made.path).name}.batch" if away else f"{made.path}.batch").absolute()
+
+    book: Path
+    run: dict | None = None
+    chunks: dict[int, dict] = field(default_factory=dict)
+    columns: set[str] = field(default_factory=set)
+
+    def keep(self, start: int, record: dict, place: int) -> None:
+        """Take in the record of a chunk."""
+        flags = Counter(flag for row in record["rows"] for flag in row["flags"].split("; "))
+        flags["remarked"] = sum("remarks" in row for row in record["rows"])
+        self.columns.update(*record["rows"])
+        self.chunks[start] = {key: value for key, value in record.items() if key != "rows"}
+        self.chunks[start] |= {"place": place, "flags": flags}
+
+
+def _recorded(book: Path, output: str) -> _Recorded:
+    """Read and check a journal, whole."""
+    run, chunks_of_run = records.opened(book, output)
+    recorded = _Recorded(book, run)
+    for start, record, place in chunks_of_run:
+        recorded.keep(start, record, place)
+    return recorded
+
+
+@contextlib.contextmanager
+def _journal(made: stacks.Stack, facts: dict, restart: bool) -> Iterator[_Recorded]:
+    """Open the journal of this output for this run alone, and see that the work is the same."""
+    is_away = stacks.is_address(made.path)
+    folder = Path(f"{Path(made.path).name}.batch" if is_away else f"{made.path}.batch").absolute()
     book = folder / "journal.jsonl"
     with outputs.writable(made.path):
         _check_places(made, folder)
-        _check_new(made, book)
+        records.check_file(book)
+        if not book.exists():
+            _check_new(made, _Recorded(book))
         folder.mkdir(exist_ok=True)
         lock = open(book, "ab")  # noqa: SIM115
     with lock:
         _lock(lock, made)
-        run, begun = _recorded(book, made)
-        anew = _begins_anew(made, folder, facts, restart)
-        token = secrets.token_hex(4) if anew else run["token"]
+        with outputs.writable(made.path):
+            recorded = _recorded(book, made.path)
+            _check_new(made, recorded)
+        anew = _begins_anew(made, recorded, facts, restart)
         try:
             if anew:
-                _check_way(run, folder)
+                _check_way(recorded)
                 with outputs.writable(made.path):
-                    _forget(run, begun, folder)
+                    _forget(recorded)
                     lock.truncate(0)
-                    names = {"files": list(made.names)} if made.kind == "files" else {}
-                    journal.append(book, "run", facts | names | {"token": token})
-                    outputs.sync(folder)
-                    outputs.sync(folder.parent)
-            yield book, token
+                    recorded = _Recorded(book)
+                    recorded.run = _begin(book, made, facts)
+            yield recorded
         except BaseException:
             with contextlib.suppress(OSError, InputError):  # of masks that could not be removed the journal stays
-                _forget_if_empty(book, made)
+                _forget_if_empty(recorded)
             raise
+
+
+def _begin(book: Path, made: stacks.Stack, facts: dict) -> dict:
+    """Record a run; give it as `records.opened` does.
+
+    Its token names the masks until they are whole, so that a worker left over from an earlier run
+    meets none of ours.
+    """
+    run = facts | {"token": secrets.token_hex(4)}
+    if made.kind == "files":
+        run["files"] = list(made.names)
+    journal.append(book, "run", run)
+    outputs.sync(book.parent)
+    outputs.sync(book.parent.parent)
+    return run | {"made": made}
 
 
 def _check_places(made: stacks.Stack, folder: Path) -> None:
@@ -270,14 +366,19 @@ def _check_places(made: stacks.Stack, folder: Path) -> None:
         raise InputError(f"{folder}: is a link; choose another name for the masks")
 
 
-def _check_new(made: stacks.Stack, book: Path) -> None:
+def _check_new(made: stacks.Stack, recorded: _Recorded) -> None:
     """See that nothing of anybody's lies where a run is to write that was not begun before."""
-    run, begun = _recorded(book, made)
-    ours = begun or (run is not None and stacks.is_address(made.path) and stacks.is_ours(run["made"]))
-    if not ours and stacks.exists(made):
+    run, folder = recorded.run, recorded.book.parent
+    is_ours = bool(recorded.chunks)
+    if run is not None and stacks.is_address(made.path):
+        is_ours = is_ours or stacks.is_ours(run["made"])
+    if not is_ours and stacks.exists(made):
         raise InputError(f"{made.path}: was made by no batch that could go on; choose another name")
-    if run is None and book.parent.is_dir() and {*book.parent.iterdir()} - {book}:
-        raise InputError(f"{book.parent}: holds files that no batch wrote; choose another name for the masks")
+    if run is None and folder.is_dir():
+        others = [path for path in folder.iterdir() if path != recorded.book]
+        if not all(paths.is_hidden(path.name) for path in others):
+            message = "holds files that no batch wrote; choose another name for the masks"
+            raise InputError(f"{folder}: {message}")
 
 
 def _lock(file: BinaryIO, made: stacks.Stack) -> None:
@@ -292,21 +393,17 @@ def _lock(file: BinaryIO, made: stacks.Stack) -> None:
         pass  # this file system has no locks
 
 
-def _recorded(book: Path, made: stacks.Stack) -> tuple[dict | None, bool]:
-    """Give the run that a journal speaks of, if any, and whether a chunk is recorded."""
-    run, recorded = records.opened(book, made.path)
-    return run, next(recorded, None) is not None
-
-
-def _begins_anew(made: stacks.Stack, folder: Path, facts: dict, restart: bool) -> bool:
+def _begins_anew(made: stacks.Stack, recorded: _Recorded, facts: dict, restart: bool) -> bool:
     """Tell a run that begins from one that goes on, which must be the same work."""
-    run, begun = _recorded(folder / "journal.jsonl", made)
+    run = recorded.run
     if run is None:
         return True
     if run["address"] != facts["address"]:
-        raise InputError(f"{folder}: belongs to {texts.plain(run['address'])}; start from another folder")
+        address = texts.plain(run["address"])
+        folder = recorded.book.parent
+        raise InputError(f"{folder}: belongs to {address}; start from another folder")
     differ = list(chunks.differences(run, facts))
-    if begun and differ and not restart:
+    if recorded.chunks and differ and not restart:
         raise InputError(
             f"{made.path}: was begun otherwise ({'; '.join(differ)}); "
             "run it as it was begun, or begin anew with restart=True (--restart)"
@@ -314,69 +411,58 @@ def _begins_anew(made: stacks.Stack, folder: Path, facts: dict, restart: bool) -
     return restart or bool(differ)
 
 
-def _masks_of(run: dict, folder: Path) -> stacks.Stack:
+def _unfinished(recorded: _Recorded) -> stacks.Stack:
     """Give the stack of a run's masks until they are whole: they lie beside the journal."""
-    if stacks.is_address(run["made"].path):
-        return run["made"]
-    return replace(run["made"], path=str(folder / f"masks-{run['token']}{Path(run['made'].path).suffix}"))
+    made = recorded.run["made"]
+    if stacks.is_address(made.path):
+        return made
+    name = f"masks-{recorded.run['token']}{Path(made.path).suffix}"
+    return replace(made, path=str(recorded.book.with_name(name)))
 
 
-def _check_way(run: dict | None, folder: Path) -> None:
+def _check_way(recorded: _Recorded) -> None:
     """See that nothing has taken the place of masks that are not whole yet."""
-    if run is None or stacks.is_address(run["made"].path):
+    if recorded.run is None or stacks.is_address(recorded.run["made"].path):
         return
-    part = _masks_of(run, folder).path
-    if os.path.lexists(part) and stacks.exists(run["made"]):
-        raise InputError(f"{run['made'].path}: is in the way of the masks, which are in {part}; move it")
+    whole, part = recorded.run["made"], _unfinished(recorded)
+    if os.path.lexists(part.path) and stacks.exists(whole):
+        raise InputError(f"{whole.path}: is in the way of the masks, which are in {part.path}; move it")
 
 
-def _forget(run: dict | None, begun: bool, folder: Path) -> None:
+def _forget(recorded: _Recorded) -> None:
     """Remove what a run has written, by the names that its journal knows; all else stays."""
-    if run is None:
+    if recorded.run is None:
         return
-    whole, part = run["made"], _masks_of(run, folder)
-    are_whole = begun and not stacks.is_address(whole.path) and not os.path.lexists(part.path)
+    whole, part = recorded.run["made"], _unfinished(recorded)
+    are_whole = recorded.chunks and not stacks.is_address(whole.path) and not os.path.lexists(part.path)
     theirs = [whole, part] if are_whole else [part]
     for stack in theirs:
         stacks.check_alone(stack)
     for stack in theirs:
         stacks.remove(stack)
     for name in (*(f"results.{kind}" for kind in TABLES), "errors.csv"):
-        (folder / name).unlink(missing_ok=True)
+        recorded.book.with_name(name).unlink(missing_ok=True)
 
 
-def _forget_if_empty(book: Path, made: stacks.Stack) -> None:
+def _forget_if_empty(recorded: _Recorded) -> None:
     """Leave nothing behind of a run that could not go on, for no chunk of it is recorded."""
-    run, begun = _recorded(book, made)
-    if begun:
+    if recorded.chunks:
         return
-    _forget(run, begun, book.parent)
-    book.unlink(missing_ok=True)
+    _forget(recorded)
+    recorded.book.unlink(missing_ok=True)
     with contextlib.suppress(OSError):  # holds something else
-        book.parent.rmdir()
+        recorded.book.parent.rmdir()
 
 
 class _Run:
     """Where a run is: what its journal tells of each chunk, and what it found so far."""
 
-    def __init__(
-        self, job: chunks.Job, book: Path, token: str, chunk: int, progress: Callable[[Progress], object] | None
-    ):
-        self.job, self.book, self.chunk, self.progress = job, book, chunk, progress
+    def __init__(self, job: chunks.Job, recorded: _Recorded, chunk: int, progress: Callable[[Progress], object] | None):
+        self.recorded, self.chunk, self.progress = recorded, chunk, progress
+        self.book, self.known = recorded.book, recorded.chunks
         self.final = job.made
-        part = _masks_of({"made": job.made, "token": token}, book.parent)
-        self.job = replace(job, made=part)  # until all is done
-        self.known, self.columns = {}, set()
-        for start, record, place in records.opened(book, self.final.path)[1]:
-            self._keep(start, record, place)
+        self.job = replace(job, made=_unfinished(recorded))  # until all is done
         self.told = Progress(job.images.shape[0])
-
-    def _keep(self, start: int, record: dict, place: int) -> None:
-        self.columns.update(*record["rows"])
-        flags = Counter(flag for row in record["rows"] for flag in row["flags"].split("; "))
-        flags["remarked"] = sum("remarks" in row for row in record["rows"])
-        self.known[start] = {key: value for key, value in record.items() if key != "rows"}
-        self.known[start] |= {"place": place, "flags": flags}
 
     def _stop(self, start: int) -> int:
         return min(start + self.chunk, self.job.images.shape[0])
@@ -430,7 +516,7 @@ class _Run:
                     put(index, None, "")
         with outputs.writable(self.final.path):
             place = journal.append(self.book, str(start), record)
-        self._keep(start, record, place)
+        self.recorded.keep(start, record, place)
         self._tell(start)
 
     def _tell(self, start: int) -> None:
@@ -450,7 +536,7 @@ class _Run:
         with outputs.writable(final):
             stacks.tidy(self.job.made)
             if final.is_dir():
-                final.rmdir()
+                stacks.keep_hidden(self.final, self.job.made)
             os.replace(part, final)
             outputs.sync(final.parent)
 
@@ -488,34 +574,53 @@ class _Run:
 
     def write_tables(self, kind: str) -> tuple[Path, Path]:
         """Write the table of all images, and that of those that failed."""
-        columns = [column for column in _COLUMNS if column in self.columns or column in _ALWAYS]
-        results, errors = self.book.with_name(f"results.{kind}"), self.book.with_name("errors.csv")
-        with outputs.replacing(results) as temporary, outputs.replacing(errors) as failures:
-            plain = temporary.with_suffix(".csv")
-            how = {"newline": "", "encoding": "utf-8", "errors": "backslashreplace"}
-            with open(plain, "w", **how) as file, open(failures, "w", **how) as failed_file:
-                table = csv.DictWriter(file, columns, extrasaction="ignore")
-                failed = csv.DictWriter(failed_file, ("name", "error"), extrasaction="ignore")
-                table.writeheader()
-                failed.writeheader()
-                for row in self.rows():
-                    cells = {key: texts.csv_text(row[key]) if key in records.TEXTS else row[key] for key in row}
-                    table.writerow(cells)
-                    if "error" in row:
-                        failed.writerow(cells)
+        columns = [column for column in _COLUMNS if column in self.recorded.columns or column in _ALWAYS]
+        failed = (row for row in self.rows() if "error" in row)
+        results = self.book.with_name(f"results.{kind}")
+        errors = self.book.with_name("errors.csv")
+        with outputs.replacing(results) as table, outputs.replacing(errors) as failures:
             if kind == "parquet":
-                _to_parquet(plain, temporary)
+                _write_parquet(table, columns, self.rows())
+            else:
+                _write_csv(table, columns, self.rows())
+            _write_csv(failures, ["name", "error"], failed)
         for other in {*TABLES} - {kind}:
             self.book.with_name(f"results.{other}").unlink(missing_ok=True)
         return results, errors
 
 
-def _to_parquet(table: Path, output: Path) -> None:
+def _write_csv(path: Path, columns: list[str], rows: Iterable[dict]) -> None:
+    """Write a table for spreadsheets, which take some texts for formulas."""
+    with open(path, "w", newline="", encoding="utf-8", errors="backslashreplace") as file:
+        table = csv.DictWriter(file, columns, extrasaction="ignore")
+        table.writeheader()
+        for row in rows:
+            cells = dict(row)
+            for name in set(row) & set(records.TEXTS):
+                cells[name] = texts.csv_text(row[name])
+            table.writerow(cells)
+
+
+def _write_parquet(path: Path, columns: list[str], rows: Iterator[dict]) -> None:
+    """Write a table for programs: texts as they are."""
     arrow = masks.extra("pyarrow", "Parquet", "batch")
-    read, parquet = (importlib.import_module(f"pyarrow.{name}") for name in ("csv", "parquet"))
-    types = {name: arrow.float64() for name in _COLUMNS} | {"area_px": arrow.int64()}
-    types |= dict.fromkeys(("name", "flags", "remarks"), arrow.string())
-    options = read.ConvertOptions(column_types=types, strings_can_be_null=False)
-    with read.open_csv(table, convert_options=options) as rows, parquet.ParquetWriter(output, rows.schema) as file:
-        for some in rows:
-            file.write_batch(some)
+    parquet = importlib.import_module("pyarrow.parquet")
+    types = dict.fromkeys(columns, arrow.float64()) | {"area_px": arrow.int64()}
+    for name in records.TEXTS:
+        types[name] = arrow.string()
+    schema = arrow.schema([(name, types[name]) for name in columns])
+    with parquet.ParquetWriter(path, schema) as file:
+        while some := list(itertools.islice(rows, _ROWS)):
+            cells = [_parquet_cells(row, columns) for row in some]
+            file.write_batch(arrow.RecordBatch.from_pylist(cells, schema))
+
+
+def _parquet_cells(row: dict, columns: list[str]) -> dict:
+    """Give the values of a row in UTF-8; a text that is missing is empty, a number is null."""
+    cells = {}
+    for column in columns:
+        if column in records.TEXTS:
+            cells[column] = row.get(column, "").encode("utf-8", "backslashreplace").decode()
+        else:
+            cells[column] = row.get(column)
+    return cells

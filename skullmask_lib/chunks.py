@@ -191,12 +191,13 @@ def _masks(
         return None, [_failure(job, index, error)]
     name = stacks.name(job.images, index)
     names = [name] if len(masks) == 1 else [f"{name}[{number}]" for number in range(len(masks))]
+    known = _known(truth)
     rows = []
     for number, mask in enumerate(masks):
         row = _row(names[number], mask, _spacing(image, number), trust[number] if job.quality else None)
         if truth is not None:
             try:
-                _add_scores(row, mask, image, truth, number)
+                _add_scores(row, mask, image, truth, known, number)
             except Exception as error:
                 row["flags"].append("unscored")
                 row["error"] = f"the truth: {_reason(error, job.truth, index)}"
@@ -229,18 +230,32 @@ def _row(name: str, mask: np.ndarray, spacing_mm: tuple[float, float] | None, tr
 
 
 def _add_scores(
-    row: dict, mask: np.ndarray, image: datasets.Data, truth: datasets.Data | Exception, number: int
+    row: dict,
+    mask: np.ndarray,
+    image: datasets.Data,
+    truth: datasets.Data | Exception,
+    known: np.ndarray,
+    number: int,
 ) -> None:
-    """Score a mask; where the truth is empty it is unknown, as in a volume of which some slices were traced."""
+    """Score a mask where its truth is known."""
     if isinstance(truth, Exception):
         raise truth
     if truth.images.shape != image.images.shape:
         raise InputError(f"expected its shape {image.images.shape}, got {truth.images.shape}")
     true = datasets.binary(truth.images[number], "the truth")
-    if true.any():
+    if known[number]:
         row |= metrics.score(mask, true, _spacing(image, number))
     else:
         row["flags"].append("unknown truth")
+
+
+def _known(truth: datasets.Data | Exception | None) -> np.ndarray:
+    """Tell of which slices of a file the truth is known; that of a single slice is not if empty."""
+    if not isinstance(truth, datasets.Data):
+        return np.zeros(0, bool)
+    if len(truth.images) == 1:
+        return truth.images.any(axis=(1, 2))
+    return metrics.known_slices(truth.images)
 
 
 def _spacing(image: datasets.Data, number: int) -> tuple[float, float] | None:

@@ -83,14 +83,25 @@ def _check_place(output: Path, place: Path, inputs: Iterable[str | os.PathLike],
     if not place.parent.is_dir():
         kind = "is not a folder" if place.parent.exists() else "does not exist"
         raise InputError(f"{output}: cannot be written, {place.parent} {kind}")
-    for given in map(Path, inputs):
-        if place.exists() and given.exists() and place.samefile(given):
-            raise InputError(f"{output}: the output is the input; choose another name")
-    if place.is_dir() and not over and (output.suffix or any(place.iterdir())):
-        kind = "is a folder" if output.suffix else "is a folder that is not empty"
-        raise InputError(f"{output}: {kind}; choose another name")
-    if place.exists() and not (place.is_file() or place.is_dir()):
+    if any(_is_same_file(place, Path(given)) for given in inputs):
+        raise InputError(f"{output}: the output is the input; choose another name")
+    if place.is_dir():
+        if not over:
+            _check_folder(output, place)
+    elif place.exists() and not place.is_file():
         raise InputError(f"{output}: is neither a file nor a folder; choose another name")
+
+
+def _is_same_file(place: Path, given: Path) -> bool:
+    return place.exists() and given.exists() and place.samefile(given)
+
+
+def _check_folder(output: Path, place: Path) -> None:
+    """Refuse a folder in the place of a file, and one that holds something."""
+    if output.suffix:
+        raise InputError(f"{output}: is a folder; choose another name")
+    if any(place.iterdir()):
+        raise InputError(f"{output}: is a folder that is not empty; choose another name")
 
 
 def _exchange(temporary: Path, place: Path, *, earlier: Path) -> None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 DEATHS = 3  # of workers, after which a task is given up
 _LOST = "the scheduler of Dask was lost; the same command goes on from what is recorded"
 _PATIENCE_S = 5.0  # with a scheduler that does not answer, then with one that has no workers
+_START_S = 60.0  # how long the first worker of this machine may take to start
 _WORKERLESS_S = 30.0  # how long a cluster may be without workers
 _LOCAL = {
     "distributed.scheduler.allowed-failures": DEATHS - 1,
@@ -337,7 +338,7 @@ def dask(count: int | None = None, scheduler: str | None = None) -> Iterator[Poo
     InputError
         If Dask is missing, or the scheduler does not answer or has no workers.
     Stopped
-        If the scheduler is lost.
+        If no worker of this machine could be started, or the scheduler is lost.
 
     Notes
     -----
@@ -382,18 +383,22 @@ def _local(count: int) -> Iterator["distributed.Client"]:
     security = distributed.security.Security.temporary()
     with contextlib.ExitStack() as stack:
         stack.enter_context(dask.config.set(_LOCAL))
-        with _deaf():
-            cluster = stack.enter_context(
-                distributed.LocalCluster(
-                    n_workers=count,
-                    threads_per_worker=1,
-                    security=security,
-                    dashboard_address="127.0.0.1:0",
-                    silence_logs=logging.CRITICAL,
+        try:
+            with _deaf():
+                cluster = stack.enter_context(
+                    distributed.LocalCluster(
+                        n_workers=count,
+                        threads_per_worker=1,
+                        security=security,
+                        dashboard_address="127.0.0.1:0",
+                        silence_logs=logging.CRITICAL,
+                    )
                 )
-            )
-        client = stack.enter_context(distributed.Client(cluster, set_as_default=False))
-        client.wait_for_workers(1)
+            client = stack.enter_context(distributed.Client(cluster, set_as_default=False))
+            client.wait_for_workers(1, timeout=_START_S)
+        except Exception as error:  # whatever comes of a worker that dies at once
+            reason = " ".join(str(error).split()) or type(error).__name__
+            raise Stopped(f"no worker of Dask could be started on this machine ({reason})") from None
         yield client
 
 

@@ -8,6 +8,7 @@ from . import journal, stacks
 from .masks import InputError
 
 STATES = ("done", "set aside")
+KINDS = ("npy", "zarr", "files")  # of masks
 PARTS = ("read", "compute", "write")  # of the work, in seconds
 TEXTS = ("name", "flags", "error", "remarks")  # of a row; its other values are numbers
 _MOST = 2**63
@@ -41,8 +42,7 @@ def opened(book: Path, output: str) -> tuple[dict | None, Iterator[tuple[int, di
     >>> opened(Path("missing.jsonl"), "masks.npy")[0] is None
     True
     """
-    if book.is_symlink() or (book.exists() and not book.is_file()):
-        raise InputError(f"{book}: expected a file, got a link or something else; choose another folder")
+    check_file(book)
     records = journal.scan(book)
     item, run, _ = next(records, ("run", None, 0))
     if run is None:
@@ -50,6 +50,25 @@ def opened(book: Path, output: str) -> tuple[dict | None, Iterator[tuple[int, di
     if item != "run":
         raise _damaged(book, "it does not begin with a run")
     return run | {"made": _masks(book, run, output)}, _chunks(book, run, records)
+
+
+def check_file(book: Path) -> None:
+    """See that a journal is a file, or missing.
+
+    Parameters
+    ----------
+    book : Path
+
+    Raises
+    ------
+    InputError
+
+    Examples
+    --------
+    >>> check_file(Path("missing.jsonl"))
+    """
+    if book.is_symlink() or (book.exists() and not book.is_file()):
+        raise InputError(f"{book}: expected a file, got a link or something else; choose another folder")
 
 
 def _damaged(book: Path, why: str) -> InputError:
@@ -67,28 +86,38 @@ def _is_time(value: object) -> bool:
 def _masks(book: Path, run: dict, output: str) -> stacks.Stack:
     """Give the stack of the masks that a run wrote; only their names are taken from the journal, never a folder."""
     masks = run.get("masks")
-    if not isinstance(masks, dict) or masks.get("kind") not in ("npy", "zarr", "files"):
+    if not isinstance(masks, dict) or masks.get("kind") not in KINDS:
         raise _damaged(book, "it does not say what the masks are")
     shape = masks.get("shape")
-    sizes = 1 if masks["kind"] == "files" else 3
-    if not isinstance(shape, list) or len(shape) != sizes or not all(_is_count(size, 1) for size in shape):
-        raise _damaged(book, "it does not say how many masks there are")
-    if not _is_count(run.get("chunk"), 1, 1_000_000):
-        raise _damaged(book, "it does not say how large a chunk is")
-    if not isinstance(run.get("token"), str) or not re.fullmatch("[0-9a-f]{8}", run["token"]):
-        raise _damaged(book, "it does not say what its masks are called")
-    if "address" not in run or not isinstance(run["address"], str | None):
-        raise _damaged(book, "it does not say where its masks are")
     names = run.get("files")
-    if masks["kind"] == "files":
-        if not isinstance(names, list) or len(names) != shape[0] or not all(map(_is_name, names)):
-            raise _damaged(book, "it does not name the files of its masks")
-    elif names is not None:
-        raise _damaged(book, "it names files")
+    are_files = masks["kind"] == "files"
+    checks = [
+        (_is_shape(shape, 1 if are_files else 3), "it does not say how many masks there are"),
+        (_is_count(run.get("chunk"), 1, 1_000_000), "it does not say how large a chunk is"),
+        (_is_token(run.get("token")), "it does not say what its masks are called"),
+        (isinstance(run.get("address", 0), str | None), "it does not say where its masks are"),
+        (not are_files or _are_names(names, shape), "it does not name the files of its masks"),
+        (are_files or names is None, "it names files"),
+    ]
+    for is_right, complaint in checks:
+        if not is_right:
+            raise _damaged(book, complaint)
     made = stacks.masks_at(output, masks["kind"], tuple(shape), tuple(names or ()))
     if made.facts()[_NAMES] != masks.get(_NAMES):
         raise _damaged(book, "it names other files than those of its masks")
     return made
+
+
+def _is_shape(shape: object, axes: int) -> bool:
+    return isinstance(shape, list) and len(shape) == axes and all(_is_count(size, 1) for size in shape)
+
+
+def _is_token(token: object) -> bool:
+    return isinstance(token, str) and re.fullmatch("[0-9a-f]{8}", token) is not None
+
+
+def _are_names(names: object, shape: object) -> bool:
+    return isinstance(names, list) and [len(names)] == shape and all(map(_is_name, names))
 
 
 def _is_name(name: object) -> bool:
@@ -96,7 +125,7 @@ def _is_name(name: object) -> bool:
     if not isinstance(name, str):
         return False
     path = PurePath(name)
-    return path.name != "" and not path.is_absolute() and ".." not in path.parts
+    return path.name != "" and not path.drive and not path.root and ".." not in path.parts
 
 
 def _chunks(book: Path, run: dict, records: Iterator[tuple[str, dict, int]]) -> Iterator[tuple[int, dict, int]]:
@@ -164,6 +193,9 @@ def _is_row(row: object) -> bool:
     for key, value in row.items():
         if key in TEXTS:
             if not isinstance(value, str):
+                return False
+        elif key == "area_px":
+            if not _is_count(value):
                 return False
         elif type(value) is not float and not _is_count(value, -_MOST):
             return False

@@ -14,7 +14,7 @@ import warnings
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -30,7 +30,9 @@ _PARTIAL = ".partial-"
 _LARGEST = 2**30  # bytes of a chunk of Zarr that a worker is to hold
 _MOST_IMAGES = 10**8
 _STORED_AT_LEAST = 0.01  # of the chunks that the metadata of a Zarr array promises
+_ZARR_2 = (".zarray", ".zattrs", ".zgroup", ".zmetadata")  # hidden, but by no system
 _FILES = tuple(suffix for suffix in datasets.SUFFIXES if suffix != ".npz")
+_NO_MASKS = {".txt", ".gz", ".h5", ".hdf5", ".mat", ".dcm", *datasets.SUFFIXES} - {".npy"}  # that a batch writes
 
 
 _OF_A_NAME = (
@@ -438,11 +440,14 @@ def _check_chunks(array: "zarr.Array", path: str, start: int, stop: int) -> None
 
 
 def exists(stack: Stack) -> bool:
-    """Tell whether there is anything where a stack is to be; an empty folder is nothing.
+    """Tell whether there is anything where masks are to be.
+
+    An empty folder is nothing, and so is what systems leave in a folder, such as ``.DS_Store``.
 
     Parameters
     ----------
     stack : Stack
+        As `for_masks` gives it.
 
     Returns
     -------
@@ -463,7 +468,9 @@ def exists(stack: Stack) -> bool:
             store, place = _in_store(stack.path)
             return store.exists(place)
     path = Path(stack.path)
-    return path.exists() and not (stack.kind != "npy" and path.is_dir() and not any(path.iterdir()))
+    if stack.kind == "npy" or not path.is_dir():
+        return path.exists()
+    return any(kind in ("mask", "stranger") for _, kind in _told_apart(stack))
 
 
 def is_ours(made: Stack) -> bool:
@@ -512,12 +519,14 @@ def _is_array_of_masks(made: Stack) -> bool:
     if entries is None:
         return False
     names = {PurePosixPath(entry).name for entry in entries}
-    if not all(name in ("zarr.json", "c") or name.endswith(".partial") for name in names):
+    others = [name for name in names if name not in ("zarr.json", "c")]
+    others = [name for name in others if not name.endswith(".partial")]
+    if not all(map(_is_of_a_system, others)):
         return False
     try:
         array = _zarr(made.path)
     except InputError:  # its zarr.json is lost or damaged
-        return True
+        return not others
     return (array.shape, array.dtype) == (made.shape, np.uint8)
 
 
@@ -549,7 +558,7 @@ def masks_at(path: str, kind: str, shape: tuple[int, ...], names: tuple[str, ...
 
 
 def stranger_in(made: Stack) -> str | None:
-    """Find something where masks are that is none of them.
+    """Find something where masks are that is none of them, nor hidden.
 
     Parameters
     ----------
@@ -579,13 +588,13 @@ def stranger_in(made: Stack) -> str | None:
         return made.path if exists(made) and not is_ours(made) else None
     if not os.path.lexists(path):
         return None
-    if made.kind != "npy" and not path.is_symlink():
-        belongs = _belonging(made)
-        for here, folders, names in os.walk(path):
-            for below in (Path(here, name) for name in sorted(folders + names)):
-                if below.is_symlink() or not belongs(below.relative_to(path).as_posix()):
-                    return str(below)
-    return made.path if path.is_symlink() or not is_ours(made) else None
+    if path.is_symlink():
+        return made.path
+    if made.kind != "npy":
+        for below, kind in _told_apart(made):
+            if kind == "stranger":
+                return str(below)
+    return made.path if exists(made) and not is_ours(made) else None
 
 
 def check_alone(made: Stack) -> None:
@@ -605,11 +614,11 @@ def check_alone(made: Stack) -> None:
     """
     stranger = stranger_in(made)
     if stranger:
-        raise InputError(f"{stranger}: was made by no batch, and is in the way; move it, or choose another name")
+        raise InputError(f"{stranger}: no batch made this file; move it, or choose another name")
 
 
 def remove(made: Stack) -> None:
-    """Remove masks, and nothing else.
+    """Remove masks, and nothing else; a folder that then holds something hidden stays.
 
     Parameters
     ----------
@@ -637,22 +646,98 @@ def remove(made: Stack) -> None:
     if not path.is_dir():
         path.unlink(missing_ok=True)
         return
-    for here, _, names in os.walk(path, topdown=False):
-        for name in names:
-            Path(here, name).unlink(missing_ok=True)
-        Path(here).rmdir()
+    for below, kind in reversed([*_told_apart(made)]):
+        if kind == "mask":
+            below.unlink(missing_ok=True)
+        elif kind == "folder":
+            _remove_if_empty(below)
+    _remove_if_empty(path)
+
+
+def _remove_if_empty(folder: Path) -> None:
+    if not any(folder.iterdir()):
+        folder.rmdir()
+
+
+def keep_hidden(earlier: Stack, later: Stack) -> None:
+    """Move what systems left in a folder without masks to the one that replaces it; remove it.
+
+    Parameters
+    ----------
+    earlier, later : Stack
+        As `for_masks` gives them, for the same masks.
+
+    Raises
+    ------
+    InputError
+        If something of the same name is there already.
+    OSError
+        If something else is in the folder, or something cannot be moved.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     for name in ("m", "new"):
+    ...         Path(folder, name).mkdir()
+    ...     Path(folder, "m", ".DS_Store").touch()
+    ...     keep_hidden(*(masks_at(f"{folder}/{name}", "files", (1,), ("a.png",)) for name in ("m", "new")))
+    ...     [path.relative_to(folder).as_posix() for path in Path(folder).rglob("*")]
+    ['new', 'new/.DS_Store']
+    """
+    for below, kind in reversed([*_told_apart(earlier)]):
+        if kind == "folder":
+            below.rmdir()
+        elif kind == "hidden":
+            place = Path(later.path, below.relative_to(earlier.path))
+            if os.path.lexists(place):
+                raise InputError(f"{below}: is in the way of the masks; move it")
+            place.parent.mkdir(parents=True, exist_ok=True)
+            os.replace(below, place)
+    Path(earlier.path).rmdir()
+
+
+def _told_apart(made: Stack) -> Iterator[tuple[Path, str]]:
+    """Tell what lies in a folder of masks, from above: mask, folder, hidden or stranger."""
+    belongs = _belonging(made)
+    for here, folders, names in os.walk(made.path):
+        for name in sorted(folders + names):
+            below = Path(here, name)
+            if belongs(below.relative_to(made.path).as_posix()) and not below.is_symlink():
+                yield below, "folder" if name in folders else "mask"
+            elif _is_of_a_system(name):
+                if name in folders:
+                    folders.remove(name)
+                yield below, "hidden"
+            else:
+                yield below, "stranger"
+
+
+def _is_of_a_system(name: str) -> bool:
+    """Tell what systems leave in a folder from masks half written, and from arrays of Zarr."""
+    return paths.is_hidden(name) and name not in _ZARR_2 and not name.startswith(_PARTIAL)
 
 
 def _belonging(made: Stack) -> Callable[[str], object]:
     """Give what tells the path of a mask, or of a folder on the way to one, from all else below the masks' folder."""
     if made.kind == "zarr":
         return re.compile(r"zarr\.json|c(/\d+){0,3}|(.*/)?[^/]*\.partial").fullmatch
-    places: set[str] = set()
-    for index in range(made.first, made.first + len(made.names)):
-        for file in _mask_files(replace(made, path=""), index):
-            places.add(file.as_posix())
-            places.update(parent.as_posix() for parent in file.parents)
+    places = _places(made.names)
     return lambda path: path in places or PurePosixPath(path).name.startswith(_PARTIAL)
+
+
+@lru_cache(maxsize=1)
+def _places(names: tuple[str, ...]) -> frozenset[str]:
+    """List the files of masks, and the folders on the way to them, below the folder of all."""
+    places: set[str] = set()
+    stack = Stack("", "files", (len(names),), names=names)
+    for index in range(len(names)):
+        for file in _mask_files(stack, index):
+            place = file.as_posix()
+            while place and place not in places:
+                places.add(place)
+                place = place.rpartition("/")[0]
+    return frozenset(places)
 
 
 def for_masks(output: str | os.PathLike, images: Stack) -> Stack:
@@ -680,27 +765,46 @@ def for_masks(output: str | os.PathLike, images: Stack) -> Stack:
     (5, 768, 624)
     """
     output = paths.local(output)
-    suffix = Path(output).suffix.lower()
-    if suffix in ({".txt", ".gz", ".h5", ".hdf5", ".mat", ".dcm", *datasets.SUFFIXES} - {".npy"}):
-        got = Path(output).suffix
-        raise InputError(f"{output}: expected a .npy, a .zarr, an address or a folder, got {got}")
-    kind = "zarr" if is_address(output) or suffix == ".zarr" else "npy" if suffix == ".npy" else "files"
+    kind = _kind_of_masks(output)
     path = str(output) if is_address(output) else str(Path(output).absolute())
     if kind == "files":
-        stem = PurePosixPath(Path(images.path).as_posix()).stem
-        names = images.names or tuple(f"{stem}_{index:06}.png" for index in range(images.shape[0]))
-        return Stack(path, kind, images.shape[:1], names=names)
+        return masks_at(path, kind, images.shape[:1], images.names or _numbered(images))
     if kind == "zarr":
         extra("zarr", "Zarr", "batch")
     shape = images.shape
     if images.kind == "files":
-        found = (data.images.shape for _, data in read(images, 0, shape[0]) if isinstance(data, datasets.Data))
-        count, *size = next(found, (0,))
-        if count != 1:
-            told = "got a file of several" if count else "none of the files can be read"
-            raise InputError(f"{output}: wants files of one slice each, {told}; name a folder for the masks")
-        shape = (*shape, *size)
-    return Stack(path, kind, shape, "|u1", len(_header(shape)) if kind == "npy" else 0)
+        shape = (*shape, *_shape_of_slices(images, output))
+    return masks_at(path, kind, shape)
+
+
+def _kind_of_masks(output: str | os.PathLike) -> str:
+    """Tell by its name what an output is to be."""
+    path = Path(output)
+    suffix = path.suffix.lower()
+    if suffix in _NO_MASKS:
+        raise InputError(f"{output}: expected a .npy, a .zarr, an address or a folder, got {path.suffix}")
+    if is_address(output) or suffix == ".zarr":
+        return "zarr"
+    return "npy" if suffix == ".npy" else "files"
+
+
+def _numbered(images: Stack) -> tuple[str, ...]:
+    """Name the masks of an array, each in a file of its own."""
+    stem = PurePosixPath(Path(images.path).as_posix()).stem
+    return tuple(f"{stem}_{index:06}.png" for index in range(images.shape[0]))
+
+
+def _shape_of_slices(images: Stack, output: str | os.PathLike) -> tuple[int, ...]:
+    """Give the shape (H, W) of the first file that can be read, which must hold one slice."""
+    for _, data in read(images, 0, images.shape[0]):
+        if isinstance(data, datasets.Data):
+            count, *shape = data.images.shape
+            if count == 1:
+                return tuple(shape)
+            reason = "got a file of several; name a folder for the masks"
+            raise InputError(f"{output}: wants files of one slice each, {reason}")
+    reason = "none of the files can be read; name a folder for the masks"
+    raise InputError(f"{output}: wants files of one slice each, {reason}")
 
 
 def _header(shape: tuple[int, ...]) -> bytes:
@@ -757,9 +861,12 @@ def prepare(made: Stack, chunk: int) -> bool:
         array = _zarr(made.path)
         if (array.shape, array.shards, array.dtype) == (made.shape, shards, np.uint8):
             return False
+    if not is_address(made.path):
+        remove(made)
     size = {"shape": made.shape, "chunks": (1, *made.shape[1:]), "shards": shards}  # so that one mask is read fast
+    options = {"dtype": "uint8", "fill_value": 0, "overwrite": is_address(made.path)}
     with _reaching(made.path, "cannot be written", (InputError, OSError)):
-        extra("zarr", "Zarr", "batch").create_array(made.path, **size, dtype="uint8", fill_value=0, overwrite=True)
+        extra("zarr", "Zarr", "batch").create_array(made.path, **size, **options)
     if not is_address(made.path):
         outputs.sync(Path(made.path, "zarr.json"))
     return True
@@ -948,7 +1055,7 @@ def _naming_the_mask() -> Iterator[None]:
         if error.errno not in _OF_A_NAME:
             raise
         raise Unwritable(f"its mask cannot be written ({error.strerror})") from None
-    except ValueError as error:  # a name with a zero in it, or an image in whose format there are no masks
+    except ValueError as error:  # a NUL character in the name, or an image in whose format there are no masks
         raise Unwritable(f"its mask cannot be written ({error})") from None
 
 

@@ -648,6 +648,28 @@ def test_names_in_tables_are_no_formulas_and_no_escape_codes():
     assert Path("m/=1+1.png").exists()
 
 
+def test_names_in_parquet_are_those_of_the_files():
+    Path("a").mkdir()
+    names = ["=1+1.png", "@x.png", "-2.png", "\x1b[31mred.png", 'two\nlines, "quoted".png', "NA.png", "头.png"]
+    for name in (*names, os.fsdecode(b"\xff.png")):
+        Image.fromarray(heads(1, np.uint8)[0]).save(Path("a", name))
+    Path("a/=SUM(A1).png").write_text("broken")
+    assert serial("a", "m", table="parquet").failed == 1
+    rows = parquet_rows("m.batch/results.parquet")
+    assert {row["name"] for row in rows} == {*names, "=SUM(A1).png", "\\udcff.png"}
+    assert [row["area_px"] for row in rows if row["flags"] == "failed"] == [None]
+    assert [*errors_of("m")] == ["'=SUM(A1).png"]
+
+
+def test_parquet_is_written_some_rows_at_a_time(monkeypatch):
+    monkeypatch.setattr(sys.modules["skullmask_lib.batch"], "_ROWS", 4)
+    np.save("a.npy", heads(10))
+    serial("a.npy", "m.npy", table="parquet")
+    table = pyarrow.parquet.ParquetFile("m.npy.batch/results.parquet")
+    assert [table.metadata.row_group(group).num_rows for group in range(table.num_row_groups)] == [4, 4, 2]
+    assert [row["name"] for row in table.read().to_pylist()] == [f"a.npy[{index}]" for index in range(10)]
+
+
 # --- what is remarked ----------------------------------------------------------------------------------------------
 
 
@@ -731,6 +753,39 @@ def test_where_the_truth_is_empty_it_is_unknown(table):
         assert [row[column] in ("", None) for row in rows] == [False, True, False, True]
     assert [float(row["iou"]) for row in rows[::2]] == [1.0, 1.0]
     assert serial("a.npy", "m.npy", truth="t.npy", table=table, quality=True).flagged["empty"] == 1
+
+
+def test_of_a_file_of_several_slices_the_truth_is_known_as_for_a_score():
+    truth = one_by_one(heads(4))
+    unknown = {
+        "none": (truth, []),
+        "some": (truth * np.array([1, 0, 1, 0], np.uint8)[:, None, None], [1, 3]),
+        "all": (0 * truth, []),
+    }
+    for folder in ("a", "t"):
+        Path(folder).mkdir()
+    for name, (true, _) in unknown.items():
+        np.save(f"a/{name}.npy", heads(4))
+        np.save(f"t/{name}.npy", true)
+    assert serial("a", "m", truth="t").failed == 0
+    rows = {row["name"]: row for row in rows_of("m.batch/results.csv")}
+    for name, (true, places) in unknown.items():
+        wanted = sm.metrics.score_slices(one_by_one(heads(4)), true)
+        for place in range(4):
+            row = rows[f"{name}.npy[{place}]"]
+            assert (row["flags"] == "unknown truth") == (place in places)
+            assert row["iou"] == ("" if place in places else str(wanted[place]["iou"]))
+    assert rows["all.npy[0]"]["iou"] == "0.0"
+
+
+def test_of_a_slice_that_is_alone_an_empty_truth_is_unknown():
+    for folder in ("a", "t"):
+        Path(folder).mkdir()
+    for name in ("0.npy", "1.npy"):
+        np.save(f"a/{name}", heads(1)[0])
+        np.save(f"t/{name}", 0 * one_by_one(heads(1))[0])
+    serial("a", "m", truth="t")
+    assert [row["flags"] for row in rows_of("m.batch/results.csv")] == ["unknown truth"] * 2
 
 
 def parquet_rows(path):

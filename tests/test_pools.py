@@ -429,6 +429,26 @@ async def hello(address, security):
         connection.abort()
 
 
+def test_a_local_cluster_whose_workers_die_at_once_is_given_up(skullmask, monkeypatch):
+    Path("die.py").write_text("import os; os._exit(3)")
+    monkeypatch.setitem(pools._LOCAL, "distributed.worker.preload", [str(Path("die.py").absolute())])
+    np.save("a.npy", heads(4))
+    code, out, [line] = skullmask("batch", "a.npy", "m.npy", "--backend", "dask", "--workers", "1")
+    assert (code, out) == (1, "")
+    assert "no worker of Dask" in line
+    assert sorted(os.listdir()) == ["a.npy", "die.py"]
+
+
+def test_a_local_cluster_without_workers_is_not_waited_for_without_an_end(monkeypatch):
+    def wait(_client, _count, timeout=None):
+        assert timeout <= 60
+        raise TimeoutError("none came")
+
+    monkeypatch.setattr(distributed.Client, "wait_for_workers", wait)
+    with pytest.raises(pools.Stopped, match=r"none came"), pools.dask(1):
+        pass
+
+
 def test_a_local_cluster_without_credentials_is_refused(skullmask, monkeypatch):
     monkeypatch.setitem(sys.modules, "cryptography", None)
     np.save("a.npy", heads(4))

@@ -10,7 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 import nibabel as nib
 import numpy as np
@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from skullmask_lib import InputError, batch, chunks, journal, pools, stacks
+from skullmask_lib import records as records_module
 
 pytestmark = pytest.mark.usefixtures("folder")
 
@@ -260,6 +261,16 @@ def test_a_link_is_not_replaced():
     assert sorted(os.listdir()) == ["a.npy", "elsewhere", "m"]
 
 
+def test_a_link_in_the_place_of_the_journal_s_folder_is_refused():
+    np.save("a.npy", heads(4))
+    Path("elsewhere").mkdir()
+    Path("m.npy.batch").symlink_to("elsewhere")
+    with pytest.raises(InputError, match=r"m\.npy\.batch: is a link"):
+        serial("a.npy", "m.npy")
+    assert os.listdir("elsewhere") == []
+    assert sorted(os.listdir()) == ["a.npy", "elsewhere", "m.npy.batch"]
+
+
 def test_a_file_system_may_lack_locks(monkeypatch):
     def flock(*_):
         raise OSError(errno.ENOLCK, "No locks available")
@@ -377,9 +388,133 @@ def test_a_restart_does_not_go_through_links():
     Path("m/sub").rename("precious")
     Path("m/sub").symlink_to(Path("precious").absolute())
     before = everything(".")
-    with pytest.raises(InputError, match=r"m/sub: was made by no batch"):
+    with pytest.raises(InputError, match=r"m/sub: no batch made this file"):
         serial("a", "m", "v1", restart=True)
     assert everything(".") == before
+
+
+HIDDEN = [".DS_Store", "Thumbs.db", ".git/HEAD"]
+OF_SYSTEMS = pytest.mark.parametrize("output", ["m.zarr", "m", "sub"])
+
+
+def with_hidden(output):
+    """Make masks, in folders where they have some, among which systems leave files; name these files."""
+    images = "a.npy"
+    np.save(images, heads(4))
+    if output == "sub":
+        images = "a"
+        Path("a/x").mkdir(parents=True)
+        for index, image in enumerate(heads(4)):
+            np.save(f"a/x/{index}.npy", image)
+    serial(images, output)
+    hidden = [Path(output, name) for name in HIDDEN]
+    hidden += [Path("sub/x/.DS_Store")] if output == "sub" else []
+    for file in hidden:
+        file.parent.mkdir(exist_ok=True)
+        file.write_text("of a system")
+    return images, hidden
+
+
+@OF_SYSTEMS
+def test_what_systems_leave_among_masks_stops_nothing_and_stays(output):
+    images, hidden = with_hidden(output)
+    before = everything(output)
+    serial(images, output)
+    assert everything(output) == before
+    for version in ("v1", "v8", "v1"):
+        serial(images, output, version, restart=True)
+        assert [file.read_text() for file in hidden] == ["of a system"] * len(hidden)
+        if output != "sub":
+            same(read(output, 4), one_by_one(heads(4), version))
+        assert sorted(os.listdir(f"{output}.batch")) == ["errors.csv", "journal.jsonl", "results.csv"]
+
+
+@OF_SYSTEMS
+def test_what_systems_leave_stays_though_the_run_is_stopped(output):
+    images, hidden = with_hidden(output)
+
+    def progress(told):
+        if told.images >= 3:
+            raise KeyboardInterrupt
+
+    for restart in (True, True, False):
+        with pytest.raises(KeyboardInterrupt):
+            serial(images, output, "v1", restart=restart, progress=progress)
+        assert [file.read_text() for file in hidden] == ["of a system"] * len(hidden)
+    serial(images, output, "v1")
+    assert [file.read_text() for file in hidden] == ["of a system"] * len(hidden)
+    if output != "sub":
+        same(read(output, 4), one_by_one(heads(4), "v1"))
+
+
+@pytest.mark.parametrize("output", ["m.zarr", "m"])
+def test_what_systems_leave_in_an_empty_folder_is_nothing(output):
+    np.save("a.npy", heads(4))
+    for folder in (output, f"{output}.batch"):
+        Path(folder).mkdir()
+        Path(folder, ".DS_Store").write_text("of a system")
+    serial("a.npy", output)
+    same(read(output, 4), one_by_one(heads(4)))
+    assert Path(output, ".DS_Store").read_text() == "of a system"
+
+
+@pytest.mark.parametrize("names", [[".zgroup", "c/.zgroup"], [".zarray"], [".zattrs"]])
+@pytest.mark.parametrize("restart", [False, True])
+def test_another_format_of_zarr_is_not_of_a_system(names, restart):
+    np.save("a.npy", heads(4))
+    serial("a.npy", "m.zarr")
+    shutil.rmtree("m.zarr")
+    for name in names:
+        Path("m.zarr", name).parent.mkdir(parents=True, exist_ok=True)
+        Path("m.zarr", name).write_text("{}")
+    before = everything("m.zarr")
+    with pytest.raises(InputError, match=r"m\.zarr"):
+        serial("a.npy", "m.zarr", restart=restart)
+    assert everything("m.zarr") == before
+
+
+def test_masks_may_have_hidden_names():
+    Path("a").mkdir()
+    for index, image in enumerate(heads(4)):
+        np.save(f"a/.{index}.npy", image)
+    Path("a.txt").write_text("".join(f"a/.{index}.npy\n" for index in range(4)))
+    for version in ("v7", "v7", "v1"):
+        serial("a.txt", "m", version, restart=version == "v1")
+        same(np.stack([np.load(f"m/.{index}.npy") for index in range(4)]), one_by_one(heads(4), version))
+        assert recorded("m") == [0, 3]
+
+
+@pytest.mark.parametrize("output", ["m.zarr", "m"])
+def test_what_comes_among_the_masks_while_they_are_removed_stays(monkeypatch, output):
+    np.save("a.npy", heads(4))
+    serial("a.npy", output)
+    notes = Path(output, "c/notes.txt" if output == "m.zarr" else "notes.txt")
+    check = stacks.check_alone
+    checks = []
+
+    def checked_a_moment_before(made):
+        check(made)
+        checks.append(made.path)
+        if checks.count(str(Path(output).absolute())) == 2:  # once for all of them, once for these
+            notes.write_text("mine")
+
+    monkeypatch.setattr(stacks, "check_alone", checked_a_moment_before)
+    with contextlib.suppress(InputError):  # it is in the way of an array
+        serial("a.npy", output, "v1", restart=True)
+    assert len(checks) > 1
+    assert [path.read_text() for path in Path().rglob("notes.txt")] == ["mine"]
+
+
+@pytest.mark.parametrize("name", ["c/notes.txt", ".DS_Store"])
+def test_an_array_that_is_made_anew_takes_nothing_along(name):
+    np.save("a.npy", heads(4))
+    serial("a.npy", "m.zarr")
+    Path("m.zarr", name).write_text("mine")
+    Path("m.zarr/zarr.json").unlink()
+    with pytest.raises(InputError, match=r"m\.zarr"):
+        serial("a.npy", "m.zarr")
+    [kept] = [path.read_text() for path in Path().rglob(Path(name).name)]
+    assert kept == "mine"
 
 
 @OUTPUTS
@@ -416,7 +551,7 @@ def test_another_array_in_the_place_of_the_masks_at_an_address_stays(restart):
     serial("a.npy", f"memory://taken_{restart}.zarr")
     precious = zarr.create_array(f"memory://taken_{restart}.zarr", shape=(5, 4), dtype="f8", overwrite=True)
     precious[:] = 7
-    with pytest.raises(InputError, match=r"taken_\w+\.zarr: was made by no batch"):
+    with pytest.raises(InputError, match=r"taken_\w+\.zarr: "):
         serial("a.npy", f"memory://taken_{restart}.zarr", restart=restart)
     assert (zarr.open_array(f"memory://taken_{restart}.zarr", mode="r")[:] == 7).all()
 
@@ -492,7 +627,8 @@ CHUNK = {
     "seconds": [None, [], {"read": 1}, {"read": 1, "compute": 1, "write": "1"}, {"read": -1, "compute": 1, "write": 1},
                 {"read": float("nan"), "compute": 1, "write": 1}],
     "rows": [None, {}, [], [{}] * 3, [7] * 3, [{"name": "a", "flags": 7}] * 3, [{"name": "a", "flags": ""}],
-             [{"name": "a", "flags": "", "iou": "1"}] * 3, [{"name": "a", "flags": "", "area_px": 10**400}] * 3],
+             [{"name": "a", "flags": "", "iou": "1"}] * 3, [{"name": "a", "flags": "", "area_px": 0.5}] * 3,
+             [{"name": "a", "flags": "", "area_px": 10**400}] * 3],
 }  # fmt: skip
 ITEMS = ["", "x", "-3", "1", "4", "03", "3.0", "²", "9" * 5000, "run"]
 
@@ -531,6 +667,61 @@ def test_a_journal_that_somebody_has_changed_is_refused(restart):
             is_refused_in_one_line(output, restart=restart)
         written(output, records)
         assert serial("a.npy", output).failed == 0
+
+
+OUTSIDE = {
+    "above": "../x.png",
+    "above a folder": "sub/../../x.png",
+    "absolute": "/etc/x.png",
+    "the folder itself": ".",
+    "nothing": "",
+}
+
+
+@pytest.mark.parametrize("case", OUTSIDE)
+@pytest.mark.parametrize("restart", [False, True])
+def test_a_journal_names_no_files_outside_though_its_checksum_is_right(case, restart):
+    np.save("a.npy", heads(4))
+    serial("a.npy", "m")
+    records = records_of("m")
+    names = [OUTSIDE[case], *records[0][1]["files"][1:]]
+    facts = stacks.masks_at("m", "files", (4,), tuple(names)).facts()
+    records = changed(records, 0, "files", names)
+    written("m", changed(records, 0, "masks", facts))
+    is_refused_in_one_line("m", restart=restart)
+
+
+@pytest.mark.parametrize("name", ["C:x.png", "C:\\x.png", "\\Windows\\x.png", "..\\x.png", "\\\\host\\share\\x.png"])
+def test_a_name_leads_nowhere_on_windows(monkeypatch, name):
+    assert records_module._is_name(name)
+    monkeypatch.setattr(records_module, "PurePath", PureWindowsPath)
+    assert not records_module._is_name(name)
+    assert records_module._is_name("sub\\x.png")
+
+
+def test_a_journal_is_read_once_in_a_run(monkeypatch):
+    scans = []
+    scan = journal.scan
+
+    def counted(path):
+        scans.append(path)
+        yield from scan(path)
+
+    monkeypatch.setattr(journal, "scan", counted)
+    np.save("a.npy", heads(10))
+    for version, restart in (("v7", False), ("v7", False), ("v1", True)):
+        scans.clear()
+        serial("a.npy", "m.npy", version, restart=restart)
+        assert len(scans) == 1
+        same(np.load("m.npy"), one_by_one(heads(10), version))
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_a_journal_is_checked_to_its_end(restart):
+    np.save("a.npy", heads(10))
+    serial("a.npy", "m.npy")
+    written("m.npy", changed(records_of("m.npy"), -1, "rows", []))
+    is_refused_in_one_line(restart=restart)
 
 
 def refusal(images, output, **options):
