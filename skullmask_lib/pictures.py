@@ -41,7 +41,9 @@ _TURNS = {  # from how a picture is stored to how it is shown, by the orientatio
 }
 _WIDTH, _HEIGHT, _BITS, _PHOTOMETRIC, _ORIENTATION, _SAMPLES = 256, 257, 258, 262, 274, 277  # tags of TIFF
 _TILE_WIDTH, _TILE_HEIGHT, _SAMPLE_FORMAT = 322, 323, 339
+_PLANAR = 284
 _WHITE_IS_ZERO = 0
+_PLANE_BY_PLANE = 2
 _PILLOWS_LOG = logging.getLogger("PIL")
 _SILENCED = threading.RLock()  # stderr is that of the whole process
 _SIGNED, _FLOAT = 2, 3  # formats of samples
@@ -206,6 +208,7 @@ def _check_size(picture: Image.Image, path: Path) -> None:
     for frame in _frames(picture) if picture.format == "TIFF" else [picture]:
         tags = getattr(frame, "tag_v2", {})
         _check_page(path, frame.size, (tags.get(_TILE_WIDTH, 0), tags.get(_TILE_HEIGHT, 0)))
+        _check_planes(path, tags)
         taken += frame.width * frame.height * max(4, len(frame.getbands()))  # grey becomes float32
     if picture.format != "TIFF":
         taken *= _count_frames(picture)
@@ -224,6 +227,15 @@ def _check_page(path: Path, *sizes: tuple[int, int]) -> None:
     for width, height in sizes:
         if width * height > LARGEST_PAGE_PX:
             raise InputError(f"{path}: expected at most {LARGEST_PAGE_PX} pixels, got {width} x {height}")
+
+
+def _check_planes(path: Path, tags: dict) -> None:
+    """Refuse channels that lie one after another: only those of 8-bit colours are read as they are."""
+    samples = tags.get(_SAMPLES, 1)
+    bits = max(tags.get(_BITS, (1,)))
+    if tags.get(_PLANAR) == _PLANE_BY_PLANE and samples > 1 and (bits > 8 or samples < 3):
+        layout = f"{samples} channels of {bits} bits stored one after another"
+        raise InputError(f"{path}: expected grey levels, got {layout}; save it as greyscale")
 
 
 def _page(frame: Image.Image, remarks: list[str]) -> np.ndarray:
@@ -313,15 +325,27 @@ def _read_with_opencv(path: Path) -> list[np.ndarray]:
     for tags in directories:
         width, height, bits = _size(tags)
         _check_page(path, (width, height), (tags.get(_TILE_WIDTH, 0), tags.get(_TILE_HEIGHT, 0)))
+        _check_planes(path, tags)
         taken += width * height * bits // 8
         masks.check_unpacked(taken, path.stat().st_size, path)
     pages = _decoded(path)
     if len(pages) != len(directories):
         raise ValueError(f"{len(pages)} of its {len(directories)} pages can be read")
-    return [
-        _inverted(page) if tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO else page
-        for page, tags in zip(pages, directories, strict=True)
-    ]
+    for number, tags in enumerate(directories):
+        _check_decoded(path, pages[number], tags)
+        if tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO:
+            pages[number] = _inverted(pages[number])
+    return pages
+
+
+def _check_decoded(path: Path, page: np.ndarray, tags: dict) -> None:
+    """Refuse a page of which OpenCV dropped bits or channels."""
+    channels = 1 if page.ndim == 2 else page.shape[-1]
+    samples = tags.get(_SAMPLES, 1)
+    bits = tags[_BITS][0]
+    if (channels, 8 * page.dtype.itemsize) != (samples, bits):
+        layout = f"{samples} channels of {bits} bits, which are not read whole"
+        raise InputError(f"{path}: expected grey levels, got {layout}; save it as greyscale")
 
 
 def _directories(path: str | os.PathLike) -> Iterator[dict]:
@@ -353,7 +377,7 @@ def _size(tags: dict) -> tuple[int, int, int]:
 
 _NEEDED = (
     *(_WIDTH, _HEIGHT, _BITS, _PHOTOMETRIC, _SAMPLES),
-    *(_TILE_WIDTH, _TILE_HEIGHT, _SAMPLE_FORMAT),
+    *(_TILE_WIDTH, _TILE_HEIGHT, _SAMPLE_FORMAT, _PLANAR),
 )
 
 

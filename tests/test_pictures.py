@@ -159,6 +159,55 @@ def test_colours_of_16_bits_keep_all_of_them(tmp_path):
         same(sm.load(tmp_path / name).images[0], grey)
 
 
+def planes(channels, dtype):
+    """Give channels (H, W, C) of which no two are the same; the last of 2 or 4 is opaque."""
+    values = np.stack([(LEVELS + 3 * number) for number in range(channels)], axis=-1).astype(dtype)
+    if channels != 3:
+        values[..., -1] = np.iinfo(dtype).max if values.dtype.kind in "iu" else 1
+    return values
+
+
+@pytest.mark.parametrize("compression", [None, "zlib"])
+@pytest.mark.parametrize("dtype", ["u1", "u2", ">u2", "i2", "u4", "f4", "f8"])
+@pytest.mark.parametrize("channels", [2, 3, 4])
+def test_channels_one_after_another_are_read_right_or_refused(tmp_path, channels, dtype, compression):
+    stored = planes(channels, dtype)
+    save_tiff(
+        tmp_path / "a.tif",
+        np.stack([np.moveaxis(stored, -1, 0)] * 2),
+        photometric="minisblack" if channels == 2 else "rgb",
+        extrasamples=None if channels == 3 else ["unassalpha"],
+        planarconfig="separate",
+        compression=compression,
+        byteorder=">" if dtype[0] == ">" else "<",
+    )
+    if dtype == "u1" and channels > 2:
+        same(pictures.read(tmp_path / "a.tif", keep_colour=True).values, [stored] * 2)
+        return
+    for keep_colour in (False, True):
+        with pytest.raises(InputError, match=r"a\.tif: .*save it as greyscale"):
+            pictures.read(tmp_path / "a.tif", keep_colour=keep_colour)
+
+
+@pytest.mark.parametrize("compression", [None, "zlib"])
+@pytest.mark.parametrize("dtype", ["u1", "u2", ">u2", "i2", "u4", "f4", "f8"])
+def test_grey_with_alpha_keeps_all_bits_or_is_refused(tmp_path, dtype, compression):
+    stored = planes(2, dtype)
+    save_tiff(
+        tmp_path / "a.tif",
+        stored,
+        extrasamples=["unassalpha"],
+        planarconfig="contig",
+        compression=compression,
+        byteorder=">" if dtype[0] == ">" else "<",
+    )
+    if dtype == "u1":
+        same(pictures.read(tmp_path / "a.tif").values, stored[..., 0])
+        return
+    with pytest.raises(InputError, match=r"a\.tif: "):
+        sm.load(tmp_path / "a.tif")
+
+
 # --- kinds of pictures -----------------------------------------------------------------------------------------
 
 GREY = head().astype(np.uint8)
