@@ -4,6 +4,7 @@ Every file is looked at before any pixel is read. What is damaged is refused, an
 of the one series is left out; either way each file is named.
 """
 
+import io
 import math
 import os
 import re
@@ -42,7 +43,7 @@ _DEPTH = 5  # folders below the one that was named
 _MOST_FILES = 50_000
 _PACKING = 1032  # a compressed picture is at most so many times its file, or below the next number
 _SMALL = 2**26  # bytes
-_DEFLATED = b"1.2.840.10008.1.2.1.99"
+_DEFLATED = "1.2.840.10008.1.2.1.99"
 _PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".npy", ".npz", *nifti.READABLE)
 _DECODERS = {  # of a transfer syntax, by how its number begins
     "1.2.840.10008.1.2.4.9": "pylibjpeg pylibjpeg-openjpeg",
@@ -301,22 +302,28 @@ def _suffix(file: Path) -> str:
     return "" if suffix[1:].isdecimal() else suffix
 
 
+class _Bounded(io.BufferedReader):
+    """A file of which pydicom reads the rest at once only to inflate it, which is bounded here."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Read some bytes, or the rest if that unpacks to what a slice takes."""
+        data = super().read(size)
+        if size is None or size < 0:
+            unpacked = zlib.decompressobj(-zlib.MAX_WBITS).decompress(data, _SMALL + 1)
+            if len(unpacked) > _SMALL:
+                most = f"{_SMALL >> 20} MiB, more than a slice takes"
+                raise InputError(f"{self.name}: unpacks to over {most}")
+        return data
+
+
 def _tags(file: Path, dcmread: Callable):
     """Read the tags of a file, its pixels only when they are asked for."""
-    deflated = _DEFLATED in _start(file)
-    if deflated:
-        _check_deflated(file)
-    return dcmread(file, force=True, defer_size=None if deflated else _DEFERRED)
-
-
-def _check_deflated(file: Path) -> None:
-    """Refuse a deflated file that unpacks to more than a slice takes."""
-    data = file.read_bytes()
-    length = data.find(b"\x02\0\0\0UL\x04\0")  # of the group that is not deflated
-    start = length + 12 + int.from_bytes(data[length + 8 : length + 12], "little")
-    unpacker = zlib.decompressobj(-zlib.MAX_WBITS)
-    if len(unpacker.decompress(data[start:], _SMALL + 1)) > _SMALL:
-        raise InputError(f"{file}: unpacks to over {_SMALL >> 20} MiB, more than a slice takes")
+    with _Bounded(io.FileIO(str(file))) as stream:
+        tags = dcmread(stream, force=True, defer_size=_DEFERRED)
+        if tags.file_meta.get("TransferSyntaxUID") == _DEFLATED:  # its pixels are in no file
+            stream.seek(0)
+            tags = dcmread(stream, force=True)
+    return tags
 
 
 def _survey(file: Path, tags) -> _Survey:

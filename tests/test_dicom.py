@@ -6,6 +6,7 @@ import shutil
 import sys
 import tracemalloc
 import warnings
+import zlib
 from functools import partial
 from pathlib import Path
 
@@ -858,6 +859,51 @@ def test_a_deflated_file_is_bounded(tmp_path):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 150e6
+
+
+LENGTH_TAG = b"\x02\0\0\0UL\x04\0"  # the tag that tells where the first group ends
+MADE_UP = LENGTH_TAG + bytes(4) + b"\x03\0"  # and what inflates to nothing behind it
+STORED = b"\0\0\0\xff\xff\0\0\0" + bytes(255)  # a tag of group 0 that could be deflated, too
+DISGUISES = {
+    "none": {},
+    "a preamble like its first tag": {"preamble": MADE_UP.ljust(128, b"\0")},
+    "a long first group": {"version": bytes(600)},
+    "a first group like itself": {"version": MADE_UP.ljust(600, b"\0")},
+    "a group of commands": {"commands": STORED},
+    "no preamble": {"preamble": None},
+}
+
+
+def deflated(content, *, preamble=bytes(128), version=b"\0\1", commands=b""):
+    """Write a deflated file by hand, with whatever is free to choose before what is deflated."""
+    uid = pydicom.uid.DeflatedExplicitVRLittleEndian.encode()
+    group = b"\x02\0\1\0OB\0\0" + len(version).to_bytes(4, "little") + version
+    group += b"\x02\0\x10\0UI" + len(uid).to_bytes(2, "little") + uid
+    packer = zlib.compressobj(9, wbits=-zlib.MAX_WBITS)
+    start = b"" if preamble is None else preamble + b"DICM"
+    start += LENGTH_TAG + len(group).to_bytes(4, "little") + group + commands
+    return start + packer.compress(content) + packer.flush()
+
+
+@pytest.mark.parametrize("disguise", DISGUISES)
+def test_a_deflated_file_is_bounded_whatever_it_begins_with(tmp_path, monkeypatch, disguise):
+    data = header(phantom()[0])
+    data.save_as(tmp_path / "a.dcm", enforce_file_format=True)
+    written = (tmp_path / "a.dcm").read_bytes()
+    content = written[144 + int.from_bytes(written[140:144], "little") :]
+    (tmp_path / "a.dcm").write_bytes(deflated(content, **DISGUISES[disguise]))
+    assert_array_equal(np.asarray(dicom.read_series(tmp_path).dataobj)[..., 0].T, phantom()[0])
+    monkeypatch.setattr(dicom, "_SMALL", 2**20)
+    size = 2**25
+    bomb = content + b"\xe1\x7f\x10\x10OB\0\0" + size.to_bytes(4, "little") + bytes(size)
+    (tmp_path / "a.dcm").write_bytes(deflated(bomb, **DISGUISES[disguise]))
+    del bomb
+    tracemalloc.start()
+    with pytest.raises(InputError, match=r"a\.dcm: unpacks to over"):
+        dicom.read_series(tmp_path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < size / 4
 
 
 def test_a_compressed_series_has_a_largest_size(tmp_path, monkeypatch):
