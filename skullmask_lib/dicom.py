@@ -53,8 +53,16 @@ _DECODERS = {  # of a transfer syntax, by how its number begins
     "1.2.840.10008.1.2.4.8": "pylibjpeg pylibjpeg-libjpeg",
 }
 _BARE = re.compile(  # how a file without a preamble begins: a tag of group 2 or 8, and its type
-    rb"[\x02\x08]\0.\0(?:AE|AS|CS|DA|DS|DT|IS|LO|LT|OB|OW|PN|SH|SQ|ST|TM|UI|UL|UN|US|UT|..\0\0)"
-    rb"|\0\x08\0.(?:CS|DA|DT|IS|LO|PN|SH|ST|TM|UI|UL|US)",
+    rb"(?:[\x02\x08]\0.\0|\0\x08\0.)"
+    rb"(?:AE|AS|CS|DA|DS|DT|IS|LO|LT|OB|OW|PN|SH|SQ|ST|TM|UI|UL|UN|US|UT)",
+    re.DOTALL,
+)
+_EVEN = bytes(range(2, 256, 2))
+_TYPELESS = re.compile(  # or one of group 8 without its type: a tag that may be first, its length
+    rb"\x08\0(?:"
+    rb"[\0\x01]\0\x04\0\0\0....\x08\0"  # a number, and the next tag
+    rb"|[\x05\x08\x10\x12-\x16\x18]\0(?:\0\0\0\0\x08\0|[" + re.escape(_EVEN) + rb"]\0\0\0[ -~]{2})"  # a text
+    rb")",
     re.DOTALL,
 )
 
@@ -135,7 +143,7 @@ def is_dicom(file: Path) -> bool:
     (False, False)
     """
     start = _start(file)
-    return start[128:132] == b"DICM" or bool(_BARE.match(start))
+    return start[128:132] == b"DICM" or bool(_BARE.match(start) or _TYPELESS.match(start))
 
 
 def _start(file: Path) -> bytes:

@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import struct
 import sys
 import tracemalloc
 import warnings
@@ -501,6 +502,43 @@ def test_files_without_a_preamble_are_read(tmp_path, syntax, with_meta):
         assert dicom.is_dicom(file)
     assert len(dicom.files_in(tmp_path)) == 5
     assert_array_equal(np.asarray(dicom.read_series(tmp_path).dataobj).T, volume)
+
+
+BINARIES = {
+    "numbers of 32 bits": struct.pack("<4i", 2, 1000, 7, 9),
+    "a size and a count": struct.pack("<4i", 8, 1000, 7, 9),
+    "a size and four": struct.pack("<4i", 8, 4, 7, 9),
+    "numbers of 16 bits": struct.pack("<8h", 8, 5, 8, 0, 300, 301, 302, 303),
+    "an odd length": struct.pack("<hhi", 8, 5, 9) + b"ISO_IR 100",
+    "a tag that is never first": struct.pack("<hhi", 8, 0x60, 2) + b"MR" + b"\x08\0",
+    "big numbers": struct.pack(">4i", 8, 1000, 7, 9),
+}
+
+
+@pytest.mark.parametrize("what", BINARIES)
+def test_what_begins_nearly_like_dicom_is_none(tmp_path, what):
+    (tmp_path / "index.bin").write_bytes(BINARIES[what] + bytes(500))
+    assert not dicom.is_dicom(tmp_path / "index.bin")
+    assert dicom.files_in(tmp_path) == []
+    for number in range(3):
+        Image.fromarray(np.eye(9, dtype=np.uint8)).save(tmp_path / f"{number}.png")
+    assert sm.load(tmp_path).names == ("0.png", "1.png", "2.png")
+
+
+FIRST_TAGS = {
+    "a group's length": struct.pack("<hhii", 8, 0, 4, 212) + struct.pack("<hhi", 8, 5, 10),
+    "no signs": struct.pack("<hhi", 8, 5, 0) + struct.pack("<hhi", 8, 8, 8),
+    "signs": struct.pack("<hhi", 8, 5, 10) + b"ISO_IR 100",
+    "two sets of signs": struct.pack("<hhi", 8, 5, 20) + b"\\ISO 2022 IR 87 ".ljust(20),
+    "a kind": struct.pack("<hhi", 8, 8, 16) + b"ORIGINAL\\PRIMARY",
+    "its class": struct.pack("<hhi", 8, 0x16, 26) + b"1.2.840.10008.5.1.4.1.1.4\0",
+}
+
+
+@pytest.mark.parametrize("what", FIRST_TAGS)
+def test_a_file_without_preamble_and_types_begins_with_one_of_these(tmp_path, what):
+    (tmp_path / "a").write_bytes(FIRST_TAGS[what] + bytes(500))
+    assert dicom.is_dicom(tmp_path / "a")
 
 
 # --- beside the series -----------------------------------------------------------------------------------------
