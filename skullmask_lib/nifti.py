@@ -20,7 +20,7 @@ import nibabel as nib
 import numpy as np
 
 from . import paths
-from .masks import NAN_IS_ZERO, InputError, InputWarning, zero_background
+from .masks import InputError, InputWarning, without_nan
 
 SUFFIXES = (".nii", ".nii.gz")
 PAIRS = (".hdr", ".img", ".hdr.gz", ".img.gz")  # header and voxels: read, never written
@@ -63,7 +63,7 @@ class _Header(NamedTuple):
 def read(path: str | os.PathLike, dtype: type | None = np.float32) -> tuple[np.ndarray, nib.Nifti1Image]:
     """Read one volume, in the file's own order of axes.
 
-    NaN around the head becomes 0, see `masks.zero_background`. That is said in a warning, and so is
+    NaN around the head becomes 0, see `masks.without_nan`. That is said in a warning, and so is
     what a header leaves to guess.
 
     Parameters
@@ -548,12 +548,12 @@ def _finite(values: np.ndarray, path: Path) -> np.ndarray:
     """Give a volume with zeros for NaN around the head; what else is not finite is refused."""
     if values.dtype.kind != "f" or np.isfinite(values).all():
         return values
-    filled = zero_background(values)
+    filled, remark = without_nan(values)
     bad = values.size - int(np.count_nonzero(np.isfinite(filled)))
     if bad or not np.isfinite(values).any():
         bad = bad or values.size
         raise InputError(f"{path}: expected finite values, got {bad} that are NaN or infinite")
-    warnings.warn(f"{path.name}: {NAN_IS_ZERO}", InputWarning, stacklevel=2)
+    warnings.warn(f"{path.name}: {remark}", InputWarning, stacklevel=2)
     return filled
 
 

@@ -13,6 +13,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal as same
+from scipy import ndimage
 
 import skullmask_lib as sm
 from skullmask_lib import nifti, provenance, volumes
@@ -481,6 +482,19 @@ def test_nan_around_the_head_is_zero_and_said_once(skullmask):
     for kind in ("brain_mask", "brainmask", "brain"):
         scan, zeros = (nib.load(f"out/{name}_{kind}.nii.gz").get_fdata() for name in ("scan", "zeros"))
         same(scan, zeros)
+
+
+def test_specks_of_nan_near_the_background_are_counted(folder):
+    array = with_nan()
+    background = np.isnan(array)
+    near = ndimage.binary_dilation(background, np.ones((3, 3, 3)), iterations=2)
+    near &= ~ndimage.binary_dilation(background, np.ones((3, 3, 3)))
+    places = np.argwhere(near)[:: max(1, near.sum() // 6)][:5]
+    array[tuple(places.T)] = np.nan
+    save("scan.nii.gz", array)
+    with pytest.warns(InputWarning, match=r"^scan\.nii\.gz: NaN .* 5 specks") as said:
+        same(nifti.read("scan.nii.gz")[0], np.nan_to_num(array))
+    assert len(said) == 1
 
 
 @pytest.mark.parametrize("what", ["inside", "inf", "all"])
