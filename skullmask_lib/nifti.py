@@ -207,10 +207,19 @@ def reading(path: Path, kind: str) -> Iterator[None]:
         raise
     except Exception as error:  # the readers raise whatever they like where a file is damaged
         reason = re.sub(r"\s+", " ", str(error)) or type(error).__name__
-        raise InputError(f"{path}: not a readable {kind} file ({reason.replace(str(path), 'it')})") from None
+        raise InputError(f"{path}: not a readable {kind} file ({_unnamed(reason, path)})") from None
     for warning in caught:
         if issubclass(warning.category, InputWarning):  # the readers' own remarks: what matters is checked here
             warnings.warn(warning.message, stacklevel=3)
+
+
+def _unnamed(reason: str, path: Path) -> str:
+    """Replace the path in a reason; of one that is a mere word or number only what stands in quotes."""
+    name = str(path)
+    before, after = r"(?<!\w)", r"(?!\w)"
+    if name.isalnum():
+        before, after = r"(?<=['\"])", r"(?=['\"])"
+    return re.sub(before + re.escape(name) + after, "it", reason)
 
 
 def to_ras(array: np.ndarray, affine: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

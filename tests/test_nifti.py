@@ -197,6 +197,23 @@ def test_a_header_is_read_without_its_voxels(scan):
     same(header.affine, AFFINE)
 
 
+@pytest.mark.parametrize(
+    ("path", "reason", "shown"),
+    [
+        ("1", "expected 11 bytes at 1, got 1", "expected 11 bytes at 1, got 1"),
+        ("1", "no such file: '1' of 11", "no such file: 'it' of 11"),
+        ("a", "a file is a map", "a file is a map"),
+        ("a.nii", "no more data in a.nii", "no more data in it"),
+        ("a.nii", "data.nii is no a.nii", "data.nii is no it"),
+        ("my a.nii", 'in "my a.nii" (my a.nii)', 'in "it" (it)'),
+    ],
+)
+def test_only_the_name_is_replaced_in_a_reason(path, reason, shown):
+    with pytest.raises(InputError) as error, nifti.reading(Path(path), ".nii"):
+        raise EOFError(reason)
+    assert str(error.value) == f"{path}: not a readable .nii file ({shown})"
+
+
 # --- pipes -----------------------------------------------------------------------------------------------------
 
 
@@ -484,7 +501,8 @@ def test_nan_around_the_head_is_zero_and_said_once(skullmask):
         same(scan, zeros)
 
 
-def test_specks_of_nan_near_the_background_are_counted(folder):
+@pytest.mark.usefixtures("folder")
+def test_specks_of_nan_near_the_background_are_counted():
     array = with_nan()
     background = np.isnan(array)
     near = ndimage.binary_dilation(background, np.ones((3, 3, 3)), iterations=2)
