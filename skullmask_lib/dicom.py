@@ -19,7 +19,7 @@ from typing import NamedTuple
 import nibabel as nib
 import numpy as np
 
-from . import nifti
+from . import nifti, paths
 from .masks import InputError, InputWarning, extra
 
 _GEOMETRY = ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing")
@@ -162,7 +162,7 @@ def _is_slice(file: Path) -> bool:
 
 
 def _entries(folder: Path) -> list[Path]:
-    return sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
+    return sorted(entry for entry in folder.iterdir() if not paths.is_hidden(entry.name))
 
 
 def _below(folder: Path) -> Iterator[Path]:
@@ -170,12 +170,15 @@ def _below(folder: Path) -> Iterator[Path]:
     count = 0
     for parent, folders, names in os.walk(folder):
         depth = len(Path(parent).relative_to(folder).parts)
-        folders[:] = sorted(name for name in folders if not name.startswith(".") and depth < _DEPTH)
+        if depth < _DEPTH:
+            folders[:] = sorted(name for name in folders if not paths.is_hidden(name))
+        else:
+            folders.clear()
         for name in sorted(names):
             count += 1
             if count > _MOST_FILES:
                 raise InputError(f"{folder}: holds over {_MOST_FILES} files; name that of one series")
-            if depth and not name.startswith("."):
+            if depth and not paths.is_hidden(name):
                 yield Path(parent, name)
 
 

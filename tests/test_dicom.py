@@ -386,7 +386,7 @@ def test_what_else_lies_in_the_folder_is_named_once(series, skullmask):
     (series / "notes").mkdir()
     (series / "notes" / "a.txt").touch()
     shutil.copy(sorted(series.glob("IM*"))[0], series / "DICOMDIR")
-    for hidden in (".DS_Store", "._IM0001", ".hidden"):
+    for hidden in (".DS_Store", "._IM0001", ".hidden", "Thumbs.db", "desktop.ini"):
         (series / hidden).write_bytes(bytes(200))
     (series / "notes.txt").write_text("DICM " * 99)
     (series / "VERSION").write_text("1.0")
@@ -688,6 +688,15 @@ def test_a_missing_slice_is_never_a_jitter(tmp_path, count):
         files[lost].unlink()
         with pytest.raises(InputError, match="is one missing"):
             dicom.read_series(tmp_path)
+
+
+@pytest.mark.parametrize("hidden", [".git", "__MACOSX"])
+def test_what_is_hidden_below_is_not_looked_at(tmp_path, hidden):
+    volume = phantom()
+    write_series(tmp_path / "series", volume)
+    write_series(tmp_path / hidden, volume[:2])
+    (tmp_path / "series" / "Thumbs.db").write_bytes(header(volume[0]).PixelData)
+    assert_array_equal(np.asarray(dicom.read_series(tmp_path).dataobj).T, volume)
 
 
 # --- subfolders ------------------------------------------------------------------------------------------------
