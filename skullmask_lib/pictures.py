@@ -10,7 +10,7 @@ import sys
 import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import cv2
 import numpy as np
@@ -102,7 +102,7 @@ def read(path: str | os.PathLike, *, keep_colour: bool = False) -> Picture:
            [6, 3]], dtype=uint8)
     """
     path = Path(path)
-    with open(path, "rb") as file, _silence():
+    with open(path, "rb") as file, _silence_for(file):
         picture = _opened(file)
         if picture is None:
             pages, remarks = _read_with_opencv(path), []
@@ -138,7 +138,7 @@ def count_pages(path: str | os.PathLike) -> int:
     ...     count_pages(f"{folder}/a.tif")
     2
     """
-    with open(path, "rb") as file, _silence():
+    with open(path, "rb") as file, _silence_for(file):
         picture = _opened(file)
         if picture is None:
             return len(list(_directories(path)))
@@ -146,9 +146,16 @@ def count_pages(path: str | os.PathLike) -> int:
             return _count_frames(picture)
 
 
+def _silence_for(file: BinaryIO) -> contextlib.AbstractContextManager:
+    """Silence the reader of a TIFF; the others write nothing, and stderr is left alone."""
+    mark = file.read(2)
+    file.seek(0)
+    return _silence() if mark in (b"II", b"MM") else contextlib.nullcontext()
+
+
 @contextlib.contextmanager
 def _silence() -> Iterator[None]:
-    """Keep libtiff from writing to stderr, past Python: what matters comes as an exception, too."""
+    """Keep libtiff and OpenCV from writing to stderr, past Python: what matters comes as an exception, too."""
     with _SILENCED, contextlib.ExitStack() as stack:
         stack.callback(_PILLOWS_LOG.setLevel, _PILLOWS_LOG.level)
         _PILLOWS_LOG.setLevel(logging.CRITICAL)
@@ -163,7 +170,7 @@ def _silence() -> Iterator[None]:
         yield
 
 
-def _opened(file) -> Image.Image | None:
+def _opened(file: BinaryIO) -> Image.Image | None:
     """Open a picture by what it holds; None is a TIFF of a kind that Pillow does not know."""
     try:
         # From a path Pillow maps some TIFFs into memory, and scrambles those that lie on their side.
@@ -386,7 +393,8 @@ def _decoded(path: Path) -> list[np.ndarray]:
     log = cv2.utils.logging if hasattr(cv2.utils, "logging") else cv2  # OpenCV 5, and 4
     level = log.setLogLevel(0)  # what it writes to stderr is said by the exception
     try:
-        good, pages = cv2.imdecodemulti(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
+        with _silence():
+            good, pages = cv2.imdecodemulti(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
     finally:
         log.setLogLevel(level)
     if not good or not pages:

@@ -415,6 +415,26 @@ def test_a_damaged_tiff_is_one_line_and_libtiff_is_silent(tmp_path, capfd):
     assert capfd.readouterr().err == "still there"
 
 
+def test_stderr_is_closed_only_for_readers_that_write_to_it(tmp_path, monkeypatch):
+    grey = Image.fromarray(GREY)
+    for name in ("a.png", "a.jpg", "a.bmp", "a.tif"):
+        grey.save(tmp_path / name)
+    rows = [np.repeat(row, 3).astype(">u2").tobytes() for row in GREY]
+    (tmp_path / "b.png").write_bytes(png(GREY.shape, depth=16, kind=2, rows=rows))
+    closed = []
+    dup2 = os.dup2
+
+    def record(*arguments):
+        closed.append(name)
+        return dup2(*arguments)
+
+    monkeypatch.setattr(os, "dup2", record)
+    for name in ("a.png", "a.jpg", "a.bmp", "a.tif", "b.png"):
+        assert pictures.count_pages(tmp_path / name) == 1
+        assert pictures.read(tmp_path / name).values.shape == GREY.shape
+    assert set(closed) == {"a.tif", "b.png"}  # OpenCV reads the second
+
+
 @pytest.mark.parametrize("name", ["A.PNG", "A.TIF", "A.JPG", "A.BMP", "A.NPY", "A.NPZ"])
 def test_messages_name_files_as_they_are_called(tmp_path, name):
     (tmp_path / name).write_bytes(b"no picture")
