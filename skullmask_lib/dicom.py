@@ -20,7 +20,7 @@ import nibabel as nib
 import numpy as np
 
 from . import nifti, paths
-from .masks import InputError, InputWarning, extra
+from .masks import InputError, InputWarning, check_unpacked, extra
 
 _GEOMETRY = ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing")
 _GROUPS = {  # of an enhanced file: what holds a tag of one frame, or of all
@@ -41,8 +41,7 @@ _SAME = 0.01  # of the distance of two slices: closer ones lie in one place
 _DEFERRED = 4096  # bytes of a tag that is read only when it is asked for
 _DEPTH = 5  # folders below the one that was named
 _MOST_FILES = 50_000
-_PACKING = 1032  # a compressed picture is at most so many times its file, or below the next number
-_SMALL = 2**26  # bytes
+_SMALL = 2**26  # bytes that any slice may take when it is unpacked
 _DEFLATED = "1.2.840.10008.1.2.1.99"
 _PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".npy", ".npz", *nifti.READABLE)
 _DECODERS = {  # of a transfer syntax, by how its number begins
@@ -226,7 +225,8 @@ def read_series(folder: str | os.PathLike) -> nib.Nifti1Image:
     left_out = [(each.file, _reason(each)) for each in surveys if each not in series]
     left_out += _others(folder, files)
     slices = _ordered([each for survey in series for each in survey.slices])
-    _check_size(folder, series, slices)
+    if any(survey.is_compressed for survey in series):
+        _check_size(folder, slices)
     volume = _air(_read_pixels(slices, dcmread), folder, series[0].is_inverted)
     slices, volume, copies = _without_copies(slices, volume)
     left_out += [(copy, "a copy of another") for copy in copies]
@@ -392,7 +392,7 @@ def _check_pixels(file: Path, tags) -> None:
         raise ValueError(f"a picture of {tags.Rows} rows and {tags.Columns} columns")
     promised = math.prod(sides) * bits // 8
     if _is_compressed(tags):
-        if promised > max(_PACKING * size, _SMALL):
+        if promised > max(nifti.PACKING * size, _SMALL):
             raise ValueError(f"{promised} bytes of pixels promised, more than {size} bytes can hold")
         return
     length = element.length if hasattr(element, "length") else len(element.value)
@@ -606,13 +606,12 @@ def _line(folder: Path, places_mm: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 # --- what they show ------------------------------------------------------------------------------
 
 
-def _check_size(folder: Path, series: list[_Survey], slices: list[_Slice]) -> None:
-    """Refuse a compressed series that would unpack to more than is taken of a packed file."""
+def _check_size(folder: Path, slices: list[_Slice]) -> None:
+    """Refuse a compressed series that would take far more memory than its files let expect."""
     rows, columns = slices[0].frame[:2].astype(int).tolist()
     size = len(slices) * rows * columns * np.dtype(np.float32).itemsize
-    if size > nifti.LARGEST and any(survey.is_compressed for survey in series):
-        told = f"{size / 2**30:.3g} GiB when unpacked; up to {nifti.LARGEST / 2**30:g} are read"
-        raise InputError(f"{folder}: would take {told}: resample it, or decompress it")
+    packed = sum(file.stat().st_size for file in {each.file for each in slices})
+    check_unpacked(size, packed, folder, hint="resample it, or decompress it")
 
 
 def _read_pixels(slices: list[_Slice], dcmread: Callable) -> np.ndarray:

@@ -103,7 +103,13 @@ def check_unmasked(array: np.ndarray) -> np.ndarray:
     return array.data
 
 
-def check_unpacked(size: int, packed: int, name: object) -> None:
+def check_unpacked(
+    size: int,
+    packed: int,
+    name: object,
+    *,
+    hint: str = "save it in smaller parts, or as .npy, which is read slice by slice",
+) -> None:
     """Refuse a file that would take far more memory than its size lets expect.
 
     Parameters
@@ -114,6 +120,8 @@ def check_unpacked(size: int, packed: int, name: object) -> None:
         Size of the file [bytes].
     name : str or path
         Of the file, for the message.
+    hint : str
+        What to do instead, for the message.
 
     Raises
     ------
@@ -129,10 +137,7 @@ def check_unpacked(size: int, packed: int, name: object) -> None:
     """
     if size > max(LARGEST_UNPACKED_BYTES, 4 * packed):
         most = f"at most {LARGEST_UNPACKED_BYTES / 2**30:.3g} GiB are allowed"
-        raise InputError(
-            f"{name}: would take {size / 2**30:.3g} GiB of memory, {most}; "
-            "save it in smaller parts, or as .npy, which is read slice by slice"
-        )
+        raise InputError(f"{name}: would take {size / 2**30:.3g} GiB of memory, {most}; {hint}")
 
 
 def check_slice(image: np.ndarray) -> np.ndarray:

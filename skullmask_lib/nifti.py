@@ -20,15 +20,14 @@ import nibabel as nib
 import numpy as np
 
 from . import paths
-from .masks import InputError, InputWarning, without_nan
+from .masks import InputError, InputWarning, check_unpacked, without_nan
 
 SUFFIXES = (".nii", ".nii.gz")
 PAIRS = (".hdr", ".img", ".hdr.gz", ".img.gz")  # header and voxels: read, never written
 READABLE = SUFFIXES + PAIRS
-LARGEST = 2**31  # bytes that a packed volume may take when it is unpacked
+PACKING = 1032  # deflate packs at most this many bytes in one
 VOXEL_MM = (0.05, 50.0)  # the smallest and the largest size of a voxel; beyond, its unit is wrong
 
-_PACKING = 1032  # deflate packs at most this many bytes in one
 _SPARE = 4096  # bytes that may follow the voxels
 _OTHER_SIZE = 0.02  # of a voxel: by which two tellings of its size may differ
 _MILLIMETRES = {"unknown": 1.0, "mm": 1.0, "meter": 1000.0, "micron": 0.001}  # NIfTI's units of length
@@ -479,16 +478,15 @@ def _check_header(path: Path, header: _Header) -> None:
         raise InputError(f"{path}: expected one volume (X, Y, Z), got shape {header.shape}")
     size = header.voxels.stat().st_size
     is_packed = _is_packed(header.voxels)
-    can_hold = size * _PACKING if is_packed else size
+    can_hold = size * PACKING if is_packed else size
     if not 0 <= header.offset <= header.end <= can_hold:
         raise ValueError(
             f"cut off or damaged: the header promises {math.prod(header.shape)} voxels "
             f"from byte {header.offset} on, more than {size} bytes can hold"
         )
     unpacked = max(header.end, math.prod(header.shape) * np.dtype(np.float32).itemsize)
-    if is_packed and unpacked > LARGEST:
-        told = f"{unpacked / 2**30:.3g} GiB when unpacked; up to {LARGEST / 2**30:g} are read"
-        raise InputError(f"{path}: would take {told}: resample it, or store it without gzip")
+    if is_packed:
+        check_unpacked(unpacked, size, path, hint="resample it, or store it without gzip")
     affine_mm(_image(header, np.broadcast_to(header.dtype.type(0), header.shape)), path)
 
 

@@ -16,7 +16,7 @@ from numpy.testing import assert_array_equal as same
 from scipy import ndimage
 
 import skullmask_lib as sm
-from skullmask_lib import nifti, provenance, volumes
+from skullmask_lib import masks, nifti, provenance, volumes
 from skullmask_lib.masks import InputError, InputWarning
 
 AFFINE = np.diag([3.0, 3.0, 4.0, 1.0])
@@ -180,12 +180,17 @@ def test_a_stream_is_not_unpacked_beyond_its_promise(folder):
 
 
 def test_a_packed_volume_has_a_largest_size(scan, monkeypatch):
-    monkeypatch.setattr(nifti, "LARGEST", 4 * volume().size)
-    assert nifti.read(scan)[0].shape == (20, 24, 9)
-    monkeypatch.setattr(nifti, "LARGEST", 4 * volume().size - 1)
-    with pytest.raises(InputError, match=r"scan\.nii\.gz: would take .* GiB when unpacked"):
+    flat = np.zeros((64, 64, 64), np.uint8)
+    save(scan, flat)
+    monkeypatch.setattr(masks, "LARGEST_UNPACKED_BYTES", 4 * flat.size)  # of float32
+    assert nifti.read(scan)[0].shape == flat.shape
+    monkeypatch.setattr(masks, "LARGEST_UNPACKED_BYTES", 4 * flat.size - 1)
+    with pytest.raises(InputError, match=r"scan\.nii\.gz: would take .* without gzip"):
         nifti.read(scan)
-    assert nifti.read(save(scan.with_name("a.nii")))[0].shape == (20, 24, 9)
+    assert nifti.read(save(scan.with_name("a.nii"), flat))[0].shape == flat.shape
+    noise = np.random.default_rng(0).integers(0, 2**15, flat.shape, np.int16)
+    save(scan, noise)  # packed it is half as large as its values: what it promises, it holds
+    assert nifti.read(scan)[0].shape == flat.shape
 
 
 def test_a_header_is_read_without_its_voxels(scan):
