@@ -155,7 +155,7 @@ def _silence_for(file: BinaryIO) -> contextlib.AbstractContextManager:
 
 @contextlib.contextmanager
 def _silence() -> Iterator[None]:
-    """Keep libtiff and OpenCV from writing to stderr, past Python: what matters comes as an exception, too."""
+    """Keep libtiff and OpenCV from writing to stderr, past Python: exceptions say what matters."""
     with _SILENCED, contextlib.ExitStack() as stack:
         stack.callback(_PILLOWS_LOG.setLevel, _PILLOWS_LOG.level)
         _PILLOWS_LOG.setLevel(logging.CRITICAL)
@@ -224,7 +224,7 @@ def _check_size(picture: Image.Image, path: Path) -> None:
 
 def _is_misread(frame: Image.Image) -> bool:
     """Tell colours of 16 bits, of which Pillow keeps 8, and packed floats whose bytes it swaps."""
-    if ";16" in str(frame.tile) and frame.mode in ("RGB", "RGBA", "LA"):
+    if ";16" in str(frame.tile) and frame.mode in ("RGB", "RGBA"):
         return True
     packed = frame.format == "TIFF" and frame.info.get("compression") != "raw"
     return packed and frame.mode in ("I", "F") and frame.tag_v2.prefix == b"MM"
