@@ -19,7 +19,7 @@ from typing import NamedTuple
 import nibabel as nib
 import numpy as np
 
-from . import nifti, paths
+from . import nifti, paths, pictures, texts
 from .masks import InputError, InputWarning, check_unpacked, extra
 
 _GEOMETRY = ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing")
@@ -41,9 +41,10 @@ _SAME = 0.01  # of the distance of two slices: closer ones lie in one place
 _DEFERRED = 4096  # bytes of a tag that is read only when it is asked for
 _DEPTH = 5  # folders below the one that was named
 _MOST_FILES = 50_000
+_MOST_NAMES = 10  # in one message
 _SMALL = 2**26  # bytes that any slice may take when it is unpacked
 _DEFLATED = "1.2.840.10008.1.2.1.99"
-_PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".npy", ".npz", *nifti.READABLE)
+_PICTURES = (*pictures.SUFFIXES, ".npy", ".npz", *nifti.READABLE)
 _DECODERS = {  # of a transfer syntax, by how its number begins
     "1.2.840.10008.1.2.4.9": "pylibjpeg pylibjpeg-openjpeg",
     "1.2.840.10008.1.2.4.20": "pylibjpeg pylibjpeg-openjpeg",
@@ -276,7 +277,7 @@ def _damaged(files: list[Path]) -> list[tuple[Path, str]]:
         elif entry.is_file() and not entry.stat().st_size:
             found.append((entry, "empty"))
         elif entry.is_file() and (suffix or b"\0" in _start(entry)):  # no text such as VERSION
-            found.append((entry, "cut off, or without a beginning of DICOM"))
+            found.append((entry, "cut off, or not a DICOM file"))
     return found
 
 
@@ -470,9 +471,9 @@ def _slices(file: Path, tags) -> Iterator[_Slice]:
 
 def _one_series(folder: Path, surveys: list[_Survey]) -> list[_Survey]:
     """Choose the files of the one series, or refuse."""
-    pictures = [survey for survey in surveys if survey.slices]
+    with_slices = [survey for survey in surveys if survey.slices]
     series: dict[str, list[_Survey]] = {}
-    for survey in [each for each in pictures if not each.is_localizer] or pictures:
+    for survey in [each for each in with_slices if not each.is_localizer] or with_slices:
         series.setdefault(survey.series, []).append(survey)
     if len(series) > 1:
         told = " and ".join(_title(files, folder) for files in series.values())
@@ -515,22 +516,12 @@ def _shown(files: list[tuple[Path, str]], folder: Path) -> str:
 
 def _runs(names: list[str]) -> list[str]:
     """Name all files where they are few, and else the ends of runs of numbers."""
-    if len(names) <= 10:
+    if len(names) <= _MOST_NAMES:
         return names
-    runs: list[list[str]] = []
-    for name in sorted(names):
-        if runs and _numbered(name) == _numbered(runs[-1][-1], 1):
-            runs[-1][1:] = [name]
-        else:
-            runs.append([name])
-    shown = [" … ".join(run) for run in runs]
-    return [*shown[:10], f"and {len(shown) - 10} more"] if len(shown) > 10 else shown
-
-
-def _numbered(name: str, later: int = 0) -> tuple[str, int, str]:
-    """Part a name at its last number, or at a later one."""
-    start, number, end = re.fullmatch(r"(.*?)(\d*)(\D*)", name).groups()
-    return start, int(number or -1) + later, end
+    runs = texts.spans(sorted(names, key=paths.natural))
+    if len(runs) > _MOST_NAMES:
+        return [*runs[:_MOST_NAMES], f"and {len(runs) - _MOST_NAMES} more"]
+    return runs
 
 
 # --- where they lie ------------------------------------------------------------------------------

@@ -166,13 +166,12 @@ def check_voxels(sizes_mm: np.ndarray, path: str | os.PathLike, unit: str = "mm"
     low, high = VOXEL_MM
     if (sizes_mm >= low * (1 - 1e-6)).all() and (sizes_mm <= high * (1 + 1e-6)).all():
         return
-    shown = " × ".join(f"{size:.4g}" for size in sizes_mm)
-    raise InputError(
-        f"{path}: expected voxels of {low:g} to {high:g} mm, got {shown} mm; is the unit of its header right ({unit})?"
-    )
+    sizes = f"voxels of {low:g} to {high:g} mm, got {_times(sizes_mm)} mm"
+    raise InputError(f"{path}: expected {sizes}; is the unit of its header right ({unit})?")
 
 
 def _times(sizes: np.ndarray) -> str:
+    """Show sizes with a sign of multiplication between them."""
     return " × ".join(f"{size:.4g}" for size in sizes)
 
 
