@@ -4,6 +4,7 @@ Every file is looked at before any pixel is read. What is damaged is refused, an
 of the one series is left out; either way each file is named.
 """
 
+import io
 import math
 import os
 import re
@@ -18,8 +19,8 @@ from typing import NamedTuple
 import nibabel as nib
 import numpy as np
 
-from . import nifti
-from .masks import InputError, InputWarning, extra
+from . import nifti, paths, pictures, texts
+from .masks import InputError, InputWarning, check_unpacked, extra
 
 _GEOMETRY = ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing")
 _GROUPS = {  # of an enhanced file: what holds a tag of one frame, or of all
@@ -40,10 +41,10 @@ _SAME = 0.01  # of the distance of two slices: closer ones lie in one place
 _DEFERRED = 4096  # bytes of a tag that is read only when it is asked for
 _DEPTH = 5  # folders below the one that was named
 _MOST_FILES = 50_000
-_PACKING = 1032  # a compressed picture is at most so many times its file, or below the next number
-_SMALL = 2**26  # bytes
-_DEFLATED = b"1.2.840.10008.1.2.1.99"
-_PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".npy", ".npz", *nifti.READABLE)
+_MOST_NAMES = 10  # in one message
+_SMALL = 2**26  # bytes that any slice may take when it is unpacked
+_DEFLATED = "1.2.840.10008.1.2.1.99"
+_PICTURES = (*pictures.SUFFIXES, ".npy", ".npz", *nifti.READABLE)
 _DECODERS = {  # of a transfer syntax, by how its number begins
     "1.2.840.10008.1.2.4.9": "pylibjpeg pylibjpeg-openjpeg",
     "1.2.840.10008.1.2.4.20": "pylibjpeg pylibjpeg-openjpeg",
@@ -52,8 +53,16 @@ _DECODERS = {  # of a transfer syntax, by how its number begins
     "1.2.840.10008.1.2.4.8": "pylibjpeg pylibjpeg-libjpeg",
 }
 _BARE = re.compile(  # how a file without a preamble begins: a tag of group 2 or 8, and its type
-    rb"[\x02\x08]\0.\0(?:AE|AS|CS|DA|DS|DT|IS|LO|LT|OB|OW|PN|SH|SQ|ST|TM|UI|UL|UN|US|UT|..\0\0)"
-    rb"|\0\x08\0.(?:CS|DA|DT|IS|LO|PN|SH|ST|TM|UI|UL|US)",
+    rb"(?:[\x02\x08]\0.\0|\0\x08\0.)"
+    rb"(?:AE|AS|CS|DA|DS|DT|IS|LO|LT|OB|OW|PN|SH|SQ|ST|TM|UI|UL|UN|US|UT)",
+    re.DOTALL,
+)
+_EVEN = bytes(range(2, 256, 2))
+_TYPELESS = re.compile(  # or one of group 8 without its type: a tag that may be first, its length
+    rb"\x08\0(?:"
+    rb"[\0\x01]\0\x04\0\0\0....\x08\0"  # a number, and the next tag
+    rb"|[\x05\x08\x10\x12-\x16\x18]\0(?:\0\0\0\0\x08\0|[" + re.escape(_EVEN) + rb"]\0\0\0[ -~]{2})"  # a text
+    rb")",
     re.DOTALL,
 )
 
@@ -134,7 +143,7 @@ def is_dicom(file: Path) -> bool:
     (False, False)
     """
     start = _start(file)
-    return start[128:132] == b"DICM" or bool(_BARE.match(start))
+    return start[128:132] == b"DICM" or bool(_BARE.match(start) or _TYPELESS.match(start))
 
 
 def _start(file: Path) -> bytes:
@@ -153,7 +162,7 @@ def _is_slice(file: Path) -> bool:
 
 
 def _entries(folder: Path) -> list[Path]:
-    return sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
+    return sorted(entry for entry in folder.iterdir() if not paths.is_hidden(entry.name))
 
 
 def _below(folder: Path) -> Iterator[Path]:
@@ -161,12 +170,15 @@ def _below(folder: Path) -> Iterator[Path]:
     count = 0
     for parent, folders, names in os.walk(folder):
         depth = len(Path(parent).relative_to(folder).parts)
-        folders[:] = sorted(name for name in folders if not name.startswith(".") and depth < _DEPTH)
+        if depth < _DEPTH:
+            folders[:] = sorted(name for name in folders if not paths.is_hidden(name))
+        else:
+            folders.clear()
         for name in sorted(names):
             count += 1
             if count > _MOST_FILES:
                 raise InputError(f"{folder}: holds over {_MOST_FILES} files; name that of one series")
-            if depth and not name.startswith("."):
+            if depth and not paths.is_hidden(name):
                 yield Path(parent, name)
 
 
@@ -214,7 +226,8 @@ def read_series(folder: str | os.PathLike) -> nib.Nifti1Image:
     left_out = [(each.file, _reason(each)) for each in surveys if each not in series]
     left_out += _others(folder, files)
     slices = _ordered([each for survey in series for each in survey.slices])
-    _check_size(folder, series, slices)
+    if any(survey.is_compressed for survey in series):
+        _check_size(folder, slices)
     volume = _air(_read_pixels(slices, dcmread), folder, series[0].is_inverted)
     slices, volume, copies = _without_copies(slices, volume)
     left_out += [(copy, "a copy of another") for copy in copies]
@@ -264,7 +277,7 @@ def _damaged(files: list[Path]) -> list[tuple[Path, str]]:
         elif entry.is_file() and not entry.stat().st_size:
             found.append((entry, "empty"))
         elif entry.is_file() and (suffix or b"\0" in _start(entry)):  # no text such as VERSION
-            found.append((entry, "cut off, or without a beginning of DICOM"))
+            found.append((entry, "cut off, or not a DICOM file"))
     return found
 
 
@@ -301,22 +314,28 @@ def _suffix(file: Path) -> str:
     return "" if suffix[1:].isdecimal() else suffix
 
 
+class _Bounded(io.BufferedReader):
+    """A file of which pydicom reads the rest at once only to inflate it, which is bounded here."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Read some bytes, or the rest if that unpacks to what a slice takes."""
+        data = super().read(size)
+        if size is None or size < 0:
+            unpacked = zlib.decompressobj(-zlib.MAX_WBITS).decompress(data, _SMALL + 1)
+            if len(unpacked) > _SMALL:
+                most = f"{_SMALL >> 20} MiB, more than a slice takes"
+                raise InputError(f"{self.name}: unpacks to over {most}")
+        return data
+
+
 def _tags(file: Path, dcmread: Callable):
     """Read the tags of a file, its pixels only when they are asked for."""
-    deflated = _DEFLATED in _start(file)
-    if deflated:
-        _check_deflated(file)
-    return dcmread(file, force=True, defer_size=None if deflated else _DEFERRED)
-
-
-def _check_deflated(file: Path) -> None:
-    """Refuse a deflated file that unpacks to more than a slice takes."""
-    data = file.read_bytes()
-    length = data.find(b"\x02\0\0\0UL\x04\0")  # of the group that is not deflated
-    start = length + 12 + int.from_bytes(data[length + 8 : length + 12], "little")
-    unpacker = zlib.decompressobj(-zlib.MAX_WBITS)
-    if len(unpacker.decompress(data[start:], _SMALL + 1)) > _SMALL:
-        raise InputError(f"{file}: unpacks to over {_SMALL >> 20} MiB, more than a slice takes")
+    with _Bounded(io.FileIO(str(file))) as stream:
+        tags = dcmread(stream, force=True, defer_size=_DEFERRED)
+        if tags.file_meta.get("TransferSyntaxUID") == _DEFLATED:  # its pixels are in no file
+            stream.seek(0)
+            tags = dcmread(stream, force=True)
+    return tags
 
 
 def _survey(file: Path, tags) -> _Survey:
@@ -374,7 +393,7 @@ def _check_pixels(file: Path, tags) -> None:
         raise ValueError(f"a picture of {tags.Rows} rows and {tags.Columns} columns")
     promised = math.prod(sides) * bits // 8
     if _is_compressed(tags):
-        if promised > max(_PACKING * size, _SMALL):
+        if promised > max(nifti.PACKING * size, _SMALL):
             raise ValueError(f"{promised} bytes of pixels promised, more than {size} bytes can hold")
         return
     length = element.length if hasattr(element, "length") else len(element.value)
@@ -452,9 +471,9 @@ def _slices(file: Path, tags) -> Iterator[_Slice]:
 
 def _one_series(folder: Path, surveys: list[_Survey]) -> list[_Survey]:
     """Choose the files of the one series, or refuse."""
-    pictures = [survey for survey in surveys if survey.slices]
+    with_slices = [survey for survey in surveys if survey.slices]
     series: dict[str, list[_Survey]] = {}
-    for survey in [each for each in pictures if not each.is_localizer] or pictures:
+    for survey in [each for each in with_slices if not each.is_localizer] or with_slices:
         series.setdefault(survey.series, []).append(survey)
     if len(series) > 1:
         told = " and ".join(_title(files, folder) for files in series.values())
@@ -497,22 +516,12 @@ def _shown(files: list[tuple[Path, str]], folder: Path) -> str:
 
 def _runs(names: list[str]) -> list[str]:
     """Name all files where they are few, and else the ends of runs of numbers."""
-    if len(names) <= 10:
+    if len(names) <= _MOST_NAMES:
         return names
-    runs: list[list[str]] = []
-    for name in sorted(names):
-        if runs and _numbered(name) == _numbered(runs[-1][-1], 1):
-            runs[-1][1:] = [name]
-        else:
-            runs.append([name])
-    shown = [" … ".join(run) for run in runs]
-    return [*shown[:10], f"and {len(shown) - 10} more"] if len(shown) > 10 else shown
-
-
-def _numbered(name: str, later: int = 0) -> tuple[str, int, str]:
-    """Part a name at its last number, or at a later one."""
-    start, number, end = re.fullmatch(r"(.*?)(\d*)(\D*)", name).groups()
-    return start, int(number or -1) + later, end
+    runs = texts.spans(sorted(names, key=paths.natural))
+    if len(runs) > _MOST_NAMES:
+        return [*runs[:_MOST_NAMES], f"and {len(runs) - _MOST_NAMES} more"]
+    return runs
 
 
 # --- where they lie ------------------------------------------------------------------------------
@@ -588,13 +597,12 @@ def _line(folder: Path, places_mm: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 # --- what they show ------------------------------------------------------------------------------
 
 
-def _check_size(folder: Path, series: list[_Survey], slices: list[_Slice]) -> None:
-    """Refuse a compressed series that would unpack to more than is taken of a packed file."""
+def _check_size(folder: Path, slices: list[_Slice]) -> None:
+    """Refuse a compressed series that would take far more memory than its files let expect."""
     rows, columns = slices[0].frame[:2].astype(int).tolist()
     size = len(slices) * rows * columns * np.dtype(np.float32).itemsize
-    if size > nifti.LARGEST and any(survey.is_compressed for survey in series):
-        told = f"{size / 2**30:.3g} GiB when unpacked; up to {nifti.LARGEST / 2**30:g} are read"
-        raise InputError(f"{folder}: would take {told}: resample it, or decompress it")
+    packed = sum(file.stat().st_size for file in {each.file for each in slices})
+    check_unpacked(size, packed, folder, hint="resample it, or decompress it")
 
 
 def _read_pixels(slices: list[_Slice], dcmread: Callable) -> np.ndarray:

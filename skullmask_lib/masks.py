@@ -17,7 +17,8 @@ from scipy import ndimage
 
 NAN_IS_ZERO = "NaN around the head is taken as 0"  # said where `zero_background` changed something
 LARGEST_UNPACKED_BYTES = 2 * 2**30  # of memory that a packed file may ask for
-FEW_SPECKS = 0.05  # of the background: NaN within the head that a threshold left there
+FEW_SPECKS = 0.02  # of the background: NaN within the head that a threshold left there
+NEAR_PX = 5  # how far those lie from the background at most, diagonals counted as one
 
 
 class InputError(ValueError):
@@ -106,7 +107,13 @@ def check_unmasked(array: np.ndarray) -> np.ndarray:
     return array.data
 
 
-def check_unpacked(size: int, packed: int, name: object) -> None:
+def check_unpacked(
+    size: int,
+    packed: int,
+    name: object,
+    *,
+    hint: str = "save it in smaller parts, or as .npy, which is read slice by slice",
+) -> None:
     """Refuse a file that would take far more memory than its size lets expect.
 
     Parameters
@@ -117,6 +124,8 @@ def check_unpacked(size: int, packed: int, name: object) -> None:
         Size of the file [bytes].
     name : str or path
         Of the file, for the message.
+    hint : str
+        What to do instead, for the message.
 
     Raises
     ------
@@ -132,10 +141,7 @@ def check_unpacked(size: int, packed: int, name: object) -> None:
     """
     if size > max(LARGEST_UNPACKED_BYTES, 4 * packed):
         most = f"at most {LARGEST_UNPACKED_BYTES / 2**30:.3g} GiB are allowed"
-        raise InputError(
-            f"{name}: would take {size / 2**30:.3g} GiB of memory, {most}; "
-            "save it in smaller parts, or as .npy, which is read slice by slice"
-        )
+        raise InputError(f"{name}: would take {size / 2**30:.3g} GiB of memory, {most}; {hint}")
 
 
 def check_slice(image: np.ndarray) -> np.ndarray:
@@ -308,10 +314,31 @@ def _plain(value: object) -> object:
 
 
 def zero_background(array: np.ndarray) -> np.ndarray:
+    """Set NaN to 0 where it is background, see `without_nan`.
+
+    Parameters
+    ----------
+    array : ndarray of shape (H, W) or (X, Y, Z)
+
+    Returns
+    -------
+    ndarray of the same shape and dtype
+        The very same array if it holds no NaN.
+
+    Examples
+    --------
+    >>> zero_background(np.array([[np.nan, np.nan, 5], [np.nan, 6, 7]]))
+    array([[0., 0., 5.],
+           [0., 6., 7.]])
+    """
+    return without_nan(array)[0]
+
+
+def without_nan(array: np.ndarray) -> tuple[np.ndarray, str]:
     """Set NaN to 0 where it is background, as SPM and others write it: connected to a side of the array.
 
-    Where a head was cut out by a threshold, specks of its bone are NaN too. They are set to 0 with the rest if they are
-    few, at most `FEW_SPECKS` of the background.
+    Where a head was cut out by a threshold, specks of its bone are NaN too. They are set to 0 with the
+    rest if they are few, at most `FEW_SPECKS` of the background, and within `NEAR_PX` of it.
 
     Parameters
     ----------
@@ -320,35 +347,56 @@ def zero_background(array: np.ndarray) -> np.ndarray:
 
     Returns
     -------
-    ndarray of the same shape and dtype
-        The very same array if it holds no NaN. Other NaN stays, and so does what is infinite: `check_slice` refuses
-        both.
+    filled : ndarray of the same shape and dtype
+        The very same array if it holds no NaN. Other NaN stays, and so does what is infinite:
+        `check_slice` refuses both.
+    remark : str
+        What the user should know; empty where nothing changed.
 
     Examples
     --------
     >>> nan = np.nan
-    >>> zero_background(np.array([[nan, nan, nan, nan], [nan, 5, 6, 7], [nan, 8, nan, 9], [1, 2, 3, 4]]))
-    array([[ 0.,  0.,  0.,  0.],
+    >>> without_nan(np.array([[nan, nan, nan, nan], [nan, 5, 6, 7], [nan, 8, nan, 9], [1, 2, 3, 4]]))
+    (array([[ 0.,  0.,  0.,  0.],
            [ 0.,  5.,  6.,  7.],
            [ 0.,  8., nan,  9.],
-           [ 1.,  2.,  3.,  4.]])
+           [ 1.,  2.,  3.,  4.]]), 'NaN around the head is taken as 0')
     """
     if array.dtype.kind != "f":
-        return array
+        return array, ""
     missing = np.isnan(array)
     if not missing.any():
-        return array
-    labels, count = ndimage.label(missing)
-    sides = np.zeros(count + 1, bool)
+        return array, ""
+    background = _at_sides(missing)
+    specks = missing & ~background
+    count = int(np.count_nonzero(specks))
+    filled = array.copy()
+    filled[background] = 0
+    remark = NAN_IS_ZERO if background.any() else ""
+    if count and _are_few_and_near(specks, background):
+        filled[specks] = 0
+        remark += f", and so are {count} specks of NaN near its edge"
+    return filled, remark
+
+
+def _at_sides(mask: np.ndarray) -> np.ndarray:
+    """Keep the components of a mask that touch a side of the array."""
+    labels, count = ndimage.label(mask)
+    touching = np.zeros(count + 1, bool)
     for axis, length in enumerate(labels.shape):
         if length > 1:
-            sides[labels.take((0, -1), axis)] = True
-    sides[0] = False
-    background = sides[labels]
-    specks = np.count_nonzero(missing) - np.count_nonzero(background)
-    filled = array.copy()
-    filled[missing if specks <= FEW_SPECKS * np.count_nonzero(background) else background] = 0
-    return filled
+            touching[labels.take((0, -1), axis)] = True
+    touching[0] = False
+    return touching[labels]
+
+
+def _are_few_and_near(specks: np.ndarray, background: np.ndarray) -> bool:
+    """Tell specks that a threshold left in the rim of a head from values that are missing within it."""
+    if np.count_nonzero(specks) > FEW_SPECKS * np.count_nonzero(background):
+        return False
+    diagonals = np.ones((3,) * specks.ndim, bool)
+    near = ndimage.binary_dilation(background, diagonals, iterations=NEAR_PX)
+    return bool(near[specks].all())
 
 
 def normalize(image: np.ndarray) -> np.ndarray:

@@ -20,15 +20,14 @@ import nibabel as nib
 import numpy as np
 
 from . import paths
-from .masks import NAN_IS_ZERO, InputError, InputWarning, zero_background
+from .masks import InputError, InputWarning, check_unpacked, without_nan
 
 SUFFIXES = (".nii", ".nii.gz")
 PAIRS = (".hdr", ".img", ".hdr.gz", ".img.gz")  # header and voxels: read, never written
 READABLE = SUFFIXES + PAIRS
-LARGEST = 2**31  # bytes that a packed volume may take when it is unpacked
+PACKING = 1032  # deflate packs at most this many bytes in one
 VOXEL_MM = (0.05, 50.0)  # the smallest and the largest size of a voxel; beyond, its unit is wrong
 
-_PACKING = 1032  # deflate packs at most this many bytes in one
 _SPARE = 4096  # bytes that may follow the voxels
 _OTHER_SIZE = 0.02  # of a voxel: by which two tellings of its size may differ
 _MILLIMETRES = {"unknown": 1.0, "mm": 1.0, "meter": 1000.0, "micron": 0.001}  # NIfTI's units of length
@@ -63,7 +62,7 @@ class _Header(NamedTuple):
 def read(path: str | os.PathLike, dtype: type | None = np.float32) -> tuple[np.ndarray, nib.Nifti1Image]:
     """Read one volume, in the file's own order of axes.
 
-    NaN around the head becomes 0, see `masks.zero_background`. That is said in a warning, and so is
+    NaN around the head becomes 0, see `masks.without_nan`. That is said in a warning, and so is
     what a header leaves to guess.
 
     Parameters
@@ -167,13 +166,12 @@ def check_voxels(sizes_mm: np.ndarray, path: str | os.PathLike, unit: str = "mm"
     low, high = VOXEL_MM
     if (sizes_mm >= low * (1 - 1e-6)).all() and (sizes_mm <= high * (1 + 1e-6)).all():
         return
-    shown = " × ".join(f"{size:.4g}" for size in sizes_mm)
-    raise InputError(
-        f"{path}: expected voxels of {low:g} to {high:g} mm, got {shown} mm; is the unit of its header right ({unit})?"
-    )
+    sizes = f"voxels of {low:g} to {high:g} mm, got {_times(sizes_mm)} mm"
+    raise InputError(f"{path}: expected {sizes}; is the unit of its header right ({unit})?")
 
 
 def _times(sizes: np.ndarray) -> str:
+    """Show sizes with a sign of multiplication between them."""
     return " × ".join(f"{size:.4g}" for size in sizes)
 
 
@@ -207,10 +205,19 @@ def reading(path: Path, kind: str) -> Iterator[None]:
         raise
     except Exception as error:  # the readers raise whatever they like where a file is damaged
         reason = re.sub(r"\s+", " ", str(error)) or type(error).__name__
-        raise InputError(f"{path}: not a readable {kind} file ({reason.replace(str(path), 'it')})") from None
+        raise InputError(f"{path}: not a readable {kind} file ({_unnamed(reason, path)})") from None
     for warning in caught:
         if issubclass(warning.category, InputWarning):  # the readers' own remarks: what matters is checked here
             warnings.warn(warning.message, stacklevel=3)
+
+
+def _unnamed(reason: str, path: Path) -> str:
+    """Replace the path in a reason; of one that is a mere word or number only what stands in quotes."""
+    name = str(path)
+    before, after = r"(?<!\w)", r"(?!\w)"
+    if name.isalnum():
+        before, after = r"(?<=['\"])", r"(?=['\"])"
+    return re.sub(before + re.escape(name) + after, "it", reason)
 
 
 def to_ras(array: np.ndarray, affine: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -470,16 +477,15 @@ def _check_header(path: Path, header: _Header) -> None:
         raise InputError(f"{path}: expected one volume (X, Y, Z), got shape {header.shape}")
     size = header.voxels.stat().st_size
     is_packed = _is_packed(header.voxels)
-    can_hold = size * _PACKING if is_packed else size
+    can_hold = size * PACKING if is_packed else size
     if not 0 <= header.offset <= header.end <= can_hold:
         raise ValueError(
             f"cut off or damaged: the header promises {math.prod(header.shape)} voxels "
             f"from byte {header.offset} on, more than {size} bytes can hold"
         )
     unpacked = max(header.end, math.prod(header.shape) * np.dtype(np.float32).itemsize)
-    if is_packed and unpacked > LARGEST:
-        told = f"{unpacked / 2**30:.3g} GiB when unpacked; up to {LARGEST / 2**30:g} are read"
-        raise InputError(f"{path}: would take {told}: resample it, or store it without gzip")
+    if is_packed:
+        check_unpacked(unpacked, size, path, hint="resample it, or store it without gzip")
     affine_mm(_image(header, np.broadcast_to(header.dtype.type(0), header.shape)), path)
 
 
@@ -548,12 +554,12 @@ def _finite(values: np.ndarray, path: Path) -> np.ndarray:
     """Give a volume with zeros for NaN around the head; what else is not finite is refused."""
     if values.dtype.kind != "f" or np.isfinite(values).all():
         return values
-    filled = zero_background(values)
+    filled, remark = without_nan(values)
     bad = values.size - int(np.count_nonzero(np.isfinite(filled)))
     if bad or not np.isfinite(values).any():
         bad = bad or values.size
         raise InputError(f"{path}: expected finite values, got {bad} that are NaN or infinite")
-    warnings.warn(f"{path.name}: {NAN_IS_ZERO}", InputWarning, stacklevel=2)
+    warnings.warn(f"{path.name}: {remark}", InputWarning, stacklevel=2)
     return filled
 
 

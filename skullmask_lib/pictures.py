@@ -10,7 +10,7 @@ import sys
 import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import cv2
 import numpy as np
@@ -41,7 +41,9 @@ _TURNS = {  # from how a picture is stored to how it is shown, by the orientatio
 }
 _WIDTH, _HEIGHT, _BITS, _PHOTOMETRIC, _ORIENTATION, _SAMPLES = 256, 257, 258, 262, 274, 277  # tags of TIFF
 _TILE_WIDTH, _TILE_HEIGHT, _SAMPLE_FORMAT = 322, 323, 339
+_PLANAR = 284
 _WHITE_IS_ZERO = 0
+_PLANE_BY_PLANE = 2
 _PILLOWS_LOG = logging.getLogger("PIL")
 _SILENCED = threading.RLock()  # stderr is that of the whole process
 _SIGNED, _FLOAT = 2, 3  # formats of samples
@@ -100,7 +102,7 @@ def read(path: str | os.PathLike, *, keep_colour: bool = False) -> Picture:
            [6, 3]], dtype=uint8)
     """
     path = Path(path)
-    with open(path, "rb") as file, _silence():
+    with open(path, "rb") as file, _silence_for(file):
         picture = _opened(file)
         if picture is None:
             pages, remarks = _read_with_opencv(path), []
@@ -136,7 +138,7 @@ def count_pages(path: str | os.PathLike) -> int:
     ...     count_pages(f"{folder}/a.tif")
     2
     """
-    with open(path, "rb") as file, _silence():
+    with open(path, "rb") as file, _silence_for(file):
         picture = _opened(file)
         if picture is None:
             return len(list(_directories(path)))
@@ -144,9 +146,16 @@ def count_pages(path: str | os.PathLike) -> int:
             return _count_frames(picture)
 
 
+def _silence_for(file: BinaryIO) -> contextlib.AbstractContextManager:
+    """Silence the reader of a TIFF; the others write nothing, and stderr is left alone."""
+    mark = file.read(2)
+    file.seek(0)
+    return _silence() if mark in (b"II", b"MM") else contextlib.nullcontext()
+
+
 @contextlib.contextmanager
 def _silence() -> Iterator[None]:
-    """Keep libtiff from writing to stderr, past Python: what matters comes as an exception, too."""
+    """Keep libtiff and OpenCV from writing to stderr, past Python: exceptions say what matters."""
     with _SILENCED, contextlib.ExitStack() as stack:
         stack.callback(_PILLOWS_LOG.setLevel, _PILLOWS_LOG.level)
         _PILLOWS_LOG.setLevel(logging.CRITICAL)
@@ -161,7 +170,7 @@ def _silence() -> Iterator[None]:
         yield
 
 
-def _opened(file) -> Image.Image | None:
+def _opened(file: BinaryIO) -> Image.Image | None:
     """Open a picture by what it holds; None is a TIFF of a kind that Pillow does not know."""
     try:
         # From a path Pillow maps some TIFFs into memory, and scrambles those that lie on their side.
@@ -206,6 +215,7 @@ def _check_size(picture: Image.Image, path: Path) -> None:
     for frame in _frames(picture) if picture.format == "TIFF" else [picture]:
         tags = getattr(frame, "tag_v2", {})
         _check_page(path, frame.size, (tags.get(_TILE_WIDTH, 0), tags.get(_TILE_HEIGHT, 0)))
+        _check_planes(path, tags)
         taken += frame.width * frame.height * max(4, len(frame.getbands()))  # grey becomes float32
     if picture.format != "TIFF":
         taken *= _count_frames(picture)
@@ -214,7 +224,7 @@ def _check_size(picture: Image.Image, path: Path) -> None:
 
 def _is_misread(frame: Image.Image) -> bool:
     """Tell colours of 16 bits, of which Pillow keeps 8, and packed floats whose bytes it swaps."""
-    if ";16" in str(frame.tile) and frame.mode in ("RGB", "RGBA", "LA"):
+    if ";16" in str(frame.tile) and frame.mode in ("RGB", "RGBA"):
         return True
     packed = frame.format == "TIFF" and frame.info.get("compression") != "raw"
     return packed and frame.mode in ("I", "F") and frame.tag_v2.prefix == b"MM"
@@ -224,6 +234,15 @@ def _check_page(path: Path, *sizes: tuple[int, int]) -> None:
     for width, height in sizes:
         if width * height > LARGEST_PAGE_PX:
             raise InputError(f"{path}: expected at most {LARGEST_PAGE_PX} pixels, got {width} x {height}")
+
+
+def _check_planes(path: Path, tags: dict) -> None:
+    """Refuse channels that lie one after another: only those of 8-bit colours are read as they are."""
+    samples = tags.get(_SAMPLES, 1)
+    bits = max(tags.get(_BITS, (1,)))
+    if tags.get(_PLANAR) == _PLANE_BY_PLANE and samples > 1 and (bits > 8 or samples < 3):
+        layout = f"{samples} channels of {bits} bits stored one after another"
+        raise InputError(f"{path}: expected grey levels, got {layout}; save it as greyscale")
 
 
 def _page(frame: Image.Image, remarks: list[str]) -> np.ndarray:
@@ -313,15 +332,27 @@ def _read_with_opencv(path: Path) -> list[np.ndarray]:
     for tags in directories:
         width, height, bits = _size(tags)
         _check_page(path, (width, height), (tags.get(_TILE_WIDTH, 0), tags.get(_TILE_HEIGHT, 0)))
+        _check_planes(path, tags)
         taken += width * height * bits // 8
         masks.check_unpacked(taken, path.stat().st_size, path)
     pages = _decoded(path)
     if len(pages) != len(directories):
         raise ValueError(f"{len(pages)} of its {len(directories)} pages can be read")
-    return [
-        _inverted(page) if tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO else page
-        for page, tags in zip(pages, directories, strict=True)
-    ]
+    for number, tags in enumerate(directories):
+        _check_decoded(path, pages[number], tags)
+        if tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO:
+            pages[number] = _inverted(pages[number])
+    return pages
+
+
+def _check_decoded(path: Path, page: np.ndarray, tags: dict) -> None:
+    """Refuse a page of which OpenCV dropped bits or channels."""
+    channels = 1 if page.ndim == 2 else page.shape[-1]
+    samples = tags.get(_SAMPLES, 1)
+    bits = tags[_BITS][0]
+    if (channels, 8 * page.dtype.itemsize) != (samples, bits):
+        layout = f"{samples} channels of {bits} bits, which are not read whole"
+        raise InputError(f"{path}: expected grey levels, got {layout}; save it as greyscale")
 
 
 def _directories(path: str | os.PathLike) -> Iterator[dict]:
@@ -353,7 +384,7 @@ def _size(tags: dict) -> tuple[int, int, int]:
 
 _NEEDED = (
     *(_WIDTH, _HEIGHT, _BITS, _PHOTOMETRIC, _SAMPLES),
-    *(_TILE_WIDTH, _TILE_HEIGHT, _SAMPLE_FORMAT),
+    *(_TILE_WIDTH, _TILE_HEIGHT, _SAMPLE_FORMAT, _PLANAR),
 )
 
 
@@ -362,7 +393,8 @@ def _decoded(path: Path) -> list[np.ndarray]:
     log = cv2.utils.logging if hasattr(cv2.utils, "logging") else cv2  # OpenCV 5, and 4
     level = log.setLogLevel(0)  # what it writes to stderr is said by the exception
     try:
-        good, pages = cv2.imdecodemulti(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
+        with _silence():
+            good, pages = cv2.imdecodemulti(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
     finally:
         log.setLogLevel(level)
     if not good or not pages:

@@ -122,9 +122,11 @@ def _check_size(name: str, packed: bytes, limit: int) -> None:
         size = _SIZES[name](packed, limit)
     except (struct.error, zlib.error, EOFError, OSError):
         return
-    if size is None or size > limit:
-        told = "says not how much it unpacks to" if size is None else f"unpacks to more than its {limit} bytes"
-        raise InputError(f"a chunk {told}")
+    if size is None:
+        hint = "store it anew with blosc or gzip"
+        raise InputError(f"a chunk does not say how large it is when unpacked; {hint}")
+    if size > limit:
+        raise InputError(f"a chunk unpacks to more than its {limit} bytes")
 
 
 def _size_of_blosc(packed: bytes, _limit: int) -> int:

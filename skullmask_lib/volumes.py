@@ -20,7 +20,7 @@ import numpy as np
 from scipy import ndimage
 from tqdm import tqdm
 
-from . import dicom, nifti, outputs, phantom, preprocess
+from . import dicom, nifti, outputs, paths, phantom, preprocess
 from .masks import InputError, check_binary, check_slice, check_unmasked, check_whole
 
 MODALITIES = {
@@ -755,7 +755,7 @@ def existing(path: _Path) -> Path:
     FileNotFoundError
         If there is nothing.
     InputError
-        If it is a pipe, a socket or a device: to open it could hang.
+        If it is a pipe, a socket, a device or a link that leads nowhere.
 
     Examples
     --------
@@ -765,9 +765,9 @@ def existing(path: _Path) -> Path:
     FileNotFoundError: missing.nii.gz: no such file
     """
     path = Path(path)
-    if not path.exists():
+    if not paths.kind_of(path):
         raise FileNotFoundError(f"{path}: no such file")
-    return path if path.is_dir() else nifti.check_file(path)
+    return path
 
 
 def _check_gz(path: _Path) -> None:

@@ -3,9 +3,11 @@
 import os
 import re
 import shutil
+import struct
 import sys
 import tracemalloc
 import warnings
+import zlib
 from functools import partial
 from pathlib import Path
 
@@ -30,7 +32,7 @@ from pydicom.uid import (
 )
 
 import skullmask_lib as sm
-from skullmask_lib import datasets, dicom, nifti, provenance
+from skullmask_lib import datasets, dicom, masks, provenance
 from skullmask_lib.masks import InputError, InputWarning
 
 
@@ -384,7 +386,7 @@ def test_what_else_lies_in_the_folder_is_named_once(series, skullmask):
     (series / "notes").mkdir()
     (series / "notes" / "a.txt").touch()
     shutil.copy(sorted(series.glob("IM*"))[0], series / "DICOMDIR")
-    for hidden in (".DS_Store", "._IM0001", ".hidden"):
+    for hidden in (".DS_Store", "._IM0001", ".hidden", "Thumbs.db", "desktop.ini"):
         (series / hidden).write_bytes(bytes(200))
     (series / "notes.txt").write_text("DICM " * 99)
     (series / "VERSION").write_text("1.0")
@@ -500,6 +502,43 @@ def test_files_without_a_preamble_are_read(tmp_path, syntax, with_meta):
         assert dicom.is_dicom(file)
     assert len(dicom.files_in(tmp_path)) == 5
     assert_array_equal(np.asarray(dicom.read_series(tmp_path).dataobj).T, volume)
+
+
+BINARIES = {
+    "numbers of 32 bits": struct.pack("<4i", 2, 1000, 7, 9),
+    "a size and a count": struct.pack("<4i", 8, 1000, 7, 9),
+    "a size and four": struct.pack("<4i", 8, 4, 7, 9),
+    "numbers of 16 bits": struct.pack("<8h", 8, 5, 8, 0, 300, 301, 302, 303),
+    "an odd length": struct.pack("<hhi", 8, 5, 9) + b"ISO_IR 100",
+    "a tag that is never first": struct.pack("<hhi", 8, 0x60, 2) + b"MR" + b"\x08\0",
+    "big numbers": struct.pack(">4i", 8, 1000, 7, 9),
+}
+
+
+@pytest.mark.parametrize("what", BINARIES)
+def test_what_begins_nearly_like_dicom_is_none(tmp_path, what):
+    (tmp_path / "index.bin").write_bytes(BINARIES[what] + bytes(500))
+    assert not dicom.is_dicom(tmp_path / "index.bin")
+    assert dicom.files_in(tmp_path) == []
+    for number in range(3):
+        Image.fromarray(np.eye(9, dtype=np.uint8)).save(tmp_path / f"{number}.png")
+    assert sm.load(tmp_path).names == ("0.png", "1.png", "2.png")
+
+
+FIRST_TAGS = {
+    "a group's length": struct.pack("<hhii", 8, 0, 4, 212) + struct.pack("<hhi", 8, 5, 10),
+    "no signs": struct.pack("<hhi", 8, 5, 0) + struct.pack("<hhi", 8, 8, 8),
+    "signs": struct.pack("<hhi", 8, 5, 10) + b"ISO_IR 100",
+    "two sets of signs": struct.pack("<hhi", 8, 5, 20) + b"\\ISO 2022 IR 87 ".ljust(20),
+    "a kind": struct.pack("<hhi", 8, 8, 16) + b"ORIGINAL\\PRIMARY",
+    "its class": struct.pack("<hhi", 8, 0x16, 26) + b"1.2.840.10008.5.1.4.1.1.4\0",
+}
+
+
+@pytest.mark.parametrize("what", FIRST_TAGS)
+def test_a_file_without_preamble_and_types_begins_with_one_of_these(tmp_path, what):
+    (tmp_path / "a").write_bytes(FIRST_TAGS[what] + bytes(500))
+    assert dicom.is_dicom(tmp_path / "a")
 
 
 # --- beside the series -----------------------------------------------------------------------------------------
@@ -649,6 +688,15 @@ def test_a_missing_slice_is_never_a_jitter(tmp_path, count):
         files[lost].unlink()
         with pytest.raises(InputError, match="is one missing"):
             dicom.read_series(tmp_path)
+
+
+@pytest.mark.parametrize("hidden", [".git", "__MACOSX"])
+def test_what_is_hidden_below_is_not_looked_at(tmp_path, hidden):
+    volume = phantom()
+    write_series(tmp_path / "series", volume)
+    write_series(tmp_path / hidden, volume[:2])
+    (tmp_path / "series" / "Thumbs.db").write_bytes(header(volume[0]).PixelData)
+    assert_array_equal(np.asarray(dicom.read_series(tmp_path).dataobj).T, volume)
 
 
 # --- subfolders ------------------------------------------------------------------------------------------------
@@ -860,15 +908,61 @@ def test_a_deflated_file_is_bounded(tmp_path):
     assert peak < 150e6
 
 
+LENGTH_TAG = b"\x02\0\0\0UL\x04\0"  # the tag that tells where the first group ends
+MADE_UP = LENGTH_TAG + bytes(4) + b"\x03\0"  # and what inflates to nothing behind it
+STORED = b"\0\0\0\xff\xff\0\0\0" + bytes(255)  # a tag of group 0 that could be deflated, too
+DISGUISES = {
+    "none": {},
+    "a preamble like its first tag": {"preamble": MADE_UP.ljust(128, b"\0")},
+    "a long first group": {"version": bytes(600)},
+    "a first group like itself": {"version": MADE_UP.ljust(600, b"\0")},
+    "a group of commands": {"commands": STORED},
+    "no preamble": {"preamble": None},
+}
+
+
+def deflated(content, *, preamble=bytes(128), version=b"\0\1", commands=b""):
+    """Write a deflated file by hand, with whatever is free to choose before what is deflated."""
+    uid = pydicom.uid.DeflatedExplicitVRLittleEndian.encode()
+    group = b"\x02\0\1\0OB\0\0" + len(version).to_bytes(4, "little") + version
+    group += b"\x02\0\x10\0UI" + len(uid).to_bytes(2, "little") + uid
+    packer = zlib.compressobj(9, wbits=-zlib.MAX_WBITS)
+    start = b"" if preamble is None else preamble + b"DICM"
+    start += LENGTH_TAG + len(group).to_bytes(4, "little") + group + commands
+    return start + packer.compress(content) + packer.flush()
+
+
+@pytest.mark.parametrize("disguise", DISGUISES)
+def test_a_deflated_file_is_bounded_whatever_it_begins_with(tmp_path, monkeypatch, disguise):
+    data = header(phantom()[0])
+    data.save_as(tmp_path / "a.dcm", enforce_file_format=True)
+    written = (tmp_path / "a.dcm").read_bytes()
+    content = written[144 + int.from_bytes(written[140:144], "little") :]
+    (tmp_path / "a.dcm").write_bytes(deflated(content, **DISGUISES[disguise]))
+    assert_array_equal(np.asarray(dicom.read_series(tmp_path).dataobj)[..., 0].T, phantom()[0])
+    monkeypatch.setattr(dicom, "_SMALL", 2**20)
+    size = 2**25
+    bomb = content + b"\xe1\x7f\x10\x10OB\0\0" + size.to_bytes(4, "little") + bytes(size)
+    (tmp_path / "a.dcm").write_bytes(deflated(bomb, **DISGUISES[disguise]))
+    del bomb
+    tracemalloc.start()
+    with pytest.raises(InputError, match=r"a\.dcm: unpacks to over"):
+        dicom.read_series(tmp_path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < size / 4
+
+
 def test_a_compressed_series_has_a_largest_size(tmp_path, monkeypatch):
-    for file in write_series(tmp_path, phantom()):
+    volume = np.zeros((5, 128, 128), np.int16)
+    for file in write_series(tmp_path, volume):
         data = pydicom.dcmread(file)
         data.compress(RLELossless)
         data.save_as(file, enforce_file_format=True)
-    monkeypatch.setattr(nifti, "LARGEST", 4 * phantom().size)
-    assert_array_equal(np.asarray(dicom.read_series(tmp_path).dataobj).T, phantom())
-    monkeypatch.setattr(nifti, "LARGEST", 4 * phantom().size - 1)
-    with pytest.raises(InputError, match=r"would take .* GiB when unpacked"):
+    monkeypatch.setattr(masks, "LARGEST_UNPACKED_BYTES", 4 * volume.size)
+    assert_array_equal(np.asarray(dicom.read_series(tmp_path).dataobj).T, volume)
+    monkeypatch.setattr(masks, "LARGEST_UNPACKED_BYTES", 4 * volume.size - 1)
+    with pytest.raises(InputError, match=r"would take .* decompress it"):
         dicom.read_series(tmp_path)
 
 

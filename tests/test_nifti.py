@@ -13,9 +13,10 @@ import nibabel as nib
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal as same
+from scipy import ndimage
 
 import skullmask_lib as sm
-from skullmask_lib import nifti, provenance, volumes
+from skullmask_lib import masks, nifti, provenance, volumes
 from skullmask_lib.masks import InputError, InputWarning
 
 AFFINE = np.diag([3.0, 3.0, 4.0, 1.0])
@@ -179,12 +180,17 @@ def test_a_stream_is_not_unpacked_beyond_its_promise(folder):
 
 
 def test_a_packed_volume_has_a_largest_size(scan, monkeypatch):
-    monkeypatch.setattr(nifti, "LARGEST", 4 * volume().size)
-    assert nifti.read(scan)[0].shape == (20, 24, 9)
-    monkeypatch.setattr(nifti, "LARGEST", 4 * volume().size - 1)
-    with pytest.raises(InputError, match=r"scan\.nii\.gz: would take .* GiB when unpacked"):
+    flat = np.zeros((64, 64, 64), np.uint8)
+    save(scan, flat)
+    monkeypatch.setattr(masks, "LARGEST_UNPACKED_BYTES", 4 * flat.size)  # of float32
+    assert nifti.read(scan)[0].shape == flat.shape
+    monkeypatch.setattr(masks, "LARGEST_UNPACKED_BYTES", 4 * flat.size - 1)
+    with pytest.raises(InputError, match=r"scan\.nii\.gz: would take .* without gzip"):
         nifti.read(scan)
-    assert nifti.read(save(scan.with_name("a.nii")))[0].shape == (20, 24, 9)
+    assert nifti.read(save(scan.with_name("a.nii"), flat))[0].shape == flat.shape
+    noise = np.random.default_rng(0).integers(0, 2**15, flat.shape, np.int16)
+    save(scan, noise)  # packed it is half as large as its values: what it promises, it holds
+    assert nifti.read(scan)[0].shape == flat.shape
 
 
 def test_a_header_is_read_without_its_voxels(scan):
@@ -194,6 +200,23 @@ def test_a_header_is_read_without_its_voxels(scan):
     header = nifti.read_header(scan)
     assert header.shape == (20, 24, 9)
     same(header.affine, AFFINE)
+
+
+@pytest.mark.parametrize(
+    ("path", "reason", "shown"),
+    [
+        ("1", "expected 11 bytes at 1, got 1", "expected 11 bytes at 1, got 1"),
+        ("1", "no such file: '1' of 11", "no such file: 'it' of 11"),
+        ("a", "a file is a map", "a file is a map"),
+        ("a.nii", "no more data in a.nii", "no more data in it"),
+        ("a.nii", "data.nii is no a.nii", "data.nii is no it"),
+        ("my a.nii", 'in "my a.nii" (my a.nii)', 'in "it" (it)'),
+    ],
+)
+def test_only_the_name_is_replaced_in_a_reason(path, reason, shown):
+    with pytest.raises(InputError) as error, nifti.reading(Path(path), ".nii"):
+        raise EOFError(reason)
+    assert str(error.value) == f"{path}: not a readable .nii file ({shown})"
 
 
 # --- pipes -----------------------------------------------------------------------------------------------------
@@ -481,6 +504,20 @@ def test_nan_around_the_head_is_zero_and_said_once(skullmask):
     for kind in ("brain_mask", "brainmask", "brain"):
         scan, zeros = (nib.load(f"out/{name}_{kind}.nii.gz").get_fdata() for name in ("scan", "zeros"))
         same(scan, zeros)
+
+
+@pytest.mark.usefixtures("folder")
+def test_specks_of_nan_near_the_background_are_counted():
+    array = with_nan()
+    background = np.isnan(array)
+    near = ndimage.binary_dilation(background, np.ones((3, 3, 3)), iterations=2)
+    near &= ~ndimage.binary_dilation(background, np.ones((3, 3, 3)))
+    places = np.argwhere(near)[:: max(1, near.sum() // 6)][:5]
+    array[tuple(places.T)] = np.nan
+    save("scan.nii.gz", array)
+    with pytest.warns(InputWarning, match=r"^scan\.nii\.gz: NaN .* 5 specks") as said:
+        same(nifti.read("scan.nii.gz")[0], np.nan_to_num(array))
+    assert len(said) == 1
 
 
 @pytest.mark.parametrize("what", ["inside", "inf", "all"])

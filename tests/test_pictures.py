@@ -55,10 +55,11 @@ def png(shape, *, depth=8, kind=0, rows=None, size=None):
 def memory_of(function):
     """Run a function and give what it took at most [bytes]; Pillow's pixels are not counted."""
     tracemalloc.start()
-    function()
-    most = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    return most
+    try:
+        function()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
 
 
 # --- orientation -----------------------------------------------------------------------------------------------
@@ -157,6 +158,55 @@ def test_colours_of_16_bits_keep_all_of_them(tmp_path):
     (tmp_path / "b.png").write_bytes(png(grey.shape, depth=16, kind=4, rows=opaque))
     for name in ("a.png", "a.tif", "b.png"):
         same(sm.load(tmp_path / name).images[0], grey)
+
+
+def planes(channels, dtype):
+    """Give channels (H, W, C) of which no two are the same; the last of 2 or 4 is opaque."""
+    values = np.stack([(LEVELS + 3 * number) for number in range(channels)], axis=-1).astype(dtype)
+    if channels != 3:
+        values[..., -1] = np.iinfo(dtype).max if values.dtype.kind in "iu" else 1
+    return values
+
+
+@pytest.mark.parametrize("compression", [None, "zlib"])
+@pytest.mark.parametrize("dtype", ["u1", "u2", ">u2", "i2", "u4", "f4", "f8"])
+@pytest.mark.parametrize("channels", [2, 3, 4])
+def test_channels_one_after_another_are_read_right_or_refused(tmp_path, channels, dtype, compression):
+    stored = planes(channels, dtype)
+    save_tiff(
+        tmp_path / "a.tif",
+        np.stack([np.moveaxis(stored, -1, 0)] * 2),
+        photometric="minisblack" if channels == 2 else "rgb",
+        extrasamples=None if channels == 3 else ["unassalpha"],
+        planarconfig="separate",
+        compression=compression,
+        byteorder=">" if dtype[0] == ">" else "<",
+    )
+    if dtype == "u1" and channels > 2:
+        same(pictures.read(tmp_path / "a.tif", keep_colour=True).values, [stored] * 2)
+        return
+    for keep_colour in (False, True):
+        with pytest.raises(InputError, match=r"a\.tif: .*save it as greyscale"):
+            pictures.read(tmp_path / "a.tif", keep_colour=keep_colour)
+
+
+@pytest.mark.parametrize("compression", [None, "zlib"])
+@pytest.mark.parametrize("dtype", ["u1", "u2", ">u2", "i2", "u4", "f4", "f8"])
+def test_grey_with_alpha_keeps_all_bits_or_is_refused(tmp_path, dtype, compression):
+    stored = planes(2, dtype)
+    save_tiff(
+        tmp_path / "a.tif",
+        stored,
+        extrasamples=["unassalpha"],
+        planarconfig="contig",
+        compression=compression,
+        byteorder=">" if dtype[0] == ">" else "<",
+    )
+    if dtype == "u1":
+        same(pictures.read(tmp_path / "a.tif").values, stored[..., 0])
+        return
+    with pytest.raises(InputError, match=r"a\.tif: "):
+        sm.load(tmp_path / "a.tif")
 
 
 # --- kinds of pictures -----------------------------------------------------------------------------------------
@@ -307,24 +357,28 @@ def test_a_picture_is_read_by_what_it_holds(tmp_path, keep_colour):
     same(pictures.read(tmp_path / "a.tif", keep_colour=keep_colour).values, GREY)
 
 
-def test_what_unpacks_to_too_much_is_refused_before_memory_is_taken(tmp_path):
-    side = 2**14
+def test_what_unpacks_to_too_much_is_refused_before_memory_is_taken(tmp_path, monkeypatch):
+    monkeypatch.setattr(pictures, "LARGEST_PAGE_PX", 2**20)
+    monkeypatch.setattr(masks, "LARGEST_UNPACKED_BYTES", 2**25)
+    side = 2**12
     rows = [bytes(side // 8)] * side
     (tmp_path / "a.png").write_bytes(png((side, side), depth=1, rows=rows))
     assert (tmp_path / "a.png").stat().st_size < 200_000
     (tmp_path / "b.png").write_bytes(png((9, 9), rows=[bytes(9)] * 9, size=(2**31 - 1, 2**31 - 1)))
     Image.new("1", (side, side)).save(tmp_path / "c.tif", compression="group4")
     Image.new("L", (side, side)).save(tmp_path / "d.jpg")
-    save_tiff(tmp_path / "e.tif", np.zeros((16, 16), np.float64), extratags=[(256, 4, 1, 10**6, True)])
-    page = Image.new("1", (2**13, 2**13))
+    save_tiff(tmp_path / "e.tif", np.zeros((16, 16), np.float64))
+    with tifffile.TiffFile(tmp_path / "e.tif", mode="r+") as file:
+        file.pages[0].tags["ImageWidth"].overwrite(10**6, dtype="I")
+    page = Image.new("1", (2**10, 2**10))
     page.save(tmp_path / "f.tif", compression="group4", save_all=True, append_images=[page] * 12)
-    for name in ("a.png", "b.png", "c.tif", "d.jpg", "f.tif"):
+    for name in ("a.png", "b.png", "c.tif", "d.jpg", "e.tif", "f.tif"):
 
         def refuse(name=name):
             with pytest.raises(InputError, match=f"{name}: .*(expected at most|would take|exceeds limit)"):
                 sm.load(tmp_path / name)
 
-        assert memory_of(refuse) < 2**25
+        assert memory_of(refuse) < 2**20
 
 
 def test_a_page_may_be_large_and_pages_may_be_many(tmp_path):
@@ -351,6 +405,25 @@ def test_a_byte_that_changed_in_a_png_is_seen(tmp_path):
             sm.load(tmp_path / "a.png")
 
 
+def test_a_checksum_of_a_png_is_looked_at_even_where_the_pixels_are_whole(tmp_path):
+    Image.fromarray(GREY).save(tmp_path / "a.png")
+    written = bytearray((tmp_path / "a.png").read_bytes())
+    end = written.rindex(b"IEND")
+    written[end - 5] ^= 1  # the last byte of the checksum of the pixels
+    (tmp_path / "a.png").write_bytes(written)
+    with pytest.raises(InputError, match=r"a\.png: not a readable"):
+        sm.load(tmp_path / "a.png")
+
+
+@pytest.mark.parametrize("dtype", ["u2", "u4", "f4", "f8"])
+def test_numbers_of_a_palette_are_not_taken_for_grey_levels(tmp_path, dtype):
+    save_tiff(tmp_path / "a.tif", LEVELS.astype(dtype))
+    with tifffile.TiffFile(tmp_path / "a.tif", mode="r+") as file:
+        file.pages[0].tags["PhotometricInterpretation"].overwrite(3)
+    with pytest.raises(InputError, match=r"a\.tif: "):
+        sm.load(tmp_path / "a.tif")
+
+
 def test_a_damaged_tiff_is_one_line_and_libtiff_is_silent(tmp_path, capfd):
     save = partial(Image.fromarray(GREY).save, tmp_path / "a.tif", compression="tiff_lzw")
     save()
@@ -364,6 +437,26 @@ def test_a_damaged_tiff_is_one_line_and_libtiff_is_silent(tmp_path, capfd):
     assert capfd.readouterr() == ("", "")
     os.write(2, b"still there")
     assert capfd.readouterr().err == "still there"
+
+
+def test_stderr_is_closed_only_for_readers_that_write_to_it(tmp_path, monkeypatch):
+    grey = Image.fromarray(GREY)
+    for name in ("a.png", "a.jpg", "a.bmp", "a.tif"):
+        grey.save(tmp_path / name)
+    rows = [np.repeat(row, 3).astype(">u2").tobytes() for row in GREY]
+    (tmp_path / "b.png").write_bytes(png(GREY.shape, depth=16, kind=2, rows=rows))
+    closed = []
+    dup2 = os.dup2
+
+    def record(*arguments):
+        closed.append(name)
+        return dup2(*arguments)
+
+    monkeypatch.setattr(os, "dup2", record)
+    for name in ("a.png", "a.jpg", "a.bmp", "a.tif", "b.png"):
+        assert pictures.count_pages(tmp_path / name) == 1
+        assert pictures.read(tmp_path / name).values.shape == GREY.shape
+    assert set(closed) == {"a.tif", "b.png"}  # OpenCV reads the second
 
 
 @pytest.mark.parametrize("name", ["A.PNG", "A.TIF", "A.JPG", "A.BMP", "A.NPY", "A.NPZ"])

@@ -13,7 +13,7 @@ import zarr
 from batches import errors_of, heads, one_by_one, same, serial
 from zarr.codecs import BloscCodec, GzipCodec, ZstdCodec
 
-from skullmask_lib import InputError, stacks
+from skullmask_lib import InputError, stacks, unpacking
 
 pytestmark = pytest.mark.usefixtures("folder")
 BOMB_BYTES = 2**27
@@ -75,6 +75,42 @@ def test_a_chunk_that_unpacks_to_more_than_it_holds_fails_alone(form, packing):
     wanted[2:4] = 0
     same(np.load("m.npy"), wanted)
     assert [*errors_of("m.npy")] == ["a.zarr[2]", "a.zarr[3]"]
+
+
+@pytest.mark.parametrize("excess", [1, 100])
+def test_a_chunk_that_is_a_little_too_long_is_refused(excess):
+    size = 20 * 20  # up to 255, and from 256 on, Zstandard writes a size in different ways
+    array = zarr.create_array(
+        "a.zarr",
+        shape=(2, 20, 20),
+        chunks=(1, 20, 20),
+        dtype="u1",
+        zarr_format=2,
+        compressors=numcodecs.Zstd(),
+    )
+    array[:] = 7
+    unpacking.check(array, "a.zarr", 0, 2)
+    chunk_files("a.zarr")[1].write_bytes(numcodecs.Zstd().encode(bytes(size + excess)))
+    unpacking.check(array, "a.zarr", 0, 1)
+    with pytest.raises(InputError, match="a chunk unpacks to more"):
+        unpacking.check(array, "a.zarr", 1, 2)
+
+
+def streamed(content):
+    """Pack bytes with Zstandard as a stream does, which does not say at the start how long they are."""
+    header = 0xFD2FB528.to_bytes(4, "little") + b"\0\x58"  # without a size, in a window of 2 MiB
+    return header + (len(content) << 3 | 1).to_bytes(3, "little") + content
+
+
+@pytest.mark.parametrize("form", [2, 3])
+def test_a_chunk_that_does_not_say_how_long_it_is_fails_with_a_way_out(form):
+    save("a.zarr", heads(6), packing="zstd", form=form)
+    content = np.ascontiguousarray(heads(6)[2:4]).tobytes()
+    chunk_files("a.zarr")[1].write_bytes(streamed(content))
+    assert serial("a.zarr", "m.npy").failed == 2
+    errors = errors_of("m.npy")
+    assert [*errors] == ["a.zarr[2]", "a.zarr[3]"]
+    assert all("blosc" in error for error in errors.values())
 
 
 def test_a_chunk_in_a_shard_that_unpacks_to_more_than_it_holds_fails():

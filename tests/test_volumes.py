@@ -333,6 +333,13 @@ def test_a_missing_scan_is_said_with_its_name(tmp_path):
     assert not any(tmp_path.iterdir())
 
 
+def test_a_link_that_leads_nowhere_is_called_so(tmp_path):
+    (tmp_path / "a.nii.gz").symlink_to(tmp_path / "missing.nii.gz")
+    for read in (volumes.read, volumes.existing):
+        with pytest.raises(InputError, match=r"a\.nii\.gz: is a link"):
+            read(tmp_path / "a.nii.gz")
+
+
 BAD_FILES = {
     "scan.nii": (lambda path: save(path, head()), "expected a .nii.gz file"),
     "scan.mgz": (lambda path: path.write_text("a"), "expected a .nii.gz file"),
