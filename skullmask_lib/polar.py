@@ -44,9 +44,15 @@ _EXTREMES = (0.5, 99.5)  # percentiles that bound the brightness
 _BLOCKS, _LEAST_BLOCKS, _LEAST_BLOCK_PX = 12, 3, 4  # along the longer side, along the shorter one, and their width
 _NOISE, _FALLS = 0.1, 0.35  # shares of the variance of pixels, and of blocks half as wide: noise has less in blocks
 _EVEN = 0.1  # of the range of brightness: what varies by less along a line is an even line
+_FAINT = 0.02  # of the range of brightness: what a box of zeros differs by from noise that it lies around
+_FEW = 0.05  # share of a rim that may have the value of the box around it
+_FRAMES, _LEAST_FRAME_PX = 20, 3  # a frame is no wider than a twentieth of the side, or than so many pixels
+_MOST_OF_LINE = (30, 70)  # percentiles along a line between which a frame is even, though its corners may be round
+_BLUR_PX = 8  # how far a frame reaches where JPEG has blurred it: the width of its blocks
 _RIVALS = "shows more than one head, only the largest is looked at; save each head as a picture of its own"
-_RIVAL, _RIVAL_MM2 = 0.2, 2800.0  # share of the head's area, and area, from which another piece is a head as well
+_RIVAL = 0.2  # share of the head's area from which another piece is a head as well, if it has the area of one
 _HARMONICS = 6  # constant included; a skull's outline hardly needs more
+HEAD_MM2 = 2800.0  # least area of what can be taken for a head where something else speaks against it
 TRUSTED = 0.35  # quality below which a mask should be looked at
 CLEARLY = 1.1  # so many times a slice's quality must its neighbours have before they pull its outline
 
@@ -130,7 +136,7 @@ def _is_alone(tissue: np.ndarray) -> bool:
     if areas_px.size < 2:
         return True
     head_px, rival_px = areas_px[-1], areas_px[-2]
-    return rival_px < max(_RIVAL * head_px, _RIVAL_MM2 / STEP_MM**2)
+    return rival_px < max(_RIVAL * head_px, HEAD_MM2 / STEP_MM**2)
 
 
 def unwrap(image: np.ndarray, spacing_mm: tuple[float, float] | None = None) -> Unwrapped | None:
@@ -159,11 +165,10 @@ def unwrap(image: np.ndarray, spacing_mm: tuple[float, float] | None = None) -> 
     >>> unwrap(data.images[0], data.spacing_mm[0]).brightness.shape
     (360, 96)
     """
-    image = _stretched(masks.check_slice(image))
+    image = _without_border(_stretched(masks.check_slice(image)))
     scale = _scale(image, spacing_mm)  # checks the spacing as well
     if _is_noise(image):
         return None
-    image = _without_border(image)
     brightness = _on_grid(image, scale)
     tissue = _find_tissue(brightness)
     head = masks.fill_holes(masks.largest_component(tissue))
@@ -204,8 +209,8 @@ def _is_noise(image: np.ndarray) -> bool:
     Means of blocks hardly differ where there is noise alone, and still less where the blocks are larger: their variance
     falls to a quarter as the width doubles. That of what shows something falls by far less.
     """
-    width = max(_LEAST_BLOCK_PX, -(-max(image.shape) // _BLOCKS))
-    width += width % 2
+    width = min(-(-max(image.shape) // _BLOCKS), min(image.shape) // _LEAST_BLOCKS)
+    width = max(_LEAST_BLOCK_PX, width - width % 2)
     rows, columns = image.shape[0] // width, image.shape[1] // width
     if min(rows, columns) < _LEAST_BLOCKS:
         return False
@@ -217,32 +222,59 @@ def _is_noise(image: np.ndarray) -> bool:
 
 
 def _without_border(image: np.ndarray) -> np.ndarray:
-    """Paint over what is drawn around an image: bright lines, and a box of zeros around an even background.
-
-    From each side inwards the even lines are looked at, up to the first that shows something. Those that are brighter
-    than what they enclose, or darker than the even background that they enclose, take its value. Zeros around noise or
-    tissue stay as they are.
-    """
+    """Paint over what is drawn around an image: bright lines, and a box of zeros around a plain background."""
+    image = _without_frame(image)
     rows, columns = _inside_even_lines(image)
     inside = image[rows, columns]
     if inside.size in (0, image.size):
         return image
-    innermost = []
+    outermost, innermost = [], []
     if rows.start > 0:
+        outermost.append(image[0])
         innermost.append(image[rows.start - 1, columns])
     if rows.stop < image.shape[0]:
+        outermost.append(image[-1])
         innermost.append(image[rows.stop, columns])
     if columns.start > 0:
+        outermost.append(image[:, 0])
         innermost.append(image[rows, columns.start - 1])
     if columns.stop < image.shape[1]:
+        outermost.append(image[:, -1])
         innermost.append(image[rows, columns.stop])
+    box = np.median([np.median(line) for line in outermost])
     background = np.median([np.median(line) for line in innermost])
-    rim = np.median(np.concatenate([inside[0], inside[-1], inside[:, 0], inside[:, -1]]))
-    if background > rim + _EVEN:  # a frame right around the picture
-        background = rim
+    rim = np.concatenate([inside[0], inside[-1], inside[:, 0], inside[:, -1]])
+    frame_around_it_all = background > np.median(rim) + _EVEN
+    if frame_around_it_all or _is_plain(rim, background):
+        background = np.median(rim)
     painted = np.abs(image - background) > _EVEN
+    if abs(box - background) > _FAINT:
+        painted |= image == box
     painted[rows, columns] = False
     return np.where(painted, background, image)
+
+
+def _without_frame(image: np.ndarray) -> np.ndarray:
+    """Paint over bright lines along the sides that a lossy format has blurred, so that they are no longer even."""
+    painted = image.copy()
+    for quarter in range(4):
+        side = np.rot90(painted, quarter)  # a view: its first rows lie along one of the sides
+        depth = max(_LEAST_FRAME_PX, len(side) // _FRAMES)
+        background = np.median(side[depth : 2 * depth]) if len(side) > depth else np.inf
+        low, high = np.percentile(side[:depth], _MOST_OF_LINE, axis=1)
+        lines = np.flatnonzero((low > background + _EVEN) & (high - low < 2 * _EVEN))
+        if lines.size:
+            end = lines[-1] + 1
+            side[:end] = background
+            blurred = side[end : end + _BLUR_PX]
+            blurred[np.abs(blurred - background) < 2 * _EVEN] = background
+    return painted
+
+
+def _is_plain(rim: np.ndarray, box: float) -> bool:
+    """Tell whether a box lies around an even, faint background: around noise, say, but not around tissue."""
+    lower, middle, upper = np.percentile(rim, (25, 50, 75)) - box
+    return middle <= 2 * _EVEN and upper - lower <= _EVEN and np.mean(rim == box) <= _FEW
 
 
 def _inside_even_lines(image: np.ndarray) -> tuple[slice, slice]:

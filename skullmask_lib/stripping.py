@@ -257,7 +257,7 @@ def _inside_skull(slices: np.ndarray, spacing_mm: np.ndarray) -> tuple[np.ndarra
     trusts = np.array([look.trust for look in looks])
     inside, vault = np.zeros(slices.shape, bool), np.zeros(len(slices), bool)
     share = _share_of_skulls(looks, trusts, step * spacing_mm[0], spacing_mm[1] * spacing_mm[2])
-    if share < _SHARE and _is_bare(slices, looks, step * np.prod(spacing_mm)):
+    if share < _SHARE and _is_bare(slices, looks, step, float(np.prod(spacing_mm))):
         warnings.warn("no skull around it: is the brain stripped already?", InputWarning, stacklevel=4)
         return inside, vault, 0.0
     trusted = np.flatnonzero(trusts >= min(polar.TRUSTED, trusts.max()))
@@ -276,10 +276,22 @@ def _inside_skull(slices: np.ndarray, spacing_mm: np.ndarray) -> tuple[np.ndarra
     return inside, vault, float(level)
 
 
-def _is_bare(slices: np.ndarray, looks: list[_Look], look_mm3: float) -> bool:
-    """Tell whether a volume holds no more tissue than a brain, in air that is the same everywhere."""
-    tissue_ml = sum(look.head.sum() for look in looks) * look_mm3 / 1000
-    return tissue_ml <= _BARE_ML and np.mean(slices == slices.min()) >= _EVEN_AIR
+def _is_bare(slices: np.ndarray, looks: list[_Look], step: int, voxel_mm3: float) -> bool:
+    """Tell whether a volume holds no more tissue than a brain, in air that is the same everywhere.
+
+    After a z-score the air of a brain is 0, and darker tissue lies below it.
+    """
+    sides = slices[:, :, [0, -1]]
+    values, counts = np.unique(sides, return_counts=True)
+    air = values[counts.argmax()]
+    tissue = slices != air
+    if np.mean(tissue) > 1 - _EVEN_AIR:
+        return False
+    if air > slices.min():
+        tissue_px = np.count_nonzero(tissue)
+    else:
+        tissue_px = step * sum(np.count_nonzero(look.head) for look in looks)
+    return tissue_px * voxel_mm3 / 1000 <= _BARE_ML
 
 
 def _share_of_skulls(looks: list[_Look], trusts: np.ndarray, step_mm: float, pixel_mm2: float) -> float:

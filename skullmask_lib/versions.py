@@ -624,8 +624,8 @@ def _options_of_slices(options: dict, spacing_mm: np.ndarray | None, count: int)
 def _mask_volume(slices: Iterable[tuple[np.ndarray, str, dict]]) -> Iterator[np.ndarray]:
     """Make the masks of v8 in a volume, whose slices know each other.
 
-    A slice of far less contrast than the others shows air. Where the slices on both sides of one can be trusted more,
-    they pull its outline.
+    A slice of far less contrast than the others shows air, if no head is clear in it. Where the slices on both sides of
+    one can be trusted more, they pull its outline.
     """
     slices = list(slices)
     contrasts = []
@@ -637,10 +637,13 @@ def _mask_volume(slices: Iterable[tuple[np.ndarray, str, dict]]) -> Iterator[np.
     def heads():
         for (image, name, options), contrast in zip(slices, contrasts, strict=True):
             with naming(name):
-                unwrapped = None if contrast < least else polar.unwrap(image, **options)
+                unwrapped = polar.unwrap(image, **options)
+                outline = _outlined(unwrapped)[-1] if unwrapped else None
+                trust = polar.trust(unwrapped, outline) if unwrapped else 0.0
+                if contrast < least and not _is_clear(unwrapped, outline, trust):
+                    unwrapped, outline, trust = None, None, 0.0
                 polar.warn_of_rivals(unwrapped)
-            outline = _outlined(unwrapped)[-1] if unwrapped else None
-            yield name, np.shape(image), unwrapped, outline, polar.trust(unwrapped, outline) if unwrapped else 0.0
+            yield name, np.shape(image), unwrapped, outline, trust
 
     nobody = (None,) * 4 + (0.0,)
     in_threes = itertools.pairwise(itertools.pairwise(itertools.chain([nobody], heads(), [nobody])))
@@ -652,6 +655,14 @@ def _mask_volume(slices: Iterable[tuple[np.ndarray, str, dict]]) -> Iterator[np.
         with naming(name):
             checked = _mask({"head": mask})
         yield checked
+
+
+def _is_clear(unwrapped: polar.Unwrapped | None, outline: np.ndarray | None, trust: float) -> bool:
+    """Tell whether a slice shows a skull as large as a head, with an outline that can be trusted."""
+    if unwrapped is None or trust < polar.TRUSTED:
+        return False
+    radius_mm = polar.STEP_MM * np.maximum(unwrapped.skin - outline, 0)
+    return np.pi * np.mean(radius_mm**2) >= polar.HEAD_MM2
 
 
 @contextlib.contextmanager

@@ -1,5 +1,6 @@
 """v8's primitives on heads that are drawn by hand, and v8 itself on whatever an image may be."""
 
+import io
 import itertools
 import math
 
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from inputs import blobs, ring_head
 from numpy.testing import assert_allclose as close
 from numpy.testing import assert_array_equal as same
+from PIL import Image, ImageDraw
 from scipy import ndimage
 
 import skullmask_lib as sm
@@ -466,7 +468,8 @@ def rayleigh(shape, seed=1, smooth_px=0.0):
 
 @pytest.mark.parametrize("spacing_mm", [None, MM])
 @pytest.mark.parametrize(
-    ("shape", "smooth_px"), [((41, 37), 0), ((64, 64), 0), ((128, 96), 0.7), ((256, 256), 1), ((768, 624), 2)]
+    ("shape", "smooth_px"),
+    [((41, 37), 0), ((64, 64), 0), ((48, 256), 0), ((316, 48), 0), ((128, 96), 0.7), ((256, 256), 1), ((768, 624), 2)],
 )
 def test_noise_is_no_head(shape, smooth_px, spacing_mm):
     for image in (rayleigh(shape, smooth_px=smooth_px), np.rint(10 * rayleigh(shape)).astype(np.int16) - 500):
@@ -487,6 +490,25 @@ def framed(image, value, *, width=2, margin=0):
     return np.pad(image, margin)
 
 
+def picture(image):
+    """Give an image from 0 to 1 as a picture of 8 bits."""
+    return Image.fromarray((255 * np.clip(image, 0, 1)).astype(np.uint8))
+
+
+def jpeg(image, quality):
+    """Give what is left of an image in a JPEG."""
+    file = io.BytesIO()
+    picture(image).save(file, "JPEG", quality=quality)
+    return np.asarray(Image.open(file))
+
+
+def framed_with_round_corners(image):
+    drawn = picture(image)
+    corners = (0, 0, drawn.width - 1, drawn.height - 1)
+    ImageDraw.Draw(drawn).rounded_rectangle(corners, radius=20, outline=255, width=2)
+    return np.asarray(drawn)
+
+
 BORDERS = {
     "bright lines": lambda image: framed(image, 2.0),
     "lines as bright as fat": lambda image: framed(image, 0.8, width=1),
@@ -495,6 +517,9 @@ BORDERS = {
     "one line": lambda image: np.vstack([np.full(image.shape[1], 2.0), image]),
     "a box of zeros around an even grey": lambda image: framed(0.3 + 0.7 * image, 0.0, width=12),
     "a box of zeros around noise": lambda image: framed(image + 0.02 * rayleigh(image.shape), 0.0, width=12),
+    "grey lines in a JPEG": lambda image: jpeg(framed(np.pad(image, 9), 0.5), 85),
+    "bright lines in a JPEG": lambda image: jpeg(framed(np.pad(image, 9), 1.0), 60),
+    "lines with round corners": lambda image: framed_with_round_corners(np.pad(image, 9)),
 }
 
 
@@ -510,6 +535,34 @@ def test_what_is_drawn_around_a_head_is_not_the_head(drawn, border, spacing_mm):
     inside = np.s_[top : top + image.shape[0], left : left + image.shape[1]]
     assert sm.iou(mask[inside], truth) > 0.97
     assert mask.sum() == mask[inside].sum()
+    assert sm.quality(bordered, mask, spacing_mm=spacing_mm) > polar.TRUSTED
+
+
+def noisy(image):
+    return np.hypot(image, 0.03 * rayleigh(image.shape))
+
+
+FAINT = {
+    "bright lines": lambda image: framed(image, 1.0, width=2),
+    "a box of zeros around noise": lambda image: framed(noisy(image), 0.0, width=3),
+    "a wide box of zeros around noise": lambda image: framed(
+        np.hypot(image, 0.03 * rayleigh(image.shape)), 0.0, width=50
+    ),
+    "a box of zeros around a faint grey": lambda image: framed(np.maximum(image, 0.06), 0.0, width=8),
+}
+
+
+@pytest.mark.parametrize("with_spacing", [False, True])
+@pytest.mark.parametrize("border", FAINT)
+def test_what_is_drawn_far_away_or_hardly_seen_is_no_head(border, with_spacing):
+    data = sm.load("phantom")
+    image, truth = (np.pad(array[2, ::3, ::3], 70) for array in (data.images, data.truth))
+    spacing_mm = 3 * data.spacing_mm[2] if with_spacing else None
+    image = np.clip(image / np.percentile(image, 99.8), 0, 1)
+    bordered = FAINT[border](image)
+    width = (len(bordered) - len(image)) // 2
+    mask = sm.v8(bordered, spacing_mm=spacing_mm)
+    assert sm.iou(mask, np.pad(truth, width)) > 0.97
     assert sm.quality(bordered, mask, spacing_mm=spacing_mm) > polar.TRUSTED
 
 

@@ -403,7 +403,8 @@ def test_the_slices_on_both_sides_pull_an_outline_that_cannot_be_trusted():
 
 def test_slices_of_air_are_empty_in_a_volume():
     image, truth = ring_head()
-    ghost = 0.05 * np.roll(image, 40, axis=0)  # structure, but far dimmer than the head
+    noise = np.random.default_rng(1).random(image.shape)
+    ghost = 0.05 * (np.roll(image, 40, axis=0) + noise)  # structure, but no clear head, and far dimmer
     slices = np.stack([ghost, image, 0.3 * image, image, image, ghost])
     for scaled in (slices, 1000 * slices - 500):
         with pytest.warns(UserWarning, match="the mask is empty: no head in it") as told:
@@ -411,6 +412,14 @@ def test_slices_of_air_are_empty_in_a_volume():
         assert sorted(str(each.message)[0] for each in told) == ["a", "f"]
         same([mask.any() for mask in made], [False, True, True, True, True, False])
         assert min(sm.iou(mask, truth) for mask in made[1:5]) > 0.97
+
+
+@pytest.mark.parametrize("dimmest", [0.15, 0.02])
+def test_a_clear_head_is_no_air_however_dim(dimmest):
+    image, truth = ring_head()
+    brightness = np.append(np.geomspace(dimmest, 1, 6), 6.0)
+    made = list(sm.mask_slices(brightness[:, None, None] * image, spacing_mm=[(1, 1)] * 7, volume=True))
+    assert min(sm.iou(mask, truth) for mask in made) > 0.97
 
 
 def test_only_v8_asks_the_neighbours():
