@@ -26,6 +26,7 @@ SKULL_MM = (2.0, 5.0, 12.0)  # least, usual and greatest distance from the skull
 
 _AIR = 0.35  # of the tissue's median brightness
 _CLOSING_MM = 4.5
+_SPREADS = 2.0  # standard deviations that noise in the air hardly exceeds once it is blurred
 _FLOOR, _CEILING = 0.1, 1.2  # of the brain's brightness: what is darker or brighter than that says no more
 _WINDOW_MM = 1.0  # over which brightness is averaged on either side of the skull's surface
 _INNER_MM, _BRAIN_MM = 1.5, 3.0  # and on either side of its inner edge
@@ -125,9 +126,20 @@ def _find_tissue(brightness: np.ndarray) -> np.ndarray:
     air = masks.otsu_threshold(gray[gray <= threshold][None])  # the second threshold parts air from what is dim
     width = _steps(_CLOSING_MM)
     element = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, width))
-    above = np.pad((gray > max(air, _AIR * np.median(tissue))).astype(np.uint8), width)
+    least = max(air, _AIR * np.median(tissue), _noise_level(gray, threshold))
+    above = np.pad((gray > least).astype(np.uint8), width)
     filled = masks.fill_holes(cv2.morphologyEx(above, cv2.MORPH_CLOSE, element))
     return cv2.morphologyEx(filled, cv2.MORPH_OPEN, element)[width:-width, width:-width]
+
+
+def _noise_level(gray: np.ndarray, tissue: float) -> float:
+    """Give what noise in the air hardly exceeds, or 0 where the frame runs through tissue."""
+    along_frame = np.concatenate([gray[0], gray[-1], gray[:, 0], gray[:, -1]])
+    middle, upper = np.percentile(along_frame, (50, 75))
+    if upper > tissue:
+        return 0.0
+    spread = 1.4826 * np.median(np.abs(along_frame - middle))  # the standard deviation, but for outliers
+    return float(min(middle + _SPREADS * spread, tissue))
 
 
 def _is_alone(tissue: np.ndarray) -> bool:

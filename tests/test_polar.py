@@ -542,6 +542,29 @@ def noisy(image):
     return np.hypot(image, 0.03 * rayleigh(image.shape))
 
 
+@pytest.mark.parametrize("with_spacing", [False, True])
+@pytest.mark.parametrize("margin", [20, 100])
+@pytest.mark.parametrize("noise", [0.06, 0.1])
+def test_noise_around_a_head_is_air_however_wide_the_frame(noise, margin, with_spacing):
+    data = sm.load("phantom")
+    image, truth = (np.pad(array[0, ::3, ::3], margin) for array in (data.images, data.truth))
+    spacing_mm = 3 * data.spacing_mm[0] if with_spacing else None
+    image = image / np.percentile(image, 99.8)
+    mask = sm.v8(np.hypot(image, noise * rayleigh(image.shape)), spacing_mm=spacing_mm)
+    assert sm.iou(mask, truth) > 0.97
+
+
+@pytest.mark.parametrize("with_spacing", [False, True])
+@pytest.mark.parametrize("noise", [0.03, 0.1])
+def test_noise_around_a_head_in_a_wide_frame_is_air(noise, with_spacing):
+    data = sm.load("phantom")
+    image, truth = (np.pad(array[0, ::3, ::3], 100) for array in (data.images, data.truth))
+    spacing_mm = 3 * data.spacing_mm[0] if with_spacing else None
+    image = image / np.percentile(image, 99.8)
+    mask = sm.v8(image + noise * rayleigh(image.shape), spacing_mm=spacing_mm)
+    assert sm.iou(mask, truth) > 0.95
+
+
 FAINT = {
     "bright lines": lambda image: framed(image, 1.0, width=2),
     "a box of zeros around noise": lambda image: framed(noisy(image), 0.0, width=3),
