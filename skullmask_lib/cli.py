@@ -212,6 +212,8 @@ def score(
     A truth that is empty on some slices and not on others is unknown there: they are left out of the means.
     """
     data = datasets.load(pred, truth=truth, slices=_part(slices), axis=axis).spaced(spacing)
+    if data.truth is None:
+        raise masks.InputError(f"{truth}: {datasets.NONE_KNOWN}")
     made = progress_bar(len(data.images), "slice", datasets.binary(data.images, pred))
     scores = metrics.score_slices(made, data.truth, data.spacing_mm)
     if as_json:
@@ -247,8 +249,7 @@ def sweep(
 
     widths = parse_range(sizes)
     data = datasets.load(images, truth=truth, slices=_part(slices), axis=axis)
-    if data.truth is None:
-        raise masks.InputError(f"{images}: brings no truth; name the true masks as well")
+    _check_truth(data, images, truth, slices)
     for path, suffix in ((output, ".csv"), (plot, ".png")):
         if path and path.suffix.lower() != suffix:
             raise masks.InputError(f"{path}: expected a name that ends in {suffix}")
@@ -266,6 +267,17 @@ def sweep(
     _print_sweep(result)
     if not known.all():
         say("", _left_out(known))
+
+
+def _check_truth(data: datasets.Data, images: str, truth: str | None, slices: str | None) -> None:
+    """Refuse to choose a width where there is no truth to choose it by."""
+    if data.truth is None and truth is not None:
+        raise masks.InputError(f"{truth}: {datasets.NONE_KNOWN}")
+    if data.truth is None:
+        these = "" if slices is None else " of these slices"
+        raise masks.InputError(f"{images}: brings no truth{these}; name the true masks as well")
+    if not data.truth.any():
+        raise masks.InputError(f"{truth or images}: the truth is empty, so no width is the best")
 
 
 def _print_sweep(result: Sweep) -> None:

@@ -84,6 +84,8 @@ def sweep(
             scores.append(_scores(image, truth[index], sizes, name))
     if not sizes or not scores or count != len(truth):
         raise masks.InputError(f"expected widths to try, and {len(truth)} slices as in the truth, got {count}")
+    if not any(map(np.any, truth)):
+        raise masks.InputError("expected a truth to choose a width by, got one that is empty")
     by_slice = np.array(scores)
     return Sweep(np.array(sizes), by_slice[..., 0], by_slice[..., 1])
 

@@ -426,6 +426,41 @@ def test_a_truth_that_is_empty_everywhere_counts(skullmask):
     assert (told["mean"]["iou"], told["left_out"]) == (0.5, 0)
 
 
+def test_slices_stay_of_unknown_truth_where_no_other_is_taken(skullmask):
+    images, truth = partly_known()
+    np.save("a.npy", images)
+    np.save("t.npy", truth)
+    np.save("m.npy", np.ones_like(truth))
+    code, out, err = skullmask("mask", "a.npy", "-o", "o.npy", "--truth", "t.npy", "--slices", "1")
+    assert code == 0
+    assert len([line for line in err if "t.npy" in line]) == 1
+    assert out.splitlines() == [out.strip()]  # no scores
+    assert np.load("o.npy").any()
+    for command in (["score", "m.npy", "t.npy"], ["sweep", "a.npy", "t.npy", "-o", "s.csv"]):
+        code, out, err = skullmask(*command, "--slices", "1:3:2")
+        assert (code, out, len(err)) == (2, "", 1)
+        assert "t.npy" in err[0]
+    assert not Path("s.csv").exists()
+    assert skullmask("score", "m.npy", "t.npy", "--slices", "0:1")[0] == 0
+
+
+def test_slices_of_an_npz_stay_of_unknown_truth(skullmask):
+    images, truth = partly_known()
+    np.savez("a.npz", images=images, truth=truth)
+    code, out, err = skullmask("sweep", "a.npz", "--slices", "1")
+    assert (code, out, len(err)) == (2, "", 1)
+    assert "a.npz" in err[0]
+
+
+def test_no_width_is_best_where_the_truth_is_empty(skullmask):
+    np.save("a.npy", stack())
+    np.save("t.npy", np.zeros(stack().shape, np.uint8))
+    code, out, err = skullmask("sweep", "a.npy", "t.npy", "--sizes", "3:9:2", "--plot", "p.png")
+    assert (code, out, len(err)) == (2, "", 1)
+    assert "t.npy" in err[0]
+    assert not Path("p.png").exists()
+
+
 def test_slices_of_one_name_are_all_scored(skullmask):
     np.savez("p.npz", images=np.ones((3, 5, 5)), names=["a", "a", "b"])
     np.save("t.npy", np.ones((3, 5, 5), np.uint8))
@@ -454,7 +489,7 @@ def test_an_error_after_a_warning_is_one_line(skullmask, folder):
 
 def test_a_sweep_warns_of_a_slice_without_a_brain(skullmask):
     np.save("a.npy", np.zeros((1, 9, 9), np.float32))
-    np.save("t.npy", np.zeros((1, 9, 9), np.uint8))
+    np.save("t.npy", np.eye(9, dtype=np.uint8)[None])
     code, out, err = skullmask("sweep", "a.npy", "t.npy", "--sizes", "3")
     assert code == 0
     assert err == ["skullmask: warning: a.npy[0]: the mask is empty: no bright component inside of the frame"]
