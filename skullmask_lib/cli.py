@@ -40,6 +40,8 @@ app = typer.Typer(
 )
 app.add_typer(data_app, name="data")
 app.add_typer(many)
+Profile = tuple[np.ndarray, np.ndarray]  # pixels of a mask in each row and in each column
+_SKIPPED = 0.02  # of the masks; more of them lies where the truth breaks off than an edge explains
 _INTERRUPTED = 130  # also what typer returns after Ctrl-C
 _UsageError = typer.BadParameter.__base__  # typer brings its own click and exports this class by no other name
 
@@ -147,9 +149,10 @@ def mask(
     )
     tally: Counter[str] = Counter()
     scores: list[dict[str, float]] = []
+    profiles: list[Profile] = []
     across = {} if axis == 2 else {"axis": axis}
     datasets.write_masks(
-        _judged(data, progress_bar(len(data.images), "slice", making), tally, scores),
+        _judged(data, progress_bar(len(data.images), "slice", making), tally, scores, profiles),
         output,
         like=input,
         shape=data.images.shape,
@@ -162,6 +165,7 @@ def mask(
     say("; ".join(filter(None, [made, ", ".join(remarks)])))
     if scores:
         _print_scores(scores, data.names)
+        _warn_of_skipped_planes(data, truth or input, profiles, axis)
 
 
 def _part(slices: str | None) -> range | None:
@@ -173,6 +177,7 @@ def _judged(
     made: Iterable[np.ndarray],
     tally: Counter[str],
     scores: list[dict[str, float]],
+    profiles: list[Profile],
 ) -> Iterator[np.ndarray]:
     """Pass masks on one by one; count them, score them, and warn of those to look at."""
     known = None if data.truth is None else metrics.known_slices(data.truth)
@@ -189,7 +194,38 @@ def _judged(
             scores.append(metrics.score(mask, data.truth[index], spacing))
         elif known is not None:
             scores.append(metrics.no_score(spacing))
+        profiles.append(_profile(mask))
         yield mask
+
+
+def _profile(mask: np.ndarray) -> Profile:
+    """Count the pixels of a mask in each row and in each column."""
+    return np.count_nonzero(mask, axis=1), np.count_nonzero(mask, axis=0)
+
+
+def _profiled(made: Iterable[np.ndarray], profiles: list[Profile]) -> Iterator[np.ndarray]:
+    """Pass masks on one by one, and keep their profiles."""
+    for mask in made:
+        profiles.append(_profile(mask))
+        yield mask
+
+
+def _warn_of_skipped_planes(data: datasets.Data, truth: str, profiles: list[Profile], axis: int) -> None:
+    """Warn of masks that go on where the truth of a volume breaks off, along another axis."""
+    if not data.volume and axis == 2:
+        return  # slices of which it is not known how they lie
+    known = np.flatnonzero(metrics.known_slices(data.truth))
+    true = [_profile(data.truth[index]) for index in known]
+    columns_along, rows_along = (other for other in (0, 1, 2) if other != axis)
+    for along, side in ((rows_along, 0), (columns_along, 1)):
+        mask_px = sum(profiles[index][side] for index in known)
+        skipped = metrics.skipped_planes(sum(profile[side] for profile in true))
+        share = mask_px[skipped].sum() / max(mask_px.sum(), 1)
+        if share > _SKIPPED:
+            planes = f"{np.count_nonzero(skipped)} of {len(skipped)} planes along axis {along}"
+            text = f"may be unknown in {planes}: it is empty there, and the masks are not"
+            said = f"{truth}: {text} ({share:.0%} of their pixels)"
+            warnings.warn(said, masks.InputWarning, stacklevel=2)
 
 
 @app.command(
@@ -215,7 +251,9 @@ def score(
     if data.truth is None:
         raise masks.InputError(f"{truth}: {datasets.NONE_KNOWN}")
     made = progress_bar(len(data.images), "slice", datasets.binary(data.images, pred))
-    scores = metrics.score_slices(made, data.truth, data.spacing_mm)
+    profiles: list[Profile] = []
+    scores = metrics.score_slices(_profiled(made, profiles), data.truth, data.spacing_mm)
+    _warn_of_skipped_planes(data, truth, profiles, axis)
     if as_json:
         _print_json(scores, data.names)
     else:
@@ -265,6 +303,9 @@ def sweep(
         if curve:
             curve.write_bytes(plots.sweep_picture(result).png)
     _print_sweep(result)
+    look = {"names": data.names, "version": "v7", "dilation_size": result.best_size}
+    made = versions.mask_slices(data.images, **look)
+    _warn_of_skipped_planes(data, truth or images, list(map(_profile, made)), axis)
     if not known.all():
         say("", _left_out(known))
 

@@ -444,6 +444,45 @@ def test_slices_stay_of_unknown_truth_where_no_other_is_taken(skullmask):
     assert skullmask("score", "m.npy", "t.npy", "--slices", "0:1")[0] == 0
 
 
+def save_ball():
+    """Write a ball in air as a mask and as a truth of which some axial levels alone are known."""
+    x, y, z = np.indices((32, 34, 36)) - 16
+    ball = (x**2 + y**2 + z**2 < 150).astype(np.uint8)
+    traced = ball.copy()
+    traced[..., :10] = 0
+    traced[..., 14:18] = 0
+    for name, volume in (("ball", ball), ("traced", traced), ("image", 100 * ball.astype(np.int16))):
+        nib.save(nib.Nifti1Image(volume, np.diag([5, 5, 5, 1])), f"{name}.nii.gz")
+
+
+@pytest.mark.parametrize("axis", ["0", "1"])
+@pytest.mark.parametrize("part", [[], ["--slices", "14:18"]])
+def test_a_truth_known_at_some_levels_is_said_to_be_across_another_axis(skullmask, axis, part):
+    save_ball()
+    look = ["--axis", axis, *part]
+    for command in (
+        ["score", "ball.nii.gz", "traced.nii.gz"],
+        ["mask", "image.nii.gz", "-o", "m.npy", "--truth", "traced.nii.gz", "--version", "v1"],
+        ["sweep", "image.nii.gz", "traced.nii.gz", "--sizes", "1"],
+    ):
+        code, _, err = skullmask(*command, *look)
+        said = [line for line in err if "traced.nii.gz" in line]
+        assert code == 0
+        assert len(said) == 1
+        assert "axis 2" in said[0]
+
+
+def test_a_truth_is_not_unknown_beyond_the_head(skullmask):
+    save_ball()
+    for axis in "012":
+        assert skullmask("score", "ball.nii.gz", "ball.nii.gz", "--axis", axis)[2] == []
+    assert skullmask("score", "ball.nii.gz", "traced.nii.gz")[2] == []
+    everywhere = np.ones((32, 34, 36), np.uint8)  # too large is not unknown
+    nib.save(nib.Nifti1Image(everywhere, np.diag([5, 5, 5, 1])), "all.nii.gz")
+    for axis in "012":
+        assert skullmask("score", "all.nii.gz", "ball.nii.gz", "--axis", axis)[2] == []
+
+
 def test_slices_of_an_npz_stay_of_unknown_truth(skullmask):
     images, truth = partly_known()
     np.savez("a.npz", images=images, truth=truth)
