@@ -585,6 +585,20 @@ def test_slices_of_unknown_truth_are_shown_and_left_out_of_means(slices, skullma
     assert "slices.npy[1] by v8, quality" in page
 
 
+@pytest.mark.parametrize(("known", "options"), [([], []), ([0], ["-p", "slices=1:2"])])
+def test_no_width_is_best_where_no_truth_is_known(slices, skullmask, known, options):
+    truth = np.load("truth.npy")
+    np.save("some.npy", truth * np.isin(np.arange(len(truth)), known)[:, None, None])
+    look = ["--truth", "some.npy", "-p", "sizes=26", *options]
+    code, _, err = skullmask("report", "slices.npy", "-o", "out", *look)
+    assert code == 0
+    assert any("some.npy" in line for line in err) == bool(known)
+    page = (slices / "out" / "report.html").read_text(encoding="utf-8")
+    assert "Best width <strong>" not in page
+    scores = [row.get("iou") for row in reports.scores(slices / "out")]
+    assert scores == ([None, None] if known else [0, 0, 0])
+
+
 def test_what_was_noticed_on_reading_and_masking_is_in_the_report(slices, skullmask, monkeypatch):
     """A notebook's kernel imports what the environment names: a module that warns as readers do."""
     (slices / "site").mkdir()
