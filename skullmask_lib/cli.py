@@ -27,8 +27,10 @@ from .commands import (
     data_app,
     many,
     naming_output,
+    path,
     progress_bar,
     say,
+    source,
 )
 from .sweep import Sweep, parse_range
 
@@ -83,7 +85,12 @@ def _main(
     short_help="Run the journey on the phantom, as one page.",
     epilog="Example:\n\n  skullmask demo --out my_demo",
 )
-def demo(out: Annotated[Path, typer.Option(help="Folder for the page.")] = Path("skullmask_demo")) -> None:
+def demo(
+    out: Annotated[
+        Path,
+        typer.Option(parser=path, metavar="PATH", help="Folder for the page."),
+    ] = Path("skullmask_demo"),
+) -> None:
     """Run the journey on the phantom and write it, with the ladder, as one page that opens offline."""
     from . import notebooks, plots, reports  # papermill and nbconvert take a second to import
     from .sweep import LADDER_HEADER, phantom_ladder
@@ -111,19 +118,24 @@ def demo(out: Annotated[Path, typer.Option(help="Folder for the page.")] = Path(
     + "  skullmask mask chris -o masks.npy",
 )
 def mask(
-    input: Annotated[str, typer.Argument(metavar="INPUT", help=_INPUT)],
+    input: Annotated[str, typer.Argument(metavar="INPUT", parser=source, help=_INPUT)],
     output: Annotated[
         Path,
         typer.Option(
             "-o",
             "--output",
+            parser=path,
+            metavar="PATH",
             help="Where the masks go: .npy, .nii.gz for NIfTI or DICOM, .png for a picture, a folder for a folder.",
         ),
     ],
     version: Version = None,
     dilation_size: DilationSize = None,
     spacing: Spacing = None,
-    truth: Annotated[str | None, typer.Option(help="True masks: prints the scores.")] = None,
+    truth: Annotated[
+        str | None,
+        typer.Option(parser=source, metavar="PATH", help="True masks: prints the scores."),
+    ] = None,
     channel: Channel = None,
     slices: Slices = None,
     axis: Axis = 2,
@@ -234,8 +246,11 @@ def _warn_of_skipped_planes(data: datasets.Data, truth: str, profiles: list[Prof
     "  skullmask score masks.npy truth.npy --spacing 0.42 0.42",
 )
 def score(
-    pred: Annotated[str, typer.Argument(metavar="PRED", help="Masks to score.")],
-    truth: Annotated[str, typer.Argument(metavar="TRUTH", help="True masks, of the same shape.")],
+    pred: Annotated[str, typer.Argument(metavar="PRED", parser=source, help="Masks to score.")],
+    truth: Annotated[
+        str,
+        typer.Argument(metavar="TRUTH", parser=source, help="True masks, of the same shape."),
+    ],
     spacing: Spacing = None,
     slices: Slices = None,
     axis: Axis = 2,
@@ -267,13 +282,30 @@ def score(
     "  skullmask sweep chris --sizes 9:21:2",
 )
 def sweep(
-    images: Annotated[str, typer.Argument(metavar="IMAGES", help=_INPUT)],
+    images: Annotated[str, typer.Argument(metavar="IMAGES", parser=source, help=_INPUT)],
     truth: Annotated[
-        str | None, typer.Argument(metavar="[TRUTH]", help="True masks; a phantom or a head brings its own.")
+        str | None,
+        typer.Argument(
+            metavar="[TRUTH]",
+            parser=source,
+            help="True masks; a phantom or a head brings its own.",
+        ),
     ] = None,
     sizes: Annotated[str, typer.Option(help="Dilation widths in pixels, start:stop:step, stop included.")] = "1:61:2",
-    output: Annotated[Path | None, typer.Option("-o", "--output", help="CSV for the scores of every slice.")] = None,
-    plot: Annotated[Path | None, typer.Option(help="PNG for the curve.")] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            parser=path,
+            metavar="PATH",
+            help="CSV for the scores of every slice.",
+        ),
+    ] = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option(parser=path, metavar="PATH", help="PNG for the curve."),
+    ] = None,
     slices: Slices = None,
     axis: Axis = 2,
 ) -> None:
@@ -288,9 +320,9 @@ def sweep(
     widths = parse_range(sizes)
     data = datasets.load(images, truth=truth, slices=_part(slices), axis=axis)
     _check_truth(data, images, truth, slices)
-    for path, suffix in ((output, ".csv"), (plot, ".png")):
-        if path and path.suffix.lower() != suffix:
-            raise masks.InputError(f"{path}: expected a name that ends in {suffix}")
+    for file, suffix in ((output, ".csv"), (plot, ".png")):
+        if file and file.suffix.lower() != suffix:
+            raise masks.InputError(f"{file}: expected a name that ends in {suffix}")
     known = metrics.known_slices(data.truth)
     inputs = [images, *filter(None, [truth])]
     with contextlib.ExitStack() as stack:
@@ -346,9 +378,21 @@ def _print_sweep(result: Sweep) -> None:
     "  skullmask report slices.npy --truth masks.npy -o grid --version v7 --grid dilation_size=16:36:4 --jobs 2",
 )
 def report(
-    images: Annotated[str, typer.Argument(metavar="IMAGES", help=_INPUT)],
-    output: Annotated[Path, typer.Option("-o", "--output", help="Folder for the report, made if missing.")],
-    truth: Annotated[str | None, typer.Option(help="True masks: file or folder.")] = None,
+    images: Annotated[str, typer.Argument(metavar="IMAGES", parser=source, help=_INPUT)],
+    output: Annotated[
+        Path,
+        typer.Option(
+            "-o",
+            "--output",
+            parser=path,
+            metavar="PATH",
+            help="Folder for the report, made if missing.",
+        ),
+    ],
+    truth: Annotated[
+        str | None,
+        typer.Option(parser=source, metavar="PATH", help="True masks: file or folder."),
+    ] = None,
     version: Annotated[
         str | None, typer.Option(help="v1 to v8; of several, as v8,v7, the first makes the masks.")
     ] = None,
@@ -356,7 +400,14 @@ def report(
         list[str] | None,
         typer.Option("-p", "--parameter", metavar="NAME=VALUE", help=_PARAMETERS),
     ] = None,
-    notebook: Annotated[str, typer.Option(help="report, a lesson such as 05_v6_dilation_sweep, or a file.")] = "report",
+    notebook: Annotated[
+        str,
+        typer.Option(
+            parser=source,
+            metavar="NOTEBOOK",
+            help="report, a lesson such as 05_v6_dilation_sweep, or a file.",
+        ),
+    ] = "report",
     grid: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME=VALUES", help="One report for each value, as 16:36:4 or v5,v7; may come again."),
@@ -370,17 +421,17 @@ def report(
     """
     from . import grids, notebooks, reports  # they take two seconds to import
 
-    path = notebooks.find(notebook)
+    lesson = notebooks.find(notebook)
     pairs = [*map(notebooks.split, parameter or ()), *([("version", version)] if version else [])]
     several = list(map(notebooks.split, grid or ()))
     names = [name for name, _ in pairs + several]
     if twice := [name for name in names if names.count(name) > 1]:
         raise masks.InputError(f"expected {twice[0]} once, got it {names.count(twice[0])} times")
-    given = {name: notebooks.read(path, name, text) for name, text in pairs}
-    values = {name: notebooks.read_values(path, name, text) for name, text in several}
-    look = {"truth": truth, "notebook": path, "parameters": given}
+    given = {name: notebooks.read(lesson, name, text) for name, text in pairs}
+    values = {name: notebooks.read_values(lesson, name, text) for name, text in several}
+    look = {"truth": truth, "notebook": lesson, "parameters": given}
     if not values:
-        bar = {"file": sys.stderr, "disable": None, "leave": False, "desc": path.stem}
+        bar = {"file": sys.stderr, "disable": None, "leave": False, "desc": lesson.stem}
         say(f"The report: {reports.report(images, output, progress_bar=bar, **look)}")
         for row in reports.scores(output):
             _doubt(_name_of(row.get("name", ""), images), row.get("quality", 1))
@@ -418,9 +469,12 @@ def _doubt(name: str, quality: float) -> bool:
     "  skullmask explore slices.npy --truth masks.npy --port 9000",
 )
 def explore(
-    file: Annotated[str, typer.Argument(metavar="[FILE]", help=_INPUT)] = "phantom",
+    file: Annotated[str, typer.Argument(metavar="[FILE]", parser=source, help=_INPUT)] = "phantom",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port on 127.0.0.1; 0 takes any free one.")] = 8866,
-    truth: Annotated[str | None, typer.Option(help="True masks, for the scores.")] = None,
+    truth: Annotated[
+        str | None,
+        typer.Option(parser=source, metavar="PATH", help="True masks, for the scores."),
+    ] = None,
     channel: Channel = None,
 ) -> None:
     """Open the explorer: sliders over every version, served to this computer alone until Ctrl-C."""

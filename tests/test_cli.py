@@ -1,5 +1,6 @@
 """The command line: what it writes and prints, and that every mistake ends in one line."""
 
+import inspect
 import json
 import os
 import pickle
@@ -7,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import typing
 from pathlib import Path
 
 import nibabel as nib
@@ -1039,3 +1041,50 @@ def test_score_takes_a_spacing(skullmask):
 def test_the_truth_brings_the_spacing_where_the_masks_have_none(skullmask):
     np.save("masks.npy", sm.load("phantom").truth)
     assert "hausdorff_mm" in skullmask("score", "masks.npy", "phantom")[1]
+
+
+# --- addresses of files ----------------------------------------------------------------------------------------
+
+NO_PATHS = {  # parameters that name no file
+    *("version", "backend", "scheduler", "table", "slices", "sizes"),
+    *("parameter", "grid", "names"),
+}
+
+
+def parameters():
+    """Give the options of every parameter of every command that takes text or a path."""
+    for app in (cli.app, cli.data_app):
+        for name, command in typer.main.get_command(app).commands.items():
+            if name == "data":
+                continue
+            for parameter in inspect.signature(command.callback, eval_str=True).parameters.values():
+                kind, options = typing.get_args(parameter.annotation)
+                if kind in (str, Path) or {str, Path, list[str]} & {*typing.get_args(kind)}:
+                    yield pytest.param(parameter.name, kind, options, id=f"{name} {parameter.name}")
+
+
+@pytest.mark.parametrize(("name", "kind", "options"), list(parameters()))
+def test_every_path_may_be_an_address(name, kind, options):
+    if name in NO_PATHS:
+        assert kind not in (Path, Path | None)
+        assert options.parser is None
+        return
+    made = options.parser("file:///two%20heads.npy")
+    assert Path(made) == Path("/two heads.npy")
+    assert isinstance(made, kind)
+    with pytest.raises(typer.BadParameter, match="server"):
+        options.parser("file://server/m.npy")
+
+
+def test_addresses_go_in_and_out(skullmask, folder):
+    image, truth = ring_head((110, 95), (2, 2))
+    np.save("a b.npy", image)
+    np.save("t.npy", truth)
+    here = f"file://{folder.as_posix()}"
+    look = ["-o", f"{here}/s.csv", "--plot", f"{here}/p.png", "--sizes", "5"]
+    assert skullmask("sweep", f"{here}/a%20b.npy", f"{here}/t.npy", *look)[0] == 0
+    assert skullmask("mask", f"{here}/a%20b.npy", "-o", f"{here}/m.npy")[0] == 0
+    assert {"s.csv", "p.png", "m.npy"} <= {*os.listdir(folder)}
+    code, _, err = skullmask("mask", "a b.npy", "-o", "file://server/n.npy")
+    assert (code, len(err)) == (2, 1)
+    assert "server" in err[0]
