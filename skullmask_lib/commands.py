@@ -193,7 +193,10 @@ def batch(
         str | None, typer.Option(metavar="ADDRESS", help="Join the cluster of this scheduler of Dask: tcp://HOST:PORT.")
     ] = None,
     chunk: Annotated[int, typer.Option(help="Images that are recorded together.")] = 100,
-    truth: Annotated[str | None, typer.Option(parser=source, metavar="PATH", help="True masks, for the scores: as INPUT.")] = None,
+    truth: Annotated[
+        str | None,
+        typer.Option(parser=source, metavar="PATH", help="True masks, for the scores: as INPUT."),
+    ] = None,
     spacing: Spacing = None,
     dilation_size: DilationSize = None,
     channel: Channel = None,
