@@ -545,6 +545,16 @@ def test_the_slices_of_a_series_go_by_its_folder_on_the_terminal_alone(folder, s
     assert "JOHN" not in (folder / "out" / "report.html").read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("version", ["v7,v5,v6", "v8,v6,V5", ["v6", "v7"]])
+def test_versions_that_a_width_makes_the_same_are_refused(version):
+    path = notebooks.find("report")
+    chosen = {"version": version, "dilation_size": 5}
+    with pytest.raises(InputError, match="dilation_size"):
+        reports.prepare(path, {"images": "phantom-cropped"}, chosen)
+    for other in (chosen | {"dilation_size": 0}, {"version": "v8,v7", "dilation_size": 5}):
+        reports.prepare(path, {"images": "phantom-cropped"}, other)
+
+
 def test_a_width_that_was_given_is_in_the_sweep_and_of_its_version_alone(slices, skullmask):
     given = ("--version", "v7,v8", "-p", "dilation_size=13", "-p", "sizes=20:30:10", "-p", "overlay_count=1")
     assert skullmask("report", "slices.npy", "--truth", "truth.npy", "-o", "out", *given)[0] == 0
