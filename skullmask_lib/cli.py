@@ -6,9 +6,10 @@ import json
 import logging
 import math
 import os
+import re
 import sys
 import warnings
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated
@@ -329,7 +330,8 @@ def sweep(
         table = stack.enter_context(outputs.replacing(output, *inputs)) if output else None
         curve = stack.enter_context(outputs.replacing(plot, *inputs)) if plot else None
         swept = progress_bar(len(data.images), "slice", data.images)
-        result = sweep_widths(swept, data.truth, sizes=widths, names=data.names)
+        looked_at = _warning_of_rivals(data, swept)
+        result = sweep_widths(looked_at, data.truth, sizes=widths, names=data.names)
         if table:
             write_csv(result, table, names=list(itertools.compress(data.names, known)))
         if curve:
@@ -340,6 +342,15 @@ def sweep(
     _warn_of_skipped_planes(data, truth or images, list(map(_profile, made)), axis)
     if not known.all():
         say("", _left_out(known))
+
+
+def _warning_of_rivals(data: datasets.Data, images: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    """Pass images on one by one, and warn of those that show more than one head."""
+    for index, image in enumerate(images):
+        spacing = None if data.spacing_mm is None else data.spacing_mm[index]
+        with versions.naming(data.names[index]):
+            polar.warn_of_rivals(polar.unwrap(image, spacing))
+        yield image
 
 
 def _check_truth(data: datasets.Data, images: str, truth: str | None, slices: str | None) -> None:
@@ -542,23 +553,32 @@ def _reason(error: OSError) -> str:
 
 def _spaced(arguments: list[str]) -> list[str]:
     """Let ``--spacing`` take its two numbers in one word, as 0.42,0.42."""
-    words = iter(arguments)
+    words = deque(arguments)
     taken = []
-    for word in words:
+    while words:
+        word = words.popleft()
         option, equals, value = word.partition("=")
         if word == "--":
-            taken += [word, *words]
-        elif option != "--spacing":
+            return [*taken, word, *words]
+        if option != "--spacing":
             taken.append(word)
         else:
-            taken += ["--spacing", *_pair(value if equals else next(words, ""), words)]
+            taken += ["--spacing", *_pair(value if equals else _next(words), words)]
     return taken
 
 
-def _pair(word: str, more: Iterator[str]) -> list[str]:
+def _next(words: deque[str]) -> str:
+    return words.popleft() if words else ""
+
+
+def _pair(word: str, more: deque[str]) -> list[str]:
+    if re.fullmatch("[0-9]+,[0-9]+", word) and more and _is_number(more[0].replace(",", ".")):
+        raise masks.InputError(
+            f"expected a point as the decimal sign of '--spacing', as in 0.42 0.42, got {word} {more[0]}"
+        )
     numbers = word.replace(",", " ").split()
     if len(numbers) == 1:
-        numbers.append(next(more, ""))
+        numbers.append(_next(more))
     if len(numbers) != 2 or not all(map(_is_number, numbers)):
         given = " ".join(numbers).strip()
         raise masks.InputError(

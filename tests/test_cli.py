@@ -197,6 +197,27 @@ def test_two_heads_are_said_once_for_each_slice(skullmask, version):
     assert line.startswith("skullmask: warning: two.npy[0] … two.npy[2]: ")
 
 
+def test_a_sweep_says_of_two_heads_what_a_mask_says(skullmask):
+    both = np.concatenate([heads(), heads()], axis=2)
+    np.save("two.npy", both)
+    np.save("t.npy", (both > 0).astype(np.uint8))
+    code, _, err = skullmask("sweep", "two.npy", "t.npy", "--sizes", "5:9:2")
+    assert code == 0
+    [line] = [line for line in err if "more than one head" in line]
+    assert line.startswith("skullmask: warning: two.npy[0] … two.npy[2]: ")
+
+
+@pytest.mark.parametrize("given", ["0,42 0,42", "1,68 1,68", "=0,42 0,42", "0,9375 1"])
+def test_a_decimal_comma_is_not_two_numbers(skullmask, given):
+    np.save("a.npy", head())
+    words = f"--spacing {given}".replace(" =", "=").split()
+    code, out, err = skullmask("mask", "a.npy", "-o", "m.npy", *words)
+    assert (code, out, len(err)) == (2, "", 1)
+    assert "--spacing" in err[0]
+    assert "point" in err[0]
+    assert not Path("m.npy").exists()
+
+
 @pytest.mark.skipif(os.name != "posix", reason="needs a shell that can close an output")
 @pytest.mark.usefixtures("folder")
 def test_an_output_that_is_closed_stops_nothing():
