@@ -66,7 +66,7 @@ class Data:
 
     def spaced(self, spacing_mm: Sequence[float] | None) -> "Data":
         """Give the same slices with another row and column spacing [mm], if there is one."""
-        if spacing_mm is None or len(spacing_mm) == 0:
+        if spacing_mm is None or np.size(spacing_mm) == 0:
             return self
         return replace(self, spacing_mm=np.tile(masks.check_spacing(spacing_mm), (len(self.images), 1)))
 

@@ -12,7 +12,7 @@ import numpy as np
 from scipy import ndimage
 from scipy.spatial import KDTree
 
-from .masks import InputError, check_spacing, check_unmasked
+from .masks import InputError, check_spacing, check_stack, check_unmasked
 
 
 def iou(mask: np.ndarray, truth: np.ndarray) -> float:
@@ -316,6 +316,8 @@ def score_slices(
     >>> [s["iou"] for s in score_slices(np.ones((2, 3, 3)), np.ones((2, 3, 3)))]
     [1.0, 1.0]
     """
+    check_stack(made)
+    check_stack(truth)
     truth = truth if isinstance(truth, np.ndarray) else list(truth)
     known = known_slices(truth)
     spacings = itertools.repeat(None, len(known)) if spacing_mm is None else spacing_mm

@@ -71,6 +71,8 @@ def sweep(
     >>> sweep([image], [truth], sizes=[1, 3]).iou.round(2)
     array([[0.25, 0.75]])
     """
+    masks.check_stack(images)
+    masks.check_stack(truth)
     sizes = list(sizes)
     known = known_slices(truth)
     scores = []
@@ -285,6 +287,8 @@ def ladder(images: np.ndarray, truth: np.ndarray, *, spacing_mm: np.ndarray | No
     >>> ladder(image[None], image[None])["v1"]
     array([1.])
     """
+    masks.check_stack(images)
+    masks.check_stack(truth)
     names = [f"slice {index}" for index in range(len(images))]
     known = known_slices(truth)
     scores = {}
