@@ -509,7 +509,7 @@ def test_a_truth_is_not_unknown_beyond_the_head(skullmask):
 def test_slices_of_an_npz_stay_of_unknown_truth(skullmask):
     images, truth = partly_known()
     np.savez("a.npz", images=images, truth=truth)
-    code, out, err = skullmask("sweep", "a.npz", "--slices", "1")
+    code, out, err = skullmask("sweep", "a.npz", "--slices", "1", "--sizes", "3")
     assert (code, out, len(err)) == (2, "", 1)
     assert "a.npz" in err[0]
 
