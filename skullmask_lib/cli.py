@@ -223,10 +223,15 @@ def _profiled(made: Iterable[np.ndarray], profiles: list[Profile]) -> Iterator[n
         yield mask
 
 
+def _are_of_a_volume(data: datasets.Data, axis: int) -> bool:
+    """Tell whether it is known how slices lie in space: they may be every other one."""
+    return data.volume or axis != 2
+
+
 def _warn_of_skipped_planes(data: datasets.Data, truth: str, profiles: list[Profile], axis: int) -> None:
     """Warn of masks that go on where the truth of a volume breaks off, along another axis."""
-    if not data.volume and axis == 2:
-        return  # slices of which it is not known how they lie
+    if not _are_of_a_volume(data, axis):
+        return
     known = np.flatnonzero(metrics.known_slices(data.truth))
     true = [_profile(data.truth[index]) for index in known]
     columns_along, rows_along = (other for other in (0, 1, 2) if other != axis)
@@ -337,9 +342,10 @@ def sweep(
         if curve:
             curve.write_bytes(plots.sweep_picture(result).png)
     _print_sweep(result)
-    look = {"names": data.names, "version": "v7", "dilation_size": result.best_size}
-    made = versions.mask_slices(data.images, **look)
-    _warn_of_skipped_planes(data, truth or images, list(map(_profile, made)), axis)
+    if _are_of_a_volume(data, axis):
+        look = {"names": data.names, "version": "v7", "dilation_size": result.best_size}
+        made = versions.mask_slices(data.images, **look)
+        _warn_of_skipped_planes(data, truth or images, list(map(_profile, made)), axis)
     if not known.all():
         say("", _left_out(known))
 
