@@ -166,7 +166,8 @@ def batch(
     began = time.perf_counter()
     images = _path(images)
     output = _path(output)
-    truth = _path(truth) if truth else None
+    if truth is not None:
+        truth = _path(truth) or None
     version, options = versions.choose(version, options)
     if "dilation_size" in options:
         masks.check_whole(options["dilation_size"], "dilation size", 1, 1_000_000, "pixels")
@@ -198,6 +199,9 @@ def batch(
 
 def _path(path: str | os.PathLike) -> str:
     """Give a path or an address as a text."""
+    if not isinstance(path, (str, os.PathLike)):
+        hint = "for slices in memory call mask_slices(images)"
+        raise InputError(f"expected a path or an address, got {type(path).__name__}; {hint}")
     text = str(paths.local(path))
     if "\0" in text:
         raise InputError(f"{texts.plain(text)}: expected a path, got one that holds a NUL character")

@@ -6,9 +6,10 @@ import json
 import logging
 import math
 import os
+import re
 import sys
 import warnings
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated
@@ -27,8 +28,10 @@ from .commands import (
     data_app,
     many,
     naming_output,
+    path,
     progress_bar,
     say,
+    source,
 )
 from .sweep import Sweep, parse_range
 
@@ -40,6 +43,8 @@ app = typer.Typer(
 )
 app.add_typer(data_app, name="data")
 app.add_typer(many)
+Profile = tuple[np.ndarray, np.ndarray]  # pixels of a mask in each row and in each column
+_SKIPPED = 0.02  # of the masks; more of them lies where the truth breaks off than an edge explains
 _INTERRUPTED = 130  # also what typer returns after Ctrl-C
 _UsageError = typer.BadParameter.__base__  # typer brings its own click and exports this class by no other name
 
@@ -81,7 +86,12 @@ def _main(
     short_help="Run the journey on the phantom, as one page.",
     epilog="Example:\n\n  skullmask demo --out my_demo",
 )
-def demo(out: Annotated[Path, typer.Option(help="Folder for the page.")] = Path("skullmask_demo")) -> None:
+def demo(
+    out: Annotated[
+        Path,
+        typer.Option(parser=path, metavar="PATH", help="Folder for the page."),
+    ] = Path("skullmask_demo"),
+) -> None:
     """Run the journey on the phantom and write it, with the ladder, as one page that opens offline."""
     from . import notebooks, plots, reports  # papermill and nbconvert take a second to import
     from .sweep import LADDER_HEADER, phantom_ladder
@@ -109,19 +119,24 @@ def demo(out: Annotated[Path, typer.Option(help="Folder for the page.")] = Path(
     + "  skullmask mask chris -o masks.npy",
 )
 def mask(
-    input: Annotated[str, typer.Argument(metavar="INPUT", help=_INPUT)],
+    input: Annotated[str, typer.Argument(metavar="INPUT", parser=source, help=_INPUT)],
     output: Annotated[
         Path,
         typer.Option(
             "-o",
             "--output",
+            parser=path,
+            metavar="PATH",
             help="Where the masks go: .npy, .nii.gz for NIfTI or DICOM, .png for a picture, a folder for a folder.",
         ),
     ],
     version: Version = None,
     dilation_size: DilationSize = None,
     spacing: Spacing = None,
-    truth: Annotated[str | None, typer.Option(help="True masks: prints the scores.")] = None,
+    truth: Annotated[
+        str | None,
+        typer.Option(parser=source, metavar="PATH", help="True masks: prints the scores."),
+    ] = None,
     channel: Channel = None,
     slices: Slices = None,
     axis: Axis = 2,
@@ -147,9 +162,10 @@ def mask(
     )
     tally: Counter[str] = Counter()
     scores: list[dict[str, float]] = []
+    profiles: list[Profile] = []
     across = {} if axis == 2 else {"axis": axis}
     datasets.write_masks(
-        _judged(data, progress_bar(len(data.images), "slice", making), tally, scores),
+        _judged(data, progress_bar(len(data.images), "slice", making), tally, scores, profiles),
         output,
         like=input,
         shape=data.images.shape,
@@ -162,6 +178,7 @@ def mask(
     say("; ".join(filter(None, [made, ", ".join(remarks)])))
     if scores:
         _print_scores(scores, data.names)
+        _warn_of_skipped_planes(data, truth or input, profiles, axis)
 
 
 def _part(slices: str | None) -> range | None:
@@ -173,6 +190,7 @@ def _judged(
     made: Iterable[np.ndarray],
     tally: Counter[str],
     scores: list[dict[str, float]],
+    profiles: list[Profile],
 ) -> Iterator[np.ndarray]:
     """Pass masks on one by one; count them, score them, and warn of those to look at."""
     known = None if data.truth is None else metrics.known_slices(data.truth)
@@ -189,7 +207,43 @@ def _judged(
             scores.append(metrics.score(mask, data.truth[index], spacing))
         elif known is not None:
             scores.append(metrics.no_score(spacing))
+        profiles.append(_profile(mask))
         yield mask
+
+
+def _profile(mask: np.ndarray) -> Profile:
+    """Count the pixels of a mask in each row and in each column."""
+    return np.count_nonzero(mask, axis=1), np.count_nonzero(mask, axis=0)
+
+
+def _profiled(made: Iterable[np.ndarray], profiles: list[Profile]) -> Iterator[np.ndarray]:
+    """Pass masks on one by one, and keep their profiles."""
+    for mask in made:
+        profiles.append(_profile(mask))
+        yield mask
+
+
+def _are_of_a_volume(data: datasets.Data, axis: int) -> bool:
+    """Tell whether it is known how slices lie in space: they may be every other one."""
+    return data.volume or axis != 2
+
+
+def _warn_of_skipped_planes(data: datasets.Data, truth: str, profiles: list[Profile], axis: int) -> None:
+    """Warn of masks that go on where the truth of a volume breaks off, along another axis."""
+    if not _are_of_a_volume(data, axis):
+        return
+    known = np.flatnonzero(metrics.known_slices(data.truth))
+    true = [_profile(data.truth[index]) for index in known]
+    columns_along, rows_along = (other for other in (0, 1, 2) if other != axis)
+    for along, side in ((rows_along, 0), (columns_along, 1)):
+        mask_px = sum(profiles[index][side] for index in known)
+        skipped = metrics.skipped_planes(sum(profile[side] for profile in true))
+        share = mask_px[skipped].sum() / max(mask_px.sum(), 1)
+        if share > _SKIPPED:
+            planes = f"{np.count_nonzero(skipped)} of {len(skipped)} planes along axis {along}"
+            text = f"may be unknown in {planes}: it is empty there, and the masks are not"
+            said = f"{truth}: {text} ({share:.0%} of their pixels)"
+            warnings.warn(said, masks.InputWarning, stacklevel=2)
 
 
 @app.command(
@@ -198,8 +252,11 @@ def _judged(
     "  skullmask score masks.npy truth.npy --spacing 0.42 0.42",
 )
 def score(
-    pred: Annotated[str, typer.Argument(metavar="PRED", help="Masks to score.")],
-    truth: Annotated[str, typer.Argument(metavar="TRUTH", help="True masks, of the same shape.")],
+    pred: Annotated[str, typer.Argument(metavar="PRED", parser=source, help="Masks to score.")],
+    truth: Annotated[
+        str,
+        typer.Argument(metavar="TRUTH", parser=source, help="True masks, of the same shape."),
+    ],
     spacing: Spacing = None,
     slices: Slices = None,
     axis: Axis = 2,
@@ -212,8 +269,12 @@ def score(
     A truth that is empty on some slices and not on others is unknown there: they are left out of the means.
     """
     data = datasets.load(pred, truth=truth, slices=_part(slices), axis=axis).spaced(spacing)
+    if data.truth is None:
+        raise masks.InputError(f"{truth}: {datasets.NONE_KNOWN}")
     made = progress_bar(len(data.images), "slice", datasets.binary(data.images, pred))
-    scores = metrics.score_slices(made, data.truth, data.spacing_mm)
+    profiles: list[Profile] = []
+    scores = metrics.score_slices(_profiled(made, profiles), data.truth, data.spacing_mm)
+    _warn_of_skipped_planes(data, truth, profiles, axis)
     if as_json:
         _print_json(scores, data.names)
     else:
@@ -227,13 +288,30 @@ def score(
     "  skullmask sweep chris --sizes 9:21:2",
 )
 def sweep(
-    images: Annotated[str, typer.Argument(metavar="IMAGES", help=_INPUT)],
+    images: Annotated[str, typer.Argument(metavar="IMAGES", parser=source, help=_INPUT)],
     truth: Annotated[
-        str | None, typer.Argument(metavar="[TRUTH]", help="True masks; a phantom or a head brings its own.")
+        str | None,
+        typer.Argument(
+            metavar="[TRUTH]",
+            parser=source,
+            help="True masks; a phantom or a head brings its own.",
+        ),
     ] = None,
     sizes: Annotated[str, typer.Option(help="Dilation widths in pixels, start:stop:step, stop included.")] = "1:61:2",
-    output: Annotated[Path | None, typer.Option("-o", "--output", help="CSV for the scores of every slice.")] = None,
-    plot: Annotated[Path | None, typer.Option(help="PNG for the curve.")] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            parser=path,
+            metavar="PATH",
+            help="CSV for the scores of every slice.",
+        ),
+    ] = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option(parser=path, metavar="PATH", help="PNG for the curve."),
+    ] = None,
     slices: Slices = None,
     axis: Axis = 2,
 ) -> None:
@@ -247,25 +325,49 @@ def sweep(
 
     widths = parse_range(sizes)
     data = datasets.load(images, truth=truth, slices=_part(slices), axis=axis)
-    if data.truth is None:
-        raise masks.InputError(f"{images}: brings no truth; name the true masks as well")
-    for path, suffix in ((output, ".csv"), (plot, ".png")):
-        if path and path.suffix.lower() != suffix:
-            raise masks.InputError(f"{path}: expected a name that ends in {suffix}")
+    _check_truth(data, images, truth, slices)
+    for file, suffix in ((output, ".csv"), (plot, ".png")):
+        if file and file.suffix.lower() != suffix:
+            raise masks.InputError(f"{file}: expected a name that ends in {suffix}")
     known = metrics.known_slices(data.truth)
     inputs = [images, *filter(None, [truth])]
     with contextlib.ExitStack() as stack:
         table = stack.enter_context(outputs.replacing(output, *inputs)) if output else None
         curve = stack.enter_context(outputs.replacing(plot, *inputs)) if plot else None
         swept = progress_bar(len(data.images), "slice", data.images)
-        result = sweep_widths(swept, data.truth, sizes=widths, names=data.names)
+        looked_at = _warning_of_rivals(data, swept)
+        result = sweep_widths(looked_at, data.truth, sizes=widths, names=data.names)
         if table:
             write_csv(result, table, names=list(itertools.compress(data.names, known)))
         if curve:
             curve.write_bytes(plots.sweep_picture(result).png)
     _print_sweep(result)
+    if _are_of_a_volume(data, axis):
+        look = {"names": data.names, "version": "v7", "dilation_size": result.best_size}
+        made = versions.mask_slices(data.images, **look)
+        _warn_of_skipped_planes(data, truth or images, list(map(_profile, made)), axis)
     if not known.all():
         say("", _left_out(known))
+
+
+def _warning_of_rivals(data: datasets.Data, images: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    """Pass images on one by one, and warn of those that show more than one head."""
+    for index, image in enumerate(images):
+        spacing = None if data.spacing_mm is None else data.spacing_mm[index]
+        with versions.naming(data.names[index]):
+            polar.warn_of_rivals(polar.unwrap(image, spacing))
+        yield image
+
+
+def _check_truth(data: datasets.Data, images: str, truth: str | None, slices: str | None) -> None:
+    """Refuse to choose a width where there is no truth to choose it by."""
+    if data.truth is None and truth is not None:
+        raise masks.InputError(f"{truth}: {datasets.NONE_KNOWN}")
+    if data.truth is None:
+        these = "" if slices is None else " of these slices"
+        raise masks.InputError(f"{images}: brings no truth{these}; name the true masks as well")
+    if not data.truth.any():
+        raise masks.InputError(f"{truth or images}: the truth is empty, so no width is the best")
 
 
 def _print_sweep(result: Sweep) -> None:
@@ -293,9 +395,21 @@ def _print_sweep(result: Sweep) -> None:
     "  skullmask report slices.npy --truth masks.npy -o grid --version v7 --grid dilation_size=16:36:4 --jobs 2",
 )
 def report(
-    images: Annotated[str, typer.Argument(metavar="IMAGES", help=_INPUT)],
-    output: Annotated[Path, typer.Option("-o", "--output", help="Folder for the report, made if missing.")],
-    truth: Annotated[str | None, typer.Option(help="True masks: file or folder.")] = None,
+    images: Annotated[str, typer.Argument(metavar="IMAGES", parser=source, help=_INPUT)],
+    output: Annotated[
+        Path,
+        typer.Option(
+            "-o",
+            "--output",
+            parser=path,
+            metavar="PATH",
+            help="Folder for the report, made if missing.",
+        ),
+    ],
+    truth: Annotated[
+        str | None,
+        typer.Option(parser=source, metavar="PATH", help="True masks: file or folder."),
+    ] = None,
     version: Annotated[
         str | None, typer.Option(help="v1 to v8; of several, as v8,v7, the first makes the masks.")
     ] = None,
@@ -303,7 +417,14 @@ def report(
         list[str] | None,
         typer.Option("-p", "--parameter", metavar="NAME=VALUE", help=_PARAMETERS),
     ] = None,
-    notebook: Annotated[str, typer.Option(help="report, a lesson such as 05_v6_dilation_sweep, or a file.")] = "report",
+    notebook: Annotated[
+        str,
+        typer.Option(
+            parser=source,
+            metavar="NOTEBOOK",
+            help="report, a lesson such as 05_v6_dilation_sweep, or a file.",
+        ),
+    ] = "report",
     grid: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME=VALUES", help="One report for each value, as 16:36:4 or v5,v7; may come again."),
@@ -317,17 +438,17 @@ def report(
     """
     from . import grids, notebooks, reports  # they take two seconds to import
 
-    path = notebooks.find(notebook)
+    lesson = notebooks.find(notebook)
     pairs = [*map(notebooks.split, parameter or ()), *([("version", version)] if version else [])]
     several = list(map(notebooks.split, grid or ()))
     names = [name for name, _ in pairs + several]
     if twice := [name for name in names if names.count(name) > 1]:
         raise masks.InputError(f"expected {twice[0]} once, got it {names.count(twice[0])} times")
-    given = {name: notebooks.read(path, name, text) for name, text in pairs}
-    values = {name: notebooks.read_values(path, name, text) for name, text in several}
-    look = {"truth": truth, "notebook": path, "parameters": given}
+    given = {name: notebooks.read(lesson, name, text) for name, text in pairs}
+    values = {name: notebooks.read_values(lesson, name, text) for name, text in several}
+    look = {"truth": truth, "notebook": lesson, "parameters": given}
     if not values:
-        bar = {"file": sys.stderr, "disable": None, "leave": False, "desc": path.stem}
+        bar = {"file": sys.stderr, "disable": None, "leave": False, "desc": lesson.stem}
         say(f"The report: {reports.report(images, output, progress_bar=bar, **look)}")
         for row in reports.scores(output):
             _doubt(_name_of(row.get("name", ""), images), row.get("quality", 1))
@@ -365,9 +486,12 @@ def _doubt(name: str, quality: float) -> bool:
     "  skullmask explore slices.npy --truth masks.npy --port 9000",
 )
 def explore(
-    file: Annotated[str, typer.Argument(metavar="[FILE]", help=_INPUT)] = "phantom",
+    file: Annotated[str, typer.Argument(metavar="[FILE]", parser=source, help=_INPUT)] = "phantom",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port on 127.0.0.1; 0 takes any free one.")] = 8866,
-    truth: Annotated[str | None, typer.Option(help="True masks, for the scores.")] = None,
+    truth: Annotated[
+        str | None,
+        typer.Option(parser=source, metavar="PATH", help="True masks, for the scores."),
+    ] = None,
     channel: Channel = None,
 ) -> None:
     """Open the explorer: sliders over every version, served to this computer alone until Ctrl-C."""
@@ -435,23 +559,32 @@ def _reason(error: OSError) -> str:
 
 def _spaced(arguments: list[str]) -> list[str]:
     """Let ``--spacing`` take its two numbers in one word, as 0.42,0.42."""
-    words = iter(arguments)
+    words = deque(arguments)
     taken = []
-    for word in words:
+    while words:
+        word = words.popleft()
         option, equals, value = word.partition("=")
         if word == "--":
-            taken += [word, *words]
-        elif option != "--spacing":
+            return [*taken, word, *words]
+        if option != "--spacing":
             taken.append(word)
         else:
-            taken += ["--spacing", *_pair(value if equals else next(words, ""), words)]
+            taken += ["--spacing", *_pair(value if equals else _next(words), words)]
     return taken
 
 
-def _pair(word: str, more: Iterator[str]) -> list[str]:
+def _next(words: deque[str]) -> str:
+    return words.popleft() if words else ""
+
+
+def _pair(word: str, more: deque[str]) -> list[str]:
+    if re.fullmatch("[0-9]+,[0-9]+", word) and more and _is_number(more[0].replace(",", ".")):
+        raise masks.InputError(
+            f"expected a point as the decimal sign of '--spacing', as in 0.42 0.42, got {word} {more[0]}"
+        )
     numbers = word.replace(",", " ").split()
     if len(numbers) == 1:
-        numbers.append(next(more, ""))
+        numbers.append(_next(more))
     if len(numbers) != 2 or not all(map(_is_number, numbers)):
         given = " ".join(numbers).strip()
         raise masks.InputError(

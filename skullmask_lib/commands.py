@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from tqdm import tqdm
 
-from . import masks, registry, texts
+from . import masks, paths, registry, texts
 
 many = typer.Typer(rich_markup_mode=None)
 data_app = typer.Typer(
@@ -19,6 +19,59 @@ data_app = typer.Typer(
     epilog="Examples:\n\n  skullmask data list\n\n  skullmask data fetch chris\n\n  skullmask data verify",
     rich_markup_mode=None,
 )
+
+
+def source(text: str) -> str:
+    """Read the name of a phantom or a head, or a path, also as ``file:///…``; for typer.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    typer.BadParameter
+        If it is an address of another computer.
+
+    Examples
+    --------
+    >>> source("file:///data/two%20heads.npy"), source("phantom")
+    ('/data/two heads.npy', 'phantom')
+    """
+    try:
+        return str(paths.local(text))
+    except masks.InputError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+def path(text: str) -> Path:
+    """Read a path, also as ``file:///…``; for typer, whose own Path would lose the computer.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    typer.BadParameter
+        If it is an address of another computer.
+
+    Examples
+    --------
+    >>> path("file:///data/two%20heads.npy").name
+    'two heads.npy'
+    """
+    return Path(source(text))
+
+
 Spacing = Annotated[
     tuple[float, float] | None,
     typer.Option(help="Row and column spacing [mm], as 0.42 0.42 or 0.42,0.42; overrides the file's."),
@@ -116,12 +169,18 @@ def batch(
         str,
         typer.Argument(
             metavar="INPUT",
+            parser=source,
             help="A .npy of (N, H, W), a Zarr array (also by address), a folder of .npy, NIfTI, PNG and TIFF files, or "
             "a .txt with a path on each line; masks of files are named after them, below the folder that holds all.",
         ),
     ],
     output: Annotated[
-        str, typer.Argument(metavar="OUTPUT", help="A .npy, a .zarr (also by address), or a folder for a file each.")
+        str,
+        typer.Argument(
+            metavar="OUTPUT",
+            parser=source,
+            help="A .npy, a .zarr (also by address), or a folder for a file each.",
+        ),
     ],
     version: Version = None,
     backend: Annotated[
@@ -134,7 +193,10 @@ def batch(
         str | None, typer.Option(metavar="ADDRESS", help="Join the cluster of this scheduler of Dask: tcp://HOST:PORT.")
     ] = None,
     chunk: Annotated[int, typer.Option(help="Images that are recorded together.")] = 100,
-    truth: Annotated[str | None, typer.Option(help="True masks, for the scores: as INPUT.")] = None,
+    truth: Annotated[
+        str | None,
+        typer.Option(parser=source, metavar="PATH", help="True masks, for the scores: as INPUT."),
+    ] = None,
     spacing: Spacing = None,
     dilation_size: DilationSize = None,
     channel: Channel = None,
@@ -188,9 +250,17 @@ def batch(
 )
 def brain_mask(
     scan: Annotated[
-        Path, typer.Argument(metavar="SCAN", help="A volume: .nii, .nii.gz, .hdr with .img, or a folder of DICOM.")
+        Path,
+        typer.Argument(
+            metavar="SCAN",
+            parser=path,
+            help="A volume: .nii, .nii.gz, .hdr with .img, or a folder of DICOM.",
+        ),
     ],
-    out_dir: Annotated[Path, typer.Argument(metavar="OUT_DIR", help="Folder for the mask, made if missing.")],
+    out_dir: Annotated[
+        Path,
+        typer.Argument(metavar="OUT_DIR", parser=path, help="Folder for the mask, made if missing."),
+    ],
     threshold: Annotated[
         tuple[float, float] | None,
         typer.Option(help="Lowest and highest value of the brain; by default half and twice Otsu's threshold."),
@@ -202,8 +272,8 @@ def brain_mask(
     from . import volumes
 
     options = {} if closing_radius is None else {"closing_radius": closing_radius}
-    path, mask = volumes.mask_scan(scan, out_dir, threshold=threshold, debug=debug, **options)
-    print(f"The brain mask: {path}")
+    file, mask = volumes.mask_scan(scan, out_dir, threshold=threshold, debug=debug, **options)
+    print(f"The brain mask: {file}")
     for remark in volumes.quality_control(mask).warnings:
         warnings.warn(f"{scan.absolute().name}: {remark}", masks.InputWarning, stacklevel=1)
 
@@ -214,16 +284,24 @@ def brain_mask(
 )
 def strip(
     scan: Annotated[
-        Path, typer.Argument(metavar="SCAN", help="The head: .nii, .nii.gz, .hdr with .img, or a folder of DICOM.")
+        Path,
+        typer.Argument(
+            metavar="SCAN",
+            parser=path,
+            help="The head: .nii, .nii.gz, .hdr with .img, or a folder of DICOM.",
+        ),
     ],
-    out_dir: Annotated[Path, typer.Argument(metavar="OUT_DIR", help="Folder for the results, made if missing.")],
+    out_dir: Annotated[
+        Path,
+        typer.Argument(metavar="OUT_DIR", parser=path, help="Folder for the results, made if missing."),
+    ],
     n4: Annotated[bool, typer.Option("--n4", help="Correct the bias field first; needs the extra volumes.")] = False,
 ) -> None:
     """Find the brain in a volume of MR: writes the brain, its mask, and a picture to look at."""
     from . import stripping
 
-    for what, path in stripping.strip_scan(scan, out_dir, n4=n4)._asdict().items():
-        say(f"The {what}: {path}")
+    for what, file in stripping.strip_scan(scan, out_dir, n4=n4)._asdict().items():
+        say(f"The {what}: {file}")
 
 
 @data_app.callback(invoke_without_command=True)

@@ -21,6 +21,7 @@ from .masks import InputError, InputWarning
 
 PHANTOMS = ("phantom", "phantom-cropped")
 SUFFIXES = (".npy", ".npz", *nifti.SUFFIXES, *pictures.SUFFIXES)
+NONE_KNOWN = "no slice of the selection has a known truth"
 _PREVIEWS = (*pictures.LOSSY, ".bmp")  # what may lie beside a DICOM series
 
 
@@ -65,7 +66,7 @@ class Data:
 
     def spaced(self, spacing_mm: Sequence[float] | None) -> "Data":
         """Give the same slices with another row and column spacing [mm], if there is one."""
-        if spacing_mm is None or len(spacing_mm) == 0:
+        if spacing_mm is None or np.size(spacing_mm) == 0:
             return self
         return replace(self, spacing_mm=np.tile(masks.check_spacing(spacing_mm), (len(self.images), 1)))
 
@@ -123,7 +124,9 @@ def load(
     Returns
     -------
     Data
-        NaN around the head, as other programs leave it in the background, is 0.
+        NaN around the head, as other programs leave it in the background, is 0. There is no truth
+        where it is empty on all slices taken and not on others: it is unknown, see
+        `metrics.known_slices`.
 
     Raises
     ------
@@ -133,8 +136,8 @@ def load(
     Warns
     -----
     InputWarning
-        What was left out of a folder, what a file does not keep of its image, and a truth that was
-        paired in order although both sides have names.
+        What was left out of a folder, what a file does not keep of its image, a truth that was
+        paired in order although both sides have names, and one that is unknown of all slices taken.
 
     Examples
     --------
@@ -149,12 +152,14 @@ def load(
     opened = _open(source, axis, channel, slices)
     if truth is None:
         _check_axis(axis, source, opened)
-        return _taken(opened, source, slices)
+        return _without_unknown(_taken(opened, source, slices), opened.data.truth, source)
     true = _open(truth, axis, None, slices)
     _check_axis(axis, source, opened, true)
     true = _in_order_of(opened, true, truth)
     data = _taken(opened, source, slices)
-    return _with_truth(data, _taken(true, truth, slices), (source, truth), (opened.affine, true.affine))
+    true_data = _taken(true, truth, slices)
+    data = _with_truth(data, true_data, (source, truth), (opened.affine, true.affine))
+    return _without_unknown(data, _masks_of(true.data), truth)
 
 
 def _check_axis(axis: int, source: str | os.PathLike, *sources: _Opened) -> None:
@@ -268,7 +273,7 @@ def _in_order_of(opened: _Opened, true: _Opened, truth: str | os.PathLike) -> _O
 def _with_truth(data: Data, true: Data, sources: tuple, affines: tuple) -> Data:
     """Add the truth to the images, if both belong together."""
     source, truth = sources
-    masks_of = true.images if true.truth is None else true.truth
+    masks_of = _masks_of(true)
     if masks_of.shape != data.images.shape:
         raise InputError(
             f"{truth}: expected a truth of the images' shape {data.images.shape}, got {masks_of.shape} ({source})"
@@ -281,6 +286,22 @@ def _with_truth(data: Data, true: Data, sources: tuple, affines: tuple) -> Data:
     lossy = [name for name in true.names if _is_lossy(name)]
     spacing_mm = true.spacing_mm if data.spacing_mm is None else data.spacing_mm
     return replace(data, truth=binary(masks_of, lossy[0] if lossy else truth), spacing_mm=spacing_mm)
+
+
+def _masks_of(true: Data) -> np.ndarray:
+    """Give the true masks of what was named as the truth."""
+    return true.images if true.truth is None else true.truth
+
+
+def _without_unknown(data: Data, whole: np.ndarray | None, truth: str | os.PathLike) -> Data:
+    """Take away a truth that is empty on every slice taken, where that of others is not."""
+    is_part = whole is not None and len(whole) > len(data.images)
+    if data.truth is None or not is_part or data.truth.any():
+        return data
+    if not any(np.nan_to_num(plane).any() for plane in whole):
+        return data
+    warnings.warn(f"{truth}: {NONE_KNOWN}", InputWarning, stacklevel=2)
+    return replace(data, truth=None)
 
 
 def _is_lossy(name: str | os.PathLike) -> bool:

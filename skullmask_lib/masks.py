@@ -192,6 +192,37 @@ def _check_array(image: object) -> None:
         )
 
 
+def check_stack(images: object) -> None:
+    """Say what to pass where slices are wanted, one after another, and something else came.
+
+    Parameters
+    ----------
+    images : object
+
+    Raises
+    ------
+    InputError
+        If no slices can be taken from it.
+
+    Examples
+    --------
+    >>> check_stack(np.zeros((5, 4, 4)))
+    >>> check_stack(None)
+    Traceback (most recent call last):
+    ...
+    skullmask_lib.masks.InputError: expected slices, as an array (N, H, W) or a list, got NoneType
+    """
+    if isinstance(images, (str, os.PathLike)):
+        hint = f"load it first: load({str(images)!r})"
+        raise InputError(f"expected slices, got the path {images}; {hint}")
+    if hasattr(images, "images"):
+        raise InputError("expected slices, got Data; pass data.images, and data.truth as the truth")
+    is_sequence = hasattr(images, "__getitem__") and hasattr(images, "__len__")
+    if not isinstance(images, Iterable) and not is_sequence:
+        got = type(images).__name__
+        raise InputError(f"expected slices, as an array (N, H, W) or a list, got {got}")
+
+
 def check_binary(mask: np.ndarray) -> np.ndarray:
     """Return ``mask`` as ``uint8`` of {0, 1} if it holds 0 and at most one other value.
 
@@ -295,6 +326,9 @@ def check_spacing(spacing_mm: tuple[float, float]) -> np.ndarray:
     ...
     skullmask_lib.masks.InputError: expected a row and a column spacing above 0 mm, got (0.42, 0)
     """
+    if isinstance(spacing_mm, str):
+        wanted = "two numbers, a row and a column spacing in mm, as in (0.42, 0.42)"
+        raise InputError(f"expected {wanted}, got the text {spacing_mm!r}")
     try:
         spacing = np.asarray(spacing_mm, float)
     except (TypeError, ValueError):

@@ -12,7 +12,7 @@ import numpy as np
 from scipy import ndimage
 from scipy.spatial import KDTree
 
-from .masks import InputError, check_spacing, check_unmasked
+from .masks import InputError, check_spacing, check_stack, check_unmasked
 
 
 def iou(mask: np.ndarray, truth: np.ndarray) -> float:
@@ -239,6 +239,34 @@ def known_slices(truth: Iterable[np.ndarray]) -> np.ndarray:
     return filled if filled.any() else np.ones(filled.shape, bool)
 
 
+def skipped_planes(truth_px: np.ndarray) -> np.ndarray:
+    """Tell in which planes of a volume a truth breaks off: it is empty in them and large beside them.
+
+    Where only some planes were traced, slices across another axis are known in part. A head that
+    ends, as at the crown, grows small before.
+
+    Parameters
+    ----------
+    truth_px : ndarray of shape (P,), int
+        How many pixels of the truth lie in each of the planes, in their order.
+
+    Returns
+    -------
+    ndarray of shape (P,), bool
+
+    Examples
+    --------
+    >>> skipped_planes(np.array([0, 1, 5, 9, 0, 0, 8, 9])).astype(int)
+    array([0, 0, 0, 0, 1, 1, 0, 0])
+    """
+    labels, _ = ndimage.label(truth_px == 0)
+    is_large = truth_px > truth_px.max(initial=0) / 2
+    before = labels[:-1][is_large[1:]]
+    behind = labels[1:][is_large[:-1]]
+    beside = np.union1d(before, behind)
+    return (labels > 0) & np.isin(labels, beside)
+
+
 def no_score(spacing_mm: tuple[float, float] | None = None) -> dict[str, float]:
     """Give the scores of a slice whose truth is unknown: NaN for each.
 
@@ -288,6 +316,8 @@ def score_slices(
     >>> [s["iou"] for s in score_slices(np.ones((2, 3, 3)), np.ones((2, 3, 3)))]
     [1.0, 1.0]
     """
+    check_stack(made)
+    check_stack(truth)
     truth = truth if isinstance(truth, np.ndarray) else list(truth)
     known = known_slices(truth)
     spacings = itertools.repeat(None, len(known)) if spacing_mm is None else spacing_mm

@@ -33,9 +33,11 @@ from . import cohorts, datasets, nifti, notebooks, outputs, plots, surroundings,
 from .masks import InputError, check_slice
 from .provenance import as_markdown, contents, provenance
 from .sweep import LADDER_HEADER, parse_range, phantom_ladder
+from .versions import VERSIONS, options_of
 
 # For every file that it reads or writes papermill goes to a folder it remembers, and takes all other threads with it
 LocalHandler.cwd = lambda *_: None
+_DILATING = [name for name in VERSIONS if "dilation_size" in options_of(name)]
 SERIES = "series"  # stands for the name of a folder, which a report keeps to itself
 _kernels: weakref.WeakSet = weakref.WeakSet()
 
@@ -505,6 +507,7 @@ def prepare(notebook: Path, inputs: dict[str, str], parameters: dict[str, object
     if isinstance(given.get("version"), list):
         given["version"] = ",".join(map(str, given["version"]))
     notebooks.check(notebook, given)
+    _check_differ(notebook, given)
     slices, channel = given.get("slices"), given.get("channel")
     data = datasets.load(
         inputs["images"],
@@ -529,6 +532,18 @@ def prepare(notebook: Path, inputs: dict[str, str], parameters: dict[str, object
         except UnicodeEncodeError:
             raise InputError(f"{name!a}: expected a name in UTF-8") from None
     return given
+
+
+def _check_differ(notebook: Path, given: dict[str, object]) -> None:
+    """Refuse versions side by side that a width makes one and the same."""
+    chosen = str(given.get("version", "")).lower().split(",")
+    same = [name for name in dict.fromkeys(chosen) if name in _DILATING]
+    width = given.get("dilation_size")
+    if width and len(same) > 1:
+        raise InputError(
+            f"{notebook.name}: {', '.join(same)} differ in their width alone, and are the same with "
+            f"dilation_size={width}; name one of them, or leave dilation_size out"
+        )
 
 
 def _check_ours(folder: Path) -> None:

@@ -6,6 +6,9 @@ Nothing here is called on import: the command line settles its own process, and 
 
 import atexit
 import codecs
+import contextlib
+import importlib
+import importlib.util
 import io
 import os
 import shutil
@@ -29,7 +32,8 @@ def settle() -> None:
     """Let this process run without a home and write to a terminal of any encoding.
 
     Where the home is missing or cannot be written, caches go to a temporary folder, which is
-    removed at the end. What is written to an output that is closed goes nowhere.
+    removed at the end. What is written to an output that is closed goes nowhere. The user's
+    settings of matplotlib are not read: they may be damaged, and no picture depends on them.
 
     Examples
     --------
@@ -43,6 +47,22 @@ def settle() -> None:
             stream.reconfigure(errors="skullmask")
     os.environ.pop("MPLBACKEND", None)  # an unknown one stops the import; we need none
     _find_home()
+    _settle_matplotlib()
+
+
+def _settle_matplotlib() -> None:
+    """Let matplotlib start with its own defaults."""
+    defaults = _matplotlibrc()
+    os.environ["MATPLOTLIBRC"] = str(defaults)
+    if os.path.lexists(defaults.name):  # one in the working folder comes before all
+        with contextlib.chdir(defaults.parent):
+            importlib.import_module("matplotlib")
+
+
+def _matplotlibrc() -> Path:
+    """Find the file of matplotlib's own defaults, without importing it."""
+    package = importlib.util.find_spec("matplotlib")
+    return Path(package.origin).with_name("mpl-data") / "matplotlibrc"
 
 
 def _find_home() -> None:
@@ -80,9 +100,7 @@ def for_kernels(environment: Mapping[str, str] | None = None) -> dict[str, str]:
     >>> for_kernels({"MPLBACKEND": "nonsense", "LANG": "C"})["LANG"]
     'C'
     """
-    import matplotlib as mpl
-
     kept = dict(os.environ if environment is None else environment)
     for variable in ("MPLBACKEND", "PYTHONOPTIMIZE"):
         kept.pop(variable, None)
-    return kept | {"MATPLOTLIBRC": str(Path(mpl.get_data_path(), "matplotlibrc"))}
+    return kept | {"MATPLOTLIBRC": str(_matplotlibrc())}

@@ -71,6 +71,8 @@ def sweep(
     >>> sweep([image], [truth], sizes=[1, 3]).iou.round(2)
     array([[0.25, 0.75]])
     """
+    masks.check_stack(images)
+    masks.check_stack(truth)
     sizes = list(sizes)
     known = known_slices(truth)
     scores = []
@@ -84,6 +86,8 @@ def sweep(
             scores.append(_scores(image, truth[index], sizes, name))
     if not sizes or not scores or count != len(truth):
         raise masks.InputError(f"expected widths to try, and {len(truth)} slices as in the truth, got {count}")
+    if not any(map(np.any, truth)):
+        raise masks.InputError("expected a truth to choose a width by, got one that is empty")
     by_slice = np.array(scores)
     return Sweep(np.array(sizes), by_slice[..., 0], by_slice[..., 1])
 
@@ -283,6 +287,8 @@ def ladder(images: np.ndarray, truth: np.ndarray, *, spacing_mm: np.ndarray | No
     >>> ladder(image[None], image[None])["v1"]
     array([1.])
     """
+    masks.check_stack(images)
+    masks.check_stack(truth)
     names = [f"slice {index}" for index in range(len(images))]
     known = known_slices(truth)
     scores = {}

@@ -9,9 +9,8 @@ import contextlib
 import difflib
 import inspect
 import itertools
-import os
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import cv2
@@ -424,6 +423,10 @@ def options_of(version: str) -> dict[str, object]:
 
 def _known(version: str) -> str:
     """Give a version's name in small letters, as `VERSIONS` has it."""
+    if not isinstance(version, Hashable):
+        hint = "the version comes before the image, as in trace('v8', image)"
+        got = type(version).__name__
+        raise masks.InputError(f"expected a version of {', '.join(VERSIONS)}, got {got}; {hint}")
     name = version.lower() if isinstance(version, str) else version
     if name in VERSIONS:
         return name
@@ -592,8 +595,7 @@ def mask_slices(
         names = data.names if names is None else names
         spacing_mm = data.spacing_mm if spacing_mm is None else spacing_mm
         volume = data.volume if volume is None else volume
-    if isinstance(images, (str, os.PathLike)):
-        raise masks.InputError(f"expected slices, got the path {images}; load it first: mask_slices(load(…))")
+    masks.check_stack(images)
     if names is None:
         images = list(images)
         names = [f"slice {index}" for index in range(len(images))]
@@ -612,9 +614,12 @@ def _options_of_slices(options: dict, spacing_mm: np.ndarray | None, count: int)
     """Give every slice its options, with its own spacing where the version takes one."""
     if spacing_mm is None:
         return [options] * count
-    spacing_mm = np.asarray(spacing_mm, float)
+    wanted = f"the spacings of {count} slices, shape {(count, 2)}"
+    try:
+        spacing_mm = np.asarray(spacing_mm, float)
+    except (TypeError, ValueError):
+        raise masks.InputError(f"expected {wanted}, got {spacing_mm!r}") from None
     if spacing_mm.shape != (count, 2):
-        wanted = f"the spacings of {count} slices, shape {(count, 2)}"
         raise masks.InputError(f"expected {wanted}, got shape {spacing_mm.shape}")
     if "spacing_mm" not in options:
         return [options] * count

@@ -1,5 +1,6 @@
 """The command line: what it writes and prints, and that every mistake ends in one line."""
 
+import inspect
 import json
 import os
 import pickle
@@ -7,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import typing
 from pathlib import Path
 
 import nibabel as nib
@@ -193,6 +195,27 @@ def test_two_heads_are_said_once_for_each_slice(skullmask, version):
     assert code == 0
     [line] = [line for line in err if "more than one head" in line]
     assert line.startswith("skullmask: warning: two.npy[0] … two.npy[2]: ")
+
+
+def test_a_sweep_says_of_two_heads_what_a_mask_says(skullmask):
+    both = np.concatenate([heads(), heads()], axis=2)
+    np.save("two.npy", both)
+    np.save("t.npy", (both > 0).astype(np.uint8))
+    code, _, err = skullmask("sweep", "two.npy", "t.npy", "--sizes", "5:9:2")
+    assert code == 0
+    [line] = [line for line in err if "more than one head" in line]
+    assert line.startswith("skullmask: warning: two.npy[0] … two.npy[2]: ")
+
+
+@pytest.mark.parametrize("given", ["0,42 0,42", "1,68 1,68", "=0,42 0,42", "0,9375 1"])
+def test_a_decimal_comma_is_not_two_numbers(skullmask, given):
+    np.save("a.npy", head())
+    words = f"--spacing {given}".replace(" =", "=").split()
+    code, out, err = skullmask("mask", "a.npy", "-o", "m.npy", *words)
+    assert (code, out, len(err)) == (2, "", 1)
+    assert "--spacing" in err[0]
+    assert "point" in err[0]
+    assert not Path("m.npy").exists()
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs a shell that can close an output")
@@ -426,6 +449,80 @@ def test_a_truth_that_is_empty_everywhere_counts(skullmask):
     assert (told["mean"]["iou"], told["left_out"]) == (0.5, 0)
 
 
+def test_slices_stay_of_unknown_truth_where_no_other_is_taken(skullmask):
+    images, truth = partly_known()
+    np.save("a.npy", images)
+    np.save("t.npy", truth)
+    np.save("m.npy", np.ones_like(truth))
+    code, out, err = skullmask("mask", "a.npy", "-o", "o.npy", "--truth", "t.npy", "--slices", "1")
+    assert code == 0
+    assert len([line for line in err if "t.npy" in line]) == 1
+    assert out.splitlines() == [out.strip()]  # no scores
+    assert np.load("o.npy").any()
+    for command in (["score", "m.npy", "t.npy"], ["sweep", "a.npy", "t.npy", "-o", "s.csv"]):
+        code, out, err = skullmask(*command, "--slices", "1:3:2")
+        assert (code, out, len(err)) == (2, "", 1)
+        assert "t.npy" in err[0]
+    assert not Path("s.csv").exists()
+    assert skullmask("score", "m.npy", "t.npy", "--slices", "0:1")[0] == 0
+
+
+def save_ball():
+    """Write a ball in air as a mask and as a truth of which some axial levels alone are known."""
+    x, y, z = np.indices((32, 34, 36)) - 16
+    ball = (x**2 + y**2 + z**2 < 150).astype(np.uint8)
+    traced = ball.copy()
+    traced[..., :10] = 0
+    traced[..., 14:18] = 0
+    for name, volume in (("ball", ball), ("traced", traced), ("image", 100 * ball.astype(np.int16))):
+        nib.save(nib.Nifti1Image(volume, np.diag([5, 5, 5, 1])), f"{name}.nii.gz")
+
+
+@pytest.mark.parametrize("axis", ["0", "1"])
+@pytest.mark.parametrize("part", [[], ["--slices", "14:18"]])
+def test_a_truth_known_at_some_levels_is_said_to_be_across_another_axis(skullmask, axis, part):
+    save_ball()
+    look = ["--axis", axis, *part]
+    for command in (
+        ["score", "ball.nii.gz", "traced.nii.gz"],
+        ["mask", "image.nii.gz", "-o", "m.npy", "--truth", "traced.nii.gz", "--version", "v1"],
+        ["sweep", "image.nii.gz", "traced.nii.gz", "--sizes", "1"],
+    ):
+        code, _, err = skullmask(*command, *look)
+        said = [line for line in err if "traced.nii.gz" in line]
+        assert code == 0
+        assert len(said) == 1
+        assert "axis 2" in said[0]
+
+
+def test_a_truth_is_not_unknown_beyond_the_head(skullmask):
+    save_ball()
+    for axis in "012":
+        assert skullmask("score", "ball.nii.gz", "ball.nii.gz", "--axis", axis)[2] == []
+    assert skullmask("score", "ball.nii.gz", "traced.nii.gz")[2] == []
+    everywhere = np.ones((32, 34, 36), np.uint8)  # too large is not unknown
+    nib.save(nib.Nifti1Image(everywhere, np.diag([5, 5, 5, 1])), "all.nii.gz")
+    for axis in "012":
+        assert skullmask("score", "all.nii.gz", "ball.nii.gz", "--axis", axis)[2] == []
+
+
+def test_slices_of_an_npz_stay_of_unknown_truth(skullmask):
+    images, truth = partly_known()
+    np.savez("a.npz", images=images, truth=truth)
+    code, out, err = skullmask("sweep", "a.npz", "--slices", "1", "--sizes", "3")
+    assert (code, out, len(err)) == (2, "", 1)
+    assert "a.npz" in err[0]
+
+
+def test_no_width_is_best_where_the_truth_is_empty(skullmask):
+    np.save("a.npy", stack())
+    np.save("t.npy", np.zeros(stack().shape, np.uint8))
+    code, out, err = skullmask("sweep", "a.npy", "t.npy", "--sizes", "3:9:2", "--plot", "p.png")
+    assert (code, out, len(err)) == (2, "", 1)
+    assert "t.npy" in err[0]
+    assert not Path("p.png").exists()
+
+
 def test_slices_of_one_name_are_all_scored(skullmask):
     np.savez("p.npz", images=np.ones((3, 5, 5)), names=["a", "a", "b"])
     np.save("t.npy", np.ones((3, 5, 5), np.uint8))
@@ -454,7 +551,7 @@ def test_an_error_after_a_warning_is_one_line(skullmask, folder):
 
 def test_a_sweep_warns_of_a_slice_without_a_brain(skullmask):
     np.save("a.npy", np.zeros((1, 9, 9), np.float32))
-    np.save("t.npy", np.zeros((1, 9, 9), np.uint8))
+    np.save("t.npy", np.eye(9, dtype=np.uint8)[None])
     code, out, err = skullmask("sweep", "a.npy", "t.npy", "--sizes", "3")
     assert code == 0
     assert err == ["skullmask: warning: a.npy[0]: the mask is empty: no bright component inside of the frame"]
@@ -965,3 +1062,50 @@ def test_score_takes_a_spacing(skullmask):
 def test_the_truth_brings_the_spacing_where_the_masks_have_none(skullmask):
     np.save("masks.npy", sm.load("phantom").truth)
     assert "hausdorff_mm" in skullmask("score", "masks.npy", "phantom")[1]
+
+
+# --- addresses of files ----------------------------------------------------------------------------------------
+
+NO_PATHS = {  # parameters that name no file
+    *("version", "backend", "scheduler", "table", "slices", "sizes"),
+    *("parameter", "grid", "names"),
+}
+
+
+def parameters():
+    """Give the options of every parameter of every command that takes text or a path."""
+    for app in (cli.app, cli.data_app):
+        for name, command in typer.main.get_command(app).commands.items():
+            if name == "data":
+                continue
+            for parameter in inspect.signature(command.callback, eval_str=True).parameters.values():
+                kind, options = typing.get_args(parameter.annotation)
+                if kind in (str, Path) or {str, Path, list[str]} & {*typing.get_args(kind)}:
+                    yield pytest.param(parameter.name, kind, options, id=f"{name} {parameter.name}")
+
+
+@pytest.mark.parametrize(("name", "kind", "options"), list(parameters()))
+def test_every_path_may_be_an_address(name, kind, options):
+    if name in NO_PATHS:
+        assert kind not in (Path, Path | None)
+        assert options.parser is None
+        return
+    made = options.parser("file:///two%20heads.npy")
+    assert Path(made) == Path("/two heads.npy")
+    assert isinstance(made, kind)
+    with pytest.raises(typer.BadParameter, match="server"):
+        options.parser("file://server/m.npy")
+
+
+def test_addresses_go_in_and_out(skullmask, folder):
+    image, truth = ring_head((110, 95), (2, 2))
+    np.save("a b.npy", image)
+    np.save("t.npy", truth)
+    here = f"file://{folder.as_posix()}"
+    look = ["-o", f"{here}/s.csv", "--plot", f"{here}/p.png", "--sizes", "5"]
+    assert skullmask("sweep", f"{here}/a%20b.npy", f"{here}/t.npy", *look)[0] == 0
+    assert skullmask("mask", f"{here}/a%20b.npy", "-o", f"{here}/m.npy")[0] == 0
+    assert {"s.csv", "p.png", "m.npy"} <= {*os.listdir(folder)}
+    code, _, err = skullmask("mask", "a b.npy", "-o", "file://server/n.npy")
+    assert (code, len(err)) == (2, 1)
+    assert "server" in err[0]

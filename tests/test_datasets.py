@@ -683,6 +683,25 @@ def test_a_phantom_may_be_the_truth():
     same(data.truth, sm.load("phantom").truth)
 
 
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_a_truth_is_unknown_of_slices_that_are_empty_where_others_are_not(tmp_path, axis):
+    truth = np.zeros((9, 10, 11), np.uint8)
+    np.moveaxis(truth, axis, 0)[4:6, 3:6, 3:6] = 1
+    nib.save(nib.Nifti1Image(truth, np.eye(4)), tmp_path / "t.nii.gz")
+    nib.save(nib.Nifti1Image(truth.astype(np.float32), np.eye(4)), tmp_path / "a.nii.gz")
+    look = {"truth": tmp_path / "t.nii.gz", "axis": axis}
+    assert sm.load(tmp_path / "a.nii.gz", slices=slice(3, 5), **look).truth.any(axis=(1, 2)).tolist() == [False, True]
+    with pytest.warns(InputWarning, match=r"t\.nii\.gz"):
+        assert sm.load(tmp_path / "a.nii.gz", slices=slice(0, 2), **look).truth is None
+
+
+def test_a_truth_that_is_empty_everywhere_counts_in_part(tmp_path):
+    np.save(tmp_path / "a.npy", np.ones((3, 5, 5)))
+    np.save(tmp_path / "t.npy", np.zeros((3, 5, 5), np.uint8))
+    data = sm.load(tmp_path / "a.npy", truth=tmp_path / "t.npy", slices=slice(0, 1))
+    assert data.truth.tolist() == np.zeros((1, 5, 5)).tolist()
+
+
 def test_a_mapped_truth_stays_mapped(tmp_path):
     np.save(tmp_path / "a.npy", np.zeros((3, 5, 5), np.float32))
     np.save(tmp_path / "t.npy", np.tile(np.eye(5, dtype=np.uint8), (3, 1, 1)))

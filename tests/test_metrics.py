@@ -225,6 +225,21 @@ def test_an_empty_truth_is_unknown_where_others_are_not_empty():
     assert metrics.known_slices([]).tolist() == []
 
 
+@pytest.mark.parametrize(
+    ("truth_px", "skipped"),
+    [
+        ([0, 0, 2, 5, 9, 0, 0], [5, 6]),  # it grows small towards the crown, and breaks off below
+        ([9, 0, 0, 8, 0, 9], [1, 2, 4]),
+        ([0, 1, 9, 2, 0], []),
+        ([1, 2, 3], []),
+        ([0, 0], []),
+        ([7], []),
+    ],
+)
+def test_a_truth_breaks_off_where_it_is_large(truth_px, skipped):
+    assert np.flatnonzero(metrics.skipped_planes(np.array(truth_px))).tolist() == skipped
+
+
 def test_slices_of_unknown_truth_have_no_scores_and_no_part_in_the_mean():
     some, none = np.eye(5, dtype=np.uint8), np.zeros((5, 5), np.uint8)
     for spacing_mm in (None, np.ones((3, 2))):

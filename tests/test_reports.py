@@ -545,6 +545,16 @@ def test_the_slices_of_a_series_go_by_its_folder_on_the_terminal_alone(folder, s
     assert "JOHN" not in (folder / "out" / "report.html").read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("version", ["v7,v5,v6", "v8,v6,V5", ["v6", "v7"]])
+def test_versions_that_a_width_makes_the_same_are_refused(version):
+    path = notebooks.find("report")
+    chosen = {"version": version, "dilation_size": 5}
+    with pytest.raises(InputError, match="dilation_size"):
+        reports.prepare(path, {"images": "phantom-cropped"}, chosen)
+    for other in (chosen | {"dilation_size": 0}, {"version": "v8,v7", "dilation_size": 5}):
+        reports.prepare(path, {"images": "phantom-cropped"}, other)
+
+
 def test_a_width_that_was_given_is_in_the_sweep_and_of_its_version_alone(slices, skullmask):
     given = ("--version", "v7,v8", "-p", "dilation_size=13", "-p", "sizes=20:30:10", "-p", "overlay_count=1")
     assert skullmask("report", "slices.npy", "--truth", "truth.npy", "-o", "out", *given)[0] == 0
@@ -583,6 +593,20 @@ def test_slices_of_unknown_truth_are_shown_and_left_out_of_means(slices, skullma
     assert f"mean IoU <strong>{mean:.4f}</strong>" in page
     assert "The truth of 1 slices is empty" in page
     assert "slices.npy[1] by v8, quality" in page
+
+
+@pytest.mark.parametrize(("known", "options"), [([], []), ([0], ["-p", "slices=1:2"])])
+def test_no_width_is_best_where_no_truth_is_known(slices, skullmask, known, options):
+    truth = np.load("truth.npy")
+    np.save("some.npy", truth * np.isin(np.arange(len(truth)), known)[:, None, None])
+    look = ["--truth", "some.npy", "-p", "sizes=26", *options]
+    code, _, err = skullmask("report", "slices.npy", "-o", "out", *look)
+    assert code == 0
+    assert any("some.npy" in line for line in err) == bool(known)
+    page = (slices / "out" / "report.html").read_text(encoding="utf-8")
+    assert "Best width <strong>" not in page
+    scores = [row.get("iou") for row in reports.scores(slices / "out")]
+    assert scores == ([None, None] if known else [0, 0, 0])
 
 
 def test_what_was_noticed_on_reading_and_masking_is_in_the_report(slices, skullmask, monkeypatch):

@@ -366,6 +366,21 @@ def test_odd_settings_stop_nothing(folder):
     assert (folder / "p.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.parametrize("place", [".", "settings"])
+def test_settings_of_matplotlib_that_are_no_text_stop_nothing(folder, place):
+    Path("settings").mkdir()
+    Path(place, "matplotlibrc").write_bytes(b"# Gr\xf6\xdfe\n")
+    np.save("t.npy", ring_head((110, 95), (2, 2))[1])
+    for arguments in (("score", "t.npy", "t.npy"), ("data", "list")):
+        done = process(*arguments, MPLCONFIGDIR=str(folder / "settings"))
+        assert (done.returncode, done.stderr) == (0, b""), arguments
+
+
+def test_the_defaults_of_matplotlib_are_where_it_looks_for_them():
+    assert surroundings._matplotlibrc() == Path(mpl.get_data_path(), "matplotlibrc")
+    assert surroundings._matplotlibrc().is_file()
+
+
 @pytest.mark.full
 def test_a_report_looks_the_same_whatever_the_settings_are(folder, wild):
     np.save("a.npy", ring_head((110, 95), (2, 2))[0])

@@ -58,6 +58,7 @@ def test_of_equal_widths_the_smallest_is_best():
         ([head()], [head() > 0, head() > 0], [3], "2 slices as in the truth, got 1"),
         ([head()], [head()[1:] > 0], [3], r"slice 0: .*one shape, got \(48, 40\) and \(47, 40\)"),
         ([np.full((9, 9), np.nan)], [np.ones((9, 9))], [3], "slice 0: expected finite values"),
+        ([head()], [0 * head()], [3], "empty"),
     ],
 )
 def test_sweeps_that_cannot_be(images, truth, sizes, message):

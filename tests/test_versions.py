@@ -523,3 +523,55 @@ def test_the_masks_of_data_are_those_of_its_parts():
         next(sm.mask_slices("phantom"))
     with pytest.raises(InputError, match=r"^slice 1: "):
         list(sm.mask_slices([np.eye(9), np.full((9, 9), np.nan)], version="v1"))
+
+
+@pytest.mark.parametrize("wrong", [None, 3, "head.png", Path("head.png"), "data"])
+@pytest.mark.parametrize(
+    "door",
+    [
+        lambda wrong: list(sm.mask_slices(wrong)),
+        lambda wrong: sm.score_slices(wrong, np.ones((1, 3, 3))),
+        lambda wrong: sm.score_slices(np.ones((1, 3, 3)), wrong),
+        lambda wrong: sm.sweep(wrong, np.ones((1, 3, 3)), sizes=[1]),
+        lambda wrong: sm.sweep(np.ones((1, 3, 3)), wrong, sizes=[1]),
+        lambda wrong: sm.ladder(wrong, np.ones((1, 3, 3))),
+    ],
+    ids=["mask_slices", "made", "truth", "sweep", "truth of a sweep", "ladder"],
+)
+def test_what_is_no_stack_is_told_what_to_pass(request, door, wrong):
+    is_data = wrong == "data"
+    if is_data and "mask_slices" in request.node.name:
+        return  # takes it
+    told = r"data\.images" if is_data else "slices"
+    with pytest.raises(InputError, match=told):
+        door(sm.load("phantom-cropped") if is_data else wrong)
+
+
+@pytest.mark.parametrize("spacing_mm", ["1.68,1.68", "wide", [("a", "b")]])
+def test_a_spacing_that_is_text_is_shown(spacing_mm):
+    image, _ = ring_head()
+    for door in (
+        lambda: sm.create_skull_mask(image, spacing_mm=spacing_mm),
+        lambda: list(sm.mask_slices([image], spacing_mm=spacing_mm)),
+        lambda: sm.load("phantom-cropped").spaced(spacing_mm),
+    ):
+        with pytest.raises(InputError, match=re.escape(str(spacing_mm[0][0]))):
+            door()
+
+
+def test_one_number_is_no_spacing():
+    with pytest.raises(InputError, match=r"1\.68"):
+        sm.load("phantom-cropped").spaced(1.68)
+
+
+def test_a_version_comes_before_the_image():
+    with pytest.raises(InputError, match="ndarray"):
+        sm.trace(np.eye(9), "v8")
+
+
+@pytest.mark.parametrize("place", ["images", "output", "truth"])
+def test_batch_takes_no_arrays(tmp_path, place):
+    np.save(tmp_path / "a.npy", np.ones((1, 9, 9)))
+    given = {"images": tmp_path / "a.npy", "output": tmp_path / "m.npy"}
+    with pytest.raises(InputError, match="ndarray"):
+        sm.batch(**given | {place: np.ones((2, 9, 9))}, backend="serial")
