@@ -118,6 +118,8 @@ def work(job: Job, start: int, stop: int) -> dict:
                 raise pools.Stopped(f"{some[0]['name']}: {errors[0]}")
     lap("write")
     record = {"state": "done", "from": image_crc, "made": mask_crc, "failed": failed, "bytes": size}
+    if job.made.kind == "files":
+        record["files"] = stacks.written(job.made, start, stop)
     return record | {"seconds": {part: round(seconds[part], 6) for part in seconds}, "rows": rows}
 
 

@@ -394,7 +394,7 @@ def test_what_no_batch_made_is_left_alone(output, restart):
         Path(output).mkdir()
         Path(output, "mine.txt").write_text("mine")
     before = everything(".")
-    with pytest.raises(InputError, match=rf"{output}: was made by no batch that could go on; choose another name"):
+    with pytest.raises(InputError, match=rf"{output}: no batch made this file"):
         serial("a.npy", output, restart=restart)
     assert everything(".") == before
 
@@ -500,7 +500,7 @@ BAD_ARGUMENTS = {
     "no width": (("a.npy", "m.npy", "--dilation-size", 0), "expected a dilation size from 1 to 1000000 pixels, got 0"),
     "output of another kind": (("a.npy", "m.png"), "m.png: expected a .npy, a .zarr, an address or a folder, got .png"),
     "output nowhere": (("a.npy", "gone/m.npy"), "gone/m.npy: cannot be written, its folder does not exist"),
-    "output over a file": (("a.npy", "text.npy"), "text.npy: was made by no batch that could go on"),
+    "output over a file": (("a.npy", "text.npy"), "text.npy: no batch made this file"),
     "output over the input": (("a.npy", "a.npy"), "a.npy: "),
     "array of volumes": (("volumes", "m.npy"), "m.npy: wants files of one slice each, got a file of several"),
     "array of nothing": (("broken", "m.npy"), "m.npy: wants files of one slice each, none of the files can be read"),
