@@ -193,6 +193,7 @@ def _masks(
         return None, [_failure(job, index, error)]
     name = stacks.name(job.images, index)
     names = [name] if len(masks) == 1 else [f"{name}[{number}]" for number in range(len(masks))]
+    truth = _in_place(job, index, truth)
     known = _known(truth)
     rows = []
     for number, mask in enumerate(masks):
@@ -249,6 +250,18 @@ def _add_scores(
         row |= metrics.score(mask, true, _spacing(image, number))
     else:
         row["flags"].append("unknown truth")
+
+
+def _in_place(job: Job, index: int, truth: datasets.Data | Exception | None) -> datasets.Data | Exception | None:
+    """Give the truth of a file, or what is wrong with where its header says that it lies."""
+    if not isinstance(truth, datasets.Data) or not job.images.kind == job.truth.kind == "files":
+        return truth
+    files = [Path(stack.path, stacks.name(stack, index)) for stack in (job.images, job.truth)]
+    try:
+        datasets.check_headers(*files)
+    except InputError as error:
+        return error
+    return truth
 
 
 def _known(truth: datasets.Data | Exception | None) -> np.ndarray:

@@ -736,6 +736,33 @@ def test_an_array_of_masks_is_planned_without_a_word(monkeypatch):
 # --- a truth that is not known everywhere --------------------------------------------------------------------------
 
 
+PLACE = np.diag([2.0, 2.0, 4.0, 1.0])
+ELSEWHERE = np.array([[2.0, 0, 0, 30], [0, 2, 0, 0], [0, 0, 4, 0], [0, 0, 0, 1]])
+
+
+@pytest.mark.parametrize(("of_image", "of_truth", "is_scored"), [
+    (PLACE, PLACE, True),
+    (None, None, True),
+    (None, PLACE, False),
+    (PLACE, None, False),
+    (PLACE, ELSEWHERE, False),
+])  # fmt: skip
+def test_a_volume_is_scored_only_where_its_truth_lies(of_image, of_truth, is_scored):
+    slices = heads(3, np.uint8)
+    for folder in "at":
+        Path(folder).mkdir()
+        np.save(f"{folder}/other.npy", slices if folder == "a" else one_by_one(slices))
+    nib.save(nib.Nifti1Image(slices.T[:, ::-1], of_image), "a/volume.nii.gz")
+    nib.save(nib.Nifti1Image(one_by_one(slices).T[:, ::-1], of_truth), "t/volume.nii")
+    assert serial("a", "m", truth="t", chunk=1).failed == (not is_scored)
+    assert Path("m/volume.nii.gz").exists()
+    rows = rows_of("m.batch/results.csv")
+    assert [bool(row["iou"]) for row in rows] == [True] * 3 + [is_scored] * 3
+    assert {row["flags"] for row in rows[3:]} == {"" if is_scored else "unscored"}
+    errors = errors_of("m")
+    assert [*errors] == [] if is_scored else ["volume.nii.gz[0]", "volume.nii.gz[1]", "volume.nii.gz[2]"]
+
+
 @pytest.mark.parametrize("table", ["csv", "parquet"])
 def test_where_the_truth_is_empty_it_is_unknown(table):
     images = heads(4)
