@@ -1,5 +1,6 @@
 """Many images, some at a time: stacks that are too large to be held, and the masks that belong to them."""
 
+import codecs
 import contextlib
 import errno
 import hashlib
@@ -127,8 +128,9 @@ def opened(source: str | os.PathLike, channel: int | None = None) -> Stack:
     source : str or path
         A ``.npy`` of (N, H, W); a Zarr array, also by any address that fsspec opens; a folder of ``.npy``, NIfTI and
         pictures, its folders included, in natural order (``slice_2`` before ``slice_10``); or a ``.txt`` with the
-        path of such a file on each line, relative to the text's own folder. What is hidden in a folder is passed
-        over, and what else looks like an image is named in a warning.
+        path or the ``file://`` address of such a file on each line, relative to the text's own folder. What is hidden
+        in a folder is passed over, and what else looks like an image is named in a warning. A line of a list that
+        names no such file is an image that cannot be read.
     channel : int, optional
         Which channel to take of colour pictures.
 
@@ -181,16 +183,31 @@ def _opened_folder(folder: Path, channel: int | None) -> Stack:
 
 
 def _opened_list(path: Path, channel: int | None) -> Stack:
-    text = path.read_text(encoding="utf-8-sig", errors="replace")
-    lines = [line.strip() for line in text.splitlines()]
-    listed = [os.path.normpath(path.absolute().parent / line) for line in lines if line]
-    if not listed:
-        raise InputError(f"{path}: names no file that ends in {', '.join(_FILES)}")
-    for name in listed:
-        if not name.lower().endswith(_FILES):
-            raise InputError(f"{path}: expected files that end in {', '.join(_FILES)}, got {name}")
+    lines = [line.strip() for line in re.split(r"[\r\n]", _text_of(path))]
+    listed = [_path_in_list(path, line) for line in lines if line]
+    if not any(map(_is_readable, listed)):
+        got = f", but {paths.some(listed)}" if listed else ""
+        raise InputError(f"{path}: names no file that ends in {', '.join(_FILES)}{got}")
     folder = os.path.commonpath([os.path.dirname(name) for name in listed])
     return _files(path, Path(folder), [os.path.relpath(name, folder) for name in listed], channel)
+
+
+def _text_of(path: Path) -> str:
+    """Read a list of paths, in which a name may have any bytes where systems allow that."""
+    content = path.read_bytes().removeprefix(codecs.BOM_UTF8)
+    return os.fsdecode(content) if os.name == "posix" else content.decode("utf-8", "replace")
+
+
+def _path_in_list(path: Path, line: str) -> str:
+    """Give the path that a line of a list names, whether there is such a file or not."""
+    with contextlib.suppress(InputError):  # the address of another computer: no file, as reading it will tell
+        line = paths.local(line)
+    return os.path.normpath(path.absolute().parent / line)
+
+
+def _is_readable(name: str) -> bool:
+    """Tell by its name whether a file may be one of images."""
+    return name.lower().endswith(_FILES)
 
 
 def _files(source: Path, folder: Path, names: list[str], channel: int | None) -> Stack:
@@ -198,7 +215,8 @@ def _files(source: Path, folder: Path, names: list[str], channel: int | None) ->
     if lossy:
         told = f"{pictures.IS_LOSSY} ({lossy} of {len(names)} files)"
         warnings.warn(f"{source}: {told}", InputWarning, stacklevel=2)
-    paths.check_distinct([_mask_key(name) for name in names], names, source)
+    readable = [name for name in names if _is_readable(name)]
+    paths.check_distinct([_mask_key(name) for name in readable], readable, source)
     return Stack(str(folder), "files", (len(names),), names=tuple(names), channel=channel)
 
 
@@ -322,8 +340,12 @@ def matched(truth: Stack, images: Stack, source: str | os.PathLike) -> Stack:
     ('a.png', 'b.png')
     """
     if truth.kind == images.kind == "files":
-        order = pairing.paired(images.names, truth.names, source=source, spare=True)
-        return replace(truth, shape=images.shape, names=tuple(truth.names[place] for place in order))
+        readable = [name for name in images.names if _is_readable(name)]
+        candidates = [name for name in truth.names if _is_readable(name)]
+        order = pairing.paired(readable, candidates, source=source, spare=True)
+        partners = {name: candidates[place] for name, place in zip(readable, order, strict=True)}
+        names = tuple(partners.get(name, name) for name in images.names)  # what is no image needs no truth
+        return replace(truth, shape=images.shape, names=names)
     wanted = images.shape if len(truth.shape) == 3 else images.shape[:1]
     if truth.shape[: len(wanted)] != wanted:
         raise InputError(f"{source}: expected a truth of the images' shape {wanted}, got {truth.shape}")
@@ -389,7 +411,9 @@ def _without_nan(image: np.ndarray, name: str) -> np.ndarray:
 
 
 def _read_file(path: Path, channel: int | None) -> datasets.Data:
-    """Read a file; what is no file is not opened."""
+    """Read a file; what is no file, or none of images, is not opened."""
+    if not _is_readable(path.name):
+        raise InputError(f"{path}: expected a file that ends in {', '.join(_FILES)}, got {path.suffix or 'no suffix'}")
     if paths.kind_of(path) == "folder":
         raise InputError(f"{path}: expected a file, got a folder")
     with warnings.catch_warnings(action="ignore"):  # those of the readers
@@ -1093,7 +1117,7 @@ def mask_names(made: Stack, index: int) -> list[str]:
     Returns
     -------
     list of str
-        Below the folder of all masks.
+        Below the folder of all masks; none of what a list names that is no image.
 
     Examples
     --------
@@ -1106,8 +1130,10 @@ def mask_names(made: Stack, index: int) -> list[str]:
         suffixes = ("",)
     elif image.endswith(".npy"):
         suffixes = (".npy",)
-    else:
+    elif image.endswith(_FILES):
         suffixes = (".png", ".npy")
+    else:
+        suffixes = ()
     return [_mask_key(name) + suffix for suffix in suffixes]
 
 

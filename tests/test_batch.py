@@ -493,7 +493,7 @@ BAD_ARGUMENTS = {
     "no such protocol": (("noway://a.zarr", "m.npy"), "noway://a.zarr: no Zarr array can be opened there"),
     "empty folder": (("empty", "m.npy"), "empty: names no file that ends in .npy"),
     "empty list": (("empty.txt", "m.npy"), "empty.txt: names no file that ends in .npy"),
-    "list of others": (("list.txt", "m.npy"), "list.txt: expected files that end in .npy"),
+    "list of others": (("list.txt", "m.npy"), "list.txt: names no file that ends in .npy"),
     "two of one name": (("twins", "m"), "twins: a.png and a.tif would give one mask; rename one of them"),
     "twice the same": (("twice.txt", "m"), "twice.txt: names a.npy twice"),
     "volumes from an array": (("a.npy", "m.nii.gz"), "m.nii.gz: expected a .npy, a .zarr, an address or a folder"),
@@ -528,7 +528,7 @@ def test_a_bad_argument_is_one_line_and_nothing_is_written(skullmask, case):
     np.save("objects.npy", heads(1).astype(object))
     for name in ("text.npy", "a.mat", "empty.txt"):
         Path(name).write_text("\n")
-    Path("list.txt").write_text("a.npy\nnotes.doc\n")
+    Path("list.txt").write_text("notes.doc\n# a.npy, b.npy and more\n'a.npy'\n")
     Path("twice.txt").write_text("a.npy\n./a.npy\n")
     for name in ("empty", "empty.zarr", "twins", "volumes", "broken"):
         Path(name).mkdir()
@@ -559,6 +559,13 @@ BAD_NAMES = {
     "no UTF-8": os.fsdecode(b"\xff.png"),
     "escape": "\x1b[2J.png",
     "under a file": "0.png/x.png",
+    "another kind": "0.doc",
+    "a kind for others": "0.npz",
+    "half a volume": "0.hdr",
+    "no suffix": "list",
+    "a comment": "# the last ones",
+    "quoted": '"0.png"',
+    "of another computer": "file://elsewhere.example/0.png",
 }
 
 
@@ -573,6 +580,9 @@ def with_bad_names(folder):
     Path(folder, "broken.png").symlink_to("nowhere")
     Path(folder, "circle.png").symlink_to("circle.png")
     os.mkfifo(f"{folder}/pipe.png")
+    Path(folder, "0.doc").write_text("notes")
+    np.savez(f"{folder}/0.npz", images=heads(1))
+    nib.save(nib.Nifti1Pair(heads(1).T, np.eye(4)), f"{folder}/0.hdr")
     Path(folder, "device.npy").symlink_to("/dev/zero")
     return [good[0], *BAD_NAMES.values(), *good[1:]]
 
@@ -597,6 +607,41 @@ def test_a_bad_name_in_a_list_fails_alone(output):
         assert not read(output)[1:-2].any()
     same(np.stack(found), wanted)
     assert serial("list.txt", output).failed == len(BAD_NAMES)
+
+
+def test_what_is_no_image_in_a_list_needs_no_truth_and_takes_no_mask():
+    Path("a").mkdir()
+    Path("t").mkdir()
+    for index, image in enumerate(heads(2, np.uint8)):
+        Image.fromarray(image).save(f"a/{index}.png")
+        Image.fromarray(255 * one_by_one(image[None])[0]).save(f"t/{index}_mask.png")
+    for folder, suffix in (("a", ""), ("t", "_mask")):
+        lines = ["# twice", f"0{suffix}.png", "0.doc", "# twice", f"1{suffix}.png", "1.doc"]
+        Path(folder, "list.txt").write_text("\n".join(lines))
+    for _ in range(2):
+        assert serial("a/list.txt", "m", truth="t/list.txt", chunk=1).failed == 4
+        assert [row["iou"] for row in rows_of("m.batch/results.csv")] == ["", "1.0", "", "", "1.0", ""]
+        assert sorted(os.listdir("m")) == ["0.png", "1.png"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_a_name_in_a_list_may_have_any_bytes():
+    name = os.fsdecode(b"K\xf6pf \xe5\xa4\xb4.png")
+    Path("a").mkdir()
+    Image.fromarray(heads(1, np.uint8)[0]).save(Path("a", name))
+    Path("list.txt").write_bytes(b"a/" + os.fsencode(name) + b"\r\n")
+    assert serial("list.txt", "m").failed == 0
+    assert os.listdir("m") == [name]
+
+
+def test_a_line_of_a_list_may_be_an_address():
+    for name in ("0.png", "two heads.png"):
+        Image.fromarray(heads(1, np.uint8)[0]).save(name)
+    address = Path("two heads.png").absolute().as_uri()
+    assert "%20" in address
+    Path("list.txt").write_text(f"{address}\n0.png\n")
+    assert serial("list.txt", "m").failed == 0
+    assert sorted(os.listdir("m")) == ["0.png", "two heads.png"]
 
 
 @pytest.mark.filterwarnings("ignore:.*left out")
