@@ -214,6 +214,8 @@ def _pool(backend: str, workers: int | None, scheduler: str | None) -> contextli
     _check_choice("backend", backend, pools.BACKENDS)
     if workers is not None:
         workers = masks.check_whole(workers, "number of workers", 1, 10_000, "processes")
+    if scheduler is not None and not scheduler.strip():
+        raise InputError("expected the address of a scheduler, as in tcp://10.0.0.1:8786, got an empty text")
     if scheduler and workers:
         raise InputError(f"{scheduler} has its own workers; leave their number out")
     return pools.BACKENDS["dask" if scheduler else backend](workers, scheduler)

@@ -511,6 +511,8 @@ BAD_ARGUMENTS = {
     "no chunk": (("a.npy", "m.npy", "--chunk", "0"), "chunk"),
     "no workers": (("a.npy", "m.npy", "--workers", "0"), "'--workers'"),
     "workers of a cluster": (("a.npy", "m.npy", "--scheduler", "tcp://a:1", "--workers", "2"), "has its own workers"),
+    "no scheduler": (("a.npy", "m.npy", "--scheduler", ""), "expected the address of a scheduler"),
+    "a blank scheduler": (("a.npy", "m.npy", "--scheduler", " "), "expected the address of a scheduler"),
     "no spacing": (("a.npy", "m.npy", "--spacing", "0", "1"), "expected a row and a column spacing above 0 mm"),
     "no truth": (("a.npy", "m.npy", "--truth", "gone.npy"), "gone.npy: no such file or folder"),
     "channel of an array": (("a.npy", "m.npy", "--channel", "0"), "channel"),
