@@ -304,8 +304,19 @@ def _made(job: Job, data: datasets.Data) -> tuple[np.ndarray, list[float]]:
     )
     made = np.stack(list(made))
     if not job.quality:
+        if job.version != "v8":  # v8 has looked itself
+            _look_for_rivals(data, spacings)
         return made, []
     return made, [_trust(data, number, mask, spacings[number]) for number, mask in enumerate(made)]
+
+
+def _look_for_rivals(data: datasets.Data, spacings: Sequence[tuple[float, float] | None]) -> None:
+    """Warn of slices that show more than one head; what cannot be unwrapped is passed over."""
+    for number, image in enumerate(data.images):
+        if not polar.may_have_rivals(image):
+            continue
+        with versions.naming(data.names[number]), contextlib.suppress(InputError):
+            polar.warn_of_rivals(polar.unwrap(image, spacings[number]))
 
 
 def _trust(data: datasets.Data, number: int, mask: np.ndarray, spacing_mm: tuple[float, float] | None) -> float:

@@ -45,6 +45,7 @@ _BLOCKS, _LEAST_BLOCKS, _LEAST_BLOCK_PX = 12, 3, 4  # along the longer side, alo
 _NOISE, _FALLS = 0.1, 0.35  # shares of the variance of pixels, and of blocks half as wide: noise has less in blocks
 _EVEN = 0.1  # of the range of brightness: what varies by less along a line is an even line
 _RIVALS = "shows more than one head, only the largest is looked at; save each head as a picture of its own"
+_GLANCE_PX = 128  # longer side of the small copy in which more heads are looked for
 _RIVAL, _RIVAL_MM2 = 0.2, 2800.0  # share of the head's area, and area, from which another piece is a head as well
 _HARMONICS = 6  # constant included; a skull's outline hardly needs more
 TRUSTED = 0.35  # quality below which a mask should be looked at
@@ -112,16 +113,24 @@ def find_head(brightness: np.ndarray) -> np.ndarray:
 def _find_tissue(brightness: np.ndarray) -> np.ndarray:
     """Mark what is not air, with its holes filled and without what is thin."""
     gray = (cv2.GaussianBlur(brightness, (0, 0), _steps(1.0)) * 255).astype(np.uint8)
+    above = _above_air(gray)
+    if not above.any():
+        return above
+    width = _steps(_CLOSING_MM)
+    element = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, width))
+    above = np.pad(above, width)
+    filled = masks.fill_holes(cv2.morphologyEx(above, cv2.MORPH_CLOSE, element))
+    return cv2.morphologyEx(filled, cv2.MORPH_OPEN, element)[width:-width, width:-width]
+
+
+def _above_air(gray: np.ndarray) -> np.ndarray:
+    """Mark what is brighter than air; nothing where there is no contrast."""
     threshold = masks.otsu_threshold(gray)
     tissue = gray[gray > threshold]
     if tissue.size in (0, gray.size):
         return np.zeros_like(gray)
     air = masks.otsu_threshold(gray[gray <= threshold][None])  # the second threshold parts air from what is dim
-    width = _steps(_CLOSING_MM)
-    element = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, width))
-    above = np.pad((gray > max(air, _AIR * np.median(tissue))).astype(np.uint8), width)
-    filled = masks.fill_holes(cv2.morphologyEx(above, cv2.MORPH_CLOSE, element))
-    return cv2.morphologyEx(filled, cv2.MORPH_OPEN, element)[width:-width, width:-width]
+    return (gray > max(air, _AIR * np.median(tissue))).astype(np.uint8)
 
 
 def _is_alone(tissue: np.ndarray) -> bool:
@@ -307,6 +316,39 @@ def warn_of_rivals(unwrapped: Unwrapped | None) -> None:
     """
     if unwrapped is not None and not unwrapped.alone:
         warnings.warn(_RIVALS, masks.InputWarning, stacklevel=3)
+
+
+def may_have_rivals(image: np.ndarray) -> bool:
+    """Tell at a glance whether an image may show more than one head; `unwrap` takes many times as long to be sure.
+
+    Parameters
+    ----------
+    image : ndarray of shape (H, W)
+
+    Returns
+    -------
+    bool
+        True for hardly any image of a single head. Heads that touch count as one.
+
+    Raises
+    ------
+    InputError
+        If the image is no slice.
+
+    Examples
+    --------
+    >>> head = np.pad(np.full((60, 50), 100.0), 10)
+    >>> may_have_rivals(head), may_have_rivals(np.hstack([head, head]))
+    (False, True)
+    """
+    image = masks.check_slice(image)
+    shrink = _GLANCE_PX / max(image.shape)
+    if shrink < 1:
+        size = [max(1, round(length * shrink)) for length in reversed(image.shape)]
+        image = cv2.resize(np.ascontiguousarray(image, np.float32), size, interpolation=cv2.INTER_AREA)
+    gray = (np.clip(_stretched(image), 0, 1) * 255).astype(np.uint8)
+    areas_px = np.sort(masks.label_components(masks.fill_holes(_above_air(gray)))[1][1:])
+    return areas_px.size > 1 and bool(areas_px[-2] >= _RIVAL / 2 * areas_px[-1])
 
 
 def boundary_cost(brightness: np.ndarray, cut: np.ndarray | bool = False) -> np.ndarray:

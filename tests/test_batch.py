@@ -745,6 +745,26 @@ def test_what_is_remarked_of_an_image_is_in_its_row(skullmask, backend):
     assert "2 remarked" in skullmask("batch", "a", "m")[1]
 
 
+@pytest.mark.parametrize("version", ["v1", "v5", "v7", "v8"])
+@pytest.mark.parametrize("quality", [None, True, False])
+def test_of_more_than_one_head_every_version_tells(version, quality):
+    one = ring_head(axes_mm=(60.0, 50.0), shape=(150, 130))[0]
+    noise = np.random.default_rng(1).normal(0, 0.02, (150, 260))
+    pairs = {
+        "two": two_heads(),
+        "dim": np.hstack([one, 0.5 * one]) + noise,
+        "large": np.kron(two_heads(), np.ones((3, 3))),
+        "alone": np.pad(one, ((0, 0), (0, 130))) + noise,
+    }
+    Path("a").mkdir()
+    for name, image in pairs.items():
+        np.save(f"a/{name}.npy", image.astype(np.float32))
+    np.save("a/volume.npy", np.stack([pairs["alone"], pairs["dim"]]).astype(np.float32))
+    assert serial("a", "m", version, quality=quality).failed == 0
+    rows = {row["name"].removesuffix(".npy"): row["remarks"] for row in rows_of("m.batch/results.csv")}
+    assert {name for name, remarks in rows.items() if "head" in remarks} == {"two", "dim", "large", "volume.npy[1]"}
+
+
 def test_what_is_remarked_while_reading_is_in_each_row_of_the_file_and_readers_are_silent(monkeypatch):
     load = datasets.load
 

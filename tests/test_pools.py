@@ -405,7 +405,7 @@ def test_a_web_server_is_no_scheduler(monkeypatch):
     struct.pack("<Q", 2**34),
     struct.pack("<QQQ", 16, 1, 2**34),
     struct.pack("<QQQQ", 24, 2, 2**20, 2**34),
-])  # fmt: skip
+], ids=["at once", "in a frame", "in a later frame"])  # fmt: skip
 def test_of_what_a_port_promises_little_is_taken(monkeypatch, promise):
     monkeypatch.setattr(pools, "_PATIENCE_S", 2.0)
     sent = []
