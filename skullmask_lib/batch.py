@@ -27,7 +27,6 @@ try:
 except ImportError:  # not on Windows: there nothing keeps two runs apart
     fcntl = None
 
-TABLES = ("csv", "parquet")
 _COLUMNS = ("name", "seconds", "area_px", "area_mm2", "quality", "flags", "remarks", "iou", "dice", "area_error")
 _COLUMNS += tuple(f"{distance}_{unit}" for unit in ("mm", "px") for distance in ("hausdorff", "hd95", "assd"))
 _ALWAYS = ("name", "seconds", "area_px", "quality", "flags")
@@ -172,7 +171,7 @@ def batch(
     if "dilation_size" in options:
         masks.check_whole(options["dilation_size"], "dilation size", 1, 1_000_000, "pixels")
     chunk = masks.check_whole(chunk, "chunk", 1, 1_000_000, "images")
-    _check_choice("table", table, TABLES)
+    _check_choice("table", table, records.TABLES)
     if table == "parquet":
         masks.extra("pyarrow", "Parquet", "batch")
     opened_pool = _pool(backend, workers, scheduler)
@@ -183,7 +182,8 @@ def batch(
     with contextlib.ExitStack() as early:
         pool = early.enter_context(opened_pool)
         facts = _facts(job, chunk)
-        with _journal(made, facts, restart) as recorded, early.pop_all():  # workers end before the journal is closed
+        journal_of_run = _journal(made, facts, table, restart)
+        with journal_of_run as recorded, early.pop_all():  # workers end before the journal is closed
             run = _Run(job, recorded, chunk, progress)
             try:
                 run.go(pool)
@@ -218,6 +218,8 @@ def _pool(backend: str, workers: int | None, scheduler: str | None) -> contextli
     _check_choice("backend", backend, pools.BACKENDS)
     if workers is not None:
         workers = masks.check_whole(workers, "number of workers", 1, 10_000, "processes")
+    if scheduler is not None and not scheduler.strip():
+        raise InputError("expected the address of a scheduler, as in tcp://10.0.0.1:8786, got an empty text")
     if scheduler and workers:
         raise InputError(f"{scheduler} has its own workers; leave their number out")
     return pools.BACKENDS["dask" if scheduler else backend](workers, scheduler)
@@ -299,6 +301,17 @@ class _Recorded:
         self.chunks[start] = {key: value for key, value in record.items() if key != "rows"}
         self.chunks[start] |= {"place": place, "flags": flags}
 
+    def masks(self) -> stacks.Stack:
+        """Give the stack of the masks, with the files that are recorded."""
+        made = self.run["made"]
+        if made.kind != "files":
+            return made
+        written = [""] * made.shape[0]
+        for start, record in self.chunks.items():
+            files = record["files"]
+            written[start : start + len(files)] = files
+        return replace(made, written=tuple(written))
+
 
 def _recorded(book: Path, output: str) -> _Recorded:
     """Read and check a journal, whole."""
@@ -310,7 +323,7 @@ def _recorded(book: Path, output: str) -> _Recorded:
 
 
 @contextlib.contextmanager
-def _journal(made: stacks.Stack, facts: dict, restart: bool) -> Iterator[_Recorded]:
+def _journal(made: stacks.Stack, facts: dict, table: str, restart: bool) -> Iterator[_Recorded]:
     """Open the journal of this output for this run alone, and see that the work is the same."""
     is_away = stacks.is_address(made.path)
     folder = Path(f"{Path(made.path).name}.batch" if is_away else f"{made.path}.batch").absolute()
@@ -327,6 +340,7 @@ def _journal(made: stacks.Stack, facts: dict, restart: bool) -> Iterator[_Record
         with outputs.writable(made.path):
             recorded = _recorded(book, made.path)
             _check_new(made, recorded)
+            _check_table(recorded, table)
         anew = _begins_anew(made, recorded, facts, restart)
         try:
             if anew:
@@ -335,7 +349,7 @@ def _journal(made: stacks.Stack, facts: dict, restart: bool) -> Iterator[_Record
                     _forget(recorded)
                     lock.truncate(0)
                     recorded = _Recorded(book)
-                    recorded.run = _begin(book, made, facts)
+                    recorded.run = _begin(book, made, facts, table)
             yield recorded
         except BaseException:
             with contextlib.suppress(OSError, InputError):  # of masks that could not be removed the journal stays
@@ -343,13 +357,13 @@ def _journal(made: stacks.Stack, facts: dict, restart: bool) -> Iterator[_Record
             raise
 
 
-def _begin(book: Path, made: stacks.Stack, facts: dict) -> dict:
+def _begin(book: Path, made: stacks.Stack, facts: dict, table: str) -> dict:
     """Record a run; give it as `records.opened` does.
 
     Its token names the masks until they are whole, so that a worker left over from an earlier run
     meets none of ours.
     """
-    run = facts | {"token": secrets.token_hex(4)}
+    run = facts | {"token": secrets.token_hex(4), "table": table}
     if made.kind == "files":
         run["files"] = list(made.names)
     journal.append(book, "run", run)
@@ -377,12 +391,20 @@ def _check_new(made: stacks.Stack, recorded: _Recorded) -> None:
     if run is not None and stacks.is_address(made.path):
         is_ours = is_ours or stacks.is_ours(run["made"])
     if not is_ours and stacks.exists(made):
-        raise InputError(f"{made.path}: was made by no batch that could go on; choose another name")
+        raise InputError(f"{made.path}: {stacks.NOT_OURS}")
     if run is None and folder.is_dir():
         others = [path for path in folder.iterdir() if path != recorded.book]
         if not all(paths.is_hidden(path.name) for path in others):
             message = "holds files that no batch wrote; choose another name for the masks"
             raise InputError(f"{folder}: {message}")
+
+
+def _check_table(recorded: _Recorded, table: str) -> None:
+    """See that the table of a run replaces no file but a table of this output."""
+    results = recorded.book.with_name(f"results.{table}")
+    is_ours = recorded.run is None or recorded.run["table"] == table  # of a new output the folder is empty
+    if not is_ours and os.path.lexists(results):
+        raise InputError(f"{results}: {stacks.NOT_OURS}")
 
 
 def _lock(file: BinaryIO, made: stacks.Stack) -> None:
@@ -437,14 +459,15 @@ def _forget(recorded: _Recorded) -> None:
     """Remove what a run has written, by the names that its journal knows; all else stays."""
     if recorded.run is None:
         return
-    whole, part = recorded.run["made"], _unfinished(recorded)
+    whole = recorded.masks()
+    part = _unfinished(recorded)
     are_whole = recorded.chunks and not stacks.is_address(whole.path) and not os.path.lexists(part.path)
     theirs = [whole, part] if are_whole else [part]
     for stack in theirs:
         stacks.check_alone(stack)
     for stack in theirs:
         stacks.remove(stack)
-    for name in (*(f"results.{kind}" for kind in TABLES), "errors.csv"):
+    for name in (f"results.{recorded.run['table']}", "errors.csv"):
         recorded.book.with_name(name).unlink(missing_ok=True)
 
 
@@ -478,7 +501,10 @@ class _Run:
             raise InputError(f"{here.path}: is in the way of the masks, which are in {self.job.made.path}; move it")
         if stacks.is_address(here.path):
             stacks.check_alone(here)
-        checked, ours, good = replace(self.job, made=here), stacks.is_ours(here), set()
+        recorded = replace(here, written=self.recorded.masks().written)
+        checked = replace(self.job, made=recorded)
+        ours = stacks.is_ours(here)
+        good = set()
         done = [start for start, known in self.known.items() if known["state"] == "done" and not known["failed"]]
         for (_, start, stop), found in pools.finished(pool, chunks.verify, self._tasks(checked, done)):
             if found and found[0] != self.known[start]["from"]:
@@ -492,6 +518,7 @@ class _Run:
         if self.rest(good):
             with outputs.writable(self.final.path):
                 if here != self.job.made:
+                    stacks.check_unmixed(recorded)
                     os.replace(here.path, self.job.made.path)
                 if stacks.prepare(self.job.made, self.chunk):
                     good.clear()
@@ -515,6 +542,8 @@ class _Run:
                 raise pools.Stopped(f"{stacks.name(self.job.images, start)}: {told['error']}")
             rows = [{"name": stacks.name(self.job.images, index), **told} for index in range(start, stop)]
             record = {"state": "set aside", "failed": stop - start, "bytes": 0, "seconds": {}, "rows": rows}
+            if self.job.made.kind == "files":
+                record["files"] = [""] * (stop - start)
             with outputs.writable(self.final.path), stacks.writing(self.job.made, start, stop) as put:
                 for index in range(start, stop):
                     put(index, None, "")
@@ -582,14 +611,19 @@ class _Run:
         failed = (row for row in self.rows() if "error" in row)
         results = self.book.with_name(f"results.{kind}")
         errors = self.book.with_name("errors.csv")
+        earlier = self.recorded.run["table"]
+        if earlier != kind:
+            with outputs.writable(self.final.path):
+                journal.append(self.book, "table", {"kind": kind})
+            self.recorded.run["table"] = kind
         with outputs.replacing(results) as table, outputs.replacing(errors) as failures:
             if kind == "parquet":
                 _write_parquet(table, columns, self.rows())
             else:
                 _write_csv(table, columns, self.rows())
             _write_csv(failures, ["name", "error"], failed)
-        for other in {*TABLES} - {kind}:
-            self.book.with_name(f"results.{other}").unlink(missing_ok=True)
+        if earlier != kind:
+            self.book.with_name(f"results.{earlier}").unlink(missing_ok=True)
         return results, errors
 
 

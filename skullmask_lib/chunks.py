@@ -118,6 +118,8 @@ def work(job: Job, start: int, stop: int) -> dict:
                 raise pools.Stopped(f"{some[0]['name']}: {errors[0]}")
     lap("write")
     record = {"state": "done", "from": image_crc, "made": mask_crc, "failed": failed, "bytes": size}
+    if job.made.kind == "files":
+        record["files"] = stacks.written(job.made, start, stop)
     return record | {"seconds": {part: round(seconds[part], 6) for part in seconds}, "rows": rows}
 
 
@@ -191,6 +193,7 @@ def _masks(
         return None, [_failure(job, index, error)]
     name = stacks.name(job.images, index)
     names = [name] if len(masks) == 1 else [f"{name}[{number}]" for number in range(len(masks))]
+    truth = _in_place(job, index, truth)
     known = _known(truth)
     rows = []
     for number, mask in enumerate(masks):
@@ -249,6 +252,18 @@ def _add_scores(
         row["flags"].append("unknown truth")
 
 
+def _in_place(job: Job, index: int, truth: datasets.Data | Exception | None) -> datasets.Data | Exception | None:
+    """Give the truth of a file, or what is wrong with where its header says that it lies."""
+    if not isinstance(truth, datasets.Data) or not job.images.kind == job.truth.kind == "files":
+        return truth
+    files = [Path(stack.path, stacks.name(stack, index)) for stack in (job.images, job.truth)]
+    try:
+        datasets.check_headers(*files)
+    except InputError as error:
+        return error
+    return truth
+
+
 def _known(truth: datasets.Data | Exception | None) -> np.ndarray:
     """Tell of which slices of a file the truth is known; that of a single slice is not if empty."""
     if not isinstance(truth, datasets.Data):
@@ -289,8 +304,19 @@ def _made(job: Job, data: datasets.Data) -> tuple[np.ndarray, list[float]]:
     )
     made = np.stack(list(made))
     if not job.quality:
+        if job.version != "v8":  # v8 has looked itself
+            _look_for_rivals(data, spacings)
         return made, []
     return made, [_trust(data, number, mask, spacings[number]) for number, mask in enumerate(made)]
+
+
+def _look_for_rivals(data: datasets.Data, spacings: Sequence[tuple[float, float] | None]) -> None:
+    """Warn of slices that show more than one head; what cannot be unwrapped is passed over."""
+    for number, image in enumerate(data.images):
+        if not polar.may_have_rivals(image):
+            continue
+        with versions.naming(data.names[number]), contextlib.suppress(InputError):
+            polar.warn_of_rivals(polar.unwrap(image, spacings[number]))
 
 
 def _trust(data: datasets.Data, number: int, mask: np.ndarray, spacing_mm: tuple[float, float] | None) -> float:

@@ -281,8 +281,7 @@ def _with_truth(data: Data, true: Data, sources: tuple, affines: tuple) -> Data:
     affine, true_affine = affines
     if affine is not None and true_affine is not None:
         _check_orientation(source, truth)
-        if not _same_place(affine, true_affine, masks_of.shape):
-            raise InputError(f"{truth}: lies elsewhere than {source}: the affines of the two headers differ")
+        _check_place(sources, affines, masks_of.shape)
     lossy = [name for name in true.names if _is_lossy(name)]
     spacing_mm = true.spacing_mm if data.spacing_mm is None else data.spacing_mm
     return replace(data, truth=binary(masks_of, lossy[0] if lossy else truth), spacing_mm=spacing_mm)
@@ -323,6 +322,38 @@ def _is_oriented(source: str | os.PathLike) -> bool:
     if _kind(source) not in nifti.READABLE:
         return True  # a head of the registry, or a DICOM series
     return nifti.has_orientation(nifti.read_header(cohorts.prefixed(source)[1]))
+
+
+def _check_place(sources: tuple, affines: tuple, shape: tuple[int, ...]) -> None:
+    """Refuse a truth that lies elsewhere than its images."""
+    source, truth = sources
+    if not _same_place(*affines, shape):
+        raise InputError(f"{truth}: lies elsewhere than {source}: the affines of the two headers differ")
+
+
+def check_headers(source: str | os.PathLike, truth: str | os.PathLike) -> None:
+    """See by their headers that a volume and its truth lie in one place, as `load` does; no voxel is read.
+
+    Parameters
+    ----------
+    source, truth : str or path
+        Files. Only NIfTI says where it lies: if either is of another kind, there is nothing to compare.
+
+    Raises
+    ------
+    InputError
+        If one alone says where its axes point, or both lie in different places.
+
+    Examples
+    --------
+    >>> check_headers("heads.npy", "masks.nii.gz")
+    """
+    if not {_suffix(Path(source)), _suffix(Path(truth))} <= set(nifti.READABLE):
+        return
+    _check_orientation(source, truth)
+    shape, affine = _placed(Path(source))
+    true_shape, true_affine = _placed(Path(truth))
+    _check_place((source, truth), (affine, true_affine), max(shape, true_shape))
 
 
 def _same_place(affine: np.ndarray, other: np.ndarray, shape: tuple[int, ...]) -> bool:
@@ -635,8 +666,14 @@ def _warn(what: str, names: list[str]) -> None:
 
 def _count(path: Path, axis: int) -> int:
     """Count the slices of a volume by its header alone."""
+    return _placed(path)[0][axis]
+
+
+def _placed(path: Path) -> tuple[tuple[int, ...], np.ndarray]:
+    """Give the shape of a volume and its affine [mm], both in RAS order, by its header alone."""
     image = nifti.read_header(path)
-    return nifti.to_ras(np.broadcast_to(0, image.shape[:3]), nifti.affine_mm(image, path))[0].shape[axis]
+    volume, affine_mm = nifti.to_ras(np.broadcast_to(0, image.shape[:3]), nifti.affine_mm(image, path))
+    return volume.shape, affine_mm
 
 
 def _read_nifti(path: Path, axis: int) -> tuple[Data, np.ndarray]:

@@ -51,6 +51,7 @@ _FRAMES, _LEAST_FRAME_PX = 20, 3  # a frame is no wider than a twentieth of the 
 _MOST_OF_LINE = (30, 70)  # percentiles along a line between which a frame is even, though its corners may be round
 _BLUR_PX = 8  # how far a frame reaches where JPEG has blurred it: the width of its blocks
 _RIVALS = "shows more than one head, only the largest is looked at; save each head as a picture of its own"
+_GLANCE_PX = 128  # longer side of the small copy in which more heads are looked for
 _RIVAL = 0.2  # share of the head's area from which another piece is a head as well, if it has the area of one
 _HARMONICS = 6  # constant included; a skull's outline hardly needs more
 HEAD_MM2 = 2800.0  # least area of what can be taken for a head where something else speaks against it
@@ -119,17 +120,24 @@ def find_head(brightness: np.ndarray) -> np.ndarray:
 def _find_tissue(brightness: np.ndarray) -> np.ndarray:
     """Mark what is not air, with its holes filled and without what is thin."""
     gray = (cv2.GaussianBlur(brightness, (0, 0), _steps(1.0)) * 255).astype(np.uint8)
+    above = _above_air(gray)
+    if not above.any():
+        return above
+    width = _steps(_CLOSING_MM)
+    element = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, width))
+    above = np.pad(above, width)
+    filled = masks.fill_holes(cv2.morphologyEx(above, cv2.MORPH_CLOSE, element))
+    return cv2.morphologyEx(filled, cv2.MORPH_OPEN, element)[width:-width, width:-width]
+
+
+def _above_air(gray: np.ndarray) -> np.ndarray:
+    """Mark what is brighter than air; nothing where there is no contrast."""
     threshold = masks.otsu_threshold(gray)
     tissue = gray[gray > threshold]
     if tissue.size in (0, gray.size):
         return np.zeros_like(gray)
     air = masks.otsu_threshold(gray[gray <= threshold][None])  # the second threshold parts air from what is dim
-    width = _steps(_CLOSING_MM)
-    element = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, width))
-    least = max(air, _AIR * np.median(tissue), _noise_level(gray, threshold))
-    above = np.pad((gray > least).astype(np.uint8), width)
-    filled = masks.fill_holes(cv2.morphologyEx(above, cv2.MORPH_CLOSE, element))
-    return cv2.morphologyEx(filled, cv2.MORPH_OPEN, element)[width:-width, width:-width]
+    return (gray > max(air, _AIR * np.median(tissue), _noise_level(gray, threshold))).astype(np.uint8)
 
 
 def _noise_level(gray: np.ndarray, tissue: float) -> float:
@@ -351,6 +359,39 @@ def warn_of_rivals(unwrapped: Unwrapped | None) -> None:
     """
     if unwrapped is not None and not unwrapped.alone:
         warnings.warn(_RIVALS, masks.InputWarning, stacklevel=3)
+
+
+def may_have_rivals(image: np.ndarray) -> bool:
+    """Tell at a glance whether an image may show more than one head; `unwrap` takes many times as long to be sure.
+
+    Parameters
+    ----------
+    image : ndarray of shape (H, W)
+
+    Returns
+    -------
+    bool
+        True for hardly any image of a single head. Heads that touch count as one.
+
+    Raises
+    ------
+    InputError
+        If the image is no slice.
+
+    Examples
+    --------
+    >>> head = np.pad(np.full((60, 50), 100.0), 10)
+    >>> may_have_rivals(head), may_have_rivals(np.hstack([head, head]))
+    (False, True)
+    """
+    image = masks.check_slice(image)
+    shrink = _GLANCE_PX / max(image.shape)
+    if shrink < 1:
+        size = [max(1, round(length * shrink)) for length in reversed(image.shape)]
+        image = cv2.resize(np.ascontiguousarray(image, np.float32), size, interpolation=cv2.INTER_AREA)
+    gray = (np.clip(_stretched(image), 0, 1) * 255).astype(np.uint8)
+    areas_px = np.sort(masks.label_components(masks.fill_holes(_above_air(gray)))[1][1:])
+    return areas_px.size > 1 and bool(areas_px[-2] >= _RIVAL / 2 * areas_px[-1])
 
 
 def boundary_cost(brightness: np.ndarray, cut: np.ndarray | bool = False) -> np.ndarray:

@@ -10,6 +10,7 @@ import multiprocessing.resource_tracker
 import os
 import pickle
 import signal
+import struct
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     import distributed
 
 DEATHS = 3  # of workers, after which a task is given up
+_GREETING = 2**20  # bytes that a scheduler may say before it is asked; they are some hundred
+_REQUEST = b"GET\r\n\r\n"  # makes a web server answer; too short for Dask to take it for anything
+_SOMETHING_ELSE = "something else answers there"
 _LOST = "the scheduler of Dask was lost; the same command goes on from what is recorded"
 _PATIENCE_S = 5.0  # with a scheduler that does not answer, then with one that has no workers
 _START_S = 60.0  # how long the first worker of this machine may take to start
@@ -418,11 +422,43 @@ def _joined(scheduler: str) -> Iterator["distributed.Client"]:
         yield client
 
 
+async def _see_greeting(scheduler: str) -> None:
+    """See that a port speaks as Dask does: a client of Dask takes memory for all that it is promised."""
+    from distributed import comm
+
+    scheme, place = comm.parse_address(scheduler)
+    if scheme != "tcp":
+        return
+    try:
+        reader, writer = await asyncio.open_connection(*comm.parse_host_port(place))
+    except OSError:  # nobody there: a client tries again for a while, and tells
+        return
+    try:
+        writer.write(_REQUEST)
+        size = int.from_bytes(await reader.readexactly(8), "little")
+        greeting = await reader.readexactly(size) if 8 <= size <= _GREETING else b""
+    except (OSError, EOFError):  # it hangs up
+        greeting = b""
+    finally:
+        writer.transport.abort()
+    if not _is_greeting(greeting):
+        raise InputError(_SOMETHING_ELSE)
+
+
+def _is_greeting(frames: bytes) -> bool:
+    """Tell whether these may be the first frames of Dask: their number, the size of each, then the frames."""
+    count = int.from_bytes(frames[:8], "little")
+    if not 0 < count < len(frames) // 8:
+        return False
+    return sum(struct.unpack_from(f"<{count}Q", frames, 8)) <= _GREETING
+
+
 def _see_scheduler(scheduler: str) -> None:
     """See that a scheduler answers, before a client of Dask waits for it without an end."""
     from distributed import comm, security
 
     async def ask() -> None:
+        await _see_greeting(scheduler)
         arguments = security.Security().get_connection_args("client")
         connection = await comm.connect(scheduler, timeout=_PATIENCE_S, deserialize=False, **arguments)
         try:
@@ -431,7 +467,7 @@ def _see_scheduler(scheduler: str) -> None:
         finally:
             connection.abort()
         if not isinstance(answer, dict) or answer.get("type") != "Scheduler":
-            raise InputError("something else answers there")
+            raise InputError(_SOMETHING_ELSE)
 
     def ask_in_time() -> None:
         try:

@@ -9,6 +9,7 @@ from .masks import InputError
 
 STATES = ("done", "set aside")
 KINDS = ("npy", "zarr", "files")  # of masks
+TABLES = ("csv", "parquet")
 PARTS = ("read", "compute", "write")  # of the work, in seconds
 TEXTS = ("name", "flags", "error", "remarks")  # of a row; its other values are numbers
 _MOST = 2**63
@@ -29,6 +30,7 @@ def opened(book: Path, output: str) -> tuple[dict | None, Iterator[tuple[int, di
     -------
     run : dict or None
         What was recorded, and under ``made`` the `Stack` of its masks; None where nothing is recorded.
+        ``table`` is the format of the table that was written last, once the iterator is at its end.
     chunks : iterator of (start, record, place)
         In the order they were written.
 
@@ -49,7 +51,8 @@ def opened(book: Path, output: str) -> tuple[dict | None, Iterator[tuple[int, di
         return None, iter(())
     if item != "run":
         raise _damaged(book, "it does not begin with a run")
-    return run | {"made": _masks(book, run, output)}, _chunks(book, run, records)
+    run = run | {"made": _masks(book, run, output)}
+    return run, _chunks(book, run, records)
 
 
 def check_file(book: Path) -> None:
@@ -95,6 +98,7 @@ def _masks(book: Path, run: dict, output: str) -> stacks.Stack:
         (_is_shape(shape, 1 if are_files else 3), "it does not say how many masks there are"),
         (_is_count(run.get("chunk"), 1, 1_000_000), "it does not say how large a chunk is"),
         (_is_token(run.get("token")), "it does not say what its masks are called"),
+        (run.get("table") in TABLES, "it does not say what its table is"),
         (isinstance(run.get("address", 0), str | None), "it does not say where its masks are"),
         (not are_files or _are_names(names, shape), "it does not name the files of its masks"),
         (are_files or names is None, "it names files"),
@@ -129,15 +133,36 @@ def _is_name(name: object) -> bool:
 
 
 def _chunks(book: Path, run: dict, records: Iterator[tuple[str, dict, int]]) -> Iterator[tuple[int, dict, int]]:
-    images, chunk = run["masks"]["shape"][0], run["chunk"]
+    images = run["masks"]["shape"][0]
+    chunk = run["chunk"]
     for item, record, place in records:
+        if item == "table":
+            run["table"] = _table(book, record)
+            continue
         if not re.fullmatch(r"0|[1-9]\d{0,17}", item, re.ASCII):
             raise _damaged(book, f"it speaks of {item[:40]!r}")
         start = int(item)
         if start % chunk or start >= images:
             raise _damaged(book, f"no chunk begins with image {start}")
-        check(book, start, min(chunk, images - start), record)
+        stop = min(start + chunk, images)
+        check(book, start, stop - start, record)
+        if run["made"].kind == "files" and not _are_files(record.get("files"), run["made"], start, stop):
+            raise _damaged(book, f"of the images from {start} on it does not say in which files their masks are")
         yield start, record, place
+
+
+def _table(book: Path, record: dict) -> str:
+    kind = record.get("kind")
+    if kind not in TABLES:
+        raise _damaged(book, "it does not say what its table is")
+    return kind
+
+
+def _are_files(files: object, made: stacks.Stack, start: int, stop: int) -> bool:
+    """Tell whether each of these may hold the masks of its image, or is empty."""
+    if not isinstance(files, list) or len(files) != stop - start:
+        return False
+    return all(file in ("", *stacks.mask_names(made, index)) for index, file in enumerate(files, start))
 
 
 def check(book: Path, start: int, count: int, record: dict) -> None:

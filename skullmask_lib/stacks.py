@@ -1,5 +1,6 @@
 """Many images, some at a time: stacks that are too large to be held, and the masks that belong to them."""
 
+import codecs
 import contextlib
 import errno
 import hashlib
@@ -26,7 +27,11 @@ from .masks import InputError, InputWarning, extra
 if TYPE_CHECKING:
     import zarr
 
+NOT_OURS = "no batch made this file; move it, or choose another name"
 _PARTIAL = ".partial-"
+_HALF_WRITTEN = re.compile(r"(.*/)?\.partial-[0-9a-f]{8}[^/]{0,7}", re.DOTALL)  # as `_write_file` names them
+_HALF_WRITTEN_ZARR = re.compile(r"(zarr|c(/\d+)+)(\.\w+)*\.partial")  # as Zarr does
+_OF_ZARR = re.compile(r"zarr\.json|c(/\d+){0,3}")
 _LARGEST = 2**30  # bytes of a chunk of Zarr that a worker is to hold
 _MOST_IMAGES = 10**8
 _STORED_AT_LEAST = 0.01  # of the chunks that the metadata of a Zarr array promises
@@ -68,6 +73,9 @@ class Stack:
         Place of the first name among all names.
     channel : int or None
         Which channel to take of colour pictures.
+    written : tuple of str
+        Of masks in files: the file that was written for each image, as the journal tells, ``""`` where there is none.
+        Empty while that is not known; then any file that may hold a mask of these images counts as theirs.
     """
 
     path: str
@@ -79,10 +87,12 @@ class Stack:
     names: tuple[str, ...] = ()
     first: int = 0
     channel: int | None = None
+    written: tuple[str, ...] = ()
 
     def part(self, start: int, stop: int) -> "Stack":
         """Leave out the names of all images but these."""
-        return replace(self, names=self.names[start - self.first : stop - self.first], first=start)
+        some = slice(start - self.first, stop - self.first)
+        return replace(self, names=self.names[some], written=self.written[some], first=start)
 
     def facts(self) -> dict[str, object]:
         """Tell what it is, wherever it is; ready for JSON."""
@@ -118,8 +128,9 @@ def opened(source: str | os.PathLike, channel: int | None = None) -> Stack:
     source : str or path
         A ``.npy`` of (N, H, W); a Zarr array, also by any address that fsspec opens; a folder of ``.npy``, NIfTI and
         pictures, its folders included, in natural order (``slice_2`` before ``slice_10``); or a ``.txt`` with the
-        path of such a file on each line, relative to the text's own folder. What is hidden in a folder is passed
-        over, and what else looks like an image is named in a warning.
+        path or the ``file://`` address of such a file on each line, relative to the text's own folder. What is hidden
+        in a folder is passed over, and what else looks like an image is named in a warning. A line of a list that
+        names no such file is an image that cannot be read.
     channel : int, optional
         Which channel to take of colour pictures.
 
@@ -172,16 +183,31 @@ def _opened_folder(folder: Path, channel: int | None) -> Stack:
 
 
 def _opened_list(path: Path, channel: int | None) -> Stack:
-    text = path.read_text(encoding="utf-8-sig", errors="replace")
-    lines = [line.strip() for line in text.splitlines()]
-    listed = [os.path.normpath(path.absolute().parent / line) for line in lines if line]
-    if not listed:
-        raise InputError(f"{path}: names no file that ends in {', '.join(_FILES)}")
-    for name in listed:
-        if not name.lower().endswith(_FILES):
-            raise InputError(f"{path}: expected files that end in {', '.join(_FILES)}, got {name}")
+    lines = [line.strip() for line in re.split(r"[\r\n]", _text_of(path))]
+    listed = [_path_in_list(path, line) for line in lines if line]
+    if not any(map(_is_readable, listed)):
+        got = f", but {paths.some(listed)}" if listed else ""
+        raise InputError(f"{path}: names no file that ends in {', '.join(_FILES)}{got}")
     folder = os.path.commonpath([os.path.dirname(name) for name in listed])
     return _files(path, Path(folder), [os.path.relpath(name, folder) for name in listed], channel)
+
+
+def _text_of(path: Path) -> str:
+    """Read a list of paths, in which a name may have any bytes where systems allow that."""
+    content = path.read_bytes().removeprefix(codecs.BOM_UTF8)
+    return os.fsdecode(content) if os.name == "posix" else content.decode("utf-8", "replace")
+
+
+def _path_in_list(path: Path, line: str) -> str:
+    """Give the path that a line of a list names, whether there is such a file or not."""
+    with contextlib.suppress(InputError):  # the address of another computer: no file, as reading it will tell
+        line = paths.local(line)
+    return os.path.normpath(path.absolute().parent / line)
+
+
+def _is_readable(name: str) -> bool:
+    """Tell by its name whether a file may be one of images."""
+    return name.lower().endswith(_FILES)
 
 
 def _files(source: Path, folder: Path, names: list[str], channel: int | None) -> Stack:
@@ -189,7 +215,8 @@ def _files(source: Path, folder: Path, names: list[str], channel: int | None) ->
     if lossy:
         told = f"{pictures.IS_LOSSY} ({lossy} of {len(names)} files)"
         warnings.warn(f"{source}: {told}", InputWarning, stacklevel=2)
-    paths.check_distinct([_mask_key(name) for name in names], names, source)
+    readable = [name for name in names if _is_readable(name)]
+    paths.check_distinct([_mask_key(name) for name in readable], readable, source)
     return Stack(str(folder), "files", (len(names),), names=tuple(names), channel=channel)
 
 
@@ -313,8 +340,12 @@ def matched(truth: Stack, images: Stack, source: str | os.PathLike) -> Stack:
     ('a.png', 'b.png')
     """
     if truth.kind == images.kind == "files":
-        order = pairing.paired(images.names, truth.names, source=source, spare=True)
-        return replace(truth, shape=images.shape, names=tuple(truth.names[place] for place in order))
+        readable = [name for name in images.names if _is_readable(name)]
+        candidates = [name for name in truth.names if _is_readable(name)]
+        order = pairing.paired(readable, candidates, source=source, spare=True)
+        partners = {name: candidates[place] for name, place in zip(readable, order, strict=True)}
+        names = tuple(partners.get(name, name) for name in images.names)  # what is no image needs no truth
+        return replace(truth, shape=images.shape, names=names)
     wanted = images.shape if len(truth.shape) == 3 else images.shape[:1]
     if truth.shape[: len(wanted)] != wanted:
         raise InputError(f"{source}: expected a truth of the images' shape {wanted}, got {truth.shape}")
@@ -380,7 +411,9 @@ def _without_nan(image: np.ndarray, name: str) -> np.ndarray:
 
 
 def _read_file(path: Path, channel: int | None) -> datasets.Data:
-    """Read a file; what is no file is not opened."""
+    """Read a file; what is no file, or none of images, is not opened."""
+    if not _is_readable(path.name):
+        raise InputError(f"{path}: expected a file that ends in {', '.join(_FILES)}, got {path.suffix or 'no suffix'}")
     if paths.kind_of(path) == "folder":
         raise InputError(f"{path}: expected a file, got a folder")
     with warnings.catch_warnings(action="ignore"):  # those of the readers
@@ -520,7 +553,7 @@ def _is_array_of_masks(made: Stack) -> bool:
         return False
     names = {PurePosixPath(entry).name for entry in entries}
     others = [name for name in names if name not in ("zarr.json", "c")]
-    others = [name for name in others if not name.endswith(".partial")]
+    others = [name for name in others if not _HALF_WRITTEN_ZARR.fullmatch(name)]
     if not all(map(_is_of_a_system, others)):
         return False
     try:
@@ -614,7 +647,7 @@ def check_alone(made: Stack) -> None:
     """
     stranger = stranger_in(made)
     if stranger:
-        raise InputError(f"{stranger}: no batch made this file; move it, or choose another name")
+        raise InputError(f"{stranger}: {NOT_OURS}")
 
 
 def remove(made: Stack) -> None:
@@ -721,16 +754,18 @@ def _is_of_a_system(name: str) -> bool:
 def _belonging(made: Stack) -> Callable[[str], object]:
     """Give what tells the path of a mask, or of a folder on the way to one, from all else below the masks' folder."""
     if made.kind == "zarr":
-        return re.compile(r"zarr\.json|c(/\d+){0,3}|(.*/)?[^/]*\.partial").fullmatch
-    places = _places(made.names)
-    return lambda path: path in places or PurePosixPath(path).name.startswith(_PARTIAL)
+        return lambda path: _OF_ZARR.fullmatch(path) or _HALF_WRITTEN_ZARR.fullmatch(path)
+    places = _places(made.names, made.written)
+    if made.written:
+        return places.__contains__
+    return lambda path: path in places or _HALF_WRITTEN.fullmatch(path)
 
 
-@lru_cache(maxsize=1)
-def _places(names: tuple[str, ...]) -> frozenset[str]:
+@lru_cache(maxsize=2)  # masks that are whole, and those that are not
+def _places(names: tuple[str, ...], written: tuple[str, ...]) -> frozenset[str]:
     """List the files of masks, and the folders on the way to them, below the folder of all."""
     places: set[str] = set()
-    stack = Stack("", "files", (len(names),), names=names)
+    stack = Stack("", "files", (len(names),), names=names, written=written)
     for index in range(len(names)):
         for file in _mask_files(stack, index):
             place = file.as_posix()
@@ -883,9 +918,12 @@ def tidy(made: Stack) -> None:
     --------
     >>> tidy(Stack("gone", "files", (1,), names=("a.png",)))
     """
-    pattern = {"zarr": "*.partial", "files": f"{_PARTIAL}*"}.get(made.kind)
-    for path in Path(made.path).rglob(pattern) if pattern else ():
-        if path.is_file():
+    patterns = {"zarr": _HALF_WRITTEN_ZARR, "files": _HALF_WRITTEN}
+    if made.kind not in patterns:
+        return
+    folder = Path(made.path)
+    for path in folder.rglob("*.partial" if made.kind == "zarr" else f"{_PARTIAL}*"):
+        if path.is_file() and patterns[made.kind].fullmatch(path.relative_to(folder).as_posix()):
             path.unlink(missing_ok=True)
 
 
@@ -1060,13 +1098,100 @@ def _naming_the_mask() -> Iterator[None]:
 
 
 def _mask_files(made: Stack, index: int) -> list[Path]:
-    """Name the files that may hold the masks of an image: NIfTI, or a picture and, of several pages, an array."""
+    """Name the files that hold the masks of an image or, while that is not known, those that may."""
+    if made.written:
+        file = made.written[index - made.first]
+        return [Path(made.path, file)] if file else []
+    return [Path(made.path, name) for name in mask_names(made, index)]
+
+
+def mask_names(made: Stack, index: int) -> list[str]:
+    """Name what may hold the masks of an image: NIfTI, or a picture and, of several pages, an array.
+
+    Parameters
+    ----------
+    made : Stack
+        Masks in files.
+    index : int
+
+    Returns
+    -------
+    list of str
+        Below the folder of all masks; none of what a list names that is no image.
+
+    Examples
+    --------
+    >>> mask_names(masks_at("masks", "files", (1,), ("a.tif",)), 0)
+    ['a.png', 'a.npy']
+    """
     name = made.names[index - made.first]
     image = name.lower()
     if image.endswith(nifti.SUFFIXES):
         suffixes = ("",)
     elif image.endswith(".npy"):
         suffixes = (".npy",)
-    else:
+    elif image.endswith(_FILES):
         suffixes = (".png", ".npy")
-    return [Path(made.path, _mask_key(name) + suffix) for suffix in suffixes]
+    else:
+        suffixes = ()
+    return [_mask_key(name) + suffix for suffix in suffixes]
+
+
+def written(made: Stack, start: int, stop: int) -> list[str]:
+    """Tell in which file the masks of each image are.
+
+    Parameters
+    ----------
+    made : Stack
+        Masks in files, where nobody else has put any.
+    start, stop : int
+
+    Returns
+    -------
+    list of str
+        See `mask_names`; ``""`` where there is none.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     Path(folder, "a.png").touch()
+    ...     written(masks_at(folder, "files", (2,), ("a.tif", "b.tif")), 0, 2)
+    ['a.png', '']
+    """
+    files = []
+    for index in range(start, stop):
+        names = [name for name in mask_names(made, index) if os.path.isfile(Path(made.path, name))]
+        files.append(names[0] if names else "")
+    return files
+
+
+def check_unmixed(made: Stack) -> None:
+    """See that no file that may hold a mask of these images is another than the one that was written.
+
+    Parameters
+    ----------
+    made : Stack
+
+    Raises
+    ------
+    InputError
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     Path(folder, "a.npy").touch()
+    ...     check_unmixed(Stack(folder, "files", (1,), names=("a.tif",), written=("a.png",)))
+    Traceback (most recent call last):
+    ...
+    skullmask_lib.masks.InputError: ...a.npy: no batch made this file; move it, or choose another name
+    """
+    if not made.written:
+        return
+    belongs = _belonging(made)
+    for index in range(made.first, made.first + len(made.names)):
+        for name in mask_names(made, index):
+            file = Path(made.path, name)
+            if not belongs(Path(name).as_posix()) and os.path.lexists(file):
+                raise InputError(f"{file}: {NOT_OURS}")

@@ -394,7 +394,7 @@ def test_what_no_batch_made_is_left_alone(output, restart):
         Path(output).mkdir()
         Path(output, "mine.txt").write_text("mine")
     before = everything(".")
-    with pytest.raises(InputError, match=rf"{output}: was made by no batch that could go on; choose another name"):
+    with pytest.raises(InputError, match=rf"{output}: no batch made this file"):
         serial("a.npy", output, restart=restart)
     assert everything(".") == before
 
@@ -493,14 +493,14 @@ BAD_ARGUMENTS = {
     "no such protocol": (("noway://a.zarr", "m.npy"), "noway://a.zarr: no Zarr array can be opened there"),
     "empty folder": (("empty", "m.npy"), "empty: names no file that ends in .npy"),
     "empty list": (("empty.txt", "m.npy"), "empty.txt: names no file that ends in .npy"),
-    "list of others": (("list.txt", "m.npy"), "list.txt: expected files that end in .npy"),
+    "list of others": (("list.txt", "m.npy"), "list.txt: names no file that ends in .npy"),
     "two of one name": (("twins", "m"), "twins: a.png and a.tif would give one mask; rename one of them"),
     "twice the same": (("twice.txt", "m"), "twice.txt: names a.npy twice"),
     "volumes from an array": (("a.npy", "m.nii.gz"), "m.nii.gz: expected a .npy, a .zarr, an address or a folder"),
     "no width": (("a.npy", "m.npy", "--dilation-size", 0), "expected a dilation size from 1 to 1000000 pixels, got 0"),
     "output of another kind": (("a.npy", "m.png"), "m.png: expected a .npy, a .zarr, an address or a folder, got .png"),
     "output nowhere": (("a.npy", "gone/m.npy"), "gone/m.npy: cannot be written, its folder does not exist"),
-    "output over a file": (("a.npy", "text.npy"), "text.npy: was made by no batch that could go on"),
+    "output over a file": (("a.npy", "text.npy"), "text.npy: no batch made this file"),
     "output over the input": (("a.npy", "a.npy"), "a.npy: "),
     "array of volumes": (("volumes", "m.npy"), "m.npy: wants files of one slice each, got a file of several"),
     "array of nothing": (("broken", "m.npy"), "m.npy: wants files of one slice each, none of the files can be read"),
@@ -511,6 +511,8 @@ BAD_ARGUMENTS = {
     "no chunk": (("a.npy", "m.npy", "--chunk", "0"), "chunk"),
     "no workers": (("a.npy", "m.npy", "--workers", "0"), "'--workers'"),
     "workers of a cluster": (("a.npy", "m.npy", "--scheduler", "tcp://a:1", "--workers", "2"), "has its own workers"),
+    "no scheduler": (("a.npy", "m.npy", "--scheduler", ""), "expected the address of a scheduler"),
+    "a blank scheduler": (("a.npy", "m.npy", "--scheduler", " "), "expected the address of a scheduler"),
     "no spacing": (("a.npy", "m.npy", "--spacing", "0", "1"), "expected a row and a column spacing above 0 mm"),
     "no truth": (("a.npy", "m.npy", "--truth", "gone.npy"), "gone.npy: no such file or folder"),
     "channel of an array": (("a.npy", "m.npy", "--channel", "0"), "channel"),
@@ -528,7 +530,7 @@ def test_a_bad_argument_is_one_line_and_nothing_is_written(skullmask, case):
     np.save("objects.npy", heads(1).astype(object))
     for name in ("text.npy", "a.mat", "empty.txt"):
         Path(name).write_text("\n")
-    Path("list.txt").write_text("a.npy\nnotes.doc\n")
+    Path("list.txt").write_text("notes.doc\n# a.npy, b.npy and more\n'a.npy'\n")
     Path("twice.txt").write_text("a.npy\n./a.npy\n")
     for name in ("empty", "empty.zarr", "twins", "volumes", "broken"):
         Path(name).mkdir()
@@ -559,6 +561,13 @@ BAD_NAMES = {
     "no UTF-8": os.fsdecode(b"\xff.png"),
     "escape": "\x1b[2J.png",
     "under a file": "0.png/x.png",
+    "another kind": "0.doc",
+    "a kind for others": "0.npz",
+    "half a volume": "0.hdr",
+    "no suffix": "list",
+    "a comment": "# the last ones",
+    "quoted": '"0.png"',
+    "of another computer": "file://elsewhere.example/0.png",
 }
 
 
@@ -573,6 +582,9 @@ def with_bad_names(folder):
     Path(folder, "broken.png").symlink_to("nowhere")
     Path(folder, "circle.png").symlink_to("circle.png")
     os.mkfifo(f"{folder}/pipe.png")
+    Path(folder, "0.doc").write_text("notes")
+    np.savez(f"{folder}/0.npz", images=heads(1))
+    nib.save(nib.Nifti1Pair(heads(1).T, np.eye(4)), f"{folder}/0.hdr")
     Path(folder, "device.npy").symlink_to("/dev/zero")
     return [good[0], *BAD_NAMES.values(), *good[1:]]
 
@@ -597,6 +609,41 @@ def test_a_bad_name_in_a_list_fails_alone(output):
         assert not read(output)[1:-2].any()
     same(np.stack(found), wanted)
     assert serial("list.txt", output).failed == len(BAD_NAMES)
+
+
+def test_what_is_no_image_in_a_list_needs_no_truth_and_takes_no_mask():
+    Path("a").mkdir()
+    Path("t").mkdir()
+    for index, image in enumerate(heads(2, np.uint8)):
+        Image.fromarray(image).save(f"a/{index}.png")
+        Image.fromarray(255 * one_by_one(image[None])[0]).save(f"t/{index}_mask.png")
+    for folder, suffix in (("a", ""), ("t", "_mask")):
+        lines = ["# twice", f"0{suffix}.png", "0.doc", "# twice", f"1{suffix}.png", "1.doc"]
+        Path(folder, "list.txt").write_text("\n".join(lines))
+    for _ in range(2):
+        assert serial("a/list.txt", "m", truth="t/list.txt", chunk=1).failed == 4
+        assert [row["iou"] for row in rows_of("m.batch/results.csv")] == ["", "1.0", "", "", "1.0", ""]
+        assert sorted(os.listdir("m")) == ["0.png", "1.png"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_a_name_in_a_list_may_have_any_bytes():
+    name = os.fsdecode(b"K\xf6pf \xe5\xa4\xb4.png")
+    Path("a").mkdir()
+    Image.fromarray(heads(1, np.uint8)[0]).save(Path("a", name))
+    Path("list.txt").write_bytes(b"a/" + os.fsencode(name) + b"\r\n")
+    assert serial("list.txt", "m").failed == 0
+    assert os.listdir("m") == [name]
+
+
+def test_a_line_of_a_list_may_be_an_address():
+    for name in ("0.png", "two heads.png"):
+        Image.fromarray(heads(1, np.uint8)[0]).save(name)
+    address = Path("two heads.png").absolute().as_uri()
+    assert "%20" in address
+    Path("list.txt").write_text(f"{address}\n0.png\n")
+    assert serial("list.txt", "m").failed == 0
+    assert sorted(os.listdir("m")) == ["0.png", "two heads.png"]
 
 
 @pytest.mark.filterwarnings("ignore:.*left out")
@@ -698,6 +745,26 @@ def test_what_is_remarked_of_an_image_is_in_its_row(skullmask, backend):
     assert "2 remarked" in skullmask("batch", "a", "m")[1]
 
 
+@pytest.mark.parametrize("version", ["v1", "v5", "v7", "v8"])
+@pytest.mark.parametrize("quality", [None, True, False])
+def test_of_more_than_one_head_every_version_tells(version, quality):
+    one = ring_head(axes_mm=(60.0, 50.0), shape=(150, 130))[0]
+    noise = np.random.default_rng(1).normal(0, 0.02, (150, 260))
+    pairs = {
+        "two": two_heads(),
+        "dim": np.hstack([one, 0.5 * one]) + noise,
+        "large": np.kron(two_heads(), np.ones((3, 3))),
+        "alone": np.pad(one, ((0, 0), (0, 130))) + noise,
+    }
+    Path("a").mkdir()
+    for name, image in pairs.items():
+        np.save(f"a/{name}.npy", image.astype(np.float32))
+    np.save("a/volume.npy", np.stack([pairs["alone"], pairs["dim"]]).astype(np.float32))
+    assert serial("a", "m", version, quality=quality).failed == 0
+    rows = {row["name"].removesuffix(".npy"): row["remarks"] for row in rows_of("m.batch/results.csv")}
+    assert {name for name, remarks in rows.items() if "head" in remarks} == {"two", "dim", "large", "volume.npy[1]"}
+
+
 def test_what_is_remarked_while_reading_is_in_each_row_of_the_file_and_readers_are_silent(monkeypatch):
     load = datasets.load
 
@@ -734,6 +801,33 @@ def test_an_array_of_masks_is_planned_without_a_word(monkeypatch):
 
 
 # --- a truth that is not known everywhere --------------------------------------------------------------------------
+
+
+PLACE = np.diag([2.0, 2.0, 4.0, 1.0])
+ELSEWHERE = np.array([[2.0, 0, 0, 30], [0, 2, 0, 0], [0, 0, 4, 0], [0, 0, 0, 1]])
+
+
+@pytest.mark.parametrize(("of_image", "of_truth", "is_scored"), [
+    (PLACE, PLACE, True),
+    (None, None, True),
+    (None, PLACE, False),
+    (PLACE, None, False),
+    (PLACE, ELSEWHERE, False),
+])  # fmt: skip
+def test_a_volume_is_scored_only_where_its_truth_lies(of_image, of_truth, is_scored):
+    slices = heads(3, np.uint8)
+    for folder in "at":
+        Path(folder).mkdir()
+        np.save(f"{folder}/other.npy", slices if folder == "a" else one_by_one(slices))
+    nib.save(nib.Nifti1Image(slices.T[:, ::-1], of_image), "a/volume.nii.gz")
+    nib.save(nib.Nifti1Image(one_by_one(slices).T[:, ::-1], of_truth), "t/volume.nii")
+    assert serial("a", "m", truth="t", chunk=1).failed == (not is_scored)
+    assert Path("m/volume.nii.gz").exists()
+    rows = rows_of("m.batch/results.csv")
+    assert [bool(row["iou"]) for row in rows] == [True] * 3 + [is_scored] * 3
+    assert {row["flags"] for row in rows[3:]} == {"" if is_scored else "unscored"}
+    errors = errors_of("m")
+    assert [*errors] == [] if is_scored else ["volume.nii.gz[0]", "volume.nii.gz[1]", "volume.nii.gz[2]"]
 
 
 @pytest.mark.parametrize("table", ["csv", "parquet"])

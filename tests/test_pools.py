@@ -3,12 +3,14 @@
 import asyncio
 import contextlib
 import functools
+import http.server
 import importlib
 import json
 import os
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -25,7 +27,7 @@ from browser import wait_for
 from inputs import later
 
 import skullmask_lib
-from skullmask_lib import pools
+from skullmask_lib import InputError, pools
 
 pytestmark = pytest.mark.usefixtures("folder")
 OUTPUTS = ["m.npy", "m.zarr", "m"]
@@ -381,7 +383,51 @@ def test_what_is_no_scheduler_is_told_in_one_line(skullmask, monkeypatch, case):
         assert time.monotonic() - began < 5
     assert (code, out) == (2, "")
     assert line.startswith(f"skullmask: tcp://127.0.0.1:{port}: expected a scheduler of Dask with workers (")
+    reason = "no answer within 1 s" if case == "silent" else "something else answers there"
+    assert line.endswith(f"({reason})")
     assert os.listdir() == ["a.npy"]
+
+
+def test_a_web_server_is_no_scheduler(monkeypatch):
+    monkeypatch.setattr(pools, "_PATIENCE_S", 5.0)
+    with http.server.HTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler) as server:
+        monkeypatch.setattr(server.RequestHandlerClass, "log_message", lambda *_: None)
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        address = f"tcp://127.0.0.1:{server.server_port}"
+        with pytest.raises(InputError, match="something else answers there"), pools.dask(scheduler=address):
+            pass
+        server.shutdown()
+        thread.join(timeout=10)
+
+
+@pytest.mark.parametrize("promise", [
+    struct.pack("<Q", 2**34),
+    struct.pack("<QQQ", 16, 1, 2**34),
+    struct.pack("<QQQQ", 24, 2, 2**20, 2**34),
+], ids=["at once", "in a frame", "in a later frame"])  # fmt: skip
+def test_of_what_a_port_promises_little_is_taken(monkeypatch, promise):
+    monkeypatch.setattr(pools, "_PATIENCE_S", 2.0)
+    sent = []
+
+    def flood(listener):
+        with contextlib.suppress(OSError):
+            while True:
+                connection = listener.accept()[0]
+                with contextlib.suppress(OSError), connection:
+                    connection.sendall(promise)
+                    while True:
+                        sent.append(connection.send(bytes(2**20)))
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=flood, args=(listener,), daemon=True)
+        thread.start()
+        address = f"tcp://127.0.0.1:{listener.getsockname()[1]}"
+        with pytest.raises(InputError, match="something else answers there"), pools.dask(scheduler=address):
+            pass
+        listener.shutdown(socket.SHUT_RDWR)
+        thread.join(timeout=10)
+    assert sum(sent) < 2**25
 
 
 def test_a_silent_port_is_given_up_soon(runs):

@@ -239,7 +239,7 @@ def test_a_folder_may_be_called_as_what_is_half_written():
     assert [str(path) for path in Path("m").rglob("*.png")] == ["m/scan.partial/x.png"]
 
 
-@pytest.mark.parametrize(("kind", "left"), [("m", ".partial-7-a_000001.png"), ("m.zarr", "c/0.7.partial")])
+@pytest.mark.parametrize(("kind", "left"), [("m", ".partial-0123abcd001.png"), ("m.zarr", "c/0.7.partial")])
 def test_what_was_half_written_goes(kind, left):
     np.save("a.npy", heads(4))
 
@@ -362,7 +362,10 @@ def test_a_restart_keeps_what_others_put_beside_the_journal(output):
     same(read(output, 4), one_by_one(heads(4), "v1"))
 
 
-@pytest.mark.parametrize("where", ["notes.txt", "sub/x.png", "a_000009.png", "empty"])
+FOREIGN = [".partial-mine", "notes.partial", "a_000001.npy", "a_000001.npy/x", "c/notes.partial"]
+
+
+@pytest.mark.parametrize("where", ["notes.txt", "sub/x.png", "a_000009.png", "empty", *FOREIGN])
 @pytest.mark.parametrize("output", ["m.zarr", "m"])
 def test_a_restart_keeps_what_others_put_among_the_masks(skullmask, output, where):
     np.save("a.npy", heads(4))
@@ -525,7 +528,7 @@ def test_a_journal_of_a_first_line_owns_nothing_else(output, restart):
     begun_only(output)
     Path(f"{output}.batch/notes.txt").write_text("mine")
     before = everything(".")
-    with pytest.raises(InputError, match=rf"{output}: was made by no batch that could go on"):
+    with pytest.raises(InputError, match=rf"{output}: no batch made this file"):
         serial("a.npy", output, "v1", restart=restart)
     assert everything(".") == before
     os.rename(output, "precious")
@@ -534,6 +537,93 @@ def test_a_journal_of_a_first_line_owns_nothing_else(output, restart):
     same(read(output, 4), one_by_one(heads(4), "v1"))
     assert everything("precious") == kept
     assert Path(f"{output}.batch/notes.txt").read_text() == "mine"
+
+
+@pytest.fixture
+def pictures(folder):  # noqa: ARG001
+    """Three pictures, of which the last is broken, and the masks of the others."""
+    Path("a").mkdir()
+    for index, image in enumerate(heads(2, np.uint8)):
+        Image.fromarray(image).save(f"a/{index}.png")
+    Path("a/2.png").write_bytes(b"broken")
+    assert serial("a", "m", chunk=1).failed == 1
+    assert sorted(os.listdir("m")) == ["0.png", "1.png"]
+
+
+@pytest.mark.usefixtures("pictures")
+@pytest.mark.parametrize("name", ["0.npy", "1.npy", "2.png", "2.npy", "1.npy/x"])
+@pytest.mark.parametrize("restart", [False, True])
+@pytest.mark.parametrize("mended", [False, True])
+def test_what_is_called_like_a_mask_but_was_not_written_stays(skullmask, name, restart, mended):
+    Path("m", name).parent.mkdir(exist_ok=True)
+    Path("m", name).write_text("mine")
+    if mended:
+        Image.fromarray(heads(1, np.uint8)[0]).save("a/2.png")
+    before = everything(".")
+    options = ["--version", "v7", "--backend", "serial", "--chunk", "1", *(["--restart"] * restart)]
+    code, out, [line] = skullmask("batch", "a", "m", *options)
+    assert (code, out) == (2, "")
+    assert str(Path("m", name.split("/")[0]).absolute()) in line
+    assert everything(".") == before
+    shutil.move(Path("m", name.split("/")[0]), "elsewhere")
+    assert serial("a", "m", chunk=1, restart=restart).failed == (not mended)
+    assert sorted(os.listdir("m")) == ["0.png", "1.png", "2.png"][: 2 + mended]
+
+
+def test_what_is_called_like_a_mask_stops_no_run_that_is_done():
+    np.save("a.npy", heads(4))
+    serial("a.npy", "m")
+    Path("m/a_000001.npy").write_text("mine")
+    before = everything(".")
+    assert serial("a.npy", "m").failed == 0
+    kept = everything(".")
+    assert {path: kept[path] for path in kept if path.parts[0] == "m"} == {
+        path: before[path] for path in before if path.parts[0] == "m"
+    }
+
+
+@pytest.mark.usefixtures("pictures")
+def test_a_run_goes_on_though_it_was_stopped_while_it_mended(monkeypatch):
+    Image.fromarray(heads(1, np.uint8)[0]).save("a/2.png")
+
+    def killed(*_):
+        shutil.copytree("m.batch", "left")
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(journal, "append", killed)
+        with pytest.raises(KeyboardInterrupt):
+            serial("a", "m", chunk=1)
+    assert list(Path("left").glob("masks-*/2.png"))
+    for _ in range(2):
+        assert serial("a", "m", chunk=1).failed == 0
+        assert sorted(os.listdir("m")) == ["0.png", "1.png", "2.png"]
+
+
+@pytest.mark.parametrize("other", ["csv", "parquet"])
+@pytest.mark.parametrize("restart", [False, True])
+def test_a_table_that_no_batch_wrote_stays(skullmask, other, restart):
+    """It stays whether it would be removed for the one of the run, or replaced by it."""
+    np.save("a.npy", heads(4))
+    ours = {"csv": "parquet", "parquet": "csv"}[other]
+    serial("a.npy", "m.npy", table=ours)
+    mine = Path(f"m.npy.batch/results.{other}")
+    mine.write_text("mine")
+    serial("a.npy", "m.npy", table=ours, restart=restart)
+    assert mine.read_text() == "mine"
+    before = everything(".")
+    options = ["--version", "v7", "--backend", "serial", "--chunk", "3", *(["--restart"] * restart)]
+    code, out, [line] = skullmask("batch", "a.npy", "m.npy", "--table", other, *options)
+    assert (code, out) == (2, "")
+    assert str(mine.absolute()) in line
+    assert everything(".") == before
+    mine.rename("elsewhere")
+    for kind in (other, ours):
+        serial("a.npy", "m.npy", table=kind, restart=restart)
+        assert [path.name for path in Path("m.npy.batch").glob("results.*")] == [f"results.{kind}"]
+    mine.write_text("mine")
+    serial("a.npy", "m.npy", table=ours)
+    assert mine.read_text() == "mine"
 
 
 @pytest.mark.usefixtures("stopped")
@@ -610,6 +700,7 @@ def test_a_journal_is_a_file(kind):
 
 
 RUN = {
+    "table": [None, 7, "xlsx", ["csv"]],
     "token": [None, 7, "", "../../x", "0123456", "0123456g", "/01234567", "01234567\n"],
     "chunk": [None, True, 0, -3, 3.0, "3", 10**18],
     "masks": [None, [], {}, {"kind": "npy"}, {"kind": "exe", "shape": [4, 48, 40]}],
@@ -662,6 +753,11 @@ def test_a_journal_that_somebody_has_changed_is_refused(restart):
         cases += [changed(records, 0, "masks", records[0][1]["masks"] | {"shape": shape}) for shape in SHAPES]
         cases += [changed(records, 1, key, value) for key, values in CHUNK.items() for value in values]
         cases += [[records[0], [item, records[1][1]]] for item in ITEMS]
+        if output == "m":
+            names = records[1][1]["files"]
+            wrong = [None, {}, [], names[:2], [*names[:2], 7], [*names[:2], "../x.png"], [names[1], names[0], names[2]]]
+            cases += [changed(records, 1, "files", value) for value in wrong]
+        cases += [[*records, ["table", record]] for record in ({}, {"kind": "xlsx"}, {"kind": ["csv"]})]
         for case in (case for case in cases if case != records):
             written(output, case)
             is_refused_in_one_line(output, restart=restart)

@@ -170,7 +170,7 @@ def test_an_array_at_an_address_is_not_written_over():
 def test_a_group_at_an_address_is_not_written_over():
     np.save("a.npy", heads(4))
     zarr.create_group("memory://precious").create_array("x", shape=(2,), dtype="u1")[:] = 7
-    with pytest.raises(InputError, match=r"memory://precious: was made by no batch that could go on"):
+    with pytest.raises(InputError, match=r"memory://precious: no batch made this file"):
         serial("a.npy", "memory://precious")
     assert (zarr.open_group("memory://precious", mode="r")["x"][:] == 7).all()
 
