@@ -395,7 +395,8 @@ def _slices(array: np.ndarray, path: Path, channel: int | None) -> np.ndarray:
     """Give an array as (N, H, W), or say why it cannot be."""
     if array.dtype.kind not in "buif":
         raise InputError(f"{path}: expected real numbers, got dtype {array.dtype}")
-    colour = _is_colour(array.shape)
+    arrays.check_slices_px(array.shape, path)
+    colour = arrays.is_colour(array.shape)
     if colour and channel is None:
         raise InputError(
             f"{path}: looks like colour, shape {array.shape}; choose a channel with channel=0 (--channel 0)"
@@ -409,10 +410,6 @@ def _slices(array: np.ndarray, path: Path, channel: int | None) -> np.ndarray:
     if array.ndim not in (2, 3) or array.size == 0:
         raise InputError(f"{path}: expected slices (N, H, W) or one slice (H, W), got shape {array.shape}")
     return array[None] if array.ndim == 2 else array
-
-
-def _is_colour(shape: tuple[int, ...]) -> bool:
-    return len(shape) >= 3 and shape[-1] in (3, 4) and shape[-2] > 4
 
 
 def _read_npz(path: Path, channel: int | None) -> _Opened:
@@ -619,7 +616,7 @@ def _count(path: Path, axis: int) -> int:
 
 
 def _read_nifti(path: Path, axis: int) -> tuple[Data, np.ndarray]:
-    volume, image = nifti.read(path)
+    volume, image = nifti.read(path, axis=axis)
     return _from_volume(volume, nifti.affine_mm(image, path), axis, path)
 
 
@@ -628,6 +625,7 @@ def _from_volume(volume: np.ndarray, affine_mm: np.ndarray, axis: int, path: Pat
         raise InputError(f"{path}: expected an axis of 0, 1 or 2, got {axis}")
     volume, affine_mm = nifti.to_ras(volume, affine_mm)
     array = _to_slices(volume, axis)
+    masks.check_slice_px(array.shape[1:], path)
     across, down = (a for a in (0, 1, 2) if a != axis)
     sizes_mm = nib.affines.voxel_sizes(affine_mm)[[down, across]]
     names = tuple(f"{path.absolute().name}[{index}]" for index in range(len(array)))
@@ -847,7 +845,7 @@ def _ndim(source: str | os.PathLike) -> int:
             shape = arrays.mapped(path).shape
     else:
         return 3
-    return len(shape) - _is_colour(shape)
+    return len(shape) - arrays.is_colour(shape)
 
 
 def _write_png(

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import zarr
 
 _PARTIAL = ".partial-"
-_LARGEST = 2**30  # bytes of a chunk of Zarr that a worker is to hold
+_LARGEST = 2**28  # bytes of a chunk of Zarr that a worker is to hold: it takes them twice, unpacked
 _MOST_IMAGES = 10**8
 _STORED_AT_LEAST = 0.01  # of the chunks that the metadata of a Zarr array promises
 _ZARR_2 = (".zarray", ".zattrs", ".zgroup", ".zmetadata")  # hidden, but by no system
@@ -214,7 +214,7 @@ def _opened_zarr(path: str, channel: int | None) -> Stack:
     for chunk in (array.chunks, (count, *array.shape[1:])):
         size = math.prod(chunk) * array.dtype.itemsize
         if size > _LARGEST:
-            told = f"{size / 2**30:.1f} GB; store it anew in chunks of fewer images"
+            told = f"{size / 2**20:.0f} MiB, over {_LARGEST >> 20}; store it anew in chunks of fewer images"
             raise InputError(f"{path}: each of its chunks has {told}")
     if not is_address(path):
         _check_stored(path, array)
@@ -242,6 +242,7 @@ def _check(path: str | Path, shape: tuple[int, ...], dtype: np.dtype, channel: i
         raise InputError(f"{path}: expected real numbers, got dtype {dtype}")
     if len(shape) != 3 or min(shape) < 1:
         raise InputError(f"{path}: expected images of shape (N, H, W), got {shape}")
+    masks.check_slice_px(shape[1:], path)
 
 
 def _zarr(path: str, mode: str = "r"):

@@ -21,7 +21,7 @@ from scipy import ndimage
 from tqdm import tqdm
 
 from . import dicom, nifti, outputs, paths, phantom, preprocess
-from .masks import InputError, check_binary, check_slice, check_unmasked, check_whole
+from .masks import InputError, check_binary, check_unmasked, check_values, check_whole
 
 MODALITIES = {
     "CT_contrast": {"threshold": (50, 300), "closing_radius": 3},
@@ -868,7 +868,7 @@ def check_volume(volume: np.ndarray) -> np.ndarray:
     volume = np.asarray(check_unmasked(volume))
     if volume.ndim != 3 or not volume.size:
         raise InputError(f"expected a volume (X, Y, Z), got shape {volume.shape}")
-    check_slice(volume.ravel(order="K")[None])
+    check_values(volume)
     low, high = float(volume.min()), float(volume.max())
     if low == high:
         raise InputError(f"expected values that differ, every voxel is {low:g}")

@@ -19,7 +19,7 @@ from inputs import ring_head
 from PIL import Image
 
 import skullmask_lib as sm
-from skullmask_lib import explore, plots, views
+from skullmask_lib import explore, masks, plots, views
 from skullmask_lib.masks import InputError
 
 
@@ -351,6 +351,31 @@ def test_a_file_that_is_too_large_is_told_where_to_go(app, monkeypatch):
     monkeypatch.setattr(explore, "UPLOAD_LIMIT_MB", 1)
     upload(app, "large.npy", npy(np.zeros((3, 400, 400), np.float32)))
     assert "large.npy: expected up to 1 MB, got 2 MB; open it with: skullmask explore large.npy" in app._said.value
+
+
+def test_an_upload_of_slices_that_are_too_large_is_told(app, monkeypatch):
+    monkeypatch.setattr(masks, "LARGEST_SLICE_PX", 2**17)
+    upload(app, "large.npy", npy(np.zeros((1, 400, 400), np.uint8)))
+    assert "large.npy: expected slices of at most 131072 px" in app._said.value
+    assert app.source.value == "phantom"
+
+
+@pytest.mark.parametrize("place", ["load", "read_npz", "view"])
+def test_an_upload_that_does_not_fit_in_memory_is_told(app, monkeypatch, place):
+    def fail(*_, **__):
+        raise MemoryError
+
+    stream = io.BytesIO()
+    np.savez(stream, images=ring_head()[0])
+    if place == "load":
+        monkeypatch.setattr(explore.datasets, "load", fail)
+    elif place == "read_npz":
+        monkeypatch.setattr(explore.datasets.arrays, "read_npz", fail)
+    else:
+        monkeypatch.setattr(chosen(app), "_view", fail)
+    upload(app, "large.npz", stream.getvalue())
+    assert "large.npz: does not fit in memory" in app._said.value
+    assert "color:#b00020" in app._said.value
 
 
 @pytest.mark.parametrize("name", ["<b>x<i>.npy", "a$\\foo$.npy", "run:3 é.npy"])
