@@ -506,7 +506,7 @@ def test_a_batch_refuses_a_slice_that_is_too_large(tmp_path, monkeypatch, name):
 
 def test_an_array_has_a_largest_slice(monkeypatch):
     monkeypatch.setattr(masks, "LARGEST_SLICE_PX", 1300**2)
-    for function in (sm.v1, sm.v8, masks.normalize, lambda image: sm.mask_slices(image[None])):
+    for function in (sm.v1, sm.v8, masks.normalize, lambda image: list(sm.mask_slices(image[None]))):
         function(ring_head((1300, 1300))[0])
         with pytest.raises(InputError, match=r"1690000 px \(1300 x 1300\), got 1301 x 1300"):
             function(ring_head((1301, 1300))[0])
