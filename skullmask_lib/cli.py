@@ -18,6 +18,7 @@ import typer
 
 from . import __version__, datasets, masks, metrics, outputs, polar, surroundings, texts, versions
 from .commands import (
+    VERSIONS,
     Axis,
     Channel,
     DilationSize,
@@ -297,7 +298,7 @@ def report(
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder for the report, made if missing.")],
     truth: Annotated[str | None, typer.Option(help="True masks: file or folder.")] = None,
     version: Annotated[
-        str | None, typer.Option(help="v1 to v8; of several, as v8,v7, the first makes the masks.")
+        str | None, typer.Option(help=f"{VERSIONS}; of several, as v8,v7, the first makes the masks.")
     ] = None,
     parameter: Annotated[
         list[str] | None,

@@ -10,6 +10,7 @@ import tracemalloc
 import warnings
 import zlib
 from functools import partial
+from typing import Annotated
 
 import ipywidgets as widgets
 import nibabel as nib
@@ -19,7 +20,7 @@ from inputs import ring_head
 from PIL import Image
 
 import skullmask_lib as sm
-from skullmask_lib import explore, masks, plots, views
+from skullmask_lib import explore, masks, plots, versions, views
 from skullmask_lib.masks import InputError
 
 
@@ -142,8 +143,29 @@ def test_an_option_is_shown_where_the_version_has_it():
     controls = explore.sliders(partial(views.stages, sm.load("phantom"))).controls
     for version in sm.VERSIONS:
         controls["version"].value = version
-        seen = {name for name in ("threshold", "block_size", "dilation_size") if controls[name].layout.display is None}
+        seen = {name for name in explore._VERSION_OPTIONS & set(controls) if controls[name].layout.display is None}
         assert seen == set(sm.VERSIONS[version].__kwdefaults__ or {}) - {"spacing_mm"}
+
+
+def test_an_option_of_a_version_s_own_gets_its_slider(monkeypatch):
+    def newest(image, *, percentile: Annotated[int, masks.Range(1, 99, 2, "%")] = 60, spacing_mm=None):
+        raise AssertionError(image, percentile, spacing_mm)
+
+    monkeypatch.setitem(versions.VERSIONS, "newest", newest)
+
+    @views.with_options
+    def view(*, opacity: views.Opacity = 0.65, **options):
+        return plots.picture(plots.figure()[0], f"{opacity} {options['percentile']}")
+
+    explorer = explore.sliders(view)
+    slider = explorer.controls["percentile"]
+    assert (slider.min, slider.max, slider.step, slider.value) == (1, 99, 2, 60)
+    assert slider.description == "percentile [%]"
+    assert "spacing_mm" not in explorer.controls
+    slider.value = 71
+    assert shown(explorer)[0] == "0.65 71"
+    with pytest.raises(TypeError, match="percentil"):
+        view(percentil=3)
 
 
 @pytest.fixture
