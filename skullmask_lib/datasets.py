@@ -236,15 +236,16 @@ def _without_nan(images: np.ndarray, source: str | os.PathLike) -> np.ndarray:
         ) from None
     if all(np.isnan(image).all() for image in filled):
         return images  # this is no background
-    is_changed = False
+    remarks = set()
     for image in filled:
-        zeroed = masks.zero_background(image)
-        if np.count_nonzero(np.isnan(zeroed)) < np.count_nonzero(np.isnan(image)):
-            is_changed = True
+        zeroed, remark = masks.without_nan(image)
+        if remark:
             image[...] = zeroed
-    if not is_changed:
+            remarks.add(remark)
+    if not remarks:
         return images
-    warnings.warn(f"{source}: {masks.NAN_IS_ZERO}", InputWarning, stacklevel=2)
+    remark = masks.NAN_IS_ZERO if remarks == {masks.NAN_IS_ZERO} else masks.SPECKS_ARE_ZERO
+    warnings.warn(f"{source}: {remark}", InputWarning, stacklevel=2)
     return filled
 
 

@@ -16,7 +16,8 @@ import cv2
 import numpy as np
 from scipy import ndimage
 
-NAN_IS_ZERO = "NaN around the head is taken as 0"  # said where `zero_background` changed something
+NAN_IS_ZERO = "NaN around the head is taken as 0"  # said where `without_nan` changed something
+SPECKS_ARE_ZERO = f"{NAN_IS_ZERO}, and so are specks of NaN near its edge"  # of slices, not counted
 LARGEST_UNPACKED_BYTES = 2 * 2**30  # of memory that a packed file may ask for
 LARGEST_SLICE_PX = 2**24  # 4096 x 4096, eight times the largest of MR; v8 takes some 40 bytes a pixel
 FEW_SPECKS = 0.02  # of the background: NaN within the head that a threshold left there

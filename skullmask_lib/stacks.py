@@ -373,10 +373,11 @@ def read(stack: Stack, start: int, stop: int) -> Iterator[tuple[int, datasets.Da
 
 def _without_nan(image: np.ndarray, name: str) -> np.ndarray:
     """Set NaN around the head to 0, and say so; NaN alone is no background."""
-    filled = masks.zero_background(image)
-    if filled is image or np.isnan(image).all():
+    filled, remark = masks.without_nan(image)
+    if not remark or np.isnan(image).all():
         return image
-    warnings.warn(f"{name}: {masks.NAN_IS_ZERO}", InputWarning, stacklevel=3)
+    remark = masks.NAN_IS_ZERO if remark == masks.NAN_IS_ZERO else masks.SPECKS_ARE_ZERO
+    warnings.warn(f"{name}: {remark}", InputWarning, stacklevel=3)
     return filled
 
 
