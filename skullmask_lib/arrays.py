@@ -100,6 +100,48 @@ def read_header(file: BinaryIO, size: int, name: str | os.PathLike) -> Header:
     return header
 
 
+def is_colour(shape: tuple[int, ...]) -> bool:
+    """Tell an array whose last axis is one of channels.
+
+    Parameters
+    ----------
+    shape : tuple of int
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> is_colour((768, 624, 3)), is_colour((5, 768, 624))
+    (True, False)
+    """
+    return len(shape) >= 3 and shape[-1] in (3, 4) and shape[-2] > 4
+
+
+def check_slices_px(shape: tuple[int, ...], name: str | os.PathLike) -> None:
+    """Refuse slices that are too large, see `masks.check_slice_px`, by the shape of their array.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        (..., H, W), or (..., H, W, C) of colour.
+    name : str or path
+        Of the file, for the message.
+
+    Raises
+    ------
+    InputError
+
+    Examples
+    --------
+    >>> check_slices_px((5, 768, 624), "a.npy")
+    """
+    sides = shape[:-1] if is_colour(shape) else shape
+    if len(sides) >= 2:
+        masks.check_slice_px(sides[-2:], name)
+
+
 def _whole_images(header: Header, stored: int) -> str:
     if header.fortran or len(header.shape) < 3:
         return ""
@@ -252,7 +294,8 @@ def read_npz(path: Path, keys: Sequence[str]) -> dict[str, np.ndarray]:
     Raises
     ------
     InputError
-        If the first is missing, or they would take too much memory, see `masks.check_unpacked`.
+        If the first is missing, a slice of it is too large, or they would take too much memory together,
+        see `masks.check_slice_px` and `masks.check_unpacked`.
     ValueError, zipfile.BadZipFile
         If the file is damaged, or an array would have to be unpickled.
 
@@ -272,6 +315,7 @@ def read_npz(path: Path, keys: Sequence[str]) -> dict[str, np.ndarray]:
         size = 0
         for info in wanted.values():
             header = _member_header(archive, info, path)
+            check_slices_px(header.shape, path)
             size += math.prod(header.shape) * max(header.dtype.itemsize, 4)  # pixels become float32
         masks.check_unpacked(size, path.stat().st_size, path)
         return {key: _read_member(archive, info) for key, info in wanted.items()}

@@ -19,6 +19,7 @@ import typer
 
 from . import __version__, datasets, masks, metrics, outputs, polar, surroundings, texts, versions
 from .commands import (
+    VERSIONS,
     Axis,
     Channel,
     DilationSize,
@@ -411,7 +412,7 @@ def report(
         typer.Option(parser=source, metavar="PATH", help="True masks: file or folder."),
     ] = None,
     version: Annotated[
-        str | None, typer.Option(help="v1 to v8; of several, as v8,v7, the first makes the masks.")
+        str | None, typer.Option(help=f"{VERSIONS}; of several, as v8,v7, the first makes the masks.")
     ] = None,
     parameter: Annotated[
         list[str] | None,

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from tqdm import tqdm
 
-from . import masks, paths, registry, texts
+from . import masks, paths, registry, texts, versions
 
 many = typer.Typer(rich_markup_mode=None)
 data_app = typer.Typer(
@@ -76,7 +76,10 @@ Spacing = Annotated[
     tuple[float, float] | None,
     typer.Option(help="Row and column spacing [mm], as 0.42 0.42 or 0.42,0.42; overrides the file's."),
 ]
-Version = Annotated[str | None, typer.Option(help="v1 to v8; the default is v8, or v7 where a dilation size is given.")]
+VERSIONS = f"{next(iter(versions.VERSIONS))} to {next(reversed(versions.VERSIONS))}"  # as help texts say it
+Version = Annotated[
+    str | None, typer.Option(help=f"{VERSIONS}; the default is v8, or v7 where a dilation size is given.")
+]
 DilationSize = Annotated[
     int | None,
     typer.Option(help="Width of the element in pixels; v5, v6, v7. About 11 mm suits: 26 at 0.42 mm, 13 at 0.88 mm."),

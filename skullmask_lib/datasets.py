@@ -241,15 +241,16 @@ def _without_nan(images: np.ndarray, source: str | os.PathLike) -> np.ndarray:
         ) from None
     if all(np.isnan(image).all() for image in filled):
         return images  # this is no background
-    is_changed = False
+    remarks = set()
     for image in filled:
-        zeroed = masks.zero_background(image)
-        if np.count_nonzero(np.isnan(zeroed)) < np.count_nonzero(np.isnan(image)):
-            is_changed = True
+        zeroed, remark = masks.without_nan(image)
+        if remark:
             image[...] = zeroed
-    if not is_changed:
+            remarks.add(remark)
+    if not remarks:
         return images
-    warnings.warn(f"{source}: {masks.NAN_IS_ZERO}", InputWarning, stacklevel=2)
+    remark = masks.NAN_IS_ZERO if remarks == {masks.NAN_IS_ZERO} else masks.SPECKS_ARE_ZERO
+    warnings.warn(f"{source}: {remark}", InputWarning, stacklevel=2)
     return filled
 
 
@@ -447,7 +448,8 @@ def _slices(array: np.ndarray, path: Path, channel: int | None) -> np.ndarray:
     """Give an array as (N, H, W), or say why it cannot be."""
     if array.dtype.kind not in "buif":
         raise InputError(f"{path}: expected real numbers, got dtype {array.dtype}")
-    colour = _is_colour(array.shape)
+    arrays.check_slices_px(array.shape, path)
+    colour = arrays.is_colour(array.shape)
     if colour and channel is None:
         raise InputError(
             f"{path}: looks like colour, shape {array.shape}; choose a channel with channel=0 (--channel 0)"
@@ -461,10 +463,6 @@ def _slices(array: np.ndarray, path: Path, channel: int | None) -> np.ndarray:
     if array.ndim not in (2, 3) or array.size == 0:
         raise InputError(f"{path}: expected slices (N, H, W) or one slice (H, W), got shape {array.shape}")
     return array[None] if array.ndim == 2 else array
-
-
-def _is_colour(shape: tuple[int, ...]) -> bool:
-    return len(shape) >= 3 and shape[-1] in (3, 4) and shape[-2] > 4
 
 
 def _read_npz(path: Path, channel: int | None) -> _Opened:
@@ -677,7 +675,7 @@ def _placed(path: Path) -> tuple[tuple[int, ...], np.ndarray]:
 
 
 def _read_nifti(path: Path, axis: int) -> tuple[Data, np.ndarray]:
-    volume, image = nifti.read(path)
+    volume, image = nifti.read(path, axis=axis)
     return _from_volume(volume, nifti.affine_mm(image, path), axis, path)
 
 
@@ -686,6 +684,7 @@ def _from_volume(volume: np.ndarray, affine_mm: np.ndarray, axis: int, path: Pat
         raise InputError(f"{path}: expected an axis of 0, 1 or 2, got {axis}")
     volume, affine_mm = nifti.to_ras(volume, affine_mm)
     array = _to_slices(volume, axis)
+    masks.check_slice_px(array.shape[1:], path)
     across, down = (a for a in (0, 1, 2) if a != axis)
     sizes_mm = nib.affines.voxel_sizes(affine_mm)[[down, across]]
     names = tuple(f"{path.absolute().name}[{index}]" for index in range(len(array)))
@@ -905,7 +904,7 @@ def _ndim(source: str | os.PathLike) -> int:
             shape = arrays.mapped(path).shape
     else:
         return 3
-    return len(shape) - _is_colour(shape)
+    return len(shape) - arrays.is_colour(shape)
 
 
 def _write_png(

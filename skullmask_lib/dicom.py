@@ -20,7 +20,7 @@ import nibabel as nib
 import numpy as np
 
 from . import nifti, paths, pictures, texts
-from .masks import InputError, InputWarning, check_unpacked, extra
+from .masks import InputError, InputWarning, check_slice_px, check_unpacked, extra
 
 _GEOMETRY = ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing")
 _GROUPS = {  # of an enhanced file: what holds a tag of one frame, or of all
@@ -391,6 +391,7 @@ def _check_pixels(file: Path, tags) -> None:
     sides = (int(tags.Rows), int(tags.Columns), frames)
     if min(sides) < 1:
         raise ValueError(f"a picture of {tags.Rows} rows and {tags.Columns} columns")
+    check_slice_px(sides[:2], file)
     promised = math.prod(sides) * bits // 8
     if _is_compressed(tags):
         if promised > max(nifti.PACKING * size, _SMALL):

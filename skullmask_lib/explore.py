@@ -238,6 +238,10 @@ def _red(text: str) -> str:
     return f'<b style="color:#b00020">{html.escape(texts.plain(text))}</b>'
 
 
+def _no_room(name: str) -> str:
+    return _red(f"{name}: does not fit in memory")
+
+
 def _load_call(source: str, channel: int | None) -> str:
     return f"sm.load({source!r}{'' if channel is None else f', channel={channel}'})"
 
@@ -375,7 +379,10 @@ class App:
                 Path(folder, name).write_bytes(self._file["content"])
                 data = datasets.load(Path(folder, name), channel=channel)
                 data = replace(data, images=np.array(data.images))  # not memory-mapped: the file goes
-        except (OSError, ValueError, MemoryError) as error:  # InputError is a ValueError; a name may be none
+        except MemoryError:
+            self._said.value = _no_room(name)
+            return
+        except (OSError, ValueError) as error:  # InputError is a ValueError; a name may be none
             self._said.value = _red(_without(folder, error))
             return
         self._heads[name] = data, _load_call(name, channel)
@@ -387,7 +394,10 @@ class App:
             self.source.options, self.source.value = list(self._heads), name
             self.slice_index.max = max(len(data.images) - 1, 1)
             self.slice_index.value = len(data.images) // 2
-        explorer.redraw()
+        try:
+            explorer.redraw()
+        except MemoryError:
+            self._said.value = _no_room(name)
 
     def __repr__(self) -> str:
         return repr(self.explorers[self.question.value])

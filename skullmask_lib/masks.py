@@ -6,6 +6,7 @@ Images are ``(H, W)``, rows before columns. Masks are ``uint8`` arrays of {0, 1}
 
 import contextlib
 import importlib
+import math
 import operator
 import os
 from collections.abc import Iterable, Iterator
@@ -15,8 +16,10 @@ import cv2
 import numpy as np
 from scipy import ndimage
 
-NAN_IS_ZERO = "NaN around the head is taken as 0"  # said where `zero_background` changed something
+NAN_IS_ZERO = "NaN around the head is taken as 0"  # said where `without_nan` changed something
+SPECKS_ARE_ZERO = f"{NAN_IS_ZERO}, and so are specks of NaN near its edge"  # of slices, not counted
 LARGEST_UNPACKED_BYTES = 2 * 2**30  # of memory that a packed file may ask for
+LARGEST_SLICE_PX = 2**24  # 4096 x 4096, eight times the largest of MR; v8 takes some 40 bytes a pixel
 FEW_SPECKS = 0.02  # of the background: NaN within the head that a threshold left there
 NEAR_PX = 5  # how far those lie from the background at most, diagonals counted as one
 
@@ -144,6 +147,35 @@ def check_unpacked(
         raise InputError(f"{name}: would take {size / 2**30:.3g} GiB of memory, {most}; {hint}")
 
 
+def check_slice_px(shape: tuple[int, int], name: object = "") -> None:
+    """Refuse a slice that is far larger than any of a head: a small packed file may hold one.
+
+    Parameters
+    ----------
+    shape : (H, W)
+    name : str or path
+        Of the file, for the message.
+
+    Raises
+    ------
+    InputError
+        If it has more than `LARGEST_SLICE_PX` pixels.
+
+    Examples
+    --------
+    >>> check_slice_px((23_000, 23_000), "bomb.npz")
+    Traceback (most recent call last):
+    ...
+    skullmask_lib.masks.InputError: bomb.npz: expected slices of at most 16777216 px (4096 x 4096), got 23000 x ...
+    """
+    rows, columns = shape
+    if rows * columns > LARGEST_SLICE_PX:
+        side = math.isqrt(LARGEST_SLICE_PX)
+        where = f"{name}: " if name else ""
+        most = f"slices of at most {LARGEST_SLICE_PX} px ({side} x {side})"
+        raise InputError(f"{where}expected {most}, got {rows} x {columns}; resample it")
+
+
 def check_slice(image: np.ndarray) -> np.ndarray:
     """Return ``image`` if it is one real-valued, finite, non-empty slice; say what is wrong otherwise.
 
@@ -159,7 +191,7 @@ def check_slice(image: np.ndarray) -> np.ndarray:
     Raises
     ------
     InputError
-        If the shape, the dtype or a value is not that of a slice.
+        If the shape, the size, the dtype or a value is not that of a slice.
 
     Examples
     --------
@@ -175,11 +207,36 @@ def check_slice(image: np.ndarray) -> np.ndarray:
         raise InputError(f"expected one (H, W) slice, got shape {image.shape}{hint}")
     if image.size == 0:
         raise InputError(f"expected a slice with at least one pixel, got shape {image.shape}")
-    if image.dtype.kind not in "buif":
-        raise InputError(f"expected real numbers, got dtype {image.dtype}")
-    if image.dtype.kind == "f" and (bad := image.size - int(np.count_nonzero(np.isfinite(image)))):
-        raise InputError(f"expected finite values, got {bad} that are NaN or infinite")
+    check_slice_px(image.shape)
+    check_values(image)
     return image
+
+
+def check_values(array: np.ndarray) -> None:
+    """Refuse values that are not real and finite.
+
+    Parameters
+    ----------
+    array : ndarray
+
+    Raises
+    ------
+    InputError
+
+    Examples
+    --------
+    >>> check_values(np.array([1, np.nan]))
+    Traceback (most recent call last):
+    ...
+    skullmask_lib.masks.InputError: expected finite values, got 1 that are NaN or infinite
+    """
+    if array.dtype.kind not in "buif":
+        raise InputError(f"expected real numbers, got dtype {array.dtype}")
+    if array.dtype.kind != "f":
+        return
+    bad = array.size - int(np.count_nonzero(np.isfinite(array)))
+    if bad:
+        raise InputError(f"expected finite values, got {bad} that are NaN or infinite")
 
 
 def _check_array(image: object) -> None:

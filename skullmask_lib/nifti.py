@@ -20,7 +20,7 @@ import nibabel as nib
 import numpy as np
 
 from . import paths
-from .masks import InputError, InputWarning, check_unpacked, without_nan
+from .masks import InputError, InputWarning, check_slice_px, check_unpacked, without_nan
 
 SUFFIXES = (".nii", ".nii.gz")
 PAIRS = (".hdr", ".img", ".hdr.gz", ".img.gz")  # header and voxels: read, never written
@@ -59,7 +59,9 @@ class _Header(NamedTuple):
         return self.offset + math.prod(self.shape) * self.dtype.itemsize
 
 
-def read(path: str | os.PathLike, dtype: type | None = np.float32) -> tuple[np.ndarray, nib.Nifti1Image]:
+def read(
+    path: str | os.PathLike, dtype: type | None = np.float32, *, axis: int | None = None
+) -> tuple[np.ndarray, nib.Nifti1Image]:
     """Read one volume, in the file's own order of axes.
 
     NaN around the head becomes 0, see `masks.without_nan`. That is said in a warning, and so is
@@ -72,6 +74,8 @@ def read(path: str | os.PathLike, dtype: type | None = np.float32) -> tuple[np.n
         ``.hdr`` and ``.img``, NIfTI or Analyze 7.5.
     dtype : type or None
         Float type of the values; None is the file's own type, float64 where it has a slope.
+    axis : {0, 1, 2}, optional
+        Axis in RAS order across which the volume will be cut; otherwise it may be any.
 
     Returns
     -------
@@ -85,7 +89,8 @@ def read(path: str | os.PathLike, dtype: type | None = np.float32) -> tuple[np.n
     ------
     InputError
         If the file is damaged, holds more or less than its header promises, or is not one volume of
-        finite values whose voxels are of a size that can be right.
+        finite values whose voxels are of a size that can be right; or if its slices are too large,
+        see `masks.check_slice_px`.
 
     Examples
     --------
@@ -99,6 +104,7 @@ def read(path: str | os.PathLike, dtype: type | None = np.float32) -> tuple[np.n
     path = Path(path)
     with reading(path, split_name(path)[1] or ".nii"):
         header = _read_header(path)
+        _check_slices(path, header, axis)
         image = _image(header, _voxels(path, header))
         values = _values(image, dtype)
         _remark(path, header, image)
@@ -203,6 +209,8 @@ def reading(path: Path, kind: str) -> Iterator[None]:
             yield
     except InputError:
         raise
+    except MemoryError:
+        raise InputError(f"{path}: does not fit in memory") from None
     except Exception as error:  # the readers raise whatever they like where a file is damaged
         reason = re.sub(r"\s+", " ", str(error)) or type(error).__name__
         raise InputError(f"{path}: not a readable {kind} file ({_unnamed(reason, path)})") from None
@@ -487,6 +495,17 @@ def _check_header(path: Path, header: _Header) -> None:
     if is_packed:
         check_unpacked(unpacked, size, path, hint="resample it, or store it without gzip")
     affine_mm(_image(header, np.broadcast_to(header.dtype.type(0), header.shape)), path)
+
+
+def _check_slices(path: Path, header: _Header, axis: int | None) -> None:
+    """Refuse slices that are too large across the axis that is cut, in RAS order; None is any."""
+    places = nib.io_orientation(header.fields.get_best_affine())[:, 0].astype(int)
+    shape = np.empty(3, int)
+    shape[places] = _volume_shape(header.shape)
+    for cut in range(3):
+        if axis in (None, cut):
+            columns, rows = np.delete(shape, cut).tolist()
+            check_slice_px((rows, columns), path)
 
 
 def _volume_shape(shape: tuple[int, ...]) -> tuple[int, ...]:

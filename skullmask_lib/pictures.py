@@ -22,7 +22,6 @@ from .masks import InputError
 FORMATS = ("PNG", "TIFF", "JPEG", "BMP")
 SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp")
 LOSSY = (".jpg", ".jpeg")
-LARGEST_PAGE_PX = 2**26
 IS_LOSSY = "JPEG loses detail and blurs edges; take the original where you have it"
 _IS_TRANSPARENT = "what is transparent is taken as black"
 
@@ -84,8 +83,8 @@ def read(path: str | os.PathLike, *, keep_colour: bool = False) -> Picture:
     Raises
     ------
     InputError
-        If it is no picture of grey levels or red, green and blue, if its pages differ in size, or if it has
-        more than `LARGEST_PAGE_PX` pixels, or pages that would take too much memory.
+        If it is no picture of grey levels or red, green and blue, if its pages differ in size, or if they are
+        larger than `masks.LARGEST_SLICE_PX`, or would take too much memory together.
     Exception
         Whatever Pillow raises if the file is damaged, see `nifti.reading`.
 
@@ -232,8 +231,7 @@ def _is_misread(frame: Image.Image) -> bool:
 
 def _check_page(path: Path, *sizes: tuple[int, int]) -> None:
     for width, height in sizes:
-        if width * height > LARGEST_PAGE_PX:
-            raise InputError(f"{path}: expected at most {LARGEST_PAGE_PX} pixels, got {width} x {height}")
+        masks.check_slice_px((height, width), path)
 
 
 def _check_planes(path: Path, tags: dict) -> None:

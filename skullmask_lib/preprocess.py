@@ -469,7 +469,10 @@ def _check(array: np.ndarray, *axes: int) -> np.ndarray:
     array = np.asarray(masks.check_unmasked(array))
     if array.ndim not in axes:
         raise InputError(f"expected an array of {' or '.join(map(str, axes))} axes, got shape {array.shape}")
-    return masks.check_slice(array.reshape(1, -1)).reshape(array.shape)
+    if not array.size:
+        raise InputError(f"expected an array of at least one pixel, got shape {array.shape}")
+    masks.check_values(array)
+    return array
 
 
 def _check_shape(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

@@ -32,7 +32,7 @@ _PARTIAL = ".partial-"
 _HALF_WRITTEN = re.compile(r"(.*/)?\.partial-[0-9a-f]{8}[^/]{0,7}", re.DOTALL)  # as `_write_file` names them
 _HALF_WRITTEN_ZARR = re.compile(r"(zarr|c(/\d+)+)(\.\w+)*\.partial")  # as Zarr does
 _OF_ZARR = re.compile(r"zarr\.json|c(/\d+){0,3}")
-_LARGEST = 2**30  # bytes of a chunk of Zarr that a worker is to hold
+_LARGEST = 2**28  # bytes of a chunk of Zarr that a worker is to hold: it takes them twice, unpacked
 _MOST_IMAGES = 10**8
 _STORED_AT_LEAST = 0.01  # of the chunks that the metadata of a Zarr array promises
 _ZARR_2 = (".zarray", ".zattrs", ".zgroup", ".zmetadata")  # hidden, but by no system
@@ -241,7 +241,7 @@ def _opened_zarr(path: str, channel: int | None) -> Stack:
     for chunk in (array.chunks, (count, *array.shape[1:])):
         size = math.prod(chunk) * array.dtype.itemsize
         if size > _LARGEST:
-            told = f"{size / 2**30:.1f} GB; store it anew in chunks of fewer images"
+            told = f"{size / 2**20:.0f} MiB, over {_LARGEST >> 20}; store it anew in chunks of fewer images"
             raise InputError(f"{path}: each of its chunks has {told}")
     if not is_address(path):
         _check_stored(path, array)
@@ -269,6 +269,7 @@ def _check(path: str | Path, shape: tuple[int, ...], dtype: np.dtype, channel: i
         raise InputError(f"{path}: expected real numbers, got dtype {dtype}")
     if len(shape) != 3 or min(shape) < 1:
         raise InputError(f"{path}: expected images of shape (N, H, W), got {shape}")
+    masks.check_slice_px(shape[1:], path)
 
 
 def _zarr(path: str, mode: str = "r"):
@@ -403,10 +404,11 @@ def read(stack: Stack, start: int, stop: int) -> Iterator[tuple[int, datasets.Da
 
 def _without_nan(image: np.ndarray, name: str) -> np.ndarray:
     """Set NaN around the head to 0, and say so; NaN alone is no background."""
-    filled = masks.zero_background(image)
-    if filled is image or np.isnan(image).all():
+    filled, remark = masks.without_nan(image)
+    if not remark or np.isnan(image).all():
         return image
-    warnings.warn(f"{name}: {masks.NAN_IS_ZERO}", InputWarning, stacklevel=3)
+    remark = masks.NAN_IS_ZERO if remark == masks.NAN_IS_ZERO else masks.SPECKS_ARE_ZERO
+    warnings.warn(f"{name}: {remark}", InputWarning, stacklevel=3)
     return filled
 
 

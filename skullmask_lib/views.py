@@ -4,8 +4,10 @@ Every view takes `Data` and keyword arguments that say what to show. The types i
 offer. The picture carries the skull mask that it shows and the call that makes this mask from ``image``.
 """
 
-from functools import lru_cache
-from typing import Annotated, Literal
+import inspect
+from collections.abc import Callable
+from functools import lru_cache, wraps
+from typing import Annotated, Literal, get_args
 
 import cv2
 import numpy as np
@@ -319,16 +321,63 @@ def _best_width(stages: versions.Stages, truth: np.ndarray, scores: dict[int, fl
     return best, scores[best]
 
 
+def with_options(view: Callable[..., Picture]) -> Callable[..., Picture]:
+    """Put the options of all versions into the signature of a view, before its last argument.
+
+    Parameters
+    ----------
+    view : callable
+        Takes them as keyword arguments.
+
+    Returns
+    -------
+    callable
+        The same view. Each option has the type of the last version that has it, whose `masks.Range` says what a
+        slider offers, and its default; those without a range are left out.
+
+    Examples
+    --------
+    >>> @with_options
+    ... def view(*, version="v7", opacity=0.65, **options):
+    ...     return options
+    >>> list(inspect.signature(view).parameters)
+    ['version', 'threshold', 'block_size', 'dilation_size', 'opacity']
+    >>> view(threshold=40)["threshold"]
+    40
+    """
+    shown = inspect.signature(view, eval_str=True)
+    *first, last, _ = shown.parameters.values()
+    signature = shown.replace(parameters=[*first, *_ranged_options().values(), last])
+
+    @wraps(view)
+    def complete(*arguments, **options):
+        bound = signature.bind(*arguments, **options)
+        bound.apply_defaults()
+        return view(*bound.args, **bound.kwargs)
+
+    complete.__signature__ = signature
+    return complete
+
+
+def _ranged_options() -> dict[str, inspect.Parameter]:
+    """Find the options of all versions that a slider can offer."""
+    found = {}
+    for version in versions.VERSIONS.values():
+        for name, parameter in inspect.signature(version, eval_str=True).parameters.items():
+            if any(isinstance(extra, masks.Range) for extra in get_args(parameter.annotation)):
+                found[name] = parameter
+    return found
+
+
+@with_options
 def stages(
     data: Data,
     *,
     slice_index: int = 0,
     version: Version = "v7",
     stage: Stage = 1,
-    threshold: versions.GreyLevel = versions.options_of("v3")["threshold"],
-    block_size: versions.BlockSize = versions.options_of("v4")["block_size"],
-    dilation_size: versions.DilationSize = versions.options_of("v7")["dilation_size"],
     opacity: Opacity = 0.65,
+    **options: int,
 ) -> Picture:
     """Step through `versions.trace`: one stage of a version, beside the mask it ends in.
 
@@ -339,10 +388,10 @@ def stages(
     version : str
     stage : int
         Counted from 1; beyond the last one it is the last one.
-    threshold, block_size, dilation_size : int
-        The version's own, see `versions.v3`, `versions.v4` and `versions.v5`.
     opacity : float
         See `largest_component`.
+    **options : int
+        Those of all versions, such as ``dilation_size``; a version takes its own.
 
     Returns
     -------
@@ -354,8 +403,7 @@ def stages(
     >>> stages(load("phantom"), stage=4).alt.split(";")[0]
     'phantom[0]: v7, stage 4 of 7, brain'
     """
-    given = {"threshold": threshold, "block_size": block_size, "dilation_size": dilation_size}
-    options = _options(data, slice_index, version, given)
+    options = _options(data, slice_index, version, options)
     traced = _trace(data, slice_index, version, options)
     names = list(traced)
     stage = min(stage, len(names))

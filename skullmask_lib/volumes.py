@@ -21,7 +21,7 @@ from scipy import ndimage
 from tqdm import tqdm
 
 from . import dicom, nifti, outputs, paths, phantom, preprocess
-from .masks import InputError, check_binary, check_slice, check_unmasked, check_whole
+from .masks import InputError, check_binary, check_unmasked, check_values, check_whole
 
 MODALITIES = {
     "CT_contrast": {"threshold": (50, 300), "closing_radius": 3},
@@ -142,6 +142,16 @@ def read(source: _Path, dtype: type | None = np.float32) -> tuple[np.ndarray, ni
     return nifti.read(source, dtype)
 
 
+def _check_bins(values: np.ndarray) -> None:
+    """Refuse values whose range does not split into 256 bins of numbers that differ."""
+    low, high = values.min(), values.max()
+    with np.errstate(over="ignore", invalid="ignore"):
+        edges = np.linspace(low, high, 257)
+    if not (edges[:-1] < edges[1:]).all():
+        told = "expected values whose range is large against their size"
+        raise InputError(f"{told}, got {low:g} to {high:g}; subtract their lowest, or give a threshold (low, high)")
+
+
 def otsu_range(volume: np.ndarray) -> tuple[float, float]:
     """Find the automatic range: from half to twice Otsu's threshold of the voxels above zero.
 
@@ -159,7 +169,7 @@ def otsu_range(volume: np.ndarray) -> tuple[float, float]:
     Raises
     ------
     InputError
-        If no voxel is above zero.
+        If no voxel is above zero, or the values are too large against their range for 256 bins.
 
     References
     ----------
@@ -183,6 +193,7 @@ def otsu_range(volume: np.ndarray) -> tuple[float, float]:
     values = values.astype(np.float64)
     threshold = values[0]
     if (values != threshold).any():
+        _check_bins(values)
         counts, edges = np.histogram(values, 256, weights=counts)
         counts, centres = counts.astype(np.float32), (edges[:-1] + edges[1:]) / 2
         sums = counts * centres
@@ -868,7 +879,7 @@ def check_volume(volume: np.ndarray) -> np.ndarray:
     volume = np.asarray(check_unmasked(volume))
     if volume.ndim != 3 or not volume.size:
         raise InputError(f"expected a volume (X, Y, Z), got shape {volume.shape}")
-    check_slice(volume.ravel(order="K")[None])
+    check_values(volume)
     low, high = float(volume.min()), float(volume.max())
     if low == high:
         raise InputError(f"expected values that differ, every voxel is {low:g}")

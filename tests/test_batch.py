@@ -504,7 +504,7 @@ BAD_ARGUMENTS = {
     "output over the input": (("a.npy", "a.npy"), "a.npy: "),
     "array of volumes": (("volumes", "m.npy"), "m.npy: wants files of one slice each, got a file of several"),
     "array of nothing": (("broken", "m.npy"), "m.npy: wants files of one slice each, none of the files can be read"),
-    "no such version": (("a.npy", "m.npy", "--version", "v9"), "v9"),
+    "no such version": (("a.npy", "m.npy", "--version", "newest"), "'newest'"),
     "no such option": (("a.npy", "m.npy", "--version", "v1", "--dilation-size", "3"), "v1 has no option dilation_size"),
     "no such backend": (("a.npy", "m.npy", "--backend", "threads"), "a backend of processes, serial, dask, got"),
     "no such table": (("a.npy", "m.npy", "--table", "xlsx"), "a table of csv, parquet, got 'xlsx'"),

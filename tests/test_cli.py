@@ -950,7 +950,7 @@ BAD_ARGUMENTS = {
     "report out of range": ((*REPORT, "-p", "overlay_count=25"), "expected overlay_count from 1 to 24, got 25"),
     "report of no parameter": ((*REPORT, "-p", "title"), "expected a parameter as NAME=VALUE, got 'title'"),
     "report with the truth as a parameter": ((*REPORT, "-p", "truth=t.npy"), "truth is not chosen as a parameter"),
-    "report of an unknown version": ((*REPORT, "--version", "v8,v9"), "got 'v9'"),
+    "report of an unknown version": ((*REPORT, "--version", "v8,newest"), "got 'newest'"),
     "report of bad slices": ((*REPORT, "-p", "slices=3:9"), "a.npy: no slice left of 3"),
     "report of bad widths": ((*REPORT, "-p", "sizes=9:3"), "sizes: expected whole numbers from 1"),
     "report of a bad spacing": ((*REPORT, "-p", "spacing_mm=0,1"), "spacing_mm: expected a row and a column spacing"),

@@ -10,6 +10,7 @@ import tracemalloc
 import warnings
 import zlib
 from functools import partial
+from typing import Annotated
 
 import ipywidgets as widgets
 import nibabel as nib
@@ -19,7 +20,7 @@ from inputs import ring_head
 from PIL import Image
 
 import skullmask_lib as sm
-from skullmask_lib import explore, plots, views
+from skullmask_lib import explore, masks, plots, versions, views
 from skullmask_lib.masks import InputError
 
 
@@ -142,8 +143,29 @@ def test_an_option_is_shown_where_the_version_has_it():
     controls = explore.sliders(partial(views.stages, sm.load("phantom"))).controls
     for version in sm.VERSIONS:
         controls["version"].value = version
-        seen = {name for name in ("threshold", "block_size", "dilation_size") if controls[name].layout.display is None}
+        seen = {name for name in explore._VERSION_OPTIONS & set(controls) if controls[name].layout.display is None}
         assert seen == set(sm.VERSIONS[version].__kwdefaults__ or {}) - {"spacing_mm"}
+
+
+def test_an_option_of_a_version_s_own_gets_its_slider(monkeypatch):
+    def newest(image, *, percentile: Annotated[int, masks.Range(1, 99, 2, "%")] = 60, spacing_mm=None):
+        raise AssertionError(image, percentile, spacing_mm)
+
+    monkeypatch.setitem(versions.VERSIONS, "newest", newest)
+
+    @views.with_options
+    def view(*, opacity: views.Opacity = 0.65, **options):
+        return plots.picture(plots.figure()[0], f"{opacity} {options['percentile']}")
+
+    explorer = explore.sliders(view)
+    slider = explorer.controls["percentile"]
+    assert (slider.min, slider.max, slider.step, slider.value) == (1, 99, 2, 60)
+    assert slider.description == "percentile [%]"
+    assert "spacing_mm" not in explorer.controls
+    slider.value = 71
+    assert shown(explorer)[0] == "0.65 71"
+    with pytest.raises(TypeError, match="percentil"):
+        view(percentil=3)
 
 
 @pytest.fixture
@@ -351,6 +373,31 @@ def test_a_file_that_is_too_large_is_told_where_to_go(app, monkeypatch):
     monkeypatch.setattr(explore, "UPLOAD_LIMIT_MB", 1)
     upload(app, "large.npy", npy(np.zeros((3, 400, 400), np.float32)))
     assert "large.npy: expected up to 1 MB, got 2 MB; open it with: skullmask explore large.npy" in app._said.value
+
+
+def test_an_upload_of_slices_that_are_too_large_is_told(app, monkeypatch):
+    monkeypatch.setattr(masks, "LARGEST_SLICE_PX", 2**17)
+    upload(app, "large.npy", npy(np.zeros((1, 400, 400), np.uint8)))
+    assert "large.npy: expected slices of at most 131072 px" in app._said.value
+    assert app.source.value == "phantom"
+
+
+@pytest.mark.parametrize("place", ["load", "read_npz", "view"])
+def test_an_upload_that_does_not_fit_in_memory_is_told(app, monkeypatch, place):
+    def fail(*_, **__):
+        raise MemoryError
+
+    stream = io.BytesIO()
+    np.savez(stream, images=ring_head()[0])
+    if place == "load":
+        monkeypatch.setattr(explore.datasets, "load", fail)
+    elif place == "read_npz":
+        monkeypatch.setattr(explore.datasets.arrays, "read_npz", fail)
+    else:
+        monkeypatch.setattr(chosen(app), "_view", fail)
+    upload(app, "large.npz", stream.getvalue())
+    assert "large.npz: does not fit in memory" in app._said.value
+    assert "color:#b00020" in app._said.value
 
 
 @pytest.mark.parametrize("name", ["<b>x<i>.npy", "a$\\foo$.npy", "run:3 é.npy"])

@@ -1,18 +1,25 @@
 """The primitives: by hand on small grids, and against OpenCV and scipy where those say the same thing."""
 
+import tracemalloc
+
 import cv2
+import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
+import tifffile
+import zarr
+from dicoms import write_series
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from inputs import blobs
+from inputs import blobs, ring_head
 from numpy.testing import assert_array_equal as same
+from PIL import Image
 from scipy import ndimage
 
 import skullmask_lib as sm
-from skullmask_lib import masks, metrics, preprocess, volumes
+from skullmask_lib import masks, metrics, preprocess, stacks, volumes
 from skullmask_lib.masks import InputError
 
 SIDES = st.tuples(st.integers(1, 24), st.integers(1, 24))
@@ -441,3 +448,86 @@ def test_what_takes_too_much_memory_is_refused_before_it_is_taken():
     for size, packed in ((most + 1, 100), (10**30, 10**9)):
         with pytest.raises(InputError, match=r"^a\.npz: "):
             masks.check_unpacked(size, packed, "a.npz")
+
+
+# --- the largest slice ---------------------------------------------------------------------------
+
+WIDE = (2, 1024, 2048)  # over the bound of these tests
+PACKED = ("a.npy", "a.npz", "colour.npz", "truth.npz", "a.nii", "a.nii.gz", "a.png", "a.tif", "f8.tif", "series")
+
+
+def save(path, shape=WIDE):
+    """Write slices of zeros in the format of a name."""
+    zeros = np.zeros(shape, np.uint8)
+    if path.suffix == ".npy":
+        np.save(path, zeros)
+    elif path.name == "colour.npz":
+        np.savez_compressed(path, images=np.zeros((*shape, 3), np.uint8))
+    elif path.name == "truth.npz":
+        np.savez_compressed(path, images=np.zeros((2, 9, 9)), truth=zeros)
+    elif path.suffix == ".npz":
+        np.savez_compressed(path, images=zeros)
+    elif path.suffix in (".nii", ".gz"):
+        nib.save(nib.Nifti1Image(zeros.T, np.diag([0.5, 0.5, 1, 1])), path)
+    elif path.suffix == ".png":
+        Image.fromarray(zeros[0]).save(path)
+    elif path.suffix == ".tif":
+        dtype = np.float64 if path.stem == "f8" else np.uint8
+        tifffile.imwrite(path, zeros.astype(dtype), compression="zlib")
+    else:
+        write_series(path, zeros.astype(np.int16))
+
+
+@pytest.mark.parametrize("name", PACKED)
+def test_a_slice_that_is_too_large_is_refused_before_it_is_unpacked(tmp_path, monkeypatch, name):
+    save(tmp_path / name)
+    monkeypatch.setattr(masks, "LARGEST_SLICE_PX", 2**20)
+    tracemalloc.start()
+    with pytest.raises(InputError) as error:
+        sm.load(tmp_path / name)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2**20
+    assert "\n" not in str(error.value)
+    for told in (name, "1048576", "1024 x 2048"):
+        assert told in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["a.npy", "a.zarr"])
+def test_a_batch_refuses_a_slice_that_is_too_large(tmp_path, monkeypatch, name):
+    if name == "a.npy":
+        save(tmp_path / name)
+    else:
+        zarr.create_array(str(tmp_path / name), shape=WIDE, chunks=(1, *WIDE[1:]), dtype="u1")[:] = 1
+    monkeypatch.setattr(masks, "LARGEST_SLICE_PX", 2**20)
+    with pytest.raises(InputError, match=rf"{name}: .*1048576 px.* 1024 x 2048"):
+        stacks.opened(tmp_path / name)
+
+
+def test_an_array_has_a_largest_slice(monkeypatch):
+    monkeypatch.setattr(masks, "LARGEST_SLICE_PX", 1300**2)
+    for function in (sm.v1, sm.v8, masks.normalize, lambda image: list(sm.mask_slices(image[None]))):
+        function(ring_head((1300, 1300))[0])
+        with pytest.raises(InputError, match=r"1690000 px \(1300 x 1300\), got 1301 x 1300"):
+            function(ring_head((1301, 1300))[0])
+
+
+@pytest.mark.filterwarnings("ignore::skullmask_lib.masks.InputWarning")
+def test_of_a_volume_the_slices_count_that_are_cut(tmp_path, monkeypatch):
+    affine = np.array([[0, 0, 1.0, 0], [1, 0, 0, 0], [0, -1, 0, 0], [0, 0, 0, 1]])  # x is anterior, y inferior
+    volume = np.indices((4, 6, 50)).sum(axis=0).astype(np.float32)
+    nib.save(nib.Nifti1Image(volume, affine), tmp_path / "a.nii.gz")
+    monkeypatch.setattr(masks, "LARGEST_SLICE_PX", 30)
+    assert sm.load(tmp_path / "a.nii.gz", axis=0).images.shape == (50, 6, 4)
+    for axis in (1, 2):
+        with pytest.raises(InputError, match=r"a\.nii\.gz: expected slices of at most 30 px"):
+            sm.load(tmp_path / "a.nii.gz", axis=axis)
+    with pytest.raises(InputError, match=r"a\.nii\.gz: expected slices of at most 30 px"):
+        volumes.read(tmp_path / "a.nii.gz")
+
+
+def test_a_volume_may_have_more_voxels_than_a_slice_pixels(monkeypatch):
+    monkeypatch.setattr(masks, "LARGEST_SLICE_PX", 30)
+    volume = np.indices((5, 5, 5)).sum(axis=0)
+    assert volumes.brain_mask(volume, threshold=(4, 8)).any()
+    assert preprocess.zscore(volume).shape == volume.shape

@@ -310,7 +310,7 @@ def test_a_header_of_less_than_nothing_is_refused():
 def test_chunks_of_zarr_that_no_worker_can_hold_are_refused(monkeypatch):
     zarr.create_array("a.zarr", shape=(9, 48, 40), chunks=(9, 48, 40), dtype="f4")[:] = heads(9)
     monkeypatch.setattr(stacks, "_LARGEST", 9 * 48 * 40 * 4 - 1)
-    with pytest.raises(InputError, match=r"a\.zarr: each of its chunks has .* GB; store it anew"):
+    with pytest.raises(InputError, match=r"a\.zarr: each of its chunks has .*; store it anew"):
         serial("a.zarr", "m.npy")
 
 

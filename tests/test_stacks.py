@@ -532,3 +532,27 @@ def test_masks_do_not_go_into_one_picture(output):
     np.save("a.npy", heads(2))
     with pytest.raises(InputError, match=rf"^{output}: .* got \{output[1:]}$"):
         serial("a.npy", output)
+
+
+def test_specks_of_nan_are_told_where_they_are_set_to_zero():
+    image = ring_head()[0].astype(np.float32)
+    image[:8] = np.nan
+    speck = image.copy()
+    speck[10, 90:93] = np.nan
+    whole = np.stack([image, speck])
+    np.save("a.npy", whole)
+    with pytest.warns(InputWarning) as told:
+        same(sm.load("a.npy").images, np.nan_to_num(whole))
+    with pytest.warns(InputWarning) as of_slices:
+        found = [data.images for _, data in stacks.read(stacks.opened("a.npy"), 0, 2)]
+    same(np.concatenate(found), np.nan_to_num(whole))
+    assert ["specks" in str(warning.message) for warning in (*told, *of_slices)] == [True, False, True]
+
+
+def test_nan_within_a_head_is_not_said_to_be_set_to_zero(recwarn):
+    image = ring_head()[0].astype(np.float32)
+    image[110, 95] = np.nan
+    np.save("a.npy", image[None])
+    [(_, data)] = stacks.read(stacks.opened("a.npy"), 0, 1)
+    assert np.isnan(data.images[0, 110, 95])
+    assert not recwarn.list

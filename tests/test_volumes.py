@@ -685,3 +685,13 @@ def test_the_command_line_makes_the_mask_and_refuses_in_one_line(folder, skullma
         code, out, [line] = skullmask("brain-mask", "scan.nii.gz", "wrong", *wrong)
         assert (code, out, line.partition(" a ")[0]) == (2, "", "skullmask: scan.nii.gz: expected")
     assert not Path("wrong").exists()
+
+
+@pytest.mark.parametrize("kind", [np.int64, np.uint64, np.float64])
+def test_values_that_are_large_against_their_range_need_a_threshold(kind):
+    volume = np.pad(np.indices((8, 8, 8)).sum(axis=0) + 90, 4).astype(kind) * kind(200) + kind(2**60)
+    with pytest.raises(InputError, match=r"1\.15292e\+18.*threshold"):
+        brain_mask(volume)
+    low = float(volume.min()) + 9000
+    assert brain_mask(volume, threshold=(low, 2 * low)).any()
+    assert brain_mask((volume - volume.min()).astype(kind)).any()
