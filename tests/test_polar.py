@@ -538,10 +538,6 @@ def test_what_is_drawn_around_a_head_is_not_the_head(drawn, border, spacing_mm):
     assert sm.quality(bordered, mask, spacing_mm=spacing_mm) > polar.TRUSTED
 
 
-def noisy(image):
-    return np.hypot(image, 0.03 * rayleigh(image.shape))
-
-
 @pytest.mark.parametrize("with_spacing", [False, True])
 @pytest.mark.parametrize("margin", [20, 100])
 @pytest.mark.parametrize("noise", [0.06, 0.1])
@@ -554,23 +550,14 @@ def test_noise_around_a_head_is_air_however_wide_the_frame(noise, margin, with_s
     assert sm.iou(mask, truth) > 0.97
 
 
-@pytest.mark.parametrize("with_spacing", [False, True])
-@pytest.mark.parametrize("noise", [0.03, 0.1])
-def test_noise_around_a_head_in_a_wide_frame_is_air(noise, with_spacing):
-    data = sm.load("phantom")
-    image, truth = (np.pad(array[0, ::3, ::3], 100) for array in (data.images, data.truth))
-    spacing_mm = 3 * data.spacing_mm[0] if with_spacing else None
-    image = image / np.percentile(image, 99.8)
-    mask = sm.v8(image + noise * rayleigh(image.shape), spacing_mm=spacing_mm)
-    assert sm.iou(mask, truth) > 0.95
+def noisy(image):
+    return np.hypot(image, 0.03 * rayleigh(image.shape))
 
 
 FAINT = {
     "bright lines": lambda image: framed(image, 1.0, width=2),
     "a box of zeros around noise": lambda image: framed(noisy(image), 0.0, width=3),
-    "a wide box of zeros around noise": lambda image: framed(
-        np.hypot(image, 0.03 * rayleigh(image.shape)), 0.0, width=50
-    ),
+    "a wide box of zeros around noise": lambda image: framed(noisy(image), 0.0, width=50),
     "a box of zeros around a faint grey": lambda image: framed(np.maximum(image, 0.06), 0.0, width=8),
 }
 
