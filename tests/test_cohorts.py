@@ -272,7 +272,7 @@ def test_some_slices_are_the_same_of_all(nfbs, lgg, axis, part):
 
 def test_only_the_files_that_are_needed_are_read(nfbs, lgg, monkeypatch):
     read, opened = nifti.read, []
-    monkeypatch.setattr(nifti, "read", lambda path: opened.append(path.name) or read(path))
+    monkeypatch.setattr(nifti, "read", lambda path, **how: opened.append(path.name) or read(path, **how))
     data = sm.load(f"nfbs:{nfbs}", slices=range(14, 17))
     assert opened == [nfbs_file(nfbs / PARTICIPANTS[1], end).name for end in ("T1w", "T1w_brainmask")]
     assert data.volume

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from inputs import ring_head
 from PIL import Image
+from scipy import ndimage
 
 import skullmask_lib as sm
 from skullmask_lib import InputError, polar, stacks
@@ -102,9 +103,9 @@ def test_every_kind_of_input_and_output(images, output):
 
 
 def test_a_file_gives_the_mask_that_the_command_mask_makes_of_it(skullmask):
-    """The middle slice of the volume has lost its skull: its neighbours pull its outline."""
+    """The middle slice of the volume is blurred: its neighbours pull its outline."""
     slices = np.stack([ring_head()[0]] * 3).astype(np.float32)
-    slices[1] += np.random.default_rng(1).random((2, *slices[1].shape)).sum(axis=0).astype(np.float32) / 2
+    slices[1] = ndimage.gaussian_filter(slices[1], 5)
     Path("a", "sub").mkdir(parents=True)
     affine = np.array([[0, 1, 0, -9], [-1, 0, 0, 7], [0, 0, 3, 0.5], [0, 0, 0, 1]])
     nib.save(nib.Nifti1Image(slices.T[:, ::-1], affine), "a/sub/volume.nii.gz")
