@@ -482,6 +482,8 @@ def save(path, shape=WIDE):
 def test_a_slice_that_is_too_large_is_refused_before_it_is_unpacked(tmp_path, monkeypatch, name):
     save(tmp_path / name)
     monkeypatch.setattr(masks, "LARGEST_SLICE_PX", 2**20)
+    with pytest.raises(InputError):
+        sm.load(tmp_path / name)  # imports what it needs
     tracemalloc.start()
     with pytest.raises(InputError) as error:
         sm.load(tmp_path / name)
