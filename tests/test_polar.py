@@ -505,7 +505,7 @@ def jpeg(image, quality):
 def framed_with_round_corners(image):
     drawn = picture(image)
     corners = (0, 0, drawn.width - 1, drawn.height - 1)
-    ImageDraw.Draw(drawn).rounded_rectangle(corners, radius=20, outline=255, width=2)
+    ImageDraw.Draw(drawn).rounded_rectangle(corners, radius=8, outline=255, width=2)
     return np.asarray(drawn)
 
 
