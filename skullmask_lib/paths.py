@@ -112,6 +112,8 @@ def local(path: str | os.PathLike) -> str | os.PathLike:
     try:
         place = os.fsdecode(urllib.parse.unquote_to_bytes(os.fsencode(place)))
     except UnicodeError:
+        place = "\0"
+    if "\0" in place:
         raise InputError(f"{path}: is the address of a name that no file can have here") from None
     if _HAS_DRIVES and re.match(r"/[A-Za-z]:", place):
         place = place[1:]  # /C:/heads.npy

@@ -26,6 +26,7 @@ SKULL_MM = (2.0, 5.0, 12.0)  # least, usual and greatest distance from the skull
 
 _AIR = 0.35  # of the tissue's median brightness
 _CLOSING_MM = 4.5
+_MOST_SPREAD = 0.6  # of the middle: where brightness along the frame spreads further, tissue lies there, too
 _SPREADS = 2.0  # standard deviations that noise in the air hardly exceeds once it is blurred
 _FLOOR, _CEILING = 0.1, 1.2  # of the brain's brightness: what is darker or brighter than that says no more
 _WINDOW_MM = 1.0  # over which brightness is averaged on either side of the skull's surface
@@ -144,9 +145,9 @@ def _noise_level(gray: np.ndarray, tissue: float) -> float:
     """Give what noise in the air hardly exceeds, or 0 where the frame runs through tissue."""
     along_frame = np.concatenate([gray[0], gray[-1], gray[:, 0], gray[:, -1]])
     middle, upper = np.percentile(along_frame, (50, 75))
-    if upper > tissue:
-        return 0.0
     spread = 1.4826 * np.median(np.abs(along_frame - middle))  # the standard deviation, but for outliers
+    if upper > tissue or spread > _MOST_SPREAD * middle:
+        return 0.0
     return float(min(middle + _SPREADS * spread, tissue))
 
 
