@@ -207,7 +207,8 @@ def check_slice(image: np.ndarray) -> np.ndarray:
         raise InputError(f"expected one (H, W) slice, got shape {image.shape}{hint}")
     if image.size == 0:
         raise InputError(f"expected a slice with at least one pixel, got shape {image.shape}")
-    check_slice_px(image.shape)
+    if len(image) > 1:  # a single row may hold the values of a whole volume
+        check_slice_px(image.shape)
     check_values(image)
     return image
 

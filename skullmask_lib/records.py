@@ -1,5 +1,6 @@
 """What the journal of a batch may say: its run and its chunks, checked before anything is read, written or removed."""
 
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path, PurePath
@@ -126,7 +127,11 @@ def _are_names(names: object, shape: object) -> bool:
 
 def _is_name(name: object) -> bool:
     """Tell the name of a file below a folder from one that leads out of it."""
-    if not isinstance(name, str):
+    if not isinstance(name, str) or "\0" in name:
+        return False
+    try:
+        os.fsencode(name)
+    except UnicodeEncodeError:
         return False
     path = PurePath(name)
     return path.name != "" and not path.drive and not path.root and ".." not in path.parts

@@ -550,6 +550,14 @@ def test_noise_around_a_head_is_air_however_wide_the_frame(noise, margin, with_s
     assert sm.iou(mask, truth) > 0.97
 
 
+@pytest.mark.parametrize("levels", [(0.01, 0.25, 0.06, 1), (0.05, 0.4, 0.2, 1)])
+@pytest.mark.parametrize("cut_px", [4, 8])
+def test_a_frame_that_runs_through_dark_tissue_is_no_noise(levels, cut_px):
+    image, truth = ring_head((176, 146), axes_mm=(88, 73), levels=levels)
+    inside = np.s_[cut_px:-cut_px, cut_px:-cut_px]
+    assert sm.iou(sm.v8(image[inside], spacing_mm=MM), truth[inside]) > 0.9
+
+
 def noisy(image):
     return np.hypot(image, 0.03 * rayleigh(image.shape))
 
