@@ -533,3 +533,12 @@ def test_a_volume_may_have_more_voxels_than_a_slice_pixels(monkeypatch):
     volume = np.indices((5, 5, 5)).sum(axis=0)
     assert volumes.brain_mask(volume, threshold=(4, 8)).any()
     assert preprocess.zscore(volume).shape == volume.shape
+
+
+def test_the_values_of_a_volume_may_stand_in_a_row(monkeypatch):
+    monkeypatch.setattr(masks, "LARGEST_SLICE_PX", 100)
+    values = np.arange(200, dtype=np.uint8)
+    assert masks.normalize(values[None]).max() == 255
+    assert masks.otsu_threshold(values[None]) == 99
+    with pytest.raises(InputError):
+        masks.otsu_threshold(values.reshape(2, -1))

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from inputs import later
 
-from skullmask_lib import masks, metrics, phantom, plots, stripping
+from skullmask_lib import metrics, phantom, plots, stripping
 from skullmask_lib.masks import InputError, InputWarning
 from skullmask_lib.stripping import strip, strip_scan
 
@@ -131,14 +131,6 @@ def test_nothing_that_is_a_brain():
     one = np.random.default_rng(0).random((50, 1, 25))
     with pytest.warns(UserWarning, match=r"the mask is empty|few slices show a skull clearly"):
         assert not strip(one, np.diag([4, 5, 8, 1])).any()
-
-
-def test_a_volume_may_have_more_voxels_than_the_largest_slice(known, monkeypatch):
-    volume, _, _ = known
-    affine = np.diag([*SIZES_MM, 1])
-    wanted = strip(volume, affine)
-    monkeypatch.setattr(masks, "LARGEST_SLICE_PX", 2 * volume[0].size)
-    np.testing.assert_array_equal(strip(volume, affine), wanted)
 
 
 def test_a_brain_that_is_stripped_already_is_recognised(known):
