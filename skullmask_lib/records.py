@@ -127,7 +127,7 @@ def _are_names(names: object, shape: object) -> bool:
 
 def _is_name(name: object) -> bool:
     """Tell the name of a file below a folder from one that leads out of it."""
-    if not isinstance(name, str) or "\0" in name:
+    if not isinstance(name, str):
         return False
     try:
         os.fsencode(name)
