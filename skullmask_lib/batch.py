@@ -369,7 +369,7 @@ def _begin(book: Path, made: stacks.Stack, facts: dict, table: str) -> dict:
     journal.append(book, "run", run)
     outputs.sync(book.parent)
     outputs.sync(book.parent.parent)
-    return run | {"made": made}
+    return run | {"made": made, "tables": [table]}
 
 
 def _check_places(made: stacks.Stack, folder: Path) -> None:
@@ -402,7 +402,7 @@ def _check_new(made: stacks.Stack, recorded: _Recorded) -> None:
 def _check_table(recorded: _Recorded, table: str) -> None:
     """See that the table of a run replaces no file but a table of this output."""
     results = recorded.book.with_name(f"results.{table}")
-    is_ours = recorded.run is None or recorded.run["table"] == table  # of a new output the folder is empty
+    is_ours = recorded.run is None or table in recorded.run["tables"]  # of a new output the folder is empty
     if not is_ours and os.path.lexists(results):
         raise InputError(f"{results}: {stacks.NOT_OURS}")
 
@@ -425,9 +425,9 @@ def _begins_anew(made: stacks.Stack, recorded: _Recorded, facts: dict, restart: 
     if run is None:
         return True
     if run["address"] != facts["address"]:
-        address = texts.plain(run["address"])
         folder = recorded.book.parent
-        raise InputError(f"{folder}: belongs to {address}; start from another folder")
+        owner = run["address"] or folder.with_suffix("")
+        raise InputError(f"{folder}: belongs to {texts.plain(str(owner))}; start from another folder")
     differ = list(chunks.differences(run, facts))
     if recorded.chunks and differ and not restart:
         raise InputError(
@@ -467,7 +467,7 @@ def _forget(recorded: _Recorded) -> None:
         stacks.check_alone(stack)
     for stack in theirs:
         stacks.remove(stack)
-    for name in (f"results.{recorded.run['table']}", "errors.csv"):
+    for name in (*(f"results.{kind}" for kind in recorded.run["tables"]), "errors.csv"):
         recorded.book.with_name(name).unlink(missing_ok=True)
 
 
@@ -611,20 +611,27 @@ class _Run:
         failed = (row for row in self.rows() if "error" in row)
         results = self.book.with_name(f"results.{kind}")
         errors = self.book.with_name("errors.csv")
-        earlier = self.recorded.run["table"]
-        if earlier != kind:
-            with outputs.writable(self.final.path):
-                journal.append(self.book, "table", {"kind": kind})
-            self.recorded.run["table"] = kind
-        with outputs.replacing(results) as table, outputs.replacing(errors) as failures:
+        earlier = [other for other in self.recorded.run["tables"] if other != kind]
+        if earlier:
+            self._record_tables([*earlier, kind])
+        with outputs.replacing(results) as table:
             if kind == "parquet":
                 _write_parquet(table, columns, self.rows())
             else:
                 _write_csv(table, columns, self.rows())
+        with outputs.replacing(errors) as failures:
             _write_csv(failures, ["name", "error"], failed)
-        if earlier != kind:
-            self.book.with_name(f"results.{earlier}").unlink(missing_ok=True)
+        if earlier:
+            for other in earlier:
+                self.book.with_name(f"results.{other}").unlink(missing_ok=True)
+            self._record_tables([kind])
         return results, errors
+
+    def _record_tables(self, kinds: list[str]) -> None:
+        """Record which tables may lie beside the journal, before one is written and after another is removed."""
+        with outputs.writable(self.final.path):
+            journal.append(self.book, "table", {"kinds": kinds})
+        self.recorded.run["tables"] = kinds
 
 
 def _write_csv(path: Path, columns: list[str], rows: Iterable[dict]) -> None:

@@ -13,7 +13,7 @@ KINDS = ("npy", "zarr", "files")  # of masks
 TABLES = ("csv", "parquet")
 PARTS = ("read", "compute", "write")  # of the work, in seconds
 TEXTS = ("name", "flags", "error", "remarks")  # of a row; its other values are numbers
-_MOST = 2**63
+_MOST = 2**63 - 1
 _NAMES = "sha256 of the names"
 
 
@@ -31,7 +31,8 @@ def opened(book: Path, output: str) -> tuple[dict | None, Iterator[tuple[int, di
     -------
     run : dict or None
         What was recorded, and under ``made`` the `Stack` of its masks; None where nothing is recorded.
-        ``table`` is the format of the table that was written last, once the iterator is at its end.
+        ``tables`` are the formats of the table that may lie there, once the iterator is at its end: one, but for
+        a run that was stopped while it put another in the place of the first.
     chunks : iterator of (start, record, place)
         In the order they were written.
 
@@ -52,7 +53,7 @@ def opened(book: Path, output: str) -> tuple[dict | None, Iterator[tuple[int, di
         return None, iter(())
     if item != "run":
         raise _damaged(book, "it does not begin with a run")
-    run = run | {"made": _masks(book, run, output)}
+    run = run | {"made": _masks(book, run, output), "tables": [run["table"]]}
     return run, _chunks(book, run, records)
 
 
@@ -126,7 +127,10 @@ def _are_names(names: object, shape: object) -> bool:
 
 
 def _is_name(name: object) -> bool:
-    """Tell the name of a file below a folder from one that leads out of it."""
+    """Tell what a list may name, relative to the folder of all, from what leads out of that folder.
+
+    The folder itself, ``.``, is no image, as the line ``/`` is none: no mask is written for it.
+    """
     if not isinstance(name, str):
         return False
     try:
@@ -134,7 +138,7 @@ def _is_name(name: object) -> bool:
     except UnicodeEncodeError:
         return False
     path = PurePath(name)
-    return path.name != "" and not path.drive and not path.root and ".." not in path.parts
+    return name != "" and not path.drive and not path.root and ".." not in path.parts
 
 
 def _chunks(book: Path, run: dict, records: Iterator[tuple[str, dict, int]]) -> Iterator[tuple[int, dict, int]]:
@@ -142,7 +146,7 @@ def _chunks(book: Path, run: dict, records: Iterator[tuple[str, dict, int]]) -> 
     chunk = run["chunk"]
     for item, record, place in records:
         if item == "table":
-            run["table"] = _table(book, record)
+            run["tables"] = _tables(book, record)
             continue
         if not re.fullmatch(r"0|[1-9]\d{0,17}", item, re.ASCII):
             raise _damaged(book, f"it speaks of {item[:40]!r}")
@@ -156,11 +160,11 @@ def _chunks(book: Path, run: dict, records: Iterator[tuple[str, dict, int]]) -> 
         yield start, record, place
 
 
-def _table(book: Path, record: dict) -> str:
-    kind = record.get("kind")
-    if kind not in TABLES:
+def _tables(book: Path, record: dict) -> list[str]:
+    kinds = record.get("kinds")
+    if not isinstance(kinds, list) or not kinds or any(kind not in TABLES for kind in kinds):
         raise _damaged(book, "it does not say what its table is")
-    return kind
+    return kinds
 
 
 def _are_files(files: object, made: stacks.Stack, start: int, stop: int) -> bool:

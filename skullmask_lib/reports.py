@@ -71,7 +71,8 @@ def execute(
 ) -> Path:
     """Run a notebook from top to bottom in a kernel of this interpreter.
 
-    It sees matplotlib's default settings, not the user's, and every docstring (see `surroundings.for_kernels`).
+    It sees matplotlib's default settings, not the user's, and every docstring (see `surroundings.for_kernels`),
+    but for a ``matplotlibrc`` in the folder where it runs.
 
     Parameters
     ----------

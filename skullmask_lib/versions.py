@@ -663,7 +663,10 @@ def _mask_volume(slices: Iterable[tuple[np.ndarray, str, dict]]) -> Iterator[np.
 
 
 def _is_clear(unwrapped: polar.Unwrapped | None, outline: np.ndarray | None, trust: float) -> bool:
-    """Tell whether a slice shows a skull as large as a head, with an outline that can be trusted."""
+    """Tell whether a slice shows a skull as large as a head, with an outline that can be trusted.
+
+    Without a spacing the head itself is the ruler, so that only the trust decides.
+    """
     if unwrapped is None or trust < polar.TRUSTED:
         return False
     radius_mm = polar.STEP_MM * np.maximum(unwrapped.skin - outline, 0)

@@ -626,6 +626,17 @@ def test_what_is_no_image_in_a_list_needs_no_truth_and_takes_no_mask():
         assert sorted(os.listdir("m")) == ["0.png", "1.png"]
 
 
+@pytest.mark.parametrize("line", ["/", "..", ".", "a/", "/dev"])
+def test_a_folder_in_a_list_fails_alone(line):
+    Path("a").mkdir()
+    Image.fromarray(heads(1, np.uint8)[0]).save("a/0.png")
+    Path("list.txt").write_text(f"a/0.png\n{line}\n")
+    for _ in range(2):
+        made = serial("list.txt", "m")
+        assert (made.images, made.failed) == (2, 1)
+        assert [path.name for path in Path("m").rglob("*") if path.is_file()] == ["0.png"]
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
 def test_a_name_in_a_list_may_have_any_bytes():
     name = os.fsdecode(b"K\xf6pf \xe5\xa4\xb4.png")
@@ -672,7 +683,10 @@ def test_a_picture_named_like_a_folder_of_masks_fails_alone():
     assert os.listdir("m/x.png") == ["y.png"]
 
 
-@pytest.mark.parametrize(("images", "output"), [("a\0.npy", "m.npy"), ("a.npy", "m\0.npy"), ("a.npy", "y" * 300)])
+@pytest.mark.parametrize(("images", "output"), [
+    ("a\0.npy", "m.npy"), ("a.npy", "m\0.npy"), ("a.npy", "y" * 300),
+    ("file:///a%00.npy", "m.npy"), ("a.npy", "file:///m%00.npy"),
+])  # fmt: skip
 def test_a_path_that_cannot_be_is_refused(images, output):
     np.save("a.npy", heads(2))
     with pytest.raises(InputError) as refused:

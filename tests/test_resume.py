@@ -7,6 +7,7 @@ import errno
 import fcntl
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -217,6 +218,13 @@ def test_two_addresses_of_one_name_are_two():
     assert (zarr.open_array("memory://y/m.zarr", mode="r")[:] == 7).all()
 
 
+def test_an_address_is_not_masks_of_this_name_here():
+    np.save("a.npy", heads(4))
+    serial("a.npy", "m.zarr")
+    with pytest.raises(InputError, match=re.escape(f"m.zarr.batch: belongs to {Path('m.zarr').absolute()};")):
+        serial("a.npy", "memory://x/m.zarr")
+
+
 @pytest.mark.usefixtures("stopped")
 def test_a_worker_left_over_from_another_run_meets_none_of_the_new():
     [before] = Path("m.npy.batch").glob("masks-*")
@@ -319,6 +327,42 @@ def test_a_table_of_another_kind_is_not_left_beside():
     serial("a.npy", "m.npy")
     serial("a.npy", "m.npy", table="parquet")
     assert sorted(path.name for path in Path("m.npy.batch").glob("results.*")) == ["results.parquet"]
+
+
+@pytest.mark.parametrize("replaced", [True, False])
+@pytest.mark.parametrize("then", ["csv", "parquet"])
+@pytest.mark.parametrize("restart", [False, True])
+def test_a_run_stopped_between_two_tables_goes_on_with_either(monkeypatch, replaced, then, restart):
+    np.save("a.npy", heads(4))
+    serial("a.npy", "m.npy", table="csv")
+    with monkeypatch.context() as patch:
+        if replaced:
+            patch.setattr(Path, "unlink", killed)
+        else:
+            patch.setattr("pyarrow.parquet.ParquetWriter", killed)
+        with pytest.raises(KeyboardInterrupt):
+            serial("a.npy", "m.npy", table="parquet")
+    assert Path("m.npy.batch/results.csv").exists()
+    assert Path("m.npy.batch/results.parquet").exists() == replaced
+    made = serial("a.npy", "m.npy", table=then, restart=restart)
+    assert list(Path("m.npy.batch").glob("results.*")) == [made.results.relative_to(Path.cwd())]
+    assert (made.images, made.failed) == (4, 0)
+
+
+def killed(*_, **__):
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("name", ["results.csv", "errors.csv"])
+def test_a_table_that_cannot_be_written_is_the_one_that_is_named(name):
+    np.save("a.npy", heads(4))
+    serial("a.npy", "m.npy")
+    place = Path("m.npy.batch", name).absolute()
+    place.unlink()
+    place.mkdir()
+    Path(place, "precious").write_text("")
+    with pytest.raises(InputError, match=re.escape(str(place))):
+        serial("a.npy", "m.npy")
 
 
 def test_masks_of_files_of_an_earlier_attempt_give_way():
@@ -714,7 +758,7 @@ CHUNK = {
     "from": [None, -1, 1.5, "7", True, 10**30],
     "made": [None, -1, 1.5, "7", True],
     "failed": [None, -1, 4, 0.5, "0"],
-    "bytes": [None, -1, 1.5, 10**30],
+    "bytes": [None, -1, 1.5, 2**63, 10**30],
     "seconds": [None, [], {"read": 1}, {"read": 1, "compute": 1, "write": "1"}, {"read": -1, "compute": 1, "write": 1},
                 {"read": float("nan"), "compute": 1, "write": 1}],
     "rows": [None, {}, [], [{}] * 3, [7] * 3, [{"name": "a", "flags": 7}] * 3, [{"name": "a", "flags": ""}],
@@ -757,7 +801,7 @@ def test_a_journal_that_somebody_has_changed_is_refused(restart):
             names = records[1][1]["files"]
             wrong = [None, {}, [], names[:2], [*names[:2], 7], [*names[:2], "../x.png"], [names[1], names[0], names[2]]]
             cases += [changed(records, 1, "files", value) for value in wrong]
-        cases += [[*records, ["table", record]] for record in ({}, {"kind": "xlsx"}, {"kind": ["csv"]})]
+        cases += [[*records, ["table", {"kinds": kinds}]] for kinds in (None, "csv", [], ["xlsx"], [["csv"]])]
         for case in (case for case in cases if case != records):
             written(output, case)
             is_refused_in_one_line(output, restart=restart)
@@ -769,7 +813,6 @@ OUTSIDE = {
     "above": "../x.png",
     "above a folder": "sub/../../x.png",
     "absolute": "/etc/x.png",
-    "the folder itself": ".",
     "nothing": "",
 }
 
@@ -849,6 +892,7 @@ WEIRD = st.sampled_from(
         0.5,
         float("inf"),
         "",
+        "\ud800",
         "x",
         "../../x",
         "/etc",
