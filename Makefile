@@ -30,7 +30,7 @@ test-full: test browser test-opencv4 test-oldest  ## All tests: the fast ones, t
 	$(PYTEST) $(NO_EXCUSE) --rest
 
 test-opencv4: $(OPENCV4) $(VENV)/.test  ## The masks and their figures on OpenCV 4.
-	PYTHONPATH=$(OPENCV4) $(BIN)/python -m pytest -q --opencv 4 tests/test_masks.py tests/test_versions.py tests/test_journey.py
+	PYTHONPATH=$(OPENCV4) $(BIN)/python -m pytest -q --opencv 4 tests/test_masks.py tests/test_versions.py tests/test_journey.py tests/test_golden.py
 
 fuzz: $(VENV)/.test cv2  ## Damage files of each format 2,000 times; faulty inputs go to build/fuzz. make fuzz FUZZ="png --count 60"
 	OMP_NUM_THREADS=1 $(BIN)/python tests/fuzz.py $(FUZZ)
