@@ -36,7 +36,7 @@ fuzz: $(VENV)/.test cv2  ## Damage files of each format 2,000 times; faulty inpu
 	OMP_NUM_THREADS=1 $(BIN)/python tests/fuzz.py $(FUZZ)
 
 test-oldest: $(OLDEST)/.made  ## Quick tests on the oldest versions that pyproject.toml permits, by Python 3.11.
-	OMP_NUM_THREADS=1 $(OLDEST)/bin/python -m pytest -q $(OLD_WARNINGS) $(addprefix tests/test_,$(addsuffix .py,$(OLD_TESTS)))
+	OMP_NUM_THREADS=1 $(OLDEST)/bin/python -m pytest -q $(OLD_WARNINGS) $(OLD_TESTS)
 
 lab: $(VENV)/.lessons cv2  ## Open the lessons in JupyterLab.
 	$(BIN)/jupyter lab --ServerApp.tornado_settings="{'websocket_max_message_size': $(UPLOAD)}" notebooks/00_start_here.ipynb
@@ -51,7 +51,7 @@ figures: $(VENV)/.base cv2  ## Draw the README's figures anew.
 	$(BIN)/python figures/draw.py
 
 notebooks: $(VENV)/.lessons cv2  ## Run every notebook and store its outputs.
-	$(BIN)/python -c "from skullmask_lib import notebooks, reports; [reports.store(path) for path in sorted(notebooks.lessons()[0].parent.glob('*.ipynb'))]"
+	$(BIN)/python -c "from skullmask_lib.reports import notebooks, report; [report.store(path) for path in sorted(notebooks.lessons()[0].parent.glob('*.ipynb'))]"
 
 bench: $(VENV)/.base cv2  ## Speed beside the source's plain loop, as ratios.
 	$(BIN)/python benchmarks/bench_versions.py
@@ -74,8 +74,10 @@ bench-peers: $(VENV)/.base cv2 $(PEERS)/.made  ## Brain masks beside those of ot
 real-heads: $(VENV)/.base cv2  ## Every version on the real heads in SKULLMASK_REAL/slices; writes data/real_heads.csv.
 	$(BIN)/python benchmarks/real_heads.py
 
-lint: $(VENV)/.test  ## Style and dead code.
-	$(BIN)/ruff check && $(BIN)/ruff format --check
+lint: $(VENV)/.test  ## Style, dead code, and which module may import which.
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/lint-imports
 
 clean:  ## Remove the environment and everything built.
 	rm -rf .venv build dist demo report
@@ -119,7 +121,8 @@ $(PEERS)/.made: | $(VENV)/.made
 
 # Old packages warn beside new ones; what they say is not ours.
 OLD_WARNINGS = -W "ignore:builtin type swig" -W "ignore:invalid escape sequence" -W "ignore:crc32c usage is deprecated"
-OLD_TESTS = masks metrics versions datasets dicom stacks batch cli
+OLD_TESTS = tests/test_masks.py tests/test_metrics.py tests/test_versions.py tests/io/test_datasets.py tests/io/test_dicom.py
+OLD_TESTS += tests/batches/test_stacks.py tests/batches/test_batch.py tests/cli
 $(OLDEST)/.made: pyproject.toml tests/oldest.py | $(VENV)/.made
 	@command -v $(OLDEST_PYTHON) >/dev/null || { echo "the oldest versions need Python 3.11: make OLDEST_PYTHON=… $(MAKECMDGOALS)"; exit 2; }
 	$(OLDEST_PYTHON) -m venv --clear $(OLDEST)

@@ -28,8 +28,8 @@ from bench_versions import plain_v7
 from tqdm import tqdm
 
 import skullmask_lib as sm
-from skullmask_lib import stacks
-from skullmask_lib.plots import table
+from skullmask_lib.batches import stacks
+from skullmask_lib.tables import markdown
 
 SHAPE = (768, 624)
 HEADER = ("what", "value", "unit", "note")
@@ -229,7 +229,7 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
         rows = measure(Path(folder), options.slices, options.few, options.rounds, options.workers)
-    print(table(rows, HEADER).data)
+    print(markdown(rows, HEADER).data)
     with open(options.output, "w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([HEADER, *rows])
 

@@ -15,9 +15,10 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from skullmask_lib import explore, notebooks
-from skullmask_lib.plots import table
-from skullmask_lib.registry import project_folder
+from skullmask_lib.explore import explorers
+from skullmask_lib.project import project_folder
+from skullmask_lib.reports import notebooks
+from skullmask_lib.tables import markdown
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 import browser
@@ -58,7 +59,7 @@ def app_explorers(chromium) -> Iterator[tuple[str, browser.Shown]]:
         page, _ = browser.open_page(chromium)
         page.goto(address)
         shown = browser.Shown(page)
-        for question in explore.QUESTIONS:
+        for question in explorers.QUESTIONS:
             shown.box.get_by_label(question).check()
             page.wait_for_timeout(1000)
             yield question, shown
@@ -80,10 +81,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--moves", type=int, default=60, help="of every explorer (default: 60)")
     count = parser.parse_args().moves
-    rows, total = [], len(explore.QUESTIONS) + len(notebooks.lessons())
+    rows, total = [], len(explorers.QUESTIONS) + len(notebooks.lessons())
     with browser.chromium() as chromium, tqdm(total=total, unit="explorer", disable=None) as bar:
-        for explorers in (app_explorers, lesson_explorers):
-            for name, shown in explorers(chromium):
+        for shown_explorers in (app_explorers, lesson_explorers):
+            for name, shown in shown_explorers(chromium):
                 times = list(moves(shown, count))
                 median, late = np.percentile(times, (50, 95))
                 good = median <= WANTED_MS[0] and late <= WANTED_MS[1]
@@ -92,7 +93,7 @@ def main() -> None:
                 )
                 bar.update()
     wanted = f"within {WANTED_MS[0]} and {WANTED_MS[1]}"
-    print(table(rows, ("explorer", "moves", "median [ms]", "95 % [ms]", "slowest [ms]", wanted)).data)
+    print(markdown(rows, ("explorer", "moves", "median [ms]", "95 % [ms]", "slowest [ms]", wanted)).data)
     print(f"\n{os.cpu_count()} processors; from the key's event to the frame with the new picture")
 
 

@@ -26,7 +26,8 @@ import numpy as np
 from tqdm import tqdm
 
 import skullmask_lib as sm
-from skullmask_lib import outputs, plots
+from skullmask_lib import tables
+from skullmask_lib.io import outputs
 
 TABLE = Path(__file__).parents[1] / "data" / "brain_masks.csv"
 PEERS = Path(sys.prefix, "peers", "bin", "python")
@@ -65,7 +66,7 @@ def strip(scan: str, mask: str) -> None:
     import nibabel as nib
     import numpy as np
 
-    from skullmask_lib import stripping
+    from skullmask_lib.volumes import stripping
 
     image = nib.load(scan)
     nib.save(nib.Nifti1Image(stripping.strip(np.asanyarray(image.dataobj), image.affine), image.affine), mask)
@@ -144,7 +145,7 @@ VOLUMES = {
     "sim02_T1": Volume("everything intracranial", (147, 216)),
 }
 METHODS = {
-    "strip": Method(strip, "skullmask", "skullmask_lib.stripping", {}),
+    "strip": Method(strip, "skullmask", "skullmask_lib.volumes.stripping", {}),
     "nidataset": Method(nidataset, "nidataset", "nidataset.volume", {"threshold": None, "closing_radius": 3}),
     "median_otsu": Method(median_otsu, "dipy", "dipy.segment.mask", {"median_radius": 4, "numpass": 4}),
     "brainextractor": Method(brainextractor, "brainextractor", "brainextractor", {"voxel_mm": 1, "iterations": 1000}),
@@ -227,14 +228,14 @@ def dice_table(rows: list[dict[str, object]]) -> str:
     """Print the scores, with what brain means and the levels in the rows."""
     told = [(known.brain_means, "{}:{}".format(*known.levels)) for known in VOLUMES.values()] + [("", "")]
     scores = [(name, *words, *values) for (name, *values), words in zip(side_by_side(rows, "dice"), told, strict=True)]
-    return plots.table(scores, TABLE_HEADER).data
+    return tables.markdown(scores, TABLE_HEADER).data
 
 
 def seconds_table(rows: list[dict[str, object]]) -> str:
     """Print the seconds."""
     seconds = side_by_side(rows, "seconds")
     digits = [(name, *("–" if np.isnan(value) else f"{value:.1f}" for value in values)) for name, *values in seconds]
-    return plots.table(digits, ("seconds", *METHODS)).data
+    return tables.markdown(digits, ("seconds", *METHODS)).data
 
 
 def notes(rows: list[dict[str, object]]) -> list[str]:

@@ -6,7 +6,7 @@ import sys
 import tempfile
 import time
 
-from skullmask_lib.plots import table
+from skullmask_lib.tables import markdown
 
 WANTED = 0.65  # of the time that one after another takes
 GRID = ("--grid", "dilation_size=16:36:4", "--grid", "version=v5,v7")
@@ -23,6 +23,6 @@ def seconds(jobs: int) -> float:
 if __name__ == "__main__":
     taken = {jobs: seconds(jobs) for jobs in (1, 2)}
     print(f"{os.cpu_count()} cores, 12 reports\n")
-    print(table([(jobs, taken[jobs], taken[jobs] / taken[1]) for jobs in taken], ("jobs", "seconds", "ratio")).data)
+    print(markdown([(jobs, taken[jobs], taken[jobs] / taken[1]) for jobs in taken], ("jobs", "seconds", "ratio")).data)
     print(f"\nwanted: a ratio of at most {WANTED}")
     sys.exit(taken[2] > WANTED * taken[1])

@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 import skullmask_lib as sm
 from skullmask_lib import masks, polar
-from skullmask_lib.plots import table
+from skullmask_lib.tables import markdown
 
 WIDTHS = range(1, 62, 2)
 FEW, MANY = 10, 1000
@@ -164,7 +164,7 @@ def main() -> None:
     met = "yes" if grown < 0.3 else "NO"
     rows.append((f"v7, {MANY} components", f"{MANY} ÷ {FEW}", *times, f"{grown:+.0%}", "< +30%", met))
     print(f"OpenCV {cv2.__version__}, numpy {np.__version__}, one thread, {options.rounds} rounds per slice, medians\n")
-    print(table(rows, ("what", "ratio of", "first [ms]", "second [ms]", "ratio", "target", "met")).data)
+    print(markdown(rows, ("what", "ratio of", "first [ms]", "second [ms]", "ratio", "target", "met")).data)
 
     for version, parts_of in (("v7", parts_of_v7), ("v8", parts_of_v8)):
         measured = [profile(parts_of(image, mm)) for name, image, _, mm in sets if name == "phantom"]
@@ -173,7 +173,7 @@ def main() -> None:
         steps |= {"the rest": max(whole - sum(steps.values()), 0.0), version: whole}
         print(f"\nWhere the time of {version} goes, on the phantom:\n")
         shown = [(step, f"{1000 * time_s:.2f}", f"{time_s / whole:.0%}") for step, time_s in steps.items()]
-        print(table(shown, ("step", "time [ms]", "share")).data)
+        print(markdown(shown, ("step", "time [ms]", "share")).data)
 
 
 if __name__ == "__main__":

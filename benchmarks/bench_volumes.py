@@ -21,8 +21,9 @@ from nidataset.volume import generate_brain_mask as by_nidataset
 from scipy import ndimage
 from tqdm import tqdm
 
-from skullmask_lib import nifti, volumes
-from skullmask_lib.plots import table
+from skullmask_lib.io import nifti
+from skullmask_lib.tables import markdown
+from skullmask_lib.volumes import brain_masks
 
 TARGET = 2.0
 
@@ -58,7 +59,7 @@ def race(path: Path, folder: Path, rounds: int, closing_radius: int) -> list[tup
             by_nidataset(str(path), str(folder), None, closing_radius)
 
     def fast() -> None:
-        volumes.generate_brain_mask(path, folder, None, closing_radius)
+        brain_masks.generate_brain_mask(path, folder, None, closing_radius)
 
     fast()
     times = [(seconds(slow), seconds(fast)) for _ in range(rounds)]
@@ -78,12 +79,12 @@ def steps(path: Path, folder: Path) -> dict[str, float]:
 
     times = {"read": do("read", lambda: nifti.read(path, None))}
     volume, image = found["read"]
-    times["otsu_range"] = do("range", lambda: volumes.otsu_range(volume))
+    times["otsu_range"] = do("range", lambda: brain_masks.otsu_range(volume))
     low, high = found["range"]
     times["range"] = do("inside", lambda: np.ascontiguousarray((volume >= low) & (volume <= high)))
-    times["fill_holes"] = do("filled", lambda: volumes.fill_holes(found["inside"]))
-    times["close"] = do("closed", lambda: volumes.close(found["filled"], 3))
-    times["largest_component"] = do("mask", lambda: volumes.largest_component(found["closed"]))
+    times["fill_holes"] = do("filled", lambda: brain_masks.fill_holes(found["inside"]))
+    times["close"] = do("closed", lambda: brain_masks.close(found["filled"], 3))
+    times["largest_component"] = do("mask", lambda: brain_masks.largest_component(found["closed"]))
     times["write"] = do("none", lambda: nifti.write(found["mask"], folder / "mask.nii.gz", image))
     return times
 
@@ -110,9 +111,9 @@ def main() -> None:
         names = list(steps(heads[0][1], Path(folder)))
     print(f"OpenCV {cv2.__version__}, numpy {np.__version__}, one thread, radius {options.radius}, ", end="")
     print(f"{options.rounds} rounds per volume, medians\n")
-    print(table(rows, ("volume", "shape", "nidataset [s]", "skullmask [s]", "ratio", "target", "met")).data)
+    print(markdown(rows, ("volume", "shape", "nidataset [s]", "skullmask [s]", "ratio", "target", "met")).data)
     print("\nWhere the time goes, with radius 3 [ms]:\n")
-    print(table(parts, ("volume", *names)).data)
+    print(markdown(parts, ("volume", *names)).data)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,8 @@ from scipy import ndimage
 from tqdm import tqdm
 
 import skullmask_lib as sm
-from skullmask_lib import masks, outputs, plots, polar, versions
+from skullmask_lib import masks, plots, polar, tables, versions
+from skullmask_lib.io import outputs
 
 TABLE = Path(__file__).parents[1] / "data" / "real_heads.csv"
 FIGURE = Path(__file__).parents[1] / "figures" / "real_heads.png"
@@ -172,7 +173,7 @@ def main() -> None:
         writer = csv.DictWriter(file, HEADER, lineterminator="\n")
         writer.writeheader()
         writer.writerows(row | stamp for row in rows)
-    print(plots.table(means(rows), MEANS_HEADER).data)
+    print(tables.markdown(means(rows), MEANS_HEADER).data)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import numpy as np
 from scipy import ndimage
 from scipy.spatial import KDTree
 
-from .masks import InputError, check_spacing, check_stack, check_unmasked
+from .errors import InputError, check_spacing, check_stack, check_unmasked
 
 
 def iou(mask: np.ndarray, truth: np.ndarray) -> float:

@@ -30,8 +30,8 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from .masks import InputError
-from .registry import project_folder
+from .errors import InputError
+from .project import project_folder
 
 SLICE_SHAPE = (768, 624)
 SLICE_SPACING_MM = (0.42, 0.42)

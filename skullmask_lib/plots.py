@@ -4,7 +4,6 @@ import base64
 import contextlib
 import io
 import itertools
-import re
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +15,6 @@ import cv2
 import matplotlib as mpl
 import numpy as np
 from contourpy import contour_generator
-from IPython.display import Markdown
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection
@@ -28,8 +26,8 @@ from nibabel.affines import voxel_sizes
 from PIL import Image
 
 from . import polar
-from .sweep import Sweep
-from .texts import inert, plain
+from .sweeps import Sweep
+from .texts import plain
 
 STYLE = mpl.rc_params_from_file(Path(__file__).with_name("skullmask.mplstyle"), use_default_template=False)
 COLOURS = {
@@ -842,76 +840,3 @@ def three_planes(
         slice_panel(fig, frame, cv2.resize(cuts[0], size), f"{plane}, {'xyz'[axis]} = {at[axis]}", outlined=drawn)
     places = ", ".join(map(str, at))
     return picture(fig, f"{name}: axial, coronal and sagittal plane through voxel {places}".removeprefix(": "))
-
-
-def table(rows: Sequence[Sequence[object]], header: Sequence[str]) -> Markdown:
-    """Set a table that a notebook shows; for a terminal see `text_table`.
-
-    Parameters
-    ----------
-    rows : sequence of sequences
-        Numbers that are not whole are rounded to four digits behind the point, lengths to two; published ones stay;
-        for NaN stands a dash.
-    header : sequence of str
-        Lengths end in their unit, ``[mm]``, ``_mm``, ``[px]`` or ``_px``; published figures begin with ``published``.
-
-    Returns
-    -------
-    Markdown
-
-    Examples
-    --------
-    >>> print(table([("v1", 0.73456)], ["version", "IoU"]).data)
-    | version | IoU    |
-    | :------ | -----: |
-    | v1      | 0.7346 |
-    """
-    return Markdown(_laid_out(rows, header, inert))
-
-
-def text_table(rows: Sequence[Sequence[object]], header: Sequence[str]) -> str:
-    """Set a table for a terminal; its texts are made `plain`.
-
-    Parameters
-    ----------
-    rows, header
-        See `table`.
-
-    Returns
-    -------
-    str
-
-    Examples
-    --------
-    >>> print(text_table([("a&b", 0.5)], ["slice", "IoU"]))
-    | slice | IoU    |
-    | :---- | -----: |
-    | a&b   | 0.5000 |
-    """
-    return _laid_out(rows, header, plain)
-
-
-def _laid_out(rows: Sequence[Sequence[object]], header: Sequence[str], shown: Callable[[object], str]) -> str:
-    cells = []
-    for row in rows:
-        pairs = zip(row, header, strict=True)
-        cells.append([_number(cell, name) if isinstance(cell, float) else shown(cell) for cell, name in pairs])
-    widths = [max(map(len, column)) for column in zip(header, *cells, strict=True)]
-    first = rows[0] if rows else [""] * len(header)
-    rule = []
-    for width, cell in zip(widths, first, strict=True):
-        dashes = "-" * (width - 1)
-        rule.append(f":{dashes}" if isinstance(cell, str) else f"{dashes}:")
-    lines = []
-    for line in (header, rule, *cells):
-        padded = [cell.ljust(width) for cell, width in zip(line, widths, strict=True)]
-        lines.append(f"| {' | '.join(padded)} |")
-    return "\n".join(lines)
-
-
-def _number(value: float, name: str) -> str:
-    if np.isnan(value):
-        return "–"
-    if name.startswith("published"):
-        return format(value, "g")
-    return format(value, ".2f" if re.search(r"(\[|_)(mm|px)\]?$", name) else ".4f")

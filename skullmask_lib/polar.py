@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from scipy import ndimage
 
-from . import masks
+from . import errors, masks
 
 STEP_MM = 0.5
 ANGLES = 360
@@ -181,12 +181,12 @@ def unwrap(image: np.ndarray, spacing_mm: tuple[float, float] | None = None) -> 
 
     Examples
     --------
-    >>> from skullmask_lib.datasets import load
+    >>> from skullmask_lib.io.datasets import load
     >>> data = load("phantom")
     >>> unwrap(data.images[0], data.spacing_mm[0]).brightness.shape
     (360, 96)
     """
-    image = _without_border(_stretched(masks.check_slice(image)))
+    image = _without_border(_stretched(errors.check_slice(image)))
     scale = _scale(image, spacing_mm)  # checks the spacing as well
     if _is_noise(image):
         return None
@@ -359,7 +359,7 @@ def warn_of_rivals(unwrapped: Unwrapped | None) -> None:
     >>> warn_of_rivals(None)
     """
     if unwrapped is not None and not unwrapped.alone:
-        warnings.warn(_RIVALS, masks.InputWarning, stacklevel=3)
+        warnings.warn(_RIVALS, errors.InputWarning, stacklevel=3)
 
 
 def may_have_rivals(image: np.ndarray) -> bool:
@@ -385,7 +385,7 @@ def may_have_rivals(image: np.ndarray) -> bool:
     >>> may_have_rivals(head), may_have_rivals(np.hstack([head, head]))
     (False, True)
     """
-    image = masks.check_slice(image)
+    image = errors.check_slice(image)
     shrink = _GLANCE_PX / max(image.shape)
     if shrink < 1:
         size = [max(1, round(length * shrink)) for length in reversed(image.shape)]
@@ -707,14 +707,14 @@ def quality(image: np.ndarray, mask: np.ndarray, *, spacing_mm: tuple[float, flo
 
     Examples
     --------
-    >>> from skullmask_lib.datasets import load
+    >>> from skullmask_lib.io.datasets import load
     >>> data = load("phantom")
     >>> quality(data.images[0], data.truth[0]) > TRUSTED, quality(data.images[0], 1 - data.truth[0])
     (True, 0.0)
     """
-    mask = masks.check_binary(mask)
+    mask = errors.check_binary(mask)
     if np.shape(image) != mask.shape:
-        raise masks.InputError(f"expected an image and a mask of one shape, got {np.shape(image)} and {mask.shape}")
+        raise errors.InputError(f"expected an image and a mask of one shape, got {np.shape(image)} and {mask.shape}")
     unwrapped = unwrap(image, spacing_mm)
     warn_of_rivals(unwrapped)
     return trust_in(unwrapped, mask)
@@ -774,10 +774,10 @@ def _from_centre(unwrapped: Unwrapped, places: Iterable[np.ndarray]) -> tuple[np
 def _scale(image: np.ndarray, spacing_mm: tuple[float, float] | None) -> tuple[float, float]:
     """Grid steps per row and column."""
     if spacing_mm is not None:
-        spacing = masks.check_spacing(spacing_mm)
+        spacing = errors.check_spacing(spacing_mm)
         field_mm = max(image.shape * spacing)
         if field_mm > MAX_FIELD_MM:
-            raise masks.InputError(
+            raise errors.InputError(
                 f"expected a field of view up to {MAX_FIELD_MM:g} mm, got {field_mm:g} mm; is the spacing in mm?"
             )
         return tuple(spacing / STEP_MM)

@@ -16,17 +16,17 @@ from typing import TYPE_CHECKING, Annotated
 import cv2
 import numpy as np
 
-from . import masks, polar
+from . import errors, masks, polar
 
 if TYPE_CHECKING:
-    from .datasets import Data
+    from .io.datasets import Data
 
 Stages = dict[str, np.ndarray]
 MAX_BLOCK_SIZE_PX = 9999  # for cv2.blur
 _DIM = 0.2  # of the contrast that the slices of a volume have: with less a slice shows air
-GreyLevel = Annotated[int, masks.Range(0, 254, 1, "grey level")]
-BlockSize = Annotated[int, masks.Range(3, 301, 2, "px")]
-DilationSize = Annotated[int, masks.Range(1, 61, 1, "px")]
+GreyLevel = Annotated[int, errors.Range(0, 254, 1, "grey level")]
+BlockSize = Annotated[int, errors.Range(3, 301, 2, "px")]
+DilationSize = Annotated[int, errors.Range(1, 61, 1, "px")]
 
 
 def v1(image: np.ndarray) -> np.ndarray:
@@ -268,7 +268,7 @@ def _flood_fill_stages(image: np.ndarray) -> Stages:
 
 
 def _fixed_threshold_stages(image: np.ndarray, threshold: int) -> Stages:
-    threshold = masks.check_whole(threshold, "threshold", 0, 254, "grey levels")
+    threshold = errors.check_whole(threshold, "threshold", 0, 254, "grey levels")
     gray = masks.normalize(image)
     above = (gray > threshold).astype(np.uint8)
     largest = masks.largest_component(above)
@@ -276,9 +276,9 @@ def _fixed_threshold_stages(image: np.ndarray, threshold: int) -> Stages:
 
 
 def _adaptive_threshold_stages(image: np.ndarray, block_size: int) -> Stages:
-    block_size = masks.check_whole(block_size, "block size", 3, MAX_BLOCK_SIZE_PX, "px")
+    block_size = errors.check_whole(block_size, "block size", 3, MAX_BLOCK_SIZE_PX, "px")
     if block_size % 2 == 0:
-        raise masks.InputError(f"expected an odd block size, got {block_size} px")
+        raise errors.InputError(f"expected an odd block size, got {block_size} px")
     gray = masks.normalize(image)
     local_mean = cv2.blur(gray, (block_size, block_size), borderType=cv2.BORDER_REPLICATE)
     above = (gray > local_mean).astype(np.uint8)
@@ -378,7 +378,7 @@ def _mask(stages: Stages) -> np.ndarray:
     if not mask.any():
         reasons = {"brain": "no bright component inside of the frame", "head": "no head in it"}
         reason = next((reasons[stage] for stage in reasons if stage in stages), "nothing bright to build it from")
-        warnings.warn(f"the mask is empty: {reason}", masks.EmptyMaskWarning, stacklevel=3)
+        warnings.warn(f"the mask is empty: {reason}", errors.EmptyMaskWarning, stacklevel=3)
     return mask
 
 
@@ -426,13 +426,13 @@ def _known(version: str) -> str:
     if not isinstance(version, Hashable):
         hint = "the version comes before the image, as in trace('v8', image)"
         got = type(version).__name__
-        raise masks.InputError(f"expected a version of {', '.join(VERSIONS)}, got {got}; {hint}")
+        raise errors.InputError(f"expected a version of {', '.join(VERSIONS)}, got {got}; {hint}")
     name = version.lower() if isinstance(version, str) else version
     if name in VERSIONS:
         return name
     near = difflib.get_close_matches(str(name), VERSIONS, n=1)
     hint = f"; did you mean {near[0]}?" if near else ""
-    raise masks.InputError(f"expected a version of {', '.join(VERSIONS)}, got {version!r}{hint}")
+    raise errors.InputError(f"expected a version of {', '.join(VERSIONS)}, got {version!r}{hint}")
 
 
 def choose(version: str | None, options: dict) -> tuple[str, dict]:
@@ -462,7 +462,7 @@ def choose(version: str | None, options: dict) -> tuple[str, dict]:
     >>> choose("v1", {"dilation_size": 3})  # doctest: +ELLIPSIS
     Traceback (most recent call last):
     ...
-    skullmask_lib.masks.InputError: v1 has no option dilation_size; v5, v6, v7... have it
+    skullmask_lib.errors.InputError: v1 has no option dilation_size; v5, v6, v7... have it
     """
     if version is None:
         version = "v7" if "dilation_size" in options else "v8"
@@ -470,7 +470,7 @@ def choose(version: str | None, options: dict) -> tuple[str, dict]:
     known = options_of(version)
     for name in options:
         if name not in known:
-            raise masks.InputError(f"{version} has no option {name}{_hint_for(name, known)}")
+            raise errors.InputError(f"{version} has no option {name}{_hint_for(name, known)}")
     return version, known | options
 
 
@@ -595,7 +595,7 @@ def mask_slices(
         names = data.names if names is None else names
         spacing_mm = data.spacing_mm if spacing_mm is None else spacing_mm
         volume = data.volume if volume is None else volume
-    masks.check_stack(images)
+    errors.check_stack(images)
     if names is None:
         images = list(images)
         names = [f"slice {index}" for index in range(len(images))]
@@ -618,9 +618,9 @@ def _options_of_slices(options: dict, spacing_mm: np.ndarray | None, count: int)
     try:
         spacing_mm = np.asarray(spacing_mm, float)
     except (TypeError, ValueError):
-        raise masks.InputError(f"expected {wanted}, got {spacing_mm!r}") from None
+        raise errors.InputError(f"expected {wanted}, got {spacing_mm!r}") from None
     if spacing_mm.shape != (count, 2):
-        raise masks.InputError(f"expected {wanted}, got shape {spacing_mm.shape}")
+        raise errors.InputError(f"expected {wanted}, got shape {spacing_mm.shape}")
     if "spacing_mm" not in options:
         return [options] * count
     return [options | {"spacing_mm": pair} for pair in spacing_mm]
@@ -636,7 +636,7 @@ def _mask_volume(slices: Iterable[tuple[np.ndarray, str, dict]]) -> Iterator[np.
     contrasts = []
     for image, name, _ in slices:
         with naming(name):
-            contrasts.append(polar.contrast(masks.check_slice(image)))
+            contrasts.append(polar.contrast(errors.check_slice(image)))
     least = _DIM * np.percentile(contrasts, 90) if contrasts else 0.0
 
     def heads():
@@ -688,16 +688,16 @@ def naming(name: str) -> Iterator[None]:
     Examples
     --------
     >>> with naming("a.npy[3]"):
-    ...     masks.check_slice(np.zeros((0, 3)))
+    ...     errors.check_slice(np.zeros((0, 3)))
     Traceback (most recent call last):
     ...
-    skullmask_lib.masks.InputError: a.npy[3]: expected a slice with at least one pixel, got shape (0, 3)
+    skullmask_lib.errors.InputError: a.npy[3]: expected a slice with at least one pixel, got shape (0, 3)
     """
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
             yield
-        except masks.InputError as error:
-            raise masks.InputError(f"{name}: {error}") from None
+        except errors.InputError as error:
+            raise errors.InputError(f"{name}: {error}") from None
     for warning in caught:
         warnings.warn(f"{name}: {warning.message}", warning.category, stacklevel=3)

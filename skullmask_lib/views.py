@@ -13,14 +13,14 @@ import cv2
 import numpy as np
 from matplotlib.figure import Figure
 
-from . import masks, metrics, plots, polar, versions
-from .datasets import Data
+from . import errors, masks, metrics, plots, polar, versions
+from .io.datasets import Data
 from .plots import Frame, Picture, Plot
-from .sweep import masks_at_widths
+from .sweeps import masks_at_widths
 
-Opacity = Annotated[float, masks.Range(0.0, 1.0, 0.05, "")]
-Offset = Annotated[int, masks.Range(-20, 60, 1, "grey levels")]
-Stage = Annotated[int, masks.Range(1, 7, 1, "")]
+Opacity = Annotated[float, errors.Range(0.0, 1.0, 0.05, "")]
+Offset = Annotated[int, errors.Range(-20, 60, 1, "grey levels")]
+Stage = Annotated[int, errors.Range(1, 7, 1, "")]
 Version = Literal[tuple(versions.VERSIONS)]
 WIDTHS_PX = range(1, 62, 2)  # of the curves
 SEEDS = {
@@ -48,7 +48,7 @@ def largest_component(data: Data, *, slice_index: int = 0, offset: Offset = 0, o
 
     Examples
     --------
-    >>> from skullmask_lib.datasets import load
+    >>> from skullmask_lib.io.datasets import load
     >>> largest_component(load("phantom"), slice_index=2, offset=8).call
     "sm.masks.largest_component((sm.masks.normalize(image) > 32).astype('uint8'))"
     """
@@ -73,7 +73,7 @@ def flood(
     data: Data,
     *,
     slice_index: int = 0,
-    tolerance: Annotated[int, masks.Range(-20, 40, 1, "grey levels")] = 0,
+    tolerance: Annotated[int, errors.Range(-20, 40, 1, "grey levels")] = 0,
     seeds: Literal[tuple(SEEDS)] = "the whole frame",
     opacity: Opacity = 0.65,
 ) -> Picture:
@@ -96,7 +96,7 @@ def flood(
 
     Examples
     --------
-    >>> from skullmask_lib.datasets import load
+    >>> from skullmask_lib.io.datasets import load
     >>> flood(load("phantom"), seeds="top left corner").call
     '1 - sm.masks.flood(sm.masks.normalize(image) <= 23, [(0, 0)])'
     """
@@ -149,7 +149,7 @@ def thresholds(
 
     Examples
     --------
-    >>> from skullmask_lib.datasets import load
+    >>> from skullmask_lib.io.datasets import load
     >>> thresholds(load("phantom"), version="v4").call
     'sm.v4(image, block_size=101)'
     """
@@ -200,7 +200,7 @@ def edge_rule(
 
     Examples
     --------
-    >>> from skullmask_lib.datasets import load
+    >>> from skullmask_lib.io.datasets import load
     >>> edge_rule(load("phantom-cropped")).alt.split(", IoU")[0]
     'phantom-cropped[0]: v5, width 16 px, rule on, 1 component at the frame'
     """
@@ -251,7 +251,7 @@ def width(
 
     Examples
     --------
-    >>> from skullmask_lib.datasets import load
+    >>> from skullmask_lib.io.datasets import load
     >>> width(load("phantom"), dilation_size=22).call
     'sm.v7(image, dilation_size=22)'
     """
@@ -332,7 +332,7 @@ def with_options(view: Callable[..., Picture]) -> Callable[..., Picture]:
     Returns
     -------
     callable
-        The same view. Each option has the type of the last version that has it, whose `masks.Range` says what a
+        The same view. Each option has the type of the last version that has it, whose `errors.Range` says what a
         slider offers, and its default; those without a range are left out.
 
     Examples
@@ -364,7 +364,7 @@ def _ranged_options() -> dict[str, inspect.Parameter]:
     found = {}
     for version in versions.VERSIONS.values():
         for name, parameter in inspect.signature(version, eval_str=True).parameters.items():
-            if any(isinstance(extra, masks.Range) for extra in get_args(parameter.annotation)):
+            if any(isinstance(extra, errors.Range) for extra in get_args(parameter.annotation)):
                 found[name] = parameter
     return found
 
@@ -399,7 +399,7 @@ def stages(
 
     Examples
     --------
-    >>> from skullmask_lib.datasets import load
+    >>> from skullmask_lib.io.datasets import load
     >>> stages(load("phantom"), stage=4).alt.split(";")[0]
     'phantom[0]: v7, stage 4 of 7, brain'
     """
@@ -461,7 +461,7 @@ def versus(
 
     Examples
     --------
-    >>> from skullmask_lib.datasets import load
+    >>> from skullmask_lib.io.datasets import load
     >>> versus(load("phantom"), left="v1", right="v2").call
     'sm.v2(image)'
     """
@@ -498,7 +498,7 @@ def boundary(data: Data, *, slice_index: int = 0, opacity: Opacity = 0.65) -> Pi
 
     Examples
     --------
-    >>> from skullmask_lib.datasets import load
+    >>> from skullmask_lib.io.datasets import load
     >>> boundary(load("phantom")).call
     'sm.v8(image, spacing_mm=(0.42, 0.42))'
     """

@@ -14,7 +14,7 @@ import numpy as np
 import psutil
 import pytest
 
-from skullmask_lib import cli
+from skullmask_lib.cli import main
 
 REAL = "SKULLMASK_REAL"
 LATER = "needs make test-full"
@@ -99,7 +99,7 @@ def skullmask(folder, capfd, monkeypatch):  # noqa: ARG001
         monkeypatch.setattr(sys, "argv", ["skullmask", *map(str, arguments)])
         capfd.readouterr()
         with pytest.raises(SystemExit) as stop:
-            cli.main()
+            main.main()
         told = capfd.readouterr()
         return stop.value.code or 0, told.out, told.err.splitlines()
 

@@ -315,7 +315,7 @@ def masks_in(path):
 
 def run(form, folder, source):
     """Run the command line on a file, as a user would; whatever it does not handle itself is in what was said."""
-    from skullmask_lib import cli
+    from skullmask_lib.cli import main
 
     output = folder / "out" / form.output
     output.parent.mkdir()
@@ -323,7 +323,7 @@ def run(form, folder, source):
     try:
         with heard() as said:
             try:
-                cli.main()
+                main.main()
                 code = 0
             except SystemExit as stop:
                 code = stop.code or 0

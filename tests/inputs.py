@@ -7,6 +7,21 @@ from scipy import ndimage
 from skullmask_lib import polar
 
 SHAPES = ((1, 1), (1, 9), (7, 1), (2, 2), (3, 5), (8, 8), (17, 31), (64, 64), (97, 51), (120, 160))
+NUMBERS = (
+    "bool",
+    "uint8",
+    "int8",
+    "uint16",
+    "int16",
+    "int32",
+    "uint64",
+    "int64",
+    "float16",
+    "float32",
+    "float64",
+    ">f4",
+    ">i2",
+)
 
 
 def later(*values):

@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 
 import skullmask_lib as sm
-from skullmask_lib import nifti, volumes
+from skullmask_lib.io import nifti
+from skullmask_lib.volumes import brain_masks
 
 GOLDEN = Path(__file__).with_name("golden.json")
 PHANTOMS = ("phantom", "phantom-cropped")
@@ -42,9 +43,9 @@ def hashes_of_slices(source):
 def hashes_of_volume(folder):
     """Hash the masks of a whole volume: v8 on its axial slices, `strip`, and the recipe of nidataset."""
     scan = folder / "image.nii.gz"
-    volume, image = volumes.read(scan)
+    volume, image = brain_masks.read(scan)
     stripped = sm.strip(volume, nifti.affine_mm(image, scan))
-    recipe = volumes.brain_mask(nifti.read(scan, None)[0])
+    recipe = brain_masks.brain_mask(nifti.read(scan, None)[0])
     return {
         "v8": hash_of(list(sm.mask_slices(sm.load(scan)))),
         "strip": hash_of(stripped),

@@ -12,8 +12,9 @@ import pytest
 import yaml
 
 import skullmask_lib as sm
-from skullmask_lib import polar, registry
-from skullmask_lib.sweep import LADDER_HEADER, phantom_ladder
+from skullmask_lib import polar
+from skullmask_lib.io import registry
+from skullmask_lib.sweeps import LADDER_HEADER, phantom_ladder
 
 HOUSE = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((HOUSE / "pyproject.toml").read_text(encoding="utf-8"))["project"]

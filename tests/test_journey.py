@@ -7,7 +7,7 @@ import pytest
 import skullmask_lib as sm
 from skullmask_lib import phantom
 from skullmask_lib.masks import normalize, otsu_threshold
-from skullmask_lib.sweep import OTHER_SEEDS
+from skullmask_lib.sweeps import OTHER_SEEDS
 
 # Mean IoU on the phantom. What moves here belongs in CHANGELOG.md. To renew: python tests/test_journey.py
 GOLDEN = {

@@ -13,32 +13,19 @@ from dicoms import write_series
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from inputs import blobs, ring_head
+from inputs import NUMBERS, blobs, ring_head
 from numpy.testing import assert_array_equal as same
 from PIL import Image
 from scipy import ndimage
 
 import skullmask_lib as sm
-from skullmask_lib import masks, metrics, preprocess, stacks, volumes
-from skullmask_lib.masks import InputError
+from skullmask_lib import errors, masks, metrics
+from skullmask_lib.batches import stacks
+from skullmask_lib.errors import InputError
+from skullmask_lib.volumes import brain_masks, preprocess
 
 SIDES = st.tuples(st.integers(1, 24), st.integers(1, 24))
 GRIDS = hnp.arrays(np.uint8, SIDES, elements=st.integers(0, 1))
-NUMBERS = (
-    "bool",
-    "uint8",
-    "int8",
-    "uint16",
-    "int16",
-    "int32",
-    "uint64",
-    "int64",
-    "float16",
-    "float32",
-    "float64",
-    ">f4",
-    ">i2",
-)
 
 
 def grid(text):
@@ -47,74 +34,6 @@ def grid(text):
 
 def is_mask(made, like):
     return made.dtype == np.uint8 and made.shape == like.shape and not np.setdiff1d(made, [0, 1]).size
-
-
-# --- NaN as background -----------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("specks", [0, 2, 3])
-@pytest.mark.parametrize("dtype", [np.float16, np.float32, ">f8"])
-@pytest.mark.parametrize("shape", [(24, 20), (24, 20, 1), (1, 24, 20)])
-def test_nan_around_is_zero_and_nan_within_only_where_it_is_little(dtype, shape, specks):
-    image = np.ones((24, 20), dtype)
-    image[:5] = np.nan
-    background = np.isnan(image)
-    image[7, 2 : 2 + 3 * specks : 3] = np.nan
-    wanted = image.copy()
-    wanted[background if specks == 3 else np.isnan(image)] = 0
-    image.setflags(write=False)
-    made, remark = masks.without_nan(image.reshape(shape))
-    assert made.dtype == image.dtype
-    same(made, wanted.reshape(shape))
-    same(masks.zero_background(image.reshape(shape)), made)
-    assert remark.startswith(masks.NAN_IS_ZERO)
-    assert ("2" in remark.removeprefix(masks.NAN_IS_ZERO)) == (specks == 2)
-
-
-@pytest.mark.parametrize("deep", [False, True])
-@pytest.mark.parametrize("distance_px", [5, 6])
-def test_nan_within_is_no_background_where_it_is_far_from_it(distance_px, deep):
-    image = np.full((40, 40), np.nan, np.float32)
-    image[10:30, 10:30] = 1
-    given = np.stack([image] * 3) if deep else image
-    given[(1,) * deep + (9 + distance_px, 20)] = np.nan
-    filled = masks.zero_background(given)
-    assert np.isnan(filled).any() == (distance_px == 6)
-
-
-@pytest.mark.parametrize("side_px", [3, 8, 15])
-@pytest.mark.parametrize("thick", [0, 1, 15])
-def test_a_block_of_nan_in_the_middle_of_a_brain_stays(side_px, thick):
-    image = np.full((200, 180), np.nan, np.float32)
-    image[40:160, 40:140] = 1
-    block = np.s_[100 : 100 + side_px, 90 : 90 + side_px]
-    assert side_px**2 < 0.02 * np.isnan(image).sum()
-    if thick:
-        image = np.stack([image] * 21)
-        block = (slice(3, 3 + thick), *block)
-    image[block] = np.nan
-    missing = np.zeros(image.shape, bool)
-    missing[block] = True
-    same(np.isnan(masks.zero_background(image)), missing)
-
-
-def test_nan_that_each_slice_encloses_is_background_of_a_volume():
-    volume = np.ones((5, 6, 7), np.float32)
-    volume[:, 2:4, 3] = np.nan  # a hole through all of it
-    same(masks.zero_background(volume), np.where(np.isnan(volume), 0, 1))
-    assert np.isnan(masks.zero_background(volume[2])).sum() == 2
-
-
-def test_what_is_infinite_or_connected_by_a_corner_alone_is_no_background():
-    image = np.array([[np.nan, 1, 1, 1], [1, np.nan, 1, np.inf], [1, 1, 1, 1]])
-    same(masks.zero_background(image), [[0, 1, 1, 1], [1, np.nan, 1, np.inf], [1, 1, 1, 1]])
-    same(masks.zero_background(np.full((3, 3, 3), np.nan)), np.zeros((3, 3, 3)))
-
-
-@pytest.mark.parametrize("dtype", NUMBERS)
-def test_without_nan_the_array_is_the_very_same(dtype):
-    image = np.array([[0, 1], [1, 0]]).astype(dtype)
-    assert masks.zero_background(image) is image
 
 
 # --- normalize -------------------------------------------------------------------------------------------------
@@ -328,14 +247,14 @@ def test_dilation_sizes_at_the_limit():
 
 @pytest.mark.parametrize("mask", [[[0, 1]], [[0, 255]], [[False, True]], [[0.0, -3.5]], [[0.0, 1e-9]]])
 def test_binary_masks_of_any_kind(mask):
-    made = masks.check_binary(np.array(mask))
+    made = errors.check_binary(np.array(mask))
     assert made.dtype == np.uint8
     same(made, [[0, 1]])
 
 
 @pytest.mark.parametrize("value", [0, 1])
 def test_binary_masks_of_one_value(value):
-    same(masks.check_binary(np.full((2, 2), value)), np.full((2, 2), value))
+    same(errors.check_binary(np.full((2, 2), value)), np.full((2, 2), value))
 
 
 @pytest.mark.parametrize(
@@ -353,7 +272,7 @@ def test_binary_masks_of_one_value(value):
 )
 def test_masks_that_are_not_binary(mask, message):
     with pytest.raises(InputError, match=message):
-        masks.check_binary(np.array(mask))
+        errors.check_binary(np.array(mask))
 
 
 @given(GRIDS)
@@ -395,8 +314,8 @@ def doors():
     image, mask = blobs(1, shape=(40, 36)), np.pad(np.ones((9, 9), np.uint8), 12)
     volume, inside = np.stack([image] * 3), np.pad(np.ones((4, 5, 5), np.uint8), 3)
     return {
-        "check_slice": (masks.check_slice, image),
-        "check_binary": (masks.check_binary, mask),
+        "check_slice": (errors.check_slice, image),
+        "check_binary": (errors.check_binary, mask),
         "normalize": (masks.normalize, image),
         "v1": (sm.v1, image),
         "v7": (lambda array: sm.v7(array, dilation_size=3), image),
@@ -408,10 +327,10 @@ def doors():
         "dice of a truth": (lambda array: sm.dice(mask, array), mask),
         "score": (lambda array: sm.score(array, mask), mask),
         "area_error": (lambda array: metrics.area_error(mask, array), mask),
-        "check_volume": (volumes.check_volume, volume),
-        "apply_mask": (lambda array: volumes.apply_mask(array, np.ones(array.shape)), volume),
-        "overlay_edges": (lambda array: volumes.overlay_edges(array, np.ones(array.shape)), volume),
-        "close": (lambda array: volumes.close(array, 1), inside),
+        "check_volume": (brain_masks.check_volume, volume),
+        "apply_mask": (lambda array: brain_masks.apply_mask(array, np.ones(array.shape)), volume),
+        "overlay_edges": (lambda array: brain_masks.overlay_edges(array, np.ones(array.shape)), volume),
+        "close": (lambda array: brain_masks.close(array, 1), inside),
         "zscore": (preprocess.zscore, image),
     }
 
@@ -438,16 +357,16 @@ def test_lists_matrices_and_tables_are_arrays():
     wanted = masks.normalize(np.array(rows))
     for kind in (list, np.matrix, pd.DataFrame):
         same(masks.normalize(kind(rows)), wanted)
-        same(np.asarray(masks.check_binary(kind([[0, 7], [7, 0]]))), [[0, 1], [1, 0]])
+        same(np.asarray(errors.check_binary(kind([[0, 7], [7, 0]]))), [[0, 1], [1, 0]])
 
 
 def test_what_takes_too_much_memory_is_refused_before_it_is_taken():
-    most = masks.LARGEST_UNPACKED_BYTES
-    masks.check_unpacked(most, 100, "a.npz")
-    masks.check_unpacked(4 * most, most, "a.npz")  # the file is as large itself
+    most = errors.LARGEST_UNPACKED_BYTES
+    errors.check_unpacked(most, 100, "a.npz")
+    errors.check_unpacked(4 * most, most, "a.npz")  # the file is as large itself
     for size, packed in ((most + 1, 100), (10**30, 10**9)):
         with pytest.raises(InputError, match=r"^a\.npz: "):
-            masks.check_unpacked(size, packed, "a.npz")
+            errors.check_unpacked(size, packed, "a.npz")
 
 
 # --- the largest slice ---------------------------------------------------------------------------
@@ -481,7 +400,7 @@ def save(path, shape=WIDE):
 @pytest.mark.parametrize("name", PACKED)
 def test_a_slice_that_is_too_large_is_refused_before_it_is_unpacked(tmp_path, monkeypatch, name):
     save(tmp_path / name)
-    monkeypatch.setattr(masks, "LARGEST_SLICE_PX", 2**20)
+    monkeypatch.setattr(errors, "LARGEST_SLICE_PX", 2**20)
     with pytest.raises(InputError):
         sm.load(tmp_path / name)  # imports what it needs
     tracemalloc.start()
@@ -501,42 +420,42 @@ def test_a_batch_refuses_a_slice_that_is_too_large(tmp_path, monkeypatch, name):
         save(tmp_path / name)
     else:
         zarr.create_array(str(tmp_path / name), shape=WIDE, chunks=(1, *WIDE[1:]), dtype="u1")[:] = 1
-    monkeypatch.setattr(masks, "LARGEST_SLICE_PX", 2**20)
+    monkeypatch.setattr(errors, "LARGEST_SLICE_PX", 2**20)
     with pytest.raises(InputError, match=rf"{name}: .*1048576 px.* 1024 x 2048"):
         stacks.opened(tmp_path / name)
 
 
 def test_an_array_has_a_largest_slice(monkeypatch):
-    monkeypatch.setattr(masks, "LARGEST_SLICE_PX", 1300**2)
+    monkeypatch.setattr(errors, "LARGEST_SLICE_PX", 1300**2)
     for function in (sm.v1, sm.v8, masks.normalize, lambda image: list(sm.mask_slices(image[None]))):
         function(ring_head((1300, 1300))[0])
         with pytest.raises(InputError, match=r"1690000 px \(1300 x 1300\), got 1301 x 1300"):
             function(ring_head((1301, 1300))[0])
 
 
-@pytest.mark.filterwarnings("ignore::skullmask_lib.masks.InputWarning")
+@pytest.mark.filterwarnings("ignore::skullmask_lib.errors.InputWarning")
 def test_of_a_volume_the_slices_count_that_are_cut(tmp_path, monkeypatch):
     affine = np.array([[0, 0, 1.0, 0], [1, 0, 0, 0], [0, -1, 0, 0], [0, 0, 0, 1]])  # x is anterior, y inferior
     volume = np.indices((4, 6, 50)).sum(axis=0).astype(np.float32)
     nib.save(nib.Nifti1Image(volume, affine), tmp_path / "a.nii.gz")
-    monkeypatch.setattr(masks, "LARGEST_SLICE_PX", 30)
+    monkeypatch.setattr(errors, "LARGEST_SLICE_PX", 30)
     assert sm.load(tmp_path / "a.nii.gz", axis=0).images.shape == (50, 6, 4)
     for axis in (1, 2):
         with pytest.raises(InputError, match=r"a\.nii\.gz: expected slices of at most 30 px"):
             sm.load(tmp_path / "a.nii.gz", axis=axis)
     with pytest.raises(InputError, match=r"a\.nii\.gz: expected slices of at most 30 px"):
-        volumes.read(tmp_path / "a.nii.gz")
+        brain_masks.read(tmp_path / "a.nii.gz")
 
 
 def test_a_volume_may_have_more_voxels_than_a_slice_pixels(monkeypatch):
-    monkeypatch.setattr(masks, "LARGEST_SLICE_PX", 30)
+    monkeypatch.setattr(errors, "LARGEST_SLICE_PX", 30)
     volume = np.indices((5, 5, 5)).sum(axis=0)
-    assert volumes.brain_mask(volume, threshold=(4, 8)).any()
+    assert brain_masks.brain_mask(volume, threshold=(4, 8)).any()
     assert preprocess.zscore(volume).shape == volume.shape
 
 
 def test_the_values_of_a_volume_may_stand_in_a_row(monkeypatch):
-    monkeypatch.setattr(masks, "LARGEST_SLICE_PX", 100)
+    monkeypatch.setattr(errors, "LARGEST_SLICE_PX", 100)
     values = np.arange(200, dtype=np.uint8)
     assert masks.normalize(values[None]).max() == 255
     assert masks.otsu_threshold(values[None]) == 99

@@ -13,7 +13,7 @@ from scipy import ndimage
 
 import skullmask_lib as sm
 from skullmask_lib import metrics
-from skullmask_lib.masks import InputError
+from skullmask_lib.errors import InputError
 
 SPACINGS = ((1.0, 1.0), (0.42, 0.42), (3.0, 0.5), (0.7, 1.9))
 DISTANCES = (sm.hausdorff_mm, sm.hd95_mm, sm.assd_mm)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from skullmask_lib import phantom
-from skullmask_lib.masks import InputError
+from skullmask_lib.errors import InputError
 from skullmask_lib.phantom import LABELS, brain_mask, five_slices, render_slice, render_volume, skull_mask
 
 SHAPE = (5, 768, 624)

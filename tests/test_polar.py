@@ -17,7 +17,7 @@ from scipy import ndimage
 
 import skullmask_lib as sm
 from skullmask_lib import polar
-from skullmask_lib.masks import InputError, InputWarning
+from skullmask_lib.errors import InputError, InputWarning
 
 MM = (1.0, 1.0)
 

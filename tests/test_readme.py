@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 
 import skullmask_lib as sm
-from skullmask_lib import cli, notebooks
+from skullmask_lib.cli import main
+from skullmask_lib.reports import notebooks
 
 HOUSE = Path(__file__).resolve().parents[1]
 README = (HOUSE / "README.md").read_text(encoding="utf-8")
@@ -43,7 +44,7 @@ def test_the_commands_run_one_after_another(folder, monkeypatch, capsys):
     for command in COMMANDS:
         monkeypatch.setattr("sys.argv", ["skullmask", *shlex.split(command)])
         with pytest.raises(SystemExit) as ended:
-            cli.main()
+            main.main()
         assert not ended.value.code, (command, capsys.readouterr().err)
     assert all(
         (folder / name).is_file()

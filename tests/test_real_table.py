@@ -62,7 +62,7 @@ def test_the_table_is_whole(rows):
 def test_the_readme_shows_the_means(rows):
     header = real_heads.MEANS_HEADER
     shown = table_of((HOUSE / "README.md").read_text(encoding="utf-8"), header)
-    wanted = real_heads.plots.table(real_heads.means(rows), header).data
+    wanted = real_heads.tables.markdown(real_heads.means(rows), header).data
     assert shown == table_of(wanted, header)
 
 

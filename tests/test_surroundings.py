@@ -19,12 +19,13 @@ import typer
 from inputs import later, ring_head
 
 import skullmask_lib as sm
-from skullmask_lib import cli, plots, surroundings, views
+from skullmask_lib import plots, surroundings, views
+from skullmask_lib.cli import main
 
 ENCODINGS = ("ascii", "latin-1", "cp437", "cp1252", "utf-8")
 NAMES = ("ü", "中", "a\udcff")
-COMMANDS = sorted(typer.main.get_command(cli.app).commands)
-COMMANDS += [f"data {name}" for name in typer.main.get_command(cli.data_app).commands]
+COMMANDS = sorted(typer.main.get_command(main.app).commands)
+COMMANDS += [f"data {name}" for name in typer.main.get_command(main.data_app).commands]
 HOUSE = Path(sm.__file__).parents[1]
 
 
@@ -74,7 +75,7 @@ def printing(monkeypatch):
             monkeypatch.setattr(sys, name, streams[-1])
         monkeypatch.setattr(sys, "argv", ["skullmask", *arguments])
         with pytest.raises(SystemExit) as stop:
-            cli.main()
+            main.main()
         out, err = (stream.buffer.getvalue().decode(encoding) for stream in streams if stream.flush() is None)
         return stop.value.code or 0, out, err
 

@@ -16,7 +16,7 @@ from scipy import ndimage
 
 import skullmask_lib as sm
 from skullmask_lib import polar, versions
-from skullmask_lib.masks import InputError
+from skullmask_lib.errors import InputError
 
 LIBRARY = Path(sm.__file__).parent
 DTYPES = (np.uint8, np.uint16, np.int16, np.float32, np.float64)

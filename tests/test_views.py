@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from inputs import SHAPES, blobs, ring_head
 
 import skullmask_lib as sm
-from skullmask_lib import explore, masks, plots, views
+from skullmask_lib import masks, plots, views
+from skullmask_lib.explore import explorers
 
-VIEWS = list(explore.QUESTIONS.values())
+VIEWS = list(explorers.QUESTIONS.values())
 RING = ring_head()
 
 
@@ -24,7 +25,7 @@ def data_of(image, truth=None, spacing_mm=None):
 
 def choices(view):
     """Give a strategy for what the controls of a view offer."""
-    controls = explore._controls(view, {})
+    controls = explorers._controls(view, {})
     offered = {}
     for name, control in controls.items():
         if hasattr(control, "options"):

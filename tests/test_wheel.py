@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 import skullmask_lib as sm
-from skullmask_lib import notebooks, registry
+from skullmask_lib import project
+from skullmask_lib.io import registry
+from skullmask_lib.reports import notebooks
 
 pytestmark = pytest.mark.full
 ROOT = Path(sm.__file__).parents[1]
@@ -30,7 +32,7 @@ def test_wheel_holds_what_it_needs_and_nothing_else(wheel):
     for lesson in notebooks.lessons():
         assert f"skullmask_lib/notebooks/{lesson.name}" in names
     assert {"skullmask_lib/data/published.csv", "skullmask_lib/data/registry.txt"} <= names
-    truth = {f"skullmask_lib/data/truth/{file.name}" for file in (registry.project_folder("data") / "truth").iterdir()}
+    truth = {f"skullmask_lib/data/truth/{file.name}" for file in (project.project_folder("data") / "truth").iterdir()}
     assert truth
     assert truth <= names
     beside = ("skullmask.mplstyle", "page.css", "grid.html", "data/phantom.toml", "notebooks/report.ipynb")

@@ -1,0 +1,42 @@
+# The public names; lazy_loader reads them from here.
+from . import masks as masks
+from . import metrics as metrics
+from . import polar as polar
+from . import versions as versions
+from .batches.runs import batch as batch
+from .errors import InputError as InputError
+from .errors import InputWarning as InputWarning
+from .io.cohorts import lgg_index as lgg_index
+from .io.cohorts import nfbs_index as nfbs_index
+from .io.datasets import Data as Data
+from .io.datasets import load as load
+from .metrics import area_error as area_error
+from .metrics import assd_mm as assd_mm
+from .metrics import dice as dice
+from .metrics import hausdorff_mm as hausdorff_mm
+from .metrics import hd95_mm as hd95_mm
+from .metrics import iou as iou
+from .metrics import score as score
+from .metrics import score_slices as score_slices
+from .polar import quality as quality
+from .project import published as published
+from .sweeps import bootstrap as bootstrap
+from .sweeps import ladder as ladder
+from .sweeps import leave_one_out as leave_one_out
+from .sweeps import sweep as sweep
+from .versions import VERSIONS as VERSIONS
+from .versions import create_skull_mask as create_skull_mask
+from .versions import mask_slices as mask_slices
+from .versions import trace as trace
+from .versions import v1 as v1
+from .versions import v2 as v2
+from .versions import v3 as v3
+from .versions import v4 as v4
+from .versions import v5 as v5
+from .versions import v6 as v6
+from .versions import v7 as v7
+from .versions import v8 as v8
+from .volumes.brain_masks import generate_brain_mask as generate_brain_mask
+from .volumes.stripping import strip as strip
+
+__version__: str

@@ -1,0 +1,1 @@
+"""The command line ``skullmask``: thin, every command calls the library. The only importer of typer."""

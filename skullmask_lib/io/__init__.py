@@ -1,0 +1,1 @@
+"""Slices in, masks out: every format that is read or written, and where files lie."""

@@ -1,0 +1,95 @@
+"""NaN that stands for background, as SPM and others write it."""
+
+import numpy as np
+from scipy import ndimage
+
+NAN_IS_ZERO = "NaN around the head is taken as 0"  # said where `without_nan` changed something
+SPECKS_ARE_ZERO = f"{NAN_IS_ZERO}, and so are specks of NaN near its edge"  # of slices, not counted
+FEW_SPECKS = 0.02  # of the background: NaN within the head that a threshold left there
+NEAR_PX = 5  # how far those lie from the background at most, diagonals counted as one
+
+
+def zero_background(array: np.ndarray) -> np.ndarray:
+    """Set NaN to 0 where it is background, see `without_nan`.
+
+    Parameters
+    ----------
+    array : ndarray of shape (H, W) or (X, Y, Z)
+
+    Returns
+    -------
+    ndarray of the same shape and dtype
+        The very same array if it holds no NaN.
+
+    Examples
+    --------
+    >>> zero_background(np.array([[np.nan, np.nan, 5], [np.nan, 6, 7]]))
+    array([[0., 0., 5.],
+           [0., 6., 7.]])
+    """
+    return without_nan(array)[0]
+
+
+def without_nan(array: np.ndarray) -> tuple[np.ndarray, str]:
+    """Set NaN to 0 where it is background, as SPM and others write it: connected to a side of the array.
+
+    Where a head was cut out by a threshold, specks of its bone are NaN too. They are set to 0 with the
+    rest if they are few, at most `FEW_SPECKS` of the background, and within `NEAR_PX` of it.
+
+    Parameters
+    ----------
+    array : ndarray of shape (H, W) or (X, Y, Z)
+        Voxels are neighbours where they share a face. An axis of length 1 has no sides.
+
+    Returns
+    -------
+    filled : ndarray of the same shape and dtype
+        The very same array if it holds no NaN. Other NaN stays, and so does what is infinite:
+        `check_slice` refuses both.
+    remark : str
+        What the user should know; empty where nothing changed.
+
+    Examples
+    --------
+    >>> nan = np.nan
+    >>> without_nan(np.array([[nan, nan, nan, nan], [nan, 5, 6, 7], [nan, 8, nan, 9], [1, 2, 3, 4]]))
+    (array([[ 0.,  0.,  0.,  0.],
+           [ 0.,  5.,  6.,  7.],
+           [ 0.,  8., nan,  9.],
+           [ 1.,  2.,  3.,  4.]]), 'NaN around the head is taken as 0')
+    """
+    if array.dtype.kind != "f":
+        return array, ""
+    missing = np.isnan(array)
+    if not missing.any():
+        return array, ""
+    background = _at_sides(missing)
+    specks = missing & ~background
+    count = int(np.count_nonzero(specks))
+    filled = array.copy()
+    filled[background] = 0
+    remark = NAN_IS_ZERO if background.any() else ""
+    if count and _are_few_and_near(specks, background):
+        filled[specks] = 0
+        remark += f", and so are {count} specks of NaN near its edge"
+    return filled, remark
+
+
+def _at_sides(mask: np.ndarray) -> np.ndarray:
+    """Keep the components of a mask that touch a side of the array."""
+    labels, count = ndimage.label(mask)
+    touching = np.zeros(count + 1, bool)
+    for axis, length in enumerate(labels.shape):
+        if length > 1:
+            touching[labels.take((0, -1), axis)] = True
+    touching[0] = False
+    return touching[labels]
+
+
+def _are_few_and_near(specks: np.ndarray, background: np.ndarray) -> bool:
+    """Tell specks that a threshold left in the rim of a head from values that are missing within it."""
+    if np.count_nonzero(specks) > FEW_SPECKS * np.count_nonzero(background):
+        return False
+    diagonals = np.ones((3,) * specks.ndim, bool)
+    near = ndimage.binary_dilation(background, diagonals, iterations=NEAR_PX)
+    return bool(near[specks].all())

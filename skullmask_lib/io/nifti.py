@@ -1,0 +1,655 @@
+"""NIfTI volumes in and out: read once and checked, written with the geometry of their scan.
+
+A file is read by what it holds, not by its name: gzip or plain, NIfTI-1 or -2, one file or a pair,
+Analyze 7.5. What its header promises is held against what the file can hold before any memory is
+taken.
+"""
+
+import contextlib
+import gzip
+import io
+import math
+import os
+import re
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import nibabel as nib
+import numpy as np
+
+from ..errors import InputError, InputWarning, check_slice_px, check_unpacked
+from . import paths
+from .missing import without_nan
+
+SUFFIXES = (".nii", ".nii.gz")
+PAIRS = (".hdr", ".img", ".hdr.gz", ".img.gz")  # header and voxels: read, never written
+READABLE = SUFFIXES + PAIRS
+PACKING = 1032  # deflate packs at most this many bytes in one
+VOXEL_MM = (0.05, 50.0)  # the smallest and the largest size of a voxel; beyond, its unit is wrong
+
+_SPARE = 4096  # bytes that may follow the voxels
+_OTHER_SIZE = 0.02  # of a voxel: by which two tellings of its size may differ
+_MILLIMETRES = {"unknown": 1.0, "mm": 1.0, "meter": 1000.0, "micron": 0.001}  # NIfTI's units of length
+_QUATERNION = ("quatern_b", "quatern_c", "quatern_d", "qoffset_x", "qoffset_y", "qoffset_z")
+_CODES = ("qform_code", "sform_code")
+_GEOMETRY = ("pixdim", "xyzt_units", *_CODES, *_QUATERNION, "srow_x", "srow_y", "srow_z")
+_ANALYZE = re.compile(rb"\x5c\x01\0\0|\0\0\x01\x5c")  # the size of its header, in either order
+
+
+class _Header(NamedTuple):
+    """What a file says of its volume, and where its voxels are."""
+
+    fields: nib.Nifti1Header
+    scaling: tuple[float, float]
+    voxels: Path
+    offset: int
+    spare: int
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(int(n) for n in self.fields.get_data_shape())
+
+    @property
+    def dtype(self) -> np.dtype:
+        return self.fields.get_data_dtype()
+
+    @property
+    def end(self) -> int:
+        return self.offset + math.prod(self.shape) * self.dtype.itemsize
+
+
+def read(
+    path: str | os.PathLike, dtype: type | None = np.float32, *, axis: int | None = None
+) -> tuple[np.ndarray, nib.Nifti1Image]:
+    """Read one volume, in the file's own order of axes.
+
+    NaN around the head becomes 0, see `missing.without_nan`. That is said in a warning, and so is
+    what a header leaves to guess.
+
+    Parameters
+    ----------
+    path : str or path
+        NIfTI-1 or -2, packed by gzip or not, whatever its name says; or either file of a pair
+        ``.hdr`` and ``.img``, NIfTI or Analyze 7.5.
+    dtype : type or None
+        Float type of the values; None is the file's own type, float64 where it has a slope.
+    axis : {0, 1, 2}, optional
+        Axis in RAS order across which the volume will be cut; otherwise it may be any.
+
+    Returns
+    -------
+    array : ndarray of shape (X, Y, Z)
+        Slope and intercept applied. Axes of length 1 behind the second are dropped where there are
+        more than three; one slice (X, Y) is a volume (X, Y, 1).
+    image : Nifti1Image or Nifti2Image
+        The file as it is, for `write`.
+
+    Raises
+    ------
+    InputError
+        If the file is damaged, holds more or less than its header promises, or is not one volume of
+        finite values whose voxels are of a size that can be right; or if its slices are too large,
+        see `errors.check_slice_px`.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     image = nib.Nifti1Image(np.ones((2, 3, 4, 1), np.int16), np.eye(4))
+    ...     nib.save(image, f"{folder}/a.nii.gz")
+    ...     read(f"{folder}/a.nii.gz")[0].shape
+    (2, 3, 4)
+    """
+    path = Path(path)
+    with reading(path, split_name(path)[1] or ".nii"):
+        header = _read_header(path)
+        _check_slices(path, header, axis)
+        image = _image(header, _voxels(path, header))
+        values = _values(image, dtype)
+        _remark(path, header, image)
+        return _finite(values.reshape(_volume_shape(header.shape)), path), image
+
+
+def affine_mm(image: nib.Nifti1Image, path: str | os.PathLike) -> np.ndarray:
+    """Give the affine of an image in millimetres, whatever its header's unit.
+
+    Parameters
+    ----------
+    image : Nifti1Image
+    path : str or path
+        Its file, for the message.
+
+    Returns
+    -------
+    ndarray of shape (4, 4), float64
+
+    Raises
+    ------
+    InputError
+        If the unit is none of length, or cannot be right: see `check_voxels`.
+
+    Examples
+    --------
+    >>> image = nib.Nifti1Image(np.zeros((2, 2, 2)), np.diag([0.001, 0.001, 0.002, 1]))
+    >>> image.header.set_xyzt_units("meter")
+    >>> affine_mm(image, "a.nii").diagonal()
+    array([1., 1., 2., 1.])
+    """
+    unit = image.header.get_xyzt_units()[0]
+    if unit not in _MILLIMETRES:
+        raise InputError(f"{path}: expected a header in metres, millimetres or micrometres, got {unit}")
+    affine = np.diag([*[_MILLIMETRES[unit]] * 3, 1.0]) @ image.affine
+    if not np.isfinite(affine).all():
+        raise InputError(f"{path}: expected a finite affine, got {affine.tolist()}")
+    check_voxels(nib.affines.voxel_sizes(affine), path, unit)
+    return affine
+
+
+def check_voxels(sizes_mm: np.ndarray, path: str | os.PathLike, unit: str = "mm") -> None:
+    """Refuse voxels of a size that no scan of a head has: their unit or their spacing is wrong.
+
+    Parameters
+    ----------
+    sizes_mm : ndarray of shape (3,)
+    path : str or path
+        Whose voxels they are, for the message.
+    unit : str
+        That of the header, for the message.
+
+    Raises
+    ------
+    InputError
+        If a size lies outside of `VOXEL_MM`.
+
+    Examples
+    --------
+    >>> check_voxels(np.array([0.001, 0.001, 0.003]), "a.nii", "micron")
+    Traceback (most recent call last):
+    ...
+    skullmask_lib.errors.InputError: a.nii: expected voxels of 0.05 to 50 mm, got 0.001 × 0.001 × 0.003 mm; ...
+    """
+    low, high = VOXEL_MM
+    if (sizes_mm >= low * (1 - 1e-6)).all() and (sizes_mm <= high * (1 + 1e-6)).all():
+        return
+    sizes = f"voxels of {low:g} to {high:g} mm, got {_times(sizes_mm)} mm"
+    raise InputError(f"{path}: expected {sizes}; is the unit of its header right ({unit})?")
+
+
+def _times(sizes: np.ndarray) -> str:
+    """Show sizes with a sign of multiplication between them."""
+    return " × ".join(f"{size:.4g}" for size in sizes)
+
+
+@contextlib.contextmanager
+def reading(path: Path, kind: str) -> Iterator[None]:
+    """Turn whatever a reader raises of a damaged file into one line that names it.
+
+    Parameters
+    ----------
+    path : Path
+    kind : str
+        What the file should be.
+
+    Raises
+    ------
+    InputError
+
+    Examples
+    --------
+    >>> with reading(Path("a.png"), ".png"):
+    ...     raise EOFError("no more data in a.png")
+    Traceback (most recent call last):
+    ...
+    skullmask_lib.errors.InputError: a.png: not a readable .png file (no more data in it)
+    """
+    try:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            yield
+    except InputError:
+        raise
+    except MemoryError:
+        raise InputError(f"{path}: does not fit in memory") from None
+    except Exception as error:  # the readers raise whatever they like where a file is damaged
+        reason = re.sub(r"\s+", " ", str(error)) or type(error).__name__
+        raise InputError(f"{path}: not a readable {kind} file ({_unnamed(reason, path)})") from None
+    for warning in caught:
+        if issubclass(warning.category, InputWarning):  # the readers' own remarks: what matters is checked here
+            warnings.warn(warning.message, stacklevel=3)
+
+
+def _unnamed(reason: str, path: Path) -> str:
+    """Replace the path in a reason; of one that is a mere word or number only what stands in quotes."""
+    name = str(path)
+    before, after = r"(?<!\w)", r"(?!\w)"
+    if name.isalnum():
+        before, after = r"(?<=['\"])", r"(?=['\"])"
+    return re.sub(before + re.escape(name) + after, "it", reason)
+
+
+def to_ras(array: np.ndarray, affine: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Turn a volume so that its axes run closest to right, anterior and superior.
+
+    Parameters
+    ----------
+    array : ndarray of shape (X, Y, Z)
+    affine : ndarray of shape (4, 4)
+        Voxel to world.
+
+    Returns
+    -------
+    array : ndarray
+        A view.
+    affine : ndarray of shape (4, 4)
+        Moved along.
+
+    Examples
+    --------
+    >>> array, affine = to_ras(np.arange(3).reshape(3, 1, 1), np.diag([-1, 1, 1, 1]))
+    >>> array.ravel(), affine[0]
+    (array([2, 1, 0]), array([ 1.,  0.,  0., -2.]))
+    """
+    axes = nib.io_orientation(affine)
+    turned = nib.orientations.apply_orientation(array, axes)
+    return turned, affine @ nib.orientations.inv_ornt_aff(axes, array.shape)
+
+
+def from_ras(array: np.ndarray, affine: np.ndarray) -> np.ndarray:
+    """Turn a volume back into the order of axes that an affine tells: undoes `to_ras`.
+
+    Parameters
+    ----------
+    array : ndarray of shape (R, A, S)
+    affine : ndarray of shape (4, 4)
+        Of the volume as it was.
+
+    Returns
+    -------
+    ndarray
+        A view.
+
+    Examples
+    --------
+    >>> affine = np.array([[0, 0, -2, 0], [1, 0, 0, 0], [0, 3, 0, 0], [0, 0, 0, 1]])
+    >>> volume = np.arange(24).reshape(2, 3, 4)
+    >>> np.array_equal(from_ras(to_ras(volume, affine)[0], affine), volume)
+    True
+    """
+    back = nib.orientations.ornt_transform([[0, 1], [1, 1], [2, 1]], nib.io_orientation(affine))
+    return nib.orientations.apply_orientation(array, back)
+
+
+def _values(image: nib.Nifti1Image, dtype: type | None) -> np.ndarray:
+    if dtype is None:
+        return np.asanyarray(image.dataobj)
+    return image.get_fdata(dtype=dtype, caching="unchanged")
+
+
+def has_orientation(image: nib.Nifti1Image) -> bool:
+    """Tell whether a header says where its axes point.
+
+    Parameters
+    ----------
+    image : Nifti1Image
+
+    Returns
+    -------
+    bool
+        False where the codes of sform and qform are both 0. Which side is left is then a guess.
+
+    Examples
+    --------
+    >>> volume = np.zeros((2, 2, 2))
+    >>> has_orientation(nib.Nifti1Image(volume, np.eye(4)))
+    True
+    >>> has_orientation(nib.Nifti1Image(volume, None))
+    False
+    """
+    return any(int(image.header[code]) > 0 for code in _CODES)
+
+
+def split_name(path: str | os.PathLike) -> tuple[str, str]:
+    """Part the name of a file or a folder from the suffix of a volume.
+
+    Parameters
+    ----------
+    path : str or path
+
+    Returns
+    -------
+    name : str
+        As it is written.
+    suffix : str
+        In small letters; empty if it is none of a volume.
+
+    Examples
+    --------
+    >>> split_name("scans/Head.NII.GZ"), split_name("head.png")
+    (('Head', '.nii.gz'), ('head.png', ''))
+    """
+    name = Path(path).name or Path(path).resolve().name  # that of "." is empty
+    for suffix in READABLE:
+        if name.lower().endswith(suffix):
+            return name[: -len(suffix)], suffix
+    return name, ""
+
+
+def files(path: str | os.PathLike) -> list[Path]:
+    """List the files that a volume is read from.
+
+    Parameters
+    ----------
+    path : str or path
+        A file; of a pair either one.
+
+    Returns
+    -------
+    list of Path
+        The file itself; of a pair the header and the voxels.
+
+    Raises
+    ------
+    InputError
+        If the other file of a pair is missing.
+
+    Examples
+    --------
+    >>> files("head.nii.gz")[0].name
+    'head.nii.gz'
+    """
+    path = Path(path)
+    suffix = split_name(path)[1]
+    if suffix not in PAIRS:
+        return [path]
+    if suffix.startswith(".hdr"):
+        return [path, _partner(path, "img", "voxels")]
+    return [_partner(path, "hdr", "header"), path]
+
+
+def _partner(path: Path, ending: str, content: str) -> Path:
+    """Find the other file of a pair, beside a link or beside the file that it leads to."""
+    for named in (path, path.resolve()):
+        for each in (ending, ending.upper(), f"{ending}.gz", f"{ending.upper()}.GZ"):
+            other = named.with_name(f"{split_name(named)[0]}.{each}")
+            if other.is_file():
+                return other
+    raise InputError(f"{path}: the file with its {content} is missing beside it, a .{ending}")
+
+
+def check_file(path: str | os.PathLike) -> Path:
+    """Return a path if it is a file; a pipe would hang whoever opens it.
+
+    Parameters
+    ----------
+    path : str or path
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    InputError
+        If there is nothing, or a folder, a pipe, a socket or a device.
+
+    Examples
+    --------
+    >>> check_file("missing.nii")
+    Traceback (most recent call last):
+    ...
+    skullmask_lib.errors.InputError: missing.nii: no such file
+    """
+    path = Path(path)
+    kind = paths.kind_of(path)
+    if not kind:
+        raise InputError(f"{path}: no such file")
+    if kind == "folder":
+        raise InputError(f"{path}: expected a file, got a folder")
+    return path
+
+
+def read_header(path: str | os.PathLike) -> nib.Nifti1Image:
+    """Read what a file says of its volume; no voxel is read.
+
+    Parameters
+    ----------
+    path : str or path
+        See `read`.
+
+    Returns
+    -------
+    Nifti1Image or Nifti2Image
+        With zeros for voxels, which take no memory.
+
+    Raises
+    ------
+    InputError
+        See `read`.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     nib.save(nib.Nifti1Image(np.ones((2, 3, 4), np.int16), np.eye(4)), f"{folder}/a.nii.gz")
+    ...     read_header(f"{folder}/a.nii.gz").shape
+    (2, 3, 4)
+    """
+    path = Path(path)
+    with reading(path, split_name(path)[1] or ".nii"):
+        header = _read_header(path)
+        return _image(header, np.broadcast_to(header.dtype.type(0), header.shape))
+
+
+def _read_header(path: Path) -> _Header:
+    """Read a header from the first bytes of its file, and check what it says."""
+    first, *others = [check_file(file) for file in files(path)]
+    with _opened(first) as stream:
+        block = stream.read(nib.Nifti2Header.sizeof_hdr)
+    fields, is_single = _parse(block)
+    if fields is None:
+        raise ValueError("it does not begin with a header of NIfTI")
+    if not (is_single or others):
+        raise InputError(f"{path}: its voxels are in another file; name it .hdr, beside the .img")
+    offset, spare = int(fields["vox_offset"]), _SPARE
+    if is_single and offset == 0:  # the standard demands at least its own size
+        offset, spare = fields.single_vox_offset, 0
+    slope, intercept = fields.get_slope_inter()
+    scaling = (1.0 if slope is None else slope, 0.0 if intercept is None else intercept)
+    if isinstance(fields, nib.Spm2AnalyzeHeader):
+        fields = nib.Nifti1Header.from_header(fields)
+    header = _Header(fields, scaling, first if is_single else others[0], offset, spare)
+    _check_header(path, header)
+    return header
+
+
+def _parse(block: bytes) -> tuple[nib.analyze.AnalyzeHeader | None, bool]:
+    """Recognize a header, and tell whether the voxels follow it in the same file."""
+    one = block[344:348]
+    two = block[4:8]
+    size = nib.Nifti1Header.sizeof_hdr
+    if one in (b"n+1\0", b"ni1\0"):
+        return nib.Nifti1Header(block[:size]), one == b"n+1\0"
+    if two in (b"n+2\0", b"ni2\0"):
+        return nib.Nifti2Header(block), two == b"n+2\0"
+    if _ANALYZE.match(block):
+        return nib.Spm2AnalyzeHeader(block[:size]), False
+    return None, False
+
+
+def _check_header(path: Path, header: _Header) -> None:
+    """Refuse what is not one volume, and what no file of this size can hold."""
+    if header.dtype.kind not in "buif":
+        raise InputError(f"{path}: expected real numbers, got dtype {header.dtype}")
+    if len(_volume_shape(header.shape)) != 3 or min(header.shape) < 1:
+        raise InputError(f"{path}: expected one volume (X, Y, Z), got shape {header.shape}")
+    size = header.voxels.stat().st_size
+    is_packed = _is_packed(header.voxels)
+    can_hold = size * PACKING if is_packed else size
+    if not 0 <= header.offset <= header.end <= can_hold:
+        raise ValueError(
+            f"cut off or damaged: the header promises {math.prod(header.shape)} voxels "
+            f"from byte {header.offset} on, more than {size} bytes can hold"
+        )
+    unpacked = max(header.end, math.prod(header.shape) * np.dtype(np.float32).itemsize)
+    if is_packed:
+        check_unpacked(unpacked, size, path, hint="resample it, or store it without gzip")
+    affine_mm(_image(header, np.broadcast_to(header.dtype.type(0), header.shape)), path)
+
+
+def _check_slices(path: Path, header: _Header, axis: int | None) -> None:
+    """Refuse slices that are too large across the axis that is cut, in RAS order; None is any."""
+    places = nib.io_orientation(header.fields.get_best_affine())[:, 0].astype(int)
+    shape = np.empty(3, int)
+    shape[places] = _volume_shape(header.shape)
+    for cut in range(3):
+        if axis in (None, cut):
+            columns, rows = np.delete(shape, cut).tolist()
+            check_slice_px((rows, columns), path)
+
+
+def _volume_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Give the shape of one volume (X, Y, Z), where it is one."""
+    if len(shape) < 2:
+        return shape
+    rest = [n for n in shape[2:] if n != 1]
+    return (*shape[:2], *(rest or [1]))
+
+
+def _image(header: _Header, voxels: object) -> nib.Nifti1Image:
+    """Bundle voxels with their header, as nibabel does."""
+    fields = header.fields
+    kind = nib.Nifti2Image if isinstance(fields, nib.Nifti2Header) else nib.Nifti1Image
+    return kind(voxels, fields.get_best_affine(), fields)
+
+
+def _is_packed(path: Path) -> bool:
+    with open(path, "rb") as file:
+        return file.read(2) == b"\x1f\x8b"
+
+
+def _opened(path: Path) -> io.BufferedIOBase:
+    return gzip.open(path) if _is_packed(path) else open(path, "rb")
+
+
+def _voxels(path: Path, header: _Header) -> nib.arrayproxy.ArrayProxy:
+    """Lead to the voxels of a file; a packed one is unpacked to its end, where its checksum is."""
+    source: str | io.BytesIO = str(header.voxels)
+    excess = header.voxels.stat().st_size - header.end
+    if _is_packed(header.voxels) or header.voxels.suffix.lower() == ".gz":  # nibabel goes by the name
+        with _opened(header.voxels) as stream:
+            data = stream.read(header.end)
+            excess = len(data) - header.end + len(stream.read(_SPARE + 1))
+        source = io.BytesIO(data)
+    if excess < 0:
+        raise EOFError(f"cut off: the header promises {header.end} bytes, got {header.end + excess}")
+    if excess > header.spare:
+        raise InputError(f"{path}: holds more than the {header.end} bytes that its header promises")
+    if excess:
+        text = f"{excess} bytes behind its voxels are left out; is its shape {header.shape} right?"
+        warnings.warn(f"{path.name}: {text}", InputWarning, stacklevel=2)
+    layout = (header.shape, header.dtype, header.offset, *header.scaling)
+    return nib.arrayproxy.ArrayProxy(source, layout)
+
+
+def _remark(path: Path, header: _Header, image: nib.Nifti1Image) -> None:
+    """Say what had to be guessed."""
+    if not has_orientation(image):
+        text = "its header says nothing of orientation; left and right, and what is up, are a guess"
+        warnings.warn(f"{path.name}: {text}", InputWarning, stacklevel=2)
+    sizes = nib.affines.voxel_sizes(image.affine)[: len(header.shape)]
+    spacing = header.fields["pixdim"][1 : 1 + len(sizes)]
+    if not np.allclose(sizes, np.abs(spacing), rtol=_OTHER_SIZE):
+        told = f"its affine tells voxels of {_times(sizes)}, its spacing {_times(spacing)}"
+        text = f"{told}; the affine is used"
+        warnings.warn(f"{path.name}: {text}", InputWarning, stacklevel=2)
+    shape = _volume_shape(header.shape)
+    if header.shape[:3] != shape[: len(header.shape)]:
+        text = f"shape {header.shape} is read as {shape}"
+        warnings.warn(f"{path.name}: {text}", InputWarning, stacklevel=2)
+
+
+def _finite(values: np.ndarray, path: Path) -> np.ndarray:
+    """Give a volume with zeros for NaN around the head; what else is not finite is refused."""
+    if values.dtype.kind != "f" or np.isfinite(values).all():
+        return values
+    filled, remark = without_nan(values)
+    bad = values.size - int(np.count_nonzero(np.isfinite(filled)))
+    if bad or not np.isfinite(values).any():
+        bad = bad or values.size
+        raise InputError(f"{path}: expected finite values, got {bad} that are NaN or infinite")
+    warnings.warn(f"{path.name}: {remark}", InputWarning, stacklevel=2)
+    return filled
+
+
+def stored(image: nib.Nifti1Image) -> tuple[np.ndarray, tuple[float, float]]:
+    """Give the numbers as a file holds them, and the slope and intercept that turn them into values.
+
+    Parameters
+    ----------
+    image : Nifti1Image
+        As `read` gives it.
+
+    Returns
+    -------
+    array : ndarray of shape (X, Y, Z)
+        In the dtype of the file.
+    scaling : pair of float
+
+    Examples
+    --------
+    >>> stored(nib.Nifti1Image(np.ones((2, 3, 4, 1), np.int16), np.eye(4)))[1]
+    (1.0, 0.0)
+    """
+    data = image.dataobj
+    shape = _volume_shape(image.shape)
+    if not nib.is_proxy(data):
+        return np.reshape(data, shape), (1.0, 0.0)
+    return data.get_unscaled().reshape(shape), (float(data.slope), float(data.inter))
+
+
+def write(
+    array: np.ndarray,
+    output: Path,
+    like: nib.Nifti1Image,
+    *,
+    scaling: tuple[float, float] = (1.0, 0.0),
+    shown: tuple[float, float] = (0.0, 0.0),
+) -> None:
+    """Write a volume with the geometry and the shape of another.
+
+    Of its header only shape, spacing, unit and orientation are kept: any text, and many a number, may
+    say whose head it is.
+
+    Parameters
+    ----------
+    array : ndarray of shape (X, Y, Z)
+        Stored as it is, in its own dtype and the byte order of ``like``.
+    output : Path
+        ``.nii`` or ``.nii.gz``.
+    like : Nifti1Image
+    scaling : pair of float
+        Slope and intercept that a reader shall apply.
+    shown : pair of float
+        What a viewer shall draw black and white; (0, 0) leaves that to the viewer.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> like = nib.Nifti1Image(np.zeros((2, 2, 2, 1), np.int16), np.diag([1, 2, 3, 1]))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write(np.ones((2, 2, 2), np.uint8), Path(folder, "mask.nii"), like)
+    ...     written = nib.load(f"{folder}/mask.nii")
+    >>> written.shape, written.get_data_dtype().name, written.header.get_zooms()[:3] == (1, 2, 3)
+    ((2, 2, 2, 1), 'uint8', True)
+    """
+    header = type(like.header)(endianness=like.header.endianness)
+    header.set_data_shape(like.shape)  # first, for it resets spacings
+    for field in _GEOMETRY:
+        header[field] = like.header[field]
+    header.set_data_dtype(array.dtype)
+    header["cal_min"], header["cal_max"] = shown
+    image = type(like)(array.reshape(like.shape), like.affine, header)
+    image.header.set_slope_inter(*scaling)  # a new image forgets that of its header
+    nib.save(image, output)

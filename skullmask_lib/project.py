@@ -1,0 +1,51 @@
+"""What comes with the project: its folders, in a clone or in a wheel, and the figures that were published."""
+
+import csv
+from pathlib import Path
+
+from .errors import InputError
+
+
+def project_folder(name: str) -> Path:
+    """Find ``notebooks``, ``data`` or ``figures``, in a clone or in an installed wheel.
+
+    Parameters
+    ----------
+    name : {"notebooks", "data", "figures"}
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    InputError
+        If the installation lacks it.
+
+    Examples
+    --------
+    >>> (project_folder("data") / "published.csv").is_file()
+    True
+    """
+    package = Path(__file__).parent
+    for place in (package / name, package.parent / name):
+        if place.is_dir():
+            return place
+    raise InputError(f"{name}: not found beside the installed package; install skullmask again")
+
+
+def published() -> dict[str, float]:
+    """Read the figures of the sources from ``data/published.csv``, their only home.
+
+    Returns
+    -------
+    dict of str to float
+        Item to value.
+
+    Examples
+    --------
+    >>> published()["otsu_threshold"]
+    23.0
+    """
+    with open(project_folder("data") / "published.csv", newline="", encoding="utf-8") as table:
+        return {row["item"]: float(row["value"]) for row in csv.DictReader(table)}

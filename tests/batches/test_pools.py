@@ -1,0 +1,625 @@
+"""Processes and clusters: the masks of one process, whoever is killed, and nobody left behind."""
+
+import asyncio
+import contextlib
+import functools
+import http.server
+import importlib
+import json
+import os
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import distributed
+import numpy as np
+import psutil
+import pytest
+import zarr
+from batching import errors_of, heads, one_by_one, read, recorded, rows_of, same, serial
+from browser import wait_for
+from inputs import later
+
+import skullmask_lib
+from skullmask_lib import InputError
+from skullmask_lib.batches import pools
+
+pytestmark = pytest.mark.usefixtures("folder")
+OUTPUTS = ["m.npy", "m.zarr", "m"]
+V7, V8 = ("--version", "v7"), ("--version", "v8")
+COMMAND = (sys.executable, "-m", "skullmask_lib.cli")
+
+
+def ended(run, *, seconds=120):
+    """Wait for a run; give its exit code and error lines."""
+    _, err = run.communicate(timeout=seconds)
+    return run.returncode, err.splitlines()
+
+
+@functools.cache
+def known(count, version):
+    return one_by_one(heads(count), version)
+
+
+def right(output, count, version):
+    """See that masks and table are those of an uninterrupted run in one process."""
+    same(read(output, count), known(count, version))
+    rows = rows_of(f"{output}.batch/results.csv")
+    assert [row["name"] for row in rows] == [f"a.npy[{index}]" for index in range(count)]
+    assert [int(row["area_px"]) for row in rows] == [*known(count, version).sum(axis=(1, 2))]
+    assert errors_of(output) == {}
+
+
+@pytest.mark.parametrize("output", ["m.npy", *later(*OUTPUTS[1:])])
+def test_processes_make_the_same_masks(output):
+    np.save("a.npy", heads(20))
+    made = skullmask_lib.batch("a.npy", output, version="v7", workers=2, chunk=3)
+    assert (made.images, made.failed, made.set_aside) == (20, 0, ())
+    right(output, 20, "v7")
+
+
+class Stubborn(Exception):
+    def __init__(self, what, why):
+        super().__init__(f"{what}: {why}")
+
+
+def fail(how):
+    error = Stubborn("a store", "is gone")
+    if how == "cannot be sent":
+        error.lock = threading.Lock()
+    raise error
+
+
+@pytest.mark.parametrize("how", ["cannot be sent", "cannot be received"])
+def test_what_a_worker_raises_comes_over_in_words(monkeypatch, how):
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+    with pools.processes(1) as pool, pytest.raises(RuntimeError, match=r"^Stubborn: a store: is gone$"):
+        list(pools.finished(pool, importlib.import_module("test_pools").fail, [(how,)]))
+
+
+def test_a_script_that_its_workers_would_run_again_is_told_so(runs):
+    np.save("a.npy", heads(4))
+    Path("mine.py").write_text('import skullmask_lib as sm\n\nsm.batch("a.npy", "m.npy", version="v7", workers=1)\n')
+    code, lines = ended(runs.start(sys.executable, "mine.py"))
+    assert code == 1
+    assert lines[-1].startswith("skullmask_lib.batches.pools.Stopped: the processes of this machine do not start; ")
+    assert 'under if __name__ == "__main__"' in lines[-1]
+    assert sorted(os.listdir()) == ["a.npy", "mine.py"]
+
+
+# --- killed --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("output", OUTPUTS)
+def test_killed_at_random_moments_it_ends_with_the_same_masks(runs, output):
+    count, rng, killed = 300, np.random.default_rng(len(output)), {"worker": 0, "parent": 0}
+    np.save("a.npy", heads(count))
+    command = (*COMMAND, "batch", "a.npy", output, *V8, "--workers", "2", "--chunk", "5")
+    while sum(killed.values()) < 8:
+        before = len(recorded(output)) if killed["parent"] % 2 else -1
+        with runs.start(*command) as run:
+            for whom in ("worker", "parent"):
+                wait_for(lambda run=run: len(runs.workers(run)) == 2, seconds=60)
+                wait_for(lambda before=before: len(recorded(output)) > before, seconds=60)
+                moment, most = time.monotonic() + rng.uniform(0, 3), 6 * (sum(killed.values()) + 1)
+                while time.monotonic() < moment and len(recorded(output)) < most:
+                    time.sleep(0.01)
+                everybody = {*runs.alive()}
+                (rng.choice(runs.workers(run)) if whom == "worker" else run).kill()
+                killed[whom] += 1
+        assert run.returncode == -signal.SIGKILL
+        if rng.random() < 0.5:  # or the next run meets what is left of this one
+            wait_for(lambda them=everybody: not them & {*runs.alive()}, seconds=20)
+    assert not Path(output).exists()
+    assert 0 < len(recorded(output)) < count // 5
+    assert ended(runs.start(*command)) == (0, [])
+    assert sorted(recorded(output)) == [*range(0, count, 5)]
+    right(output, count, "v8")
+    wait_for(lambda: not runs.alive(), seconds=20)
+    assert sorted(os.listdir()) == sorted(["a.npy", output, f"{output}.batch"])
+    assert sorted(os.listdir(f"{output}.batch")) == ["errors.csv", "journal.jsonl", "results.csv"]
+    if output == "m.npy":
+        serial("a.npy", "whole.npy", "v8", chunk=count)
+        assert Path("m.npy").read_bytes() == Path("whole.npy").read_bytes()
+
+
+KILLER = """
+import functools, os, pathlib
+from skullmask_lib import cli, versions
+
+v7 = versions.VERSIONS["v7"]
+
+@functools.wraps(v7)
+def deadly(image, *args, **options):
+    if image[0, 0] == 13 and not (pathlib.Path("once").exists() and pathlib.Path("died").exists()):
+        with open("died", "a") as file:
+            file.write("x")
+        os._exit(1)
+    return v7(image, *args, **options)
+
+versions.VERSIONS["v7"] = deadly
+if __name__ == "__main__":
+    cli.main()
+"""
+
+
+@pytest.fixture
+def killer():
+    """Give a command line on which the image a.npy[7] kills the process that takes it."""
+    Path("killer.py").write_text(KILLER)
+    images = heads(20)
+    images[7, 0, 0] = 13
+    np.save("a.npy", images)
+    return (sys.executable, "killer.py", "batch", "a.npy", "m.npy", *V7, "--chunk", "3", "--workers", "2")
+
+
+BACKENDS = pytest.mark.parametrize("backend", ["processes", "dask"])
+
+
+@pytest.mark.full
+@BACKENDS
+def test_a_worker_that_dies_is_replaced(runs, killer, backend):
+    Path("once").touch()
+    code, lines = ended(runs.start(*killer, "--backend", backend))
+    assert code == 0
+    assert backend == "dask" or not lines  # Dask may have a word of its own
+    assert Path("died").read_text() == "x"
+    same(np.load("m.npy"), one_by_one(np.load("a.npy")))
+    wait_for(lambda: not runs.alive(), seconds=20)
+
+
+@pytest.mark.full
+@BACKENDS
+def test_a_chunk_that_kills_three_workers_is_set_aside_and_named(runs, killer, backend):
+    code, [*_, line] = ended(runs.start(*killer, "--backend", backend))  # Dask may have a word of its own
+    assert code == 1
+    assert line == (
+        f"skullmask: 3 of 20 images failed, see {Path('m.npy.batch/errors.csv').absolute()}; "
+        "set aside, for they killed their workers: a.npy[6] … a.npy[8]"
+    )
+    assert Path("died").read_text() == "xxx" * (1 if backend == "processes" else 2)  # Dask's accused is tried alone
+    assert errors_of("m.npy") == {f"a.npy[{index}]": "its chunk killed 3 workers" for index in (6, 7, 8)}
+    wanted = one_by_one(np.load("a.npy"))
+    found = np.load("m.npy")
+    assert not found[6:9].any()
+    same(np.delete(found, [6, 7, 8], 0), np.delete(wanted, [6, 7, 8], 0))
+    assert [row["flags"] for row in rows_of("m.npy.batch/results.csv")] == [""] * 6 + ["failed"] * 3 + [""] * 11
+    wait_for(lambda: not runs.alive(), seconds=20)
+    assert ended(runs.start(*COMMAND, *killer[2:])) == (0, [])
+    same(np.load("m.npy"), wanted)
+    assert sorted(recorded("m.npy")) == [0, 3, 6, 6, 9, 12, 15, 18]
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("after", ["start", "chunks"])
+@BACKENDS
+def test_ctrl_c_ends_a_run_soon_and_nobody_is_left(runs, backend, after):
+    np.save("a.npy", heads(100))
+    command = (*COMMAND, "batch", "a.npy", "m.npy", *V8, "--workers", "2", "--chunk", "5", "--backend", backend)
+    run = runs.start(*command)
+    if after == "start":
+        wait_for(lambda: runs.workers(run), seconds=60)
+    else:
+        wait_for(lambda: len(recorded("m.npy")) > 2, seconds=60)
+    os.killpg(run.pid, signal.SIGINT)
+    code, lines = ended(run, seconds=30)
+    assert (code, lines[-1]) == (130, "skullmask: interrupted")
+    assert backend == "dask" or len(lines) == 1  # Dask may have a word of its own
+    wait_for(lambda: not runs.alive(), seconds=20)
+    done = recorded("m.npy")
+    assert (len(done) > 2) == (after == "chunks")
+    assert Path("m.npy.batch").exists() == (after == "chunks")
+    assert ended(runs.start(*command))[0] == 0
+    assert sorted(recorded("m.npy")) == [*range(0, 100, 5)]
+    right("m.npy", 100, "v8")
+
+
+def test_ctrl_c_waits_until_a_process_is_started_whichever_thread_hears_it():
+    over, started = threading.Event(), []
+    thread = threading.Thread(target=over.wait)
+    thread.start()
+
+    def start():
+        with pools._deaf():
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.1)
+            started.append(True)
+
+    with pytest.raises(KeyboardInterrupt):
+        start()
+    over.set()
+    thread.join()
+    assert started
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+# --- Dask ----------------------------------------------------------------------------------------------------------
+
+
+class Cluster:
+    """A scheduler and workers, each a process of its own, as on many machines."""
+
+    def __init__(self, runs):
+        self.runs, self.workers = runs, []
+        command = (sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0")
+        self.scheduler = self._quiet(*command, "--no-dashboard", "--scheduler-file", "scheduler.json")
+        wait_for(lambda: Path("scheduler.json").exists() and Path("scheduler.json").read_text(), seconds=60)
+        self.address = json.loads(Path("scheduler.json").read_text())["address"]
+
+    def _quiet(self, *command, **environment):
+        settings = os.environ | self.runs.mark | environment
+        with open("cluster.log", "a") as log:
+            return subprocess.Popen(command, env=settings, stdout=log, stderr=log, start_new_session=True)
+
+    def add_worker(self, **environment):
+        command = (sys.executable, "-m", "distributed.cli.dask_worker", self.address, "--nthreads", "1")
+        options = ("--no-dashboard", "--no-nanny", "--host", "127.0.0.1")
+        self.workers.append(self._quiet(*command, *options, **environment))
+        wait_for(lambda: Path("cluster.log").read_text().count("Register worker") == len(self.workers), seconds=60)
+
+    def end(self):
+        for process in (*self.workers, self.scheduler):
+            process.kill()
+            process.wait()
+
+
+@pytest.fixture
+def cluster(runs):
+    made = Cluster(runs)
+    yield made
+    made.end()
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("output", OUTPUTS)
+def test_a_local_cluster_makes_the_same_masks(runs, output):
+    np.save("a.npy", heads(20))
+    command = (*COMMAND, "batch", "a.npy", output, *V7, "--chunk", "3", "--backend", "dask", "--workers", "2")
+    assert ended(runs.start(*command)) == (0, [])
+    right(output, 20, "v7")
+    wait_for(lambda: not runs.alive(), seconds=20)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("output", OUTPUTS)
+def test_a_cluster_that_loses_a_worker_and_wins_one(runs, cluster, output):
+    for _ in range(3):
+        cluster.add_worker()
+    np.save("a.npy", heads(100))
+    run = runs.start(*COMMAND, "batch", "a.npy", output, *V8, "--chunk", "5", "--scheduler", cluster.address)
+    wait_for(lambda: len(recorded(output)) > 4, seconds=60)
+    cluster.workers[0].kill()
+    wait_for(lambda: len(recorded(output)) > 10, seconds=60)
+    cluster.add_worker()
+    assert ended(run) == (0, [])
+    right(output, 100, "v8")
+    assert sorted(recorded(output)) == [*range(0, 100, 5)]
+
+
+@pytest.mark.full
+def test_a_scheduler_that_is_lost(runs, cluster):
+    for _ in range(2):
+        cluster.add_worker()
+    np.save("a.npy", heads(100))
+    run = runs.start(*COMMAND, "batch", "a.npy", "m.npy", *V8, "--chunk", "5", "--scheduler", cluster.address)
+    wait_for(lambda: len(recorded("m.npy")) > 4, seconds=60)
+    cluster.scheduler.kill()
+    code, [*_, line] = ended(run)
+    assert code == 1
+    assert "the scheduler" in line
+    assert "was lost; the same command goes on from what is recorded" in line
+    done = recorded("m.npy")
+    assert len(done) > 4
+    serial("a.npy", "m.npy", "v8", chunk=5)
+    right("m.npy", 100, "v8")
+    assert recorded("m.npy")[: len(done)] == done
+    assert sorted(recorded("m.npy")) == [*range(0, 100, 5)]
+
+
+@pytest.mark.full
+def test_a_cluster_that_loses_its_last_worker(runs, cluster):
+    cluster.add_worker()
+    np.save("a.npy", heads(100))
+    command = ("batch", "a.npy", "m.npy", *V8, "--chunk", "5", "--scheduler", cluster.address)
+    hasty = "from skullmask_lib import cli, pools; pools._WORKERLESS_S /= 4; cli.main()"
+    run = runs.start(sys.executable, "-c", hasty, *command)
+    wait_for(lambda: len(recorded("m.npy")) > 4, seconds=60)
+    cluster.workers[0].kill()
+    code, [*_, line] = ended(run)
+    assert code == 1
+    assert "the cluster of Dask has no workers left; the same command goes on from what is recorded" in line
+    assert 4 < len(recorded("m.npy")) < 20
+    cluster.add_worker()
+    assert ended(runs.start(*COMMAND, *command)) == (0, [])
+    right("m.npy", 100, "v8")
+    assert sorted(recorded("m.npy")) == [*range(0, 100, 5)]
+
+
+ANSWERS = {
+    "silent": None,
+    "garbage": np.random.default_rng(1).bytes(4096),
+    "a web server": b"HTTP/1.1 400 Bad Request\r\n\r\n",
+    "zeros": bytes(4096),
+    "ones": b"\xff" * 4096,
+    "hangs up": b"",
+    "promises terabytes": (1).to_bytes(8, "little") + (2**42).to_bytes(8, "little"),
+}
+
+
+@contextlib.contextmanager
+def answering(answer):
+    """Listen on a port of this computer, and say always the same; give the port."""
+    with contextlib.ExitStack() as stack:
+        listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+
+        def serve():
+            with contextlib.suppress(OSError):
+                while True:
+                    connection = stack.enter_context(listener.accept()[0])
+                    if answer is not None:
+                        connection.sendall(answer)
+                        connection.close()
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield listener.getsockname()[1]
+        listener.shutdown(socket.SHUT_RDWR)
+        thread.join(timeout=10)
+
+
+@pytest.mark.parametrize("case", ANSWERS)
+def test_what_is_no_scheduler_is_told_in_one_line(skullmask, monkeypatch, case):
+    monkeypatch.setattr(pools, "_PATIENCE_S", 1.0)
+    np.save("a.npy", heads(4))
+    with answering(ANSWERS[case]) as port:
+        began = time.monotonic()
+        code, out, [line] = skullmask("batch", "a.npy", "m.npy", "--scheduler", f"tcp://127.0.0.1:{port}")
+        assert time.monotonic() - began < 5
+    assert (code, out) == (2, "")
+    assert line.startswith(f"skullmask: tcp://127.0.0.1:{port}: expected a scheduler of Dask with workers (")
+    reason = "no answer within 1 s" if case == "silent" else "something else answers there"
+    assert line.endswith(f"({reason})")
+    assert os.listdir() == ["a.npy"]
+
+
+def test_a_web_server_is_no_scheduler(monkeypatch):
+    monkeypatch.setattr(pools, "_PATIENCE_S", 5.0)
+    with http.server.HTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler) as server:
+        monkeypatch.setattr(server.RequestHandlerClass, "log_message", lambda *_: None)
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        address = f"tcp://127.0.0.1:{server.server_port}"
+        with pytest.raises(InputError, match="something else answers there"), pools.dask(scheduler=address):
+            pass
+        server.shutdown()
+        thread.join(timeout=10)
+
+
+@pytest.mark.parametrize("promise", [
+    struct.pack("<Q", 2**34),
+    struct.pack("<QQQ", 16, 1, 2**34),
+    struct.pack("<QQQQ", 24, 2, 2**20, 2**34),
+], ids=["at once", "in a frame", "in a later frame"])  # fmt: skip
+def test_of_what_a_port_promises_little_is_taken(monkeypatch, promise):
+    monkeypatch.setattr(pools, "_PATIENCE_S", 2.0)
+    sent = []
+
+    def flood(listener):
+        with contextlib.suppress(OSError):
+            while True:
+                connection = listener.accept()[0]
+                with contextlib.suppress(OSError), connection:
+                    connection.sendall(promise)
+                    while True:
+                        sent.append(connection.send(bytes(2**20)))
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=flood, args=(listener,), daemon=True)
+        thread.start()
+        address = f"tcp://127.0.0.1:{listener.getsockname()[1]}"
+        with pytest.raises(InputError, match="something else answers there"), pools.dask(scheduler=address):
+            pass
+        listener.shutdown(socket.SHUT_RDWR)
+        thread.join(timeout=10)
+    assert sum(sent) < 2**25
+
+
+def test_a_silent_port_is_given_up_soon(runs):
+    np.save("a.npy", heads(4))
+    with answering(None) as port:
+        began = time.monotonic()
+        run = runs.start(*COMMAND, "batch", "a.npy", "m.npy", "--scheduler", f"tcp://127.0.0.1:{port}")
+        code, lines = ended(run, seconds=60)
+        assert time.monotonic() - began < 15
+    assert (code, len(lines)) == (2, 1)
+
+
+def test_a_local_cluster_takes_nothing_from_strangers(monkeypatch):
+    opened = []
+    client_of = distributed.Client
+    monkeypatch.setattr(
+        distributed, "Client", lambda *given, **options: opened.append(given) or client_of(*given, **options)
+    )
+    with pools.dask(1) as pool:
+        assert pool.submit(max, 3, 4).result(timeout=60) == 4
+        [[cluster]] = opened
+        workers = [worker["nanny"] for worker in cluster.scheduler_info["workers"].values()]
+        addresses = [cluster.scheduler_address, *cluster.scheduler_info["workers"], *workers]
+        assert len(addresses) == 3
+        assert all(address.startswith("tls://127.0.0.1:") for address in addresses)
+        other = distributed.security.Security.temporary()
+        for address in addresses:
+            for scheme, security in (("tcp", None), ("tls", other)):
+                with pytest.raises(Exception, match=r".") as refused:
+                    asyncio.run(hello(address.replace("tls", scheme), security))
+                assert not isinstance(refused.value, AssertionError)
+        own = asyncio.run(hello(cluster.scheduler_address, cluster.security))
+        assert own["type"] == "Scheduler"
+
+
+async def hello(address, security):
+    """Ask a server of Dask who it is."""
+    security = security or distributed.security.Security()
+    arguments = security.get_connection_args("client")
+    connection = await asyncio.wait_for(distributed.comm.connect(address, timeout=2, **arguments), 3)
+    try:
+        await connection.write({"op": "identity", "reply": True})
+        return await asyncio.wait_for(connection.read(), 3)
+    finally:
+        connection.abort()
+
+
+def test_a_local_cluster_whose_workers_die_at_once_is_given_up(skullmask, monkeypatch):
+    Path("die.py").write_text("import os; os._exit(3)")
+    monkeypatch.setitem(pools._LOCAL, "distributed.worker.preload", [str(Path("die.py").absolute())])
+    np.save("a.npy", heads(4))
+    code, out, [line] = skullmask("batch", "a.npy", "m.npy", "--backend", "dask", "--workers", "1")
+    assert (code, out) == (1, "")
+    assert "no worker of Dask" in line
+    assert sorted(os.listdir()) == ["a.npy", "die.py"]
+
+
+def test_a_local_cluster_without_workers_is_not_waited_for_without_an_end(monkeypatch):
+    def wait(_client, _count, timeout=None):
+        assert timeout <= 60
+        raise TimeoutError("none came")
+
+    monkeypatch.setattr(distributed.Client, "wait_for_workers", wait)
+    with pytest.raises(pools.Stopped, match=r"none came"), pools.dask(1):
+        pass
+
+
+def test_a_local_cluster_without_credentials_is_refused(skullmask, monkeypatch):
+    monkeypatch.setitem(sys.modules, "cryptography", None)
+    np.save("a.npy", heads(4))
+    code, out, [line] = skullmask("batch", "a.npy", "m.npy", "--backend", "dask")
+    assert (code, out) == (2, "")
+    assert 'pip install "skullmask[batch]"' in line
+    assert os.listdir() == ["a.npy"]
+
+
+@pytest.mark.full
+def test_a_worker_of_another_version_is_refused(runs, cluster):
+    library = Path(skullmask_lib.__file__).parent
+    shutil.copytree(library, "other/skullmask_lib")
+    Path("other/data").symlink_to(library.parent / "data")
+    with open("other/skullmask_lib/masks.py", "a") as file:
+        file.write("# changed\n")
+    np.save("a.npy", heads(20))
+    command = (*COMMAND, "batch", "a.npy", "m.npy", *V7, "--chunk", "3", "--scheduler", cluster.address)
+    cluster.add_worker(PYTHONPATH=str(Path("other").absolute()))
+    code, [line] = ended(runs.start(*command))
+    assert code == 2
+    assert line.startswith("skullmask: a worker on ")
+    assert "differs: skullmask was 0.1.0, code " in line
+    assert line.endswith("; install the same versions there")
+    assert not list(Path().glob("m.npy*"))
+    cluster.workers[0].kill()
+    cluster.workers[0].wait()
+    cluster.add_worker()
+    assert ended(runs.start(*command)) == (0, [])
+    right("m.npy", 20, "v7")
+
+
+# --- no room -------------------------------------------------------------------------------------------------------
+
+
+def on_a_mount(script):
+    """Run a shell script that may mount at out/; give what it printed and said."""
+    Path("out").mkdir()
+    settings = os.environ | {"PYTHON": sys.executable}
+    command = ["unshare", "-rm", "bash", "-c", script]
+    done = subprocess.run(command, env=settings, capture_output=True, text=True, timeout=120, check=False)
+    return done.stdout.split(), done.stderr.splitlines()
+
+
+BATCH = "$PYTHON -m skullmask_lib.cli batch a.npy out/{} --version v7 --chunk 3 {} > printed"
+BACKEND = pytest.mark.parametrize("backend", ["--backend serial", "--workers 1"])
+
+
+@pytest.mark.full
+@BACKEND
+def test_masks_for_which_there_is_no_room_are_refused_at_once(backend):
+    np.save("a.npy", heads(60))
+    batch = BATCH.format("m.npy", backend)
+    told, err = on_a_mount(f"mount -t tmpfs -o size=64k none out; {batch}; echo $?; ls -A out; touch out/small")
+    assert told == ["2"]
+    [line] = err
+    assert line.startswith(f"skullmask: {Path('out/m.npy').absolute()}")
+    assert "cannot be written (No space left on device)" in line
+
+
+@pytest.mark.full
+@BACKEND
+@pytest.mark.parametrize("output", ["m.zarr", "m"])
+def test_a_disk_that_fills_up_and_gets_room(output, backend):
+    np.save("a.npy", heads(60))
+    batch = BATCH.format(output, backend)
+    told, err = on_a_mount(
+        f"mount -t tmpfs -o size=64k none out; {batch}; echo $?; cp out/{output}.batch/journal.jsonl before.jsonl;"
+        f"mount -o remount,size=4m none out; {batch}; echo $?; cp -r out/{output} out/{output}.batch ."
+    )
+    assert told == ["2", "0"]
+    [line] = err
+    assert line.startswith(f"skullmask: {Path('out', output).absolute()}")
+    assert "cannot be written (No space left on device)" in line
+    same(read(output, 60), known(60, "v7"))
+    assert errors_of(output) == {}
+    chunks = recorded(output)
+    assert sorted(chunks) == [*range(0, 60, 3)]
+    before = Path("before.jsonl").read_bytes().count(b'"state": "done"')
+    assert 0 < before < 20
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("output", OUTPUTS)
+def test_a_read_only_mount(output):
+    np.save("a.npy", heads(10))
+    batch = BATCH.format(output, "--backend serial")
+    told, [line] = on_a_mount(f"mount -t tmpfs -o ro none out; {batch}; echo $?; ls -A out")
+    assert told == ["2"]
+    assert line.startswith(f"skullmask: {Path('out', output).absolute()}: cannot be written (Read-only file system)")
+
+
+# --- memory --------------------------------------------------------------------------------------------------------
+
+
+def most_memory(runs, *command):
+    """Give the most memory [kB] that all processes of a run had to themselves."""
+    run, most = runs.start(*command), 0
+    while run.poll() is None:
+        held = 0
+        for process in [psutil.Process(run.pid), *runs.workers(run)]:
+            with contextlib.suppress(OSError, psutil.Error):
+                lines = Path(f"/proc/{process.pid}/status").read_text().splitlines()
+                held += sum(int(line.split()[1]) for line in lines if line.startswith(("RssAnon", "RssShmem")))
+        most = max(most, held)
+        time.sleep(0.02)
+    assert ended(run) == (0, [])
+    return most
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("kinds", ["a.npy m.npy", "a.zarr m.zarr"])
+def test_memory_does_not_grow_with_the_number_of_images(runs, kinds):
+    images, output = kinds.split()
+    some = np.repeat(np.repeat(heads(50), 6, axis=1), 6, axis=2)
+    found = []
+    for times in (4, 20):
+        if images == "a.npy":
+            np.save(images, np.concatenate([some] * times))
+        else:
+            shape = (times * 50, *some.shape[1:])
+            array = zarr.create_array(images, shape=shape, chunks=(5, *shape[1:]), dtype="f4", overwrite=True)
+            for k in range(times):
+                array[50 * k : 50 * k + 50] = some
+        command = (*COMMAND, "batch", images, output, *V7, "--workers", "2", "--chunk", "20", "--restart")
+        found.append(most_memory(runs, *command))
+    assert found[1] == pytest.approx(found[0], rel=0.1)

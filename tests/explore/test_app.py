@@ -1,0 +1,230 @@
+"""The app and the lessons' explorers in a real browser: every slider by key and by mouse, files in, masks out."""
+
+import re
+import shutil
+
+import browser
+import nbformat
+import numpy as np
+import psutil
+import pytest
+from inputs import ring_head
+from PIL import Image
+
+import skullmask_lib as sm
+from skullmask_lib.explore import explorers
+from skullmask_lib.project import project_folder
+from skullmask_lib.reports import notebooks
+
+pytestmark = pytest.mark.full
+LESSONS = notebooks.lessons()
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    with browser.chromium() as launched:
+        yield launched
+
+
+@pytest.fixture(scope="module")
+def served():
+    with browser.explorer() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def opened(served, chromium):
+    page, errors = browser.open_page(chromium)
+    page.goto(served[1])
+    return browser.Shown(page), errors
+
+
+@pytest.fixture
+def app(opened):
+    """Give the app as it was opened, but for the phantom's slice and the question."""
+    shown, errors = opened
+    shown.box.get_by_label("data").select_option("phantom")
+    browser.wait_for(lambda: shown.text.startswith("phantom["), seconds=20)
+    yield shown
+    assert errors == []
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    """Serve a copy of the notebooks with JupyterLab; give its folder and its address."""
+    root = tmp_path_factory.mktemp("lab")
+    folder = shutil.copytree(project_folder("notebooks"), root / "notebooks")
+    with browser.lab(folder, root / "lab.log") as (address, token):
+        yield folder, address, token
+
+
+def ask(app, question):
+    """Choose a question by the arrow keys."""
+    chosen = app.box.locator("input[type=radio]")
+    chosen.first.focus()
+    chosen.first.check()
+    for _ in range(list(explorers.QUESTIONS).index(question)):
+        app.page.keyboard.press("ArrowDown")
+    app.settle(1)  # every press asks the kernel for a question
+    assert app.box.locator("label:has(input[type=radio]:checked)").inner_text() == question
+
+
+def move_every_slider(shown, check=lambda: None):
+    names = list(shown.sliders())
+    assert names
+    for name in names:
+        for how in ("key", "mouse"):
+            handle = shown.sliders()[name]
+            before = handle.get_attribute("aria-valuetext")
+            with shown.new_picture():
+                if how == "key":
+                    handle.focus()
+                    handle.press(browser.next_key(handle))
+                else:
+                    far = 0.9 if float(before) < float(handle.get_attribute("aria-valuemax")) / 2 else 0.1
+                    track = handle.locator("xpath=ancestor::*[contains(@class, 'noUi-base')]")
+                    size = track.bounding_box()
+                    track.click(position={"x": far * size["width"], "y": size["height"] / 2})
+            assert shown.sliders()[name].get_attribute("aria-valuetext") != before, (name, how)
+            check()
+
+
+def give(app, path):
+    with app.page.expect_file_chooser() as chooser:
+        app.box.get_by_role("button", name="own file").click()
+    chooser.value.set_files(path)
+
+
+def computed(call):
+    made = {}
+    exec(call, made)
+    return made["image"], made["mask"]
+
+
+@pytest.mark.parametrize("question", explorers.QUESTIONS)
+def test_every_slider_of_the_app_and_the_score_beside_it(app, question):
+    def check():
+        _, mask = computed(app.call)
+        index = int(re.search(r"images\[(\d+)\]", app.call)[1])
+        assert app.text.startswith(f"phantom[{index}]: ")
+        assert f"IoU {sm.iou(mask, sm.load('phantom').truth[index]):.4f}" in app.text
+
+    ask(app, question)
+    move_every_slider(app, check)
+    app.box.get_by_role("button", name="reset").click()
+    app.settle()
+    check()
+
+
+def test_the_page_fits_and_names_what_it_holds(app):
+    assert "The skull mask explorer" in app.page.content()
+    for question in explorers.QUESTIONS:
+        ask(app, question)
+        assert app.page.evaluate("document.documentElement.scrollWidth") <= 1280
+        bottom = app.box.locator(".skullmask-stage a").bounding_box()
+        assert bottom["y"] + bottom["height"] <= 800
+        names = app.box.locator("[role=slider]").evaluate_all("all => all.map(handle => handle.ariaLabel)")
+        assert {"slice", "opacity"} <= set(names)
+        assert None not in names
+
+
+def test_an_own_file_comes_in_and_its_mask_goes_out(app, tmp_path):
+    images = np.stack([ring_head(axes_mm=(85, 70 + n))[0] for n in range(3)]).astype(np.float32)
+    np.save(tmp_path / "mine.npy", images)
+    with app.new_picture():
+        give(app, tmp_path / "mine.npy")
+    ask(app, "v8 · Where does the path run?")
+    assert "mine.npy[1]: v8: quality" in app.text
+    with app.page.expect_download() as download:
+        app.box.locator(".skullmask-stage a").click()
+    assert download.value.suggested_filename == "mine_npy_1_mask.png"
+    np.testing.assert_array_equal(np.asarray(Image.open(download.value.path())), 255 * sm.v8(images[1]))
+
+
+def test_bad_files_are_told_as_the_command_line_tells_them(app, skullmask, folder):
+    (folder / "text.npy").write_bytes(b"no array")
+    np.save(folder / "many.npy", np.zeros((2, 2, 2, 2)))
+    Image.fromarray(np.arange(9 * 9 * 3, dtype=np.uint8).reshape(9, 9, 3)).save(folder / "colour.png")
+    before = app.text, app.picture.get_attribute("src")
+    for name in ("text.npy", "many.npy", "colour.png"):
+        give(app, folder / name)
+        told = app.box.locator("b", has_text=name)
+        told.wait_for(timeout=20_000)
+        code, _, [line] = skullmask("mask", name, "-o", "m.npy")
+        assert (code, line) == (2, f"skullmask: {told.inner_text()}")
+    assert (app.text, app.picture.get_attribute("src")) == before
+
+
+def test_fifty_quick_moves_end_where_the_last_one_did(served, app):
+    ask(app, "v6, v7 · How wide?")
+    kernel = min(psutil.Process(served[0].pid).children(), key=lambda child: child.create_time())
+    count = "document.querySelectorAll('.jupyter-widgets').length"
+
+    def fifty(*keys):
+        handle = app.sliders()["dilation size [px]"]
+        handle.focus()
+        for key in keys * (50 // len(keys)):
+            app.page.keyboard.press(key)
+        app.settle(1)
+        now = handle.get_attribute("aria-valuenow").split(".")[0]
+        assert f"v7, width {now} px" in app.text
+        return app.page.evaluate(count), kernel.memory_info().rss
+
+    fifty("ArrowRight", "ArrowLeft")
+    widgets, memory = fifty("ArrowRight", "ArrowLeft")
+    widgets_after, memory_after = fifty("ArrowRight", "ArrowLeft")
+    assert widgets_after == widgets
+    assert memory_after - memory < 50e6
+    fifty("ArrowRight")
+    assert "v7, width 61 px" in app.text
+
+
+def test_a_page_stays_connected(served, chromium):
+    page, errors = browser.open_page(chromium)
+    closed = []
+    page.on("websocket", lambda socket: socket.on("close", lambda _: closed.append(socket.url)))
+    page.goto(served[1])
+    shown = browser.Shown(page)
+    page.wait_for_timeout(75_000)  # jupyter_server pings, and may close, every 30 s
+    handle = shown.sliders()["slice"]
+    handle.focus()
+    with shown.new_picture():
+        handle.press("ArrowRight")
+    assert closed == errors == []
+    page.close()
+
+
+def test_a_page_that_is_left_ends_its_kernel(served, chromium):
+    page, _ = browser.open_page(chromium)
+    page.goto(served[1])
+    browser.Shown(page)
+    mine = max(psutil.Process(served[0].pid).children(), key=lambda kernel: kernel.create_time())
+    page.goto("about:blank")
+    browser.wait_for(lambda: not mine.is_running(), seconds=20)
+    page.close()
+
+
+@pytest.mark.parametrize("path", [*LESSONS, project_folder("notebooks") / "explorer.ipynb"], ids=lambda path: path.stem)
+def test_restart_run_all_and_move_every_slider_in_lab(lab, chromium, path):
+    folder, address, token = lab
+    stored = nbformat.read(path, as_version=4)
+    browser.blank(folder / path.name)
+    page, errors = browser.open_page(chromium)
+    browser.run_in_lab(page, address, token, folder / path.name)
+    assert printed(nbformat.read(folder / path.name, as_version=4)) == printed(stored)
+    shown = browser.Shown(page)
+    before = shown.text
+    move_every_slider(shown)
+    with shown.new_picture():
+        shown.box.get_by_role("button", name="reset").click()
+    if path in LESSONS:
+        assert shown.text == before
+    page.close()
+    assert not [error for error in errors if "Canceled future" not in error]  # a restart cancels what Lab still asks
+
+
+def printed(notebook):
+    """What the code cells print, without pictures and widgets."""
+    outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
+    shown = [output.get("data", {}) for output in outputs]
+    return [o.get("text") or d.get("text/markdown") or d.get("text/plain") for o, d in zip(outputs, shown, strict=True)]

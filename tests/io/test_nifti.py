@@ -1,0 +1,593 @@
+"""Files of volumes: read by what they hold, held to what they promise, refused in one line where they are damaged."""
+
+import gzip
+import os
+import shutil
+import socket
+import struct
+import tracemalloc
+import zlib
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal as same
+from scipy import ndimage
+
+import skullmask_lib as sm
+from skullmask_lib import errors
+from skullmask_lib.errors import InputError, InputWarning
+from skullmask_lib.io import nifti
+from skullmask_lib.reports import provenance
+from skullmask_lib.volumes import brain_masks
+
+AFFINE = np.diag([3.0, 3.0, 4.0, 1.0])
+
+
+def volume(shape=(20, 24, 9)):
+    """Give a ball in air that is brighter on one side, so that its mirror image is another."""
+    places = np.indices(shape)
+    middle = np.reshape(shape, (3, 1, 1, 1)) / 2 - 0.5
+    radius = np.sqrt((((places - middle) / middle) ** 2).sum(axis=0))
+    noise = np.random.default_rng(0).integers(0, 40, shape)
+    return np.where(radius < 0.8, 100 + 5 * places[0] + places[2] + noise, 0).astype(np.int16)
+
+
+def image(array=None, affine=AFFINE, kind=nib.Nifti1Image):
+    return kind(volume() if array is None else array, affine)
+
+
+def save(path, *arguments, **options):
+    nib.save(image(*arguments, **options), path)
+    return path
+
+
+@pytest.fixture
+def scan(folder):
+    return save(folder / "scan.nii.gz")
+
+
+COMMANDS = {
+    "mask": ("mask", "SCAN", "-o", "out.nii.gz"),
+    "mask with a truth": ("mask", "good.nii.gz", "--truth", "SCAN", "-o", "out.nii.gz"),
+    "strip": ("strip", "SCAN", "out"),
+    "brain-mask": ("brain-mask", "SCAN", "out"),
+    "score": ("score", "good.nii.gz", "SCAN"),
+    "sweep": ("sweep", "SCAN", "good.nii.gz", "-o", "out.csv"),
+    "report": ("report", "SCAN", "-o", "out"),
+    "explore": ("explore", "SCAN", "--port", "0"),
+}
+
+
+def refuses_all(skullmask, name, wanted):
+    """Every command refuses the file in one line that names it, and leaves nothing behind."""
+    save("good.nii.gz", (volume() > 0).astype(np.uint8))
+    for command in COMMANDS.values():
+        before = sorted(Path().rglob("*"))
+        code, out, err = skullmask(*(name if part == "SCAN" else part for part in command))
+        assert (code, out, len(err)) == (2, "", 1), (command, err)
+        assert name in err[0]
+        assert wanted in err[0]
+        assert sorted(Path().rglob("*")) == before
+    Path("pictures").mkdir()
+    shutil.copy(name, "pictures")
+    assert skullmask("batch", "pictures", "masks", "--workers", "1")[0] != 0
+    [error] = Path("masks.batch", "errors.csv").read_text(encoding="utf-8").splitlines()[1:]
+    assert wanted in error
+
+
+# --- damage ----------------------------------------------------------------------------------------------------
+
+
+def test_every_command_refuses_a_changed_byte(skullmask, scan):
+    data = bytearray(scan.read_bytes())
+    data[-7] ^= 1  # of the checksum: all else unpacks as before
+    scan.write_bytes(data)
+    refuses_all(skullmask, "scan.nii.gz", "not a readable .nii.gz file")
+
+
+@pytest.mark.parametrize("dtype", [np.float32, None])
+def test_no_changed_byte_is_read_as_something_else(scan, dtype):
+    good, wanted = scan.read_bytes(), nifti.read(scan, dtype)[0]
+    rng = np.random.default_rng(0)
+    lines = []
+    for place in [*rng.integers(10, len(good), 100), *range(len(good) - 8, len(good))]:
+        data = bytearray(good)
+        data[place] ^= 1 << rng.integers(8)
+        scan.write_bytes(data)
+        try:
+            same(nifti.read(scan, dtype)[0], wanted)
+        except InputError as error:
+            lines.append(str(error))
+    assert len(lines) > 90
+    assert all(line.startswith(f"{scan}: ") and "\n" not in line for line in lines)
+
+
+@pytest.mark.parametrize("cut", [1, 4, 8, 100, 3000])
+def test_a_stream_that_is_cut_is_refused(scan, cut):
+    scan.write_bytes(scan.read_bytes()[:-cut])
+    with pytest.raises(InputError, match=r"scan\.nii\.gz: not a readable \.nii\.gz file"):
+        nifti.read(scan)
+
+
+def test_streams_that_other_packers_write_are_read(scan):
+    wanted = nifti.read(scan)[0]
+    data = gzip.decompress(scan.read_bytes())
+    scan.write_bytes(gzip.compress(data[:500]) + gzip.compress(data[500:], 1) + gzip.compress(b""))
+    same(nifti.read(scan)[0], wanted)
+    scan.write_bytes(gzip.compress(data, 0) + bytes(512))
+    same(nifti.read(scan)[0], wanted)
+
+
+@pytest.mark.parametrize("suffix", [".nii", ".nii.gz", ".hdr"])
+def test_a_header_that_promises_other_than_what_is_there(folder, suffix):
+    path = folder / f"a{suffix}"
+    save(path, kind=nib.Nifti1Pair if suffix == ".hdr" else nib.Nifti1Image)
+    header = gzip.decompress(path.read_bytes()) if suffix == ".nii.gz" else path.read_bytes()
+
+    def write(shape):
+        data = bytearray(header)
+        data[40:48] = struct.pack("<4h", 3, *shape)
+        path.write_bytes(gzip.compress(data) if suffix == ".nii.gz" else data)
+
+    write((20, 24, 10))  # a slice more
+    with pytest.raises(InputError, match=rf"a\{suffix}: not a readable .* file \(cut off"):
+        nifti.read(path)
+    write((20, 12, 9))  # half of it
+    with pytest.raises(InputError, match=rf"a\{suffix}: holds more than"):
+        nifti.read(path)
+    write((20, 24, 8))  # a slice less, no more than what some writers put behind the voxels
+    with pytest.warns(InputWarning, match=rf"a\{suffix}: 960 bytes behind its voxels are left out"):
+        same(nifti.read(path)[0], volume()[:, :, :8])
+
+
+# --- memory ----------------------------------------------------------------------------------------------------
+
+
+def promising(shape, packed):
+    """Give a file of zeros whose header promises this shape, and little more than the header."""
+    header = nib.Nifti2Header()
+    header.set_data_dtype(np.uint8)
+    header.set_data_shape(shape)
+    data = header.binaryblock + bytes(2000)
+    return gzip.compress(data) if packed else data
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("shape", [(10_000,) * 3, (1000, 1000, 300), (2**62, 2**62, 2**62)])
+@pytest.mark.parametrize("command", ["mask", "strip", "brain-mask", "score"])
+def test_what_no_file_can_hold_is_refused_before_memory_is_taken(skullmask, shape, packed, command):
+    Path("scan.nii").write_bytes(promising(shape, packed))
+    save("good.nii.gz")
+    tracemalloc.start()
+    code, out, err = skullmask(*("scan.nii" if part == "SCAN" else part for part in COMMANDS[command]))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (code, out, len(err)) == (2, "", 1), err
+    assert "scan.nii: not a readable .nii file" in err[0]
+    assert peak < 50e6
+
+
+def test_a_stream_is_not_unpacked_beyond_its_promise(folder):
+    packer = zlib.compressobj(9, wbits=31)
+    path = save(folder / "a.nii")
+    parts = [packer.compress(path.read_bytes()), *(packer.compress(bytes(10**6)) for _ in range(100)), packer.flush()]
+    path.write_bytes(b"".join(parts))
+    tracemalloc.start()
+    with pytest.raises(InputError, match=r"a\.nii: holds more than the 8992 bytes that its header promises"):
+        nifti.read(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 10e6
+
+
+def test_a_packed_volume_has_a_largest_size(scan, monkeypatch):
+    flat = np.zeros((64, 64, 64), np.uint8)
+    save(scan, flat)
+    monkeypatch.setattr(errors, "LARGEST_UNPACKED_BYTES", 4 * flat.size)  # of float32
+    assert nifti.read(scan)[0].shape == flat.shape
+    monkeypatch.setattr(errors, "LARGEST_UNPACKED_BYTES", 4 * flat.size - 1)
+    with pytest.raises(InputError, match=r"scan\.nii\.gz: would take .* without gzip"):
+        nifti.read(scan)
+    assert nifti.read(save(scan.with_name("a.nii"), flat))[0].shape == flat.shape
+    noise = np.random.default_rng(0).integers(0, 2**15, flat.shape, np.int16)
+    save(scan, noise)  # packed it is half as large as its values: what it promises, it holds
+    assert nifti.read(scan)[0].shape == flat.shape
+
+
+def test_a_header_is_read_without_its_voxels(scan):
+    data = scan.read_bytes()
+    scan.write_bytes(data[:700])
+    assert len(data) > 1500
+    header = nifti.read_header(scan)
+    assert header.shape == (20, 24, 9)
+    same(header.affine, AFFINE)
+
+
+@pytest.mark.parametrize(
+    ("path", "reason", "shown"),
+    [
+        ("1", "expected 11 bytes at 1, got 1", "expected 11 bytes at 1, got 1"),
+        ("1", "no such file: '1' of 11", "no such file: 'it' of 11"),
+        ("a", "a file is a map", "a file is a map"),
+        ("a.nii", "no more data in a.nii", "no more data in it"),
+        ("a.nii", "data.nii is no a.nii", "data.nii is no it"),
+        ("my a.nii", 'in "my a.nii" (my a.nii)', 'in "it" (it)'),
+    ],
+)
+def test_only_the_name_is_replaced_in_a_reason(path, reason, shown):
+    with pytest.raises(InputError) as error, nifti.reading(Path(path), ".nii"):
+        raise EOFError(reason)
+    assert str(error.value) == f"{path}: not a readable .nii file ({shown})"
+
+
+# --- pipes -----------------------------------------------------------------------------------------------------
+
+
+def pipe(path):
+    os.mkfifo(path)
+
+
+def listening(path):
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(path))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="SKULLMASK_REAL: pipes have no names on this system")
+@pytest.mark.parametrize("make", [pipe, listening])
+def test_every_command_refuses_a_pipe_at_once(skullmask, make):
+    for name in ("scan.nii.gz", "scan.nii", "scan.img"):
+        make(Path(name))
+        Path("scan.hdr").touch()
+        for command in COMMANDS.values():
+            save("good.nii.gz")
+            code, out, err = skullmask(*(name if part == "SCAN" else part for part in command))
+            assert (code, out, len(err)) == (2, "", 1), (command, err)
+            assert name in err[0]
+    Path("link.nii").symlink_to("scan.nii")
+    for call in (nifti.read, brain_masks.read, sm.load, brain_masks.existing):
+        with pytest.raises(InputError, match=r"link\.nii: expected a file, got a (pipe|socket)"):
+            call("link.nii")
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="SKULLMASK_REAL: no devices on this system")
+@pytest.mark.usefixtures("folder")
+def test_a_device_is_refused():
+    Path("zero.nii").symlink_to("/dev/zero")
+    with pytest.raises(InputError, match=r"zero\.nii: expected a file, got a device"):
+        brain_masks.read("zero.nii")
+
+
+# --- place and unit --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("unit", "scale"), [("micron", 1), ("meter", 1), ("mm", 0.001), ("unknown", 1000)])
+def test_every_command_refuses_a_unit_that_cannot_be_right(skullmask, unit, scale):
+    wrong = image(affine=np.diag([*(scale * AFFINE.diagonal()[:3]), 1]))
+    wrong.header.set_xyzt_units(unit)
+    nib.save(wrong, "scan.nii")
+    refuses_all(skullmask, "scan.nii", "expected voxels of 0.05 to 50 mm")
+
+
+@pytest.mark.parametrize(("size_mm", "good"), [(0.049, False), (0.05, True), (50, True), (51, False)])
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_the_smallest_and_the_largest_voxel(folder, size_mm, good, axis):
+    sizes_mm = np.ones(4)
+    sizes_mm[axis] = size_mm
+    path = save(folder / "a.nii", affine=np.diag(sizes_mm))
+    if good:
+        assert nifti.read(path)[0].shape == (20, 24, 9)
+    else:
+        with pytest.raises(InputError, match=r"a\.nii: expected voxels"):
+            nifti.read(path)
+
+
+@pytest.mark.usefixtures("folder")
+def test_units_that_are_right_are_millimetres():
+    for unit, scale in (("micron", 1000), ("meter", 0.001), ("mm", 1), ("unknown", 1)):
+        made = image(affine=np.diag([*(scale * AFFINE.diagonal()[:3]), 1]))
+        made.header.set_xyzt_units(unit)
+        nib.save(made, "a.nii")
+        np.testing.assert_allclose(brain_masks.load("a.nii").affine, AFFINE, rtol=1e-6)
+
+
+def test_two_sizes_of_a_voxel_are_said(folder):
+    made = image()
+    made.header["pixdim"][1:4] = 3.05, 3, 4.5
+    nib.save(made, folder / "a.nii")
+    with pytest.warns(InputWarning, match=r"a\.nii: its affine tells voxels of 3 × 3 × 4, its spacing 3.05 × 3 × 4.5"):
+        nifti.read("a.nii")
+
+
+def test_a_place_that_is_none_is_refused(folder):
+    made = image()
+    made.header["srow_x"][3] = np.inf
+    nib.save(nib.Nifti1Image(volume(), None, made.header), folder / "a.nii")
+    with pytest.raises(InputError, match=r"a\.nii: expected a finite affine"):
+        nifti.read("a.nii")
+
+
+def without_orientation(path, array):
+    nib.save(nib.Nifti1Image(array, None), path)
+    assert not nifti.has_orientation(nib.load(path))
+
+
+@pytest.mark.parametrize("bare", ["masks.nii", "truth.nii"])
+def test_no_mirror_image_is_scored(skullmask, bare):
+    mask = (volume() > 150).astype(np.uint8)
+    middle = (np.array(mask.shape) - 1) / 2
+    centred = np.eye(4)
+    centred[:3, 3] = -middle  # mirrored it lies in the same box
+    for path in ("masks.nii", "truth.nii"):
+        save(path, mask, centred)
+    assert skullmask("score", "masks.nii", "truth.nii")[0] == 0
+    without_orientation(bare, mask)
+    with pytest.warns(InputWarning, match=f"{bare}: its header says nothing of orientation"):
+        mirrored = sm.load(bare).images
+    assert not np.array_equal(mirrored, sm.load({"masks.nii": "truth.nii"}.get(bare, "masks.nii")).images)
+    for command in (("score", "masks.nii", "truth.nii"), ("mask", "masks.nii", "--truth", "truth.nii", "-o", "a.npy")):
+        code, out, [line] = skullmask(*command)
+        assert (code, out) == (2, "")
+        assert line.startswith(f"skullmask: {bare}: its header says nothing of orientation")
+    for path in ("masks.nii", "truth.nii"):
+        without_orientation(path, mask)
+    code, out, err = skullmask("score", "masks.nii", "truth.nii")
+    assert code == 0
+    assert "1.0000" in out
+    assert err == [
+        "skullmask: warning: masks.nii, truth.nii: its header says nothing of orientation; left and right, and what "
+        "is up, are a guess"
+    ]
+
+
+@pytest.mark.parametrize("kind", [nib.Nifti1Image, nib.Nifti2Image])
+@pytest.mark.parametrize("suffix", [".nii", ".nii.gz"])
+def test_voxels_begin_behind_the_header_where_it_says_0(folder, kind, suffix):
+    path = save(folder / f"a{suffix}", kind=kind)
+    data = bytearray(gzip.decompress(path.read_bytes()) if suffix == ".nii.gz" else path.read_bytes())
+    if kind is nib.Nifti1Image:
+        data[108:112] = bytes(4)
+    else:
+        data[168:176] = bytes(8)
+    path.write_bytes(gzip.compress(data) if suffix == ".nii.gz" else data)
+    assert nib.load(path).dataobj.offset == 0
+    same(nifti.read(path)[0], volume())
+    path.write_bytes(data[:540] + bytes(16) + data[540:])  # an extension, or what else there may be
+    with pytest.raises(InputError, match="holds more than"):
+        nifti.read(path)
+
+
+# --- kinds of files --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", [nib.Nifti1Pair, nib.Nifti2Pair])
+@pytest.mark.parametrize("ending", ["", ".gz"])
+def test_either_file_of_a_pair_leads_to_its_volume(folder, skullmask, kind, ending):
+    pair = image(kind=kind)
+    pair.header.set_slope_inter(0.5, -3)
+    nib.save(pair, folder / f"head.img{ending}")
+    one = image()
+    one.header.set_slope_inter(0.5, -3)
+    nib.save(one, folder / "one.nii")
+    wanted, like = nifti.read("one.nii")
+    for suffix in (".hdr", ".img"):
+        for dtype in (np.float32, None):
+            array, read = nifti.read(f"head{suffix}{ending}", dtype)
+            same(array, wanted)
+            same(read.affine, like.affine)
+            same(nifti.stored(read)[0], volume())
+        same(sm.load(f"head{suffix}{ending}").images, sm.load("one.nii").images)
+        for output in ("masks.nii.gz", "masks.npy"):
+            assert skullmask("mask", f"head{suffix}{ending}", "-o", output, "--version", "v1")[0] == 0
+        same(nib.load("masks.nii.gz").affine, AFFINE)
+        assert skullmask("brain-mask", f"head{suffix}{ending}", "out")[0] == 0
+        same(nib.load("out/head_brain_mask.nii.gz").get_fdata(), brain_masks.brain_mask(wanted))
+        code, _, [line] = skullmask("mask", f"head{suffix}{ending}", "-o", f"out{suffix}")
+        assert (code, f"out{suffix}: the masks of" in line) == (2, True)
+    assert len(list(folder.glob("head*"))) == 2
+    told = provenance.sha256(f"head.hdr{ending}")
+    assert told == provenance.sha256(f"head.img{ending}")
+    Path(f"head.img{ending}").write_bytes(b"changed")
+    assert told != provenance.sha256(f"head.hdr{ending}")
+
+
+def test_names_in_capitals_and_links_lead_to_the_pair(folder):
+    save(folder / "head.hdr", kind=nib.Nifti1Pair)
+    (folder / "elsewhere").mkdir()
+    (folder / "elsewhere" / "images.img").symlink_to(folder / "head.img")
+    same(nifti.read("elsewhere/images.img")[0], volume())
+    for name in ("head.hdr", "head.img"):
+        Path(name).rename(name.upper())
+    same(nifti.read("HEAD.HDR")[0], volume())
+    assert [file.name for file in nifti.files("HEAD.IMG")] == ["HEAD.HDR", "HEAD.IMG"]
+
+
+@pytest.mark.parametrize("kind", [nib.AnalyzeImage, nib.Spm99AnalyzeImage, nib.Spm2AnalyzeImage])
+@pytest.mark.parametrize("suffix", [".hdr", ".img"])
+def test_analyze_is_read_with_a_warning(folder, kind, suffix):
+    wanted = image(kind=kind)
+    wanted.to_filename(folder / "head.img")
+    with pytest.warns(InputWarning, match=rf"head\{suffix}: its header says nothing of orientation"):
+        array, read = nifti.read(f"head{suffix}")
+    same(array, volume())
+    same(nib.affines.voxel_sizes(read.affine), (3, 3, 4))
+    nifti.write(volume(), folder / "a.nii", read)
+    assert not nifti.has_orientation(nib.load("a.nii"))
+
+
+@pytest.mark.parametrize("lost", [".hdr", ".img"])
+def test_half_a_pair_is_refused(folder, skullmask, lost):
+    save(folder / "head.hdr", kind=nib.Nifti1Pair)
+    Path(f"head{lost}").unlink()
+    left = {".hdr": "head.img", ".img": "head.hdr"}[lost]
+    for command in ("strip", "brain-mask"):
+        code, _, [line] = skullmask(command, left, "out")
+        assert code == 2
+        assert line.startswith(f"skullmask: {left}: ")
+        assert f"a {lost}" in line
+    Path("head.nii").write_bytes(b"".join(Path(left).read_bytes() for _ in (0, 1)))
+    with pytest.raises(InputError, match=r"^head\.nii: "):
+        nifti.read("head.nii")
+
+
+def test_packed_and_plain_are_told_by_what_they_hold(folder):
+    save(folder / "plain.nii")
+    save(folder / "packed.nii.gz")
+    shutil.move("plain.nii", "a.nii.gz")
+    shutil.move("packed.nii.gz", "b.nii")
+    for name in ("a.nii.gz", "b.nii"):
+        for dtype in (np.float32, None):
+            same(nifti.read(name, dtype)[0], volume())
+        same(sm.load(name).images, np.moveaxis(volume(), 2, 0).swapaxes(1, 2)[:, ::-1])
+
+
+@pytest.mark.parametrize(
+    ("shape", "wanted"),
+    [
+        ((20, 24), (20, 24, 1)),
+        ((20, 24, 1), (20, 24, 1)),
+        ((20, 24, 1, 9), (20, 24, 9)),
+        ((20, 24, 9, 1), (20, 24, 9)),
+        ((20, 24, 1, 1, 9), (20, 24, 9)),
+        ((1, 24, 9), (1, 24, 9)),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:.*is read as")
+def test_shapes_that_are_one_volume(skullmask, shape, wanted):
+    array = np.resize(volume(), shape)
+    nib.save(nib.Nifti1Image(array, AFFINE), "a.nii.gz")
+    read, _ = nifti.read("a.nii.gz")
+    same(read, array.reshape(wanted))
+    assert skullmask("mask", "a.nii.gz", "-o", "m.nii.gz", "--version", "v1")[0] == 0
+    assert nib.load("m.nii.gz").shape == shape
+    same(np.squeeze(nib.load("m.nii.gz").dataobj).shape, np.squeeze(array).shape)
+
+
+def test_a_volume_whose_slices_are_in_the_fourth_axis_is_said(folder):
+    save(folder / "a.nii", volume()[:, :, None])
+    with pytest.warns(InputWarning, match=r"a\.nii: shape \(20, 24, 1, 9\) is read as \(20, 24, 9\)"):
+        nifti.read("a.nii")
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_two_dimensional_file_of_another_program():
+    sitk = pytest.importorskip("SimpleITK")
+    slice_ = sitk.GetImageFromArray(volume()[:, :, 4].T.copy())
+    slice_.SetSpacing((0.5, 0.7))
+    sitk.WriteImage(slice_, "a.nii.gz")
+    data = sm.load("a.nii.gz")
+    assert data.images.shape == (1, 24, 20)
+    np.testing.assert_allclose(data.spacing_mm, [[0.7, 0.5]], rtol=1e-6)
+
+
+# --- values ----------------------------------------------------------------------------------------------------
+
+
+def with_nan(inside=False):
+    array = np.where(volume() > 0, volume(), np.nan)
+    if inside:
+        array[6:14, 7:17, 3:6] = np.nan
+    return array.astype(np.float32)
+
+
+def test_nan_around_the_head_is_zero_and_said_once(skullmask):
+    save("scan.nii.gz", with_nan())
+    save("zeros.nii.gz", np.nan_to_num(with_nan()))
+    for dtype in (np.float32, None):
+        with pytest.warns(InputWarning, match=r"scan\.nii\.gz: NaN around the head is taken as 0"):
+            same(nifti.read("scan.nii.gz", dtype)[0], nifti.read("zeros.nii.gz", dtype)[0])
+    said = "skullmask: warning: scan.nii.gz: NaN around the head is taken as 0"
+    for command in (("mask", "-o", "NAME.npy", "--version", "v1"), ("brain-mask", "out"), ("strip", "out")):
+        for name in ("scan", "zeros"):
+            arguments = [part.replace("NAME", name) for part in command[1:]]
+            code, _, err = skullmask(command[0], f"{name}.nii.gz", *arguments)
+            assert (code, err.count(said)) == (0, name == "scan"), err
+    same(np.load("scan.npy"), np.load("zeros.npy"))
+    for kind in ("brain_mask", "brainmask", "brain"):
+        scan, zeros = (nib.load(f"out/{name}_{kind}.nii.gz").get_fdata() for name in ("scan", "zeros"))
+        same(scan, zeros)
+
+
+@pytest.mark.usefixtures("folder")
+def test_specks_of_nan_near_the_background_are_counted():
+    array = with_nan()
+    background = np.isnan(array)
+    near = ndimage.binary_dilation(background, np.ones((3, 3, 3)), iterations=2)
+    near &= ~ndimage.binary_dilation(background, np.ones((3, 3, 3)))
+    places = np.argwhere(near)[:: max(1, near.sum() // 6)][:5]
+    array[tuple(places.T)] = np.nan
+    save("scan.nii.gz", array)
+    with pytest.warns(InputWarning, match=r"^scan\.nii\.gz: NaN .* 5 specks") as said:
+        same(nifti.read("scan.nii.gz")[0], np.nan_to_num(array))
+    assert len(said) == 1
+
+
+@pytest.mark.parametrize("what", ["inside", "inf", "all"])
+def test_other_values_that_are_not_finite_are_refused(skullmask, what):
+    array = with_nan(inside=True)
+    if what != "inside":
+        array[:] = np.inf if what == "inf" else np.nan
+    save("scan.nii.gz", array)
+    for command in ("mask", "strip", "brain-mask"):
+        code, _, [line] = skullmask(*("scan.nii.gz" if part == "SCAN" else part for part in COMMANDS[command]))
+        assert code == 2
+        assert line.startswith("skullmask: scan.nii.gz: expected finite values")
+    assert sorted(path.name for path in Path().iterdir()) == ["scan.nii.gz"]
+
+
+# --- what is written -------------------------------------------------------------------------------------------
+
+TEXTS = {"descrip": b"DOE^JOHN", "aux_file": b"DOE.txt", "intent_name": b"DOE", "db_name": b"DOE"}
+
+
+@pytest.mark.parametrize("suffix", [".nii", ".nii.gz"])
+def test_no_text_of_a_header_is_written(skullmask, suffix):
+    named = image()
+    for field, text in TEXTS.items():
+        named.header[field] = text
+    named.header.extensions.append(nib.nifti1.Nifti1Extension("comment", b"DOE, born 1970"))
+    named.header["cal_max"] = 4711
+    named.set_qform(AFFINE, 1)
+    Path("heads").mkdir()
+    name = f"heads/scan{suffix}"
+    nib.save(named, name)
+    assert b"DOE" in (gzip.decompress(Path(name).read_bytes()) if suffix == ".nii.gz" else Path(name).read_bytes())
+    outputs = f"mask{suffix}"
+    assert skullmask("mask", name, "-o", outputs, "--version", "v1")[0] == 0
+    for command in ("strip", "brain-mask"):
+        assert skullmask(command, name, "out")[0] == 0
+    assert skullmask("batch", "heads", "batched", "--version", "v1", "--workers", "1")[0] == 0
+    made = [path for path in (Path(outputs), *Path("out").iterdir(), *Path("batched").iterdir()) if "nii" in path.name]
+    assert len(made) == 5
+    for path in made:
+        data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        assert b"DOE" not in data
+        assert struct.pack("<f", 4711) not in data[:348]
+        written = nib.load(path)
+        same(written.affine, AFFINE)
+        for field in ("pixdim", "qform_code", "sform_code", "xyzt_units"):
+            same(written.header[field], nib.load(name).header[field])
+
+
+def test_the_brain_mask_of_any_file(skullmask):
+    for name in ("scan.nii", "scan.NII.GZ"):
+        save(Path("scan.nii"))
+        if name != "scan.nii":
+            Path(name).write_bytes(gzip.compress(Path("scan.nii").read_bytes()))
+        code, out, _ = skullmask("brain-mask", name, "out")
+        suffix = name[4:].lower()
+        assert (code, out) == (0, f"The brain mask: out/scan_brain_mask{suffix}\n")
+        same(nib.load(f"out/scan_brain_mask{suffix}").get_fdata(), brain_masks.brain_mask(volume()))
+    with pytest.raises(ValueError, match=r"scan\.nii: expected a \.nii\.gz file"):
+        sm.generate_brain_mask("scan.nii", "out")
+    code, _, [line] = skullmask("brain-mask", "scan.mgz", "out")
+    assert (code, line) == (2, "skullmask: scan.mgz: no such file")
+    Path("scan.mgz").touch()
+    code, _, [line] = skullmask("brain-mask", "scan.mgz", "out")
+    assert (code, line.startswith("skullmask: scan.mgz: expected a file that ends in .nii")) == (2, True)
+
+
+def test_messages_show_plain_numbers():
+    with pytest.raises(InputError, match=r"got \(7, 3\)$"):
+        brain_masks.brain_mask(volume(), threshold=(np.uint8(7), np.int64(3)))

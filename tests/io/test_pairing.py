@@ -1,0 +1,140 @@
+"""Which truth belongs to which image."""
+
+import itertools
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from skullmask_lib.errors import InputError
+from skullmask_lib.io import pairing
+from skullmask_lib.io.pairing import paired
+
+WAYS = ("{}_mask", "mask_{}", "{}-seg", "{}.true", "gt {}", "{}", "T1_{}_label_2")
+
+
+def order_of(images, truths, **options):
+    return [truths[place] for place in paired(images, truths, source="truth", **options)]
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("name", ["slice_{}.png", "{}.png", "head-{}.tif", "p1/{}_T1.png", "IM{:04}.jpg"])
+def test_truths_find_their_images_whatever_is_written_around(way, name):
+    images = [name.format(number) for number in (1, 10, 11, 12, 2, 3)]
+    stems = [image.rpartition(".")[0] for image in images]
+    wanted = [f"{stem.rpartition('/')[0]}/{way.format(stem.rpartition('/')[2])}.png".lstrip("/") for stem in stems]
+    truths = sorted(wanted)
+    assert order_of(images, truths) == wanted
+
+
+def test_numbers_are_enough():
+    images = [f"slice_{number}.png" for number in range(12)]
+    wanted = [f"truth{number:03}.png" for number in range(12)]
+    assert order_of(images, sorted(wanted, reverse=True)) == wanted
+
+
+@given(st.randoms(), st.sampled_from(WAYS), st.booleans())
+def test_pairs_do_not_depend_on_the_order(shuffle: random.Random, way, spare):
+    images = [f"{who}_{number}.png" for who, number in itertools.product(("anna", "bert"), range(3))]
+    wanted = [f"{way.format(image[:-4])}.tif" for image in images]
+    truths = wanted.copy()
+    shuffle.shuffle(truths)
+    if spare:
+        images, wanted = images[1:5], wanted[1:5]
+    assert order_of(images, truths, spare=spare) == wanted
+
+
+def test_the_longest_name_chooses_first():
+    assert order_of(["a.png", "a_1.png"], ["a_1_mask.png", "a_mask.png", "b.png"], spare=True) == [
+        "a_mask.png",
+        "a_1_mask.png",
+    ]
+
+
+def test_volumes_and_folders():
+    images = ["s1/t1.nii.gz", "s2/t1.nii.gz", "s10/t1.nii.gz"]
+    assert order_of(images, ["s10/brain.nii", "s1/brain.nii", "s2/brain.nii"]) == [
+        *("s1/brain.nii", "s2/brain.nii", "s10/brain.nii"),
+    ]
+
+
+def test_one_image_and_one_truth_belong_together_unless_numbers_differ():
+    assert order_of(["head.png"], ["truth.png"]) == ["truth.png"]
+    assert order_of(["slice_7.png"], ["mask-07.png"]) == ["mask-07.png"]
+    with pytest.raises(InputError, match=r"slice_7\.png .*slice_8_mask\.png"):
+        paired(["slice_7.png"], ["slice_8_mask.png"], source="truth")
+
+
+@pytest.mark.parametrize(
+    ("images", "truths", "named"),
+    [
+        ("0 1 2", "1 2 3", ("0.png", "3.png")),
+        ("s_1 s_2", "s_1_mask s_3_mask", ("s_2.png", "s_3_mask.png")),
+        ("a b c", "x y z", ("a.png", "x.png")),
+        ("s_1 s_2", "s_1_mask s_2_mask s_3_mask", ("s_3_mask.png",)),
+        ("s_1 s_2 s_3", "s_1_mask s_2_mask", ("s_3.png",)),
+        ("s_1 s_2", "s_1_a s_1_b", ("s_1.png", "s_1_a.png")),
+        ("p1_s_1 p1_s_2", "p2_s_1 p2_s_2", ("p1_s_1.png", "p2_s_1.png")),
+        ("s_1 s_01", "t_1 t_2", ("s_1.png", "t_1.png")),
+    ],
+)
+def test_what_cannot_be_paired_is_refused_with_both_names(images, truths, named):
+    with pytest.raises(InputError, match=r"^truth: ") as error:
+        paired(
+            [f"{name}.png" for name in images.split()],
+            [f"{name}.png" for name in truths.split()],
+            source="truth",
+        )
+    for name in named:
+        assert name in str(error.value)
+
+
+def test_names_compare_as_they_read():
+    assert order_of(["Schädel 1.png", "SCHÄDEL 2.png"], ["scha\u0308del_2.png", "schädel_1.png"]) == [
+        *("schädel_1.png", "scha\u0308del_2.png"),
+    ]
+
+
+# --- many names ------------------------------------------------------------------------------------------------
+
+
+class Counted(str):
+    """A token that counts how often it is compared, and stops what compares it far too often."""
+
+    __slots__ = ()
+    comparisons = 0
+    most = 0
+
+    def __eq__(self, other):
+        Counted.comparisons += 1
+        assert Counted.comparisons <= Counted.most
+        return str.__eq__(self, other)
+
+    __hash__ = str.__hash__
+
+
+@pytest.mark.parametrize(
+    ("way", "lacks_one"),
+    [("{}-and-more.png", False), ("mask of slice {} by hand.png", True)],
+)
+def test_the_work_grows_as_the_names_do(monkeypatch, way, lacks_one):
+    count = 20_000
+    tokens = pairing._tokens
+    monkeypatch.setattr(pairing, "_tokens", lambda stem: tuple(map(Counted, tokens(stem))))
+    monkeypatch.setattr(Counted, "comparisons", 0)
+    monkeypatch.setattr(Counted, "most", 100 * count)
+    images = [f"slice_{number}.png" for number in range(count)]
+    truths = [way.format(number) for number in reversed(range(lacks_one, count))]
+    if lacks_one:
+        with pytest.raises(InputError, match=r"slice_0\.png \(1 of 20000"):
+            order_of(images, truths)
+    else:
+        assert paired(images, truths, source="truth") == list(reversed(range(count)))
+
+
+def test_a_rule_that_pairs_all_is_the_last_one_tried(monkeypatch):
+    names = ["a_1.png", "a_2.png"]
+    monkeypatch.setattr(pairing, "_by_difference", None)
+    monkeypatch.setattr(pairing, "_by_part", None)
+    assert order_of(names, names[::-1]) == names

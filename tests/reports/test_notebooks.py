@@ -1,0 +1,137 @@
+"""Every notebook holds to the template; what each prints is compared by nbval, cell by cell."""
+
+import ast
+import re
+
+import nbformat
+import pytest
+
+from skullmask_lib.project import project_folder
+from skullmask_lib.reports import notebooks
+
+FOLDER = project_folder("notebooks")
+NOTEBOOKS = sorted(path for path in FOLDER.rglob("*.ipynb") if ".ipynb_checkpoints" not in path.parts)
+LESSONS = notebooks.lessons()
+FORBIDDEN = {
+    r"^\s*[!%]": "a magic or a shell command",
+    r"sys\.path": "a change of sys.path",
+    r"[\"'](/|[A-Z]:\\)\w": "an absolute path",
+    r"\btime\.|datetime": "a clock",
+    r"np\.random\.(?!default_rng\(\w)": "an unseeded random number",
+    r"pyplot|plt\.": "pyplot",
+    r"[\"']C\d[\"']": "a colour that is not of the palette",
+    r";\s*$": "a trailing semicolon",
+    r"imshow\(\"|waitKey": "an OpenCV window",
+    r"warnings\.(filter|simplefilter)": "a silenced warning",
+}
+
+
+@pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)
+def notebook(request):
+    return nbformat.read(request.param, as_version=4)
+
+
+@pytest.fixture(params=LESSONS, ids=lambda path: path.stem)
+def lesson(request):
+    return request.param
+
+
+def code_cells(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def markdown(path):
+    return "\n\n".join(c.source for c in nbformat.read(path, as_version=4).cells if c.cell_type == "markdown")
+
+
+def test_executed_from_top_to_bottom_without_errors(notebook):
+    counts = [cell.execution_count for cell in code_cells(notebook)]
+    assert counts == list(range(1, len(counts) + 1))
+    outputs = [output for cell in code_cells(notebook) for output in cell.outputs]
+    assert not [o for o in outputs if o.output_type == "error" or o.get("name") == "stderr"]
+
+
+def test_size(notebook):
+    assert len(notebook.cells) <= 30
+    assert len(nbformat.writes(notebook)) < 500_000
+    for cell in code_cells(notebook):
+        lines = cell.source.splitlines()
+        assert len(lines) <= 25, cell.source
+        assert max(map(len, lines)) <= 120, cell.source
+
+
+def test_nothing_that_differs_between_runs_or_machines(notebook):
+    for cell in code_cells(notebook):
+        for pattern, what in FORBIDDEN.items():
+            assert not re.search(pattern, cell.source, re.MULTILINE), f"{what} in:\n{cell.source}"
+    assert notebook.metadata.kernelspec.name == "python3"
+    assert set(notebook.metadata) == {"kernelspec", "language_info"}
+
+
+def test_every_figure_has_an_alternative_text(notebook):
+    for cell in code_cells(notebook):
+        for output in cell.outputs:
+            if "image/png" in output.get("data", {}):
+                assert len(output.metadata["image/png"]["alt"]) > 20, cell.source
+
+
+@pytest.mark.parametrize("path", [path for path in NOTEBOOKS if path.stem != "report"], ids=lambda path: path.stem)
+def test_an_explorer_is_a_picture_where_no_kernel_runs(path):
+    notebook = nbformat.read(path, as_version=4)
+    shown = [
+        cell for cell in code_cells(notebook) if re.search(r"^explore\.(sliders|App)\(", cell.source, re.MULTILINE)
+    ]
+    for cell in shown:
+        [output] = cell.outputs
+        assert set(output.data) == {"image/png", "text/plain"}
+        assert output.data["text/plain"].startswith("Explorer(")
+    assert len(shown) == 1
+
+
+def test_no_formula_that_needs_a_script(notebook):
+    assert not [c for c in notebook.cells if c.cell_type == "markdown" and re.search(r"\$[^$]+\$|\\\(", c.source)]
+
+
+def test_parameters_are_annotated_literals_with_a_comment(lesson):
+    assert notebooks.parameters(lesson)
+    cells = [c for c in code_cells(nbformat.read(lesson, as_version=4)) if "parameters" in c.metadata.get("tags", [])]
+    assert len(cells) == 1
+    assert all("  # " in line for line in cells[0].source.splitlines())
+
+
+def test_template(lesson):
+    text = markdown(lesson)
+    for part in ("Question", "Predict", "Exercises", "Modify", "Make", "Answers", "Summary", "Explore"):
+        assert part in text, f"{lesson.name} lacks {part}"
+    assert re.search(r"\d+ minutes", text)
+    code = "\n".join(cell.source for cell in code_cells(nbformat.read(lesson, as_version=4)))
+    assert re.search(r"^(def view\(|view = partial\(views\.)", code, re.MULTILINE)
+    assert re.search(r"^view\(\)$", code, re.MULTILINE), "view is called once in the open"
+    assert re.search(r"explore\.sliders\(\s*view", code)
+    ast.parse(code)
+    for version in re.findall(r"v\d", lesson.stem):
+        assert re.search(rf"^\s*assert np\.array_equal\(.*sm\.{version}\(", code, re.MULTILINE), version
+
+
+def test_numbering_and_navigation():
+    numbers = [int(path.stem[:2]) for path in LESSONS]
+    assert numbers == sorted(set(numbers))
+    for index, path in enumerate(LESSONS):
+        links = re.findall(r"\]\((\S+?\.ipynb)", markdown(path))
+        if index:
+            assert LESSONS[index - 1].name in links
+        if index + 1 < len(LESSONS):
+            assert LESSONS[index + 1].name in links
+
+
+def test_links_lead_somewhere(notebook):
+    text = "\n\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", text):
+        assert target.startswith("https://") or (FOLDER / target).exists(), target
+
+
+def test_contents_list_every_lesson_with_its_minutes():
+    contents = markdown(LESSONS[0])
+    for path in LESSONS:
+        minutes = re.search(r"(\d+) minutes", markdown(path))[1]
+        assert re.search(rf"\|[^\n]*{re.escape(path.name)}[^\n]*\|\s*{minutes}\s*\|", contents), path.name

@@ -1,0 +1,454 @@
+"""The brain of a volume: where it should be, in any orientation, written in its place, or refused in one line."""
+
+import gzip
+import itertools
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+from inputs import later
+
+from skullmask_lib import metrics, phantom, plots
+from skullmask_lib.errors import InputError, InputWarning
+from skullmask_lib.volumes import stripping
+from skullmask_lib.volumes.stripping import strip, strip_scan
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*look at the orbits")  # slices are thick here
+SIZES_MM = (4.0, 5.0, 8.0)  # few slices: v8 takes its time for each
+TRUSTED = {  # axial levels on which the true brain is known; what "brain" means differs, see the heads' MANIFEST
+    "brainweb": slice(75, 163),
+    "brainweb_noisy": slice(75, 163),
+    "oms01": slice(18, 36),
+    "sim02_T1": slice(147, 217),
+}
+
+
+def head(sizes_mm=SIZES_MM, scale=1.0, noise=0.01):
+    """Give a volume of a lopsided head and its brain: scalp, bone and brain, an ear of bone, ventricles."""
+    shape = [int(200 / mm) for mm in sizes_mm]
+    places = np.meshgrid(
+        *((np.arange(n) - (n - 1) / 2) * mm for n, mm in zip(shape, sizes_mm, strict=True)), indexing="ij"
+    )
+    x, y, z = places
+    radius = np.sqrt((x / 0.9) ** 2 + (y + 0.05 * x) ** 2 + (z + 6) ** 2)
+    values = np.select([radius < 70, radius < 77, radius < 86], [0.8, 0.1, 1.0], 0.0)
+    values[np.hypot(np.hypot(x - 20, y + 30), z) < 12] = 0.2
+    rng = np.random.default_rng(0)
+    return (scale * np.abs(values + noise * rng.standard_normal(shape))).astype(np.float32), (radius < 70).astype(
+        np.uint8
+    )
+
+
+@pytest.fixture(scope="module")
+def known():
+    """Give a head, its true brain and the mask that strip makes of it."""
+    volume, brain = head()
+    return volume, brain, strip(volume, np.diag([*SIZES_MM, 1]))
+
+
+def test_the_brain_is_found_and_its_ventricles_filled(known):
+    volume, brain, mask = known
+    assert mask.dtype == np.uint8
+    assert mask.shape == volume.shape
+    assert mask.flags.c_contiguous
+    assert set(np.unique(mask)) == {0, 1}
+    assert metrics.dice(mask, brain) > 0.93
+    holes = (brain > 0) & (volume < 0.3)
+    assert 2 * np.cbrt(0.75 / np.pi * holes.sum() * np.prod(SIZES_MM)) > 20  # wider [mm] than what is bridged
+    assert mask[holes].all()
+
+
+def test_the_input_stays_as_it_is(known):
+    volume, _, mask = known
+    volume.flags.writeable = False
+    assert np.array_equal(strip(volume, np.diag([*SIZES_MM, 1])), mask)
+    assert np.array_equal(volume, head()[0])
+
+
+@pytest.mark.parametrize("dtype", ["float64", ">f4", ">i2", "uint8"])
+def test_values_of_any_type_and_scale(known, dtype):
+    kind = np.dtype(dtype).kind
+    volume = head(scale=1e-7 if kind == "f" else 100)[0].astype(dtype)
+    assert metrics.dice(strip(volume, np.diag([*SIZES_MM, 1])), known[2]) > 0.99
+
+
+ORDERS = [*itertools.product(itertools.permutations(range(3)), itertools.product((1, -1), repeat=3))]
+
+
+@pytest.mark.parametrize("order", [ORDERS[3], ORDERS[21], ORDERS[46], *later(*ORDERS)])
+def test_in_every_order_of_axes_the_mask_is_the_same(tmp_path, known, order):
+    volume, _, mask = known
+    upright = nib.Nifti1Image(volume.astype(np.float32), np.diag([*SIZES_MM, 1]))
+    turned = upright.as_reoriented(np.stack(order, axis=1))
+    nib.save(turned, tmp_path / "scan.nii")
+    made = strip_scan(tmp_path / "scan.nii", tmp_path / "out")
+    found = nib.load(made.mask)
+    assert np.array_equal(found.affine, turned.affine)
+    assert np.array_equal(nib.as_closest_canonical(found).get_fdata(), mask)
+
+
+def test_an_oblique_affine_changes_nothing(known):
+    volume, _, mask = known
+    angle = np.deg2rad(20)
+    turn = np.array(
+        [[1, 0, 0, 9], [0, np.cos(angle), -np.sin(angle), -7], [0, np.sin(angle), np.cos(angle), 3], [0, 0, 0, 1]]
+    )
+    assert np.array_equal(strip(volume, turn @ np.diag([*SIZES_MM, 1])), mask)
+
+
+def test_fine_voxels_are_joined_and_parted_again():
+    sizes_mm = (0.397, 5.0, 8.0)  # joined by threes, the last one alone
+    volume, brain = head(sizes_mm)
+    mask = strip(volume, np.diag([*sizes_mm, 1]))
+    assert mask.shape == volume.shape
+    assert mask.shape[0] % 3
+    assert metrics.dice(mask, brain) > 0.93
+
+
+def test_a_head_cut_by_the_volume(known):
+    volume, brain, _ = known
+    part = slice(6, 17)
+    mask = strip(volume[:, :, part], np.diag([*SIZES_MM, 1]))
+    assert metrics.dice(mask, brain[:, :, part]) > 0.93
+    assert mask[:, :, 0].any()
+    assert mask[:, :, -1].any()
+
+
+def test_the_phantom():
+    volume, labels, affine = phantom.render_volume()
+    with_fluid = labels >= phantom.LABELS["csf"]
+    assert metrics.dice(strip(volume, affine), with_fluid) > 0.9
+
+
+def test_nothing_that_is_a_brain():
+    volume = np.random.default_rng(0).random((20, 20, 6))
+    with pytest.warns(UserWarning, match=r"the mask is empty|few slices show a skull clearly"):
+        mask = strip(volume, np.diag([8, 8, 8, 1]))
+    assert mask.shape == volume.shape
+    one = np.random.default_rng(0).random((50, 1, 25))
+    with pytest.warns(UserWarning, match=r"the mask is empty|few slices show a skull clearly"):
+        assert not strip(one, np.diag([4, 5, 8, 1])).any()
+
+
+def test_a_brain_that_is_stripped_already_is_recognised(known):
+    volume, brain, _ = known
+    values = volume[brain > 0]
+    z_scored = np.where(brain, (volume - values.mean()) / values.std(), 0)  # air is brighter than some of the brain
+    for bare in (volume * brain, 1000 * volume * brain - 500, z_scored):
+        with pytest.warns(InputWarning, match="stripped already"), pytest.warns(UserWarning, match="the mask is empty"):
+            assert not strip(bare, np.diag([*SIZES_MM, 1])).any()
+
+
+@pytest.mark.filterwarnings("ignore:the mask is empty")
+@pytest.mark.parametrize("window", [(-160, 240), (-100, 200)])
+def test_a_ct_is_doubted(known, window):
+    _, brain, _ = known
+    places = np.meshgrid(
+        *((np.arange(n) - (n - 1) / 2) * mm for n, mm in zip(brain.shape, SIZES_MM, strict=True)), indexing="ij"
+    )
+    radius_mm = np.sqrt(sum(place**2 for place in places))
+    values = np.select([radius_mm < 68, radius_mm < 76, radius_mm < 82, radius_mm < 86], [32, 900, -90, 40], -1000)
+    noisy = values + 6 * np.random.default_rng(0).standard_normal(values.shape)
+    with pytest.warns(InputWarning, match="few slices show a skull clearly"):
+        strip(noisy.clip(*window), np.diag([*SIZES_MM, 1]))
+
+
+def with_nan():
+    volume = head()[0]
+    volume[3, 3, 3] = np.nan
+    return volume
+
+
+@pytest.mark.parametrize(
+    ("volume", "affine", "message"),
+    [
+        (np.zeros((4, 4)), np.eye(4), r"expected a volume \(X, Y, Z\), got shape \(4, 4\)"),
+        (np.zeros((4, 4, 4, 2)), np.eye(4), r"expected a volume \(X, Y, Z\), got shape \(4, 4, 4, 2\)"),
+        (np.zeros((4, 4, 4)), np.eye(4), "expected values that differ, every voxel is 0"),
+        (with_nan(), np.eye(4), "expected finite values, got 1 that are NaN or infinite"),
+        (np.ones((4, 4, 4), complex), np.eye(4), "expected real numbers, got dtype complex128"),
+        (head()[0], np.eye(3), r"expected an affine \(4, 4\) that can be inverted"),
+        (head()[0], np.zeros((4, 4)), r"expected an affine \(4, 4\) that can be inverted"),
+        (head()[0], np.diag([1, 1e-9, 1, 1]), r"expected an affine \(4, 4\) that can be inverted"),
+        (head()[0], np.diag([0.001, 0.001, 0.001, 1]), "expected a field of view from 50 mm, got 0.05 mm"),
+        (head()[0], np.diag([100, 100, 100, 1]), "expected a field of view up to 1000 mm"),
+    ],
+)
+def test_bad_input_is_one_line(volume, affine, message):
+    with pytest.raises(InputError, match=message) as raised:
+        strip(volume, affine)
+    assert "\n" not in str(raised.value)
+
+
+# --- files ---------------------------------------------------------------------------------------------------------
+
+
+def scan(path, dtype=np.int16, slope=None, endianness="<", trailing=0, kind=nib.Nifti1Image):
+    """Write the head as a file of this dtype, with a text in its header."""
+    header = kind.header_class(endianness=endianness)
+    header.set_data_dtype(dtype)
+    header["descrip"] = b"T1 of a head"
+    affine = np.diag([*SIZES_MM, 1])
+    affine[:3, 3] = -90, -100, 17
+    values = (1000 * head()[0]).astype(dtype)
+    image = kind(values.reshape(values.shape + (1,) * trailing), affine, header)
+    if slope:
+        image.header.set_slope_inter(*slope)
+    nib.save(image, path)
+    return path
+
+
+KINDS = {
+    "int16": {},
+    "slope": {"slope": (0.5, -3.0)},
+    "float32": {"dtype": np.float32},
+    "float64": {"dtype": np.float64},
+    "big-endian": {"endianness": ">"},
+    "trailing": {"trailing": 1},
+    "nifti2": {"kind": nib.Nifti2Image},
+}
+
+
+@pytest.mark.parametrize(("kind", "suffix"), [*((kind, ".nii.gz") for kind in KINDS), ("int16", ".nii")])
+def test_outputs_lie_where_their_scan_lies(tmp_path, kind, suffix):
+    path = scan(tmp_path / f"head{suffix}", **KINDS[kind])
+    made = strip_scan(path, tmp_path / "new" / "out")
+    assert [file.name for file in made] == [f"head_brain{suffix}", f"head_brainmask{suffix}", "head_qc.png"]
+    before, brain, mask = (nib.load(file) for file in (path, made.brain, made.mask))
+    for image in (brain, mask):
+        assert type(image) is type(before)
+        assert image.shape == before.shape
+        assert image.header.endianness == before.header.endianness
+        assert np.array_equal(image.affine, before.affine)
+        for field in ("dim", "pixdim", "xyzt_units", "qform_code", "sform_code", "srow_x", "srow_y", "srow_z"):
+            assert np.array_equal(image.header[field], before.header[field]), field
+        assert not image.header["descrip"].item()
+    assert mask.get_data_dtype() == np.uint8
+    assert (mask.header["cal_min"], mask.header["cal_max"]) == (0, 1)
+    assert brain.get_data_dtype() == before.get_data_dtype()
+    inside = mask.get_fdata() > 0
+    assert inside.any()
+    assert np.array_equal(brain.get_fdata()[inside], before.get_fdata()[inside])
+    assert np.ptp(brain.get_fdata()[~inside]) == 0
+    assert abs(brain.get_fdata()[~inside]).max() <= 0.25  # the stored number nearest to 0
+    assert made.picture.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(("dtype", "slope"), [(np.uint8, (5, 30)), (np.int16, (1, -100000)), (np.float32, (1, 0.3))])
+def test_a_zero_that_cannot_be_stored(tmp_path, dtype, slope):
+    values = (100 * head()[0]).astype(dtype)
+    image = nib.Nifti1Image(values, np.diag([*SIZES_MM, 1]))
+    image.header.set_slope_inter(*slope)
+    nib.save(image, tmp_path / "head.nii")
+    made = strip_scan(tmp_path / "head.nii", tmp_path)
+    brain, mask = (nib.load(file).get_fdata() for file in made[:2])
+    assert mask.any()
+    assert np.allclose(brain[mask > 0], nib.load(tmp_path / "head.nii").get_fdata()[mask > 0])
+    assert abs(brain[mask == 0]).max() < 1e-6
+
+
+def test_the_picture_is_the_same_in_any_order(tmp_path):
+    volume = head()[0]
+    volume[4:9, 30:34, 20] = 3  # left, in front, on top
+    upright = nib.Nifti1Image(volume, np.diag([*SIZES_MM, 1]))
+    turned = upright.as_reoriented(np.array([[1, -1], [2, 1], [0, -1]]))
+    pictures = []
+    for name, image in (("a", upright), ("b", turned)):
+        nib.save(image, tmp_path / f"{name}.nii")
+        pictures.append(strip_scan(tmp_path / f"{name}.nii", tmp_path).picture.read_bytes())
+    assert pictures[0] == pictures[1]
+
+
+@pytest.mark.parametrize(("place", "panel"), [((2, 25, 5), 0), ((2, 10, 9), 1), ((10, 25, 9), 2)])
+def test_planes_show_left_at_the_left_and_front_and_top_above(place, panel):
+    """Left of, in front of and on top of the middle: a bright voxel is in the left or upper half of its panel."""
+    volume = np.zeros((20, 30, 12))
+    volume[place] = 1
+    shown = plots.three_planes(volume, np.diag([4, 4, 10, 1]), at=place).pixels.astype(int)
+    black = np.flatnonzero((shown.max(axis=2) < 8).sum(axis=0) > 60)  # columns of the panels
+    columns = np.split(black, np.flatnonzero(np.diff(black) > 4) + 1)[panel]
+    part = shown[30:, columns[0] : columns[-1] + 1].max(axis=2)
+    rows = np.flatnonzero((part < 8).any(axis=1))
+    part = part[: rows[-1] + 1]
+    row, column = np.unravel_index(part[:, 2:-2].argmax(), part[:, 2:-2].shape)
+    assert row < part.shape[0] / 2
+    assert (column < part.shape[1] / 2) == (panel != 2)  # in front is at the right of the sagittal plane
+
+
+def test_thin_voxels_make_no_huge_picture():
+    shown = plots.three_planes(np.ones((4, 4, 400)), np.diag([5, 8, 0.001, 1]))
+    assert shown.pixels.size < 5e6
+
+
+def shifted(volume):
+    """Give the same head in other numbers, bright tissue being at 1000."""
+    yield 1e-30 * volume
+    yield (1e30 * volume).astype(np.float32)
+    yield volume + 1000
+    yield volume - 500
+    yield np.rint(4 * volume).clip(0, 4095).astype(np.uint16)
+    yield np.rint(volume / 4 - 128).clip(-128, 127).astype(np.int8)
+    yield volume.astype(np.float16)
+    yield (volume + 1000).astype(np.float16)
+
+
+def test_neither_offset_nor_scale_nor_type_matters(known):
+    volume, _, mask = known
+    for other in shifted(1000 * volume.astype(np.float64)):
+        assert metrics.dice(strip(other, np.diag([*SIZES_MM, 1])), mask) > 0.995, other.dtype
+
+
+def test_metres_are_understood(tmp_path, known):
+    image = nib.Nifti1Image(known[0], np.diag([*(mm / 1000 for mm in SIZES_MM), 1]))
+    image.header.set_xyzt_units("meter")
+    nib.save(image, tmp_path / "head.nii")
+    assert np.array_equal(nib.load(strip_scan(tmp_path / "head.nii", tmp_path).mask).get_fdata(), known[2])
+
+
+def test_an_unusual_size_is_said(tmp_path):
+    nib.save(nib.Nifti1Image(head()[0], np.diag([*(0.7 * mm for mm in SIZES_MM), 1])), tmp_path / "child.nii")
+    with pytest.warns(UserWarning, match=r"child.nii: look at the mask, a brain of \d+ mL is unusual"):
+        strip_scan(tmp_path / "child.nii", tmp_path)
+
+
+def test_n4_gives_the_corrected_values(tmp_path, known):
+    path = scan(tmp_path / "head.nii.gz")
+    brain, mask = (nib.load(file).get_fdata() for file in strip_scan(path, tmp_path, n4=True)[:2])
+    assert nib.load(tmp_path / "head_brain.nii.gz").get_data_dtype() == np.float32
+    assert metrics.dice(mask, known[2]) > 0.97
+    plain = nib.load(path).get_fdata()
+    assert not np.array_equal(brain[mask > 0], plain[mask > 0])
+    assert brain[mask > 0].mean() == pytest.approx(plain[mask > 0].mean(), rel=0.3)
+
+
+def truncated(path):
+    path.write_bytes(scan(path).read_bytes()[:-200])
+
+
+def text(path):
+    path.write_text("no scan")
+
+
+def zipped_text(path):
+    path.write_bytes(gzip.compress(b"no scan"))
+
+
+def save(values):
+    return lambda path: nib.save(nib.Nifti1Image(values, np.eye(4)), path)
+
+
+BAD = {
+    "missing": (lambda _: None, "no such file"),
+    "truncated": (truncated, "not a readable .nii.gz file"),
+    "text": (text, "not a readable .nii.gz file"),
+    "zipped text": (zipped_text, "not a readable .nii.gz file"),
+    "folder": (Path.mkdir, ""),
+    "1-D": (save(np.ones(4, np.uint8)), "expected one volume (X, Y, Z), got shape (4,"),
+    "4-D": (save(np.ones((4, 4, 4, 2), np.uint8)), "expected one volume (X, Y, Z), got shape (4, 4, 4, 2)"),
+    "zeros": (save(np.zeros((4, 4, 4), np.uint8)), "expected values that differ, every voxel is 0"),
+    "constant": (save(np.full((4, 4, 4), -7.5)), "expected values that differ, every voxel is -7.5"),
+    "NaN": (save(with_nan()), "expected finite values, got 1 that are NaN or infinite"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_scan_is_one_line_with_exit_code_2(folder, skullmask, name):
+    make, told = BAD[name]
+    make(folder / "scan.nii.gz")
+    code, out, [line] = skullmask("strip", "scan.nii.gz", "out")
+    assert (code, out) == (2, "")
+    assert line.startswith("skullmask: scan.nii.gz: ")
+    assert told in line
+    assert not list(folder.glob("out/*"))
+
+
+def test_the_command_line_names_what_it_wrote(folder, skullmask):
+    scan(folder / "head.nii.gz")
+    code, out, [thick] = skullmask("strip", "head.nii.gz", "out")
+    assert code == 0
+    assert all(part in thick for part in ("head.nii.gz", "orbits", "8 mm"))
+    assert out.splitlines() == [
+        "The brain: out/head_brain.nii.gz",
+        "The mask: out/head_brainmask.nii.gz",
+        "The picture: out/head_qc.png",
+    ]
+    before = (folder / "out" / "head_brainmask.nii.gz").read_bytes()
+    scan(folder / "head.nii.gz", dtype=np.float64)
+    assert skullmask("strip", "head.nii.gz", "out")[0] == 0  # an earlier result is replaced
+    assert (folder / "out" / "head_brainmask.nii.gz").read_bytes()[10:] != before[10:]
+
+
+def test_a_folder_that_cannot_be_written(folder, skullmask):
+    scan(folder / "head.nii.gz")
+    (folder / "file").write_text("mine")
+    for out in ("file", "file/in/it", "/proc/nowhere"):
+        code, _, [line] = skullmask("strip", "head.nii.gz", out)
+        assert (code, line.partition(" and")[0]) == (2, f"skullmask: {out}: is no folder")
+    assert (folder / "file").read_text() == "mine"
+    shutil.copy(folder / "head.nii.gz", folder / "a.nii.gz")
+    (folder / "out" / "a_qc.png").mkdir(parents=True)
+    code, _, [line] = skullmask("strip", "a.nii.gz", "out")
+    assert (code, "out/a_qc.png: is a folder" in line) == (2, True)
+    assert [path.name for path in (folder / "out").iterdir()] == ["a_qc.png"]
+
+
+@pytest.mark.full
+def test_a_read_only_mount(folder):
+    """Root writes through permission bits, not through a mount."""
+    scan(folder / "head.nii.gz")
+    (folder / "out").mkdir()
+    mount = ["unshare", "--mount", "bash", "-c"]
+    command = "mount -t tmpfs -o ro none out && exec skullmask strip head.nii.gz out"
+    path = f"{Path(os.sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        [*mount, command], env=os.environ | {"PATH": path}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2, done.stderr
+    [line] = done.stderr.splitlines()
+    assert line == "skullmask: out/head_brain.nii.gz: cannot be written (Read-only file system)"
+
+
+# --- real heads ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.full
+def test_real_brains(real):
+    found = {}
+    for name, levels in TRUSTED.items():
+        image = nib.load(real / "volumes" / name / "image.nii.gz")
+        brain = nib.load(real / "volumes" / name / "brain.nii.gz").get_fdata()[:, :, levels] > 0
+        found[name] = metrics.dice(strip(image.get_fdata(dtype=np.float32), image.affine)[:, :, levels], brain)
+    assert np.mean(list(found.values())) >= 0.93, found
+    assert min(found.values()) >= 0.90, found
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("name", ["brainweb_noisy", "oms01"])
+def test_neither_offset_nor_scale_nor_type_matters_on_real_heads(real, name):
+    image = nib.load(real / "volumes" / name / "image.nii.gz")
+    volume = image.get_fdata()
+    mask = strip(volume, image.affine)
+    for other in shifted(1000 / np.percentile(volume, 99.9) * volume):
+        assert metrics.dice(strip(other, image.affine), mask) > 0.999, other.dtype
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("name", ["_EASY", "_FAT", "SKULL_MM", "CORE_MM", "SULCUS_MM", "RIM_MM", "NECK_MM", "EVERY_MM"])
+def test_no_number_decides(real, monkeypatch, name):
+    """A fifth less or more of any number moves the Dice of a real brain by less than 0.02."""
+    image = nib.load(real / "volumes" / "oms01" / "image.nii.gz")
+    brain = nib.load(real / "volumes" / "oms01" / "brain.nii.gz").get_fdata()[:, :, TRUSTED["oms01"]] > 0
+
+    def dice():
+        mask = strip(image.get_fdata(dtype=np.float32), image.affine)
+        return metrics.dice(mask[:, :, TRUSTED["oms01"]], brain)
+
+    as_it_is = dice()
+    for factor in (0.8, 1.2):
+        monkeypatch.setattr(stripping, name, factor * getattr(stripping, name))
+        assert dice() == pytest.approx(as_it_is, abs=0.02), factor
+        monkeypatch.undo()

@@ -1,0 +1,701 @@
+"""Brain masks of volumes: equal to nidataset's, lying where their scan lies; and what is made of them."""
+
+import itertools
+import json
+import os
+import tempfile
+import warnings
+from dataclasses import asdict
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from nidataset.volume import generate_brain_mask as by_nidataset
+from numpy.testing import assert_array_equal as same
+from scipy import ndimage
+from skimage.filters import threshold_otsu
+from skimage.morphology import ball, binary_closing
+
+from skullmask_lib.errors import InputError
+from skullmask_lib.volumes import brain_masks
+from skullmask_lib.volumes.brain_masks import brain_mask, generate_brain_mask, quality_control
+
+SHAPES = ((1, 1, 2), (1, 9, 1), (7, 1, 4), (2, 2, 2), (3, 5, 4), (11, 12, 13), (9, 24, 17), (31, 20, 26))
+OBLIQUE = np.array([[1.1, 0.2, -0.1, 5], [-0.25, 0.9, 0.3, -7], [0.15, -0.2, 2.0, 11], [0, 0, 0, 1]])
+
+
+def blobs(seed, shape=None):
+    """Blobs, single voxels or blocks in air, in Hounsfield-like numbers, some over the frame; blocks often tie."""
+    rng = np.random.default_rng(seed)
+    shape = SHAPES[rng.integers(len(SHAPES))] if shape is None else shape
+    kind = rng.integers(4)
+    if kind == 0:
+        return rng.choice([-1000, 0, 0, 40, 90, 400], shape).astype(np.int16)
+    if kind == 1:
+        sparse = rng.random(shape) < 0.05
+        return np.where(sparse, rng.integers(1, 300, shape), rng.integers(-1000, 1, shape)).astype(np.int16)
+    if kind == 2:
+        coarse = rng.choice([0, 0, 0, 60, 200], [-(-n // 3) for n in shape])
+        return np.kron(coarse, np.ones((3, 3, 3)))[tuple(map(slice, shape))].astype(np.int16)
+    smooth = ndimage.gaussian_filter(rng.standard_normal(shape), rng.uniform(0.5, 3))
+    return (smooth / (np.abs(smooth).max() or 1) * 300 - rng.integers(-80, 80)).astype(np.int16)
+
+
+def head(shape=(22, 26, 20)):
+    """Give a bright ball, dark in its middle, in half a dim shell, in air of zeros."""
+    axes = np.indices(shape)
+    distance = np.sqrt(sum((axis - middle) ** 2 for axis, middle in zip(axes, (9, 13, 10), strict=True)))
+    shell = np.where((distance > 7.5) & (axes[0] < 9), 30, 0)
+    return np.where((distance < 9) & (distance > 2), np.where(distance < 6, 100 - 3 * distance, shell), 0).astype(
+        np.int16
+    )
+
+
+def save(path, array, affine=None, **header):
+    image = nib.Nifti1Image(array, np.diag([1.0, 1.5, 2.0, 1.0]) if affine is None else affine)
+    for field, value in header.items():
+        image.header[field] = value
+    nib.save(image, path)
+    return path
+
+
+def raw(path):
+    return np.asanyarray(nib.load(path).dataobj)
+
+
+def expected(path, threshold, closing_radius):
+    """Give nidataset's mask, or None where it has none."""
+    with warnings.catch_warnings(action="ignore"), tempfile.TemporaryDirectory() as folder:
+        try:
+            return np.array(raw(by_nidataset(str(path), folder, threshold, closing_radius)))
+        except (ValueError, IndexError):  # argmax of nothing, first voxel of nothing
+            return None
+
+
+def made(path, threshold=None, closing_radius=3):
+    with tempfile.TemporaryDirectory() as folder:
+        assert generate_brain_mask(path, folder, threshold, closing_radius) is None
+        [file] = Path(folder).iterdir()
+        assert file.name == f"{path.name.removesuffix('.nii.gz')}_brain_mask.nii.gz"
+        mask = np.array(raw(file))
+        assert mask.dtype == np.uint8
+        assert set(np.unique(mask)) <= {0, 1}
+        return mask
+
+
+# --- equal to nidataset ------------------------------------------------------------------------------------------
+
+
+@settings(max_examples=100)
+@given(
+    st.integers(0, 10**6),
+    st.sampled_from([None, None, (50, 300), (-20, 90.5), (40, 40), (0.25, 1e9)]),
+    st.integers(0, 6),
+    st.sampled_from(["int16", ">i2", "uint8", "float32", ">f8", "int32", "slope"]),
+)
+def test_any_volume_equals_nidataset(seed, threshold, closing_radius, kind):
+    volume = blobs(seed)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "scan.nii.gz")
+        if kind == "slope":
+            image = nib.Nifti1Image(volume, np.eye(4))
+            image.header.set_slope_inter(0.37, -3.1)
+            nib.save(image, path)
+        else:
+            scaled = (
+                volume * 0.7 if np.dtype(kind).kind == "f" else np.clip(volume, 0, 255) if kind == "uint8" else volume
+            )
+            save(path, scaled.astype(kind))
+        values = nib.load(path).get_fdata()
+        wanted = expected(path, threshold, closing_radius)
+        if wanted is None or values.min() == values.max():
+            with pytest.raises(InputError, match=r"scan.nii.gz: (no voxel|expected values that differ)"):
+                made(path, threshold, closing_radius)
+        else:
+            same(made(path, threshold, closing_radius), wanted)
+
+
+@pytest.mark.parametrize("turn", [*itertools.permutations(range(3))])
+def test_of_equal_components_nidataset_and_this_keep_the_same(tmp_path, turn):
+    volume = np.zeros((12, 12, 12), np.int16)
+    for corner in ((1, 8, 4), (4, 1, 8), (8, 4, 1)):
+        volume[tuple(slice(start, start + 2) for start in corner)] = 100
+    path = save(tmp_path / "scan.nii.gz", volume.transpose(turn))
+    same(made(path, None, 1), expected(path, None, 1))
+    assert made(path, None, 1).sum() == 8
+
+
+@pytest.mark.parametrize("name", ["oms19", "oms01_FLAIR"])
+def test_real_heads_equal_nidataset(real, name):
+    path = real / "volumes" / name / "image.nii.gz"
+    same(made(path), expected(path, None, 3))
+
+
+@pytest.mark.full
+@pytest.mark.parametrize(("threshold", "closing_radius"), [(None, 3), ((50, 300), 4), ((20, 100), 0)])
+def test_every_real_volume_equals_nidataset(real, threshold, closing_radius):
+    paths = sorted((real / "volumes").glob("*/image.nii.gz"))
+    assert len(paths) >= 8
+    for path in paths:
+        same(made(path, threshold, closing_radius), expected(path, threshold, closing_radius))
+
+
+@given(st.integers(0, 10**6), st.sampled_from(["uint8", "int16", "int32", "float32", "float64", "bool"]))
+def test_otsu_equals_that_of_scikit_image(seed, dtype):
+    volume = np.maximum(blobs(seed), 0).astype(dtype)
+    if volume.any():
+        threshold = threshold_otsu(volume[volume > 0].astype(float))
+        assert brain_masks.otsu_range(volume) == (threshold / 2, threshold * 2)
+
+
+@example([1, 82, 139, 197, 255], [1, 4218, 1, 5049, 1])  # counts in another precision than float32 decide otherwise
+@example([1, 81, 158, 236, 255], [1, 5278, 1, 5421, 1])
+@given(st.lists(st.integers(1, 255), min_size=5, max_size=5), st.lists(st.integers(1, 6000), min_size=5, max_size=5))
+def test_otsu_equals_that_of_scikit_image_where_thresholds_tie(levels, counts):
+    volume = np.repeat(np.uint8(levels), counts).reshape(1, 1, -1)
+    threshold = threshold_otsu(volume[0].astype(float))
+    for dtype in (np.uint8, np.float32):
+        assert brain_masks.otsu_range(volume.astype(dtype)) == (threshold / 2, threshold * 2)
+    far = volume.astype(np.int32) * 10_000
+    threshold = threshold_otsu(far[0].astype(float))
+    assert brain_masks.otsu_range(far) == (threshold / 2, threshold * 2)
+
+
+@given(st.integers(0, 10**6), st.integers(0, 6))
+def test_the_primitives_equal_those_of_scipy_and_scikit_image(seed, radius):
+    mask = blobs(seed) > 50
+    same(brain_masks.fill_holes(mask), ndimage.binary_fill_holes(mask))
+    with warnings.catch_warnings(action="ignore"):
+        same(brain_masks.close(mask, radius), binary_closing(mask, ball(radius)))
+    largest = brain_masks.largest_component(mask)
+    labels, count = ndimage.label(mask)
+    sizes = [(labels == label).sum() for label in range(1, count + 1)]
+    same(largest, labels == 1 + np.argmax(sizes) if count else mask)
+    for layout in (np.asfortranarray(mask), mask.copy().transpose(2, 0, 1).copy().transpose(1, 2, 0)):
+        same(brain_masks.largest_component(layout), largest)
+        same(brain_masks.close(layout, radius), brain_masks.close(mask, radius))
+
+
+def test_the_steps_in_the_open_are_the_mask():
+    volume = head()
+    low, high = brain_masks.otsu_range(volume)
+    inside = (volume >= low) & (volume <= high)
+    same(brain_masks.largest_component(brain_masks.close(brain_masks.fill_holes(inside), 3)), brain_mask(volume))
+
+
+def test_limits_are_compared_in_float64():
+    volume = np.float32([[[0, 0.3, 0.5, 0.7, 9]]])  # in float32 0.3 lies above 0.3, and 0.7 below 0.7
+    same(brain_mask(volume, threshold=(0.3, 0.7), closing_radius=0), [[[0, 1, 1, 1, 0]]])
+    same(brain_mask(volume, threshold=(0.7, 10), closing_radius=0), [[[0, 0, 0, 0, 1]]])
+    same(brain_mask(volume, threshold=(-1, 0.3), closing_radius=0), [[[1, 0, 0, 0, 0]]])
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_the_input_stays_as_it_is(order):
+    volume = np.array(head(), order=order)
+    mask = brain_mask(volume)
+    for call in (
+        lambda: brain_masks.search_threshold(volume, [None, (20, 90)]),
+        lambda: brain_masks.compare_radii(volume, [0, 2]),
+        lambda: brain_masks.apply_mask(volume, mask),
+        lambda: brain_masks.overlay_edges(volume, mask),
+        lambda: quality_control(mask, volume),
+    ):
+        volume.flags.writeable = mask.flags.writeable = False
+        call()
+    same(volume, head())
+
+
+# --- files: the same place, the same header ----------------------------------------------------------------------
+
+
+GEOMETRY = ("dim", "pixdim", "xyzt_units", "qform_code", "sform_code", "srow_x", "srow_y", "srow_z")
+
+
+def check_geometry(source, output, dtype):
+    before, after = nib.load(source), nib.load(output)
+    assert after.shape == before.shape
+    assert after.header.endianness == before.header.endianness
+    assert after.get_data_dtype() == np.dtype(dtype).newbyteorder(before.header.endianness)
+    assert after.header.get_slope_inter() in ((None, None), (1, 0))
+    same(after.affine, before.affine)
+    for field in GEOMETRY:
+        same(after.header[field], before.header[field], field)
+    for field in ("descrip", "aux_file", "intent_name", "db_name"):
+        assert field not in after.header or not after.header[field].item()
+    return after
+
+
+@pytest.mark.parametrize("axes", [*itertools.permutations(range(3))])
+@pytest.mark.parametrize("signs", [*itertools.product((1, -1), repeat=3)])
+def test_all_48_orders_of_axes_give_the_mask_in_its_place(tmp_path, axes, signs):
+    affine = np.diag([2.0, 1.5, 1.25, 1.0])
+    affine[:3, 3] = 5, -7, 11
+    upright = nib.Nifti1Image(head(), affine)
+    path = tmp_path / "scan.nii.gz"
+    nib.save(upright.as_reoriented(np.stack([axes, signs], axis=1)), path)
+    assert nib.aff2axcodes(nib.load(path).affine) == nib.aff2axcodes(
+        nib.orientations.inv_ornt_aff(np.stack([axes, signs], axis=1), upright.shape) * [[2], [1.5], [1.25], [1]]
+    )
+    generate_brain_mask(path, tmp_path)
+    output = check_geometry(path, tmp_path / "scan_brain_mask.nii.gz", np.uint8)
+    turned = nib.as_closest_canonical(output)
+    same(turned.get_fdata(), brain_mask(head()))
+    same(turned.affine, nib.as_closest_canonical(upright).affine)
+
+
+def oblique(path):
+    save(path, head(), OBLIQUE, descrip=b"T1, oblique", intent_name=b"scan")
+
+
+def slope(path):
+    image = nib.Nifti1Image(head(), OBLIQUE)
+    image.header.set_slope_inter(0.5, 10)
+    nib.save(image, path)
+
+
+def big_endian(path):
+    header = nib.Nifti1Header(endianness=">")
+    header.set_data_dtype(np.int16)
+    nib.save(nib.Nifti1Image(head(), OBLIQUE, header), path)
+
+
+def own_codes(path):
+    image = nib.Nifti1Image(head(), None)
+    image.set_qform(OBLIQUE, code=1, strip_shears=True)
+    image.set_sform(np.diag([2, 3, 4, 1]), code=4)
+    image.header.set_xyzt_units("mm", "sec")
+    nib.save(image, path)
+
+
+def nifti2(path):
+    nib.save(nib.Nifti2Image(head(), OBLIQUE), path)
+
+
+KINDS = {
+    "oblique": oblique,
+    "slope": slope,
+    "big-endian": big_endian,
+    "own-codes": own_codes,
+    "nifti2": nifti2,
+    "float32": lambda path: save(path, head().astype(np.float32)),
+    "float64": lambda path: save(path, head().astype(np.float64)),
+    "uint8": lambda path: save(path, head().astype(np.uint8)),
+    "trailing": lambda path: save(path, head()[..., None]),
+    "two-trailing": lambda path: save(path, head()[..., None, None]),
+}
+
+
+@pytest.mark.filterwarnings("ignore:.*its affine tells voxels")  # of own-codes
+@pytest.mark.parametrize("kind", KINDS)
+def test_outputs_lie_where_their_scan_lies(tmp_path, kind):
+    path = tmp_path / "scan.nii.gz"
+    KINDS[kind](path)
+    generate_brain_mask(path, tmp_path / "deep" / "er")
+    mask = check_geometry(path, tmp_path / "deep" / "er" / "scan_brain_mask.nii.gz", np.uint8)
+    same(np.squeeze(mask.dataobj), brain_mask(np.squeeze(nib.load(path).get_fdata())))
+    assert type(mask) is type(nib.load(path))
+    assert (mask.header["cal_min"], mask.header["cal_max"]) == (0, 1)
+    for output in (tmp_path / "ready.nii.gz", tmp_path / "new" / "ready.nii"):
+        brain_masks.preprocess_scan(path, output, threshold=None)
+        check_geometry(path, output, np.float32)
+
+
+def test_debug_tells_five_things(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    save("scan.nii.gz", head())
+    generate_brain_mask("scan.nii.gz", "masks/", debug=True)
+    low, high = brain_masks.otsu_range(head())
+    assert capsys.readouterr().out.splitlines() == [
+        f"Using Otsu's threshold: {2 * low:.2f}",
+        f"Adjusted range: ({low:.2f}, {high:.2f})",
+        "Input file: 'scan.nii.gz'",
+        "Output path: 'masks/'",
+        "Brain mask saved at: masks/scan_brain_mask.nii.gz",
+    ]
+    generate_brain_mask("scan.nii.gz", "masks/", threshold=(20, 90), debug=True)
+    assert capsys.readouterr().out.splitlines()[0] == "Using range: (20.00, 90.00)"
+    generate_brain_mask("scan.nii.gz", "masks/")
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_missing_scan_is_said_with_its_name(tmp_path):
+    for call in (
+        lambda: generate_brain_mask(tmp_path / "no.nii.gz", tmp_path / "masks"),
+        lambda: brain_masks.preprocess_scan(tmp_path / "no.nii.gz", tmp_path / "masks" / "a.nii"),
+        lambda: brain_masks.batch(tmp_path / "no.nii.gz", tmp_path, tmp_path / "masks"),
+    ):
+        with pytest.raises(FileNotFoundError, match=r"no\.nii\.gz: no such file$"):
+            call()
+    assert not any(tmp_path.iterdir())
+
+
+def test_a_link_that_leads_nowhere_is_called_so(tmp_path):
+    (tmp_path / "a.nii.gz").symlink_to(tmp_path / "missing.nii.gz")
+    for read in (brain_masks.read, brain_masks.existing):
+        with pytest.raises(InputError, match=r"a\.nii\.gz: is a link"):
+            read(tmp_path / "a.nii.gz")
+
+
+BAD_FILES = {
+    "scan.nii": (lambda path: save(path, head()), "expected a .nii.gz file"),
+    "scan.mgz": (lambda path: path.write_text("a"), "expected a .nii.gz file"),
+    "text.nii.gz": (lambda path: path.write_text("a text"), "not a readable .nii.gz file"),
+    "cut.nii.gz": (lambda path: path.write_bytes(save(path, head()).read_bytes()[:700]), "not a readable .nii.gz file"),
+    "folder.nii.gz": (lambda path: path.mkdir(), "expected a file, got a folder"),
+    "4d.nii.gz": (lambda path: save(path, np.stack([head()] * 2, -1)), r"expected one volume \(X, Y, Z\)"),
+    "zeros.nii.gz": (lambda path: save(path, head() * 0), "expected values that differ, every voxel is 0"),
+    "constant.nii.gz": (lambda path: save(path, head() * 0 + 7), "expected values that differ, every voxel is 7"),
+    "negative.nii.gz": (lambda path: save(path, -head()), "no voxel is above zero.*give a threshold"),
+    "nan.nii.gz": (lambda path: save(path, with_value(np.nan)), "expected finite values, got 1 "),
+    "inf.nii.gz": (lambda path: save(path, with_value(-np.inf)), "expected finite values, got 1 "),
+}
+BAD_OPTIONS = [
+    ({"threshold": (50, 300, 400)}, r"expected a threshold \(low, high\), two .+ order, got \(50, 300, 400\)"),
+    ({"threshold": (50,)}, "expected a threshold"),
+    ({"threshold": 50}, "expected a threshold .*, got 50"),
+    ({"threshold": (90, 20)}, r"expected a threshold \(low, high\).*got \(90, 20\)"),
+    ({"threshold": (np.nan, 20)}, "expected a threshold"),
+    ({"threshold": ("20", "90")}, "expected a threshold"),
+    ({"threshold": "ab"}, "expected a threshold"),
+    ({"threshold": (None, 90)}, "expected a threshold"),
+    ({"threshold": np.eye(3)}, "expected a threshold"),
+    ({"threshold": ((1, 2), (3,))}, "expected a threshold"),
+    ({"threshold": (200, 300)}, "no voxel lies from 200 to 300, the values go from 0 to 93"),
+    ({"closing_radius": -1}, "expected a closing radius from 0 to 50 voxels, got -1"),
+    ({"closing_radius": 51}, "expected a closing radius from 0 to 50 voxels"),
+    ({"closing_radius": 1.5}, r"expected a whole number as closing radius, got 1\.5"),
+    ({"closing_radius": "3"}, "expected a whole number as closing radius"),
+]
+
+
+def with_value(value):
+    volume = head().astype(np.float32)
+    volume[3, 4, 5] = value
+    return volume
+
+
+def refuse(path, folder, message, **options):
+    """Both writers refuse in one line that names the file, write nothing, and leave an earlier output alone."""
+    before = {file: file.stat().st_mtime_ns for file in folder.parent.rglob("*")}
+    for call in (
+        lambda: generate_brain_mask(path, folder / "new", **options),
+        lambda: generate_brain_mask(path, folder, **options),
+        lambda: brain_masks.preprocess_scan(path, folder / "ready.nii.gz", **{"threshold": None} | options),
+    ):
+        with pytest.raises(ValueError, match=f"{path.name}: {message}") as error:
+            call()
+        assert isinstance(error.value, InputError)
+        assert len(str(error.value).splitlines()) == 1
+    assert {file: file.stat().st_mtime_ns for file in folder.parent.rglob("*")} == before
+
+
+@pytest.mark.parametrize("name", BAD_FILES)
+def test_a_bad_file_is_refused_in_one_line(tmp_path, name):
+    make, message = BAD_FILES[name]
+    make(tmp_path / name)
+    (tmp_path / "masks").mkdir()
+    (tmp_path / "masks" / f"{name.removesuffix('.nii.gz')}_brain_mask.nii.gz").write_text("good")
+    (tmp_path / "masks" / "ready.nii.gz").write_text("good")
+    refuse(tmp_path / name, tmp_path / "masks", message)
+
+
+@pytest.mark.parametrize(("options", "message"), BAD_OPTIONS)
+def test_a_bad_option_is_refused_in_one_line(tmp_path, options, message):
+    save(tmp_path / "scan.nii.gz", head())
+    (tmp_path / "masks").mkdir()
+    (tmp_path / "masks" / "scan_brain_mask.nii.gz").write_text("good")
+    refuse(tmp_path / "scan.nii.gz", tmp_path / "masks", message, **options)
+    with pytest.raises(InputError, match=f"^{message}"):
+        brain_mask(head(), **options)
+
+
+@pytest.mark.parametrize(
+    ("volume", "message"),
+    [
+        (np.ones((3, 3)), r"expected a volume \(X, Y, Z\), got shape \(3, 3\)"),
+        (np.ones((3, 3, 3, 1)), "expected a volume"),
+        (np.ones((3, 0, 3)), "expected a volume"),
+        (np.ones((3, 3, 3), complex), "expected real numbers, got dtype complex128"),
+        (np.full((3, 3, 3), "a"), "expected real numbers"),
+    ],
+)
+def test_an_array_that_is_no_volume(volume, message):
+    for call in (brain_mask, lambda v: brain_masks.search_threshold(v, [None]), brain_masks.compare_radii):
+        with pytest.raises(InputError, match=message):
+            call(volume)
+
+
+def read_only():
+    """Give a folder that even root cannot write to."""
+    if os.geteuid() == 0:
+        return Path("/proc")
+    folder = Path(tempfile.mkdtemp())
+    folder.chmod(0o500)
+    return folder
+
+
+def test_a_folder_that_cannot_be_written(tmp_path):
+    path = save(tmp_path / "scan.nii.gz", head())
+    (tmp_path / "file").write_text("good")
+    for folder, message in (
+        (tmp_path / "file", r"file: is no folder and cannot be made one \(.+\)$"),
+        (tmp_path / "file" / "in" / "it", r"it: is no folder and cannot be made one \(.+\)$"),
+        (read_only(), r"scan_brain_mask.nii.gz: cannot be written \(.+\)$"),
+        (read_only() / "new", r"new: is no folder and cannot be made one \(.+\)$"),
+    ):
+        with pytest.raises(InputError, match=message):
+            generate_brain_mask(path, folder)
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["file", "scan.nii.gz"]
+    assert (tmp_path / "file").read_text() == "good"
+    (tmp_path / "a_brain_mask.nii.gz").mkdir()
+    with pytest.raises(InputError, match="is a folder"):
+        generate_brain_mask(save(tmp_path / "a.nii.gz", head()), tmp_path)
+
+
+def test_an_earlier_mask_is_replaced(tmp_path):
+    path = save(tmp_path / "SCAN.NII.GZ", head())
+    generate_brain_mask(path, tmp_path, threshold=(50, 300))
+    first = raw(tmp_path / "SCAN_brain_mask.nii.gz").sum()
+    generate_brain_mask(path, tmp_path)
+    assert raw(tmp_path / "SCAN_brain_mask.nii.gz").sum() == brain_mask(head()).sum() != first
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+# --- what is made of masks ---------------------------------------------------------------------------------------
+
+
+def test_quality_counts_what_it_says():
+    mask = np.zeros((10, 10, 10), np.uint8)
+    mask[1:8, 1:8, 1:8] = 1
+    found = quality_control(mask)
+    assert (found.coverage_percent, found.head_percent) == (pytest.approx(34.3), None)
+    assert (found.components, found.holes, found.touches_frame, found.warnings) == (1, 0, False, ())
+    mask[3, 3, 3] = mask[5, 5, 5:7] = 0
+    mask[8, 8, 8] = 255 - 254  # touches the block by a corner alone
+    mask[9, 9, 9] = 1
+    found = quality_control(mask * np.uint8(255))
+    assert (found.components, found.holes, found.touches_frame) == (3, 2, True)
+    assert found.warnings == (
+        "the mask has 3 components",
+        "the mask has 2 holes",
+        "the mask touches the frame of the volume",
+    )
+
+
+@pytest.mark.parametrize("side", range(6))
+def test_quality_sees_every_side(side):
+    mask = np.zeros((5, 6, 7), bool)
+    mask[2, 3, 3] = 1
+    assert not quality_control(mask).touches_frame
+    np.moveaxis(mask, side % 3, 0)[-(side // 3), 3, 3] = 1
+    assert quality_control(mask).touches_frame
+
+
+def test_quality_of_coverage():
+    for voxels, warns in ((0, True), (19, True), (20, False), (60, False), (61, True)):
+        mask = (np.arange(100) < voxels).reshape(1, 10, 10)
+        assert any("the mask covers" in remark for remark in quality_control(mask).warnings) is warns
+    image = np.arange(100).reshape(1, 10, 10) - 49  # fifty above zero
+    found = quality_control(image > 25, image)
+    assert (found.coverage_percent, found.head_percent) == (25, 50)
+    assert quality_control(image > 25, -np.abs(image)).head_percent is None
+
+
+def test_masks_that_are_none_are_refused():
+    volume = head()
+    for mask, message in (
+        (volume, "expected a binary mask"),
+        (volume[1:] > 20, r"expected a mask of shape \(22, 26, 20\), got \(21, 26, 20\)"),
+    ):
+        for call in (
+            quality_control,
+            lambda m, v: brain_masks.apply_mask(v, m),
+            lambda m, v: brain_masks.overlay_edges(v, m),
+        ):
+            with pytest.raises(InputError, match=message):
+                call(mask, volume)
+    for mask in (np.eye(3), np.ones((2, 0, 2))):
+        with pytest.raises(InputError, match=r"expected a mask of shape \(X, Y, Z\)"):
+            quality_control(mask)
+
+
+def test_search_threshold_is_brain_mask_at_each():
+    volume = head()
+    thresholds = [(20, 200), (70, 90), None, (1000, 2000)]
+    rows = brain_masks.search_threshold(volume, iter(thresholds), closing_radius=1)
+    assert [row["threshold"] for row in rows] == thresholds
+    assert (rows[2]["low"], rows[2]["high"]) == brain_masks.otsu_range(volume)
+    for row, threshold in zip(rows[:3], thresholds, strict=False):
+        wanted = quality_control(brain_mask(volume, threshold=threshold, closing_radius=1), volume)
+        assert {key: row[key] for key in asdict(wanted)} == asdict(wanted)
+    assert (rows[3]["coverage_percent"], rows[3]["components"]) == (0, 0)
+    assert len({row["coverage_percent"] for row in rows}) == 4
+    with pytest.raises(InputError, match="expected a threshold"):
+        brain_masks.search_threshold(volume, [(90, 20)])
+
+
+def test_apply_mask_and_overlay_keep_the_dtype():
+    volume = head()
+    mask = brain_mask(volume)
+    applied, overlay = brain_masks.apply_mask(volume, mask), brain_masks.overlay_edges(volume, mask * 255)
+    assert applied.dtype == overlay.dtype == np.int16
+    same(applied, volume * mask)
+    edge = brain_masks.surface(mask) == 1
+    same(overlay[edge], volume.max())
+    same(overlay[~edge], volume[~edge])
+    assert 0 < edge.sum() < mask.sum()
+    nowhere = np.float32([[[1, np.inf]]])
+    same(brain_masks.apply_mask(nowhere, np.array([[[1, 0]]])), [[[1, 0]]])
+
+
+def test_the_surface_is_seen_from_all_sides():
+    mask = np.zeros((9, 9, 9), np.uint8)
+    mask[2:7, 2:7, 2:7] = 1
+    assert brain_masks.surface(mask).sum() == 5**3 - 3**3
+    assert not (ndimage.sobel(mask.astype(float)) > 0)[..., 4:].any()  # the page's count: one side alone
+    mask[:] = 1
+    assert brain_masks.surface(mask).sum() == 9**3 - 7**3
+
+
+def test_compare_radii_is_brain_mask_at_each():
+    volume = blobs(5, (31, 20, 26))
+    rows = brain_masks.compare_radii(volume, threshold=(40, 300))
+    assert [row["closing_radius"] for row in rows] == [2, 3, 4, 5, 6]
+    for row in rows:
+        mask = brain_mask(volume, threshold=(40, 300), closing_radius=row["closing_radius"])
+        assert row["mask_voxels"] == mask.sum()
+        assert row["surface_voxels"] == brain_masks.surface(mask).sum()
+        assert row["coverage_percent"] == pytest.approx(100 * mask.mean())
+    assert len({row["mask_voxels"] for row in rows}) > 1
+
+
+def test_preprocess_scan_standardizes_inside_of_the_mask(tmp_path):
+    path = save(tmp_path / "scan.nii.gz", head())
+    brain_masks.preprocess_scan(path, tmp_path / "ready.nii.gz", threshold=(40, 95), closing_radius=2)
+    ready, mask = raw(tmp_path / "ready.nii.gz"), brain_mask(head(), threshold=(40, 95), closing_radius=2) == 1
+    inside = head()[mask].astype(float)
+    np.testing.assert_allclose(ready[mask], (inside - inside.mean()) / inside.std(), atol=1e-5)
+    assert not ready[~mask].any()
+    with pytest.raises(InputError, match=r"ready\.png: expected a name that ends in \.nii or \.nii\.gz"):
+        brain_masks.preprocess_scan(path, tmp_path / "ready.png")
+    with pytest.raises(InputError, match=r"scan\.nii\.gz: expected .+ values?, got .*30"):
+        brain_masks.preprocess_scan(path, tmp_path / "ready.nii.gz", threshold=(30, 30), closing_radius=0)
+    with pytest.raises(InputError, match="the output is the input"):
+        brain_masks.preprocess_scan(path, path, threshold=None)
+
+
+# --- a batch -----------------------------------------------------------------------------------------------------
+
+
+def test_the_parameters_of_the_modalities_are_the_documented_ones():
+    assert {name: (*entry.values(),) for name, entry in brain_masks.MODALITIES.items()} == {
+        "CT_contrast": ((50, 300), 3),
+        "CT_plain": ((20, 100), 4),
+        "MRI_T1": (None, 3),
+        "MRI_T2": ((100, 500), 3),
+    }
+
+
+def write_table(path, scans):
+    if path.suffix == ".json":
+        path.write_text(json.dumps({scan: {"modality": modality, "age": 3} for scan, modality in scans}))
+    else:
+        lines = [f'"{scan}",{modality},3' for scan, modality in scans]
+        path.write_text("\n".join(["scan_id,modality,age", *lines]), encoding="utf-8-sig")  # as spreadsheets write it
+    return path
+
+
+@pytest.mark.parametrize("suffix", [".json", ".csv"])
+def test_batch_masks_each_scan_by_its_modality(tmp_path, suffix, capsys):
+    scans = [("ct", "CT_contrast"), ("plain", "CT_plain"), ("t1", "MRI_T1"), ("pet", "PET"), ("cut", "MRI_T1")]
+    scans += [("../secret", "MRI_T1"), ("missing", "MRI_T1"), ("..", "MRI_T1"), ("", "MRI_T1"), ("t2", "MRI_T2")]
+    (tmp_path / "scans").mkdir()
+    for scan in ("ct", "plain", "t1", "pet", "cut", "t2", "../secret"):
+        save(tmp_path / "scans" / f"{scan}.nii.gz", head() * (2 if scan == "t2" else 1))
+    (tmp_path / "scans" / "cut.nii.gz").write_bytes(b"cut")
+    table = write_table(tmp_path / f"table{suffix}", scans)
+    rows = brain_masks.batch(table, tmp_path / "scans", tmp_path / "masks")
+    assert [(row["scan"], row["modality"]) for row in rows] == scans
+    assert [row["state"] for row in rows] == ["done"] * 3 + ["skipped"] + ["failed"] * 5 + ["done"]
+    for row in rows:
+        assert (row["state"] == "done") == (row["reason"] == "") == (row["output"] is not None)
+        if row["output"]:
+            assert row["output"] == tmp_path / "masks" / row["modality"] / f"{row['scan']}_brain_mask.nii.gz"
+            volume = raw(tmp_path / "scans" / f"{row['scan']}.nii.gz")
+            same(raw(row["output"]), brain_mask(volume, **brain_masks.MODALITIES[row["modality"]]))
+    reasons = [row["reason"] for row in rows]
+    assert reasons[3] == "no parameters for the modality 'PET'; known are CT_contrast, CT_plain, MRI_T1, MRI_T2"
+    assert "cut.nii.gz: not a readable .nii.gz file" in reasons[4]
+    assert reasons[5] == "expected the plain name of a scan, got '../secret'"
+    assert reasons[6].endswith("missing.nii.gz: no such file")
+    assert not list(tmp_path.rglob("*secret_brain_mask*"))
+    assert len(list((tmp_path / "masks").rglob("*.nii.gz"))) == 4
+    assert capsys.readouterr() == ("", "")
+
+
+def test_batch_shows_its_progress_when_asked(tmp_path, capsys):
+    table = write_table(tmp_path / "table.json", [("a", "MRI_T1")])
+    save(tmp_path / "a.nii.gz", head())
+    assert brain_masks.batch(table, tmp_path, tmp_path, progress=True)[0]["state"] == "done"
+    assert "scan" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("scan", ["/etc/x", "a/b", "..\\x", "C:x", "a\0b", ".", "..."])
+def test_a_scan_is_named_and_not_placed(tmp_path, scan):
+    table = write_table(tmp_path / "table.json", [(scan, "MRI_T1")])
+    [row] = brain_masks.batch(table, tmp_path, tmp_path / "masks")
+    assert (row["state"], row["reason"]) == ("failed", f"expected the plain name of a scan, got {scan!r}")
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("table.json", "{"),
+        ("table.json", "[1, 2]"),
+        ("table.json", '{"a": "MRI_T1"}'),
+        ("table.json", "[" * 100_000),
+        ("table.csv", "scan,modality\na,MRI_T1\n"),
+        ("table.csv", "scan_id\na\n"),
+        ("table.csv", "scan_id,modality\n\udcff"),
+    ],
+)
+def test_a_table_that_is_none(tmp_path, name, text):
+    (tmp_path / name).write_text(text, errors="surrogateescape")
+    with pytest.raises(InputError, match=rf"{name}: not a readable JSON .+ or CSV scan_id,modality file \(.+\)$"):
+        brain_masks.batch(tmp_path / name, tmp_path, tmp_path / "masks")
+    assert not (tmp_path / "masks").exists()
+
+
+def test_a_table_with_gaps(tmp_path):
+    (tmp_path / "table.csv").write_text("modality,scan_id\nMRI_T1\n\nPET,b\n")
+    (tmp_path / "table.json").write_text('{"a": {}, "b": {"modality": ["MRI_T1"]}}')
+    for name, states in (("table.csv", ["failed", "skipped"]), ("table.json", ["skipped"] * 2)):
+        assert [row["state"] for row in brain_masks.batch(tmp_path / name, tmp_path, tmp_path)] == states
+
+
+def test_the_command_line_makes_the_mask_and_refuses_in_one_line(folder, skullmask):
+    save(folder / "scan.nii.gz", head())
+    options = ("--threshold", "20", "90", "--closing-radius", "1")
+    code, out, err = skullmask("brain-mask", "scan.nii.gz", "masks", *options)
+    assert (code, out) == (0, "The brain mask: masks/scan_brain_mask.nii.gz\n")
+    wanted = brain_mask(head(), threshold=(20, 90), closing_radius=1)
+    assert err == [f"skullmask: warning: scan.nii.gz: {told}" for told in quality_control(wanted).warnings]
+    same(nib.load("masks/scan_brain_mask.nii.gz").get_fdata(), wanted)
+    for wrong in (("--threshold", "90", "20"), ("--closing-radius", "-1")):
+        code, out, [line] = skullmask("brain-mask", "scan.nii.gz", "wrong", *wrong)
+        assert (code, out, line.partition(" a ")[0]) == (2, "", "skullmask: scan.nii.gz: expected")
+    assert not Path("wrong").exists()
+
+
+@pytest.mark.parametrize("kind", [np.int64, np.uint64, np.float64])
+def test_values_that_are_large_against_their_range_need_a_threshold(kind):
+    volume = np.pad(np.indices((8, 8, 8)).sum(axis=0) + 90, 4).astype(kind) * kind(200) + kind(2**60)
+    with pytest.raises(InputError, match=r"1\.15292e\+18.*threshold"):
+        brain_mask(volume)
+    low = float(volume.min()) + 9000
+    assert brain_mask(volume, threshold=(low, 2 * low)).any()
+    assert brain_mask((volume - volume.min()).astype(kind)).any()
