@@ -308,8 +308,9 @@ PICTURES = """
 import hashlib, sys
 import numpy as np
 import skullmask_lib as sm
-from skullmask_lib import grids, plots, views
-from skullmask_lib.sweep import Sweep
+from skullmask_lib import plots, views
+from skullmask_lib.reports import grids
+from skullmask_lib.sweeps import Sweep
 data = sm.load("phantom", slices=slice(0, 2))
 scores = np.array([[0.8, 0.9, 0.8]])
 runs = {"a": {"width": 1}, "b": {"width": 2}}

@@ -95,7 +95,7 @@ def demo(
     ] = Path("skullmask_demo"),
 ) -> None:
     """Run the journey on the phantom and write it, with the ladder, as one page that opens offline."""
-    from ..reports.report import notebooks, report
+    from ..reports import notebooks, report
     from ..sweeps import LADDER_HEADER, phantom_ladder
 
     count = len(notebooks.journey())
@@ -438,7 +438,7 @@ def report(
     With --grid there is one report for each combination of values and a page that compares them. Run again, it
     makes only what is missing.
     """
-    from ..reports.report import grids, notebooks, report  # they take two seconds to import
+    from ..reports import grids, notebooks, report  # they take two seconds to import
 
     lesson = notebooks.find(notebook)
     pairs = [*map(notebooks.split, parameter or ()), *([("version", version)] if version else [])]
@@ -465,7 +465,7 @@ def report(
 
 def _name_of(name: str, images: str) -> str:
     """Name a slice as `mask` does; a report keeps the name of a folder to itself."""
-    from ..reports.report import report
+    from ..reports import report
 
     folder = Path(images)
     if name.startswith(f"{report.SERIES}[") and folder.is_dir():

@@ -11,7 +11,7 @@ from pathlib import Path
 from .. import project, surroundings
 from ..errors import InputError
 from ..io import cohorts, datasets
-from ..reports.report import report
+from ..reports import report
 
 
 def serve(
