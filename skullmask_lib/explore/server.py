@@ -11,7 +11,7 @@ from pathlib import Path
 from .. import project, surroundings
 from ..errors import InputError
 from ..io import cohorts, datasets
-from ..reports import report
+from ..reports import running
 
 
 def serve(
@@ -70,7 +70,7 @@ def serve(
     os.environ["JUPYTER_PATH"] = os.pathsep.join(filter(None, [ours, os.environ.get("JUPYTER_PATH")]))
     with tempfile.TemporaryDirectory(prefix="skullmask-") as folder:  # Voila serves this folder, and nothing else
         notebook = Path(folder, "explorer.ipynb")
-        report.fill(project.project_folder("notebooks") / notebook.name, notebook, chosen)
+        running.fill(project.project_folder("notebooks") / notebook.name, notebook, chosen)
         server = Voila.instance()
         server.config_file_paths = []  # a voila.py in the working folder would be executed
         server.initialize(

@@ -18,7 +18,8 @@ import numpy as np
 from .. import plots, texts
 from ..errors import InputError
 from ..io import journal, outputs
-from . import notebooks, report
+from . import inputs as sources
+from . import notebooks, privacy, report, running
 from .provenance import provenance
 
 _COMPARED = ("iou", "hd95_mm", "hd95_px", "assd_mm", "assd_px", "quality", "area_mm2", "area_px")  # of scores.csv
@@ -74,7 +75,7 @@ def grid(
     runs = {}
     for chosen in itertools.product(*values.values()):
         chosen = dict(zip(values, chosen, strict=True))
-        runs[_name(chosen)] = chosen, report.prepare(notebook, inputs, (parameters or {}) | chosen)
+        runs[_name(chosen)] = chosen, sources.prepare(notebook, inputs, (parameters or {}) | chosen)
     record = folder / "runs.jsonl"
     if folder.is_dir() and any(folder.iterdir()) and not record.is_file():
         raise InputError(f"{folder}: holds files that no grid of reports wrote; choose another folder")
@@ -97,7 +98,7 @@ def grid(
             report.report(images, folder / name, truth=truth, notebook=notebook, parameters=own)
         except Exception as error:  # whatever it is, it does not stop the others
             told = str(error).partition("; what ran is in ")[0] or repr(error)
-            return {"state": "failed", "error": report.pathless(told, *secret)}
+            return {"state": "failed", "error": privacy.pathless(told, *secret)}
         return {"state": "done"}
 
     with warnings.catch_warnings(action="ignore"), ThreadPoolExecutor(jobs) as pool:
@@ -115,7 +116,7 @@ def grid(
         except BaseException:  # Ctrl-C among them
             pool.shutdown(wait=False, cancel_futures=True)
             while not all(future.done() for future in waiting):
-                report.stop()
+                running.stop()
                 time.sleep(0.2)
             raise
     known = journal.read(record)
