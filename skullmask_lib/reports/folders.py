@@ -18,6 +18,8 @@ from ..io import outputs
 from . import notebooks, pages, privacy
 from .provenance import contents
 
+KEPT_IN = "; what ran is in "  # begins the end of a message
+
 
 def check_replaceable(folder: Path) -> None:
     """Refuse a folder that holds anything but an earlier report as it was made.
@@ -152,9 +154,9 @@ def keep_failed(
         ):
             temporary.mkdir()
             write(executed, temporary, provenance, page=page)
-            return f"; what ran is in {folder / 'report.ipynb'}"
+            return f"{KEPT_IN}{folder / 'report.ipynb'}"
     copy = shutil.copy(ran, tempfile.mkdtemp(prefix="skullmask-"))
-    return f"; what ran is in {copy}"
+    return f"{KEPT_IN}{copy}"
 
 
 def _cut_after_last_run(executed: nbformat.NotebookNode) -> None:

@@ -5,7 +5,7 @@ Nothing here runs a notebook or writes a report.
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from ..errors import InputError, check_slice
@@ -42,10 +42,64 @@ def sources(images: str | Path, truth: str | Path | None) -> dict[str, str]:
     return named
 
 
+def load(
+    images: str,
+    truth: str | None,
+    channel: int | None,
+    slices: str,
+) -> datasets.Data:
+    """Load the slices of a report, and check each.
+
+    Parameters
+    ----------
+    images : str
+    truth : str or None
+    channel : int or None
+        Which channel of colour pictures to take.
+    slices : str
+        ``start:stop:step``, stop included; empty for all slices.
+
+    Returns
+    -------
+    Data
+
+    Raises
+    ------
+    InputError
+        If they cannot be loaded, no version takes a slice, or no page can show its name.
+
+    Examples
+    --------
+    >>> len(load("phantom", None, None, "1:3").images)
+    3
+    """
+    places = None
+    if slices:
+        places = parse_range(slices, low=0)
+    data = datasets.load(images, truth=truth, channel=channel, slices=places)
+    for name, image in zip(data.names, data.images, strict=True):
+        _check_named_slice(name, image)
+    return data
+
+
+def _check_named_slice(name: str, image: object) -> None:
+    """Refuse a slice that no version takes, and a name that no page can show."""
+    try:
+        check_slice(image)
+    except InputError as error:
+        raise InputError(f"{name}: {error}") from None
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raise InputError(f"{name!a}: expected a name in UTF-8") from None
+
+
 def prepare(
     notebook: Path,
     inputs: dict[str, str],
     parameters: dict[str, object],
+    *,
+    load: Callable[..., datasets.Data] = load,
 ) -> dict[str, object]:
     """Check everything that a report needs, before anything runs.
 
@@ -55,6 +109,8 @@ def prepare(
     inputs : dict of str to str
         The images and, where there is one, the truth.
     parameters : dict of str to object
+    load : callable
+        Loads the slices: `load`, or one that remembers what it loaded.
 
     Returns
     -------
@@ -74,15 +130,18 @@ def prepare(
     parameters = _completed(notebook, inputs, parameters)
     notebooks.check(notebook, parameters)
     _check_versions_differ(notebook, parameters)
-    data = _load(inputs, parameters)
+    data = load(
+        inputs["images"],
+        inputs.get("truth"),
+        _channel(parameters),
+        _slices(parameters),
+    )
     if data.truth is None and _measures(notebook):
         raise InputError(
             f"{inputs['images']}: brings no truth, and {notebook.name} measures; "
             "name the true masks as well"
         )
     _check_fits(notebook, inputs["images"], data, parameters)
-    for name, image in zip(data.names, data.images, strict=True):
-        _check_named_slice(name, image)
     return parameters
 
 
@@ -118,21 +177,20 @@ def _check_versions_differ(notebook: Path, parameters: dict[str, object]) -> Non
         )
 
 
-def _load(inputs: dict[str, str], parameters: dict[str, object]) -> datasets.Data:
-    """Load the slices that the notebook will see."""
+def _channel(parameters: Mapping[str, object]) -> int | None:
+    """Read which channel to take; notebooks write -1 for none."""
     channel = parameters.get("channel")
-    if not isinstance(channel, int) or channel < 0:
-        channel = None
+    if isinstance(channel, int) and channel >= 0:
+        return channel
+    return None
+
+
+def _slices(parameters: Mapping[str, object]) -> str:
+    """Read which slices to take; empty for all."""
     slices = parameters.get("slices")
-    wanted = None
-    if isinstance(slices, str) and slices:
-        wanted = parse_range(slices, low=0)
-    return datasets.load(
-        inputs["images"],
-        truth=inputs.get("truth"),
-        channel=channel,
-        slices=wanted,
-    )
+    if isinstance(slices, str):
+        return slices
+    return ""
 
 
 def _measures(notebook: Path) -> bool:
@@ -162,18 +220,6 @@ def _check_fits(
             )
 
 
-def _check_named_slice(name: str, image: object) -> None:
-    """Refuse a slice that no version takes, and a name that no page can show."""
-    try:
-        check_slice(image)
-    except InputError as error:
-        raise InputError(f"{name}: {error}") from None
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        raise InputError(f"{name!a}: expected a name in UTF-8") from None
-
-
 def files_among(parameters: Mapping[str, object]) -> dict[str, str]:
     """Select the parameters that name existing files by their paths.
 
@@ -196,6 +242,40 @@ def files_among(parameters: Mapping[str, object]) -> dict[str, str]:
         if os.sep in str(value) and Path(str(value)).is_file():
             files[name] = value
     return files
+
+
+def private_folders(
+    folder: Path,
+    notebook: Path,
+    sources: Mapping[str, str],
+    files: Mapping[str, str],
+) -> list[Path]:
+    """List what a report must not name: where it goes, and the folders of what it is made from.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the report.
+    notebook : Path
+    sources, files : mapping of str to str
+        See `sources` and `files_among`.
+
+    Returns
+    -------
+    list of Path
+
+    Examples
+    --------
+    >>> [str(path) for path in private_folders(Path("a/b"), Path("c/d.ipynb"), {}, {})]
+    ['a/b', 'a', 'c']
+    """
+    private = [folder, folder.parent, notebook.parent]
+    for source in sources.values():
+        _, path = cohorts.prefixed(source)
+        private += [path, path.parent]
+    for file in files.values():
+        private.append(Path(file).parent)
+    return private
 
 
 def link(work: Path, name: str, source: str) -> str:

@@ -11,7 +11,7 @@ import re
 import shlex
 import shutil
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from importlib import metadata
 from pathlib import Path
 
@@ -24,10 +24,77 @@ from . import notebooks
 _NOT_TYPED = ("images", "truth", "save")  # parameters that no ``-p`` of a command sets
 
 
+def sha256(source: str | Path) -> str | None:
+    """Hash an input: a file, or the files that a folder is read from with their names.
+
+    Parameters
+    ----------
+    source : str or path
+
+    Returns
+    -------
+    str or None
+        None for a phantom, which is computed anew each time.
+
+    Examples
+    --------
+    >>> sha256("phantom") is None
+    True
+    >>> len(sha256(notebooks.find("report")))
+    64
+    """
+    if source in datasets.PHANTOMS:
+        return None
+    if datasets.is_name(source):
+        return registry.originals()[source].sha256
+    prefix, path = cohorts.prefixed(source)
+    path = path.resolve()
+    if path.is_dir():
+        return _hash_together(path, datasets.files_in(f"{prefix}{path}"))
+    files = nifti.files(path)
+    if len(files) == 1:
+        return contents(path)
+    return _hash_together(path.parent, files)
+
+
+def contents(path: Path) -> str:
+    """Hash a file, or all files of a folder with their names.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> len(contents(notebooks.find("report")))
+    64
+    """
+    if path.is_dir():
+        files = filter(Path.is_file, path.rglob("*"))
+        return _hash_together(path, sorted(files))
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _hash_together(folder: Path, files: Iterable[Path]) -> str:
+    """Hash a list of files: their hashes and their names within a folder."""
+    listing = hashlib.sha256()
+    for file in files:
+        name = file.relative_to(folder)
+        listing.update(f"{contents(file)} {name}\n".encode())
+    return listing.hexdigest()
+
+
 def provenance(
     notebook: Path,
     inputs: dict[str, str],
     parameters: dict[str, object],
+    *,
+    hash_source: Callable[[str], str | None] = sha256,
 ) -> dict[str, object]:
     """Record what a report is made from, and how to make it again.
 
@@ -37,6 +104,8 @@ def provenance(
     inputs : dict of str to str
         The images and, where there is one, the truth.
     parameters : dict of str to object
+    hash_source : callable
+        Hashes an input: `sha256`, or one that remembers what it hashed.
 
     Returns
     -------
@@ -54,7 +123,7 @@ def provenance(
     hashed = {}
     for parameter, source in inputs.items():
         names[parameter] = _public_name(parameter, source)
-        hashed[parameter] = {"name": names[parameter], "sha256": sha256(source)}
+        hashed[parameter] = {"name": names[parameter], "sha256": hash_source(source)}
     made = datetime.datetime.now(datetime.UTC)
     return {
         "command": _command(notebook, names, parameters),
@@ -158,71 +227,6 @@ def library() -> str:
 def _git(clone: Path, *arguments: str) -> bytes:
     command = ["git", "-C", clone, *arguments]
     return subprocess.run(command, capture_output=True, check=False).stdout
-
-
-def sha256(source: str | Path) -> str | None:
-    """Hash an input: a file, or the files that a folder is read from with their names.
-
-    Parameters
-    ----------
-    source : str or path
-
-    Returns
-    -------
-    str or None
-        None for a phantom, which is computed anew each time.
-
-    Examples
-    --------
-    >>> sha256("phantom") is None
-    True
-    >>> len(sha256(notebooks.find("report")))
-    64
-    """
-    if source in datasets.PHANTOMS:
-        return None
-    if datasets.is_name(source):
-        return registry.originals()[source].sha256
-    prefix, path = cohorts.prefixed(source)
-    path = path.resolve()
-    if path.is_dir():
-        return _hash_together(path, datasets.files_in(f"{prefix}{path}"))
-    files = nifti.files(path)
-    if len(files) == 1:
-        return contents(path)
-    return _hash_together(path.parent, files)
-
-
-def contents(path: Path) -> str:
-    """Hash a file, or all files of a folder with their names.
-
-    Parameters
-    ----------
-    path : Path
-
-    Returns
-    -------
-    str
-
-    Examples
-    --------
-    >>> len(contents(notebooks.find("report")))
-    64
-    """
-    if path.is_dir():
-        files = filter(Path.is_file, path.rglob("*"))
-        return _hash_together(path, sorted(files))
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _hash_together(folder: Path, files: Iterable[Path]) -> str:
-    """Hash a list of files: their hashes and their names within a folder."""
-    listing = hashlib.sha256()
-    for file in files:
-        name = file.relative_to(folder)
-        listing.update(f"{contents(file)} {name}\n".encode())
-    return listing.hexdigest()
 
 
 def as_markdown(record: dict[str, object]) -> str:

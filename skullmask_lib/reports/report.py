@@ -9,17 +9,18 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import nbformat
 
 from ..errors import InputError
-from ..io import cohorts, outputs
+from ..io import outputs
 from . import folders, inputs, notebooks, privacy, running
-from .provenance import as_markdown, provenance
+from .provenance import as_markdown, provenance, sha256
 
 SERIES = inputs.SERIES  # what the slices of a folder are called in ``scores.csv``
+_CELL_TIMEOUT_S = 3600
 
 
 def report(
@@ -29,7 +30,7 @@ def report(
     truth: str | Path | None = None,
     notebook: str | Path = "report",
     parameters: dict[str, object] | None = None,
-    timeout_s: int = 3600,
+    timeout_s: int = _CELL_TIMEOUT_S,
     progress_bar: dict[str, object] | bool = False,
 ) -> Path:
     """Run a notebook on a user's slices and make a report that can be sent.
@@ -77,16 +78,75 @@ def report(
     skullmask_lib.errors.InputError: report.ipynb: expected overlay_count from 1 to 24, got 50
     """
     notebook = notebooks.find(notebook)
-    folder = Path(folder)
     sources = inputs.sources(images, truth)
     parameters = inputs.prepare(notebook, sources, parameters or {})
+    return make(
+        notebook,
+        sources,
+        Path(folder),
+        parameters,
+        timeout_s=timeout_s,
+        progress_bar=progress_bar,
+    )
+
+
+def make(
+    notebook: Path,
+    sources: dict[str, str],
+    folder: Path,
+    parameters: dict[str, object],
+    *,
+    timeout_s: int = _CELL_TIMEOUT_S,
+    progress_bar: dict[str, object] | bool = False,
+    hash_source: Callable[[str], str | None] = sha256,
+) -> Path:
+    """Make a report from inputs and parameters that were checked already.
+
+    Parameters
+    ----------
+    notebook : Path
+    sources : dict of str to str
+        See `inputs.sources`.
+    folder : Path
+        See `report`.
+    parameters : dict of str to object
+        As `inputs.prepare` returns them.
+    timeout_s, progress_bar
+        See `report`.
+    hash_source : callable
+        Hashes an input: `provenance.sha256`, or one that remembers what it hashed.
+
+    Returns
+    -------
+    Path
+        The page.
+
+    Raises
+    ------
+    InputError
+        If the folder cannot be used.
+    RuntimeError
+        See `report`.
+
+    Examples
+    --------
+    >>> make(Path("own.ipynb"), {}, Path(__file__), {})
+    Traceback (most recent call last):
+    ...
+    skullmask_lib.errors.InputError: ...report.py: is a file, and a report is a folder; ...
+    """
     failed_folder = folder.with_name(f"{folder.name}_failed")
     folders.check_replaceable(folder)
     folders.check_replaceable(failed_folder)
 
     files = inputs.files_among(parameters)
-    private = _private_folders(folder, notebook, sources, files)
-    record = provenance(notebook, sources | files, parameters)
+    private = inputs.private_folders(folder, notebook, sources, files)
+    record = provenance(
+        notebook,
+        sources | files,
+        parameters,
+        hash_source=hash_source,
+    )
     started_s = time.monotonic()
     with (
         tempfile.TemporaryDirectory(prefix="skullmask-") as elsewhere,
@@ -124,22 +184,6 @@ def report(
             raise RuntimeError(f"{error}{kept}") from None
     shutil.rmtree(failed_folder, ignore_errors=True)
     return folder / "report.html"
-
-
-def _private_folders(
-    folder: Path,
-    notebook: Path,
-    sources: Mapping[str, str],
-    files: Mapping[str, str],
-) -> list[Path]:
-    """List the folders that a report must not name: where it goes and where its inputs are."""
-    private = [folder, folder.parent, notebook.parent]
-    for source in sources.values():
-        _, path = cohorts.prefixed(source)
-        private += [path, path.parent]
-    for file in files.values():
-        private.append(Path(file).parent)
-    return private
 
 
 def _move_outputs(work: Path, folder: Path, links: Collection[str]) -> None:
