@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from skullmask_lib.explore import explorers
+from skullmask_lib.explore.app import QUESTIONS
 from skullmask_lib.project import project_folder
 from skullmask_lib.reports import notebooks
 from skullmask_lib.tables import markdown
@@ -59,7 +59,7 @@ def app_explorers(chromium) -> Iterator[tuple[str, browser.Shown]]:
         page, _ = browser.open_page(chromium)
         page.goto(address)
         shown = browser.Shown(page)
-        for question in explorers.QUESTIONS:
+        for question in QUESTIONS:
             shown.box.get_by_label(question).check()
             page.wait_for_timeout(1000)
             yield question, shown
@@ -81,7 +81,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--moves", type=int, default=60, help="of every explorer (default: 60)")
     count = parser.parse_args().moves
-    rows, total = [], len(explorers.QUESTIONS) + len(notebooks.lessons())
+    rows, total = [], len(QUESTIONS) + len(notebooks.lessons())
     with browser.chromium() as chromium, tqdm(total=total, unit="explorer", disable=None) as bar:
         for shown_explorers in (app_explorers, lesson_explorers):
             for name, shown in shown_explorers(chromium):

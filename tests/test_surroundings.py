@@ -308,8 +308,9 @@ PICTURES = """
 import hashlib, sys
 import numpy as np
 import skullmask_lib as sm
-from skullmask_lib import grids, plots, views
-from skullmask_lib.sweep import Sweep
+from skullmask_lib import plots, views
+from skullmask_lib.reports import comparison
+from skullmask_lib.sweeps import Sweep
 data = sm.load("phantom", slices=slice(0, 2))
 scores = np.array([[0.8, 0.9, 0.8]])
 runs = {"a": {"width": 1}, "b": {"width": 2}}
@@ -318,7 +319,7 @@ made["sweep"] = plots.sweep_picture(Sweep(np.array([24, 26, 28]), scores, scores
 made["ladder"] = plots.ladder_picture([("v1", 0.73, 0.7309, 0.0009, 0.7349, "by construction")])
 made["classes"] = plots.class_picture({"no tumour": 2556, "tumour": 1373})
 made["planes"] = plots.three_planes(np.ones((4, 5, 6)), np.eye(4), mask=np.ones((4, 5, 6)))
-made["grid"] = grids._chart(runs, {"a": 0.5, "b": 0.6}, "iou")
+made["grid"] = comparison.chart(runs, {"a": {"iou": 0.5}, "b": {"iou": 0.6}}, "iou")
 fig, axes = plots.figure(2)
 plots.compare(plots.show(axes[0], data.images[0], "a slice"), data.images[0], data.truth[0], data.truth[1], "_x_^2")
 plots.histogram(axes[1], np.arange(256, dtype=np.uint8)[None], {"Otsu": 23})

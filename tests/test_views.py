@@ -12,9 +12,10 @@ from inputs import SHAPES, blobs, ring_head
 
 import skullmask_lib as sm
 from skullmask_lib import masks, plots, views
-from skullmask_lib.explore import explorers
+from skullmask_lib.explore import controls as making
+from skullmask_lib.explore.app import QUESTIONS
 
-VIEWS = list(explorers.QUESTIONS.values())
+VIEWS = list(QUESTIONS.values())
 RING = ring_head()
 
 
@@ -25,7 +26,7 @@ def data_of(image, truth=None, spacing_mm=None):
 
 def choices(view):
     """Give a strategy for what the controls of a view offer."""
-    controls = explorers._controls(view, {})
+    controls = making.from_signature(view, {})
     offered = {}
     for name, control in controls.items():
         if hasattr(control, "options"):

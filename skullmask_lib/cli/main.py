@@ -95,7 +95,8 @@ def demo(
     ] = Path("skullmask_demo"),
 ) -> None:
     """Run the journey on the phantom and write it, with the ladder, as one page that opens offline."""
-    from ..reports import notebooks, report
+    from ..reports import notebooks
+    from ..reports.demo import demo as run_demo
     from ..sweeps import LADDER_HEADER, phantom_ladder
 
     count = len(notebooks.journey())
@@ -104,7 +105,7 @@ def demo(
     def progress(lesson: str) -> None:
         print(f"lesson {next(started)} of {count}: {lesson}", file=sys.stderr, flush=True)
 
-    page = report.demo(out, progress=progress)
+    page = run_demo(out, progress=progress)
     say(*tables.text(phantom_ladder(), LADDER_HEADER).splitlines())
     say("", f"The page: {page}")
 

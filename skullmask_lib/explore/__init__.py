@@ -1,5 +1,9 @@
-"""Sliders on the views, the app that holds all of them, and its server: the only importer of ipywidgets and Voila."""
+"""Sliders over views, the app that holds all of them, and its server.
 
-from .explorers import App, Explorer, sliders
+The only importer of ipywidgets and Voila.
+"""
+
+from .app import App
+from .explorers import Explorer, sliders
 
 __all__ = ["App", "Explorer", "sliders"]

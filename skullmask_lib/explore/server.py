@@ -11,7 +11,7 @@ from pathlib import Path
 from .. import project, surroundings
 from ..errors import InputError
 from ..io import cohorts, datasets
-from ..reports import report
+from ..reports import running
 
 
 def serve(
@@ -64,13 +64,19 @@ def serve(
     chosen["truth"] = truth
     # A page that is left asks to end its kernel without the cookie's proof (Voila's issue 1458); its id is proof enough
     VoilaShutdownKernelHandler.check_xsrf_cookie = lambda _: None
-    ours = str(Path(__file__).with_name("jupyter"))  # a template that asks nothing of the network, a quiet kernel
+    ours = str(
+        Path(__file__).with_name("jupyter")
+    )  # a template that asks nothing of the network, a quiet kernel
     os.environ.update(surroundings.for_kernels())
     os.environ.pop("PYTHONOPTIMIZE", None)  # `update` takes nothing away
-    os.environ["JUPYTER_PATH"] = os.pathsep.join(filter(None, [ours, os.environ.get("JUPYTER_PATH")]))
-    with tempfile.TemporaryDirectory(prefix="skullmask-") as folder:  # Voila serves this folder, and nothing else
+    os.environ["JUPYTER_PATH"] = os.pathsep.join(
+        filter(None, [ours, os.environ.get("JUPYTER_PATH")])
+    )
+    with tempfile.TemporaryDirectory(
+        prefix="skullmask-"
+    ) as folder:  # Voila serves this folder, and nothing else
         notebook = Path(folder, "explorer.ipynb")
-        report.fill(project.project_folder("notebooks") / notebook.name, notebook, chosen)
+        running.fill(project.project_folder("notebooks") / notebook.name, notebook, chosen)
         server = Voila.instance()
         server.config_file_paths = []  # a voila.py in the working folder would be executed
         server.initialize(
@@ -99,9 +105,13 @@ def serve(
 
 def _free(port: int) -> int:
     with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the server will: a closed one may linger
+        probe.setsockopt(
+            socket.SOL_SOCKET, socket.SO_REUSEADDR, 1
+        )  # as the server will: a closed one may linger
         try:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
-            raise InputError(f"port {port} is taken ({error.strerror}); choose another one with --port") from None
+            raise InputError(
+                f"port {port} is taken ({error.strerror}); choose another one with --port"
+            ) from None
         return probe.getsockname()[1]

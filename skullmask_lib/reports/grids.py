@@ -1,27 +1,41 @@
-"""One report for each combination of parameters, and the page that compares them."""
+"""Many reports: one for each combination of parameters, several at a time.
 
-import base64
-import hashlib
+Which runs are needed is decided here, and remembered in ``runs.jsonl``. `report` makes each one,
+and `comparison` the page that compares them.
+"""
+
+import contextlib
+import functools
 import itertools
-import math
-import re
-import secrets
 import time
 import warnings
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
 from pathlib import Path
 
-import jinja2
-import numpy as np
-
-from .. import plots, texts
 from ..errors import InputError
 from ..io import journal, outputs
-from . import notebooks, report
-from .provenance import provenance
+from . import comparison, folders, inputs, notebooks, privacy, report, running
+from .provenance import provenance, sha256
 
-_COMPARED = ("iou", "hd95_mm", "hd95_px", "assd_mm", "assd_px", "quality", "area_mm2", "area_px")  # of scores.csv
+_STOP_AGAIN_AFTER_S = 0.2
+_ORIGIN = ("skullmask", "notebook", "inputs", "parameters")  # what decides whether to run again
+
+
+@dataclass(frozen=True)
+class _Run:
+    """One combination of parameters."""
+
+    choice: dict[str, object]  # the parameters that differ between runs
+    parameters: dict[str, object]  # all that the notebook receives
+    origin: dict[str, object]  # part of its provenance
+
+    def is_done(self, record: dict | None, folder: Path) -> bool:
+        """Compare with the last record of this run, and look for its page."""
+        if record != {"state": "done", **self.origin}:
+            return False
+        return (folder / "report.html").is_file()
 
 
 def grid(
@@ -35,22 +49,23 @@ def grid(
     jobs: int = 1,
     progress: Callable[[], object] | None = None,
 ) -> list[str]:
-    """Make a report for each combination of parameters, and an index that sorts and compares them.
+    """Make a report for each combination of parameters, and a page that compares them.
 
-    A run that is recorded as done, with these inputs, parameters and this version of the library, is not run again.
+    A run that is recorded as done, with the same inputs, parameters and version of the library,
+    is not repeated.
 
     Parameters
     ----------
     images, truth, notebook, parameters
         See `report.report`.
     folder : str or path
-        Made if missing. Takes ``index.html``, ``runs.jsonl`` and a folder for each run.
+        Created if missing. Receives ``index.html``, ``runs.jsonl`` and a folder for each run.
     values : dict of str to sequence
-        Parameter to its values, see `notebooks.read_values`.
+        Parameter to its values; see `notebooks.read_values`.
     jobs : int
         How many run at a time.
     progress : callable, optional
-        Called when a run is over, or needs no run.
+        Called when a run has ended, or need not start.
 
     Returns
     -------
@@ -69,138 +84,116 @@ def grid(
     ...
     skullmask_lib.errors.InputError: report.ipynb: no parameter dilation_sise; did you mean dilation_size?
     """
-    notebook, folder = notebooks.find(notebook), Path(folder)
-    inputs = {"images": str(images)} | ({"truth": str(truth)} if truth else {})
-    runs = {}
-    for chosen in itertools.product(*values.values()):
-        chosen = dict(zip(values, chosen, strict=True))
-        runs[_name(chosen)] = chosen, report.prepare(notebook, inputs, (parameters or {}) | chosen)
+    notebook = notebooks.find(notebook)
+    folder = Path(folder)
+    sources = inputs.sources(images, truth)
+    parameters = parameters or {}
+    progress = progress or _ignore
+    hash_once = functools.cache(sha256)
+    runs = _plan(notebook, sources, values, parameters, hash_once)
+
     record = folder / "runs.jsonl"
-    if folder.is_dir() and any(folder.iterdir()) and not record.is_file():
-        raise InputError(f"{folder}: holds files that no grid of reports wrote; choose another folder")
-    known = journal.read(record)
+    _check_ours(folder, record)
+    recorded = journal.read(record)
     if not folder.exists():
         with outputs.replacing(folder) as temporary:
             temporary.mkdir()
-    made_from = {}
-    for name, (_, given) in runs.items():
-        told = provenance(notebook, inputs, given)
-        made_from[name] = {key: told[key] for key in ("skullmask", "notebook", "inputs", "parameters")}
-    done = {name: {"state": "done", **made_from[name]} for name in runs}
-    todo = [name for name in runs if known.get(name) != done[name] or not (folder / name / "report.html").is_file()]
+    pending = []
+    for name, run in runs.items():
+        if run.is_done(recorded.get(name), folder / name):
+            progress()
+        else:
+            pending.append(name)
+            journal.append(record, name, {"state": "started"})
 
-    secret = [folder, *inputs.values(), *(Path(each).parent for each in (folder, notebook, *inputs.values()))]
-
-    def run(name: str) -> dict[str, object]:
-        own = {key: value for key, value in runs[name][1].items() if key not in (*inputs, "save")}
+    def make(name: str) -> dict[str, object]:
+        """Make one report; whatever goes wrong is recorded, and does not stop the others."""
         try:
-            report.report(images, folder / name, truth=truth, notebook=notebook, parameters=own)
-        except Exception as error:  # whatever it is, it does not stop the others
-            told = str(error).partition("; what ran is in ")[0] or repr(error)
-            return {"state": "failed", "error": report.pathless(told, *secret)}
+            report.make(
+                notebook,
+                sources,
+                folder / name,
+                runs[name].parameters,
+                hash_source=hash_once,
+            )
+        except Exception as error:
+            private = inputs.private_folders(folder, notebook, sources, {})
+            return {"state": "failed", "error": _reason(error, private)}
         return {"state": "done"}
 
-    with warnings.catch_warnings(action="ignore"), ThreadPoolExecutor(jobs) as pool:
-        for name in todo:
-            journal.append(record, name, {"state": "started"})
-        for _ in range(len(runs) - len(todo) if progress else 0):
+    with _running(make, pending, jobs) as ended:
+        for name, outcome in ended:
+            journal.append(record, name, outcome | runs[name].origin)
             progress()
-        waiting = {pool.submit(run, name): name for name in todo}
-        try:
-            for over in as_completed(waiting):
-                name = waiting[over]
-                journal.append(record, name, over.result() | made_from[name])
-                if progress:
-                    progress()
-        except BaseException:  # Ctrl-C among them
-            pool.shutdown(wait=False, cancel_futures=True)
-            while not all(future.done() for future in waiting):
-                report.stop()
-                time.sleep(0.2)
-            raise
-    known = journal.read(record)
-    title = str((parameters or {}).get("title") or "")
-    _write_index(folder, {name: chosen for name, (chosen, _) in runs.items()}, known, title)
-    return [name for name in runs if known[name]["state"] == "failed"]
+
+    recorded = journal.read(record)
+    title = str(parameters.get("title") or "")
+    choices = {name: run.choice for name, run in runs.items()}
+    comparison.write(folder, choices, recorded, title)
+    return [name for name in runs if recorded[name]["state"] == "failed"]
 
 
-def _name(chosen: dict[str, object]) -> str:
-    """Name a run, and its folder, by its parameters."""
-    name = ",".join(f"{key}={_shown(value)}" for key, value in chosen.items())
-    safe = re.sub(r"[^\w.=+,-]", "_", name)[:80]
-    return safe if safe == name else f"{safe}_{hashlib.sha256(name.encode()).hexdigest()[:6]}"
+def _ignore() -> None:
+    """Stand in for a callback that nobody passed."""
 
 
-def _shown(value: object) -> object:
-    value = "+".join(map(str, value)) if isinstance(value, list) else value
-    return value if isinstance(value, (int, float)) else str(value)
+def _plan(
+    notebook: Path,
+    sources: dict[str, str],
+    values: Mapping[str, Sequence[object]],
+    parameters: dict[str, object],
+    hash_source: Callable[[str], str | None],
+) -> dict[str, _Run]:
+    """Check every combination of values, and name it."""
+    runs = {}
+    load = functools.lru_cache(maxsize=1)(inputs.load)
+    for combination in itertools.product(*values.values()):
+        choice = dict(zip(values, combination, strict=True))
+        complete = inputs.prepare(notebook, sources, parameters | choice, load=load)
+        made_from = provenance(notebook, sources, complete, hash_source=hash_source)
+        origin = {key: made_from[key] for key in _ORIGIN}
+        runs[comparison.run_name(choice)] = _Run(choice, complete, origin)
+    return runs
 
 
-def _cell(value: object) -> object:
-    shown = _shown(value)
-    return texts.plain(shown) if isinstance(shown, str) else shown
-
-
-def _write_index(folder: Path, runs: dict[str, dict[str, object]], known: dict[str, dict], title: str) -> None:
-    """Write the page that compares the runs: what each was given, and the means of its scores."""
-    means = {name: _means(report.scores(folder / name)) for name in runs if known[name]["state"] == "done"}
-    scores = [column for column in _COMPARED if any(column in mean for mean in means.values())]
-    rows = []
-    for name, chosen in runs.items():
-        failed = known[name]["state"] == "failed"
-        cells = [_cell(value) for value in chosen.values()]
-        cells += [means.get(name, {}).get(column, math.nan) for column in scores]
-        page = Path(f"{name}{'_failed' * failed}", "report.html")
-        state = known[name]["state"]
-        rows.append(
-            {
-                "name": name,
-                "state": state,
-                "page": (folder / page).exists() and page,
-                "cells": [*cells, texts.plain(known[name].get("error", state))],
-            }
+def _check_ours(folder: Path, record: Path) -> None:
+    """Refuse a folder that holds files but no journal of a grid."""
+    if not folder.is_dir() or record.is_file():
+        return
+    if any(folder.iterdir()):
+        raise InputError(
+            f"{folder}: holds files that no grid of reports wrote; choose another folder"
         )
-    inputs = ", ".join(given["name"] for given in known[next(iter(runs))]["inputs"].values())
-    inputs = texts.plain(inputs)
-    failures = sum(row["state"] == "failed" for row in rows)
-    first = {name: mean[scores[0]] for name, mean in means.items() if scores and scores[0] in mean}
-    chart = _chart(runs, first, scores[0]) if first else None
-    environment = jinja2.Environment(autoescape=True, loader=jinja2.FileSystemLoader(Path(__file__).parent))
-    page = environment.get_template("grid.html").render(
-        title=texts.plain(title) or f"{inputs}: reports compared",
-        summary=f"{inputs}: {len(rows)} reports, {failures} failed. "
-        "Scores are means over the slices whose truth is known.",
-        columns=["run", *next(iter(runs.values())), *(f"mean {column}" for column in scores), "state"],
-        rows=rows,
-        chart=chart,
-        png=chart and base64.b64encode(chart.png).decode(),
-        nonce=secrets.token_urlsafe(),
-    )
-    with outputs.replacing(folder / "index.html") as temporary:
-        temporary.write_text(page, encoding="utf-8")
 
 
-def _means(rows: list[dict]) -> dict[str, float]:
-    """Average the columns of ``scores.csv`` over the slices whose truth is known, where they are finite."""
-    rows = [row for row in rows if not math.isnan(row.get("iou", 0.0))] or rows
-    columns = {key: [row[key] for row in rows if math.isfinite(row.get(key, math.nan))] for key in _COMPARED}
-    return {key: float(np.mean(column)) for key, column in columns.items() if column}
+def _reason(error: Exception, private: Sequence[Path]) -> str:
+    """Say why a report failed, without folders and without where its remains are."""
+    message, _, _ = str(error).partition(folders.KEPT_IN)
+    return privacy.pathless(message or repr(error), *private)
 
 
-def _chart(runs: dict[str, dict[str, object]], scores: dict[str, float], score: str) -> plots.Picture:
-    """Draw a score against the parameter with most values, a line for each choice of the others."""
-    across = max(next(iter(runs.values())), key=lambda name: len({str(chosen[name]) for chosen in runs.values()}))
-    lines: dict[str, list[tuple]] = {}
-    for name, chosen in runs.items():
-        others = _name({other: value for other, value in chosen.items() if other != across})
-        lines.setdefault(others, []).append((_shown(chosen[across]), scores.get(name, math.nan)))
-    numbers = all(isinstance(place, (int, float)) for points in lines.values() for place, _ in points)
-    fig, (axes,) = plots.figure(width=11, height=3.8)
-    with plots.look():
-        for (others, points), style in zip(lines.items(), itertools.cycle(("-", "--", ":", "-."))):
-            axes.plot(*zip(*points, strict=True), style if numbers else "", marker="o", label=others)
-        axes.set(xlabel=across, ylabel=f"mean {score}")
-        if any(lines):
-            axes.legend()
-    told = ", ".join(f"{name} {value:.4f}" for name, value in scores.items())
-    return plots.picture(fig, f"Mean {score} of every run: {told}.")
+@contextlib.contextmanager
+def _running(
+    make: Callable[[str], dict],
+    names: Sequence[str],
+    jobs: int,
+) -> Iterator[Iterator[tuple[str, dict]]]:
+    """Make several reports at a time; yields an iterator over names and outcomes.
+
+    Where the body raises, such as on Ctrl-C, kernels are killed until no report is being made.
+    """
+    with (
+        warnings.catch_warnings(action="ignore"),
+        ThreadPoolExecutor(jobs) as pool,
+    ):
+        futures: dict[Future, str] = {}
+        for name in names:
+            futures[pool.submit(make, name)] = name
+        try:
+            yield ((futures[future], future.result()) for future in as_completed(futures))
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            while not all(map(Future.done, futures)):
+                running.stop()
+                time.sleep(_STOP_AGAIN_AFTER_S)
+            raise

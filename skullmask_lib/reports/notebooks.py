@@ -1,11 +1,15 @@
-"""The notebooks of the project, and the parameters that the ``parameters`` cell of one declares."""
+"""The notebooks of the project, and the parameters that a notebook declares.
+
+A notebook is found, read and checked here; nothing is run or written. Declarations stand in the
+cell that is tagged ``parameters``.
+"""
 
 import ast
 import difflib
 import math
 import re
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import nbformat
 
@@ -26,11 +30,12 @@ def lessons() -> list[Path]:
     >>> [path.name for path in lessons()][:2]
     ['00_start_here.ipynb', '01_v1_largest_component.ipynb']
     """
-    return sorted(project.project_folder("notebooks").glob("[0-9][0-9]_*.ipynb"))
+    folder = project.project_folder("notebooks")
+    return sorted(folder.glob("[0-9][0-9]_*.ipynb"))
 
 
 def journey() -> list[Path]:
-    """List the lessons of the journey from v1 to v8: chapter 0, by the tens of their numbers.
+    """List the lessons of the journey from v1 to v8, which is chapter 0.
 
     Returns
     -------
@@ -45,7 +50,7 @@ def journey() -> list[Path]:
 
 
 def title(notebook: str | Path) -> str:
-    """Read the first heading of a notebook, or its name where it has none.
+    """Read the first heading of a notebook.
 
     Parameters
     ----------
@@ -54,19 +59,22 @@ def title(notebook: str | Path) -> str:
     Returns
     -------
     str
+        The name of the file if there is no heading.
 
     Examples
     --------
     >>> title(lessons()[1])
     '01 · v1: the largest bright component'
     """
-    cells = nbformat.read(notebook, as_version=4).cells
-    headings = (cell.source.splitlines()[0].lstrip("# ") for cell in cells if cell.source.startswith("# "))
-    return next(headings, Path(notebook).stem)
+    for cell in nbformat.read(notebook, as_version=4).cells:
+        if cell.source.startswith("# "):
+            heading = cell.source.splitlines()[0]
+            return heading.lstrip("# ")
+    return Path(notebook).stem
 
 
 def split(text: str) -> tuple[str, str]:
-    """Split what was given for a parameter into its name and its value.
+    """Split a parameter of a command line into its name and its value.
 
     Parameters
     ----------
@@ -80,7 +88,7 @@ def split(text: str) -> tuple[str, str]:
     Raises
     ------
     InputError
-        If it is something else.
+        If the name or the equals sign is missing.
 
     Examples
     --------
@@ -94,12 +102,13 @@ def split(text: str) -> tuple[str, str]:
 
 
 def find(name: str | Path) -> Path:
-    """Find a notebook by its name, or its path.
+    """Find a notebook by its name or its path.
 
     Parameters
     ----------
     name : str or path
-        ``report``, ``05_v6_dilation_sweep`` or another one of ours, or how its name begins, as ``05``; or a path.
+        The name of one of ours, such as ``report`` or ``05_v6_dilation_sweep``; the beginning of
+        one, such as ``05``; or a path.
 
     Returns
     -------
@@ -117,66 +126,157 @@ def find(name: str | Path) -> Path:
     ...
     skullmask_lib.errors.InputError: 05_v6_dilation_swep: no such notebook; did you mean 05_v6_dilation_sweep?
     """
-    ours = {path.stem: path for path in sorted(project.project_folder("notebooks").glob("*.ipynb"))}
-    begun = [path for stem, path in ours.items() if stem.startswith(str(name))]
-    path = ours.get(str(name)) or (begun[0] if len(begun) == 1 and str(name) else Path(name))
-    if not path.is_file():
-        near = difflib.get_close_matches(path.stem, ours, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(ours)}"
-        raise InputError(f"{name}: no such notebook; {hint}")
-    return path
+    folder = project.project_folder("notebooks")
+    ours = {path.stem: path for path in sorted(folder.glob("*.ipynb"))}
+    path = _named(str(name), ours) or Path(name)
+    if path.is_file():
+        return path
+    hint = f"there are {', '.join(ours)}"
+    similar = difflib.get_close_matches(path.stem, ours, n=1)
+    if similar:
+        hint = f"did you mean {similar[0]}?"
+    raise InputError(f"{name}: no such notebook; {hint}")
 
 
-class _Parameter(NamedTuple):
-    """What a notebook says of a parameter: ``name: kinds = default  # comment, low … high``."""
+def _named(name: str, ours: dict[str, Path]) -> Path | None:
+    """Look up one of our notebooks by its name, or by a beginning that fits only one."""
+    if not name:
+        return None
+    if name in ours:
+        return ours[name]
+    candidates = [path for stem, path in ours.items() if stem.startswith(name)]
+    if len(candidates) == 1:
+        return candidates[0]
+    return None
+
+
+@dataclass(frozen=True)
+class _Parameter:
+    """One declaration of the ``parameters`` cell: ``name: kinds = default  # comment, low … high``."""
 
     default: object
     kinds: tuple[type, ...]
     low: float
     high: float
 
+    def accepts(self, value: object) -> bool:
+        """Compare the type of a value with the annotation; a whole number is also a float."""
+        if type(value) in self.kinds:
+            return True
+        return type(value) is int and float in self.kinds
 
-_KINDS = {kind.__name__: kind for kind in (bool, int, float, str, list)} | {"None": type(None)}
-_RANGE = re.compile(r"(?<![\w.])(-?[\d.]+) … (-?[\d.]+)")
-_MEANINGS = {  # parameters that mean the same in all of our notebooks: what reads them says what is wrong with them
-    "version": lambda value: [versions.options_of(name) for name in value.split(",")],
+    def wanted(self) -> str:
+        """Name the accepted types, as in ``int or None``."""
+        names = []
+        for name, kind in _KINDS.items():
+            if kind in self.kinds:
+                names.append(name)
+        return " or ".join(names)
+
+
+_KINDS = {
+    "bool": bool,
+    "int": int,
+    "float": float,
+    "str": str,
+    "list": list,
+    "None": type(None),
+}
+_LIMITS = re.compile(r"(?<![\w.])(-?[\d.]+) … (-?[\d.]+)")
+
+
+def _check_versions(names: str) -> None:
+    for name in names.split(","):
+        versions.options_of(name)
+
+
+def _check_slices(text: str) -> None:
+    if text:
+        parse_range(text, low=0)
+
+
+def _check_spacing(spacing_mm: list) -> None:
+    if spacing_mm:
+        check_spacing(spacing_mm)
+
+
+# Parameters that mean the same in all of our notebooks, and what raises if a value is wrong
+_CHECKS = {
+    "version": _check_versions,
     "sizes": parse_range,
-    "slices": lambda value: value and parse_range(value, low=0),
-    "spacing_mm": lambda value: value and check_spacing(value),
+    "slices": _check_slices,
+    "spacing_mm": _check_spacing,
 }
 
 
 def _declared(notebook: Path) -> dict[str, _Parameter]:
+    """Read the ``parameters`` cells of a notebook."""
+    source = _parameters_source(notebook)
+    lines = source.splitlines()
+    try:
+        statements = ast.parse(source).body
+    except SyntaxError as error:
+        raise InputError(f"{notebook}: parameters that are no Python ({error})") from None
+    declared = {}
+    for statement in statements:
+        if not isinstance(statement, ast.AnnAssign):
+            code = ast.unparse(statement)
+            raise InputError(f"{notebook}: expected annotated parameters, got {code}")
+        low, high = _limits(lines[statement.end_lineno - 1])
+        declared[statement.target.id] = _Parameter(
+            kinds=_annotated_kinds(notebook, statement),
+            default=_default(notebook, statement),
+            low=low,
+            high=high,
+        )
+    return declared
+
+
+def _parameters_source(notebook: Path) -> str:
+    """Join the code of all cells that are tagged ``parameters``."""
     if not notebook.is_file():
         raise InputError(f"{notebook}: no such notebook")
     try:
         cells = nbformat.read(notebook, as_version=4).cells
     except Exception as error:  # nbformat raises whatever its JSON and schema readers raise
-        raise InputError(f"{notebook}: not a readable notebook ({str(error).splitlines()[0]})") from None
-    source = "\n".join(cell.source for cell in cells if "parameters" in cell.metadata.get("tags", []))
+        reason = str(error).splitlines()[0]
+        raise InputError(f"{notebook}: not a readable notebook ({reason})") from None
+    sources = []
+    for cell in cells:
+        if "parameters" in cell.metadata.get("tags", []):
+            sources.append(cell.source)
+    return "\n".join(sources)
+
+
+def _annotated_kinds(notebook: Path, statement: ast.AnnAssign) -> tuple[type, ...]:
+    names = re.split(r"\s*\|\s*", ast.unparse(statement.annotation))
+    if not set(names) <= set(_KINDS):
+        wanted = ", ".join(_KINDS)
+        code = ast.unparse(statement)
+        raise InputError(f"{notebook}: expected annotations of {wanted}, got {code}")
+    return tuple(_KINDS[name] for name in names)
+
+
+def _limits(line: str) -> tuple[float, float]:
+    """Read the range that the comment of a declaration allows, as in ``# 1 … 9``."""
+    _, _, comment = line.partition("  # ")
+    match = _LIMITS.search(comment)
+    if not match:
+        return -math.inf, math.inf
+    low, high = match.groups()
+    return float(low), float(high)
+
+
+def _default(notebook: Path, statement: ast.AnnAssign) -> object:
     try:
-        nodes = ast.parse(source).body
-    except SyntaxError as error:
-        raise InputError(f"{notebook}: parameters that are no Python ({error})") from None
-    found = {}
-    for node in nodes:
-        if not isinstance(node, ast.AnnAssign):
-            raise InputError(f"{notebook}: expected annotated parameters, got {ast.unparse(node)}")
-        names = re.split(r"\s*\|\s*", ast.unparse(node.annotation))
-        if not set(names) <= set(_KINDS):
-            raise InputError(f"{notebook}: expected annotations of {', '.join(_KINDS)}, got {ast.unparse(node)}")
-        comment = source.splitlines()[node.end_lineno - 1].partition("  # ")[2]
-        low, high = map(float, limits.groups()) if (limits := _RANGE.search(comment)) else (-math.inf, math.inf)
-        try:
-            default = ast.literal_eval(node.value)
-        except ValueError:
-            raise InputError(f"{notebook}: expected a literal, got {ast.unparse(node)}") from None
-        found[node.target.id] = _Parameter(default, tuple(_KINDS[name] for name in names), low, high)
-    return found
+        return ast.literal_eval(statement.value)
+    except ValueError:
+        code = ast.unparse(statement)
+        raise InputError(f"{notebook}: expected a literal, got {code}") from None
 
 
 def parameters(notebook: str | Path) -> dict[str, object]:
-    """Read the parameters of a notebook and their defaults from its ``parameters`` cell.
+    """Read the parameters of a notebook, with their defaults.
 
     Parameters
     ----------
@@ -185,7 +285,7 @@ def parameters(notebook: str | Path) -> dict[str, object]:
     Returns
     -------
     dict of str to object
-        Empty if the notebook has no such cell.
+        Empty if no cell is tagged ``parameters``.
 
     Raises
     ------
@@ -197,17 +297,21 @@ def parameters(notebook: str | Path) -> dict[str, object]:
     >>> parameters(project.project_folder("notebooks") / "06_v7_final.ipynb")["dilation_size"]
     26
     """
-    return {name: declared.default for name, declared in _declared(Path(notebook)).items()}
+    declared = _declared(Path(notebook))
+    return {name: parameter.default for name, parameter in declared.items()}
 
 
-def _known(notebook: Path, known: dict[str, _Parameter], name: str) -> _Parameter:
-    if not known:
+def _parameter(notebook: Path, declared: dict[str, _Parameter], name: str) -> _Parameter:
+    """Look up a parameter; if it is missing, suggest what was meant."""
+    if not declared:
         raise InputError(f"{notebook.name}: has no parameters: no cell of it is tagged parameters")
-    if name not in known:
-        near = difflib.get_close_matches(name, known, n=1)
-        hint = f"; did you mean {near[0]}?" if near else f"; it has {', '.join(known)}"
-        raise InputError(f"{notebook.name}: no parameter {name}{hint}")
-    return known[name]
+    if name in declared:
+        return declared[name]
+    hint = f"it has {', '.join(declared)}"
+    similar = difflib.get_close_matches(name, declared, n=1)
+    if similar:
+        hint = f"did you mean {similar[0]}?"
+    raise InputError(f"{notebook.name}: no parameter {name}; {hint}")
 
 
 def check(notebook: str | Path, given: dict[str, object]) -> None:
@@ -221,7 +325,8 @@ def check(notebook: str | Path, given: dict[str, object]) -> None:
     Raises
     ------
     InputError
-        If the notebook has no such parameter, or a value is of another type or outside of the range in the comment.
+        If the notebook has no such parameter, or a value has another type or lies outside the
+        range in the comment.
 
     Examples
     --------
@@ -231,36 +336,44 @@ def check(notebook: str | Path, given: dict[str, object]) -> None:
     skullmask_lib.errors.InputError: 06_v7_final.ipynb: expected dilation_size from 1 to 999, got 0
     """
     notebook = Path(notebook)
-    known = _declared(notebook)
+    declared = _declared(notebook)
     for name, value in given.items():
-        _, kinds, low, high = _known(notebook, known, name)
-        number = isinstance(value, (int, float))
-        if type(value) not in kinds and not (float in kinds and type(value) is int):
-            wanted = " or ".join(name for name, kind in _KINDS.items() if kind in kinds)
-            raise InputError(f"{notebook.name}: expected {name} as {wanted}, got {value!r}")
-        if number and not low <= value <= high:
-            raise InputError(f"{notebook.name}: expected {name} from {low:g} to {high:g}, got {value}")
-        if name in _MEANINGS and type(value) is type(known[name].default):
-            try:
-                _MEANINGS[name](value)
-            except InputError as error:
-                raise InputError(f"{notebook.name}: {name}: {error}") from None
+        parameter = _parameter(notebook, declared, name)
+        try:
+            _check_value(name, value, parameter)
+        except InputError as error:
+            raise InputError(f"{notebook.name}: {error}") from None
+
+
+def _check_value(name: str, value: object, parameter: _Parameter) -> None:
+    """Check one value: its type, its range, and its meaning if we know that."""
+    low = parameter.low
+    high = parameter.high
+    if not parameter.accepts(value):
+        raise InputError(f"expected {name} as {parameter.wanted()}, got {value!r}")
+    if isinstance(value, (int, float)) and not low <= value <= high:
+        raise InputError(f"expected {name} from {low:g} to {high:g}, got {value}")
+    if name in _CHECKS and type(value) is type(parameter.default):
+        try:
+            _CHECKS[name](value)
+        except InputError as error:
+            raise InputError(f"{name}: {error}") from None
 
 
 def read(notebook: str | Path, name: str, text: str) -> object:
-    """Read the value of a parameter from text, as a command line gives it.
+    """Read the value of a parameter from text, as a command line passes it.
 
     Parameters
     ----------
     notebook : str or path
     name : str
     text : str
-        Parts of a list are parted by commas or spaces.
+        Commas or spaces separate the items of a list.
 
     Returns
     -------
     bool, int, float, str, list or None
-        The text itself where it is nothing else; `check` tells whether that will do.
+        The text itself if it is no literal; `check` finds out whether that will do.
 
     Raises
     ------
@@ -273,31 +386,40 @@ def read(notebook: str | Path, name: str, text: str) -> object:
     22
     """
     notebook = Path(notebook)
-    kinds = _known(notebook, _declared(notebook), name).kinds
+    kinds = _parameter(notebook, _declared(notebook), name).kinds
     if list in kinds:
-        return [_literal(part) for part in re.split(r"[,\s]+", text.strip("[]() ")) if part]
-    return text if str in kinds else _literal(text)
+        items = re.findall(r"[^,\s]+", text.strip("[]() "))
+        return list(map(_literal, items))
+    if str in kinds:
+        return text
+    return _literal(text)
 
 
 def _literal(text: str) -> object:
+    """Read a literal in any case, such as ``none`` or ``True``; anything else stays text."""
+    words = {"true": True, "false": False, "none": None}
+    if text.lower() in words:
+        return words[text.lower()]
     try:
-        return ast.literal_eval({"true": "True", "false": "False", "none": "None"}.get(text.lower(), text))
+        return ast.literal_eval(text)
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         return text
 
 
 def read_values(notebook: str | Path, name: str, text: str) -> list[object]:
-    """Read several values of a parameter: parted by commas, or whole numbers as ``start:stop:step``.
+    """Read several values of a parameter.
 
     Parameters
     ----------
     notebook : str or path
-    name, text : str
+    name : str
+    text : str
+        Values separated by commas, or whole numbers as ``start:stop:step``.
 
     Returns
     -------
     list of object
-        Each checked as `check` does.
+        Without repetitions; each passed `check`.
 
     Raises
     ------
@@ -310,8 +432,14 @@ def read_values(notebook: str | Path, name: str, text: str) -> list[object]:
     [22, 26, 30]
     """
     notebook = Path(notebook)
-    whole = int in _known(notebook, _declared(notebook), name).kinds and ":" in text
-    values = list(parse_range(text, low=0)) if whole else [read(notebook, name, part) for part in text.split(",")]
+    kinds = _parameter(notebook, _declared(notebook), name).kinds
+    if int in kinds and ":" in text:
+        values = list(parse_range(text, low=0))
+    else:
+        values = [read(notebook, name, part) for part in text.split(",")]
+    distinct = []
     for value in values:
         check(notebook, {name: value})
-    return [value for place, value in enumerate(values) if value not in values[:place]]
+        if value not in distinct:
+            distinct.append(value)
+    return distinct

@@ -1,4 +1,7 @@
-"""What a report is made of: inputs, parameters, versions; and how to make it again."""
+"""What a report was made from: inputs, parameters and versions, and the command to make it again.
+
+Files are hashed and packages looked up here; nothing is run or written.
+"""
 
 import datetime
 import hashlib
@@ -8,6 +11,7 @@ import re
 import shlex
 import shutil
 import subprocess
+from collections.abc import Callable, Iterable, Mapping
 from importlib import metadata
 from pathlib import Path
 
@@ -17,87 +21,7 @@ from .. import project, tables
 from ..io import cohorts, datasets, nifti, registry
 from . import notebooks
 
-
-def provenance(notebook: Path, inputs: dict[str, str], parameters: dict[str, object]) -> dict[str, object]:
-    """Tell what a report is made of, and how to make it again.
-
-    Parameters
-    ----------
-    notebook : Path
-    inputs : dict of str to str
-        The images and, where there is one, the truth.
-    parameters : dict of str to object
-
-    Returns
-    -------
-    dict of str to object
-        Ready for JSON. Names of folders are left out.
-
-    Examples
-    --------
-    >>> told = provenance(notebooks.find("report"), {"images": "phantom"}, {"images": "phantom", "title": "A head"})
-    >>> told["command"]
-    "skullmask report phantom -p 'title=A head' -o report"
-    """
-    shown = {name: _shown(name, source) for name, source in inputs.items()}
-    command = ["skullmask", "report", shown["images"], *(("--truth", shown["truth"]) if "truth" in shown else ())]
-    if notebook.stem != "report" or notebook != notebooks.find("report"):
-        ours = notebook.parent == project.project_folder("notebooks")
-        command += ["--notebook", notebook.stem if ours else f"./{notebook.name}"]
-    for name, value in (parameters | shown).items():
-        if name not in ("images", "truth", "save"):
-            command += ["-p", f"{name}={','.join(map(str, value)) if isinstance(value, list) else value}"]
-    required = [each for each in metadata.requires("skullmask") or () if "extra ==" not in each]
-    packages = {name: _installed(name) for name in sorted(re.match(r"[\w-]+", each)[0] for each in required)}
-    return {
-        "command": shlex.join([*command, "-o", "report"]),
-        "inputs": {name: {"name": shown[name], "sha256": sha256(source)} for name, source in inputs.items()},
-        "parameters": notebooks.parameters(notebook) | parameters | shown,
-        "notebook": {"name": notebook.name, "sha256": sha256(notebook)},
-        "skullmask": library(),
-        "made": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "python": platform.python_version(),
-        "system": f"{platform.system()} {platform.machine()}",
-        "packages": packages | {"opencv-python": cv2.__version__},
-    }
-
-
-def _shown(name: str, source: str) -> str:
-    """Name an input as a reader can find it again, without its folders."""
-    if datasets.is_name(source):
-        return source
-    prefix, path = cohorts.prefixed(source)
-    last = path.name
-    return f"{prefix}FOLDER_OF_{name.upper()}" if path.is_dir() else f"./{last}" if last.startswith("-") else last
-
-
-def _installed(package: str) -> str | None:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None
-
-
-def library() -> str:
-    """Name the version of this library, and the commit where it runs from a clone.
-
-    Returns
-    -------
-    str
-
-    Examples
-    --------
-    >>> library().split()[0] == _installed("skullmask")
-    True
-    """
-    clone = project.project_folder("notebooks").parent
-    told = f"{_installed('skullmask')}"
-    if (clone / ".git").exists() and shutil.which("git"):
-        asked = (("rev-parse", "HEAD"), ("diff", "HEAD"))
-        runs = [subprocess.run(["git", "-C", clone, *each], capture_output=True, check=False).stdout for each in asked]
-        changed = runs[1] and f", changed: {hashlib.sha256(runs[1]).hexdigest()[:12]}"
-        told += f" (commit {runs[0].decode().strip()}{changed or ''})"
-    return told
+_NOT_TYPED = ("images", "truth", "save")  # parameters that no ``-p`` of a command sets
 
 
 def sha256(source: str | Path) -> str | None:
@@ -110,25 +34,31 @@ def sha256(source: str | Path) -> str | None:
     Returns
     -------
     str or None
-        None for a phantom, which is made anew.
+        None for a phantom, which is computed anew each time.
 
     Examples
     --------
-    >>> sha256("phantom") is None, len(sha256(notebooks.find("report")))
-    (True, 64)
+    >>> sha256("phantom") is None
+    True
+    >>> len(sha256(notebooks.find("report")))
+    64
     """
+    if source in datasets.PHANTOMS:
+        return None
     if datasets.is_name(source):
-        return None if source in datasets.PHANTOMS else registry.originals()[source].sha256
+        return registry.originals()[source].sha256
     prefix, path = cohorts.prefixed(source)
     path = path.resolve()
     if path.is_dir():
-        return _together(path, datasets.files_in(f"{prefix}{path}"))
+        return _hash_together(path, datasets.files_in(f"{prefix}{path}"))
     files = nifti.files(path)
-    return contents(path) if len(files) == 1 else _together(path.parent, files)
+    if len(files) == 1:
+        return contents(path)
+    return _hash_together(path.parent, files)
 
 
 def contents(path: Path) -> str:
-    """Hash a file, or all the files of a folder with their names.
+    """Hash a file, or all files of a folder with their names.
 
     Parameters
     ----------
@@ -144,23 +74,134 @@ def contents(path: Path) -> str:
     64
     """
     if path.is_dir():
-        return _together(path, sorted(each for each in path.rglob("*") if each.is_file()))
+        files = filter(Path.is_file, path.rglob("*"))
+        return _hash_together(path, sorted(files))
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _together(folder: Path, files: list[Path]) -> str:
-    lines = "".join(f"{contents(file)} {file.relative_to(folder)}\n" for file in files)
-    return hashlib.sha256(lines.encode()).hexdigest()
+def _hash_together(folder: Path, files: Iterable[Path]) -> str:
+    """Hash a list of files: their hashes and their names within a folder."""
+    listing = hashlib.sha256()
+    for file in files:
+        name = file.relative_to(folder)
+        listing.update(f"{contents(file)} {name}\n".encode())
+    return listing.hexdigest()
 
 
-def as_markdown(told: dict[str, object]) -> str:
-    """Set a provenance as Markdown.
+def provenance(
+    notebook: Path,
+    inputs: dict[str, str],
+    parameters: dict[str, object],
+    *,
+    hash_source: Callable[[str], str | None] = sha256,
+) -> dict[str, object]:
+    """Record what a report is made from, and how to make it again.
 
     Parameters
     ----------
-    told : dict of str to object
-        As `provenance` gives it.
+    notebook : Path
+    inputs : dict of str to str
+        The images and, where there is one, the truth.
+    parameters : dict of str to object
+    hash_source : callable
+        Hashes an input: `sha256`, or one that remembers what it hashed.
+
+    Returns
+    -------
+    dict of str to object
+        Ready for JSON. Names of folders are left out.
+
+    Examples
+    --------
+    >>> parameters = {"images": "phantom", "title": "A head"}
+    >>> record = provenance(notebooks.find("report"), {"images": "phantom"}, parameters)
+    >>> record["command"]
+    "skullmask report phantom -p 'title=A head' -o report"
+    """
+    names = {}
+    hashed = {}
+    for parameter, source in inputs.items():
+        names[parameter] = _public_name(parameter, source)
+        hashed[parameter] = {"name": names[parameter], "sha256": hash_source(source)}
+    made = datetime.datetime.now(datetime.UTC)
+    return {
+        "command": _command(notebook, names, parameters),
+        "inputs": hashed,
+        "parameters": notebooks.parameters(notebook) | parameters | names,
+        "notebook": {"name": notebook.name, "sha256": sha256(notebook)},
+        "skullmask": library(),
+        "made": made.isoformat(timespec="seconds"),
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "packages": _packages(),
+    }
+
+
+def _public_name(parameter: str, source: str) -> str:
+    """Name an input so that a reader finds it again, without its folders."""
+    if datasets.is_name(source):
+        return source
+    prefix, path = cohorts.prefixed(source)
+    if path.is_dir():
+        return f"{prefix}FOLDER_OF_{parameter.upper()}"
+    if path.name.startswith("-"):  # a command would take it for an option
+        return f"./{path.name}"
+    return path.name
+
+
+def _command(
+    notebook: Path,
+    names: Mapping[str, str],
+    parameters: dict[str, object],
+) -> str:
+    """Write the command that makes the report again."""
+    command = ["skullmask", "report", names["images"]]
+    if "truth" in names:
+        command += ["--truth", names["truth"]]
+    if notebook.stem != "report" or notebook != notebooks.find("report"):
+        command += ["--notebook", _notebook_name(notebook)]
+    for name, value in (parameters | names).items():
+        if name not in _NOT_TYPED:
+            command += ["-p", f"{name}={_typed(value)}"]
+    command += ["-o", "report"]
+    return shlex.join(command)
+
+
+def _notebook_name(notebook: Path) -> str:
+    """Name a notebook as `notebooks.find` finds it."""
+    if notebook.parent == project.project_folder("notebooks"):
+        return notebook.stem
+    return f"./{notebook.name}"
+
+
+def _typed(value: object) -> str:
+    """Write the value of a parameter as it is typed into a command."""
+    if isinstance(value, list):
+        return ",".join(map(str, value))
+    return str(value)
+
+
+def _packages() -> dict[str, str | None]:
+    """Look up the versions of the packages that the library requires."""
+    names = set()
+    for requirement in metadata.requires("skullmask") or ():
+        if "extra ==" not in requirement:
+            names.add(re.match(r"[\w-]+", requirement)[0])
+    versions = {name: _installed(name) for name in sorted(names)}
+    versions["opencv-python"] = cv2.__version__  # the headless wheel may stand in for it
+    return versions
+
+
+def _installed(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def library() -> str:
+    """Name the version of this library and, where it runs from a clone, the commit.
 
     Returns
     -------
@@ -168,15 +209,58 @@ def as_markdown(told: dict[str, object]) -> str:
 
     Examples
     --------
-    >>> as_markdown(provenance(notebooks.find("report"), {"images": "phantom"}, {})).splitlines()[0]
+    >>> library().split()[0] == _installed("skullmask")
+    True
+    """
+    version = str(_installed("skullmask"))
+    clone = project.project_folder("notebooks").parent
+    if not (clone / ".git").exists() or not shutil.which("git"):
+        return version
+    commit = _git(clone, "rev-parse", "HEAD").decode().strip()
+    changes = _git(clone, "diff", "HEAD")
+    if changes:
+        digest = hashlib.sha256(changes).hexdigest()
+        commit = f"{commit}, changed: {digest[:12]}"
+    return f"{version} (commit {commit})"
+
+
+def _git(clone: Path, *arguments: str) -> bytes:
+    command = ["git", "-C", clone, *arguments]
+    return subprocess.run(command, capture_output=True, check=False).stdout
+
+
+def as_markdown(record: dict[str, object]) -> str:
+    """Show a provenance in Markdown.
+
+    Parameters
+    ----------
+    record : dict of str to object
+        As `provenance` returns it.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> record = provenance(notebooks.find("report"), {"images": "phantom"}, {})
+    >>> as_markdown(record).splitlines()[0]
     '## Provenance'
     """
-    rows = [
-        (name, f"{given['name']}, sha256 {given['sha256'] or '– (made anew)'}")
-        for name, given in told["inputs"].items()
-    ]
-    rows += [(name, told[name]) for name in ("skullmask", "made", "seconds", "python", "system") if told.get(name)]
-    rows += [("packages", ", ".join(f"{name} {version}" for name, version in told["packages"].items() if version))]
-    rows += [("parameters", ", ".join(f"{name} = {value!r}" for name, value in told["parameters"].items()))]
-    table = tables.markdown([(name, str(value)) for name, value in rows], ("what", "value")).data
-    return f"## Provenance\n\n{table}\n\nTo make it again:\n\n<pre>{html.escape(told['command'])}</pre>"
+    rows = []
+    for parameter, source in record["inputs"].items():
+        digest = source["sha256"] or "– (made anew)"
+        rows.append((parameter, f"{source['name']}, sha256 {digest}"))
+    for name in ("skullmask", "made", "seconds", "python", "system"):
+        if record.get(name):
+            rows.append((name, str(record[name])))
+    packages = []
+    for package, version in record["packages"].items():
+        if version:
+            packages.append(f"{package} {version}")
+    rows.append(("packages", ", ".join(packages)))
+    parameters = [f"{name} = {value!r}" for name, value in record["parameters"].items()]
+    rows.append(("parameters", ", ".join(parameters)))
+    table = tables.markdown(rows, ("what", "value")).data
+    command = html.escape(record["command"])
+    return f"## Provenance\n\n{table}\n\nTo make it again:\n\n<pre>{command}</pre>"

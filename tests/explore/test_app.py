@@ -12,7 +12,7 @@ from inputs import ring_head
 from PIL import Image
 
 import skullmask_lib as sm
-from skullmask_lib.explore import explorers
+from skullmask_lib.explore.app import QUESTIONS
 from skullmask_lib.project import project_folder
 from skullmask_lib.reports import notebooks
 
@@ -63,7 +63,7 @@ def ask(app, question):
     chosen = app.box.locator("input[type=radio]")
     chosen.first.focus()
     chosen.first.check()
-    for _ in range(list(explorers.QUESTIONS).index(question)):
+    for _ in range(list(QUESTIONS).index(question)):
         app.page.keyboard.press("ArrowDown")
     app.settle(1)  # every press asks the kernel for a question
     assert app.box.locator("label:has(input[type=radio]:checked)").inner_text() == question
@@ -101,7 +101,7 @@ def computed(call):
     return made["image"], made["mask"]
 
 
-@pytest.mark.parametrize("question", explorers.QUESTIONS)
+@pytest.mark.parametrize("question", QUESTIONS)
 def test_every_slider_of_the_app_and_the_score_beside_it(app, question):
     def check():
         _, mask = computed(app.call)
@@ -118,7 +118,7 @@ def test_every_slider_of_the_app_and_the_score_beside_it(app, question):
 
 def test_the_page_fits_and_names_what_it_holds(app):
     assert "The skull mask explorer" in app.page.content()
-    for question in explorers.QUESTIONS:
+    for question in QUESTIONS:
         ask(app, question)
         assert app.page.evaluate("document.documentElement.scrollWidth") <= 1280
         bottom = app.box.locator(".skullmask-stage a").bounding_box()

@@ -22,6 +22,7 @@ from PIL import Image
 import skullmask_lib as sm
 from skullmask_lib import errors, plots, versions, views
 from skullmask_lib.errors import InputError
+from skullmask_lib.explore import app as apps
 from skullmask_lib.explore import explorers
 
 
@@ -171,7 +172,7 @@ def test_an_option_of_a_version_s_own_gets_its_slider(monkeypatch):
 
 @pytest.fixture
 def app():
-    return explorers.App()
+    return apps.App()
 
 
 def chosen(app):
@@ -218,7 +219,7 @@ def sliders_of(explorer):
     return [c for c in explorer.controls.values() if isinstance(c, kinds) and c.layout.display is None]
 
 
-@pytest.mark.parametrize("question", explorers.QUESTIONS)
+@pytest.mark.parametrize("question", apps.QUESTIONS)
 def test_every_control_of_the_app_draws_and_the_page_says_what_the_library_computes(app, question):
     app.question.value = question
     explorer = chosen(app)
@@ -239,7 +240,7 @@ def test_every_control_of_the_app_draws_and_the_page_says_what_the_library_compu
         assert "mask" in made
         png_mask, file = linked(explorer)
         np.testing.assert_array_equal(png_mask, 255 * made["mask"])
-        data, index = app._heads[app.source.value][0], app.slice_index.value
+        data, index = app._sources[app.source.value].data, app.slice_index.value
         assert f"IoU {sm.iou(made['mask'], data.truth[index]):.4f}" in text
         assert file == f"{app.source.value.replace('-', '_')}_{index}_mask.png"
 
@@ -320,33 +321,33 @@ def test_a_file_that_cannot_be_used_is_named_in_red_and_nothing_changes(app, nam
     before = shown(chosen(app)), app.source.options
     content, told = BAD[name]
     upload(app, name, content)
-    assert "color:#b00020" in app._said.value
-    assert told in app._said.value
-    assert "/tmp" not in app._said.value
+    assert "color:#b00020" in app._message.value
+    assert told in app._message.value
+    assert "/tmp" not in app._message.value
     assert (shown(chosen(app)), app.source.options) == before
 
 
-def test_what_was_said_while_a_file_was_read_is_shown_by_the_file_s_name(app, monkeypatch, folder):
-    load = explorers.datasets.load
+def test_what_was_message_while_a_file_was_read_is_shown_by_the_file_s_name(app, monkeypatch, folder):
+    load = apps.datasets.load
 
     def loud(source, **options):
         if "mine" in str(source):
             warnings.warn(f"{source}: lossy <b>", stacklevel=2)
         return load(source, **options)
 
-    monkeypatch.setattr(explorers.datasets, "load", loud)
+    monkeypatch.setattr(apps.datasets, "load", loud)
     upload(app, "mine.npy", npy(np.stack([ring_head()[0]] * 2)))
-    assert app._said.value.endswith("<br>mine.npy: lossy &lt;b&gt;")
+    assert app._message.value.endswith("<br>mine.npy: lossy &lt;b&gt;")
     assert app.source.value == "mine.npy"
     np.save(folder / "mine.npy", ring_head()[0])
-    assert explorers.App("mine.npy")._said.value == "mine.npy: lossy &lt;b&gt;"
+    assert apps.App("mine.npy")._message.value == "mine.npy: lossy &lt;b&gt;"
 
 
 def test_a_slice_of_unknown_truth_says_so(folder):  # noqa: ARG001
     image, truth = ring_head()
     np.save("mine.npy", np.stack([image] * 3))
     np.save("truth.npy", np.stack([truth, 0 * truth, truth]))
-    app = explorers.App("mine.npy", truth="truth.npy")
+    app = apps.App("mine.npy", truth="truth.npy")
     text, _ = shown(chosen(app))
     assert "unknown" in text
     assert "IoU" not in text
@@ -359,27 +360,27 @@ def test_what_the_command_line_refuses_is_refused_alike(app, skullmask, folder):
     code, _, [line] = skullmask("mask", "a.npy", "-o", "m.npy")
     upload(app, "a.npy", (folder / "a.npy").read_bytes())
     assert code == 2
-    assert line == f"skullmask: {re.sub('<[^>]*>', '', app._said.value)}"
+    assert line == f"skullmask: {re.sub('<[^>]*>', '', app._message.value)}"
 
 
 def test_a_colour_file_opens_by_its_channel(app):
     gray = (255 * ring_head()[0]).astype(np.uint8)
     app.channel.value = 1
     upload(app, "c.png", png(np.stack([0 * gray, gray, 0 * gray], axis=2)))
-    assert "c.png: slices: 1, each 220 × 190 px" in app._said.value
+    assert "c.png: slices: 1, each 220 × 190 px" in app._message.value
     assert "channel=1" in chosen(app)._call.value
 
 
 def test_a_file_that_is_too_large_is_told_where_to_go(app, monkeypatch):
-    monkeypatch.setattr(explorers, "UPLOAD_LIMIT_MB", 1)
+    monkeypatch.setattr(apps, "UPLOAD_LIMIT_MB", 1)
     upload(app, "large.npy", npy(np.zeros((3, 400, 400), np.float32)))
-    assert "large.npy: expected up to 1 MB, got 2 MB; open it with: skullmask explore large.npy" in app._said.value
+    assert "large.npy: expected up to 1 MB, got 2 MB; open it with: skullmask explore large.npy" in app._message.value
 
 
 def test_an_upload_of_slices_that_are_too_large_is_told(app, monkeypatch):
     monkeypatch.setattr(errors, "LARGEST_SLICE_PX", 2**17)
     upload(app, "large.npy", npy(np.zeros((1, 400, 400), np.uint8)))
-    assert "large.npy: expected slices of at most 131072 px" in app._said.value
+    assert "large.npy: expected slices of at most 131072 px" in app._message.value
     assert app.source.value == "phantom"
 
 
@@ -391,14 +392,14 @@ def test_an_upload_that_does_not_fit_in_memory_is_told(app, monkeypatch, place):
     stream = io.BytesIO()
     np.savez(stream, images=ring_head()[0])
     if place == "load":
-        monkeypatch.setattr(explorers.datasets, "load", fail)
+        monkeypatch.setattr(apps.datasets, "load", fail)
     elif place == "read_npz":
-        monkeypatch.setattr(explorers.datasets.arrays, "read_npz", fail)
+        monkeypatch.setattr(apps.datasets.arrays, "read_npz", fail)
     else:
         monkeypatch.setattr(chosen(app), "_view", fail)
     upload(app, "large.npz", stream.getvalue())
-    assert "large.npz: does not fit in memory" in app._said.value
-    assert "color:#b00020" in app._said.value
+    assert "large.npz: does not fit in memory" in app._message.value
+    assert "color:#b00020" in app._message.value
 
 
 @pytest.mark.parametrize("name", ["<b>x<i>.npy", "a$\\foo$.npy", "run:3 é.npy"])
@@ -406,15 +407,15 @@ def test_a_name_is_shown_as_it_is(app, name):
     upload(app, name, npy(np.stack([ring_head()[0]] * 2)))
     app.question.value = "v2 · Where does the flood arrive?"
     assert app.source.value == name
-    for told in (app._said.value, shown(chosen(app))[0]):
+    for told in (app._message.value, shown(chosen(app))[0]):
         assert html.escape(name) in told
         assert "<b>x" not in told
 
 
 @pytest.mark.parametrize("name", ["..", "", "a\0b.npy", 300 * "n" + ".npy"])
-def test_a_name_that_no_file_can_have_is_said(app, name):
+def test_a_name_that_no_file_can_have_is_message(app, name):
     upload(app, name, npy(np.zeros((9, 9))))
-    assert "color:#b00020" in app._said.value
+    assert "color:#b00020" in app._message.value
     assert app.source.value == "phantom"
 
 
@@ -444,7 +445,7 @@ def test_a_file_whose_first_picture_fails_can_still_be_looked_at(folder):  # noq
     images = np.stack([ring_head()[0]] * 3)
     images[1, 110, 95] = np.nan
     np.save("mine.npy", images)
-    app = explorers.App("mine.npy")
+    app = apps.App("mine.npy")
     assert "mine.npy[1]: expected finite values" in shown(chosen(app))[0]
     app.slice_index.value = 2
     assert "quality" in shown(chosen(app))[0]
@@ -454,14 +455,14 @@ def test_a_truth_brings_the_scores(folder):  # noqa: ARG001
     image, truth = ring_head()
     np.save("mine.npy", image)
     np.save("truth.npy", truth)
-    app = explorers.App("mine.npy", truth="truth.npy")
+    app = apps.App("mine.npy", truth="truth.npy")
     assert f"IoU {sm.iou(sm.v1(image), truth):.4f}" in shown(chosen(app))[0]
 
 
 def test_a_truth_of_the_phantom_is_not_passed_over(folder):  # noqa: ARG001
     data = sm.load("phantom")
     np.save("truth.npy", data.brain)
-    text, _ = shown(chosen(explorers.App("phantom", truth="truth.npy")))
+    text, _ = shown(chosen(apps.App("phantom", truth="truth.npy")))
     assert f"IoU {sm.iou(sm.v1(data.images[2]), data.brain[2]):.4f}" in text
 
 
@@ -474,13 +475,13 @@ def test_a_default_out_of_range_is_refused():
 
 
 def test_a_broken_ending_leaves_the_explorer_alive(explorer):
-    with pytest.raises(ZeroDivisionError), explorer._still():
+    with pytest.raises(ZeroDivisionError), explorer.still():
         raise ZeroDivisionError
     explorer.controls["width_px"].value = 5
     assert shown(explorer)[0] == "5 pixels of a"
 
 
-def test_a_slice_that_no_version_takes_is_said_with_its_name(app):
+def test_a_slice_that_no_version_takes_is_message_with_its_name(app):
     with pytest.raises(InputError, match=r"nan.npy\[0\]: expected finite values"):
         upload(app, "nan.npy", npy(np.full((1, 9, 9), np.nan)))
     assert "nan.npy[0]: expected finite values, got 81 that are NaN or infinite" in shown(chosen(app))[0]
@@ -491,7 +492,7 @@ def test_a_slice_that_no_version_takes_is_said_with_its_name(app):
 @pytest.mark.full
 def test_fifty_quick_moves_leave_memory_and_widgets_where_they_were(app):
     def moves(count):
-        for question in explorers.QUESTIONS:
+        for question in apps.QUESTIONS:
             app.question.value = question
             sliders = sliders_of(chosen(app))
             for n in range(count):
@@ -513,14 +514,14 @@ def test_fifty_quick_moves_leave_memory_and_widgets_where_they_were(app):
 
 def test_the_app_begins_in_the_middle_of_a_file(folder):
     np.save("mine.npy", np.stack([ring_head()[0]] * 7))
-    app = explorers.App(str(folder / "mine.npy"))
+    app = apps.App(str(folder / "mine.npy"))
     assert (app.source.value, app.slice_index.value, app.slice_index.max) == ("mine.npy", 3, 6)
     assert chosen(app)._call.value.splitlines()[1] == f"image = sm.load({str(folder / 'mine.npy')!r}).images[3]"
 
 
 def test_the_app_tells_a_bad_source():
     with pytest.raises(InputError, match=r"missing.npy: no such file"):
-        explorers.App("missing.npy")
+        apps.App("missing.npy")
 
 
 def test_a_stored_app_shows_a_picture_without_a_kernel(app):

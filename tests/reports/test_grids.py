@@ -14,7 +14,7 @@ from browser import chromium, open_page, wait_for
 from inputs import later, ring_head
 
 from skullmask_lib.io import journal
-from skullmask_lib.reports import grids
+from skullmask_lib.reports import comparison
 
 
 @pytest.fixture
@@ -135,7 +135,7 @@ def test_the_title_names_the_inputs_unless_one_is_given(notebook, skullmask):
     assert re.search("<title>(.*)</title>", Path("out/index.html").read_text(encoding="utf-8"))[1].startswith(
         "phantom-cropped"
     )
-    grids._write_index(
+    comparison.write(
         Path("out"), {"a": {"width": 1}}, {"a": {"state": "failed", "error": "\x1b[2J", "inputs": {}}}, "\x1b"
     )
     assert "\x1b" not in Path("out/index.html").read_text(encoding="utf-8")
@@ -143,8 +143,8 @@ def test_the_title_names_the_inputs_unless_one_is_given(notebook, skullmask):
 
 def test_means_of_a_grid_are_over_slices_of_known_truth():
     rows = [{"iou": 0.5, "quality": 0.5}, {"iou": np.nan, "quality": 0.1}, {"iou": 0.7, "quality": 0.7}]
-    assert grids._means(rows) == pytest.approx({"iou": 0.6, "quality": 0.6})
-    assert grids._means([{"quality": 0.5}, {"quality": 0.1}]) == pytest.approx({"quality": 0.3})
+    assert comparison.mean_scores(rows) == pytest.approx({"iou": 0.6, "quality": 0.6})
+    assert comparison.mean_scores([{"quality": 0.5}, {"quality": 0.1}]) == pytest.approx({"quality": 0.3})
 
 
 def test_a_parameter_comes_once(notebook, folder, skullmask):
@@ -252,8 +252,9 @@ def test_the_index_sorts_and_compares_in_a_browser(folder, skullmask):
 def test_a_chart_has_a_line_for_each_choice_of_the_other_parameters(monkeypatch):
     runs = {f"{w}{v}": {"dilation_size": w, "version": v} for w in (16, 20, 24) for v in ("v5", "v7")}
     drawn = []
-    monkeypatch.setattr(grids.plots, "picture", lambda fig, alt: drawn.append((fig, alt)))
-    grids._chart(runs, dict.fromkeys(runs, 0.9) | {"16v5": 0.5}, "iou")
+    monkeypatch.setattr(comparison.plots, "picture", lambda fig, alt: drawn.append((fig, alt)))
+    means = {name: {"iou": 0.9} for name in runs} | {"16v5": {"iou": 0.5}}
+    comparison.chart(runs, means, "iou")
     [(fig, alt)] = drawn
     assert alt.startswith("Mean iou of every run: 16v5 0.5000, ")
     lines = fig.axes[0].get_lines()

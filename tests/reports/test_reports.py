@@ -24,7 +24,7 @@ from PIL import Image
 import skullmask_lib as sm
 from skullmask_lib import polar, sweeps
 from skullmask_lib.errors import InputError
-from skullmask_lib.reports import notebooks, provenance, report
+from skullmask_lib.reports import demo, inputs, notebooks, pages, privacy, provenance, report, running
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def printed(path):
 
 
 def test_execute_runs_with_parameters_whatever_kernel_the_notebook_names(notebook, tmp_path, capfd):
-    made = report.execute(notebook(), tmp_path / "out.ipynb", parameters={"width": 21})
+    made = running.execute(notebook(), tmp_path / "out.ipynb", parameters={"width": 21})
     assert printed(made) == "42\n"
     assert capfd.readouterr().err == ""
 
@@ -58,7 +58,7 @@ def test_execute_runs_with_parameters_whatever_kernel_the_notebook_names(noteboo
 def test_execute_runs_in_this_interpreter(notebook, tmp_path):
     import sys
 
-    made = report.execute(notebook("import sys; print(sys.executable)"), tmp_path / "out.ipynb")
+    made = running.execute(notebook("import sys; print(sys.executable)"), tmp_path / "out.ipynb")
     assert printed(made).strip() == sys.executable
 
 
@@ -74,7 +74,7 @@ def test_execute_runs_in_this_interpreter(notebook, tmp_path):
 )
 def test_parameters_are_checked_before_anything_runs(notebook, tmp_path, parameters, message):
     with pytest.raises(InputError, match=message):
-        report.execute(notebook(), tmp_path / "out.ipynb", parameters=parameters)
+        running.execute(notebook(), tmp_path / "out.ipynb", parameters=parameters)
     assert not (tmp_path / "out.ipynb").exists()
 
 
@@ -89,26 +89,26 @@ def test_parameters_must_be_annotated_literals(notebook, parameters, message):
 
 def test_a_failing_cell_is_named_and_what_ran_is_kept(notebook, tmp_path):
     with pytest.raises(RuntimeError, match=r"tiny\.ipynb: cell 2 failed with ZeroDivisionError: division by zero"):
-        report.execute(notebook("print('so far')\n1 / 0"), tmp_path / "out.ipynb")
+        running.execute(notebook("print('so far')\n1 / 0"), tmp_path / "out.ipynb")
     assert "so far" in printed(tmp_path / "out.ipynb")
 
 
 def test_a_cell_that_hangs_is_stopped(notebook, tmp_path):
     with pytest.raises(RuntimeError, match="longer than 2 s"):
-        report.execute(notebook("import time; time.sleep(60)"), tmp_path / "out.ipynb", timeout_s=2)
+        running.execute(notebook("import time; time.sleep(60)"), tmp_path / "out.ipynb", timeout_s=2)
 
 
 def test_not_a_notebook(tmp_path):
     (tmp_path / "text.ipynb").write_text("no JSON")
     with pytest.raises(InputError, match=r"text\.ipynb: not a readable notebook"):
-        report.execute(tmp_path / "text.ipynb", tmp_path / "out.ipynb")
+        running.execute(tmp_path / "text.ipynb", tmp_path / "out.ipynb")
 
 
 def test_store_keeps_outputs_and_drops_what_differs_from_run_to_run(notebook):
     path = notebook("import ipywidgets; ipywidgets.IntSlider(5)")
-    report.store(path)
+    running.store(path)
     first = path.read_bytes()
-    report.store(path)
+    running.store(path)
     assert path.read_bytes() == first
     stored = nbformat.read(path, as_version=4)
     assert stored.metadata.kernelspec.name == "python3"
@@ -119,7 +119,7 @@ def test_store_leaves_a_failing_notebook_as_it_was(notebook):
     path = notebook("1 / 0")
     before = path.read_bytes()
     with pytest.raises(RuntimeError):
-        report.store(path)
+        running.store(path)
     assert path.read_bytes() == before
     assert [p.name for p in path.parent.iterdir()] == [path.name]
 
@@ -133,7 +133,7 @@ def test_a_demo_replaces_no_folder_of_others(folder, skullmask):
 
 
 def test_page_asks_the_web_for_nothing(tmp_path):
-    report.page([notebooks.lessons()[1]], tmp_path / "page.html", name="A page")
+    pages.page([notebooks.lessons()[1]], tmp_path / "page.html", name="A page")
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert "<script" not in page
     assert not re.findall(r"""(?:src=|url\()\s*["']?(?!data:)[^"'\s)]+""", page)
@@ -144,7 +144,7 @@ def test_page_asks_the_web_for_nothing(tmp_path):
 
 def test_links_between_lessons_stay_on_the_page(tmp_path):
     first, second = notebooks.lessons()[:2]
-    report.page([first, second], tmp_path / "page.html", name="Two lessons")
+    pages.page([first, second], tmp_path / "page.html", name="Two lessons")
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert page.count('href="#chapter-1"') >= 2  # in the contents and in lesson 00
     assert 'id="chapter-1"' in page
@@ -154,11 +154,11 @@ def test_links_between_lessons_stay_on_the_page(tmp_path):
 
 
 def test_a_failing_lesson_stops_the_demo_and_is_kept(notebook, tmp_path, monkeypatch):
-    monkeypatch.setattr(report.notebooks, "journey", lambda: [notebook("1 / 0")])
+    monkeypatch.setattr(notebooks, "journey", lambda: [notebook("1 / 0")])
     with pytest.raises(
         RuntimeError, match=r"ZeroDivisionError: division by zero; what ran is in .*page/failed/report\.ipynb"
     ):
-        report.demo(tmp_path / "page")
+        demo.demo(tmp_path / "page")
     assert files(tmp_path / "page") == ["failed"]
 
 
@@ -270,7 +270,7 @@ def test_papermill_knows_every_parameter_too():
 
 
 def test_versions_may_come_as_a_list():
-    given = report.prepare(notebooks.find("report"), {"images": "phantom"}, {"version": ["v7", "v8"]})
+    given = inputs.prepare(notebooks.find("report"), {"images": "phantom"}, {"version": ["v7", "v8"]})
     assert given["version"] == "v7,v8"
 
 
@@ -413,7 +413,7 @@ def test_two_runs_at_once_do_not_harm_each_other(own, folder):
     ],
 )
 def test_folders_are_taken_out_of_a_text(text, told):
-    assert report.pathless(text, "/data/JOHN DOE") == told
+    assert privacy.pathless(text, "/data/JOHN DOE") == told
 
 
 def test_no_name_of_a_patient_or_a_folder_leaves_the_house(tmp_path, monkeypatch, skullmask):
@@ -502,7 +502,7 @@ def test_no_links_and_no_hard_links_no_matter(slices, skullmask, monkeypatch):
         for source in ("slices.npy", "pictures"):
             work = slices / f"{source} {copying}"
             work.mkdir()
-            linked.append(work / report._link(work, "images", source))
+            linked.append(work / inputs.link(work, "images", source))
     for path in linked[::2]:
         assert not path.is_symlink()
         assert path.read_bytes() == Path("slices.npy").read_bytes()
@@ -529,9 +529,9 @@ def test_a_report_beside_its_pictures_copies_no_more_than_them(folder, monkeypat
     monkeypatch.setattr(os, "symlink", refuse)
     work = Path("work")
     work.mkdir()
-    copy = work / report._link(work, "images", ".")
+    copy = work / inputs.link(work, "images", ".")
     assert os.listdir(copy) == ["0.png"]
-    header = work / report._link(work, "truth", "head.hdr")
+    header = work / inputs.link(work, "truth", "head.hdr")
     assert sorted(os.listdir(header.parent)) == ["head.hdr", "head.img"]
 
 
@@ -551,9 +551,9 @@ def test_versions_that_a_width_makes_the_same_are_refused(version):
     path = notebooks.find("report")
     chosen = {"version": version, "dilation_size": 5}
     with pytest.raises(InputError, match="dilation_size"):
-        report.prepare(path, {"images": "phantom-cropped"}, chosen)
+        inputs.prepare(path, {"images": "phantom-cropped"}, chosen)
     for other in (chosen | {"dilation_size": 0}, {"version": "v8,v7", "dilation_size": 5}):
-        report.prepare(path, {"images": "phantom-cropped"}, other)
+        inputs.prepare(path, {"images": "phantom-cropped"}, other)
 
 
 def test_a_width_that_was_given_is_in_the_sweep_and_of_its_version_alone(slices, skullmask):
@@ -631,8 +631,8 @@ def test_a_demo_says_which_lesson_it_is_at(notebook, skullmask, monkeypatch):
     first = notebook("1")
     second = first.with_name("other.ipynb")
     second.write_bytes(first.read_bytes())
-    monkeypatch.setattr(report.notebooks, "journey", lambda: [first, second])
-    for module in (sweeps, report):
+    monkeypatch.setattr(notebooks, "journey", lambda: [first, second])
+    for module in (sweeps, demo):
         monkeypatch.setattr(module, "phantom_ladder", lambda: [("v1", 0.7, 0.7, 0.0, 0.7, "by construction")])
     code, out, err = skullmask("demo", "--out", "page")
     assert code == 0

@@ -1,0 +1,81 @@
+"""The demo: the lessons of the journey, run on the phantom and bound into one page."""
+
+import base64
+from collections.abc import Callable
+from pathlib import Path
+
+from .. import plots, tables
+from ..io import outputs
+from ..sweeps import LADDER_HEADER, phantom_ladder
+from . import folders, notebooks, pages, running
+
+_CAPTION = (
+    "Mean IoU over five slices. The five slices behind the published figures are not public; "
+    "the phantom stands in for them. *By construction* marks what the phantom was calibrated to, "
+    "*prediction* what it was not, *reconstruction* what we chose because the source names "
+    "nothing; *other seeds* are four heads that nothing was calibrated on. Not for clinical use."
+)
+
+
+def demo(folder: str | Path, *, progress: Callable[[str], object] | None = None) -> Path:
+    """Run the lessons of the journey on the phantom and bind them into ``index.html``.
+
+    The page begins with the ladder: what each version scores, published and measured.
+
+    Parameters
+    ----------
+    folder : str or path
+        Created if missing; a page that is already there is replaced.
+    progress : callable, optional
+        Called with the name of each lesson before it runs.
+
+    Returns
+    -------
+    Path
+        The page.
+
+    Raises
+    ------
+    InputError
+        If the folder cannot be written, or its folder ``failed`` holds anything but what ran of
+        an earlier demo.
+    RuntimeError
+        If a lesson fails. What ran of it is kept in the folder, and named in the message.
+
+    Examples
+    --------
+    >>> demo("missing/folder")
+    Traceback (most recent call last):
+    ...
+    skullmask_lib.errors.InputError: missing/folder: cannot be written, missing does not exist
+    """
+    folder = Path(folder)
+    failed_folder = folder / "failed"
+    folders.check_replaceable(failed_folder)
+    if not folder.exists():
+        with outputs.replacing(folder) as temporary:
+            temporary.mkdir()
+    with outputs.replacing(folder / "index.html") as temporary:
+        executed = []
+        for lesson in notebooks.journey():
+            if progress:
+                progress(lesson.stem)
+            ran = temporary.with_name(lesson.name)
+            try:
+                running.execute(lesson, ran, folder=temporary.parent)
+            except RuntimeError as error:
+                kept = folders.keep_failed(ran, failed_folder, {})
+                raise RuntimeError(f"{error}{kept}") from None
+            executed.append(ran)
+        pages.page(executed, temporary, name="The skull mask, v1 to v8", top=_ladder())
+    return folder / "index.html"
+
+
+def _ladder() -> str:
+    """Compare the ladder of the phantom with the published one: a chart and a table in Markdown."""
+    rows = phantom_ladder()
+    chart = plots.ladder_picture(rows)
+    png = base64.b64encode(chart.png).decode()
+    picture = f"![{chart.alt}](data:image/png;base64,{png})"
+    table = tables.markdown(rows, LADDER_HEADER).data
+    return f"{picture}\n\n{table}\n\n{_CAPTION}"

@@ -1,0 +1,221 @@
+"""Running notebooks in a kernel of this interpreter, and the only importer of papermill.
+
+Kernels are started and stopped here, and parameters filled in. What is made of an executed
+notebook lives elsewhere: `privacy` cleans it, `pages` shows it, `report` files it.
+"""
+
+import contextlib
+import logging
+import subprocess
+import sys
+import threading
+import warnings
+import weakref
+from collections.abc import Iterator
+from pathlib import Path
+
+import nbformat
+import papermill
+from jupyter_client import AsyncKernelManager
+from jupyter_client.kernelspec import KernelSpec
+from jupyter_core.utils import ensure_event_loop
+from nbclient.exceptions import CellTimeoutError, DeadKernelError
+from papermill.exceptions import PapermillExecutionError
+from papermill.iorw import LocalHandler
+
+from .. import surroundings
+from ..io import outputs
+from . import notebooks, privacy
+
+# To read or write a file, papermill changes to a folder that it remembers, and all other threads
+# of the process change with it.
+LocalHandler.cwd = lambda *_: None
+
+_kernels: weakref.WeakSet = weakref.WeakSet()
+
+
+class _ThisInterpreter(AsyncKernelManager):
+    """Starts kernels with the running interpreter, whatever kernels the machine has installed."""
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        _kernels.add(self)
+
+    async def start_kernel(self, **options):
+        options["env"] = surroundings.for_kernels(options.get("env"))
+        options["stdout"] = subprocess.DEVNULL  # cells do not print through these
+        options["stderr"] = subprocess.DEVNULL
+        return await super().start_kernel(**options)
+
+    @property
+    def kernel_spec(self) -> KernelSpec:
+        argv = [
+            sys.executable,
+            *("-m", "ipykernel_launcher"),
+            *("-f", "{connection_file}"),
+            "--IPKernelApp.log_level=50",
+        ]
+        return KernelSpec(argv=argv, display_name="Python 3", language="python")
+
+
+def execute(
+    notebook: str | Path,
+    output: str | Path,
+    *,
+    parameters: dict[str, object] | None = None,
+    timeout_s: int = 600,
+    folder: str | Path | None = None,
+    progress_bar: dict[str, object] | bool = False,
+) -> Path:
+    """Run a notebook from top to bottom in a kernel of this interpreter.
+
+    The kernel sees matplotlib's default settings instead of the user's, and every docstring; see
+    `surroundings.for_kernels`. Only a ``matplotlibrc`` in the folder where it runs is still read.
+
+    Parameters
+    ----------
+    notebook : str or path
+    output : str or path
+        Where the executed notebook goes. After a failure it holds what ran so far.
+    parameters : dict of str to object, optional
+        Checked by `notebooks.check` before anything runs.
+    timeout_s : int
+        Longest time for one cell [s].
+    folder : str or path, optional
+        Working folder of the kernel; that of this process by default.
+    progress_bar : dict or bool
+        Options of a tqdm bar over the cells; none by default.
+
+    Returns
+    -------
+    Path
+        ``output``.
+
+    Raises
+    ------
+    InputError
+        If the notebook or a parameter cannot be used.
+    RuntimeError
+        If a cell fails; the message names the cell and the error.
+
+    Examples
+    --------
+    >>> execute("missing.ipynb", "out.ipynb")
+    Traceback (most recent call last):
+    ...
+    skullmask_lib.errors.InputError: missing.ipynb: no such notebook
+    """
+    notebook = Path(notebook)
+    output = Path(output)
+    notebooks.check(notebook, parameters or {})
+    try:
+        with _quiet_papermill():
+            papermill.execute_notebook(
+                notebook,
+                output,
+                parameters=parameters,
+                kernel_name="python3",
+                language="python",
+                kernel_manager_class=_ThisInterpreter,
+                execution_timeout=timeout_s,
+                progress_bar=progress_bar,
+                resources={"metadata": {"path": str(folder or "")}},
+            )
+    except PapermillExecutionError as error:
+        reason = f"cell {error.exec_count} failed with {error.ename}: {error.evalue}"
+        raise RuntimeError(f"{notebook.name}: {reason}") from None
+    except CellTimeoutError:
+        reason = f"a cell took longer than {timeout_s} s"
+        raise RuntimeError(f"{notebook.name}: {reason}") from None
+    except DeadKernelError:
+        raise RuntimeError(f"{notebook.name}: the kernel died") from None
+    finally:
+        _close_event_loop()
+    return output
+
+
+def _close_event_loop() -> None:
+    """Close the event loop that papermill left behind in a thread other than the main one."""
+    if threading.current_thread() is not threading.main_thread():
+        ensure_event_loop().close()
+
+
+@contextlib.contextmanager
+def _quiet_papermill() -> Iterator[None]:
+    """Silence the log and the warnings of papermill and nbformat; the kernel keeps its own."""
+    logger = logging.getLogger("papermill")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
+
+
+def stop() -> None:
+    """Kill the kernel of every notebook that is running, in whatever thread.
+
+    Examples
+    --------
+    >>> stop()
+    """
+    for manager in list(_kernels):
+        if manager.has_kernel:
+            manager.provisioner.process.kill()
+
+
+def fill(notebook: str | Path, output: str | Path, parameters: dict[str, object]) -> None:
+    """Write a notebook with other parameters, without running it.
+
+    Parameters
+    ----------
+    notebook : str or path
+    output : str or path
+    parameters : dict of str to object
+        Checked by `notebooks.check`.
+
+    Raises
+    ------
+    InputError
+        If the notebook or a parameter cannot be used.
+
+    Examples
+    --------
+    >>> fill(notebooks.lessons()[0], "out.ipynb", {"imges": "phantom"})
+    Traceback (most recent call last):
+    ...
+    skullmask_lib.errors.InputError: 00_start_here.ipynb: no parameter imges; did you mean images?
+    """
+    notebook = Path(notebook)
+    notebooks.check(notebook, parameters)
+    with _quiet_papermill():
+        papermill.execute_notebook(notebook, output, parameters=parameters, prepare_only=True)
+
+
+def store(notebook: str | Path) -> None:
+    """Run a notebook and write its outputs into it, without what differs from run to run.
+
+    Parameters
+    ----------
+    notebook : str or path
+
+    Raises
+    ------
+    InputError
+        If the notebook cannot be used.
+    RuntimeError
+        If a cell fails; the notebook stays as it was.
+
+    Examples
+    --------
+    >>> store("missing.ipynb")
+    Traceback (most recent call last):
+    ...
+    skullmask_lib.errors.InputError: missing.ipynb: no such notebook
+    """
+    with outputs.replacing(notebook) as temporary:
+        execute(notebook, temporary)
+        executed = nbformat.read(temporary, as_version=4)
+        nbformat.write(privacy.clean(executed), temporary)
