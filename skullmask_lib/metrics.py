@@ -414,10 +414,15 @@ def mean_scores(scores: list[dict[str, float]]) -> dict[str, float]:
     """
     means = {}
     for name in scores[0]:
-        values = [row[name] for row in scores]
-        finite = list(filter(np.isfinite, values))
-        means[name] = sum(finite) / len(finite) if finite else np.inf
+        means[name] = _finite_mean([row[name] for row in scores])
     return means
+
+
+def _finite_mean(values: list[float]) -> float:
+    finite = list(filter(np.isfinite, values))
+    if not finite:
+        return np.inf
+    return sum(finite) / len(finite)
 
 
 def _hausdorff(distances: _Distances) -> float:
