@@ -1,7 +1,8 @@
-"""Primitives that every version is built from: arrays in, a new array out, the input is never changed.
+"""Primitives that every version is built from: arrays in, a new array out, no input changed.
 
-Images are ``(H, W)``, rows before columns. Masks are ``uint8`` arrays of {0, 1}. Components are
-8-connected, background is 4-connected, and foreground is strictly above a threshold.
+What one version alone needs is in `versions` or `polar` instead. Images are ``(H, W)``, rows before
+columns. Masks are ``uint8`` arrays of {0, 1}. Components are 8-connected, background is
+4-connected, and foreground is strictly above a threshold.
 """
 
 from collections.abc import Iterable, Iterator
@@ -39,18 +40,21 @@ def normalize(image: np.ndarray) -> np.ndarray:
     image = check_slice(image)
     if image.dtype.kind != "f":
         image = image.astype(np.float64)
-    low, high = image.min(), image.max()
+    low = image.min()
+    high = image.max()
     if low == high:
         return np.zeros(image.shape, np.uint8)
     with np.errstate(over="ignore"):
         overflows = np.isinf(high - low)
-    if overflows:  # halving is exact, and the range then fits
-        image, low, high = image / 2, low / 2, high / 2
+    if overflows:  # halving is exact, and then the range fits
+        image = image / 2
+        low = low / 2
+        high = high / 2
     return ((image - low) / (high - low) * 255).astype(np.uint8)
 
 
 def otsu_threshold(gray: np.ndarray) -> int:
-    """Find the grey level that splits a histogram best in two classes.
+    """Find the grey level that best splits a histogram into two classes.
 
     Parameters
     ----------
@@ -68,8 +72,9 @@ def otsu_threshold(gray: np.ndarray) -> int:
 
     References
     ----------
-    N. Otsu, "A threshold selection method from gray-level histograms", IEEE Transactions on Systems,
-    Man, and Cybernetics 9(1):62–66, 1979, doi:10.1109/TSMC.1979.4310076. OpenCV's implementation.
+    N. Otsu, "A threshold selection method from gray-level histograms", IEEE Transactions on
+    Systems, Man, and Cybernetics 9(1):62–66, 1979, doi:10.1109/TSMC.1979.4310076. The
+    implementation is OpenCV's.
 
     Examples
     --------
@@ -79,7 +84,8 @@ def otsu_threshold(gray: np.ndarray) -> int:
     gray = check_slice(gray)
     if gray.dtype != np.uint8:
         raise InputError(f"expected a uint8 slice (see normalize), got dtype {gray.dtype}")
-    return int(cv2.threshold(gray, 0, 1, cv2.THRESH_BINARY | cv2.THRESH_OTSU)[0])
+    threshold, _ = cv2.threshold(gray, 0, 1, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
+    return int(threshold)
 
 
 def label_components(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -94,11 +100,12 @@ def label_components(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     labels : ndarray of shape (H, W), int32
         0 is background, components are 1 … n in OpenCV's order.
     areas_px : ndarray of shape (n + 1,), int64
-        Pixels of every label, background first.
+        Number of pixels of each label, background first.
 
     Examples
     --------
-    >>> labels, areas_px = label_components(np.array([[1, 0, 0], [0, 1, 0], [0, 0, 0], [1, 0, 0]], np.uint8))
+    >>> mask = np.array([[1, 0, 0], [0, 1, 0], [0, 0, 0], [1, 0, 0]], np.uint8)
+    >>> labels, areas_px = label_components(mask)
     >>> areas_px
     array([9, 2, 1])
     """
@@ -107,7 +114,9 @@ def label_components(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def largest_component(mask: np.ndarray) -> np.ndarray:
-    """Keep the largest 8-connected component; of equally large ones that with the lowest OpenCV label.
+    """Keep the largest 8-connected component.
+
+    Among equally large ones the lowest OpenCV label wins.
 
     Parameters
     ----------
@@ -131,7 +140,7 @@ def largest_component(mask: np.ndarray) -> np.ndarray:
 
 
 def touches_edge(labels: np.ndarray) -> np.ndarray:
-    """Tell for every label whether it touches the frame of the image.
+    """Find the labels that touch the frame of the image.
 
     Parameters
     ----------
@@ -155,14 +164,17 @@ def touches_edge(labels: np.ndarray) -> np.ndarray:
     return touching
 
 
-def flood(passable: np.ndarray, seeds: Iterable[tuple[int, int]]) -> np.ndarray:
+def flood(
+    passable: np.ndarray,
+    seeds: Iterable[tuple[int, int]],
+) -> np.ndarray:
     """Flood from some pixels through passable ones, 4-connected.
 
     Parameters
     ----------
     passable : ndarray of shape (H, W), bool or uint8 of {0, 1}
     seeds : iterable of (row, column)
-        Where the flood starts, if it can pass there; negative numbers count from the end.
+        Where the flood starts, if those pixels are passable; negative numbers count from the end.
 
     Returns
     -------
@@ -171,16 +183,18 @@ def flood(passable: np.ndarray, seeds: Iterable[tuple[int, int]]) -> np.ndarray:
 
     Examples
     --------
-    >>> flood(np.array([[0, 1, 0, 0], [1, 0, 1, 0], [0, 1, 0, 0]], np.uint8) == 0, [(0, -1)])
+    >>> walls = np.array([[0, 1, 0, 0], [1, 0, 1, 0], [0, 1, 0, 0]])
+    >>> flood(walls == 0, [(0, -1)])
     array([[0, 0, 1, 1],
            [0, 0, 0, 1],
            [0, 0, 1, 1]], dtype=uint8)
     """
-    wet = np.array(passable, np.uint8, order="C")  # floodFill writes into its input: this is our own copy
+    wet = np.array(passable, np.uint8, order="C")  # a copy, since floodFill writes into it
     height, width = wet.shape
     for row, column in seeds:
         if wet[row, column] == 1:
-            cv2.floodFill(wet, None, (column % width, row % height), 2, flags=4)  # OpenCV's (x, y)
+            seed = column % width, row % height  # OpenCV's (x, y)
+            cv2.floodFill(wet, None, seed, 2, flags=4)
     return (wet == 2).astype(np.uint8)
 
 
@@ -198,13 +212,15 @@ def flood_from_edges(passable: np.ndarray) -> np.ndarray:
 
     Examples
     --------
-    >>> flood_from_edges(np.array([[0, 1, 0, 0], [1, 0, 1, 0], [0, 1, 0, 0]], np.uint8) == 0)
+    >>> walls = np.array([[0, 1, 0, 0], [1, 0, 1, 0], [0, 1, 0, 0]])
+    >>> flood_from_edges(walls == 0)
     array([[1, 0, 1, 1],
            [0, 0, 0, 1],
            [1, 0, 1, 1]], dtype=uint8)
     """
-    ring = np.pad(np.asarray(passable, np.uint8), 1, constant_values=1)  # to start from
-    return np.ascontiguousarray(flood(ring, [(0, 0)])[1:-1, 1:-1])
+    with_ring = np.pad(np.asarray(passable, np.uint8), 1, constant_values=1)
+    wet = flood(with_ring, [(0, 0)])
+    return np.ascontiguousarray(wet[1:-1, 1:-1])
 
 
 def fill_holes(mask: np.ndarray) -> np.ndarray:
@@ -231,8 +247,8 @@ def fill_holes(mask: np.ndarray) -> np.ndarray:
 def dilate(mask: np.ndarray, size: int) -> np.ndarray:
     """Dilate once with an elliptical structuring element.
 
-    The reach is about half of ``size``. An element of even width has no centre pixel: OpenCV anchors it at
-    ``size // 2``, so the mask reaches one pixel further down and right than up and left.
+    The mask grows by about half of ``size``. An element of even width has no centre pixel: OpenCV
+    anchors it at ``size // 2``, so the mask grows one pixel further down and right than up and left.
 
     Parameters
     ----------
@@ -257,23 +273,39 @@ def dilate(mask: np.ndarray, size: int) -> np.ndarray:
            [0, 1, 0]], dtype=uint8)
     """
     mask = np.asarray(mask)
-    size = check_whole(size, "dilation size", 1, min(mask.shape), "px (the shorter side)")
-    x, y, width, height = cv2.boundingRect(mask)
-    if not width:
-        return mask.copy()
+    shorter_side = min(mask.shape)
+    size = check_whole(size, "dilation size", 1, shorter_side, "px (the shorter side)")
     grown = np.zeros_like(mask)
-    rows, columns = slice(max(y - size, 0), y + height + size), slice(max(x - size, 0), x + width + size)
-    for rectangle, anchor in _rectangles(size):  # outside of this window nothing changes
-        grown[rows, columns] |= cv2.dilate(mask[rows, columns], rectangle, anchor=anchor)
+    window = _window_around(mask, size)  # outside of it nothing changes
+    if window is None:
+        return grown
+    for rectangle, anchor in _rectangles(size):
+        grown[window] |= cv2.dilate(mask[window], rectangle, anchor=anchor)
     return grown
 
 
+def _window_around(
+    mask: np.ndarray,
+    margin_px: int,
+) -> tuple[slice, slice] | None:
+    """Find the rows and columns around a mask, with a margin; None if it is empty."""
+    left, top, width, height = cv2.boundingRect(mask)
+    if not width:
+        return None
+    rows = slice(max(top - margin_px, 0), top + height + margin_px)
+    columns = slice(max(left - margin_px, 0), left + width + margin_px)
+    return rows, columns
+
+
 def _rectangles(size: int) -> Iterator[tuple[np.ndarray, tuple[int, int]]]:
-    """Split an ellipse into the rectangles whose union it is, for OpenCV dilates by those several times faster."""
+    """Split an ellipse into rectangles, since OpenCV dilates by those several times faster.
+
+    The ellipse is their union. Yields each rectangle and its anchor, in OpenCV's (x, y).
+    """
     element = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
     widths = element.sum(axis=1)
     for width in np.unique(widths):
-        tall = np.flatnonzero(widths >= width)
+        rows = np.flatnonzero(widths >= width)
         left = element[widths == width][0].argmax()
-        anchor = int(size // 2 - left), int(size // 2 - tall[0])  # OpenCV's (x, y)
-        yield np.ones((tall.size, width), np.uint8), anchor
+        anchor = int(size // 2 - left), int(size // 2 - rows[0])
+        yield np.ones((rows.size, width), np.uint8), anchor

@@ -1,18 +1,40 @@
 """How well a mask agrees with the truth: overlap, surface distances and area.
 
-Conventions, tested in ``tests/test_metrics.py``. Both masks empty: IoU = Dice = 1, distances and area error 0.
-One of them empty: IoU = Dice = 0, distances infinite. The surface of a mask is the set of its pixels with a
-4-neighbour outside of it (beyond the frame counts as outside). Over many slices see `known_slices`.
+Scores of masks live here; what chooses a version or a width by its scores is in `sweeps`.
+
+If both masks are empty, IoU and Dice are 1, and distances and the area error are 0. If one of them
+is empty, IoU and Dice are 0 and distances are infinite. The surface of a mask is the set of its
+pixels with a 4-neighbour outside of it; beyond the frame counts as outside. For scores of many
+slices see `known_slices`.
 """
 
 import itertools
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import numpy as np
 from scipy import ndimage
 from scipy.spatial import KDTree
 
 from .errors import InputError, check_spacing, check_stack, check_unmasked
+
+Spacing = tuple[float, float]  # of rows and of columns [mm]
+PIXELS: Spacing = (1.0, 1.0)  # a spacing that measures distances in pixels
+
+
+class _Overlap(NamedTuple):
+    """Pixel counts of two masks."""
+
+    both: int
+    either: int
+    total: int  # the sum of both areas
+
+
+class _Distances(NamedTuple):
+    """Distances from every surface pixel of one mask to the surface of the other."""
+
+    to_truth: np.ndarray
+    to_mask: np.ndarray
 
 
 def iou(mask: np.ndarray, truth: np.ndarray) -> float:
@@ -37,8 +59,10 @@ def iou(mask: np.ndarray, truth: np.ndarray) -> float:
     >>> iou(np.array([[1, 1, 0]]), np.array([[0, 1, 1]]))
     0.3333333333333333
     """
-    both, either, _ = _overlap(mask, truth)
-    return both / either if either else 1.0
+    overlap = _overlap(mask, truth)
+    if not overlap.either:
+        return 1.0
+    return overlap.both / overlap.either
 
 
 def dice(mask: np.ndarray, truth: np.ndarray) -> float:
@@ -63,11 +87,17 @@ def dice(mask: np.ndarray, truth: np.ndarray) -> float:
     >>> dice(np.array([[1, 1, 0]]), np.array([[0, 1, 1]]))
     0.5
     """
-    both, _, total = _overlap(mask, truth)
-    return 2 * both / total if total else 1.0
+    overlap = _overlap(mask, truth)
+    if not overlap.total:
+        return 1.0
+    return 2 * overlap.both / overlap.total
 
 
-def hausdorff_mm(mask: np.ndarray, truth: np.ndarray, spacing_mm: tuple[float, float] = (1.0, 1.0)) -> float:
+def hausdorff_mm(
+    mask: np.ndarray,
+    truth: np.ndarray,
+    spacing_mm: Spacing = PIXELS,
+) -> float:
     """Hausdorff distance: the largest distance from one surface to the other.
 
     Parameters
@@ -91,14 +121,18 @@ def hausdorff_mm(mask: np.ndarray, truth: np.ndarray, spacing_mm: tuple[float, f
     >>> hausdorff_mm(np.array([[1, 0, 0]]), np.array([[0, 0, 1]]), (1.0, 0.5))
     1.0
     """
-    return float(max(d.max() for d in _surface_distances(mask, truth, spacing_mm)))
+    return _hausdorff(_surface_distances(mask, truth, spacing_mm))
 
 
-def hd95_mm(mask: np.ndarray, truth: np.ndarray, spacing_mm: tuple[float, float] = (1.0, 1.0)) -> float:
+def hd95_mm(
+    mask: np.ndarray,
+    truth: np.ndarray,
+    spacing_mm: Spacing = PIXELS,
+) -> float:
     """Pooled 95 % Hausdorff distance.
 
-    Of the three definitions in use this is the pooled one, MedPy's: the 95th percentile (linear) of all
-    distances, from mask to truth and from truth to mask, taken together.
+    Three definitions are in use. This is the pooled one, as in MedPy: the 95th percentile (linear)
+    of all distances together, from mask to truth and from truth to mask.
 
     Parameters
     ----------
@@ -121,10 +155,14 @@ def hd95_mm(mask: np.ndarray, truth: np.ndarray, spacing_mm: tuple[float, float]
     >>> hd95_mm(np.eye(4), np.eye(4))
     0.0
     """
-    return _hd95(*_surface_distances(mask, truth, spacing_mm))
+    return _hd95(_surface_distances(mask, truth, spacing_mm))
 
 
-def assd_mm(mask: np.ndarray, truth: np.ndarray, spacing_mm: tuple[float, float] = (1.0, 1.0)) -> float:
+def assd_mm(
+    mask: np.ndarray,
+    truth: np.ndarray,
+    spacing_mm: Spacing = PIXELS,
+) -> float:
     """Average symmetric surface distance: the mean of the two directed means.
 
     Parameters
@@ -148,7 +186,7 @@ def assd_mm(mask: np.ndarray, truth: np.ndarray, spacing_mm: tuple[float, float]
     >>> assd_mm(np.array([[1, 0, 0, 0]]), np.array([[0, 1, 0, 1]]))
     1.5
     """
-    return _assd(*_surface_distances(mask, truth, spacing_mm))
+    return _assd(_surface_distances(mask, truth, spacing_mm))
 
 
 def area_error(mask: np.ndarray, truth: np.ndarray) -> float:
@@ -161,7 +199,7 @@ def area_error(mask: np.ndarray, truth: np.ndarray) -> float:
     Returns
     -------
     float
-        −1 for an empty mask, 0 if both are empty, infinite if only the truth is.
+        −1 for an empty mask, 0 if both are empty, infinite if only the truth is empty.
 
     Raises
     ------
@@ -173,14 +211,19 @@ def area_error(mask: np.ndarray, truth: np.ndarray) -> float:
     >>> area_error(np.array([[1, 1, 1]]), np.array([[1, 1, 0]]))
     0.5
     """
-    _, _, total = _overlap(mask, truth)
     true_area = int(np.count_nonzero(truth))
-    extra = total - 2 * true_area
-    return extra / true_area if true_area else (np.inf if extra else 0.0)
+    extra = _overlap(mask, truth).total - 2 * true_area
+    if true_area:
+        return extra / true_area
+    return np.inf if extra else 0.0
 
 
-def score(mask: np.ndarray, truth: np.ndarray, spacing_mm: tuple[float, float] | None = None) -> dict[str, float]:
-    """Measure a mask in every way this module knows.
+def score(
+    mask: np.ndarray,
+    truth: np.ndarray,
+    spacing_mm: Spacing | None = None,
+) -> dict[str, float]:
+    """Score a mask in every way this module knows.
 
     Parameters
     ----------
@@ -203,24 +246,25 @@ def score(mask: np.ndarray, truth: np.ndarray, spacing_mm: tuple[float, float] |
     >>> list(score(np.eye(3), np.eye(3)))
     ['iou', 'dice', 'area_error', 'hausdorff_px', 'hd95_px', 'assd_px']
     """
-    unit = "px" if spacing_mm is None else "mm"
-    there, back = _surface_distances(mask, truth, (1.0, 1.0) if spacing_mm is None else spacing_mm)
-    return {
-        "iou": iou(mask, truth),
-        "dice": dice(mask, truth),
-        "area_error": area_error(mask, truth),
-        f"hausdorff_{unit}": float(max(there.max(), back.max())),
-        f"hd95_{unit}": _hd95(there, back),
-        f"assd_{unit}": _assd(there, back),
-    }
+    distances = _surface_distances(mask, truth, PIXELS if spacing_mm is None else spacing_mm)
+    values = (
+        iou(mask, truth),
+        dice(mask, truth),
+        area_error(mask, truth),
+        _hausdorff(distances),
+        _hd95(distances),
+        _assd(distances),
+    )
+    return dict(zip(_score_names(spacing_mm), values, strict=True))
 
 
 def known_slices(truth: Iterable[np.ndarray]) -> np.ndarray:
-    """Tell of which slices the truth is known.
+    """Find the slices whose truth is known.
 
-    One rule for every score: a truth that is empty on some slices and not on others is unknown there, as where only
-    some slices of a volume were traced. Such slices are shown, and left out of means, rankings and sweeps. A truth that
-    is empty on all slices counts as it is.
+    One rule holds for every score. Where a truth is empty on some slices and not on others, the
+    empty ones are unknown: only some slices of a volume may have been traced. Unknown slices are
+    shown, but left out of means, rankings and sweeps. A truth that is empty on all slices counts
+    as it is.
 
     Parameters
     ----------
@@ -232,23 +276,27 @@ def known_slices(truth: Iterable[np.ndarray]) -> np.ndarray:
 
     Examples
     --------
-    >>> known_slices(np.array([[[0, 0]], [[0, 1]]])), known_slices(np.zeros((2, 3, 3)))
-    (array([False,  True]), array([ True,  True]))
+    >>> known_slices(np.array([[[0, 0]], [[0, 1]]]))
+    array([False,  True])
+    >>> known_slices(np.zeros((2, 3, 3)))
+    array([ True,  True])
     """
-    filled = np.array([bool(np.any(plane)) for plane in truth], bool)
-    return filled if filled.any() else np.ones(filled.shape, bool)
+    filled = np.fromiter(map(np.any, truth), bool)
+    if not filled.any():
+        return np.ones(filled.shape, bool)
+    return filled
 
 
 def skipped_planes(truth_px: np.ndarray) -> np.ndarray:
-    """Tell in which planes of a volume a truth breaks off: it is empty in them and large beside them.
+    """Find the planes of a volume where a truth breaks off: empty, beside a plane with much truth.
 
-    Where only some planes were traced, slices across another axis are known in part. A head that
-    ends, as at the crown, grows small before.
+    Where only some planes were traced, slices across another axis are known only in part. Where a
+    head ends instead, as at the crown, it first grows small.
 
     Parameters
     ----------
     truth_px : ndarray of shape (P,), int
-        How many pixels of the truth lie in each of the planes, in their order.
+        Number of the truth's pixels in each plane, in order.
 
     Returns
     -------
@@ -267,8 +315,8 @@ def skipped_planes(truth_px: np.ndarray) -> np.ndarray:
     return (labels > 0) & np.isin(labels, beside)
 
 
-def no_score(spacing_mm: tuple[float, float] | None = None) -> dict[str, float]:
-    """Give the scores of a slice whose truth is unknown: NaN for each.
+def no_score(spacing_mm: Spacing | None = None) -> dict[str, float]:
+    """Return the scores of a slice whose truth is unknown, all of them NaN.
 
     Parameters
     ----------
@@ -285,19 +333,29 @@ def no_score(spacing_mm: tuple[float, float] | None = None) -> dict[str, float]:
     >>> no_score()["hd95_px"]
     nan
     """
-    unit = "px" if spacing_mm is None else "mm"
-    distances = [f"{distance}_{unit}" for distance in ("hausdorff", "hd95", "assd")]
-    return dict.fromkeys(["iou", "dice", "area_error", *distances], np.nan)
+    return dict.fromkeys(_score_names(spacing_mm), np.nan)
+
+
+def _score_names(spacing_mm: Spacing | None) -> tuple[str, ...]:
+    """Name the scores; without a spacing, distances are in pixels."""
+    overlap = ("iou", "dice", "area_error")
+    if spacing_mm is None:
+        return (*overlap, "hausdorff_px", "hd95_px", "assd_px")
+    return (*overlap, "hausdorff_mm", "hd95_mm", "assd_mm")
 
 
 def score_slices(
-    made: Iterable[np.ndarray], truth: Iterable[np.ndarray], spacing_mm: Iterable[tuple[float, float]] | None = None
+    made: Iterable[np.ndarray],
+    truth: Iterable[np.ndarray],
+    spacing_mm: Iterable[Spacing] | None = None,
 ) -> list[dict[str, float]]:
-    """Measure the masks of many slices, each as `score` does.
+    """Score the masks of many slices, as `score` does for one.
 
     Parameters
     ----------
-    made, truth : iterables of N ndarrays of shape (H, W), bool or {0, 1}
+    made : iterable of N ndarrays of shape (H, W), bool or {0, 1}
+        The masks.
+    truth : iterable of N ndarrays of shape (H, W), bool or {0, 1}
     spacing_mm : iterable of N pairs of float, optional
         Row and column spacing of every slice [mm], as in `Data`.
 
@@ -313,29 +371,36 @@ def score_slices(
 
     Examples
     --------
-    >>> [s["iou"] for s in score_slices(np.ones((2, 3, 3)), np.ones((2, 3, 3)))]
-    [1.0, 1.0]
+    >>> scores = score_slices(np.ones((2, 3, 3)), np.ones((2, 3, 3)))
+    >>> scores[0]["iou"], scores[1]["iou"]
+    (1.0, 1.0)
     """
     check_stack(made)
     check_stack(truth)
-    truth = truth if isinstance(truth, np.ndarray) else list(truth)
+    if not isinstance(truth, np.ndarray):
+        truth = list(truth)
     known = known_slices(truth)
-    spacings = itertools.repeat(None, len(known)) if spacing_mm is None else spacing_mm
+    if spacing_mm is None:
+        spacing_mm = itertools.repeat(None, len(known))
     scores = []
-    for mask, true, spacing, is_known in zip(made, truth, spacings, known, strict=True):
-        scores.append(score(mask, true, spacing) if is_known else no_score(spacing))
+    slices = zip(made, truth, spacing_mm, known, strict=True)
+    for mask, true_mask, spacing, is_known in slices:
+        if is_known:
+            scores.append(score(mask, true_mask, spacing))
+        else:
+            scores.append(no_score(spacing))
     return scores
 
 
 def mean_scores(scores: list[dict[str, float]]) -> dict[str, float]:
-    """Average every score over the slices where it is finite.
+    """Average each score over the slices where it is finite.
 
-    It is NaN where the truth is unknown; distances are infinite where one mask is empty.
+    A score is NaN where the truth is unknown, and a distance is infinite where one mask is empty.
 
     Parameters
     ----------
     scores : list of dict of str to float
-        As from `score_slices`; at least one.
+        From `score_slices`; at least one.
 
     Returns
     -------
@@ -347,45 +412,73 @@ def mean_scores(scores: list[dict[str, float]]) -> dict[str, float]:
     >>> mean_scores([{"iou": 1.0, "assd_px": 2.0}, {"iou": 0.0, "assd_px": np.inf}])
     {'iou': 0.5, 'assd_px': 2.0}
     """
-    finite = {key: [row[key] for row in scores if np.isfinite(row[key])] for key in scores[0]}
-    return {key: sum(values) / len(values) if values else np.inf for key, values in finite.items()}
+    means = {}
+    for name in scores[0]:
+        means[name] = _finite_mean([row[name] for row in scores])
+    return means
 
 
-def _hd95(there: np.ndarray, back: np.ndarray) -> float:
-    if np.isinf(there).any():
+def _finite_mean(values: list[float]) -> float:
+    finite = list(filter(np.isfinite, values))
+    if not finite:
         return np.inf
-    return float(np.percentile(np.concatenate([there, back]), 95))
+    return sum(finite) / len(finite)
 
 
-def _assd(there: np.ndarray, back: np.ndarray) -> float:
-    return float((there.mean() + back.mean()) / 2)
+def _hausdorff(distances: _Distances) -> float:
+    return float(max(distances.to_truth.max(), distances.to_mask.max()))
 
 
-def _bool(mask: np.ndarray) -> np.ndarray:
+def _hd95(distances: _Distances) -> float:
+    if np.isinf(distances.to_truth).any():
+        return np.inf
+    return float(np.percentile(np.concatenate(distances), 95))
+
+
+def _assd(distances: _Distances) -> float:
+    return float((distances.to_truth.mean() + distances.to_mask.mean()) / 2)
+
+
+def _as_bool(mask: np.ndarray) -> np.ndarray:
     return np.asarray(check_unmasked(mask), bool)
 
 
-def _overlap(mask: np.ndarray, truth: np.ndarray) -> tuple[int, int, int]:
-    """Count the pixels of the intersection, of the union and of both masks together."""
-    mask, truth = _bool(mask), _bool(truth)
+def _overlap(mask: np.ndarray, truth: np.ndarray) -> _Overlap:
+    """Count the pixels of two masks of one shape."""
+    mask = _as_bool(mask)
+    truth = _as_bool(truth)
     if mask.shape != truth.shape:
-        raise InputError(f"expected a mask and a truth of one shape, got {mask.shape} and {truth.shape}")
+        shapes = f"{mask.shape} and {truth.shape}"
+        raise InputError(f"expected a mask and a truth of one shape, got {shapes}")
     both = int(np.count_nonzero(mask & truth))
     total = int(np.count_nonzero(mask)) + int(np.count_nonzero(truth))
-    return both, total - both, total
+    return _Overlap(both, total - both, total)
 
 
 def _surface_distances(
-    mask: np.ndarray, truth: np.ndarray, spacing_mm: tuple[float, float]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Distances from every surface pixel of the mask to the truth's surface, and the other way round."""
+    mask: np.ndarray,
+    truth: np.ndarray,
+    spacing_mm: Spacing,
+) -> _Distances:
+    """Measure the distances between the surfaces of two masks, in both directions."""
     spacing = check_spacing(spacing_mm)
-    mask, truth = _bool(mask), _bool(truth)
+    mask = _as_bool(mask)
+    truth = _as_bool(truth)
     if mask.shape != truth.shape or mask.ndim != 2:
-        raise InputError(f"expected (H, W) mask and truth of one shape, got {mask.shape} and {truth.shape}")
-    surfaces = [np.argwhere(m & ~ndimage.binary_erosion(m)) * spacing for m in (mask, truth)]
-    if not all(len(points) for points in surfaces):
-        distance = np.array([np.inf if any(len(points) for points in surfaces) else 0.0])
-        return distance, distance
-    trees = [KDTree(points) for points in surfaces]
-    return trees[1].query(surfaces[0])[0], trees[0].query(surfaces[1])[0]
+        shapes = f"{mask.shape} and {truth.shape}"
+        raise InputError(f"expected (H, W) mask and truth of one shape, got {shapes}")
+    points = _surface_mm(mask, spacing)
+    true_points = _surface_mm(truth, spacing)
+    if not len(points) or not len(true_points):
+        both_are_empty = len(points) == len(true_points)
+        distance = np.array([0.0 if both_are_empty else np.inf])
+        return _Distances(distance, distance)
+    to_truth, _ = KDTree(true_points).query(points)
+    to_mask, _ = KDTree(points).query(true_points)
+    return _Distances(to_truth, to_mask)
+
+
+def _surface_mm(mask: np.ndarray, spacing: np.ndarray) -> np.ndarray:
+    """Locate the surface pixels of a mask, (P, 2) [mm]."""
+    surface = mask & ~ndimage.binary_erosion(mask)
+    return np.argwhere(surface) * spacing

@@ -1,4 +1,8 @@
-"""One dilation width against another: the sweep, the choice without the scored slice, and the ladder."""
+"""What scores choose: the dilation width of v7, with and without the scored slice, and the ladder.
+
+Statistics over the scores of many slices or versions live here; the scores are in `metrics`, and
+figures of them in `plots`.
+"""
 
 import csv
 import math
@@ -14,7 +18,7 @@ import numpy as np
 from . import errors, masks, phantom, project
 from .metrics import dice, iou, known_slices
 from .texts import csv_text
-from .versions import VERSIONS, Stages, brain_and_scalp, mask_slices
+from .versions import VERSIONS, Stages, brain_and_scalp, mask_slices, naming
 
 
 @dataclass(frozen=True)
@@ -26,7 +30,8 @@ class Sweep:
     sizes : ndarray of shape (S,), int
         Dilation widths [px].
     iou, dice : ndarray of shape (N, S), float64
-        Scores of every slice at every width; without the slices whose truth is unknown, see `known_slices`.
+        Scores of every slice at every width. Slices whose truth is unknown are left out, see
+        `metrics.known_slices`.
     """
 
     sizes: np.ndarray
@@ -35,16 +40,21 @@ class Sweep:
 
     @property
     def best_size(self) -> int:
-        """Width with the highest mean IoU; of equal ones the smallest."""
+        """Width with the highest mean IoU; the smallest if several are equal."""
         return int(self.sizes[self.iou.mean(axis=0).argmax()])
 
 
 def sweep(
-    images: Iterable[np.ndarray], truth: Sequence[np.ndarray], *, sizes: Iterable[int], names: Sequence[str] = ()
+    images: Iterable[np.ndarray],
+    truth: Sequence[np.ndarray],
+    *,
+    sizes: Iterable[int],
+    names: Sequence[str] = (),
 ) -> Sweep:
-    """Score v7 at many dilation widths; all that comes before the dilation is done once for each slice.
+    """Score v7 at many dilation widths.
 
-    Slices whose truth is unknown are left out, see `metrics.known_slices`.
+    Everything before the dilation is done once for each slice. Slices whose truth is unknown are
+    left out, see `metrics.known_slices`.
 
     Parameters
     ----------
@@ -75,7 +85,8 @@ def sweep(
     errors.check_stack(truth)
     sizes = list(sizes)
     known = known_slices(truth)
-    scores = []
+    ious = []
+    dices = []
     count = 0
     for index, image in enumerate(images):
         count += 1
@@ -83,34 +94,46 @@ def sweep(
         if index >= len(known):
             raise errors.InputError(f"{name}: expected a truth for each slice, got {len(truth)}")
         if known[index]:
-            scores.append(_scores(image, truth[index], sizes, name))
-    if not sizes or not scores or count != len(truth):
-        raise errors.InputError(f"expected widths to try, and {len(truth)} slices as in the truth, got {count}")
+            with naming(name):
+                slice_ious, slice_dices = _scores(image, truth[index], sizes)
+            ious.append(slice_ious)
+            dices.append(slice_dices)
+    if not sizes or not ious or count != len(truth):
+        wanted = f"widths to try, and {len(truth)} slices as in the truth"
+        raise errors.InputError(f"expected {wanted}, got {count}")
     if not any(map(np.any, truth)):
         raise errors.InputError("expected a truth to choose a width by, got one that is empty")
-    by_slice = np.array(scores)
-    return Sweep(np.array(sizes), by_slice[..., 0], by_slice[..., 1])
+    return Sweep(np.array(sizes), np.array(ious), np.array(dices))
 
 
-def _scores(image: np.ndarray, truth: np.ndarray, sizes: list[int], name: str) -> list[tuple[float, float]]:
-    try:
-        stages = brain_and_scalp(image)
-        scores = [(iou(mask, truth), dice(mask, truth)) for mask in masks_at_widths(stages, sizes)]
-    except errors.InputError as error:
-        raise errors.InputError(f"{name}: {error}") from None
+def _scores(
+    image: np.ndarray,
+    truth: np.ndarray,
+    sizes: list[int],
+) -> tuple[list[float], list[float]]:
+    """Score one slice at every width: IoU and Dice."""
+    stages = brain_and_scalp(image)
+    ious = []
+    dices = []
+    for mask in masks_at_widths(stages, sizes):
+        ious.append(iou(mask, truth))
+        dices.append(dice(mask, truth))
     if not stages["brain"].any():
-        reason = "no bright component inside of the frame"
-        warnings.warn(f"{name}: the mask is empty: {reason}", errors.EmptyMaskWarning, stacklevel=3)
-    return scores
+        text = "the mask is empty: no bright component inside of the frame"
+        warnings.warn(text, errors.EmptyMaskWarning, stacklevel=3)
+    return ious, dices
 
 
-def masks_at_widths(stages: Stages, sizes: Iterable[int]) -> Iterator[np.ndarray]:
+def masks_at_widths(
+    stages: Stages,
+    sizes: Iterable[int],
+) -> Iterator[np.ndarray]:
     """Make the masks of v7 at many dilation widths.
 
     Parameters
     ----------
     stages : dict
-        As `brain_and_scalp` gives them.
+        From `brain_and_scalp`.
     sizes : iterable of int
         Dilation widths [px].
 
@@ -120,11 +143,14 @@ def masks_at_widths(stages: Stages, sizes: Iterable[int]) -> Iterator[np.ndarray
 
     Examples
     --------
-    >>> [int(mask.sum()) for mask in masks_at_widths(brain_and_scalp(np.pad([[9]], 3)), [1, 3])]
-    [1, 5]
+    >>> stages = brain_and_scalp(np.pad([[9]], 3))
+    >>> narrow, wide = masks_at_widths(stages, [1, 3])
+    >>> int(narrow.sum()), int(wide.sum())
+    (1, 5)
     """
     for size in sizes:
-        yield masks.fill_holes(masks.dilate(stages["brain"], size) & ~stages["scalp"])
+        dilated = masks.dilate(stages["brain"], size)
+        yield masks.fill_holes(dilated & ~stages["scalp"])
 
 
 def parse_range(text: str, *, low: int = 1) -> range:
@@ -135,7 +161,7 @@ def parse_range(text: str, *, low: int = 1) -> range:
     text : str
         ``start:stop:step``, ``start:stop`` or a single number.
     low : int
-        The smallest start: 1 for widths [px], 0 for places of slices.
+        The smallest start: 1 for widths [px], 0 for numbers of slices.
 
     Returns
     -------
@@ -151,17 +177,23 @@ def parse_range(text: str, *, low: int = 1) -> range:
     >>> list(parse_range("22:30:2"))
     [22, 24, 26, 28, 30]
     """
-    found = re.fullmatch(r"(\d{1,5})(?::(\d{1,5}))?(?::(\d{1,5}))?", text.strip())
-    start, stop, step = (int(number) if number else None for number in found.groups()) if found else (0, 0, 0)
-    stop, step = start if stop is None else stop, 1 if step is None else step
-    if step < 1 or not low <= start <= stop:
-        raise errors.InputError(
-            f"expected whole numbers from {low} as start:stop:step, for example 1:61:2, got {text!r}"
-        )
-    return range(start, stop + 1, step)
+    match = re.fullmatch(r"(\d{1,5})(?::(\d{1,5}))?(?::(\d{1,5}))?", text.strip())
+    if match:
+        start = int(match[1])
+        stop = int(match[2] or start)
+        step = int(match[3] or 1)
+        if step >= 1 and low <= start <= stop:
+            return range(start, stop + 1, step)
+    wanted = f"whole numbers from {low} as start:stop:step, for example 1:61:2"
+    raise errors.InputError(f"expected {wanted}, got {text!r}")
 
 
-def write_csv(result: Sweep, output: str | os.PathLike, *, names: Sequence[str]) -> None:
+def write_csv(
+    result: Sweep,
+    output: str | os.PathLike,
+    *,
+    names: Sequence[str],
+) -> None:
     """Write the scores of every slice at every width.
 
     Parameters
@@ -184,13 +216,15 @@ def write_csv(result: Sweep, output: str | os.PathLike, *, names: Sequence[str])
     with open(output, "w", newline="", encoding="utf-8") as table:
         writer = csv.writer(table)
         writer.writerow(["slice", "dilation_size", "iou", "dice"])
-        for name, ious, dices in zip(names, result.iou, result.dice, strict=True):
-            for size, i, d in zip(result.sizes, ious, dices, strict=True):
-                writer.writerow([csv_text(name), size, i, d])
+        slices = zip(names, result.iou, result.dice, strict=True)
+        for name, slice_ious, slice_dices in slices:
+            rows = zip(result.sizes, slice_ious, slice_dices, strict=True)
+            for row in rows:
+                writer.writerow([csv_text(name), *row])
 
 
 def leave_one_out(result: Sweep) -> tuple[np.ndarray, np.ndarray]:
-    """Choose the width on all slices but one and score it on that one, for each slice in turn.
+    """Choose the width on all slices but one, and score it on that one; for each slice in turn.
 
     Parameters
     ----------
@@ -202,7 +236,7 @@ def leave_one_out(result: Sweep) -> tuple[np.ndarray, np.ndarray]:
     sizes : ndarray of shape (N,), int
         The width that the other slices choose [px].
     iou : ndarray of shape (N,), float64
-        What that width scores on the slice left out.
+        The score of that width on the slice left out.
 
     Raises
     ------
@@ -224,9 +258,13 @@ def leave_one_out(result: Sweep) -> tuple[np.ndarray, np.ndarray]:
 
 
 def bootstrap(
-    scores: np.ndarray, *, draws: int = 10_000, confidence: float = 0.95, seed: int = 0
+    scores: np.ndarray,
+    *,
+    draws: int = 10_000,
+    confidence: float = 0.95,
+    seed: int = 0,
 ) -> tuple[float, float]:
-    """Percentile bootstrap interval of a mean over slices.
+    """Estimate the interval of a mean over slices by the percentile bootstrap.
 
     Slices of one head are not independent, so the interval is too narrow for other heads.
 
@@ -266,7 +304,12 @@ def bootstrap(
     return float(low), float(high)
 
 
-def ladder(images: np.ndarray, truth: np.ndarray, *, spacing_mm: np.ndarray | None = None) -> dict[str, np.ndarray]:
+def ladder(
+    images: np.ndarray,
+    truth: np.ndarray,
+    *,
+    spacing_mm: np.ndarray | None = None,
+) -> dict[str, np.ndarray]:
     """Score every version with its defaults.
 
     Parameters
@@ -274,12 +317,13 @@ def ladder(images: np.ndarray, truth: np.ndarray, *, spacing_mm: np.ndarray | No
     images : ndarray of shape (N, H, W)
     truth : ndarray of shape (N, H, W), bool or {0, 1}
     spacing_mm : ndarray of shape (N, 2), optional
-        Row and column spacing [mm], for the versions that know millimetres.
+        Row and column spacing [mm], for versions that use it.
 
     Returns
     -------
     dict of str to ndarray of shape (N,), float64
-        Version to the IoU of every slice, without those whose truth is unknown, see `metrics.known_slices`.
+        The IoU of every slice, by version. Slices whose truth is unknown are left out, see
+        `metrics.known_slices`.
 
     Examples
     --------
@@ -289,34 +333,46 @@ def ladder(images: np.ndarray, truth: np.ndarray, *, spacing_mm: np.ndarray | No
     """
     errors.check_stack(images)
     errors.check_stack(truth)
-    names = [f"slice {index}" for index in range(len(images))]
     known = known_slices(truth)
     scores = {}
     for version in VERSIONS:
-        made = mask_slices(images, names=names, version=version, spacing_mm=spacing_mm)
-        overlap = np.array([iou(mask, true) for mask, true in zip(made, truth, strict=True)])
-        scores[version] = overlap[known]
+        made = mask_slices(images, version=version, spacing_mm=spacing_mm)
+        ious = [iou(mask, true_mask) for mask, true_mask in zip(made, truth, strict=True)]
+        scores[version] = np.array(ious)[known]
     return scores
 
 
-LADDER_HEADER = ("version", "published IoU", "phantom", "difference", "other seeds", "agreement")
-OTHER_SEEDS = (1, 2, 3, 4)  # heads that the phantom was never calibrated on
-_AGREEMENT = {  # what the phantom was calibrated to, and what it was not
-    **dict.fromkeys(("v1", "v2", "v7"), "by construction"),
-    **dict.fromkeys(("v3", "v4"), "reconstruction, threshold ours"),
-    **dict.fromkeys(("v5", "v6"), "prediction, width ours"),
+LADDER_HEADER = (
+    "version",
+    "published IoU",
+    "phantom",
+    "difference",
+    "other seeds",
+    "agreement",
+)
+# Heads that the phantom was never calibrated on
+OTHER_SEEDS = (1, 2, 3, 4)
+# Why the phantom agrees with what was published, or how far it can
+_AGREEMENT = {
+    "v1": "by construction",
+    "v2": "by construction",
+    "v3": "reconstruction, threshold ours",
+    "v4": "reconstruction, threshold ours",
+    "v5": "prediction, width ours",
+    "v6": "prediction, width ours",
+    "v7": "by construction",
 }
 
 
 @cache
 def phantom_ladder() -> tuple[tuple[str, float, float, float, float, str], ...]:
-    """Put the published ladder beside that of the phantom and of heads it was not calibrated on.
+    """Compare the published ladder with the phantom's, and with heads it was not calibrated on.
 
     Returns
     -------
     tuple of tuple
-        A row for each version with the columns `LADDER_HEADER`; all but the last are mean IoU over the slices, NaN
-        where nothing was published.
+        A row for each version, with the columns `LADDER_HEADER`. The figures are mean IoU over the
+        slices, NaN where nothing was published.
 
     Examples
     --------
@@ -330,7 +386,7 @@ def phantom_ladder() -> tuple[tuple[str, float, float, float, float, str], ...]:
     for version, scores in calibrated.items():
         published = published_iou.get(f"iou_{version}", math.nan)
         mean = float(scores.mean())
-        elsewhere = float(np.mean([scores_of_head[version] for scores_of_head in others]))
+        elsewhere = float(np.mean([other[version] for other in others]))
         agreement = _AGREEMENT.get(version, "not in the source")
         rows.append((version, published, mean, mean - published, elsewhere, agreement))
     return tuple(rows)

@@ -200,7 +200,7 @@ def test_a_ray_without_contrast_likes_no_place_much_better():
 
 def price(cost, path):
     turns = np.count_nonzero(np.diff(path, append=path[0]))
-    return cost[np.arange(len(path)), path].sum() + polar._BEND * turns
+    return cost[np.arange(len(path)), path].sum() + polar._BEND_COST * turns
 
 
 def closed_paths(rows, columns):
@@ -229,7 +229,7 @@ def test_no_closed_path_through_the_same_beginning_is_cheaper(cost):
 @given(costs(most_columns=2))
 def test_the_beginning_is_worth_less_than_a_detour(cost):
     best = min(price(cost, path) for path in closed_paths(*cost.shape))
-    assert price(cost, polar.closed_path(cost)) <= best + 2 * polar._BEND + 1e-9
+    assert price(cost, polar.closed_path(cost)) <= best + 2 * polar._BEND_COST + 1e-9
 
 
 @given(st.data())
@@ -340,8 +340,8 @@ def test_neighbours_ask_for_the_mean_of_their_outlines(unwrapped):
     assert cost.shape == (polar.ANGLES, 60)
     same(cost.argmin(axis=1), 13)
     close(cost.min(axis=1), 0, atol=0.02)
-    assert cost.max() == polar._NEIGHBOUR * polar._NEIGHBOUR_MM
-    close(cost[:, 15] - cost[:, 14], polar._NEIGHBOUR * polar.STEP_MM, atol=0.02)
+    assert cost.max() == polar._NEIGHBOUR_COST_PER_MM * polar._MAX_NEIGHBOUR_MM
+    close(cost[:, 15] - cost[:, 14], polar._NEIGHBOUR_COST_PER_MM * polar.STEP_MM, atol=0.02)
     close(cost[:, 40], cost.max())
 
 

@@ -11,6 +11,7 @@ import scipy
 
 _LIBRARY = Path(__file__).parents[1]
 _COMPUTES = (
+    "borders.py",
     "errors.py",
     "masks.py",
     "metrics.py",

@@ -1,0 +1,153 @@
+"""What software draws around an image (bright frames, boxes of zeros) and how it is painted over.
+
+Only `polar` needs this, before it looks for the head. Nothing here knows what a head looks like.
+Images come with their brightness scaled to about 0 … 1, so every constant is a share of that range.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+_EVEN = 0.1  # a line whose brightness varies by less is even
+_FAINT = 0.02  # a box of zeros differs from its noisy surroundings by less
+_RIM_SHARE = 0.05  # at most this share of a rim may have the value of the box around it
+_FRAME_PARTS = 20  # a frame is no wider than one such part of the side …
+_MIN_FRAME_PX = 3  # … or than this
+_MOST_OF_LINE = (10, 90)  # percentiles between which a frame is even; tissue hardly reaches so far
+_BLUR_PX = 8  # JPEG blurs a frame over one of its blocks
+
+
+class _Border(NamedTuple):
+    """The lines of a border, one for each side that has a border."""
+
+    outermost: list[np.ndarray]
+    innermost: list[np.ndarray]
+
+
+def without_border(image: np.ndarray) -> np.ndarray:
+    """Paint over what is drawn around an image.
+
+    A frame is painted over with the background beside it, and a box of zeros with the background
+    that it surrounds, if that background is plain.
+
+    Parameters
+    ----------
+    image : ndarray of shape (H, W), float64
+        Brightness, scaled so that nearly all of it lies in 0 … 1.
+
+    Returns
+    -------
+    ndarray of shape (H, W), float64
+
+    Examples
+    --------
+    >>> slice_ = np.pad(np.eye(12), 2)
+    >>> framed = np.pad(slice_, 3, constant_values=1.0)
+    >>> np.array_equal(without_border(framed), np.pad(slice_, 3))
+    True
+    """
+    image = _without_frame(image)
+    rows, columns = _inside_even_lines(image)
+    inside = image[rows, columns]
+    if inside.size in (0, image.size):
+        return image
+    border = _border_around(image, rows, columns)
+    box = _median_of_medians(border.outermost)
+    background = _median_of_medians(border.innermost)
+    rim = np.concatenate([inside[0], inside[-1], inside[:, 0], inside[:, -1]])
+    is_frame = background > np.median(rim) + _EVEN
+    if is_frame or _is_plain(rim, background):
+        background = np.median(rim)
+    drawn = np.abs(image - background) > _EVEN
+    if abs(box - background) > _FAINT:
+        drawn |= image == box
+    drawn[rows, columns] = False
+    return np.where(drawn, background, image)
+
+
+def _without_frame(image: np.ndarray) -> np.ndarray:
+    """Paint over bright lines along the sides that a lossy format has made uneven."""
+    painted = image.copy()
+    for quarter in range(4):
+        side = np.rot90(painted, quarter)  # a view whose first rows lie along one side
+        _paint_frame_along(side)
+    return painted
+
+
+def _paint_frame_along(side: np.ndarray) -> None:
+    """Paint over a bright frame in the first rows of ``side``, in place."""
+    depth = max(_MIN_FRAME_PX, len(side) // _FRAME_PARTS)
+    if len(side) <= depth:
+        return
+    background = np.median(side[depth : 2 * depth])
+    low, high = np.percentile(side[:depth], _MOST_OF_LINE, axis=1)
+    is_bright = low > background + _EVEN
+    is_even = high - low < 2 * _EVEN
+    lines = np.flatnonzero(is_bright & is_even)
+    if not lines.size:
+        return
+    end = lines[-1] + 1
+    side[:end] = background
+    blurred = side[end : end + _BLUR_PX]
+    blurred[np.abs(blurred - background) < 2 * _EVEN] = background
+
+
+def _inside_even_lines(image: np.ndarray) -> tuple[slice, slice]:
+    """Find the rows and columns that remain when even lines are peeled off all four sides."""
+    height, width = image.shape
+    rows = slice(0, height)
+    columns = slice(0, width)
+    while True:
+        peeled_rows = _uneven(image[rows, columns], 1, rows.start)
+        peeled_columns = _uneven(image[peeled_rows, columns], 0, columns.start)
+        if (peeled_rows, peeled_columns) == (rows, columns):
+            return rows, columns
+        if peeled_columns.stop == 0:
+            return slice(0, 0), slice(0, 0)
+        rows = peeled_rows
+        columns = peeled_columns
+
+
+def _uneven(part: np.ndarray, axis: int, start: int) -> slice:
+    """Find the lines from the first uneven one to the last; ``axis`` runs along the lines."""
+    if not part.size:
+        return slice(0, 0)
+    lines = np.flatnonzero(np.ptp(part, axis=axis) > _EVEN)
+    if not lines.size:
+        return slice(0, 0)
+    return slice(start + int(lines[0]), start + int(lines[-1]) + 1)
+
+
+def _border_around(
+    image: np.ndarray,
+    rows: slice,
+    columns: slice,
+) -> _Border:
+    """Collect the outermost and the innermost line of the border on each side that has one."""
+    height, width = image.shape
+    border = _Border([], [])
+    if rows.start > 0:
+        border.outermost.append(image[0])
+        border.innermost.append(image[rows.start - 1, columns])
+    if rows.stop < height:
+        border.outermost.append(image[-1])
+        border.innermost.append(image[rows.stop, columns])
+    if columns.start > 0:
+        border.outermost.append(image[:, 0])
+        border.innermost.append(image[rows, columns.start - 1])
+    if columns.stop < width:
+        border.outermost.append(image[:, -1])
+        border.innermost.append(image[rows, columns.stop])
+    return border
+
+
+def _median_of_medians(lines: list[np.ndarray]) -> float:
+    return np.median([np.median(line) for line in lines])
+
+
+def _is_plain(rim: np.ndarray, box: float) -> bool:
+    """Check whether a box surrounds an even, faint background, such as noise, and no tissue."""
+    lower, middle, upper = np.percentile(rim, (25, 50, 75)) - box
+    is_faint = middle <= 2 * _EVEN
+    is_even = upper - lower <= _EVEN
+    return is_faint and is_even and np.mean(rim == box) <= _RIM_SHARE
