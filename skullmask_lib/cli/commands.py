@@ -273,7 +273,7 @@ def brain_mask(
     debug: Annotated[bool, typer.Option("--debug", help="Say what was found and where it went.")] = False,
 ) -> None:
     """Make the brain mask of a volume by nidataset's recipe; it is made for CT with contrast, for MR take strip."""
-    from ..volumes.brain_masks import brain_masks
+    from ..volumes import brain_masks
 
     options = {} if closing_radius is None else {"closing_radius": closing_radius}
     file, mask = brain_masks.mask_scan(scan, out_dir, threshold=threshold, debug=debug, **options)
@@ -302,7 +302,7 @@ def strip(
     n4: Annotated[bool, typer.Option("--n4", help="Correct the bias field first; needs the extra volumes.")] = False,
 ) -> None:
     """Find the brain in a volume of MR: writes the brain, its mask, and a picture to look at."""
-    from ..volumes.brain_masks import stripping
+    from ..volumes import stripping
 
     for what, file in stripping.strip_scan(scan, out_dir, n4=n4)._asdict().items():
         say(f"The {what}: {file}")
