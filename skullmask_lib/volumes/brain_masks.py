@@ -125,7 +125,10 @@ def _check_bins(values: np.ndarray) -> None:
 
 
 def brain_mask(
-    volume: np.ndarray, *, threshold: Threshold = None, closing_radius: int = 3
+    volume: np.ndarray,
+    *,
+    threshold: Threshold = None,
+    closing_radius: int = 3,
 ) -> np.ndarray:
     """Make the brain mask of a volume.
 
@@ -428,7 +431,11 @@ def preprocess_scan(
 
 
 def batch(
-    table: ScanPath, scans: ScanPath, output_path: ScanPath, *, progress: bool = False
+    table: ScanPath,
+    scans: ScanPath,
+    output_path: ScanPath,
+    *,
+    progress: bool = False,
 ) -> list[dict]:
     r"""Make the brain masks of many scans, each with the parameters of its modality.
 
@@ -616,7 +623,10 @@ def _head_percent(mask: np.ndarray, image: np.ndarray | None) -> float | None:
 
 
 def search_threshold(
-    volume: np.ndarray, thresholds: Iterable[Threshold], *, closing_radius: int = 3
+    volume: np.ndarray,
+    thresholds: Iterable[Threshold],
+    *,
+    closing_radius: int = 3,
 ) -> list[dict]:
     """Make a mask at each of several thresholds, and check it.
 
@@ -660,7 +670,10 @@ def search_threshold(
 
 
 def compare_radii(
-    volume: np.ndarray, radii: Iterable[int] = range(2, 7), *, threshold: Threshold = None
+    volume: np.ndarray,
+    radii: Iterable[int] = range(2, 7),
+    *,
+    threshold: Threshold = None,
 ) -> list[dict]:
     """Make a mask with each of several closing radii, and count the voxels of its `surface`.
 

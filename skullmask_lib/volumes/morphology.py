@@ -163,7 +163,9 @@ def check_radius(radius: int) -> int:
 
 
 def dilate(
-    mask: np.ndarray, radius: float, spacing: Sequence[float] | np.ndarray = (1, 1, 1)
+    mask: np.ndarray,
+    radius: float,
+    spacing: Sequence[float] | np.ndarray = (1, 1, 1),
 ) -> np.ndarray:
     """Dilate a mask with a ball.
 

@@ -169,7 +169,11 @@ def output_suffix(scan: ScanPath) -> str:
 
 
 def write(
-    array: np.ndarray, output: Path, like: nib.Nifti1Image, source: ScanPath, **options: Any
+    array: np.ndarray,
+    output: Path,
+    like: nib.Nifti1Image,
+    source: ScanPath,
+    **options: Any,
 ) -> None:
     """Write a volume with the geometry of its scan, and make the folder for it.
 

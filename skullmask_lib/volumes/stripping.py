@@ -314,7 +314,10 @@ def _look(image: np.ndarray, spacing_mm: np.ndarray) -> _Look:
 
 
 def _share_of_skulls(
-    looks: list[_Look], trusts: np.ndarray, step_mm: float, pixel_mm2: float
+    looks: list[_Look],
+    trusts: np.ndarray,
+    step_mm: float,
+    pixel_mm2: float,
 ) -> float:
     """Return the share of slices that show a skull clearly, from the crown down to the orbits."""
     areas_mm2 = np.array([look.head.sum() * pixel_mm2 for look in looks])
@@ -345,7 +348,11 @@ def _is_bare(slices: np.ndarray, looks: list[_Look], step: int, voxel_mm3: float
 
 
 def _spread(
-    looks: list[_Look], trusted: np.ndarray, step: int, step_mm: float, shape: tuple[int, ...]
+    looks: list[_Look],
+    trusted: np.ndarray,
+    step: int,
+    step_mm: float,
+    shape: tuple[int, ...],
 ) -> tuple[np.ndarray, np.ndarray]:
     """Carry the trusted skulls over to all slices: where the brain may be, and the vault."""
     inside = np.zeros(shape, bool)
