@@ -184,11 +184,12 @@ def _limits(volume: np.ndarray, threshold: Threshold) -> tuple[float, float]:
     """Return the range of the brain's values: the threshold, or the automatic range for None."""
     if threshold is None:
         return otsu_range(volume)
+    shown: object = threshold
     if isinstance(threshold, tuple | list):
-        threshold = tuple(map(_plain, threshold))
-    pair = np.asarray(threshold, object)
+        shown = tuple(map(_plain, threshold))
+    pair = np.asarray(shown, object)
     if not _is_range(pair):
-        shown = " ".join(str(threshold).split())
+        shown = " ".join(str(shown).split())
         wanted = "a threshold (low, high), two numbers in rising order"
         raise InputError(f"expected {wanted}, got {shown}")
     return float(pair[0]), float(pair[1])

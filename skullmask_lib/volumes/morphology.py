@@ -206,7 +206,8 @@ def dilate(
     for offset in range(most_planes):
         room = reach**2 - (offset * thickness) ** 2
         disc = y[:, None] ** 2 + z**2 <= room
-        wide = cv2.dilate(below, disc.astype(np.uint8)).reshape(planes.shape)
+        dilated: np.ndarray = cv2.dilate(below, disc.astype(np.uint8))
+        wide = dilated.reshape(planes.shape)
         grown[offset:] |= wide[: count - offset]
         grown[: count - offset] |= wide[offset:]
     return grown.view(mask.dtype)

@@ -8,6 +8,7 @@ extra ``volumes``.
 """
 
 import contextlib
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from types import ModuleType
@@ -169,14 +170,14 @@ def _on_levels(image: np.ndarray, to_levels: _Change, change: _Change) -> np.nda
 
 def _to_16_bits(image: np.ndarray) -> np.ndarray:
     """Stretch a slice over the levels of uint16."""
-    return np.uint16(_stretch(image) * 65535)
+    return (_stretch(image) * 65535).astype(np.uint16)
 
 
 def _equalize(levels: np.ndarray) -> np.ndarray:
     """Equalise the histogram of levels, in the float32 precision of OpenCV."""
     counts = np.bincount(levels.ravel()).cumsum()
     darkest = counts[levels.min()]
-    ranks = np.float32(counts - darkest)
+    ranks = (counts - darkest).astype(np.float32)
     scale = np.iinfo(levels.dtype).max / ranks[-1]
     return np.rint(ranks * scale).astype(levels.dtype)[levels]
 
@@ -462,11 +463,11 @@ def _to_sitk(sitk: ModuleType, array: np.ndarray) -> Any:
 
 
 def _bar(total: int, progress: bool) -> tqdm:
-    """Return a bar for N4's iterations, which shows on a terminal alone and only if asked for."""
-    disable = True
-    if progress:
-        disable = None
-    return tqdm(desc="N4", total=total, delay=2, leave=False, disable=disable)
+    """Return a bar for N4's iterations."""
+    bar = functools.partial(tqdm, desc="N4", total=total, delay=2, leave=False)
+    if not progress:
+        return bar(disable=True)
+    return bar(disable=None)  # on a terminal alone
 
 
 @contextlib.contextmanager
@@ -541,7 +542,7 @@ def resample_crop(
     shape = [errors.check_whole(n, "number of voxels", 1, 1024, "an axis") for n in shape]
     is_mask = np.isin(volume, (0, volume.max())).all()
     if is_mask:
-        volume = np.uint8(volume != 0)
+        volume = (volume != 0).astype(np.uint8)
         interpolation = "nearest"
     else:
         volume = volume.astype(np.float32)

@@ -281,19 +281,21 @@ def _find_skull(slices: np.ndarray, spacing_mm: np.ndarray) -> _Skull:
 
 def _look_down(slices: np.ndarray, spacing_mm: np.ndarray, step: int) -> list[_Look]:
     """Look at every few slices, from the top down to below the brain."""
+    thickness_mm, height_mm, width_mm = spacing_mm.tolist()
+    pixel_mm = (height_mm, width_mm)
     looks = []
     top = None
     for k in range(0, len(slices), step):
-        look = _look(slices[k], spacing_mm[1:])
+        look = _look(slices[k], pixel_mm)
         looks.append(look)
         if top is None and look.trust >= polar.TRUSTED:
             top = k
-        if top is not None and (k - top) * spacing_mm[0] > HEIGHT_MM:
+        if top is not None and (k - top) * thickness_mm > HEIGHT_MM:
             break
     return looks
 
 
-def _look(image: np.ndarray, spacing_mm: np.ndarray) -> _Look:
+def _look(image: np.ndarray, spacing_mm: tuple[float, float]) -> _Look:
     """Find head and skull in one slice by v8."""
     unwrapped = polar.unwrap(image, spacing_mm)
     if unwrapped is None:
@@ -341,10 +343,10 @@ def _is_bare(slices: np.ndarray, looks: list[_Look], step: int, voxel_mm3: float
     if np.mean(tissue) > 1 - _EVEN_AIR_SHARE:
         return False
     if air > slices.min():
-        tissue_voxels = np.count_nonzero(tissue)
+        tissue_voxels = int(np.count_nonzero(tissue))
     else:
-        tissue_voxels = step * sum(np.count_nonzero(look.head) for look in looks)
-    return tissue_voxels * voxel_mm3 / 1000 <= _BARE_ML
+        tissue_voxels = step * sum(int(look.head.sum()) for look in looks)
+    return bool(tissue_voxels * voxel_mm3 / 1000 <= _BARE_ML)
 
 
 def _spread(
