@@ -74,10 +74,11 @@ bench-peers: $(VENV)/.base cv2 $(PEERS)/.made  ## Brain masks beside those of ot
 real-heads: $(VENV)/.base cv2  ## Every version on the real heads in SKULLMASK_REAL/slices; writes data/real_heads.csv.
 	$(BIN)/python benchmarks/real_heads.py
 
-lint: $(VENV)/.test  ## Style, dead code, and which module may import which.
+lint: $(VENV)/.test  ## Style, dead code, which module may import which, and types.
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/lint-imports
+	$(BIN)/mypy
 
 clean:  ## Remove the environment and everything built.
 	rm -rf .venv build dist demo report

@@ -23,7 +23,7 @@ from tqdm import tqdm
 
 from skullmask_lib.io import nifti
 from skullmask_lib.tables import markdown
-from skullmask_lib.volumes import brain_masks
+from skullmask_lib.volumes import brain_masks, morphology
 
 TARGET = 2.0
 
@@ -82,9 +82,9 @@ def steps(path: Path, folder: Path) -> dict[str, float]:
     times["otsu_range"] = do("range", lambda: brain_masks.otsu_range(volume))
     low, high = found["range"]
     times["range"] = do("inside", lambda: np.ascontiguousarray((volume >= low) & (volume <= high)))
-    times["fill_holes"] = do("filled", lambda: brain_masks.fill_holes(found["inside"]))
-    times["close"] = do("closed", lambda: brain_masks.close(found["filled"], 3))
-    times["largest_component"] = do("mask", lambda: brain_masks.largest_component(found["closed"]))
+    times["fill_holes"] = do("filled", lambda: morphology.fill_holes(found["inside"]))
+    times["close"] = do("closed", lambda: morphology.close(found["filled"], 3))
+    times["largest_component"] = do("mask", lambda: morphology.largest_component(found["closed"]))
     times["write"] = do("none", lambda: nifti.write(found["mask"], folder / "mask.nii.gz", image))
     return times
 

@@ -9,6 +9,7 @@ import math
 import operator
 import os
 from collections.abc import Iterable
+from types import ModuleType
 from typing import NamedTuple
 
 import numpy as np
@@ -29,7 +30,7 @@ class EmptyMaskWarning(InputWarning):
     """The mask of a slice or of a volume is empty."""
 
 
-def extra(module: str, what: str, name: str):
+def extra(module: str, what: str, name: str) -> ModuleType:
     """Import a module that comes with an extra.
 
     Parameters

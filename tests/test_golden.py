@@ -15,7 +15,7 @@ import pytest
 
 import skullmask_lib as sm
 from skullmask_lib.io import nifti
-from skullmask_lib.volumes import brain_masks
+from skullmask_lib.volumes import brain_masks, scans
 
 GOLDEN = Path(__file__).with_name("golden.json")
 PHANTOMS = ("phantom", "phantom-cropped")
@@ -43,7 +43,7 @@ def hashes_of_slices(source):
 def hashes_of_volume(folder):
     """Hash the masks of a whole volume: v8 on its axial slices, `strip`, and the recipe of nidataset."""
     scan = folder / "image.nii.gz"
-    volume, image = brain_masks.read(scan)
+    volume, image = scans.read(scan)
     stripped = sm.strip(volume, nifti.affine_mm(image, scan))
     recipe = brain_masks.brain_mask(nifti.read(scan, None)[0])
     return {

@@ -29,6 +29,11 @@ def table_of(text, header):
     return rows[: next((i for i, row in enumerate(rows) if len(row) != len(header)), len(rows))]
 
 
+def release(version):
+    """Turn the text of a release into numbers that compare: ``"0.10.0"`` comes after ``"0.9.1"``."""
+    return tuple(int(part) for part in version.split("."))
+
+
 def test_the_conda_door_leads_to_pyproject():
     environment = yaml.safe_load((HOUSE / "environment.yml").read_text(encoding="utf-8"))
     *packages, pip = environment["dependencies"]
@@ -48,6 +53,27 @@ def test_the_version_has_one_home():
 def test_the_headless_wheel_is_held_to_the_same_versions():
     [opencv] = [entry for entry in PROJECT["dependencies"] if entry.startswith("opencv-python")]
     assert f'"{opencv.replace("python", "python-headless")}"' in (HOUSE / "Makefile").read_text(encoding="utf-8")
+
+
+def test_binder_installs_what_opencv_needs():
+    packages = (HOUSE / "apt.txt").read_text(encoding="utf-8").split()
+    assert packages == ["libgl1", "libglib2.0-0"]
+
+
+def test_every_supported_python_is_named_and_tested():
+    prefix = "Programming Language :: Python :: "
+    named = [entry.removeprefix(prefix) for entry in PROJECT["classifiers"] if entry.startswith(prefix)]
+    workflow = yaml.safe_load((HOUSE / ".github" / "workflows" / "tests.yml").read_text(encoding="utf-8"))
+    tested = workflow["jobs"]["linux"]["strategy"]["matrix"]["python"]
+    assert named == ["3", *tested]
+    assert PROJECT["requires-python"] == f">={tested[0]}"
+
+
+def test_actions_are_pinned_by_their_major_version():
+    text = "\n".join(path.read_text(encoding="utf-8") for path in (HOUSE / ".github" / "workflows").iterdir())
+    actions = re.findall(r"uses: (\S+)", text)
+    assert actions
+    assert all(re.fullmatch(r"[\w-]+/[\w-]+@(release/)?v\d+", action) for action in actions), actions
 
 
 def test_no_package_is_listed_twice():

@@ -22,7 +22,7 @@ import skullmask_lib as sm
 from skullmask_lib import errors, masks, metrics
 from skullmask_lib.batches import stacks
 from skullmask_lib.errors import InputError
-from skullmask_lib.volumes import brain_masks, preprocess
+from skullmask_lib.volumes import brain_masks, morphology, preprocess, scans
 
 SIDES = st.tuples(st.integers(1, 24), st.integers(1, 24))
 GRIDS = hnp.arrays(np.uint8, SIDES, elements=st.integers(0, 1))
@@ -327,10 +327,10 @@ def doors():
         "dice of a truth": (lambda array: sm.dice(mask, array), mask),
         "score": (lambda array: sm.score(array, mask), mask),
         "area_error": (lambda array: metrics.area_error(mask, array), mask),
-        "check_volume": (brain_masks.check_volume, volume),
+        "check_volume": (scans.check_volume, volume),
         "apply_mask": (lambda array: brain_masks.apply_mask(array, np.ones(array.shape)), volume),
         "overlay_edges": (lambda array: brain_masks.overlay_edges(array, np.ones(array.shape)), volume),
-        "close": (lambda array: brain_masks.close(array, 1), inside),
+        "close": (lambda array: morphology.close(array, 1), inside),
         "zscore": (preprocess.zscore, image),
     }
 
@@ -444,7 +444,7 @@ def test_of_a_volume_the_slices_count_that_are_cut(tmp_path, monkeypatch):
         with pytest.raises(InputError, match=r"a\.nii\.gz: expected slices of at most 30 px"):
             sm.load(tmp_path / "a.nii.gz", axis=axis)
     with pytest.raises(InputError, match=r"a\.nii\.gz: expected slices of at most 30 px"):
-        brain_masks.read(tmp_path / "a.nii.gz")
+        scans.read(tmp_path / "a.nii.gz")
 
 
 def test_a_volume_may_have_more_voxels_than_a_slice_pixels(monkeypatch):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_house import table_of
+from test_house import release, table_of
 
 import skullmask_lib as sm
 from skullmask_lib import polar
@@ -49,7 +49,7 @@ def test_the_table_is_whole(rows):
     for row in rows:
         by_head.setdefault(row["head"], []).append(row["method"])
         assert row["sequence"] == real_heads.sequence_of(row["head"])
-        assert row["version"] == sm.__version__
+        assert release(row["version"]) <= release(sm.__version__)
         assert 0 <= float(row["iou_min"]) <= float(row["iou"]) <= 1
     assert all(methods == [m for m in METHODS if m in methods] for methods in by_head.values())
     measured = [method for method in METHODS if any(method in methods for methods in by_head.values())]

@@ -35,14 +35,16 @@ def test_wheel_holds_what_it_needs_and_nothing_else(wheel):
     truth = {f"skullmask_lib/data/truth/{file.name}" for file in (project.project_folder("data") / "truth").iterdir()}
     assert truth
     assert truth <= names
-    beside = ("skullmask.mplstyle", "page.css", "grid.html", "data/phantom.toml", "notebooks/report.ipynb")
+    beside = ("py.typed", "__init__.pyi", "skullmask.mplstyle", "reports/page.css", "reports/grid.html")
+    beside += ("data/phantom.toml", "notebooks/report.ipynb")
     assert {f"skullmask_lib/{name}" for name in beside} <= names
     jupyter = {
         "voila/templates/skullmask/index.html.j2",
         "voila/templates/skullmask/conf.json",
         "kernels/python3/kernel.json",
     }
-    assert {f"skullmask_lib/jupyter/{name}" for name in jupyter} | {"skullmask_lib/notebooks/explorer.ipynb"} <= names
+    assert {f"skullmask_lib/explore/jupyter/{name}" for name in jupyter} <= names
+    assert "skullmask_lib/notebooks/explorer.ipynb" in names
     assert not [
         name
         for name in names
@@ -66,7 +68,7 @@ def test_demo_from_an_empty_folder(wheel, tmp_path):
     assert done.returncode == 0, done.stderr
     assert re.findall(r"^\| (\w+) .*missing", done.stdout, re.MULTILINE) == list(registry.names())
     assert f"The folder: {tmp_path / 'skullmask'}\n" in done.stdout
-    truth = run("-c", "from skullmask_lib import registry; print(registry.truth('chris'))").stdout
+    truth = run("-c", "from skullmask_lib.io import registry; print(registry.truth('chris'))").stdout
     assert Path(truth.strip()).is_relative_to(site)
     done = run("-m", "skullmask_lib.cli", "demo", "--out", "page")
     assert done.returncode == 0, done.stderr

@@ -1,1 +1,4 @@
-"""Whole volumes: preparation, the brain mask of nidataset's recipe, and the brain inside the skull."""
+"""Whole volumes: scans on disk, preparation, nidataset's brain mask, and the brain inside the skull.
+
+Functions of single slices belong on the ground floor; nothing here knows the command line.
+"""

@@ -1,11 +1,18 @@
-"""What is done to slices and volumes before they are masked: contrast, crop, bias field, resampling, intensity scale.
+"""Prepare slices and volumes for a mask: contrast, crop, bias field, resampling, intensity scale.
 
-The source of contrast and crop is the article on tumour segmentation, that of bias field, resampling and rescaling
-the one on 3-D skull stripping. N4 needs SimpleITK and resampling needs nilearn, both of the extra ``volumes``.
+Only functions of arrays belong here: nothing reads or writes a file, and nothing computes a mask.
+
+Contrast and crop follow the article on tumour segmentation; bias field, resampling and rescaling
+follow the one on 3-D skull stripping. N4 needs SimpleITK and resampling needs nilearn, both of the
+extra ``volumes``.
 """
 
-from collections.abc import Sequence
+import contextlib
+import functools
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
 
 import cv2
 import nibabel as nib
@@ -15,7 +22,16 @@ from tqdm import tqdm
 from .. import errors, masks
 from ..errors import InputError, extra
 
-_EDGES_PX = 5  # width of the Gaussian before the edges are found, and of the square that they are dilated with
+# Width of the Gaussian before the edges are found, and of the square that dilates them.
+_EDGES_PX = 5
+# A contour belongs to the head if the largest contour's box is at most this many times its own.
+_LARGEST_RATIO = 20
+# Above it nothing is clipped any more; far above it OpenCV's count of pixels overflows.
+_LARGEST_CLIP_LIMIT = 65536.0
+# N4 shrinks no axis to fewer voxels than this.
+_LEAST_SHRUNKEN_VOXELS = 12
+# The last digits of N4 depend on how its sums are split among threads.
+_N4_THREADS = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,15 +45,18 @@ class Crop:
     others : tuple of ndarray
         The same part of every further array.
     box : tuple of slice
-        One per axis, rows before columns: ``array[crop.box]`` cuts any other array alike.
+        One for each axis, rows before columns: ``array[crop.box]`` cuts any other array alike.
     affine : ndarray of shape (3, 3) or (4, 4), float64, or None
-        Indices of the crop to world.
+        Indices of the crop to world coordinates.
     """
 
     image: np.ndarray
     others: tuple[np.ndarray, ...]
     box: tuple[slice, ...]
     affine: np.ndarray | None
+
+
+# --- contrast -----------------------------------------------------------------------------------
 
 
 def equalize(image: np.ndarray) -> np.ndarray:
@@ -50,9 +69,9 @@ def equalize(image: np.ndarray) -> np.ndarray:
     Returns
     -------
     ndarray of shape (H, W)
-        uint8 is what OpenCV gives, 0 … 255; uint16 is equalised over its own levels, 0 … 65535. All else is stretched
-        over 65536 levels first and comes back in its own range of [min, max], in its own float dtype or else as
-        float64. A flat slice stays as it is.
+        uint8 gives what OpenCV gives, 0 … 255; uint16 is equalised over its own levels, 0 … 65535.
+        Everything else is first stretched over 65536 levels. It comes back in its own range of
+        [min, max], in its own float dtype or as float64. A flat slice stays as it is.
 
     Raises
     ------
@@ -61,7 +80,8 @@ def equalize(image: np.ndarray) -> np.ndarray:
 
     References
     ----------
-    OpenCV's ``equalizeHist``; R. C. Gonzalez and R. E. Woods, "Digital Image Processing", chapter 3.
+    OpenCV's ``equalizeHist``; R. C. Gonzalez and R. E. Woods, "Digital Image Processing",
+    chapter 3.
 
     Examples
     --------
@@ -69,42 +89,49 @@ def equalize(image: np.ndarray) -> np.ndarray:
     array([[0., 3.],
            [6., 9.]])
     """
-    return _on_levels(image, lambda array: np.uint16(_unit(array) * 65535), _equalize)
+    return _on_levels(image, _to_16_bits, _equalize)
 
 
-def clahe(image: np.ndarray, *, clip_limit: float = 2.0, grid: tuple[int, int] = (8, 8)) -> np.ndarray:
-    """Equalise the histogram of every tile of a slice with a limit on the contrast (CLAHE).
+def clahe(
+    image: np.ndarray,
+    *,
+    clip_limit: float = 2.0,
+    grid: tuple[int, int] = (8, 8),
+) -> np.ndarray:
+    """Equalise the histogram of every tile of a slice, with a limit on the contrast (CLAHE).
 
     Parameters
     ----------
     image : ndarray of shape (H, W), bool, integer or float
     clip_limit : float
-        How many times the mean of a tile's histogram a bin may hold; the rest is spread over all bins.
+        How many times the mean of a tile's histogram a bin may hold. The rest is spread over all
+        bins.
     grid : pair of int
         Rows and columns of tiles, each 1 … 32.
 
     Returns
     -------
     ndarray of shape (H, W)
-        uint8 and uint16 are what OpenCV gives. All else goes through the 256 levels of `masks.normalize` and comes back
-        within its own range of [min, max], in its own float dtype or else as float64. A flat slice stays as it is.
+        uint8 and uint16 give what OpenCV gives. Everything else goes through the 256 levels of
+        `masks.normalize`. It comes back within its own range of [min, max], in its own float dtype
+        or as float64. A flat slice stays as it is.
 
     Raises
     ------
     InputError
-        If the slice holds NaN or infinite values, or is not ``(H, W)``; if the limit is not above 0, or the grid not
-        two whole numbers in range.
+        If the slice holds NaN or infinite values, or is not ``(H, W)``; if the limit is not above
+        0, or the grid not two whole numbers in range.
 
     Notes
     -----
-    OpenCV clips no bin below one pixel. On the 65536 levels of uint16 a bin seldom holds more, so that the effect
-    depends on the size of a tile and on the number of distinct values more than on ``clip_limit``. For the usual effect
-    give 8 bits (`masks.normalize`) or floats.
+    OpenCV clips no bin below one pixel. On the 65536 levels of uint16 a bin seldom holds more, so
+    that the effect depends on the size of a tile and on the number of distinct values more than on
+    ``clip_limit``. For the usual effect pass 8 bits (`masks.normalize`) or floats.
 
     References
     ----------
-    K. Zuiderveld, "Contrast limited adaptive histogram equalization", Graphics Gems IV, 474–485, 1994,
-    doi:10.1016/B978-0-12-336156-1.50061-6. OpenCV's implementation.
+    K. Zuiderveld, "Contrast limited adaptive histogram equalization", Graphics Gems IV, 474–485,
+    1994, doi:10.1016/B978-0-12-336156-1.50061-6. OpenCV's implementation.
 
     Examples
     --------
@@ -112,47 +139,64 @@ def clahe(image: np.ndarray, *, clip_limit: float = 2.0, grid: tuple[int, int] =
     array([[128, 128, 191, 255]], dtype=uint8)
     """
     if not 0 < clip_limit < np.inf or np.shape(grid) != (2,):
-        raise InputError(f"expected a clip limit above 0 and a grid of rows and columns, got {clip_limit} and {grid}")
+        wanted = "a clip limit above 0 and a grid of rows and columns"
+        raise InputError(f"expected {wanted}, got {clip_limit} and {grid}")
     rows, columns = (errors.check_whole(n, "number of tiles", 1, 32, "a side") for n in grid)
-    # far above 65536, where nothing is clipped any more, OpenCV's count of pixels overflows
-    return _on_levels(image, masks.normalize, cv2.createCLAHE(min(float(clip_limit), 65536.0), (columns, rows)).apply)
+    limit = min(float(clip_limit), _LARGEST_CLIP_LIMIT)
+    equalizer = cv2.createCLAHE(limit, (columns, rows))
+    return _on_levels(image, masks.normalize, equalizer.apply)
 
 
-def _on_levels(image, to_levels, change) -> np.ndarray:
-    """Change the grey levels of a slice: its own where it is unsigned of 8 or 16 bit, else those that it is given."""
+_Change = Callable[[np.ndarray], np.ndarray]
+
+
+def _on_levels(image: np.ndarray, to_levels: _Change, change: _Change) -> np.ndarray:
+    """Change the grey levels of a slice: its own if it is uint8 or uint16, or those made of it."""
     image = errors.check_slice(image)
     image = np.ascontiguousarray(image, image.dtype.newbyteorder("="))
-    if (low := image.min()) == (high := image.max()):
+    if image.min() == image.max():
         return image.copy()
     if image.dtype in (np.uint8, np.uint16):
         return change(image)
+    low = float(image.min())
+    high = float(image.max())
     levels = to_levels(image)
     share = change(levels) / np.iinfo(levels.dtype).max
-    made = np.clip(float(low) * (1 - share) + float(high) * share, float(low), float(high))
-    return made.astype(image.dtype if image.dtype.kind == "f" else np.float64)
+    changed = np.clip(low * (1 - share) + high * share, low, high)
+    if image.dtype.kind == "f":
+        return changed.astype(image.dtype)
+    return changed.astype(np.float64)
+
+
+def _to_16_bits(image: np.ndarray) -> np.ndarray:
+    """Stretch a slice over the levels of uint16."""
+    return (_stretch(image) * 65535).astype(np.uint16)
 
 
 def _equalize(levels: np.ndarray) -> np.ndarray:
-    below = np.bincount(levels.ravel()).cumsum()
-    below = np.float32(below - below[levels.min()])  # the darkest pixels become 0; the precision is OpenCV's
-    return np.rint(below * (np.iinfo(levels.dtype).max / below[-1])).astype(levels.dtype)[levels]
+    """Equalise the histogram of levels, in the float32 precision of OpenCV."""
+    counts = np.bincount(levels.ravel()).cumsum()
+    darkest = counts[levels.min()]
+    ranks = (counts - darkest).astype(np.float32)
+    scale = np.iinfo(levels.dtype).max / ranks[-1]
+    return np.rint(ranks * scale).astype(levels.dtype)[levels]
 
 
-def _unit(array: np.ndarray) -> np.ndarray:
-    """Stretch to 0 … 1 in float64; dividing first keeps any range finite."""
-    array = np.asarray(array, np.float64)
-    if not array.size or array.min() == array.max():
-        raise InputError(f"expected at least two different values, got {array.ravel()[:1].tolist()}")
-    array = array / np.abs(array).max()
-    return (array - array.min()) / (array.max() - array.min())
+# --- crop ---------------------------------------------------------------------------------------
 
 
-def crop_to_head(image: np.ndarray, *others: np.ndarray, margin_px: int = 0, affine: np.ndarray | None = None) -> Crop:
-    """Crop a slice to the head: CLAHE, edges, dilation, contours, extreme points; cut further arrays alike.
+def crop_to_head(
+    image: np.ndarray,
+    *others: np.ndarray,
+    margin_px: int = 0,
+    affine: np.ndarray | None = None,
+) -> Crop:
+    """Crop a slice to the head, and cut further arrays alike.
 
-    The edges are Canny's with Otsu's threshold and half of it. Dilation joins them to outlines, and what stays small is
-    noise. The outline of a head may come in pieces of which the largest is the brain, so the extreme points are those
-    of every contour whose bounding box covers at least a twentieth of the largest one's.
+    CLAHE brings out the edges, which are Canny's with Otsu's threshold and half of it. Dilation
+    joins them to outlines; what stays small is noise. The outline of a head may come in pieces of
+    which the largest is the brain. The box therefore holds the extreme points of every contour
+    whose own box covers at least a twentieth of the largest one's.
 
     Parameters
     ----------
@@ -160,10 +204,11 @@ def crop_to_head(image: np.ndarray, *others: np.ndarray, margin_px: int = 0, aff
     *others : ndarray of shape (H, W)
         For example a mask.
     margin_px : int
-        Pixels to add on every side, as far as the frame allows; at most the longer side of the image.
+        Pixels to add on every side, as far as the frame allows; at most the longer side of the
+        image.
     affine : ndarray of shape (3, 3) or (4, 4), optional
-        Row and column (and slice), in this order, to world. It moves along: a pixel of the crop has the world
-        coordinates that it had.
+        Row and column (and slice), in this order, to world coordinates. It moves along: a pixel of
+        the crop keeps its world coordinates.
 
     Returns
     -------
@@ -177,15 +222,17 @@ def crop_to_head(image: np.ndarray, *others: np.ndarray, margin_px: int = 0, aff
 
     Notes
     -----
-    A slice k of `load` shows the RAS volume with anterior up: row r and column c are voxel (c, Y − 1 − r, k), so its
-    affine is ``affine @ [[0, 1, 0, 0], [-1, 0, 0, Y - 1], [0, 0, 1, k], [0, 0, 0, 1]]``.
+    Slice k of `load` shows the RAS volume with anterior up: row r and column c are voxel
+    (c, Y − 1 − r, k). Its affine is therefore
+    ``affine @ [[0, 1, 0, 0], [-1, 0, 0, Y - 1], [0, 0, 1, k], [0, 0, 0, 1]]``.
 
     References
     ----------
-    J. Canny, "A computational approach to edge detection", IEEE Transactions on Pattern Analysis and Machine
-    Intelligence 8(6):679–698, 1986, doi:10.1109/TPAMI.1986.4767851; S. Suzuki and K. Abe, "Topological structural
-    analysis of digitized binary images by border following", Computer Vision, Graphics, and Image Processing
-    30(1):32–46, 1985, doi:10.1016/0734-189X(85)90016-7. OpenCV's implementations.
+    J. Canny, "A computational approach to edge detection", IEEE Transactions on Pattern Analysis
+    and Machine Intelligence 8(6):679–698, 1986, doi:10.1109/TPAMI.1986.4767851; S. Suzuki and
+    K. Abe, "Topological structural analysis of digitized binary images by border following",
+    Computer Vision, Graphics, and Image Processing 30(1):32–46, 1985,
+    doi:10.1016/0734-189X(85)90016-7. OpenCV's implementations.
 
     Examples
     --------
@@ -197,23 +244,31 @@ def crop_to_head(image: np.ndarray, *others: np.ndarray, margin_px: int = 0, aff
     >>> crop.affine[:, 2]
     array([32., 52.,  1.])
     """
-    return _cut(np.asarray(image), others, _head_box(image), margin_px, affine)
+    corners = _head_corners(image)
+    return _cut(np.asarray(image), others, corners, margin_px, affine)
 
 
-def crop_volume(volume: np.ndarray, affine: np.ndarray, *others: np.ndarray, margin_px: int = 0) -> Crop:
-    """Crop a volume to the head, as `crop_to_head` finds it in the maximum-intensity projections along the three axes.
+def crop_volume(
+    volume: np.ndarray,
+    affine: np.ndarray,
+    *others: np.ndarray,
+    margin_px: int = 0,
+) -> Crop:
+    """Crop a volume to the head, which is found in its projections along the three axes.
 
-    Projections hold less noise than slices, and the head in every one of its widths.
+    `crop_to_head` describes how. Maximum-intensity projections hold less noise than slices, and
+    show the head at its widest.
 
     Parameters
     ----------
     volume : ndarray of shape (X, Y, Z)
         In any order of axes.
     affine : ndarray of shape (4, 4)
-        Voxel to world; it moves along.
+        Voxel indices to world coordinates; it moves along.
     *others : ndarray of shape (X, Y, Z)
     margin_px : int
-        Voxels to add on every side, as far as the frame allows.
+        Voxels to add on every side, as far as the frame allows; at most the longest side of the
+        volume.
 
     Returns
     -------
@@ -233,32 +288,59 @@ def crop_volume(volume: np.ndarray, affine: np.ndarray, *others: np.ndarray, mar
     ((25, 25, 25), array([17., 27., 21.]))
     """
     volume = _check(volume, 3)
-    boxes = [np.insert(_head_box(volume.max(a)), a, (volume.shape[a], 0), axis=1) for a in range(3)]
-    return _cut(volume, others, (np.min(boxes, axis=0)[0], np.max(boxes, axis=0)[1]), margin_px, affine)
+    starts = []
+    stops = []
+    for axis, size in enumerate(volume.shape):
+        start, stop = _head_corners(volume.max(axis))
+        starts.append(np.insert(start, axis, size))
+        stops.append(np.insert(stop, axis, 0))
+    corners = np.min(starts, axis=0), np.max(stops, axis=0)
+    return _cut(volume, others, corners, margin_px, affine)
 
 
-def _head_box(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """First (row, column) of the head, and the first behind it."""
-    gray = cv2.GaussianBlur(clahe(masks.normalize(image)), (_EDGES_PX, _EDGES_PX), 0)
+def _head_corners(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the first (row, column) of the head, and the first behind it."""
+    contrasted = clahe(masks.normalize(image))
+    gray = cv2.GaussianBlur(contrasted, (_EDGES_PX, _EDGES_PX), 0)
     high = masks.otsu_threshold(gray)
-    edges = cv2.dilate(cv2.Canny(gray, high / 2, high), np.ones((_EDGES_PX, _EDGES_PX), np.uint8))
+    square = np.ones((_EDGES_PX, _EDGES_PX), np.uint8)
+    edges = cv2.dilate(cv2.Canny(gray, high / 2, high), square)
     contours, _ = cv2.findContours(edges, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
-    boxes = [cv2.boundingRect(contour) for contour in contours] or [(0, 0, *image.shape[::-1])]
-    x, y, width, height = np.transpose(boxes)
-    x, y, width, height = np.transpose(boxes)[:, width * height >= (width * height).max() / 20]
-    return np.array([y.min(), x.min()]), np.array([(y + height).max(), (x + width).max()])
+    if not contours:
+        return np.array([0, 0]), np.array(image.shape)
+    boxes = np.array([cv2.boundingRect(contour) for contour in contours])
+    areas_px = boxes[:, 2] * boxes[:, 3]
+    boxes = boxes[areas_px >= areas_px.max() / _LARGEST_RATIO]
+    x, y, width, height = boxes.T
+    start = np.array([y.min(), x.min()])
+    stop = np.array([(y + height).max(), (x + width).max()])
+    return start, stop
 
 
-def _cut(image, others, corners, margin_px, affine) -> Crop:
+def _cut(
+    image: np.ndarray,
+    others: Sequence[np.ndarray],
+    corners: tuple[np.ndarray, np.ndarray],
+    margin_px: int,
+    affine: np.ndarray | None,
+) -> Crop:
+    """Cut all arrays to a box with a margin, and move the affine along."""
     margin_px = errors.check_whole(margin_px, "margin", 0, max(image.shape), "px")
-    start, stop = np.maximum(corners[0] - margin_px, 0), np.minimum(corners[1] + margin_px, image.shape)
+    first, last = corners
+    start = np.maximum(first - margin_px, 0)
+    stop = np.minimum(last + margin_px, image.shape)
     box = tuple(map(slice, start.tolist(), stop.tolist()))
     if affine is not None:
         affine = _check_affine(affine, {image.ndim + 1, 4})
         affine[:-1, -1] += affine[:-1, : start.size] @ start
-    others = (np.asarray(errors.check_unmasked(other)) for other in others)
-    cut = (_check_shape(other, image.shape)[box].copy() for other in others)
-    return Crop(image[box].copy(), tuple(cut), box, affine)
+    parts = []
+    for other in others:
+        array = np.asarray(errors.check_unmasked(other))
+        parts.append(_check_shape(array, image.shape)[box].copy())
+    return Crop(image[box].copy(), tuple(parts), box, affine)
+
+
+# --- bias field ---------------------------------------------------------------------------------
 
 
 def n4(
@@ -270,21 +352,25 @@ def n4(
     iterations: Sequence[int] = (20, 10, 10, 5),
     progress: bool = False,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Correct the bias field by N4: estimate its logarithm on a shrunken image, divide the full one by it.
+    """Correct the bias field by N4.
+
+    The logarithm of the field is estimated on a shrunken image; the full image is divided by the
+    field.
 
     Parameters
     ----------
     volume : ndarray of shape (H, W) or (X, Y, Z), bool, integer or float
     affine : ndarray of shape (3, 3) or (4, 4), optional
-        Indices to world [mm]: it tells the voxel size. By default voxels are as long on every side.
+        Indices to world coordinates [mm], which gives the voxel size. By default voxels are cubes.
     mask : ndarray of the same shape, optional
-        Where the field is estimated; voxels that are not above 0 are always left out. By default the foreground of
-        Otsu's threshold. The field is divided out everywhere.
+        Where the field is estimated; voxels that are not above 0 are always left out. By default
+        the foreground of Otsu's threshold. The field is divided out everywhere.
     shrink_factor : int
-        Of the axis of the finest voxels. Axes of thicker voxels are shrunk less, so that the shrunken voxels are about
-        as long on every side, and no axis to fewer than 12 voxels.
+        Factor along the axis of the finest voxels. Axes of thicker voxels are shrunk less, so that
+        the shrunken voxels are about as long on every side. No axis is shrunk to fewer than 12
+        voxels.
     iterations : sequence of int
-        Of each level; every level doubles the resolution of the splines.
+        Iterations of each level; every level doubles the resolution of the splines.
     progress : bool
         Show a bar on a terminal's stderr if it takes over two seconds.
 
@@ -293,7 +379,8 @@ def n4(
     image : ndarray, float32
         ``volume / field``.
     field : ndarray, float32
-        Above 0. The same on any number of processors, and whatever the orientation of the volume in the world.
+        Above 0. It does not depend on the number of processors, nor on the orientation of the
+        volume in the world.
 
     Raises
     ------
@@ -302,8 +389,8 @@ def n4(
 
     References
     ----------
-    N. J. Tustison et al., "N4ITK: improved N3 bias correction", IEEE Transactions on Medical Imaging
-    29(6):1310–1320, 2010, doi:10.1109/TMI.2010.2046908. SimpleITK's implementation.
+    N. J. Tustison et al., "N4ITK: improved N3 bias correction", IEEE Transactions on Medical
+    Imaging 29(6):1310–1320, 2010, doi:10.1109/TMI.2010.2046908. SimpleITK's implementation.
 
     Examples
     --------
@@ -315,58 +402,119 @@ def n4(
     sitk = extra("SimpleITK", "N4", "volumes")
     volume = _check(volume, 2, 3)
     if mask is None:
-        gray = masks.normalize(volume.reshape(1, -1))
-        mask = (gray > masks.otsu_threshold(gray)).reshape(volume.shape)
+        mask = _foreground(volume)
     inside = _check_shape(errors.check_binary(mask), volume.shape) * (volume > 0)
-    affine = _check_affine(np.eye(4) if affine is None else affine, {volume.ndim + 1, 4})
-    spacing = nib.affines.voxel_sizes(affine)[: volume.ndim]
-    wanted = errors.check_whole(shrink_factor, "shrink factor", 1, 100, "a side") * spacing.min() / spacing
-    shrink = [max(1, min(round(n), size // 12)) for n, size in zip(wanted, volume.shape, strict=True)]
-    iterations = [errors.check_whole(n, "number of iterations", 1, 1000, "a level") for n in np.atleast_1d(iterations)]
-    full, inside = (sitk.GetImageFromArray(np.ascontiguousarray(a.T)) for a in (volume.astype(np.float32), inside))
-    inside = sitk.Shrink(inside, shrink)
-    if 1 in volume.shape or not sitk.GetArrayViewFromImage(inside).any():
-        raise InputError(f"expected 2 voxels a side and foreground above 0, got {volume.shape} shrunk by {shrink}")
+    factors = _shrink_factors(volume.shape, affine, shrink_factor)
+    iterations = _check_iterations(iterations)
+    full_image = _to_sitk(sitk, volume.astype(np.float32))
+    inside_image = sitk.Shrink(_to_sitk(sitk, inside), factors)
+    if 1 in volume.shape or not sitk.GetArrayViewFromImage(inside_image).any():
+        wanted = "2 voxels a side and foreground above 0"
+        raise InputError(f"expected {wanted}, got {volume.shape} shrunk by {factors}")
+
     corrector = sitk.N4BiasFieldCorrectionImageFilter()
     corrector.SetMaximumNumberOfIterations(iterations)
-    corrector.SetConvergenceThreshold(0)  # else rounding may decide on one iteration more
-    threads = sitk.ProcessObject.GetGlobalDefaultNumberOfThreads()
-    try:
-        sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(4)  # N4's last digits depend on how its sums are split
-        with tqdm(desc="N4", total=sum(iterations), delay=2, leave=False, disable=None if progress else True) as bar:
+    # With a threshold, rounding might decide on one iteration more.
+    corrector.SetConvergenceThreshold(0)
+    with _threads(sitk, _N4_THREADS):
+        with _bar(sum(iterations), progress) as bar:
             corrector.AddCommand(sitk.sitkIterationEvent, bar.update)
-            corrector.Execute(sitk.Shrink(full, shrink), inside)
-        field = np.exp(sitk.GetArrayFromImage(corrector.GetLogBiasFieldAsImage(full)).T)
-    finally:
-        sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(threads)
+            corrector.Execute(sitk.Shrink(full_image, factors), inside_image)
+        log_field = corrector.GetLogBiasFieldAsImage(full_image)
+    field = np.exp(sitk.GetArrayFromImage(log_field).T)
     return (volume / field).astype(np.float32), field
 
 
+def _foreground(volume: np.ndarray) -> np.ndarray:
+    """Mark what lies above Otsu's threshold."""
+    gray = masks.normalize(volume.reshape(1, -1))
+    return (gray > masks.otsu_threshold(gray)).reshape(volume.shape)
+
+
+def _shrink_factors(
+    shape: tuple[int, ...],
+    affine: np.ndarray | None,
+    shrink_factor: int,
+) -> list[int]:
+    """Return the factor for each axis that makes shrunken voxels about as long on every side."""
+    if affine is None:
+        affine = np.eye(4)
+    affine = _check_affine(affine, {len(shape) + 1, 4})
+    sizes_mm = nib.affines.voxel_sizes(affine)[: len(shape)]
+    largest = errors.check_whole(shrink_factor, "shrink factor", 1, 100, "a side")
+    factors = []
+    for size, wanted in zip(shape, largest * sizes_mm.min() / sizes_mm, strict=True):
+        most = size // _LEAST_SHRUNKEN_VOXELS
+        factors.append(max(1, min(round(wanted), most)))
+    return factors
+
+
+def _check_iterations(iterations: Sequence[int]) -> list[int]:
+    """Return the iterations of each level if they are whole numbers in range."""
+    checked = []
+    for number in np.atleast_1d(iterations):
+        checked.append(errors.check_whole(number, "number of iterations", 1, 1000, "a level"))
+    return checked
+
+
+def _to_sitk(sitk: ModuleType, array: np.ndarray) -> Any:
+    """Return an image of SimpleITK, whose axes are in the reverse order."""
+    return sitk.GetImageFromArray(np.ascontiguousarray(array.T))
+
+
+def _bar(total: int, progress: bool) -> tqdm:
+    """Return a bar for N4's iterations."""
+    bar = functools.partial(tqdm, desc="N4", total=total, delay=2, leave=False)
+    if not progress:
+        return bar(disable=True)
+    return bar(disable=None)  # on a terminal alone
+
+
+@contextlib.contextmanager
+def _threads(sitk: ModuleType, count: int) -> Iterator[None]:
+    """Let SimpleITK compute with so many threads."""
+    before = sitk.ProcessObject.GetGlobalDefaultNumberOfThreads()
+    sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(count)
+    try:
+        yield
+    finally:
+        sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(before)
+
+
+# --- resampling and intensity scale -------------------------------------------------------------
+
+
 def resample_crop(
-    volume: np.ndarray, affine: np.ndarray, *, shape: Sequence[int] = (96, 128, 160), voxel_mm: float = 2.0
+    volume: np.ndarray,
+    affine: np.ndarray,
+    *,
+    shape: Sequence[int] = (96, 128, 160),
+    voxel_mm: float = 2.0,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Resample a volume to a box of cubic voxels about the origin of the world.
 
-    What holds 0 and at most one value above it is a mask, whatever its dtype, and is resampled by the nearest voxel;
-    all else is an image and is interpolated linearly. Image and mask of one head come out on one grid. The source
-    takes the origin for the middle of the head; where it is not, move the affine first.
+    A volume that holds 0 and at most one value above it is a mask, whatever its dtype, and is
+    resampled by the nearest voxel. Everything else is an image and is interpolated linearly. Image
+    and mask of one head come out on one grid. The source takes the origin for the middle of the
+    head; where it is not, move the affine first.
 
     Parameters
     ----------
     volume : ndarray of shape (X, Y, Z), bool, integer or float
     affine : ndarray of shape (4, 4)
-        Voxel to world [mm].
+        Voxel indices to world coordinates [mm].
     shape : (X, Y, Z)
-        Voxels of the box.
+        Size of the box [voxels].
     voxel_mm : float
-        Their size [mm].
+        Size of a voxel [mm].
 
     Returns
     -------
-    array : ndarray of the shape asked for
-        float32; uint8 of {0, 1} for a mask. 0 outside the volume.
+    array : ndarray of the requested shape
+        float32, or uint8 of {0, 1} for a mask; 0 outside the volume.
     affine : ndarray of shape (4, 4), float64
-        Voxel to world; the first voxel lies at ``-shape * voxel_mm / 2``, as in the source.
+        Voxel indices to world coordinates [mm]. The first voxel lies at ``-shape * voxel_mm / 2``,
+        as in the source.
 
     Raises
     ------
@@ -375,8 +523,8 @@ def resample_crop(
 
     References
     ----------
-    A. Abraham et al., "Machine learning for neuroimaging with scikit-learn", Frontiers in Neuroinformatics 8:14, 2014,
-    doi:10.3389/fninf.2014.00014. nilearn's ``resample_img``.
+    A. Abraham et al., "Machine learning for neuroimaging with scikit-learn", Frontiers in
+    Neuroinformatics 8:14, 2014, doi:10.3389/fninf.2014.00014. nilearn's ``resample_img``.
 
     Examples
     --------
@@ -385,18 +533,34 @@ def resample_crop(
     >>> array.dtype.name, array.sum(), affine[:3, 3]
     ('uint8', np.uint64(16), array([-2., -2., -4.]))
     """
-    resample = extra("nilearn.image", "resampling", "volumes").resample_img
-    volume, affine = _check(volume, 3), _check_affine(affine, {4})
+    nilearn_image = extra("nilearn.image", "resampling", "volumes")
+    volume = _check(volume, 3)
+    affine = _check_affine(affine, {4})
     if np.shape(shape) != (3,) or not 0 < voxel_mm < np.inf:
-        raise InputError(f"expected three numbers of voxels and a size above 0 mm, got {shape} and {voxel_mm}")
+        wanted = "three numbers of voxels and a size above 0 mm"
+        raise InputError(f"expected {wanted}, got {shape} and {voxel_mm}")
     shape = [errors.check_whole(n, "number of voxels", 1, 1024, "an axis") for n in shape]
-    how = "nearest" if np.isin(volume, (0, volume.max())).all() else "linear"
-    volume = np.uint8(volume != 0) if how == "nearest" else volume.astype(np.float32)
-    target = nib.affines.from_matvec(np.eye(3) * voxel_mm, np.multiply(shape, -voxel_mm / 2))
-    made = resample(nib.Nifti1Image(volume, affine), target, shape, how, force_resample=True, copy_header=True)
-    array = np.array(made.dataobj, volume.dtype, order="C")
-    if how == "linear" and not array.any():
-        raise InputError(f"expected a head about the origin of the world, got nothing of it in {shape} voxels there")
+    is_mask = np.isin(volume, (0, volume.max())).all()
+    if is_mask:
+        volume = (volume != 0).astype(np.uint8)
+        interpolation = "nearest"
+    else:
+        volume = volume.astype(np.float32)
+        interpolation = "linear"
+    origin_mm = np.multiply(shape, -voxel_mm / 2)
+    target = nib.affines.from_matvec(np.eye(3) * voxel_mm, origin_mm)
+    resampled = nilearn_image.resample_img(
+        nib.Nifti1Image(volume, affine),
+        target,
+        shape,
+        interpolation,
+        force_resample=True,
+        copy_header=True,
+    )
+    array = np.array(resampled.dataobj, volume.dtype, order="C")
+    if not is_mask and not array.any():
+        wanted = "expected a head about the origin of the world"
+        raise InputError(f"{wanted}, got nothing of it in {shape} voxels there")
     return array, target
 
 
@@ -415,7 +579,7 @@ def rescale(image: np.ndarray) -> np.ndarray:
     Raises
     ------
     InputError
-        If all values are equal, some not finite, or the shape is another.
+        If all values are equal, some are not finite, or there are not two or three axes.
 
     References
     ----------
@@ -426,11 +590,12 @@ def rescale(image: np.ndarray) -> np.ndarray:
     >>> rescale(np.array([[-1, 0, 4]]))
     array([[  0.,  51., 255.]], dtype=float32)
     """
-    return (_unit(_check(image, 2, 3)) * 255).astype(np.float32)
+    stretched = _stretch(_check(image, 2, 3))
+    return (stretched * 255).astype(np.float32)
 
 
 def zscore(image: np.ndarray, mask: np.ndarray | None = None) -> np.ndarray:
-    """Give intensities a mean of 0 and a standard deviation of 1, inside a mask if there is one.
+    """Scale intensities to a mean of 0 and a standard deviation of 1, inside a mask if given.
 
     Parameters
     ----------
@@ -440,17 +605,19 @@ def zscore(image: np.ndarray, mask: np.ndarray | None = None) -> np.ndarray:
     Returns
     -------
     ndarray of the same shape, float32
-        0 outside the mask. The standard deviation is that of the values themselves (n, not n − 1).
+        0 outside the mask. The standard deviation is that of the values themselves (n, not
+        n − 1).
 
     Raises
     ------
     InputError
-        If there are not two different values inside the mask, some not finite, or the shapes are others.
+        If there are not two different values inside the mask, if some are not finite, or if image
+        and mask differ in shape.
 
     References
     ----------
-    J. C. Reinhold et al., "Evaluating the impact of intensity normalization on MR image synthesis", Proceedings of SPIE
-    10949, 2019, doi:10.1117/12.2513089.
+    J. C. Reinhold et al., "Evaluating the impact of intensity normalization on MR image
+    synthesis", Proceedings of SPIE 10949, 2019, doi:10.1117/12.2513089.
 
     Examples
     --------
@@ -458,17 +625,35 @@ def zscore(image: np.ndarray, mask: np.ndarray | None = None) -> np.ndarray:
     array([[-1.,  1.,  0.]], dtype=float32)
     """
     image = _check(image, 2, 3)
-    inside = np.ones(image.shape, bool) if mask is None else _check_shape(errors.check_binary(mask), image.shape) > 0
-    values = _unit(image[inside])
-    made = np.zeros(image.shape, np.float32)
-    made[inside] = (values - values.mean()) / values.std()
-    return made
+    inside = np.ones(image.shape, bool)
+    if mask is not None:
+        inside = _check_shape(errors.check_binary(mask), image.shape) > 0
+    values = _stretch(image[inside])
+    scores = np.zeros(image.shape, np.float32)
+    scores[inside] = (values - values.mean()) / values.std()
+    return scores
+
+
+def _stretch(array: np.ndarray) -> np.ndarray:
+    """Stretch values to 0 … 1 in float64; dividing first keeps any range finite."""
+    array = np.asarray(array, np.float64)
+    if not array.size or array.min() == array.max():
+        value = array.ravel()[:1].tolist()
+        raise InputError(f"expected at least two different values, got {value}")
+    array = array / np.abs(array).max()
+    low = array.min()
+    return (array - low) / (array.max() - low)
+
+
+# --- checks -------------------------------------------------------------------------------------
 
 
 def _check(array: np.ndarray, *axes: int) -> np.ndarray:
+    """Return an array if it has one of these numbers of axes and holds real, finite values."""
     array = np.asarray(errors.check_unmasked(array))
     if array.ndim not in axes:
-        raise InputError(f"expected an array of {' or '.join(map(str, axes))} axes, got shape {array.shape}")
+        wanted = " or ".join(map(str, axes))
+        raise InputError(f"expected an array of {wanted} axes, got shape {array.shape}")
     if not array.size:
         raise InputError(f"expected an array of at least one pixel, got shape {array.shape}")
     errors.check_values(array)
@@ -476,13 +661,19 @@ def _check(array: np.ndarray, *axes: int) -> np.ndarray:
 
 
 def _check_shape(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Return an array if it has the shape of the image."""
     if array.shape != shape:
         raise InputError(f"expected an array of the image's shape {shape}, got {array.shape}")
     return array
 
 
 def _check_affine(affine: np.ndarray, sizes: set[int]) -> np.ndarray:
+    """Return a copy of an affine if it has one of these numbers of rows and can be inverted."""
     affine = np.array(affine, float)
-    if affine.shape not in {(n, n) for n in sizes} or not np.isfinite(affine).all() or np.linalg.det(affine) == 0:
-        raise InputError(f"expected an invertible affine of {' or '.join(map(str, sizes))} rows, got {affine.tolist()}")
+    shapes = {(size, size) for size in sizes}
+    fits = affine.shape in shapes and np.isfinite(affine).all()
+    if not fits or np.linalg.det(affine) == 0:
+        wanted = " or ".join(map(str, sizes))
+        got = affine.tolist()
+        raise InputError(f"expected an invertible affine of {wanted} rows, got {got}")
     return affine

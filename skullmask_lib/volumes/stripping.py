@@ -1,11 +1,13 @@
-"""The brain of a whole volume, without training: v8 finds the skull slice by slice, and the brain lies within.
+"""The brain of a whole volume, without training: v8 finds the skull, and the brain lies within.
 
-*Brain* is all tissue within the skull, down to the upper end of the spinal cord, with ventricles and sulci filled, and
-about a millimetre of the fluid around it. What holds the mask together is the vault, the slices in which v8 trusts its
-own outline; further down, at orbits, petrous bone and neck, the brain is what hangs together with that of the vault.
+Only this method belongs here; nidataset's recipe is in `brain_masks`, v8 itself in `polar`.
+
+*Brain* means all tissue within the skull, down to the upper end of the spinal cord, with ventricles
+and sulci filled and about a millimetre of fluid around it. The *vault* are the slices in which v8
+trusts its own outline. They hold the mask together: further down, at the orbits, the petrous bone
+and the neck, only what is connected to the brain of the vault counts as brain.
 """
 
-import os
 import warnings
 from contextlib import ExitStack
 from pathlib import Path
@@ -18,31 +20,63 @@ from scipy import ndimage
 from .. import masks, polar, versions
 from ..errors import EmptyMaskWarning, InputError, InputWarning
 from ..io import nifti, outputs
-from . import brain_masks
+from . import morphology, scans
+from .scans import ScanPath
 
-JOINED_MM = 1.5  # voxels are joined as long as they stay no larger than this
-EVERY_MM = 4.0  # a slice for v8
-LEAST_FIELD_MM = 50.0  # of view: below it the voxel size is in another unit
-HEIGHT_MM = 175.0  # from the top of the skull to below the brain stem
-NEAR_MM = 10.0  # as far as the skull of a slice speaks for its neighbours
-SKULL_MM = 3.0  # least distance from the outer surface of the skull to the brain
-CORE_MM = 3.0  # what the brain hangs together by is thicker than twice this; meninges, vessels and nerves are thinner
-SULCUS_MM = 8.0  # half the width of what is bridged
-RIM_MM = 1.0  # of fluid around the brain
-NECK_MM = 8.0  # what hangs on the filled brain by a neck thinner than twice this is not of it
-BRAIN_ML = (900.0, 2000.0)  # of a grown head; outside of it look at the mask
-THICK_MM = 4.5  # slices that are thicker blur the thin bone between brain and orbits
+# Voxels are joined as long as they stay no larger than this.
+JOINED_MM = 1.5
+# From one slice that v8 looks at to the next.
+EVERY_MM = 4.0
+# Least field of view; below it the voxel size must be in another unit.
+LEAST_FIELD_MM = 50.0
+# From the top of the skull to below the brain stem.
+HEIGHT_MM = 175.0
+# How far the skull of one slice speaks for its neighbours.
+NEAR_MM = 10.0
+# Least distance from the outer surface of the skull to the brain.
+SKULL_MM = 3.0
+# The brain's connections are thicker than twice this; meninges, vessels and nerves are thinner.
+CORE_MM = 3.0
+# Half the width of the sulci that are bridged.
+SULCUS_MM = 8.0
+# Fluid around the brain.
+RIM_MM = 1.0
+# What hangs on the filled brain by a neck thinner than twice this is cut off.
+NECK_MM = 8.0
+# Usual brains of adults; look at the mask of a smaller or larger one.
+BRAIN_ML = (900.0, 2000.0)
+# Thicker slices blur the thin bone between brain and orbits.
+THICK_MM = 4.5
 
-_LEAST_HEAD_MM2 = 3000.0  # area from which a slice shows a head
-_UPPER_MM, _SHARE = 90.0, 0.25  # height below the crown, and the share of its slices that must show a skull
-_BARE_ML, _EVEN_AIR = 2100.0, 0.2  # at most so much tissue, and at least such a share of voxels alike: a brain alone
-_FLATTEST = 1e7  # condition of an affine's matrix
-_DEEP = 0.6  # of the way from the centre to the skull there is nothing but brain
-_FAT = 1.8  # times the brain's level
-_SHADES = 200  # grey levels from 0 to the brain's level, for Otsu
-_EASY = 0.75  # of Otsu's threshold, where the skull is known: fluid is let in rather than gyri lost
+# A slice shows a head from this area on.
+_LEAST_HEAD_MM2 = 3000.0
+# Height of the part below the crown that should show a skull,
+_UPPER_MM = 90.0
+# and the share of its slices that must show one clearly.
+_SKULL_SHARE = 0.25
+# A volume may be a brain alone if it has no more tissue than this,
+_BARE_ML = 2100.0
+# and if at least this share of its voxels has one and the same value.
+_EVEN_AIR_SHARE = 0.2
+# Condition of an affine from which it can hardly be inverted.
+_LARGEST_CONDITION = 1e7
+# This part of the way from the skull to the centre is surely brain.
+_DEEP_SHARE = 0.6
+# Fat is brighter than this many times the brain's level.
+_FAT = 1.8
+# Grey levels from 0 to the brain's level, for Otsu's threshold.
+_SHADES = 200
+# In the vault this part of the threshold will do: rather let fluid in than lose gyri.
+_EASY = 0.75
+# Standard deviation of the Gaussian that smooths the values.
 _SMOOTHING_MM = 0.6
-_BEYOND_MM = 25.0  # the head goes on where the volume ends
+# The head is continued this far where the volume ends.
+_BEYOND_MM = 25.0
+# How much further the core, and what is left without necks, are dilated than they were eroded.
+_CORE_REGROWN_MM = 1.0
+_NECK_REGROWN_MM = 2.0
+# Slope and intercept of stored numbers that are the values themselves.
+_PLAIN = (1.0, 0.0)
 
 
 class Stripped(NamedTuple):
@@ -54,12 +88,46 @@ class Stripped(NamedTuple):
 
 
 class _Look(NamedTuple):
-    """What v8 sees in a slice: how far to trust it, its mask, the head, and the values of what is surely brain."""
+    """What v8 sees in one slice.
+
+    Attributes
+    ----------
+    trust : float
+        How far to trust the skull, 0 … 1.
+    skull, head : ndarray of shape (H, W), bool
+        Everything inside the outer surface of the skull, and everything inside the skin.
+    deep_values : ndarray
+        Values of what is surely brain.
+    """
 
     trust: float
     skull: np.ndarray
     head: np.ndarray
-    deep: np.ndarray
+    deep_values: np.ndarray
+
+
+class _Skull(NamedTuple):
+    """What v8 says of a whole volume, in slices from the top down.
+
+    Attributes
+    ----------
+    inside : ndarray of shape (N, H, W), bool
+        Where the brain may be.
+    vault : ndarray of shape (N,), bool
+        The slices whose own skull is trusted.
+    brain_level : float
+        Median value of what is surely brain.
+    remark : str
+        What the user should know, if anything.
+    """
+
+    inside: np.ndarray
+    vault: np.ndarray
+    brain_level: float
+    remark: str = ""
+
+
+# --- arrays -------------------------------------------------------------------------------------
 
 
 def strip(volume: np.ndarray, affine: np.ndarray) -> np.ndarray:
@@ -68,80 +136,353 @@ def strip(volume: np.ndarray, affine: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     volume : ndarray of shape (X, Y, Z), integer or float
-        MR on which bone is darker than brain: T1, T2, FLAIR.
+        An MR image on which bone is darker than brain: T1, T2 or FLAIR.
     affine : ndarray of shape (4, 4)
-        Voxels to world [mm], x to the right, y to the front, z upwards; of any orientation, oblique ones too.
+        Voxel indices to world coordinates [mm]: x to the right, y to the front, z upwards. Any
+        orientation will do, oblique ones too.
 
     Returns
     -------
     ndarray of shape (X, Y, Z), uint8 of {0, 1}
-        Empty, with a warning, if there is no brain; a warning too if few slices show a skull that can be trusted, or
-        if the brain seems to be stripped already.
+        Empty, with a warning, if there is no brain. A warning also says if few slices show a skull
+        that can be trusted, or if the brain seems to be stripped already.
 
     Raises
     ------
     InputError
-        If the volume is not one of finite values that differ, or the affine is none.
+        If the volume is not three-dimensional, if its values are not finite or do not differ, or
+        if the affine cannot be used.
 
     References
     ----------
-    Threshold, erosion, largest component, dilation: M. E. Brummer, R. M. Mersereau, R. L. Eisner, R. R. J. Lewine,
-    "Automatic detection of brain contours in MRI data sets", IEEE Transactions on Medical Imaging 12(2):153–166, 1993,
-    doi:10.1109/42.232244. That the skull is found first, and all of the numbers, are this project's.
+    Threshold, erosion, largest component and dilation follow M. E. Brummer, R. M. Mersereau,
+    R. L. Eisner, R. R. J. Lewine, "Automatic detection of brain contours in MRI data sets", IEEE
+    Transactions on Medical Imaging 12(2):153–166, 1993, doi:10.1109/42.232244. Finding the skull
+    first, and all of the numbers, are this project's own.
 
     Examples
     --------
+    A head of 4 mm voxels with brain, bone and scalp, and the radius of the brain found [mm]:
+
     >>> radius_mm = 4 * np.linalg.norm(np.indices((46, 46, 46)).T - 22.5, axis=-1)
-    >>> head = np.select([radius_mm < 70, radius_mm < 78, radius_mm < 86], [0.8, 0.1, 1.0])  # brain, bone, scalp
+    >>> head = np.select([radius_mm < 70, radius_mm < 78, radius_mm < 86], [0.8, 0.1, 1.0])
     >>> brain = strip(head, np.diag([4, 4, 4, 1]))
-    >>> round(float(0.75 / np.pi * brain.sum() * 4**3) ** (1 / 3))  # its radius
+    >>> round(float(0.75 / np.pi * brain.sum() * 4**3) ** (1 / 3))
     71
     """
-    volume, affine = brain_masks.check_volume(volume), np.asarray(affine, float)
-    if affine.shape != (4, 4) or not np.isfinite(affine).all() or np.linalg.cond(affine[:3, :3]) > _FLATTEST:
-        raise InputError(f"expected an affine (4, 4) that can be inverted, got {affine.tolist()}")
+    volume = scans.check_volume(volume)
+    affine = np.asarray(affine, float)
+    _check_affine(affine)
     ras, ras_affine = nifti.to_ras(volume, affine)
     sizes_mm = nib.affines.voxel_sizes(ras_affine)
-    if (field_mm := max(ras.shape * sizes_mm)) < LEAST_FIELD_MM:
-        wanted = f"expected a field of view from {LEAST_FIELD_MM:g} mm"
-        raise InputError(f"{wanted}, got {field_mm:.3g} mm; is it a head, and its unit right?")
-    joined = [min(n, max(1, int(JOINED_MM / mm))) for n, mm in zip(ras.shape, sizes_mm, strict=True)]
-    coarse = _join(ras, joined)
-    brain = _brain(_levelled(coarse), sizes_mm * joined)
+    _check_field(ras.shape, sizes_mm)
+
+    factors = _joining_factors(ras.shape, sizes_mm)
+    coarse = _scaled(_join(ras, factors))
+    # From the top down, rows from front to back.
+    slices = np.ascontiguousarray(coarse[:, ::-1, ::-1].T)
+    spacing_mm = (sizes_mm * factors)[::-1]
+    skull = _find_skull(slices, spacing_mm)
+    if skull.remark:
+        warnings.warn(skull.remark, InputWarning, stacklevel=2)
+    brain = _brain_within(skull, slices, spacing_mm)
     if not brain.any():
         warnings.warn("the mask is empty: no brain in it", EmptyMaskWarning, stacklevel=2)
-    if max(joined) > 1:
-        brain = ndimage.zoom(brain.astype(np.float32), joined, order=1, mode="nearest", grid_mode=True) > 0.5
-    x, y, z = ras.shape
-    return np.ascontiguousarray(nifti.from_ras(brain[:x, :y, :z], affine)).astype(np.uint8)
+
+    mask = _part(brain.T[:, ::-1, ::-1], factors, ras.shape)
+    return np.ascontiguousarray(nifti.from_ras(mask, affine)).astype(np.uint8)
 
 
-def strip_scan(scan: str | os.PathLike, output_path: str | os.PathLike, *, n4: bool = False) -> Stripped:
-    """Find the brain in a file: write brain, mask and a picture to look at.
+def _check_affine(affine: np.ndarray) -> None:
+    """Refuse an affine that is not (4, 4) or can hardly be inverted."""
+    fits = affine.shape == (4, 4) and np.isfinite(affine).all()
+    if not fits or np.linalg.cond(affine[:3, :3]) > _LARGEST_CONDITION:
+        wanted = "expected an affine (4, 4) that can be inverted"
+        raise InputError(f"{wanted}, got {affine.tolist()}")
+
+
+def _check_field(shape: tuple[int, ...], sizes_mm: np.ndarray) -> None:
+    """Refuse a volume that is too small for a head."""
+    field_mm = max(shape * sizes_mm)
+    if field_mm < LEAST_FIELD_MM:
+        wanted = f"expected a field of view from {LEAST_FIELD_MM:g} mm"
+        raise InputError(f"{wanted}, got {field_mm:.3g} mm; is it a head, and its unit right?")
+
+
+def _joining_factors(shape: tuple[int, ...], sizes_mm: np.ndarray) -> list[int]:
+    """Return how many voxels to join along each axis."""
+    factors = []
+    for size, size_mm in zip(shape, sizes_mm, strict=True):
+        wanted = max(1, int(JOINED_MM / size_mm))
+        factors.append(min(size, wanted))
+    return factors
+
+
+def _join(volume: np.ndarray, factors: list[int]) -> np.ndarray:
+    """Average blocks of voxels; the last block of an axis is filled up by its last voxel."""
+    padding = []
+    blocks = []
+    for size, factor in zip(volume.shape, factors, strict=True):
+        missing = -size % factor
+        padding.append((0, missing))
+        blocks += [(size + missing) // factor, factor]
+    padded = np.pad(volume, padding, mode="edge")
+    return padded.reshape(blocks).mean(axis=(1, 3, 5), dtype=np.float32)
+
+
+def _part(brain: np.ndarray, factors: list[int], shape: tuple[int, ...]) -> np.ndarray:
+    """Undo `_join` for a mask."""
+    if max(factors) > 1:
+        smooth = brain.astype(np.float32)
+        brain = ndimage.zoom(smooth, factors, order=1, mode="nearest", grid_mode=True) > 0.5
+    x, y, z = shape
+    return brain[:x, :y, :z]
+
+
+def _scaled(volume: np.ndarray) -> np.ndarray:
+    """Shift air to 0, and scale bright tissue to about 1 by a power of two, which rounds nothing."""
+    air, bright = np.percentile(volume, (1, 99.9))
+    _, exponent = np.frexp(bright - air)
+    return np.ldexp(volume - np.float32(air), -int(exponent))
+
+
+# --- the skull ----------------------------------------------------------------------------------
+
+
+def _find_skull(slices: np.ndarray, spacing_mm: np.ndarray) -> _Skull:
+    """Find the skull in every few slices, and where the brain may be in all of them."""
+    thickness_mm, height_mm, width_mm = spacing_mm
+    step = max(1, round(EVERY_MM / thickness_mm))
+    step_mm = step * thickness_mm
+    looks = _look_down(slices, spacing_mm, step)
+    trusts = np.array([look.trust for look in looks])
+    pixel_mm2 = height_mm * width_mm
+    share = _share_of_skulls(looks, trusts, step_mm, pixel_mm2)
+    nothing = np.zeros(slices.shape, bool)
+    no_vault = np.zeros(len(slices), bool)
+    voxel_mm3 = float(np.prod(spacing_mm))
+    if share < _SKULL_SHARE and _is_bare(slices, looks, step, voxel_mm3):
+        remark = "no skull around it: is the brain stripped already?"
+        return _Skull(nothing, no_vault, 0.0, remark)
+
+    trusted = np.flatnonzero(trusts >= min(polar.TRUSTED, trusts.max()))
+    level = 0.0
+    if trusts.any():
+        deep_values = [looks[i].deep_values for i in trusted]
+        level = float(np.median(np.concatenate(deep_values)))
+    if level <= 0:
+        return _Skull(nothing, no_vault, 0.0)
+    remark = ""
+    if share < _SKULL_SHARE:
+        remark = "look at the mask: few slices show a skull clearly"
+    inside, vault = _spread(looks, trusted, step, step_mm, slices.shape)
+    return _Skull(inside, vault, level, remark)
+
+
+def _look_down(slices: np.ndarray, spacing_mm: np.ndarray, step: int) -> list[_Look]:
+    """Look at every few slices, from the top down to below the brain."""
+    thickness_mm, height_mm, width_mm = spacing_mm.tolist()
+    pixel_mm = (height_mm, width_mm)
+    looks = []
+    top = None
+    for k in range(0, len(slices), step):
+        look = _look(slices[k], pixel_mm)
+        looks.append(look)
+        if top is None and look.trust >= polar.TRUSTED:
+            top = k
+        if top is not None and (k - top) * thickness_mm > HEIGHT_MM:
+            break
+    return looks
+
+
+def _look(image: np.ndarray, spacing_mm: tuple[float, float]) -> _Look:
+    """Find head and skull in one slice by v8."""
+    unwrapped = polar.unwrap(image, spacing_mm)
+    if unwrapped is None:
+        nothing = np.zeros(image.shape, bool)
+        return _Look(0.0, nothing, nothing, image[nothing])
+    stages = versions.scalp_boundary(unwrapped)
+    skin = unwrapped.skin
+    depth = stages["outline"]
+    deep_outline = skin - _DEEP_SHARE * (skin - depth)
+    deep = polar.fill_outline(unwrapped, deep_outline) > 0
+    head = polar.fill_outline(unwrapped, 0 * skin) > 0
+    return _Look(
+        trust=polar.trust(unwrapped, depth),
+        skull=stages["filled"] > 0,
+        head=head,
+        deep_values=image[deep],
+    )
+
+
+def _share_of_skulls(
+    looks: list[_Look],
+    trusts: np.ndarray,
+    step_mm: float,
+    pixel_mm2: float,
+) -> float:
+    """Return the share of slices that show a skull clearly, from the crown down to the orbits."""
+    areas_mm2 = np.array([look.head.sum() * pixel_mm2 for look in looks])
+    heads = np.flatnonzero(areas_mm2 >= _LEAST_HEAD_MM2)
+    if not heads.size:
+        return 0.0
+    crown = heads[0]
+    orbits = crown + int(np.ceil(_UPPER_MM / step_mm))
+    return float(np.mean(trusts[crown:orbits] >= polar.TRUSTED))
+
+
+def _is_bare(slices: np.ndarray, looks: list[_Look], step: int, voxel_mm3: float) -> bool:
+    """Return True if a volume holds no more tissue than a brain, in air of a single value.
+
+    After a z-score the air around a brain is 0, and darker tissue lies below it.
+    """
+    sides = slices[:, :, [0, -1]]
+    values, counts = np.unique(sides, return_counts=True)
+    air = values[counts.argmax()]
+    tissue = slices != air
+    if np.mean(tissue) > 1 - _EVEN_AIR_SHARE:
+        return False
+    if air > slices.min():
+        tissue_voxels = int(np.count_nonzero(tissue))
+    else:
+        tissue_voxels = step * sum(int(look.head.sum()) for look in looks)
+    return bool(tissue_voxels * voxel_mm3 / 1000 <= _BARE_ML)
+
+
+def _spread(
+    looks: list[_Look],
+    trusted: np.ndarray,
+    step: int,
+    step_mm: float,
+    shape: tuple[int, ...],
+) -> tuple[np.ndarray, np.ndarray]:
+    """Carry the trusted skulls over to all slices: where the brain may be, and the vault."""
+    inside = np.zeros(shape, bool)
+    vault = np.zeros(shape[0], bool)
+    silhouette = np.any([looks[i].skull for i in trusted], axis=0)
+    for k in range(min(len(inside), len(looks) * step)):
+        i = min(round(k / step), len(looks) - 1)
+        nearest = trusted[np.abs(trusted - i).argmin()]
+        vault[k] = nearest == i
+        is_above = i < trusted[0]
+        is_near = abs(nearest - i) * step_mm <= NEAR_MM
+        # Further down the brain is no wider than higher up.
+        skull = silhouette
+        if is_above or is_near:
+            skull = looks[nearest].skull
+        inside[k] = looks[i].head & skull
+    return inside, vault
+
+
+# --- the brain within ---------------------------------------------------------------------------
+
+
+def _brain_within(skull: _Skull, slices: np.ndarray, spacing_mm: np.ndarray) -> np.ndarray:
+    """Find the brain inside the skull, as bool."""
+    brain = np.zeros(slices.shape, bool)
+    if not skull.inside.any():
+        return brain
+    box = morphology.box_around(skull.inside)
+    # Balls reach the next slice, however thick it is.
+    ball_mm = np.minimum(spacing_mm, SKULL_MM)
+    margins = _margins(ball_mm)
+    room = _erode(_cut(skull.inside, box, margins), SKULL_MM, ball_mm)
+    vault = np.pad(skull.vault[box[0]], margins[0])
+    sigmas = _SMOOTHING_MM / spacing_mm
+    smooth = ndimage.gaussian_filter(_cut(slices, box, margins), sigmas)
+    values = smooth * np.float32(_SHADES / skull.brain_level)
+
+    tissue = _tissue(values, room, vault)
+    core = _main_part(_erode(tissue, CORE_MM, ball_mm), vault)
+    grown = tissue & morphology.dilate(core, CORE_MM + _CORE_REGROWN_MM, ball_mm)
+    bridged = morphology.dilate(grown, SULCUS_MM, ball_mm)
+    rimmed = _erode(bridged, SULCUS_MM - RIM_MM, ball_mm) & room
+    filled = morphology.fill_holes(rimmed) > 0
+    trunk = _main_part(_erode(filled, NECK_MM, ball_mm), vault)
+    filled &= morphology.dilate(trunk, NECK_MM + _NECK_REGROWN_MM, ball_mm)
+    inner = tuple(slice(margin, -margin) for margin in margins)
+    brain[box] = filled[inner]
+    return brain
+
+
+def _margins(ball_mm: np.ndarray) -> list[int]:
+    """Return the voxels to add to each side of a box: the continued head, and the largest ball."""
+    side_mm = NECK_MM + _NECK_REGROWN_MM
+    reaches_mm = (_BEYOND_MM, side_mm, side_mm)
+    return [int(reach / mm) + 1 for reach, mm in zip(reaches_mm, ball_mm, strict=True)]
+
+
+def _cut(values: np.ndarray, box: tuple[slice, ...], margins: list[int]) -> np.ndarray:
+    """Cut out a box and widen it: by zeros at the sides, by more of the same above and below."""
+    slices, rows, columns = margins
+    wide = np.pad(values[box], [(0, 0), (rows, rows), (columns, columns)])
+    return np.pad(wide, [(slices, slices), (0, 0), (0, 0)], mode="edge")
+
+
+def _erode(mask: np.ndarray, radius_mm: float, ball_mm: np.ndarray) -> np.ndarray:
+    """Erode a mask of bool with a ball."""
+    return ~morphology.dilate(~mask, radius_mm, ball_mm)
+
+
+def _tissue(values: np.ndarray, room: np.ndarray, vault: np.ndarray) -> np.ndarray:
+    """Mark what is as bright as brain, by Otsu's threshold of the vault; nothing without a vault."""
+    in_vault = values[vault][room[vault]]
+    if not in_vault.size:
+        return np.zeros(values.shape, bool)
+    shades = np.clip(in_vault, 0, 1.2 * _SHADES).astype(np.uint8)
+    is_dark = shades <= masks.otsu_threshold(shades[None])
+    threshold = (_mean(shades[is_dark]) + _mean(shades[~is_dark])) / 2
+    lowest = np.where(vault, _EASY, 1)[:, None, None] * threshold
+    return room & (values > lowest) & (values < _FAT * _SHADES)
+
+
+def _mean(values: np.ndarray) -> float:
+    """Return the mean, or 0 of nothing."""
+    if not values.size:
+        return 0
+    return values.mean()
+
+
+def _main_part(mask: np.ndarray, vault: np.ndarray) -> np.ndarray:
+    """Keep the component with most voxels in the vault."""
+    labels, _ = ndimage.label(mask)
+    sizes = np.bincount(labels[vault].ravel(), minlength=1)
+    sizes[0] = 0
+    return mask & (labels == sizes.argmax())
+
+
+# --- files --------------------------------------------------------------------------------------
+
+
+def strip_scan(scan: ScanPath, output_path: ScanPath, *, n4: bool = False) -> Stripped:
+    """Find the brain in a file, and write the brain, its mask and a picture to look at.
 
     Parameters
     ----------
     scan : str or path
-        ``<PREFIX>.nii``, ``<PREFIX>.nii.gz`` or a pair ``<PREFIX>.hdr``, ``<PREFIX>.img``, one volume; or the folder
-        ``<PREFIX>`` of a DICOM series.
+        One volume, as ``<PREFIX>.nii``, ``<PREFIX>.nii.gz`` or a pair ``<PREFIX>.hdr``,
+        ``<PREFIX>.img``; or the folder ``<PREFIX>`` of a DICOM series.
     output_path : str or path
-        Folder, made if missing.
+        Folder for the results; it is made if missing.
     n4 : bool
-        Correct the bias field first, see `preprocess.n4`; the brain then holds the corrected values, as float32.
+        Correct the bias field first, see `preprocess.n4`. The brain then holds the corrected
+        values, as float32.
 
     Returns
     -------
     Stripped
-        ``<PREFIX>_brain`` with the values of the scan, elsewhere what can be stored nearest to 0, and
-        ``<PREFIX>_brainmask`` of {0, 1}, both with the scan's suffix (``.nii.gz`` for a pair and DICOM), shape and
-        geometry, without the texts of its header; and ``<PREFIX>_qc.png``.
+        The three files: ``<PREFIX>_brain`` with the values of the scan, and outside the brain the
+        number nearest to 0 that can be stored; ``<PREFIX>_brainmask`` of {0, 1}; and
+        ``<PREFIX>_qc.png``. Both volumes have the scan's suffix (``.nii.gz`` for a pair and
+        DICOM), shape and geometry, and none of the texts in its header.
 
     Raises
     ------
     FileNotFoundError
-        If there is no such file.
+        If the scan does not exist.
     InputError
-        If it is not readable as one volume, what `strip` refuses, or if there cannot be written.
+        If the scan cannot be read as one volume, if `strip` refuses it, or if the results cannot
+        be written.
 
     Examples
     --------
@@ -156,170 +497,78 @@ def strip_scan(scan: str | os.PathLike, output_path: str | os.PathLike, *, n4: b
     from .. import plots
     from . import preprocess
 
-    scan, folder = brain_masks.existing(scan), Path(output_path)
-    prefix, suffix = nifti.split_name(scan)
-    volume, image = brain_masks.read(scan)
-    name = scan.name or prefix  # that of "." is empty
+    scan = scans.existing(scan)
+    prefix, _ = nifti.split_name(scan)
+    # The name of "." is empty.
+    name = scan.name or prefix
+    volume, image = scans.read(scan)
     affine = nifti.affine_mm(image, scan)
-    with brain_masks.naming(scan), warnings.catch_warnings(record=True) as remarks:
+    values = volume
+    with scans.naming(scan), warnings.catch_warnings(record=True) as remarks:
         warnings.simplefilter("always")
-        values = preprocess.n4(volume, affine, progress=True)[0] if n4 else volume
+        if n4:
+            values, _ = preprocess.n4(volume, affine, progress=True)
         mask = strip(values, affine)
     for remark in remarks:
         warnings.warn(f"{name}: {remark.message}", remark.category, stacklevel=2)
-    thickest_mm = nib.affines.voxel_sizes(affine).max()
-    if mask.any() and thickest_mm > THICK_MM:
-        told = f"look at the orbits, which may be taken in where slices are as thick as {thickest_mm:.3g} mm"
-        warnings.warn(f"{name}: {told}", InputWarning, stacklevel=2)
-    brain_ml = float(mask.sum(dtype=int) * abs(np.linalg.det(affine[:3, :3])) / 1000)
-    if mask.any() and not BRAIN_ML[0] <= brain_ml <= BRAIN_ML[1]:
-        told = f"look at the mask, a brain of {brain_ml:.0f} mL is unusual"
-        warnings.warn(f"{name}: {told}", InputWarning, stacklevel=2)
-    stored, scaling = nifti.stored(image) if not n4 else (values, (1.0, 0.0))
-    zero = -scaling[1] / scaling[0]  # as it is stored
-    if stored.dtype.kind in "iu":
-        limits, zero = np.iinfo(stored.dtype), round(zero)
-        if not limits.min <= zero <= limits.max:  # then the values themselves, as float32
-            stored, scaling, zero = volume, (1.0, 0.0), 0
-    nothing = stored.dtype.type(zero)
-    shown = plots.three_planes(*nifti.to_ras(values, affine), mask=nifti.to_ras(mask, affine)[0], name=name)
-    kind = suffix if suffix in nifti.SUFFIXES else ".nii.gz"
-    made = Stripped(*(folder / f"{prefix}_{what}" for what in (f"brain{kind}", f"brainmask{kind}", "qc.png")))
-    brain_masks.make_folder(folder)
+    for doubt in _doubts(mask, affine):
+        warnings.warn(f"{name}: {doubt}", InputWarning, stacklevel=2)
+
+    stored = values
+    scaling = _PLAIN
+    if not n4:
+        stored, scaling = nifti.stored(image)
+    zero = _stored_zero(stored.dtype, scaling)
+    if zero is None:
+        stored = volume  # as float32
+        scaling = _PLAIN
+        zero = 0.0
+    brain = np.where(mask, stored, stored.dtype.type(zero))
+    upright_mask, _ = nifti.to_ras(mask, affine)
+    picture = plots.three_planes(*nifti.to_ras(values, affine), mask=upright_mask, name=name)
+
+    folder = Path(output_path)
+    suffix = scans.output_suffix(scan)
+    files = Stripped(
+        brain=folder / f"{prefix}_brain{suffix}",
+        mask=folder / f"{prefix}_brainmask{suffix}",
+        picture=folder / f"{prefix}_qc.png",
+    )
+    scans.make_folder(folder)
     with ExitStack() as stack:
-        brain_file, mask_file, picture_file = (stack.enter_context(outputs.replacing(path, scan)) for path in made)
-        nifti.write(np.where(mask, stored, nothing), brain_file, image, scaling=scaling)
+        temporary = [stack.enter_context(outputs.replacing(file, scan)) for file in files]
+        brain_file, mask_file, picture_file = temporary
+        nifti.write(brain, brain_file, image, scaling=scaling)
         nifti.write(mask, mask_file, image, shown=(0, 1))
-        picture_file.write_bytes(shown.png)
-    return made
+        picture_file.write_bytes(picture.png)
+    return files
 
 
-def _join(volume: np.ndarray, joined: list[int]) -> np.ndarray:
-    """Average blocks of so many voxels along each axis."""
-    x, y, z = joined
-    padded = np.pad(volume, [(0, -n % by) for n, by in zip(volume.shape, joined, strict=True)], mode="edge")
-    columns, rows, slices = (n // by for n, by in zip(padded.shape, joined, strict=True))
-    return padded.reshape(columns, x, rows, y, slices, z).mean(axis=(1, 3, 5), dtype=np.float32)
+def _doubts(mask: np.ndarray, affine: np.ndarray) -> list[str]:
+    """Say why a mask that is not empty should be looked at."""
+    doubts: list[str] = []
+    if not mask.any():
+        return doubts
+    thickest_mm = nib.affines.voxel_sizes(affine).max()
+    if thickest_mm > THICK_MM:
+        slices = f"slices are as thick as {thickest_mm:.3g} mm"
+        doubts.append(f"look at the orbits, which may be taken in where {slices}")
+    voxel_mm3 = abs(np.linalg.det(affine[:3, :3]))
+    brain_ml = float(mask.sum(dtype=int) * voxel_mm3 / 1000)
+    least_ml, most_ml = BRAIN_ML
+    if not least_ml <= brain_ml <= most_ml:
+        doubts.append(f"look at the mask, a brain of {brain_ml:.0f} mL is unusual")
+    return doubts
 
 
-def _levelled(volume: np.ndarray) -> np.ndarray:
-    """Shift air to 0, and scale by a power of two, which rounds nothing, so that bright tissue is about 1."""
-    air, bright = np.percentile(volume, (1, 99.9))
-    _, exponent = np.frexp(bright - air)
-    return np.ldexp(volume - np.float32(air), -int(exponent))
-
-
-def _brain(volume: np.ndarray, sizes_mm: np.ndarray) -> np.ndarray:
-    """Find the brain in a volume in RAS order, as bool."""
-    slices = np.ascontiguousarray(volume[:, ::-1, ::-1].T)  # from the top down, rows from front to back
-    spacing_mm = sizes_mm[::-1]
-    brain = np.zeros(slices.shape, bool)
-    inside, vault, level = _inside_skull(slices, spacing_mm)
-    if not inside.any():
-        return brain.T[:, ::-1, ::-1]
-    box = brain_masks.box_around(inside)
-    near_mm = np.minimum(spacing_mm, SKULL_MM)  # the next slice is felt, however thick
-    reach_mm = _BEYOND_MM, NECK_MM + 2.0, NECK_MM + 2.0  # the largest ball's to the sides
-    margin = [int(reach / mm) + 1 for reach, mm in zip(reach_mm, near_mm, strict=True)]
-
-    def part(values: np.ndarray) -> np.ndarray:
-        flat = np.pad(values[box], [(0, 0), *((n, n) for n in margin[1:])])
-        return np.pad(flat, [(margin[0],) * 2, (0, 0), (0, 0)], mode="edge")
-
-    def dilate(mask: np.ndarray, radius_mm: float) -> np.ndarray:
-        return brain_masks.dilate(mask, radius_mm, near_mm)
-
-    def erode(mask: np.ndarray, radius_mm: float) -> np.ndarray:
-        return ~dilate(~mask, radius_mm)
-
-    room, vault = erode(part(inside), SKULL_MM), np.pad(vault[box[0]], margin[0])
-    values = ndimage.gaussian_filter(part(slices), _SMOOTHING_MM / spacing_mm) * np.float32(_SHADES / level)
-    seen = np.clip(values[vault][room[vault]], 0, 1.2 * _SHADES).astype(np.uint8)
-    if not seen.size:
-        return brain.T[:, ::-1, ::-1]
-    dark = seen <= masks.otsu_threshold(seen[None])
-    threshold = sum(shades.mean() if shades.size else 0 for shades in (seen[dark], seen[~dark])) / 2
-    lowest = np.where(vault, _EASY, 1)[:, None, None] * threshold
-    tissue = room & (values > lowest) & (values < _FAT * _SHADES)
-    core = _main_part(erode(tissue, CORE_MM), vault)
-    grown = tissue & dilate(core, CORE_MM + 1.0)
-    filled = brain_masks.fill_holes(erode(dilate(grown, SULCUS_MM), SULCUS_MM - RIM_MM) & room) > 0
-    filled &= dilate(_main_part(erode(filled, NECK_MM), vault), NECK_MM + 2.0)
-    brain[box] = filled[tuple(slice(n, -n) for n in margin)]
-    return brain.T[:, ::-1, ::-1]
-
-
-def _inside_skull(slices: np.ndarray, spacing_mm: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
-    """Give what may lie inside of the skull, which slices are of the vault, and the brain's level."""
-    step, looks, top = max(1, round(EVERY_MM / spacing_mm[0])), [], None
-    for k in range(0, len(slices), step):
-        looks.append(_look(slices[k], spacing_mm[1:]))
-        top = k if top is None and looks[-1].trust >= polar.TRUSTED else top
-        if top is not None and (k - top) * spacing_mm[0] > HEIGHT_MM:
-            break
-    trusts = np.array([look.trust for look in looks])
-    inside, vault = np.zeros(slices.shape, bool), np.zeros(len(slices), bool)
-    share = _share_of_skulls(looks, trusts, step * spacing_mm[0], spacing_mm[1] * spacing_mm[2])
-    if share < _SHARE and _is_bare(slices, looks, step, float(np.prod(spacing_mm))):
-        warnings.warn("no skull around it: is the brain stripped already?", InputWarning, stacklevel=4)
-        return inside, vault, 0.0
-    trusted = np.flatnonzero(trusts >= min(polar.TRUSTED, trusts.max()))
-    level = np.median(np.concatenate([looks[i].deep for i in trusted])) if trusts.any() else 0
-    if level <= 0:
-        return inside, vault, 0.0
-    if share < _SHARE:
-        warnings.warn("look at the mask: few slices show a skull clearly", InputWarning, stacklevel=4)
-    silhouette = np.any([looks[i].skull for i in trusted], axis=0)  # further down the brain is no wider than this
-    for k in range(min(len(slices), len(looks) * step)):
-        i = min(round(k / step), len(looks) - 1)
-        near = trusted[np.abs(trusted - i).argmin()]
-        vault[k] = near == i
-        beside = i < trusted[0] or abs(near - i) * step * spacing_mm[0] <= NEAR_MM
-        inside[k] = looks[i].head & (looks[near].skull if beside else silhouette)
-    return inside, vault, float(level)
-
-
-def _is_bare(slices: np.ndarray, looks: list[_Look], step: int, voxel_mm3: float) -> bool:
-    """Tell whether a volume holds no more tissue than a brain, in air that is the same everywhere.
-
-    After a z-score the air of a brain is 0, and darker tissue lies below it.
-    """
-    sides = slices[:, :, [0, -1]]
-    values, counts = np.unique(sides, return_counts=True)
-    air = values[counts.argmax()]
-    tissue = slices != air
-    if np.mean(tissue) > 1 - _EVEN_AIR:
-        return False
-    if air > slices.min():
-        tissue_px = np.count_nonzero(tissue)
-    else:
-        tissue_px = step * sum(np.count_nonzero(look.head) for look in looks)
-    return tissue_px * voxel_mm3 / 1000 <= _BARE_ML
-
-
-def _share_of_skulls(looks: list[_Look], trusts: np.ndarray, step_mm: float, pixel_mm2: float) -> float:
-    """Give the share of slices that show a skull clearly, from the crown down to the orbits."""
-    heads = np.flatnonzero([look.head.sum() * pixel_mm2 >= _LEAST_HEAD_MM2 for look in looks])
-    if not heads.size:
-        return 0.0
-    upper = trusts[heads[0] : heads[0] + int(np.ceil(_UPPER_MM / step_mm))]
-    return float(np.mean(upper >= polar.TRUSTED))
-
-
-def _look(image: np.ndarray, spacing_mm: np.ndarray) -> _Look:
-    unwrapped = polar.unwrap(image, spacing_mm)
-    if unwrapped is None:
-        nothing = np.zeros(image.shape, bool)
-        return _Look(0.0, nothing, nothing, image[nothing])
-    stages = versions.scalp_boundary(unwrapped)
-    skin, depth = unwrapped.skin, stages["outline"]
-    deep, head = (polar.fill_outline(unwrapped, d) > 0 for d in (skin - _DEEP * (skin - depth), 0 * skin))
-    return _Look(polar.trust(unwrapped, depth), stages["filled"] > 0, head, image[deep])
-
-
-def _main_part(mask: np.ndarray, vault: np.ndarray) -> np.ndarray:
-    """Keep the component with most voxels in the vault."""
-    labels, _ = ndimage.label(mask)
-    sizes = np.bincount(labels[vault].ravel(), minlength=1)
-    sizes[0] = 0
-    return mask & (labels == sizes.argmax())
+def _stored_zero(dtype: np.dtype, scaling: tuple[float, float]) -> float | None:
+    """Return the stored number whose value is nearest to 0, or None if the dtype has none."""
+    slope, intercept = scaling
+    zero = -intercept / slope
+    if dtype.kind not in "iu":
+        return zero
+    nearest = round(zero)
+    limits = np.iinfo(dtype)
+    if not limits.min <= nearest <= limits.max:
+        return None
+    return nearest

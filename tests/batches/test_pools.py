@@ -518,7 +518,7 @@ def test_a_worker_of_another_version_is_refused(runs, cluster):
     code, [line] = ended(runs.start(*command))
     assert code == 2
     assert line.startswith("skullmask: a worker on ")
-    assert "differs: skullmask was 0.1.0, code " in line
+    assert "differs: skullmask was code " in line
     assert line.endswith("; install the same versions there")
     assert not list(Path().glob("m.npy*"))
     cluster.workers[0].kill()

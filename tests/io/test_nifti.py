@@ -20,7 +20,7 @@ from skullmask_lib import errors
 from skullmask_lib.errors import InputError, InputWarning
 from skullmask_lib.io import nifti
 from skullmask_lib.reports import provenance
-from skullmask_lib.volumes import brain_masks
+from skullmask_lib.volumes import brain_masks, scans
 
 AFFINE = np.diag([3.0, 3.0, 4.0, 1.0])
 
@@ -246,7 +246,7 @@ def test_every_command_refuses_a_pipe_at_once(skullmask, make):
             assert (code, out, len(err)) == (2, "", 1), (command, err)
             assert name in err[0]
     Path("link.nii").symlink_to("scan.nii")
-    for call in (nifti.read, brain_masks.read, sm.load, brain_masks.existing):
+    for call in (nifti.read, scans.read, sm.load, scans.existing):
         with pytest.raises(InputError, match=r"link\.nii: expected a file, got a (pipe|socket)"):
             call("link.nii")
 
@@ -256,7 +256,7 @@ def test_every_command_refuses_a_pipe_at_once(skullmask, make):
 def test_a_device_is_refused():
     Path("zero.nii").symlink_to("/dev/zero")
     with pytest.raises(InputError, match=r"zero\.nii: expected a file, got a device"):
-        brain_masks.read("zero.nii")
+        scans.read("zero.nii")
 
 
 # --- place and unit --------------------------------------------------------------------------------------------
@@ -289,7 +289,7 @@ def test_units_that_are_right_are_millimetres():
         made = image(affine=np.diag([*(scale * AFFINE.diagonal()[:3]), 1]))
         made.header.set_xyzt_units(unit)
         nib.save(made, "a.nii")
-        np.testing.assert_allclose(brain_masks.load("a.nii").affine, AFFINE, rtol=1e-6)
+        np.testing.assert_allclose(scans.load("a.nii").affine, AFFINE, rtol=1e-6)
 
 
 def test_two_sizes_of_a_voxel_are_said(folder):

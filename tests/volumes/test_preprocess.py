@@ -462,7 +462,8 @@ def test_n4_lowers_the_variation_of_the_phantom():
 @pytest.mark.full
 def test_n4_shows_a_bar_on_a_terminal_after_two_seconds():
     code = (
-        "from skullmask_lib import preprocess; import numpy as np; x = np.random.default_rng(0).random((24,) * 3) + 1; "
+        "from skullmask_lib.volumes import preprocess; import numpy as np; "
+        "x = np.random.default_rng(0).random((24,) * 3) + 1; "
         "preprocess.n4(x, mask=x > 0, shrink_factor=1, iterations=(80,), progress=True); "
         "preprocess.n4(x, mask=x > 0, shrink_factor=1, iterations=(79,)); "
         "preprocess.n4(x[:12, :12, :12], progress=True)"

@@ -20,7 +20,7 @@ from skimage.filters import threshold_otsu
 from skimage.morphology import ball, binary_closing
 
 from skullmask_lib.errors import InputError
-from skullmask_lib.volumes import brain_masks
+from skullmask_lib.volumes import brain_masks, morphology, scans
 from skullmask_lib.volumes.brain_masks import brain_mask, generate_brain_mask, quality_control
 
 SHAPES = ((1, 1, 2), (1, 9, 1), (7, 1, 4), (2, 2, 2), (3, 5, 4), (11, 12, 13), (9, 24, 17), (31, 20, 26))
@@ -167,23 +167,23 @@ def test_otsu_equals_that_of_scikit_image_where_thresholds_tie(levels, counts):
 @given(st.integers(0, 10**6), st.integers(0, 6))
 def test_the_primitives_equal_those_of_scipy_and_scikit_image(seed, radius):
     mask = blobs(seed) > 50
-    same(brain_masks.fill_holes(mask), ndimage.binary_fill_holes(mask))
+    same(morphology.fill_holes(mask), ndimage.binary_fill_holes(mask))
     with warnings.catch_warnings(action="ignore"):
-        same(brain_masks.close(mask, radius), binary_closing(mask, ball(radius)))
-    largest = brain_masks.largest_component(mask)
+        same(morphology.close(mask, radius), binary_closing(mask, ball(radius)))
+    largest = morphology.largest_component(mask)
     labels, count = ndimage.label(mask)
     sizes = [(labels == label).sum() for label in range(1, count + 1)]
     same(largest, labels == 1 + np.argmax(sizes) if count else mask)
     for layout in (np.asfortranarray(mask), mask.copy().transpose(2, 0, 1).copy().transpose(1, 2, 0)):
-        same(brain_masks.largest_component(layout), largest)
-        same(brain_masks.close(layout, radius), brain_masks.close(mask, radius))
+        same(morphology.largest_component(layout), largest)
+        same(morphology.close(layout, radius), morphology.close(mask, radius))
 
 
 def test_the_steps_in_the_open_are_the_mask():
     volume = head()
     low, high = brain_masks.otsu_range(volume)
     inside = (volume >= low) & (volume <= high)
-    same(brain_masks.largest_component(brain_masks.close(brain_masks.fill_holes(inside), 3)), brain_mask(volume))
+    same(morphology.largest_component(morphology.close(morphology.fill_holes(inside), 3)), brain_mask(volume))
 
 
 def test_limits_are_compared_in_float64():
@@ -335,7 +335,7 @@ def test_a_missing_scan_is_said_with_its_name(tmp_path):
 
 def test_a_link_that_leads_nowhere_is_called_so(tmp_path):
     (tmp_path / "a.nii.gz").symlink_to(tmp_path / "missing.nii.gz")
-    for read in (brain_masks.read, brain_masks.existing):
+    for read in (scans.read, scans.existing):
         with pytest.raises(InputError, match=r"a\.nii\.gz: is a link"):
             read(tmp_path / "a.nii.gz")
 
