@@ -23,8 +23,7 @@ from PIL import Image
 
 import skullmask_lib as sm
 from skullmask_lib import InputError
-from skullmask_lib.batches import pools, software
-from skullmask_lib.batches import runs as batch_runs
+from skullmask_lib.batches import clusters, software, tables
 from skullmask_lib.errors import InputWarning
 from skullmask_lib.io import datasets
 
@@ -451,7 +450,7 @@ def test_two_runs_at_once():
 
 @pytest.mark.parametrize("scheduler", ["tcp://127.0.0.1:1", "nonsense://1", "tcp://"])
 def test_without_a_scheduler_nothing_is_left(skullmask, monkeypatch, scheduler):
-    monkeypatch.setattr(pools, "_PATIENCE_S", 0.3)
+    monkeypatch.setattr(clusters, "_PATIENCE_S", 0.3)
     np.save("a.npy", heads(4))
     code, out, [line] = skullmask("batch", "a.npy", "m.npy", "--scheduler", scheduler)
     assert (code, out) == (2, "")
@@ -726,7 +725,7 @@ def test_names_in_parquet_are_those_of_the_files():
 
 
 def test_parquet_is_written_some_rows_at_a_time(monkeypatch):
-    monkeypatch.setattr(batch_runs, "_ROWS", 4)
+    monkeypatch.setattr(tables, "_ROWS_AT_A_TIME", 4)
     np.save("a.npy", heads(10))
     serial("a.npy", "m.npy", table="parquet")
     table = pyarrow.parquet.ParquetFile("m.npy.batch/results.parquet")

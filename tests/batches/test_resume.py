@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from skullmask_lib import InputError, batch
-from skullmask_lib.batches import chunks, pools, software, stacks
+from skullmask_lib.batches import backends, chunks, mask_stacks, ownership, pools, software, stacks, writing
 from skullmask_lib.batches import records as records_module
 from skullmask_lib.io import journal
 
@@ -130,7 +130,7 @@ def test_workers_end_before_what_they_wrote_is_removed(monkeypatch):
             finally:
                 seen.extend(Path("m.batch").glob("masks-*"))
 
-    monkeypatch.setitem(pools.BACKENDS, "slow", slow)
+    monkeypatch.setitem(backends.BACKENDS, "slow", slow)
     with pytest.raises(pools.Stopped, match=r"^y\.npy: "):
         serial("a", "m", backend="slow", fail_fast=True)
     assert len(seen) == 1
@@ -175,12 +175,12 @@ def test_a_chunk_that_is_set_aside_is_a_failure_too(monkeypatch):
     def deadly(*_):
         def submit(function, job, start, stop):
             future = cf.Future()
-            future.set_exception(pools.Died()) if start == 3 else future.set_result(function(job, start, stop))
+            future.set_exception(pools.WorkerDied()) if start == 3 else future.set_result(function(job, start, stop))
             return future
 
-        yield pools.Pool(submit, lambda: 1, pools._wait)
+        yield pools.Pool(submit, lambda: 1, pools.wait)
 
-    monkeypatch.setitem(pools.BACKENDS, "deadly", deadly)
+    monkeypatch.setitem(backends.BACKENDS, "deadly", deadly)
     np.save("a.npy", heads(10))
     with pytest.raises(pools.Stopped, match=r"^a\.npy\[3\]: its chunk killed 3 workers$"):
         serial("a.npy", "m.npy", backend="deadly", fail_fast=True)
@@ -201,7 +201,7 @@ def test_what_cannot_begin_anew_keeps_what_there_is(monkeypatch):
     np.save("a.npy", heads(4))
     serial("a.npy", "m.npy")
     before = everything(".")
-    monkeypatch.setattr("skullmask_lib.batches.pools._PATIENCE_S", 0.2)
+    monkeypatch.setattr("skullmask_lib.batches.clusters._PATIENCE_S", 0.2)
     with pytest.raises(InputError, match="expected a scheduler of Dask with workers"):
         batch("a.npy", "m.npy", version="v7", chunk=3, scheduler="tcp://127.0.0.1:9", restart=True)
     assert everything(".") == before
@@ -236,9 +236,9 @@ def test_a_worker_left_over_from_another_run_meets_none_of_the_new():
 
 def test_a_worker_left_over_makes_no_folder_anew():
     found = stacks.Stack("", "npy", (2, 48, 40))
-    made = stacks.for_masks("m.batch/masks-1", found)
-    with pytest.raises(InputError, match="masks-1: is gone"), stacks.writing(made, 0, 2) as put:
-        put(0, one_by_one(heads(1)), "")
+    made = mask_stacks.planned("m.batch/masks-1", found)
+    with pytest.raises(InputError, match="masks-1: is gone"), writing.writing(made, 0, 2) as write:
+        write(0, one_by_one(heads(1)), "")
     assert os.listdir() == []
 
 
@@ -319,7 +319,7 @@ def test_a_header_of_less_than_nothing_is_refused():
 
 def test_chunks_of_zarr_that_no_worker_can_hold_are_refused(monkeypatch):
     zarr.create_array("a.zarr", shape=(9, 48, 40), chunks=(9, 48, 40), dtype="f4")[:] = heads(9)
-    monkeypatch.setattr(stacks, "_LARGEST", 9 * 48 * 40 * 4 - 1)
+    monkeypatch.setattr(stacks, "_LARGEST_CHUNK_BYTES", 9 * 48 * 40 * 4 - 1)
     with pytest.raises(InputError, match=r"a\.zarr: each of its chunks has .*; store it anew"):
         serial("a.zarr", "m.npy")
 
@@ -369,7 +369,7 @@ def test_a_table_that_cannot_be_written_is_the_one_that_is_named(name):
 
 def test_masks_of_files_of_an_earlier_attempt_give_way():
     """What was a picture may be of several pages when it is mended."""
-    made = stacks.for_masks("m", stacks.Stack(os.getcwd(), "files", (1,), names=("a.tif",)))
+    made = mask_stacks.planned("m", stacks.Stack(os.getcwd(), "files", (1,), names=("a.tif",)))
     Path("m").mkdir()
     Image.fromarray(heads(1, np.uint8)[0]).save("a.tif")
     job = chunks.Job(
@@ -538,7 +538,7 @@ def test_what_comes_among_the_masks_while_they_are_removed_stays(monkeypatch, ou
     np.save("a.npy", heads(4))
     serial("a.npy", output)
     notes = Path(output, "c/notes.txt" if output == "m.zarr" else "notes.txt")
-    check = stacks.check_alone
+    check = ownership.check_alone
     checks = []
 
     def checked_a_moment_before(made):
@@ -547,7 +547,7 @@ def test_what_comes_among_the_masks_while_they_are_removed_stays(monkeypatch, ou
         if checks.count(str(Path(output).absolute())) == 2:  # once for all of them, once for these
             notes.write_text("mine")
 
-    monkeypatch.setattr(stacks, "check_alone", checked_a_moment_before)
+    monkeypatch.setattr(ownership, "check_alone", checked_a_moment_before)
     with contextlib.suppress(InputError):  # it is in the way of an array
         serial("a.npy", output, "v1", restart=True)
     assert len(checks) > 1
@@ -826,7 +826,7 @@ def test_a_journal_names_no_files_outside_though_its_checksum_is_right(case, res
     serial("a.npy", "m")
     records = records_of("m")
     names = [OUTSIDE[case], *records[0][1]["files"][1:]]
-    facts = stacks.masks_at("m", "files", (4,), tuple(names)).facts()
+    facts = mask_stacks.masks_at("m", "files", (4,), tuple(names)).facts()
     records = changed(records, 0, "files", names)
     written("m", changed(records, 0, "masks", facts))
     is_refused_in_one_line("m", restart=restart)

@@ -18,7 +18,7 @@ from scipy import ndimage
 
 import skullmask_lib as sm
 from skullmask_lib import InputError, polar
-from skullmask_lib.batches import stacks
+from skullmask_lib.batches import reading, stacks
 from skullmask_lib.errors import InputWarning
 
 pytestmark = pytest.mark.usefixtures("folder")
@@ -546,7 +546,7 @@ def test_specks_of_nan_are_told_where_they_are_set_to_zero():
     with pytest.warns(InputWarning) as told:
         same(sm.load("a.npy").images, np.nan_to_num(whole))
     with pytest.warns(InputWarning) as of_slices:
-        found = [data.images for _, data in stacks.read(stacks.opened("a.npy"), 0, 2)]
+        found = [data.images for _, data in reading.read(stacks.opened("a.npy"), 0, 2)]
     same(np.concatenate(found), np.nan_to_num(whole))
     assert ["specks" in str(warning.message) for warning in (*told, *of_slices)] == [True, False, True]
 
@@ -555,6 +555,6 @@ def test_nan_within_a_head_is_not_said_to_be_set_to_zero(recwarn):
     image = ring_head()[0].astype(np.float32)
     image[110, 95] = np.nan
     np.save("a.npy", image[None])
-    [(_, data)] = stacks.read(stacks.opened("a.npy"), 0, 1)
+    [(_, data)] = reading.read(stacks.opened("a.npy"), 0, 1)
     assert np.isnan(data.images[0, 110, 95])
     assert not recwarn.list
