@@ -14,8 +14,8 @@ from ..io import datasets, nifti, paths
 from . import reading, stacks, stores
 from .stacks import Stack
 
-_LISTS_AND_VOLUMES = {".txt", ".gz", ".h5", ".hdf5", ".mat", ".dcm"}
-_NO_OUTPUT = (_LISTS_AND_VOLUMES | set(datasets.SUFFIXES)) - {".npy"}
+_OTHER_FILES = {".txt", ".gz", ".h5", ".hdf5", ".mat", ".dcm"}
+_REFUSED_SUFFIXES = (_OTHER_FILES | set(datasets.SUFFIXES)) - {".npy"}
 
 
 def planned(output: str | os.PathLike, images: Stack) -> Stack:
@@ -44,7 +44,7 @@ def planned(output: str | os.PathLike, images: Stack) -> Stack:
     (5, 768, 624)
     """
     output = paths.local(output)
-    kind = _kind(output)
+    kind = _kind_of_masks(output)
     path = str(output)
     if not stores.is_address(output):
         path = str(Path(output).absolute())
@@ -59,11 +59,11 @@ def planned(output: str | os.PathLike, images: Stack) -> Stack:
     return masks_at(path, kind, shape)
 
 
-def _kind(output: str | os.PathLike) -> str:
+def _kind_of_masks(output: str | os.PathLike) -> str:
     """Return the kind of stack that the name of an output stands for."""
     path = Path(output)
     suffix = path.suffix.lower()
-    if suffix in _NO_OUTPUT:
+    if suffix in _REFUSED_SUFFIXES:
         wanted = "a .npy, a .zarr, an address or a folder"
         raise InputError(f"{output}: expected {wanted}, got {path.suffix}")
     if stores.is_address(output) or suffix == ".zarr":
@@ -196,7 +196,9 @@ def mask_files(masks: Stack, index: int) -> list[Path]:
     >>> [file.name for file in mask_files(masks, 0)]
     ['a.png']
     """
-    if not masks.recorded_files:
-        return [Path(masks.path, name) for name in mask_names(masks, index)]
-    name = masks.recorded_files[index - masks.first]
-    return [Path(masks.path, name)] if name else []
+    if masks.recorded_files:
+        name = masks.recorded_files[index - masks.first]
+        names = [name] if name else []
+    else:
+        names = mask_names(masks, index)
+    return [Path(masks.path, name) for name in names]

@@ -21,6 +21,7 @@ TABLES = ("csv", "parquet")
 PARTS = ("read", "compute", "write")  # of the work
 TEXTS = ("name", "flags", "error", "remarks")  # columns of a row; all others hold numbers
 _LARGEST_COUNT = 2**63 - 1
+_LARGEST_CHUNK = 1_000_000  # images
 _LONGEST_VALUE = 200  # characters of a value in a message
 
 
@@ -126,7 +127,7 @@ def _shortened(value: object) -> str:
 
 
 def _damaged(journal_file: Path, problem: str) -> InputError:
-    message = f"is no journal that a batch could go on with, {problem}"
+    message = f"not a journal that a batch can resume ({problem})"
     return InputError(f"{journal_file}: {message}; move {journal_file.parent} away")
 
 
@@ -142,38 +143,38 @@ def _recorded_masks(journal_file: Path, run: dict, output: str) -> Stack:
     """Return the stack of a run's masks; the journal gives their names, but never their folder."""
     masks = run.get("masks")
     if not isinstance(masks, dict) or masks.get("kind") not in KINDS:
-        raise _damaged(journal_file, "it does not say what the masks are")
+        raise _damaged(journal_file, "the kind of its masks is missing or wrong")
     problem = _problem_with_run(run, masks)
     if problem:
         raise _damaged(journal_file, problem)
     names = tuple(run.get("files") or ())
     stack = mask_stacks.masks_at(output, masks["kind"], tuple(masks["shape"]), names)
     if stack.facts()[NAMES_FACT] != masks.get(NAMES_FACT):
-        raise _damaged(journal_file, "it names other files than those of its masks")
+        raise _damaged(journal_file, "its file names do not match their checksum")
     return stack
 
 
 def _problem_with_run(run: dict, masks: dict) -> str:
-    """Return the first thing that is wrong with what a journal says of a run, or ``""``."""
+    """Return what is wrong with what a journal says of a run, or ``""``."""
     shape = masks.get("shape")
     names = run.get("files")
     are_files = masks["kind"] == "files"
-    problem = ""
-    if not _is_shape(shape, 1 if are_files else 3):
-        problem = "it does not say how many masks there are"
-    elif not _is_count(run.get("chunk"), 1, 1_000_000):
-        problem = "it does not say how large a chunk is"
-    elif not _is_token(run.get("token")):
-        problem = "it does not say what its masks are called"
-    elif run.get("table") not in TABLES:
-        problem = "it does not say what its table is"
-    elif not isinstance(run.get("address", 0), str | None):
-        problem = "it does not say where its masks are"
-    elif are_files and not _are_names(names, shape):
-        problem = "it does not name the files of its masks"
-    elif names is not None and not are_files:
-        problem = "it names files"
-    return problem
+    axes = 1 if are_files else 3
+    checks = {
+        "shape": _is_shape(shape, axes),
+        "chunk": _is_count(run.get("chunk"), 1, _LARGEST_CHUNK),
+        "token": _is_token(run.get("token")),
+        "table": run.get("table") in TABLES,
+        "address": isinstance(run.get("address", 0), str | None),
+        "files": _are_names(names, shape) if are_files else names is None,
+    }
+    return _wrong(checks)
+
+
+def _wrong(checks: dict[str, bool]) -> str:
+    """Name the entries of a record that did not pass their checks, or return ``""``."""
+    wrong = [entry for entry, is_right in checks.items() if not is_right]
+    return f"missing or wrong: {', '.join(wrong)}" if wrong else ""
 
 
 def _is_shape(shape: object, axes: int) -> bool:
@@ -230,7 +231,7 @@ def _recorded_chunks(
 def _chunk_start(journal_file: Path, item: str, chunk: int, images: int) -> int:
     """Return the first image of the chunk that an entry of a journal is about."""
     if not re.fullmatch(r"0|[1-9]\d{0,17}", item, re.ASCII):
-        raise _damaged(journal_file, f"it speaks of {item[:40]!r}")
+        raise _damaged(journal_file, f"unknown entry {item[:40]!r}")
     start = int(item)
     if start % chunk or start >= images:
         raise _damaged(journal_file, f"no chunk begins with image {start}")
@@ -241,7 +242,7 @@ def _tables(journal_file: Path, record: dict) -> list[str]:
     kinds = record.get("kinds")
     is_right = isinstance(kinds, list) and bool(kinds)
     if not is_right or any(kind not in TABLES for kind in kinds):
-        raise _damaged(journal_file, "it does not say what its table is")
+        raise _damaged(journal_file, "missing or wrong: kinds of tables")
     return kinds
 
 
@@ -253,8 +254,8 @@ def _check_files(journal_file: Path, files: object, masks: Stack, start: int, st
             if file not in ("", *mask_stacks.mask_names(masks, index)):
                 is_right = False
     if not is_right:
-        problem = "it does not say in which files their masks are"
-        raise _damaged(journal_file, f"of the images from {start} on {problem}")
+        problem = "missing or wrong: files"
+        raise _damaged(journal_file, f"images from {start} on, {problem}")
 
 
 def check(journal_file: Path, start: int, count: int, record: dict) -> None:
@@ -277,7 +278,7 @@ def check(journal_file: Path, start: int, count: int, record: dict) -> None:
     >>> check(Path("journal.jsonl"), 0, 3, {"state": "done"})
     Traceback (most recent call last):
     ...
-    skullmask_lib.errors.InputError: journal.jsonl: is no journal that a batch could go on with, ...
+    skullmask_lib.errors.InputError: journal.jsonl: not a journal that a batch can resume (...
     """
     checks = {
         "state": record.get("state") in STATES,
@@ -289,10 +290,9 @@ def check(journal_file: Path, start: int, count: int, record: dict) -> None:
     if record.get("state") == "done":
         checks["from"] = _is_count(record.get("from"))
         checks["made"] = _is_count(record.get("made"))
-    wrong = [key for key, is_right in checks.items() if not is_right]
-    if wrong:
-        problem = f"of the images from {start} on it does not say {', '.join(wrong)}"
-        raise _damaged(journal_file, problem)
+    problem = _wrong(checks)
+    if problem:
+        raise _damaged(journal_file, f"images from {start} on, {problem}")
 
 
 def _are_seconds(seconds: object) -> bool:

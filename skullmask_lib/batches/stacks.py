@@ -158,11 +158,11 @@ def _looks_like_zarr(folder: Path) -> bool:
 
 def _opened_folder(folder: Path, channel: int | None) -> Stack:
     listing = paths.listed(folder, IMAGE_SUFFIXES, below=True)
-    names = [file.relative_to(folder).as_posix() for file in listing.files]
     remark = listing.remark()
-    if not names:
+    if not listing.files:
         message = _names_no_image(folder)
         raise InputError(f"{message}; {remark}" if remark else message)
+    names = [file.relative_to(folder).as_posix() for file in listing.files]
     if remark:
         warnings.warn(f"{folder}: {remark}", InputWarning, stacklevel=2)
     return _stack_of_files(folder, folder.absolute(), names, channel)

@@ -54,28 +54,38 @@ def write(history: History, kind: str) -> tuple[Path, Path]:
     ...     results.read_text()
     'name,seconds,area_px,quality,flags\n'
     """
-    columns = []
-    for column in _COLUMNS:
-        if column in history.columns or column in _ALWAYS:
-            columns.append(column)
-    earlier_kinds = [earlier for earlier in history.run["tables"] if earlier != kind]
+    earlier_kinds = list(history.run["tables"])
+    if kind in earlier_kinds:
+        earlier_kinds.remove(kind)
     if earlier_kinds:
         _record_kinds(history, [*earlier_kinds, kind])
-    results = history.beside(f"results.{kind}")
-    with outputs.replacing(results) as temporary:
-        if kind == "parquet":
-            _write_parquet(temporary, columns, history.rows())
-        else:
-            _write_csv(temporary, columns, history.rows())
-    errors = history.beside("errors.csv")
-    failures = (row for row in history.rows() if "error" in row)
-    with outputs.replacing(errors) as temporary:
-        _write_csv(temporary, ["name", "error"], failures)
+    results = _write_results(history, kind)
+    errors = _write_errors(history)
     if earlier_kinds:
         for earlier in earlier_kinds:
             history.beside(f"results.{earlier}").unlink(missing_ok=True)
         _record_kinds(history, [kind])
     return results, errors
+
+
+def _write_results(history: History, kind: str) -> Path:
+    columns = []
+    for column in _COLUMNS:
+        if column in history.columns or column in _ALWAYS:
+            columns.append(column)
+    write_table = _write_parquet if kind == "parquet" else _write_csv
+    path = history.beside(f"results.{kind}")
+    with outputs.replacing(path) as temporary:
+        write_table(temporary, columns, history.rows())
+    return path
+
+
+def _write_errors(history: History) -> Path:
+    path = history.beside("errors.csv")
+    failures = (row for row in history.rows() if "error" in row)
+    with outputs.replacing(path) as temporary:
+        _write_csv(temporary, ["name", "error"], failures)
+    return path
 
 
 def _record_kinds(history: History, kinds: list[str]) -> None:
