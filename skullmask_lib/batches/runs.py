@@ -329,14 +329,14 @@ class _Run:
         """Verify what is recorded, then do the rest."""
         present = self._present_masks()
         verified = self._verify(pool, present)
-        if not self._starts_but(verified):
+        if not self._unverified(verified):
             return
         with outputs.writable(self.masks.path):
             is_new = self._prepare(present)
             outputs.sync(self.history.journal_file.parent)
         if is_new:
             verified = set()
-        todo = self._starts_but(verified)
+        todo = self._unverified(verified)
         for task, record in pools.finished(pool, chunks.work, self._tasks(self.job, todo)):
             _, start, stop = task
             if record is None:
@@ -391,8 +391,8 @@ class _Run:
             os.replace(present.path, self.job.masks.path)
         return writing.prepare(self.job.masks, self.chunk)
 
-    def _starts_but(self, verified: set[int]) -> list[int]:
-        """Return the first images of all chunks that are not verified."""
+    def _unverified(self, verified: set[int]) -> list[int]:
+        """Return the first image of every chunk that is not verified."""
         starts = range(0, self.images, self.chunk)
         return [start for start in starts if start not in verified]
 

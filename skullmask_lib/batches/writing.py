@@ -126,8 +126,8 @@ def _is_prepared(masks: Stack, shards: tuple[int, ...]) -> bool:
         array = stores.open_array(masks.path)
     except InputError:
         return False
-    found = (array.shape, array.shards, array.dtype)
-    return found == (masks.shape, shards, np.uint8)
+    is_alike = array.shape == masks.shape and array.dtype == np.uint8
+    return is_alike and array.shards == shards
 
 
 @contextlib.contextmanager
