@@ -28,7 +28,7 @@ from bench_versions import plain_v7
 from tqdm import tqdm
 
 import skullmask_lib as sm
-from skullmask_lib.batches import stacks
+from skullmask_lib.batches import reading, stacks
 from skullmask_lib.tables import markdown
 
 SHAPE = (768, 624)
@@ -116,7 +116,7 @@ def compute(images: np.ndarray, times: int) -> int:
 
 
 def read(stack: stacks.Stack, start: int, stop: int) -> int:
-    return sum(1 for _ in stacks.read(stack, start, stop))
+    return sum(1 for _ in reading.read(stack, start, stop))
 
 
 def write(path: Path, masks: np.ndarray, times: int) -> int:

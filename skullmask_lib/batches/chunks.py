@@ -1,133 +1,188 @@
-"""One chunk of a batch: what a worker is told, and what it does."""
+"""One chunk of a batch: what a worker receives, and what it does with it.
+
+What is said of a mask belongs to `rows`; how images are read and masks written, to `reading` and
+`writing`.
+"""
 
 import contextlib
-import math
 import platform
 import time
 import warnings
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from .. import metrics, polar, texts, versions
+from .. import polar, versions
 from ..errors import EmptyMaskWarning, InputError, InputWarning
 from ..io import datasets, outputs
-from . import pools, records, software, stacks
+from . import pools, reading, records, rows, software, stacks, writing
+
+Spacing = tuple[float, float] | None  # row and column [mm]
 
 
 @dataclass(frozen=True)
 class Job:
-    """What every worker is told, see `batch`."""
+    """What a worker needs to know to make masks; see `runs.batch`."""
 
     images: stacks.Stack
     truth: stacks.Stack | None
-    made: stacks.Stack
+    masks: stacks.Stack
     version: str
     options: dict
-    spacing_mm: tuple[float, float] | None
+    spacing_mm: Spacing
     quality: bool
     fail_fast: bool
     software: dict
 
     def part(self, start: int, stop: int) -> "Job":
-        """Leave out the names of all images but these."""
-        cut = {name: (each := getattr(self, name)) and each.part(start, stop) for name in ("images", "truth", "made")}
-        return replace(self, **cut)
-
-
-def differences(known: dict, told: dict, of: str = "") -> Iterator[str]:
-    """Say in what two records differ.
-
-    Parameters
-    ----------
-    known, told : dict
-    of : str
-        What they are records of, put in front.
-
-    Yields
-    ------
-    str
-
-    Examples
-    --------
-    >>> list(differences({"chunk": 100, "images": {"kind": "npy"}}, {"chunk": 50, "images": {"kind": "npy"}}))
-    ['chunk was 100, is 50']
-    """
-    for key in told:
-        before, now = known.get(key), told[key]
-        if isinstance(before, dict) and isinstance(now, dict):
-            yield from differences(before, now, f"{key}: ")
-        elif before != now:
-            yield f"{of}{key} was {_brief(before)}, is {_brief(now)}"
-
-
-def _brief(value: object) -> str:
-    text = texts.plain(value)
-    return text if len(text) <= 200 else f"{text[:200]}…"
+        """Return the same job with the names of some images alone."""
+        return replace(
+            self,
+            images=self.images.part(start, stop),
+            truth=self.truth and self.truth.part(start, stop),
+            masks=self.masks.part(start, stop),
+        )
 
 
 def verify(job: Job, start: int, stop: int) -> tuple[int | None, int | None]:
-    """Give the checksums of some images and of their masks, as `work` would record them; None where unreadable."""
-    _check_version(job)
-    crc = 0
-    for _, *both, _ in _read(job, start, stop):
-        if any(isinstance(each, Exception) for each in both):
+    """Compute the checksums that `work` would record, from the images and masks that are there.
+
+    Parameters
+    ----------
+    job : Job
+    start, stop : int
+
+    Returns
+    -------
+    image_crc, mask_crc : int or None
+        None where something cannot be read.
+
+    Raises
+    ------
+    InputError
+        If this worker has other software than the one that sent the job.
+
+    Examples
+    --------
+    >>> nothing = stacks.Stack("", "files", (0,))
+    >>> job = Job(nothing, None, nothing, "v1", {}, None, False, False, software.in_use())
+    >>> verify(job, 0, 0)
+    (0, 0)
+    """
+    _check_software(job)
+    image_crc = 0
+    for _, image, truth, _ in _read(job, start, stop):
+        if isinstance(image, Exception) or isinstance(truth, Exception):
             return None, None
-        crc = _checksum(both, crc)
+        image_crc = _checksum((image, truth), image_crc)
     try:
-        with _listening([]):
-            return crc, stacks.checksum(job.made, start, stop)
-    except InputError:  # they are gone as a whole
-        return crc, None
+        with _collecting_remarks([]):
+            return image_crc, writing.checksum(job.masks, start, stop)
+    except InputError:  # the masks are gone as a whole
+        return image_crc, None
 
 
 def work(job: Job, start: int, stop: int) -> dict:
-    """Make and write the masks of some images, and tell what the journal shall record."""
-    _check_version(job)
-    seconds = dict.fromkeys(records.PARTS, 0.0)
-    rows: list[dict] = []
-    failed = size = image_crc = mask_crc = 0
-    clock = time.perf_counter()
+    """Make and write the masks of some images.
 
-    def lap(part: str) -> float:
-        nonlocal clock
-        since, clock = clock, time.perf_counter()
-        seconds[part] += clock - since
-        return clock - since
+    Parameters
+    ----------
+    job : Job
+    start, stop : int
 
-    with _one_thread(), outputs.writable(job.made.path), stacks.writing(job.made, start, stop) as put:
+    Returns
+    -------
+    dict
+        What the journal records of the chunk, see `records.check`.
+
+    Raises
+    ------
+    InputError
+        If this worker has other software than the one that sent the job, or no mask can be written.
+    pools.Stopped
+        If an image failed and the job is to fail fast.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     np.save(f"{folder}/a.npy", np.eye(8))
+    ...     images = stacks.Stack(folder, "files", (1,), names=("a.npy",))
+    ...     masks = replace(images, path=f"{folder}/m")
+    ...     _ = writing.prepare(masks, 1)
+    ...     job = Job(images, None, masks, "v1", {}, None, False, False, software.in_use())
+    ...     work(job, 0, 1)["files"]
+    ['a.npy']
+    """
+    _check_software(job)
+    stopwatch = _Stopwatch()
+    rows_of_chunk: list[dict] = []
+    failed = 0
+    size_bytes = 0
+    image_crc = 0
+    mask_crc = 0
+    with contextlib.ExitStack() as context:
+        context.enter_context(_one_thread())
+        context.enter_context(outputs.writable(job.masks.path))
+        write = context.enter_context(writing.writing(job.masks, start, stop))
         for index, image, truth, remarks in _read(job, start, stop):
-            lap("read")
-            masks, some = _masks(job, index, image, truth, remarks)
-            size += image.images.nbytes if isinstance(image, datasets.Data) else 0
+            stopwatch.lap("read")
+            masks, rows_of_image = _masks_and_rows(job, index, image, truth, remarks)
             image_crc = _checksum((image, truth), image_crc)
-            each = lap("compute") / len(some)
-            source = str(Path(job.images.path, stacks.name(job.images, index))) if job.images.names else ""
+            if isinstance(image, datasets.Data):
+                size_bytes += image.images.nbytes
+            seconds = stopwatch.lap("compute") / len(rows_of_image)
             try:
-                with _listening([]):  # said when it was read
-                    mask_crc = put(index, masks, source)
-            except stacks.Unwritable as error:
-                some = [_failure(job, index, error)]
-            lap("write")
-            rows += [row | {"seconds": round(each, 6)} for row in some]
-            errors = [row["error"] for row in some if "error" in row]
-            failed += bool(errors)
-            if errors and job.fail_fast:
-                raise pools.Stopped(f"{some[0]['name']}: {errors[0]}")
-    lap("write")
-    record = {"state": "done", "from": image_crc, "made": mask_crc, "failed": failed, "bytes": size}
-    if job.made.kind == "files":
-        record["files"] = stacks.written(job.made, start, stop)
-    return record | {"seconds": {part: round(seconds[part], 6) for part in seconds}, "rows": rows}
+                with _collecting_remarks([]):  # they were collected when the image was read
+                    mask_crc = write(index, masks, _source(job, index))
+            except writing.Unwritable as error:
+                rows_of_image = [rows.of_failure(job.images, index, error)]
+            stopwatch.lap("write")
+            for row in rows_of_image:
+                row["seconds"] = round(seconds, 6)
+            rows_of_chunk += rows_of_image
+            failed += _has_failed(rows_of_image, job.fail_fast)
+    stopwatch.lap("write")
+    record = {
+        "state": "done",
+        "from": image_crc,
+        "made": mask_crc,
+        "failed": failed,
+        "bytes": size_bytes,
+    }
+    if job.masks.kind == "files":
+        record["files"] = writing.written_files(job.masks, start, stop)
+    record["seconds"] = stopwatch.rounded()
+    record["rows"] = rows_of_chunk
+    return record
+
+
+class _Stopwatch:
+    """The seconds spent on each part of the work."""
+
+    def __init__(self):
+        self.seconds = dict.fromkeys(records.PARTS, 0.0)
+        self.since = time.perf_counter()
+
+    def lap(self, part: str) -> float:
+        """Count the time since the last lap for a part, and return it [s]."""
+        now = time.perf_counter()
+        spent = now - self.since
+        self.since = now
+        self.seconds[part] += spent
+        return spent
+
+    def rounded(self) -> dict[str, float]:
+        return {part: round(seconds, 6) for part, seconds in self.seconds.items()}
 
 
 @contextlib.contextmanager
 def _one_thread() -> Iterator[None]:
-    """Keep OpenCV from using more than this one; processes are what works side by side."""
+    """Keep OpenCV to one thread: processes work side by side instead."""
     threads = cv2.getNumThreads()
     cv2.setNumThreads(1)
     try:
@@ -136,185 +191,187 @@ def _one_thread() -> Iterator[None]:
         cv2.setNumThreads(threads)
 
 
-def _check_version(job: Job) -> None:
-    here = software.in_use()
-    if here != job.software:
-        differ = "; ".join(differences(job.software, here))
-        raise InputError(f"a worker on {platform.node()} differs: {differ}; install the same versions there")
+def _check_software(job: Job) -> None:
+    installed = software.in_use()
+    if installed != job.software:
+        differences = "; ".join(records.differences(job.software, installed))
+        hint = "install the same versions there"
+        raise InputError(f"a worker on {platform.node()} differs: {differences}; {hint}")
 
 
-def _read(job: Job, start: int, stop: int) -> Iterator[tuple[int, object, object, list[str]]]:
-    """Give the index, the image and its truth, which is None where none is wanted, and what is remarked of them."""
-    images = stacks.read(job.images, start, stop)
-    truths = stacks.read(job.truth, start, stop) if job.truth else None
+def _source(job: Job, index: int) -> str:
+    """Return the file of an image, ``""`` if it is one of an array."""
+    if not job.images.names:
+        return ""
+    return str(Path(job.images.path, stacks.name(job.images, index)))
+
+
+def _has_failed(rows_of_image: list[dict], fail_fast: bool) -> bool:
+    """Return whether a mask or a score is missing; stop there if the job is to fail fast."""
+    for row in rows_of_image:
+        if "error" not in row:
+            continue
+        if fail_fast:
+            raise pools.Stopped(f"{rows_of_image[0]['name']}: {row['error']}")
+        return True
+    return False
+
+
+def _read(
+    job: Job,
+    start: int,
+    stop: int,
+) -> Iterator[tuple[int, datasets.Data | Exception, rows.Truth, list[str]]]:
+    """Yield the index, the image, its truth, or None without one, and the remarks on both."""
+    images = reading.read(job.images, start, stop)
+    truths = None
+    if job.truth:
+        truths = reading.read(job.truth, start, stop)
     for index in range(start, stop):
         remarks: list[str] = []
-        of_truth: list[str] = []
         truth = None
-        with _listening(remarks):
+        with _collecting_remarks(remarks):
             _, image = next(images)
         if truths:
-            with _listening(of_truth):
+            remarks_on_truth: list[str] = []
+            with _collecting_remarks(remarks_on_truth):
                 _, truth = next(truths)
-        yield index, image, truth, remarks + [f"the truth: {_reason(told, job.truth, index)}" for told in of_truth]
+            for remark in remarks_on_truth:
+                remarks.append(_about_truth(job, index, remark))
+        yield index, image, truth, remarks
+
+
+def _about_truth(job: Job, index: int, error: Exception | str) -> str:
+    return f"the truth: {rows.reason(error, job.truth, index)}"
 
 
 @contextlib.contextmanager
-def _listening(remarks: list[str]) -> Iterator[None]:
-    """Collect what the library says of an image; what the readers say themselves is passed over."""
+def _collecting_remarks(remarks: list[str]) -> Iterator[None]:
+    """Collect this library's warnings, but not of empty masks, which are flagged."""
     with warnings.catch_warnings(record=True, action="ignore") as caught:
         warnings.simplefilter("always", InputWarning)
         yield
     for warning in caught:
-        wanted = issubclass(warning.category, InputWarning)
-        if wanted and not issubclass(warning.category, EmptyMaskWarning):  # that is a flag
+        is_ours = issubclass(warning.category, InputWarning)
+        if is_ours and not issubclass(warning.category, EmptyMaskWarning):
             remarks.append(str(warning.message))
 
 
-def _checksum(both: Iterable[object], crc: int) -> int:
-    for each in both:
-        if isinstance(each, datasets.Data):
-            spacing = None if each.spacing_mm is None else each.spacing_mm.tolist()
-            crc = zlib.crc32(repr((each.images.shape, each.images.dtype.str, spacing)).encode(), crc)
-            crc = zlib.crc32(np.ascontiguousarray(each.images), crc)
+def _checksum(parts: Iterable[object], crc: int) -> int:
+    """Add the images, the shapes and the spacing of data to a checksum."""
+    for data in parts:
+        if isinstance(data, datasets.Data):
+            spacing = None if data.spacing_mm is None else data.spacing_mm.tolist()
+            facts = (data.images.shape, data.images.dtype.str, spacing)
+            crc = zlib.crc32(repr(facts).encode(), crc)
+            crc = zlib.crc32(np.ascontiguousarray(data.images), crc)
     return crc
 
 
-def _masks(
-    job: Job, index: int, image: datasets.Data | Exception, truth: datasets.Data | Exception | None, remarks: list[str]
+def _masks_and_rows(
+    job: Job,
+    index: int,
+    image: datasets.Data | Exception,
+    truth: rows.Truth,
+    remarks: list[str],
 ) -> tuple[np.ndarray | None, list[dict]]:
-    """Make the masks of an image, and a row for each of its slices; what fails is told in its row."""
+    """Make the masks of an image and a row for each of its slices, or for its failure."""
     try:
-        if isinstance(image, Exception):
-            raise image
-        if job.made.kind != "files" and image.images.shape != (1, *job.made.shape[1:]):
-            raise InputError(f"expected one slice of shape {job.made.shape[1:]}, got {image.images.shape}")
-        image = image.spaced(job.spacing_mm)
-        with _listening(remarks):  # what else is warned of is in the flags
-            masks, trust = _made(job, image)
-    except Exception as error:  # whatever it is, it does not stop the others
-        return None, [_failure(job, index, error)]
-    name = stacks.name(job.images, index)
-    names = [name] if len(masks) == 1 else [f"{name}[{number}]" for number in range(len(masks))]
-    truth = _in_place(job, index, truth)
-    known = _known(truth)
-    rows = []
+        image = _usable(job, image)
+        with _collecting_remarks(remarks):
+            masks, qualities = _masks_and_qualities(job, image)
+    except Exception as error:  # whatever is wrong with one image must not stop the others
+        return None, [rows.of_failure(job.images, index, error)]
+    truth = rows.truth_in_place(job.images, job.truth, index, truth)
+    is_known = rows.known_slices(truth)
+    names = rows.slice_names(stacks.name(job.images, index), len(masks))
+    rows_of_image = []
     for number, mask in enumerate(masks):
-        row = _row(names[number], mask, _spacing(image, number), trust[number] if job.quality else None)
+        spacing_mm = rows.spacing_of(image, number)
+        row = rows.of_mask(names[number], mask, spacing_mm, qualities[number])
         if truth is not None:
             try:
-                _add_scores(row, mask, image, truth, known, number)
+                _add_scores(row, rows.scores(mask, image, truth, is_known, number))
             except Exception as error:
                 row["flags"].append("unscored")
-                row["error"] = f"the truth: {_reason(error, job.truth, index)}"
-        told = [_reason(remark, job.images, index) for remark in _remarks_on(image.names, number, remarks)]
-        if told:
-            row["remarks"] = "; ".join(dict.fromkeys(told))
-        rows.append(row | {"flags": "; ".join(row["flags"])})
-    return masks, rows
+                row["error"] = _about_truth(job, index, error)
+        _add_remarks(row, job, index, rows.remarks_on(image.names, number, remarks))
+        row["flags"] = "; ".join(row["flags"])
+        rows_of_image.append(row)
+    return masks, rows_of_image
 
 
-def _failure(job: Job, index: int, error: Exception) -> dict:
-    """Give the row of an image without masks."""
-    name = stacks.name(job.images, index)
-    return {"name": name, "flags": "failed", "error": _reason(error, job.images, index)}
+def _usable(job: Job, image: datasets.Data | Exception) -> datasets.Data:
+    """Return an image with its spacing; raise what is wrong with it."""
+    if isinstance(image, Exception):
+        raise image
+    if job.masks.kind != "files":
+        wanted = job.masks.shape[1:]
+        if image.images.shape != (1, *wanted):
+            raise InputError(f"expected one slice of shape {wanted}, got {image.images.shape}")
+    return image.spaced(job.spacing_mm)
 
 
-def _row(name: str, mask: np.ndarray, spacing_mm: tuple[float, float] | None, trust: float | None) -> dict:
-    """Tell of a mask what can be told without a truth; its flags are a list yet."""
-    area_px = int(mask.sum())
-    row = {"name": name, "area_px": area_px, "flags": []}
-    if spacing_mm:
-        row["area_mm2"] = round(area_px * math.prod(spacing_mm), 3)
-    if trust is not None:
-        row["quality"] = round(trust, 6)
-    if not area_px:
-        row["flags"].append("empty")
-    elif trust is not None and trust < polar.TRUSTED:
-        row["flags"].append("doubtful")
-    return row
-
-
-def _add_scores(
-    row: dict,
-    mask: np.ndarray,
-    image: datasets.Data,
-    truth: datasets.Data | Exception,
-    known: np.ndarray,
-    number: int,
-) -> None:
-    """Score a mask where its truth is known."""
-    if isinstance(truth, Exception):
-        raise truth
-    if truth.images.shape != image.images.shape:
-        raise InputError(f"expected its shape {image.images.shape}, got {truth.images.shape}")
-    true = datasets.binary(truth.images[number], "the truth")
-    if known[number]:
-        row |= metrics.score(mask, true, _spacing(image, number))
+def _add_scores(row: dict, scores: dict) -> None:
+    if scores:
+        row.update(scores)
     else:
         row["flags"].append("unknown truth")
 
 
-def _in_place(job: Job, index: int, truth: datasets.Data | Exception | None) -> datasets.Data | Exception | None:
-    """Give the truth of a file, or what is wrong with where its header says that it lies."""
-    if not isinstance(truth, datasets.Data) or not job.images.kind == job.truth.kind == "files":
-        return truth
-    files = [Path(stack.path, stacks.name(stack, index)) for stack in (job.images, job.truth)]
-    try:
-        datasets.check_headers(*files)
-    except InputError as error:
-        return error
-    return truth
+def _add_remarks(row: dict, job: Job, index: int, remarks: list[str]) -> None:
+    reasons = [rows.reason(remark, job.images, index) for remark in remarks]
+    if reasons:
+        row["remarks"] = "; ".join(dict.fromkeys(reasons))
 
 
-def _known(truth: datasets.Data | Exception | None) -> np.ndarray:
-    """Tell of which slices of a file the truth is known; that of a single slice is not if empty."""
-    if not isinstance(truth, datasets.Data):
-        return np.zeros(0, bool)
-    if len(truth.images) == 1:
-        return truth.images.any(axis=(1, 2))
-    return metrics.known_slices(truth.images)
-
-
-def _spacing(image: datasets.Data, number: int) -> tuple[float, float] | None:
-    return None if image.spacing_mm is None else tuple(image.spacing_mm[number])
-
-
-def _remarks_on(names: Sequence[str], number: int, remarks: list[str]) -> list[str]:
-    """Choose what is remarked of a slice, or of its file as a whole."""
-    if not remarks:
-        return []
-    others = tuple(f"{name}: " for name in names if name != names[number])
-    return [remark.removeprefix(f"{names[number]}: ") for remark in remarks if not remark.startswith(others)]
-
-
-def _made(job: Job, data: datasets.Data) -> tuple[np.ndarray, list[float]]:
-    """Make the masks of an image, and tell how far to trust them if that is asked for."""
-    spacings = [None] * len(data.images) if data.spacing_mm is None else [tuple(pair) for pair in data.spacing_mm]
-    if job.version == "v8" and len(data.images) == 1:  # unwraps the head once for both
-        unwrapped = polar.unwrap(data.images[0], spacings[0])
-        empty = np.zeros(data.images[0].shape, np.uint8)
-        polar.warn_of_rivals(unwrapped)
-        mask = empty if unwrapped is None else versions.scalp_boundary(unwrapped)["filled"]
-        return mask[None], [polar.trust_in(unwrapped, mask)] if job.quality else []
-    made = versions.mask_slices(
+def _masks_and_qualities(
+    job: Job,
+    data: datasets.Data,
+) -> tuple[np.ndarray, list[float | None]]:
+    """Make the masks of an image, and compute their quality if the job asks for it."""
+    spacings = [rows.spacing_of(data, number) for number in range(len(data.images))]
+    if job.version == "v8" and len(data.images) == 1:
+        mask, quality = _v8_and_quality(data.images[0], spacings[0], job.quality)
+        return mask[None], [quality]
+    options = dict(job.options)
+    options.pop("spacing_mm", None)
+    slices = versions.mask_slices(
         data.images,
         names=data.names,
         version=job.version,
         spacing_mm=data.spacing_mm,
         volume=data.volume,
-        **{name: value for name, value in job.options.items() if name != "spacing_mm"},
+        **options,
     )
-    made = np.stack(list(made))
-    if not job.quality:
-        if job.version != "v8":  # v8 has looked itself
-            _look_for_rivals(data, spacings)
-        return made, []
-    return made, [_trust(data, number, mask, spacings[number]) for number, mask in enumerate(made)]
+    masks = np.stack(list(slices))
+    if job.quality:
+        qualities = []
+        for number, mask in enumerate(masks):
+            qualities.append(_quality(data, number, mask, spacings[number]))
+        return masks, qualities
+    if job.version != "v8":  # v8 warns of rivals itself
+        _warn_of_rivals(data, spacings)
+    return masks, [None] * len(masks)
 
 
-def _look_for_rivals(data: datasets.Data, spacings: Sequence[tuple[float, float] | None]) -> None:
-    """Warn of slices that show more than one head; what cannot be unwrapped is passed over."""
+def _v8_and_quality(
+    image: np.ndarray,
+    spacing_mm: Spacing,
+    wants_quality: bool,
+) -> tuple[np.ndarray, float | None]:
+    """Unwrap a head once for both its mask by v8 and the quality of that mask."""
+    unwrapped = polar.unwrap(image, spacing_mm)
+    polar.warn_of_rivals(unwrapped)
+    mask = np.zeros(image.shape, np.uint8)
+    if unwrapped is not None:
+        mask = versions.scalp_boundary(unwrapped)["filled"]
+    quality = polar.trust_in(unwrapped, mask) if wants_quality else None
+    return mask, quality
+
+
+def _warn_of_rivals(data: datasets.Data, spacings: list[Spacing]) -> None:
+    """Warn of slices that show more than one head; those that cannot be unwrapped are skipped."""
     for number, image in enumerate(data.images):
         if not polar.may_have_rivals(image):
             continue
@@ -322,21 +379,11 @@ def _look_for_rivals(data: datasets.Data, spacings: Sequence[tuple[float, float]
             polar.warn_of_rivals(polar.unwrap(image, spacings[number]))
 
 
-def _trust(data: datasets.Data, number: int, mask: np.ndarray, spacing_mm: tuple[float, float] | None) -> float:
-    """Tell how far a mask can be trusted; what is remarked meanwhile is named after its slice."""
+def _quality(data: datasets.Data, number: int, mask: np.ndarray, spacing_mm: Spacing) -> float:
+    """Compute the quality of a mask; warnings meanwhile are given the name of the slice."""
     remarks: list[str] = []
-    with _listening(remarks):
-        trust = polar.quality(data.images[number], mask, spacing_mm=spacing_mm)
+    with _collecting_remarks(remarks):
+        quality = polar.quality(data.images[number], mask, spacing_mm=spacing_mm)
     for remark in remarks:
         warnings.warn(f"{data.names[number]}: {remark}", InputWarning, stacklevel=2)
-    return trust
-
-
-def _reason(error: Exception | str, stack: stacks.Stack, index: int) -> str:
-    """Give what is said of an image in one line, without the image's name."""
-    told = " ".join(str(error).split()) or type(error).__name__
-    name = stacks.name(stack, index)
-    file = Path(name).name
-    for place in (str(Path(stack.path, name)), stack.path, name, f"{file}[0]", file):
-        told = told.removeprefix(f"{place}: ")
-    return told
+    return quality

@@ -1,4 +1,4 @@
-"""Which software makes the masks: a batch goes on only with the same."""
+"""Which software makes the masks: a batch resumes only with the same, and so do its workers."""
 
 import ast
 import hashlib
@@ -10,7 +10,7 @@ import numpy as np
 import scipy
 
 _LIBRARY = Path(__file__).parents[1]
-_COMPUTES = (
+_COMPUTING = (  # all code that the masks, their scores and their files depend on
     "borders.py",
     "errors.py",
     "masks.py",
@@ -19,13 +19,18 @@ _COMPUTES = (
     "versions.py",
     "io/*.py",
     "batches/chunks.py",
+    "batches/mask_stacks.py",
+    "batches/reading.py",
+    "batches/rows.py",
     "batches/stacks.py",
-)  # what the masks, their scores and their files depend on
+    "batches/stores.py",
+    "batches/writing.py",
+)
 
 
 @cache
 def in_use() -> dict[str, str]:
-    """Name what a mask depends on beside its image: the code that computes it, and the versions of its parts.
+    """Return what a mask depends on beside its image: our code, and the packages it uses.
 
     Comments, docstrings and the layout of the code do not count.
 
@@ -38,10 +43,11 @@ def in_use() -> dict[str, str]:
     >>> list(in_use())
     ['skullmask', 'numpy', 'opencv', 'scipy']
     """
-    files = [file for pattern in _COMPUTES for file in sorted(_LIBRARY.glob(pattern))]
     code = hashlib.sha256()
-    for file in files:
-        code.update(_statements(file.read_text(encoding="utf-8")).encode())
+    for pattern in _COMPUTING:
+        for file in sorted(_LIBRARY.glob(pattern)):
+            statements = _statements(file.read_text(encoding="utf-8"))
+            code.update(statements.encode())
     return {
         "skullmask": f"code {code.hexdigest()[:12]}",
         "numpy": np.__version__,
@@ -51,9 +57,10 @@ def in_use() -> dict[str, str]:
 
 
 def _statements(source: str) -> str:
-    """Write the statements of a module without comments and docstrings."""
+    """Return the statements of a module without comments and docstrings."""
     tree = ast.parse(source)
     for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node, clean=False):
+        may_have_docstring = isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
+        if may_have_docstring and ast.get_docstring(node, clean=False):
             del node.body[0]
     return ast.dump(tree)

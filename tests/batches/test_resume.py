@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from skullmask_lib import InputError, batch
-from skullmask_lib.batches import chunks, pools, software, stacks
+from skullmask_lib.batches import backends, chunks, mask_stacks, ownership, pools, software, stacks, writing
 from skullmask_lib.batches import records as records_module
 from skullmask_lib.io import journal
 
@@ -56,7 +56,7 @@ def test_a_journal_may_end_in_zeros(zeros):
 def test_a_file_that_has_come_in_the_way_stays():
     Path("m.npy").write_text("precious")
     before = everything(".")
-    with pytest.raises(InputError, match=r"m\.npy: is in the way of the masks, which are in .*; move it$"):
+    with pytest.raises(InputError, match=r"/m\.npy: .*m\.npy\.batch/masks-"):
         serial("a.npy", "m.npy")
     assert {path: kept for path, kept in everything(".").items() if path.suffix == ".npy"} == {
         path: kept for path, kept in before.items() if path.suffix == ".npy"
@@ -70,7 +70,7 @@ def test_a_file_in_the_place_of_masks_that_were_done_stays():
     np.save("a.npy", heads(4))
     serial("a.npy", "m.npy")
     Path("m.npy").write_text("precious")
-    with pytest.raises(InputError, match="is in the way of the masks"):
+    with pytest.raises(InputError, match=r"/m\.npy: .*m\.npy\.batch/masks-"):
         serial("a.npy", "m.npy")
     assert Path("m.npy").read_text() == "precious"
 
@@ -80,7 +80,7 @@ def test_masks_without_their_header_are_no_masks():
     serial("a.npy", "m.npy")
     with open("m.npy", "r+b") as file:
         file.write(bytes(64))
-    with pytest.raises(InputError, match="is in the way of the masks"):
+    with pytest.raises(InputError, match=r"/m\.npy: .*m\.npy\.batch/masks-"):
         serial("a.npy", "m.npy")
 
 
@@ -100,7 +100,7 @@ def test_the_same_bytes_of_another_size_are_other_images(make, before, after):
     serial("a", "m", "v8")
     kept = everything(".")
     make(after)
-    with pytest.raises(InputError, match="images 0 to 0 are no longer those that this run began with"):
+    with pytest.raises(InputError, match=r"/a: .*images 0 to 0 "):
         serial("a", "m", "v8")
     make(before)
     assert serial("a", "m", "v8").failed == 0
@@ -130,7 +130,7 @@ def test_workers_end_before_what_they_wrote_is_removed(monkeypatch):
             finally:
                 seen.extend(Path("m.batch").glob("masks-*"))
 
-    monkeypatch.setitem(pools.BACKENDS, "slow", slow)
+    monkeypatch.setitem(backends.BACKENDS, "slow", slow)
     with pytest.raises(pools.Stopped, match=r"^y\.npy: "):
         serial("a", "m", backend="slow", fail_fast=True)
     assert len(seen) == 1
@@ -175,21 +175,21 @@ def test_a_chunk_that_is_set_aside_is_a_failure_too(monkeypatch):
     def deadly(*_):
         def submit(function, job, start, stop):
             future = cf.Future()
-            future.set_exception(pools.Died()) if start == 3 else future.set_result(function(job, start, stop))
+            future.set_exception(pools.WorkerDied()) if start == 3 else future.set_result(function(job, start, stop))
             return future
 
-        yield pools.Pool(submit, lambda: 1, pools._wait)
+        yield pools.Pool(submit, lambda: 1, pools.wait)
 
-    monkeypatch.setitem(pools.BACKENDS, "deadly", deadly)
+    monkeypatch.setitem(backends.BACKENDS, "deadly", deadly)
     np.save("a.npy", heads(10))
-    with pytest.raises(pools.Stopped, match=r"^a\.npy\[3\]: its chunk killed 3 workers$"):
+    with pytest.raises(pools.Stopped, match=r"^a\.npy\[3\]: .* 3 workers$"):
         serial("a.npy", "m.npy", backend="deadly", fail_fast=True)
     assert serial("a.npy", "m.npy", backend="deadly").set_aside == ("a.npy[3] … a.npy[5]",)
 
 
 def test_a_file_that_comes_in_the_way_while_it_runs_stays_too():
     np.save("a.npy", heads(10))
-    with pytest.raises(InputError, match="is in the way of the masks"):
+    with pytest.raises(InputError, match=r"/m\.npy: .*m\.npy\.batch/masks-"):
         serial("a.npy", "m.npy", progress=lambda told: told.images == 10 and Path("m.npy").write_text("precious"))
     assert Path("m.npy").read_text() == "precious"
     Path("m.npy").unlink()
@@ -201,8 +201,8 @@ def test_what_cannot_begin_anew_keeps_what_there_is(monkeypatch):
     np.save("a.npy", heads(4))
     serial("a.npy", "m.npy")
     before = everything(".")
-    monkeypatch.setattr("skullmask_lib.batches.pools._PATIENCE_S", 0.2)
-    with pytest.raises(InputError, match="expected a scheduler of Dask with workers"):
+    monkeypatch.setattr("skullmask_lib.batches.clusters._PATIENCE_S", 0.2)
+    with pytest.raises(InputError, match=r"^tcp://127\.0\.0\.1:9: "):
         batch("a.npy", "m.npy", version="v7", chunk=3, scheduler="tcp://127.0.0.1:9", restart=True)
     assert everything(".") == before
 
@@ -213,9 +213,7 @@ def test_two_addresses_of_one_name_are_two():
     precious = zarr.create_array("memory://y/m.zarr", shape=(5, 4), dtype="f8")
     precious[:] = 7
     for restart in (False, True):
-        with pytest.raises(
-            InputError, match=r"m\.zarr\.batch: belongs to memory://x/m\.zarr; start from another folder"
-        ):
+        with pytest.raises(InputError, match=r"m\.zarr\.batch: .*memory://x/m\.zarr;"):
             serial("a.npy", "memory://y/m.zarr", restart=restart)
     assert (zarr.open_array("memory://y/m.zarr", mode="r")[:] == 7).all()
 
@@ -223,7 +221,7 @@ def test_two_addresses_of_one_name_are_two():
 def test_an_address_is_not_masks_of_this_name_here():
     np.save("a.npy", heads(4))
     serial("a.npy", "m.zarr")
-    with pytest.raises(InputError, match=re.escape(f"m.zarr.batch: belongs to {Path('m.zarr').absolute()};")):
+    with pytest.raises(InputError, match=rf"m\.zarr\.batch: .*{re.escape(str(Path('m.zarr').absolute()))};"):
         serial("a.npy", "memory://x/m.zarr")
 
 
@@ -236,9 +234,9 @@ def test_a_worker_left_over_from_another_run_meets_none_of_the_new():
 
 def test_a_worker_left_over_makes_no_folder_anew():
     found = stacks.Stack("", "npy", (2, 48, 40))
-    made = stacks.for_masks("m.batch/masks-1", found)
-    with pytest.raises(InputError, match="masks-1: is gone"), stacks.writing(made, 0, 2) as put:
-        put(0, one_by_one(heads(1)), "")
+    made = mask_stacks.planned("m.batch/masks-1", found)
+    with pytest.raises(InputError, match=r"/masks-1: "), writing.writing(made, 0, 2) as write:
+        write(0, one_by_one(heads(1)), "")
     assert os.listdir() == []
 
 
@@ -266,7 +264,7 @@ def test_a_link_is_not_replaced():
     np.save("a.npy", heads(4))
     Path("elsewhere").mkdir()
     Path("m").symlink_to("elsewhere")
-    with pytest.raises(InputError, match="m: is a link or a mount point, and could not be replaced"):
+    with pytest.raises(InputError, match=r"/m: .*link"):
         serial("a.npy", "m")
     assert sorted(os.listdir()) == ["a.npy", "elsewhere", "m"]
 
@@ -275,7 +273,7 @@ def test_a_link_in_the_place_of_the_journal_s_folder_is_refused():
     np.save("a.npy", heads(4))
     Path("elsewhere").mkdir()
     Path("m.npy.batch").symlink_to("elsewhere")
-    with pytest.raises(InputError, match=r"m\.npy\.batch: is a link"):
+    with pytest.raises(InputError, match=r"m\.npy\.batch: .*link"):
         serial("a.npy", "m.npy")
     assert os.listdir("elsewhere") == []
     assert sorted(os.listdir()) == ["a.npy", "elsewhere", "m.npy.batch"]
@@ -313,14 +311,14 @@ def test_names_beyond_ascii_and_beyond_unicode():
 def test_a_header_of_less_than_nothing_is_refused():
     with open("a.npy", "wb") as file:
         np.lib.format.write_array_header_1_0(file, {"descr": "<f4", "fortran_order": False, "shape": (-3, 8, 8)})
-    with pytest.raises(InputError, match=r"a\.npy: expected images of shape \(N, H, W\), got \(-3, 8, 8\)"):
+    with pytest.raises(InputError, match=r"^a\.npy: .*\(-3, 8, 8\)"):
         serial("a.npy", "m.npy")
 
 
 def test_chunks_of_zarr_that_no_worker_can_hold_are_refused(monkeypatch):
     zarr.create_array("a.zarr", shape=(9, 48, 40), chunks=(9, 48, 40), dtype="f4")[:] = heads(9)
-    monkeypatch.setattr(stacks, "_LARGEST", 9 * 48 * 40 * 4 - 1)
-    with pytest.raises(InputError, match=r"a\.zarr: each of its chunks has .*; store it anew"):
+    monkeypatch.setattr(stacks, "_LARGEST_CHUNK_BYTES", 9 * 48 * 40 * 4 - 1)
+    with pytest.raises(InputError, match=r"/a\.zarr: .* MiB"):
         serial("a.zarr", "m.npy")
 
 
@@ -369,7 +367,7 @@ def test_a_table_that_cannot_be_written_is_the_one_that_is_named(name):
 
 def test_masks_of_files_of_an_earlier_attempt_give_way():
     """What was a picture may be of several pages when it is mended."""
-    made = stacks.for_masks("m", stacks.Stack(os.getcwd(), "files", (1,), names=("a.tif",)))
+    made = mask_stacks.planned("m", stacks.Stack(os.getcwd(), "files", (1,), names=("a.tif",)))
     Path("m").mkdir()
     Image.fromarray(heads(1, np.uint8)[0]).save("a.tif")
     job = chunks.Job(
@@ -437,7 +435,7 @@ def test_a_restart_does_not_go_through_links():
     Path("m/sub").rename("precious")
     Path("m/sub").symlink_to(Path("precious").absolute())
     before = everything(".")
-    with pytest.raises(InputError, match=r"m/sub: no batch made this file"):
+    with pytest.raises(InputError, match=r"/m/sub: "):
         serial("a", "m", "v1", restart=True)
     assert everything(".") == before
 
@@ -538,7 +536,7 @@ def test_what_comes_among_the_masks_while_they_are_removed_stays(monkeypatch, ou
     np.save("a.npy", heads(4))
     serial("a.npy", output)
     notes = Path(output, "c/notes.txt" if output == "m.zarr" else "notes.txt")
-    check = stacks.check_alone
+    check = ownership.check_alone
     checks = []
 
     def checked_a_moment_before(made):
@@ -547,7 +545,7 @@ def test_what_comes_among_the_masks_while_they_are_removed_stays(monkeypatch, ou
         if checks.count(str(Path(output).absolute())) == 2:  # once for all of them, once for these
             notes.write_text("mine")
 
-    monkeypatch.setattr(stacks, "check_alone", checked_a_moment_before)
+    monkeypatch.setattr(ownership, "check_alone", checked_a_moment_before)
     with contextlib.suppress(InputError):  # it is in the way of an array
         serial("a.npy", output, "v1", restart=True)
     assert len(checks) > 1
@@ -574,7 +572,7 @@ def test_a_journal_of_a_first_line_owns_nothing_else(output, restart):
     begun_only(output)
     Path(f"{output}.batch/notes.txt").write_text("mine")
     before = everything(".")
-    with pytest.raises(InputError, match=rf"{output}: no batch made this file"):
+    with pytest.raises(InputError, match=rf"/{output}: "):
         serial("a.npy", output, "v1", restart=restart)
     assert everything(".") == before
     os.rename(output, "precious")
@@ -676,7 +674,7 @@ def test_a_table_that_no_batch_wrote_stays(skullmask, other, restart):
 def test_a_restart_refuses_at_once_what_has_come_in_the_way():
     Path("m.npy").write_text("precious")
     before = everything(".")
-    with pytest.raises(InputError, match=r"m\.npy: is in the way of the masks"):
+    with pytest.raises(InputError, match=r"/m\.npy: .*m\.npy\.batch/masks-"):
         serial("a.npy", "m.npy", "v1", restart=True)
     assert everything(".") == before
 
@@ -826,7 +824,7 @@ def test_a_journal_names_no_files_outside_though_its_checksum_is_right(case, res
     serial("a.npy", "m")
     records = records_of("m")
     names = [OUTSIDE[case], *records[0][1]["files"][1:]]
-    facts = stacks.masks_at("m", "files", (4,), tuple(names)).facts()
+    facts = mask_stacks.masks_at("m", "files", (4,), tuple(names)).facts()
     records = changed(records, 0, "files", names)
     written("m", changed(records, 0, "masks", facts))
     is_refused_in_one_line("m", restart=restart)

@@ -1,0 +1,284 @@
+"""Rows of the results table: what is said of one mask, or of an image without one.
+
+Masks are measured and scored here; they are made and written in `chunks`.
+"""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from .. import metrics, polar
+from ..errors import InputError
+from ..io import datasets
+from . import stacks
+from .stacks import Stack
+
+Truth = datasets.Data | Exception | None
+
+
+def of_failure(images: Stack, index: int, error: Exception) -> dict:
+    """Return the row of an image without masks.
+
+    Parameters
+    ----------
+    images : Stack
+    index : int
+    error : Exception
+
+    Returns
+    -------
+    dict
+
+    Examples
+    --------
+    >>> of_failure(Stack("a", "files", (1,), names=("x.png",)), 0, InputError("a/x.png: is broken"))
+    {'name': 'x.png', 'flags': 'failed', 'error': 'is broken'}
+    """
+    return {
+        "name": stacks.name(images, index),
+        "flags": "failed",
+        "error": reason(error, images, index),
+    }
+
+
+def slice_names(name: str, count: int) -> list[str]:
+    """Name the slices of an image; a single one has the image's name.
+
+    Parameters
+    ----------
+    name : str
+    count : int
+
+    Returns
+    -------
+    list of str
+
+    Examples
+    --------
+    >>> slice_names("a.png", 1), slice_names("a.nii", 2)
+    (['a.png'], ['a.nii[0]', 'a.nii[1]'])
+    """
+    if count == 1:
+        return [name]
+    return [f"{name}[{number}]" for number in range(count)]
+
+
+def of_mask(
+    name: str,
+    mask: np.ndarray,
+    spacing_mm: tuple[float, float] | None,
+    quality: float | None,
+) -> dict:
+    """Return what can be said of a mask without its truth.
+
+    Parameters
+    ----------
+    name : str
+    mask : ndarray of shape (H, W), uint8 of {0, 1}
+    spacing_mm : pair of float or None
+    quality : float or None
+
+    Returns
+    -------
+    dict
+        Its ``flags`` are a list, to which more may be added.
+
+    Examples
+    --------
+    >>> of_mask("a.png", np.eye(2, dtype=np.uint8), (0.5, 2.0), None)
+    {'name': 'a.png', 'area_px': 2, 'flags': [], 'area_mm2': 2.0}
+    """
+    area_px = int(mask.sum())
+    row = {"name": name, "area_px": area_px, "flags": []}
+    if spacing_mm:
+        row["area_mm2"] = round(area_px * math.prod(spacing_mm), 3)
+    if quality is not None:
+        row["quality"] = round(quality, 6)
+    if not area_px:
+        row["flags"].append("empty")
+    elif quality is not None and quality < polar.TRUSTED:
+        row["flags"].append("doubtful")
+    return row
+
+
+def scores(
+    mask: np.ndarray,
+    image: datasets.Data,
+    truth: datasets.Data | Exception,
+    is_known: np.ndarray,
+    number: int,
+) -> dict:
+    """Score the mask of one slice of an image.
+
+    Parameters
+    ----------
+    mask : ndarray of shape (H, W), uint8 of {0, 1}
+    image : Data
+    truth : Data or Exception
+        The true masks of the whole image.
+    is_known : ndarray of shape (N,), bool
+        See `known_slices`.
+    number : int
+        Of the slice.
+
+    Returns
+    -------
+    dict
+        See `metrics.score`; empty if the truth of this slice is unknown.
+
+    Raises
+    ------
+    Exception
+        If the truth cannot be used.
+
+    Examples
+    --------
+    >>> data = datasets.Data(np.eye(4)[None], None, None, ("a",))
+    >>> scores(np.eye(4, dtype=np.uint8), data, data, known_slices(data), 0)["iou"]
+    1.0
+    """
+    if isinstance(truth, Exception):
+        raise truth
+    if truth.images.shape != image.images.shape:
+        got = truth.images.shape
+        raise InputError(f"expected its shape {image.images.shape}, got {got}")
+    true_mask = datasets.binary(truth.images[number], "the truth")
+    if not is_known[number]:
+        return {}
+    return metrics.score(mask, true_mask, spacing_of(image, number))
+
+
+def known_slices(truth: Truth) -> np.ndarray:
+    """Return for each slice whether its truth is known; that of a single slice is not if empty.
+
+    Parameters
+    ----------
+    truth : Data, Exception or None
+
+    Returns
+    -------
+    ndarray of shape (N,), bool
+        Of no slices if there is no truth.
+
+    Examples
+    --------
+    >>> known_slices(datasets.Data(np.zeros((1, 2, 2)), None, None, ("a",)))
+    array([False])
+    """
+    if not isinstance(truth, datasets.Data):
+        return np.zeros(0, bool)
+    if len(truth.images) == 1:
+        return truth.images.any(axis=(1, 2))
+    return metrics.known_slices(truth.images)
+
+
+def spacing_of(image: datasets.Data, number: int) -> tuple[float, float] | None:
+    """Return the row and column spacing of a slice [mm], or None where it is unknown.
+
+    Parameters
+    ----------
+    image : Data
+    number : int
+
+    Returns
+    -------
+    pair of float or None
+
+    Examples
+    --------
+    >>> spacing_of(datasets.Data(np.zeros((1, 2, 2)), None, None, ("a",)), 0) is None
+    True
+    """
+    if image.spacing_mm is None:
+        return None
+    return tuple(image.spacing_mm[number])
+
+
+def truth_in_place(images: Stack, truths: Stack | None, index: int, truth: Truth) -> Truth:
+    """Return the truth of an image, or the error if its header places it elsewhere than the image.
+
+    Parameters
+    ----------
+    images : Stack
+    truths : Stack or None
+    index : int
+    truth : Data, Exception or None
+
+    Returns
+    -------
+    Data, Exception or None
+
+    Examples
+    --------
+    >>> truth_in_place(Stack("a.npy", "npy", (1, 4, 4)), None, 0, None) is None
+    True
+    """
+    if not isinstance(truth, datasets.Data):
+        return truth
+    if images.kind != "files" or truths.kind != "files":
+        return truth
+    image_file = Path(images.path, stacks.name(images, index))
+    truth_file = Path(truths.path, stacks.name(truths, index))
+    try:
+        datasets.check_headers(image_file, truth_file)
+    except InputError as error:
+        return error
+    return truth
+
+
+def remarks_on(names: Sequence[str], number: int, remarks: list[str]) -> list[str]:
+    """Choose the remarks on one slice, and those on its file as a whole.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Of all slices of the file.
+    number : int
+        Of this slice.
+    remarks : list of str
+
+    Returns
+    -------
+    list of str
+
+    Examples
+    --------
+    >>> remarks_on(("a[0]", "a[1]"), 1, ["is lossy", "a[0]: is dark", "a[1]: is bright"])
+    ['is lossy', 'is bright']
+    """
+    name = names[number]
+    others = tuple(f"{other}: " for other in names if other != name)
+    chosen = []
+    for remark in remarks:
+        if not remark.startswith(others):
+            chosen.append(remark.removeprefix(f"{name}: "))
+    return chosen
+
+
+def reason(error: Exception | str, stack: Stack, index: int) -> str:
+    r"""Return an error or a remark in one line, without the image's name in front.
+
+    Parameters
+    ----------
+    error : Exception or str
+    stack : Stack
+    index : int
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> reason("a/x.png: is\nlossy", Stack("a", "files", (1,), names=("x.png",)), 0)
+    'is lossy'
+    """
+    text = " ".join(str(error).split()) or type(error).__name__
+    name = stacks.name(stack, index)
+    path = str(Path(stack.path, name))
+    file = Path(name).name
+    for prefix in (path, stack.path, name, f"{file}[0]", file):
+        text = text.removeprefix(f"{prefix}: ")
+    return text
