@@ -20,7 +20,7 @@ from PIL import Image
 import skullmask_lib as sm
 from skullmask_lib import errors
 from skullmask_lib.errors import InputError, InputWarning
-from skullmask_lib.io import datasets, outputs
+from skullmask_lib.io import arrays, datasets, dicom, outputs
 
 ORIENTATIONS = ("RAS", "LPS", "LAS", "PIR", "ASL", "SRA", "IPL")
 RAS_AXIS = {"R": 0, "L": 0, "A": 1, "P": 1, "S": 2, "I": 2}
@@ -874,7 +874,7 @@ def test_what_is_left_out_of_a_folder_is_said_once(tmp_path):
 
 
 def test_previews_beside_a_series_are_left_out(tmp_path, monkeypatch):
-    monkeypatch.setattr(datasets.dicom, "read_series", lambda _: nib.Nifti1Image(volume(), np.eye(4)))
+    monkeypatch.setattr(dicom, "read_series", lambda _: nib.Nifti1Image(volume(), np.eye(4)))
     (tmp_path / "IM1").write_bytes(bytes(128) + b"DICM")
     Image.fromarray(HEADS[0]).save(tmp_path / "preview.jpg")
     assert sm.load(tmp_path).images.shape == (5, 44, 36)  # `dicom` would say what it left out
@@ -1108,7 +1108,7 @@ def test_nan_in_a_file_that_is_larger_than_what_may_be_unpacked(tmp_path, monkey
     def fail(_):
         raise MemoryError
 
-    monkeypatch.setattr(datasets.arrays, "loaded", fail)
+    monkeypatch.setattr(arrays, "loaded", fail)
     with pytest.raises(InputError, match=r"a\.npy: .*--slices.*batch") as error:
         sm.load(tmp_path / "a.npy")
     assert "save it" not in str(error.value)
