@@ -312,8 +312,9 @@ def test_a_folder_that_cannot_be_written(place, server, skullmask, monkeypatch):
 
 
 def process(place, code="registry.fetch('tiny')"):
-    patch = "from skullmask_lib import cli, registry; from pathlib import Path; import signal; "
-    patch += f"project.project_folder = lambda name: Path({str(place.parent)!r}) / name; "
+    patch = "from skullmask_lib.cli import main as cli; from skullmask_lib.io import registry; "
+    patch += "from pathlib import Path; import signal; "
+    patch += f"registry.project_folder = lambda name: Path({str(place.parent)!r}) / name; "
     patch += "signal.signal(signal.SIGINT, signal.default_int_handler); "
     return subprocess.Popen([sys.executable, "-c", patch + code], stderr=subprocess.PIPE, text=True)
 
