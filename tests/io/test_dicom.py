@@ -942,7 +942,7 @@ def test_a_deflated_file_is_bounded_whatever_it_begins_with(tmp_path, monkeypatc
     content = written[144 + int.from_bytes(written[140:144], "little") :]
     (tmp_path / "a.dcm").write_bytes(deflated(content, **DISGUISES[disguise]))
     assert_array_equal(np.asarray(dicom.read_series(tmp_path).dataobj)[..., 0].T, phantom()[0])
-    monkeypatch.setattr(dicom, "_SMALL", 2**20)
+    monkeypatch.setattr(dicom, "_SLICE_BYTES", 2**20)
     size = 2**25
     bomb = content + b"\xe1\x7f\x10\x10OB\0\0" + size.to_bytes(4, "little") + bytes(size)
     (tmp_path / "a.dcm").write_bytes(deflated(bomb, **DISGUISES[disguise]))
