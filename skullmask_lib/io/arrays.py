@@ -16,6 +16,7 @@ import numpy as np
 
 from .. import errors
 from ..errors import InputError, InputWarning
+from .paths import AnyPath
 
 _HEADERS = {
     (1, 0): np.lib.format.read_array_header_1_0,
@@ -50,7 +51,7 @@ class Header(NamedTuple):
         return math.prod(self.shape) * self.dtype.itemsize
 
 
-def read_header(file: BinaryIO, size: int, name: str | os.PathLike) -> Header:
+def read_header(file: BinaryIO, size: int, name: AnyPath) -> Header:
     """Read the header of a ``.npy`` and check that the file holds what it promises.
 
     Parameters
@@ -96,7 +97,7 @@ def read_header(file: BinaryIO, size: int, name: str | os.PathLike) -> Header:
     return header
 
 
-def _check_stored(header: Header, stored: int, name: str | os.PathLike) -> None:
+def _check_stored(header: Header, stored: int, name: AnyPath) -> None:
     """Refuse a file that is cut off, and warn of one that is too long."""
     if stored < header.nbytes:
         promised = f"its header promises {header.nbytes} bytes of values"
@@ -136,7 +137,7 @@ def is_colour(shape: tuple[int, ...]) -> bool:
     return len(shape) >= 3 and shape[-1] in (3, 4) and shape[-2] > 4
 
 
-def check_slices_px(shape: tuple[int, ...], name: str | os.PathLike) -> None:
+def check_slices_px(shape: tuple[int, ...], name: AnyPath) -> None:
     """Refuse an array of slices that are too large, see `errors.check_slice_px`.
 
     Parameters

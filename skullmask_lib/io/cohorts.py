@@ -11,7 +11,6 @@ the data sets are published.
 
 import contextlib
 import csv
-import os
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -21,6 +20,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import InputError, extra
 from . import nifti, paths, pictures
+from .paths import AnyPath
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,7 +55,7 @@ _LAYOUTS = {
 }
 
 
-def prefixed(source: str | os.PathLike) -> tuple[str, Path]:
+def prefixed(source: AnyPath) -> tuple[str, Path]:
     """Part the path of a source from the prefix of a data set.
 
     Parameters
@@ -87,7 +87,7 @@ def prefixed(source: str | os.PathLike) -> tuple[str, Path]:
     return prefix, Path(paths.local(str(source).removeprefix(prefix)))
 
 
-def _prefix(source: str | os.PathLike) -> str:
+def _prefix(source: AnyPath) -> str:
     if isinstance(source, str):
         for prefix in PREFIXES:
             if source.startswith(prefix):
@@ -95,7 +95,7 @@ def _prefix(source: str | os.PathLike) -> str:
     return ""
 
 
-def files(prefix: str, folder: str | os.PathLike) -> list[tuple[str, Path | None, Path | None]]:
+def files(prefix: str, folder: AnyPath) -> list[tuple[str, Path | None, Path | None]]:
     """List the files that a data set is read from.
 
     Parameters
@@ -130,7 +130,7 @@ def files(prefix: str, folder: str | os.PathLike) -> list[tuple[str, Path | None
     return list(map(columns, rows))
 
 
-def nfbs_files(folder: str | os.PathLike) -> list[dict[str, object]]:
+def nfbs_files(folder: AnyPath) -> list[dict[str, object]]:
     """List the files of every participant of NFBS.
 
     Parameters
@@ -168,7 +168,7 @@ def nfbs_files(folder: str | os.PathLike) -> list[dict[str, object]]:
     return rows
 
 
-def lgg_files(folder: str | os.PathLike) -> list[dict[str, object]]:
+def lgg_files(folder: AnyPath) -> list[dict[str, object]]:
     """List the slices of every patient of LGG with their masks.
 
     Parameters
@@ -221,7 +221,7 @@ def _slice_numbers(home: Path) -> list[int]:
     return sorted(numbers)
 
 
-def _homes(folder: str | os.PathLike, person: str) -> list[Path]:
+def _homes(folder: AnyPath, person: str) -> list[Path]:
     """Find everyone's folder: the one named, or those up to three folders below it."""
     layout = _LAYOUTS[person]
     top = Path(folder)
@@ -256,7 +256,7 @@ def _existing(files: dict[str, Path]) -> dict[str, object]:
     return row
 
 
-def nfbs_index(folder: str | os.PathLike) -> "pd.DataFrame":
+def nfbs_index(folder: AnyPath) -> "pd.DataFrame":
     """Tabulate the files of every participant of NFBS, with what tables beside them say.
 
     Parameters
@@ -290,7 +290,7 @@ def nfbs_index(folder: str | os.PathLike) -> "pd.DataFrame":
     return _index(nfbs_files(folder), "participant", folder)
 
 
-def lgg_index(folder: str | os.PathLike) -> "pd.DataFrame":
+def lgg_index(folder: AnyPath) -> "pd.DataFrame":
     """Tabulate the slices of every patient of LGG, with tumour, sex and age.
 
     Parameters
@@ -329,7 +329,7 @@ def lgg_index(folder: str | os.PathLike) -> "pd.DataFrame":
 def _index(
     rows: list[dict[str, object]],
     person: str,
-    folder: str | os.PathLike,
+    folder: AnyPath,
 ) -> "pd.DataFrame":
     """Tabulate files, with what tables beside the folders of people say of them."""
     pd = extra("pandas", "an index", "volumes")

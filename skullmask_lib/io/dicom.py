@@ -23,6 +23,7 @@ import numpy as np
 from .. import texts
 from ..errors import InputError, InputWarning, check_slice_px, check_unpacked, extra
 from . import nifti, paths, pictures
+from .paths import AnyPath
 
 _GEOMETRY = ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing")
 _GROUPS = {  # of an enhanced file: what holds a tag of one frame, or of all
@@ -36,11 +37,14 @@ _GROUPS = {  # of an enhanced file: what holds a tag of one frame, or of all
 }
 _PICTURE_TAGS = ("Rows", "Columns", "BitsAllocated")
 _PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
-_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])  # DICOM's axes run to the left, posterior and superior
-_OFF_MM = 0.1  # how far rounding may move a slice off its place in an even stack
+_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])  # from left, posterior, superior
+
+# How far a slice may lie off its place in an even stack
+_OFF_MM = 0.1  # by rounded numbers
 _OFF = 0.15  # of the distance of two slices: a jitter of a tenth moves the fitted line, too
-_SHEAR = 0.01  # of the stack's length: how far its slices may drift sideways
+_SHEAR = 0.01  # of the stack's length, sideways
 _SAME = 0.01  # of the distance of two slices: closer ones lie in one place
+
 _DEFERRED_BYTES = 4096  # of a tag that is read only when it is asked for
 _START_BYTES = 512  # of a file, enough to recognize it
 _DEPTH = 5  # folders below the one that was named
@@ -56,13 +60,16 @@ _DECODERS = {  # packages that decode a transfer syntax, by how its number begin
     "1.2.840.10008.1.2.4.7": "pylibjpeg pylibjpeg-libjpeg",
     "1.2.840.10008.1.2.4.8": "pylibjpeg pylibjpeg-libjpeg",
 }
-_WITH_TYPE = re.compile(  # start of a file without a preamble: a tag of group 2 or 8, and its type
+# How a file without a preamble begins: with a tag of group 2 or 8, and its type
+_WITH_TYPE = re.compile(
     rb"(?:[\x02\x08]\0.\0|\0\x08\0.)"
     rb"(?:AE|AS|CS|DA|DS|DT|IS|LO|LT|OB|OW|PN|SH|SQ|ST|TM|UI|UL|UN|US|UT)",
     re.DOTALL,
 )
+
+# Or with a tag of group 8 that may be the first, and its length
 _EVEN = bytes(range(2, 256, 2))
-_WITHOUT_TYPE = re.compile(  # or a tag of group 8 that may be the first, and its length
+_WITHOUT_TYPE = re.compile(
     rb"\x08\0(?:"
     rb"[\0\x01]\0\x04\0\0\0....\x08\0"  # a number, and the next tag
     rb"|[\x05\x08\x10\x12-\x16\x18]\0(?:\0\0\0\0\x08\0|["
@@ -127,7 +134,7 @@ class _Survey:
         return self.fault.partition(";")[0] or "a localizer"
 
 
-def files_in(folder: str | os.PathLike) -> list[Path]:
+def files_in(folder: AnyPath) -> list[Path]:
     """List the DICOM files of a folder; their names need no suffix.
 
     Parameters
@@ -202,7 +209,9 @@ def _is_slice(file: Path) -> bool:
 
 
 def _entries(folder: Path) -> list[Path]:
-    return sorted(entry for entry in folder.iterdir() if not paths.is_hidden(entry.name))
+    """List a folder without what is hidden."""
+    entries = sorted(folder.iterdir())
+    return [entry for entry in entries if not paths.is_hidden(entry.name)]
 
 
 def _below(folder: Path) -> Iterator[Path]:
@@ -221,7 +230,7 @@ def _below(folder: Path) -> Iterator[Path]:
                 yield Path(parent, name)
 
 
-def read_series(folder: str | os.PathLike) -> nib.Nifti1Image:
+def read_series(folder: AnyPath) -> nib.Nifti1Image:
     """Read the one DICOM series of a folder; its slices are ordered by where they lie.
 
     Reports, secondary captures, localizers beside another series, copies and files of other kinds
@@ -263,7 +272,7 @@ def read_series(folder: str | os.PathLike) -> nib.Nifti1Image:
     dcmread = extra("pydicom", "DICOM", "volumes").dcmread
     surveys = _survey_all(folder, files, dcmread)
     series = _one_series(folder, surveys)
-    slices = []
+    slices: list[_Slice] = []
     for survey in series:
         slices += survey.slices
     slices = _ordered(slices)
@@ -272,7 +281,10 @@ def read_series(folder: str | os.PathLike) -> nib.Nifti1Image:
     volume = _read_pixels(slices, dcmread)
     volume = _without_padding(volume, folder, series[0].is_inverted)
     slices, volume, copies = _without_copies(slices, volume)
-    left_out = [(survey.file, survey.reason) for survey in surveys if survey not in series]
+    left_out = []
+    for survey in surveys:
+        if survey not in series:
+            left_out.append((survey.file, survey.reason))
     left_out += _others(folder, files)
     left_out += [(copy, "a copy of another") for copy in copies]
     if left_out:
@@ -421,7 +433,8 @@ def _survey(file: Path, tags) -> _Survey:
         _check_pixels(file, tags)
     image_type = _listed(tags.get("ImageType"))
     if "MOSAIC" in image_type:
-        fault = "a mosaic, many small slices in one picture; convert it to NIfTI first"
+        hint = "convert it to NIfTI first"
+        fault = f"a mosaic, many small slices in one picture; {hint}"
     return _Survey(
         file,
         series,
@@ -471,7 +484,8 @@ def _check_pixels(file: Path, tags) -> None:
         raise ValueError(f"{', '.join(lacking)} missing")
     shape = (int(tags.Rows), int(tags.Columns), _count_frames(tags))
     if min(shape) < 1:
-        raise ValueError(f"a picture of {tags.Rows} rows and {tags.Columns} columns")
+        rows, columns, _ = shape
+        raise ValueError(f"a picture of {rows} rows and {columns} columns")
     check_slice_px(shape[:2], file)
     promised = math.prod(shape) * int(tags.BitsAllocated) // 8
     size = file.stat().st_size
@@ -495,7 +509,8 @@ def _check_stored(file: Path, tags, promised: int) -> None:
     elif element.value_tell + length > file.stat().st_size:
         stored = file.stat().st_size - element.value_tell
     if stored < min(length, promised) or length < promised:
-        raise ValueError(f"cut off: {promised} bytes of pixels expected, got {stored}")
+        expected = f"{promised} bytes of pixels expected"
+        raise ValueError(f"cut off: {expected}, got {stored}")
     if stored > promised + 1:  # an even number is right
         excess = f"{stored - promised} bytes behind its pixels are left out"
         remark = f"{file.name}: {excess}; is its size right?"
@@ -523,7 +538,8 @@ def _fault(tags) -> str:
         hint = "convert it to NIfTI first"
         return f"expected one slice in a file, got {frames} frames; {hint}"
     if len(groups) != frames:
-        raise ValueError(f"{frames} frames promised, the places of {len(groups)} given")
+        count = len(groups)
+        raise ValueError(f"{frames} frames promised, the places of {count} given")
     for group in groups:
         lacking = [tag for tag in _GEOMETRY if _look_up(tags, group, tag) is None]
         if lacking:
@@ -559,15 +575,24 @@ def _slices(file: Path, tags) -> Iterator[_Slice]:
         axes = np.array(look_up("ImageOrientationPatient"), float).reshape(2, 3)
         spacing_mm = np.array(look_up("PixelSpacing"), float).reshape(2)
         _check_geometry(file, place_mm, axes, spacing_mm)
-        thick_mm = look_up("SpacingBetweenSlices") or look_up("SliceThickness") or 1
+        thick_mm = look_up("SpacingBetweenSlices")
+        thick_mm = thick_mm or look_up("SliceThickness") or 1
         slope = look_up("RescaleSlope")
         slope = 1.0 if slope is None else float(slope)
         intercept = float(look_up("RescaleIntercept") or 0)
         if not np.isfinite([slope, intercept]).all():
-            got = (slope, intercept)
-            raise InputError(f"{file}: expected a finite slope and intercept, got {got}")
-        frame = np.array([tags.Rows, tags.Columns, *spacing_mm, *axes.ravel()], float)
-        yield _Slice(file, index, frame, place_mm, abs(float(thick_mm)), slope, intercept)
+            wanted = "a finite slope and intercept"
+            raise InputError(f"{file}: expected {wanted}, got {(slope, intercept)}")
+        frame = [tags.Rows, tags.Columns, *spacing_mm, *axes.ravel()]
+        yield _Slice(
+            file=file,
+            index=index,
+            frame=np.array(frame, float),
+            place_mm=place_mm,
+            thick_mm=abs(float(thick_mm)),
+            slope=slope,
+            intercept=intercept,
+        )
 
 
 def _check_geometry(
@@ -588,9 +613,10 @@ def _one_series(folder: Path, surveys: list[_Survey]) -> list[_Survey]:
     """Choose the files of the one series, or refuse."""
     series = _by_series(surveys)
     if len(series) > 1:
-        titles = " and ".join(_described(files, folder) for files in series.values())
+        described = [_described(files, folder) for files in series.values()]
+        count = f"holds {len(series)} series"
         hint = "give each a folder of its own"
-        raise InputError(f"{folder}: holds {len(series)} series: {titles}; {hint}")
+        raise InputError(f"{folder}: {count}: {' and '.join(described)}; {hint}")
     for survey in surveys:
         is_of_it = survey.series in ("", *series)
         if survey.fault and (is_of_it or not series):
@@ -658,7 +684,8 @@ def _ordered(slices: list[_Slice]) -> list[_Slice]:
     for one in slices:
         if not np.allclose(one.frame, first.frame, rtol=1e-4, atol=1e-3):
             wanted = f"the size, pixel spacing and orientation of {first.file.name}"
-            raise InputError(f"{one.file}: expected {wanted}, got others; is it a localizer?")
+            hint = "is it a localizer?"
+            raise InputError(f"{one.file}: expected {wanted}, got others; {hint}")
     normal = first.normal
     return sorted(slices, key=lambda one: one.place_mm @ normal)
 
@@ -710,8 +737,10 @@ def _affine(folder: Path, slices: list[_Slice]) -> np.ndarray:
             raise InputError(f"{folder}: expected {wanted}, got a tilted gantry")
     row_spacing_mm, column_spacing_mm = first.spacing_mm
     along_row, along_column = first.axes
-    steps_mm = [along_row * column_spacing_mm, along_column * row_spacing_mm, step_mm]
-    return nib.affines.from_matvec(np.column_stack(steps_mm), origin_mm)
+    column_mm = along_row * column_spacing_mm  # from one column to the next
+    row_mm = along_column * row_spacing_mm
+    steps_mm = np.column_stack([column_mm, row_mm, step_mm])
+    return nib.affines.from_matvec(steps_mm, origin_mm)
 
 
 def _line(folder: Path, places_mm: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -724,7 +753,8 @@ def _line(folder: Path, places_mm: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     if np.abs(off_mm).max() > max(_OFF_MM, _OFF * length_mm):
         gaps_mm = np.diff(places_mm @ (step_mm / length_mm))
         got = f"{gaps_mm.min():.4g} to {gaps_mm.max():.4g} mm; is one missing?"
-        raise InputError(f"{folder}: expected slices at even distances, got {got}")
+        wanted = "slices at even distances"
+        raise InputError(f"{folder}: expected {wanted}, got {got}")
     return origin_mm, step_mm
 
 

@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..errors import InputError
+from .paths import AnyPath
 
 
-def scan(path: str | Path) -> Iterator[tuple[str, dict, int]]:
+def scan(path: AnyPath) -> Iterator[tuple[str, dict, int]]:
     """Yield the records one by one, in the order in which they were written.
 
     Parameters
@@ -48,7 +49,7 @@ def scan(path: str | Path) -> Iterator[tuple[str, dict, int]]:
             place += len(line)
 
 
-def read(path: str | Path) -> dict[str, dict]:
+def read(path: AnyPath) -> dict[str, dict]:
     """Read the last record of every item.
 
     Parameters
@@ -77,7 +78,7 @@ def read(path: str | Path) -> dict[str, dict]:
     return records
 
 
-def at(path: str | Path, place: int) -> dict:
+def at(path: AnyPath, place: int) -> dict:
     """Read one record.
 
     Parameters
@@ -105,7 +106,7 @@ def at(path: str | Path, place: int) -> dict:
     return record
 
 
-def append(path: str | Path, item: str, record: dict) -> int:
+def append(path: AnyPath, item: str, record: dict) -> int:
     """Add the record of an item; it is safe on disk when this returns.
 
     Parameters
@@ -139,7 +140,7 @@ def append(path: str | Path, item: str, record: dict) -> int:
     return place
 
 
-def _parsed(line: bytes, path: str | Path) -> tuple[str, dict] | None:
+def _parsed(line: bytes, path: AnyPath) -> tuple[str, dict] | None:
     """Read one record; None if its line was cut off."""
     item: object = None
     record: object = None

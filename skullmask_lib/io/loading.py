@@ -15,15 +15,16 @@ import numpy as np
 from ..errors import InputError, InputWarning
 from . import arrays, cohorts, missing, pairing, paths, planes, reading, sources
 from .data import Data, select
+from .paths import AnyPath
 from .reading import Opened
 
 NONE_KNOWN = "no slice of the selection has a known truth"
 
 
 def load(
-    source: str | os.PathLike,
+    source: AnyPath,
     *,
-    truth: str | os.PathLike | None = None,
+    truth: AnyPath | None = None,
     axis: int = 2,
     slices: slice | range | None = None,
     channel: int | None = None,
@@ -106,7 +107,7 @@ def load(
 
 
 def _open(
-    source: str | os.PathLike,
+    source: AnyPath,
     axis: int,
     channel: int | None,
     slices: slice | None,
@@ -181,7 +182,7 @@ def _are_neighbours(slices: slice) -> bool:
     return slices.step in (None, 1)
 
 
-def _no_slice_left(source: str | os.PathLike, count: int, slices: slice) -> InputError:
+def _no_slice_left(source: AnyPath, count: int, slices: slice) -> InputError:
     """Name the slices as they are typed, such as ``7:12``."""
     ends = [slices.start, slices.stop]
     if slices.step is not None:
@@ -190,7 +191,7 @@ def _no_slice_left(source: str | os.PathLike, count: int, slices: slice) -> Inpu
     return InputError(f"{source}: no slice left of {count} with {typed}")
 
 
-def _without_nan(images: np.ndarray, source: str | os.PathLike) -> np.ndarray:
+def _without_nan(images: np.ndarray, source: AnyPath) -> np.ndarray:
     """Set NaN around the heads to 0.
 
     Images without NaN stay where they are, in a file or in memory.
@@ -221,7 +222,7 @@ def _has_nan(images: np.ndarray) -> bool:
     return any(np.isnan(part).any() for part in arrays.parts(images))
 
 
-def _in_memory(images: np.ndarray, source: str | os.PathLike) -> np.ndarray:
+def _in_memory(images: np.ndarray, source: AnyPath) -> np.ndarray:
     try:
         return arrays.loaded(images)
     except MemoryError:
@@ -292,7 +293,7 @@ def _lossy_name(names: tuple[str, ...]) -> str:
 def _without_unknown(
     data: Data,
     masks: np.ndarray | None,
-    truth: str | os.PathLike,
+    truth: AnyPath,
 ) -> Data:
     """Drop a truth that is empty on all slices taken, where that of others is not."""
     if data.truth is None or data.truth.any():

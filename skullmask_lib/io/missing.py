@@ -6,10 +6,13 @@ Arrays go in and come out here; files are read elsewhere.
 import numpy as np
 from scipy import ndimage
 
-NAN_IS_ZERO = "NaN around the head is taken as 0"  # the remark of `without_nan`
-SPECKS_ARE_ZERO = f"{NAN_IS_ZERO}, and so are specks of NaN near its edge"  # on many slices
-FEW_SPECKS = 0.02  # of the background: NaN within the head that a threshold left there
-NEAR_PX = 5  # how far specks lie from the background at most; a diagonal step counts as one
+# Remarks of `without_nan`, and of several slices together
+NAN_IS_ZERO = "NaN around the head is taken as 0"
+SPECKS_ARE_ZERO = f"{NAN_IS_ZERO}, and so are specks of NaN near its edge"
+
+# Specks of NaN within the head that a threshold left there
+FEW_SPECKS = 0.02  # of the background
+NEAR_PX = 5  # from the background; a diagonal step counts as one
 
 
 def zero_background(array: np.ndarray) -> np.ndarray:
@@ -96,5 +99,9 @@ def _are_few_and_near(specks: np.ndarray, background: np.ndarray) -> bool:
     if np.count_nonzero(specks) > most:
         return False
     with_diagonals = np.ones((3,) * specks.ndim, bool)
-    near = ndimage.binary_dilation(background, with_diagonals, iterations=NEAR_PX)
+    near = ndimage.binary_dilation(
+        background,
+        structure=with_diagonals,
+        iterations=NEAR_PX,
+    )
     return bool(near[specks].all())

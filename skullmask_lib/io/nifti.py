@@ -9,7 +9,6 @@ import contextlib
 import gzip
 import io
 import math
-import os
 import re
 import warnings
 from collections.abc import Iterator
@@ -22,19 +21,37 @@ import numpy as np
 from ..errors import InputError, InputWarning, check_slice_px, check_unpacked
 from . import paths
 from .missing import without_nan
+from .paths import AnyPath
 
 SUFFIXES = (".nii", ".nii.gz")
-PAIRS = (".hdr", ".img", ".hdr.gz", ".img.gz")  # header and voxels: read, never written
+PAIRS = (".hdr", ".img", ".hdr.gz", ".img.gz")  # read, never written
 READABLE = SUFFIXES + PAIRS
 PACKING = 1032  # deflate packs at most this many bytes into one
-VOXEL_MM = (0.05, 50.0)  # smallest and largest size of a voxel; beyond these its unit is wrong
+VOXEL_MM = (0.05, 50.0)  # smallest and largest; beyond these the unit is wrong
 
 _SPARE_BYTES = 4096  # may follow the voxels
-_SIZE_TOLERANCE = 0.02  # relative, between the affine's size of a voxel and its spacing
-_MILLIMETRES = {"unknown": 1.0, "mm": 1.0, "meter": 1000.0, "micron": 0.001}  # of NIfTI's units
-_QUATERNION = ("quatern_b", "quatern_c", "quatern_d", "qoffset_x", "qoffset_y", "qoffset_z")
+_SIZE_TOLERANCE = 0.02  # relative, between the affine and the spacing
+_MILLIMETRES = {  # in NIfTI's units
+    "unknown": 1.0,
+    "mm": 1.0,
+    "meter": 1000.0,
+    "micron": 0.001,
+}
 _CODES = ("qform_code", "sform_code")
-_GEOMETRY = ("pixdim", "xyzt_units", *_CODES, *_QUATERNION, "srow_x", "srow_y", "srow_z")
+_GEOMETRY = (  # fields of a header that say where the voxels lie
+    "pixdim",
+    "xyzt_units",
+    *_CODES,
+    "quatern_b",
+    "quatern_c",
+    "quatern_d",
+    "qoffset_x",
+    "qoffset_y",
+    "qoffset_z",
+    "srow_x",
+    "srow_y",
+    "srow_z",
+)
 _ANALYZE = re.compile(rb"\x5c\x01\0\0|\0\0\x01\x5c")  # the size of its header, in either order
 
 
@@ -67,7 +84,7 @@ class _Header(NamedTuple):
 
 
 def read(
-    path: str | os.PathLike,
+    path: AnyPath,
     dtype: type | None = np.float32,
     *,
     axis: int | None = None,
@@ -122,7 +139,7 @@ def read(
         return _finite(volume, path), image
 
 
-def affine_mm(image: nib.Nifti1Image, path: str | os.PathLike) -> np.ndarray:
+def affine_mm(image: nib.Nifti1Image, path: AnyPath) -> np.ndarray:
     """Return the affine of an image in millimetres, whatever its header's unit.
 
     Parameters
@@ -159,7 +176,7 @@ def affine_mm(image: nib.Nifti1Image, path: str | os.PathLike) -> np.ndarray:
     return affine
 
 
-def check_voxels(sizes_mm: np.ndarray, path: str | os.PathLike, unit: str = "mm") -> None:
+def check_voxels(sizes_mm: np.ndarray, path: AnyPath, unit: str = "mm") -> None:
     """Refuse voxels of a size that no scan of a head has: their unit or their spacing is wrong.
 
     Parameters
@@ -187,8 +204,10 @@ def check_voxels(sizes_mm: np.ndarray, path: str | os.PathLike, unit: str = "mm"
     is_small_enough = sizes_mm <= high * (1 + 1e-6)
     if (is_large_enough & is_small_enough).all():
         return
-    sizes = f"voxels of {low:g} to {high:g} mm, got {_times(sizes_mm)} mm"
-    raise InputError(f"{path}: expected {sizes}; is the unit of its header right ({unit})?")
+    wanted = f"voxels of {low:g} to {high:g} mm"
+    got = f"{_times(sizes_mm)} mm"
+    hint = f"is the unit of its header right ({unit})?"
+    raise InputError(f"{path}: expected {wanted}, got {got}; {hint}")
 
 
 def _times(sizes: np.ndarray) -> str:
@@ -328,7 +347,7 @@ def has_orientation(image: nib.Nifti1Image) -> bool:
     return any(int(image.header[code]) > 0 for code in _CODES)
 
 
-def split_name(path: str | os.PathLike) -> tuple[str, str]:
+def split_name(path: AnyPath) -> tuple[str, str]:
     """Split the name of a file or a folder from the suffix of a volume.
 
     Parameters
@@ -354,7 +373,7 @@ def split_name(path: str | os.PathLike) -> tuple[str, str]:
     return name, ""
 
 
-def files(path: str | os.PathLike) -> list[Path]:
+def files(path: AnyPath) -> list[Path]:
     """List the files that a volume is read from.
 
     Parameters
@@ -396,10 +415,11 @@ def _partner(path: Path, ending: str, content: str) -> Path:
             partner = file.with_name(f"{stem}.{suffix}")
             if partner.is_file():
                 return partner
-    raise InputError(f"{path}: the file with its {content} is missing beside it, a .{ending}")
+    lacking = f"the file with its {content} is missing beside it"
+    raise InputError(f"{path}: {lacking}, a .{ending}")
 
 
-def check_file(path: str | os.PathLike) -> Path:
+def check_file(path: AnyPath) -> Path:
     """Return a path if it leads to a file; opening a pipe would hang.
 
     Parameters
@@ -431,7 +451,7 @@ def check_file(path: str | os.PathLike) -> Path:
     return path
 
 
-def read_header(path: str | os.PathLike) -> nib.Nifti1Image:
+def read_header(path: AnyPath) -> nib.Nifti1Image:
     """Read the header of a volume; no voxel is read.
 
     Parameters
@@ -516,9 +536,11 @@ def _parse(block: bytes) -> tuple[nib.analyze.AnalyzeHeader | None, bool]:
 def _check_header(path: Path, header: _Header) -> None:
     """Refuse what is not one volume, and what no file of this size can hold."""
     if header.dtype.kind not in "buif":
-        raise InputError(f"{path}: expected real numbers, got dtype {header.dtype}")
+        got = f"dtype {header.dtype}"
+        raise InputError(f"{path}: expected real numbers, got {got}")
     if len(_volume_shape(header.shape)) != 3 or min(header.shape) < 1:
-        raise InputError(f"{path}: expected one volume (X, Y, Z), got shape {header.shape}")
+        got = f"shape {header.shape}"
+        raise InputError(f"{path}: expected one volume (X, Y, Z), got {got}")
     size = header.voxels.stat().st_size
     is_packed = _is_packed(header.voxels)
     can_hold = size * PACKING if is_packed else size
@@ -530,7 +552,8 @@ def _check_header(path: Path, header: _Header) -> None:
     if is_packed:
         as_float32 = header.count * np.dtype(np.float32).itemsize
         unpacked = max(header.end, as_float32)
-        check_unpacked(unpacked, size, path, hint="resample it, or store it without gzip")
+        hint = "resample it, or store it without gzip"
+        check_unpacked(unpacked, size, path, hint=hint)
     affine_mm(_without_voxels(header), path)
 
 
@@ -581,16 +604,17 @@ def _voxels(path: Path, header: _Header) -> nib.arrayproxy.ArrayProxy:
     """Lead to the voxels of a file; a packed one is unpacked to its end, where its checksum is."""
     source: str | io.BytesIO = str(header.voxels)
     excess = header.voxels.stat().st_size - header.end
-    has_packed_name = header.voxels.suffix.lower() == ".gz"  # nibabel goes by the name
-    if has_packed_name or _is_packed(header.voxels):
+    is_packed = _is_packed(header.voxels)
+    is_named_packed = header.voxels.suffix.lower() == ".gz"
+    if is_packed or is_named_packed:  # nibabel goes by the name
         with _opened(header.voxels) as stream:
             content = stream.read(header.end)
             rest = stream.read(_SPARE_BYTES + 1)
         excess = len(content) + len(rest) - header.end
         source = io.BytesIO(content)
     if excess < 0:
-        got = header.end + excess
-        raise EOFError(f"cut off: the header promises {header.end} bytes, got {got}")
+        promised = f"the header promises {header.end} bytes"
+        raise EOFError(f"cut off: {promised}, got {header.end + excess}")
     if excess > header.spare:
         promised = f"the {header.end} bytes that its header promises"
         raise InputError(f"{path}: holds more than {promised}")
@@ -605,7 +629,11 @@ def _warn(path: Path, remark: str) -> None:
     warnings.warn(f"{path.name}: {remark}", InputWarning, stacklevel=3)
 
 
-def _warn_of_guesses(path: Path, header: _Header, image: nib.Nifti1Image) -> None:
+def _warn_of_guesses(
+    path: Path,
+    header: _Header,
+    image: nib.Nifti1Image,
+) -> None:
     """Warn of what had to be guessed from a header."""
     if not has_orientation(image):
         hint = "left and right, and what is up, are a guess"
@@ -613,8 +641,9 @@ def _warn_of_guesses(path: Path, header: _Header, image: nib.Nifti1Image) -> Non
     sizes = nib.affines.voxel_sizes(image.affine)[: len(header.shape)]
     spacing = header.fields["pixdim"][1 : 1 + len(sizes)]
     if not np.allclose(sizes, np.abs(spacing), rtol=_SIZE_TOLERANCE):
-        both = f"its affine tells voxels of {_times(sizes)}, its spacing {_times(spacing)}"
-        _warn(path, f"{both}; the affine is used")
+        affine_says = f"its affine tells voxels of {_times(sizes)}"
+        spacing_says = f"its spacing {_times(spacing)}"
+        _warn(path, f"{affine_says}, {spacing_says}; the affine is used")
     shape = _volume_shape(header.shape)
     if header.shape[:3] != shape[: len(header.shape)]:
         _warn(path, f"shape {header.shape} is read as {shape}")
@@ -629,7 +658,8 @@ def _finite(values: np.ndarray, path: Path) -> np.ndarray:
     if not np.isfinite(values).any():
         bad = bad or values.size
     if bad:
-        raise InputError(f"{path}: expected finite values, got {bad} that are NaN or infinite")
+        got = f"{bad} that are NaN or infinite"
+        raise InputError(f"{path}: expected finite values, got {got}")
     _warn(path, remark)
     return filled
 

@@ -14,12 +14,13 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ..errors import InputError
+from .paths import AnyPath
 
 
 @contextlib.contextmanager
 def replacing(
-    output: str | os.PathLike,
-    *inputs: str | os.PathLike,
+    output: AnyPath,
+    *inputs: AnyPath,
     over: bool = False,
 ) -> Iterator[Path]:
     """Give a temporary path that takes the place of ``output`` if all goes well.
@@ -93,7 +94,7 @@ def _behind_links(output: Path) -> Path:
 def _check_place(
     output: Path,
     place: Path,
-    inputs: Iterable[str | os.PathLike],
+    inputs: Iterable[AnyPath],
     over: bool,
 ) -> None:
     """Refuse an output that cannot be written, or would replace what it must not.
@@ -161,7 +162,7 @@ def _is_running(process: int) -> bool:
 
 
 @contextlib.contextmanager
-def writable(path: str | os.PathLike) -> Iterator[None]:
+def writable(path: AnyPath) -> Iterator[None]:
     """Turn an error of the disk into one line, for work that is kept as far as it got.
 
     Parameters
@@ -188,7 +189,7 @@ def writable(path: str | os.PathLike) -> Iterator[None]:
         raise InputError(f"{path}: cannot be written ({reason}); what is done is kept") from None
 
 
-def sync(path: str | os.PathLike) -> None:
+def sync(path: AnyPath) -> None:
     """Wait until a file, or the names in a folder, are on disk.
 
     Parameters

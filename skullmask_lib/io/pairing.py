@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from ..errors import InputError
 from . import paths
+from .paths import AnyPath
 
 Tokens = tuple[str, ...]  # the words and numbers of a name
 
@@ -19,7 +20,7 @@ def paired(
     images: Sequence[str],
     truths: Sequence[str],
     *,
-    source: str | os.PathLike,
+    source: AnyPath,
     spare: bool = False,
 ) -> list[int]:
     """Find the truth of every image by the names.

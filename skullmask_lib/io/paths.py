@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 from .. import texts
 from ..errors import InputError
 
+AnyPath = str | os.PathLike  # as users give paths
 _ADDRESS = re.compile(r"file:[\\/]", re.IGNORECASE)
 _HAS_DRIVES = os.name == "nt"
 _SYSTEM_FILES = ("thumbs.db", "desktop.ini", "__macosx")  # hidden without a dot
@@ -79,7 +80,7 @@ def some(names: Sequence[str]) -> str:
     return f"{shown} and {more} more" if more > 0 else shown
 
 
-def local(path: str | os.PathLike) -> str | os.PathLike:
+def local(path: AnyPath) -> AnyPath:
     """Return the path of a ``file://`` address; any other path is returned as it is.
 
     Parameters
@@ -113,7 +114,7 @@ def local(path: str | os.PathLike) -> str | os.PathLike:
     return place if isinstance(path, str) else Path(place)
 
 
-def _without_host(place: str, path: str | os.PathLike) -> str:
+def _without_host(place: str, path: AnyPath) -> str:
     """Drop the name of this computer from an address, and refuse that of another."""
     if not place.startswith("//"):
         return place
@@ -124,7 +125,7 @@ def _without_host(place: str, path: str | os.PathLike) -> str:
     raise InputError(f"{path}: expected {wanted}, got one of {host}")
 
 
-def _unquoted(place: str, path: str | os.PathLike) -> str:
+def _unquoted(place: str, path: AnyPath) -> str:
     """Replace the escapes of an address, such as ``%20``."""
     try:
         unquoted = urllib.parse.unquote_to_bytes(os.fsencode(place))
@@ -196,7 +197,7 @@ def is_hidden(name: str) -> bool:
     return name.startswith(".") or name.lower() in _SYSTEM_FILES
 
 
-def check_distinct(outputs: Sequence[str], names: Sequence[str], source: str | os.PathLike) -> None:
+def check_distinct(outputs: Sequence[str], names: Sequence[str], source: AnyPath) -> None:
     """Refuse images of which two would write the same file.
 
     On some systems capitals do not count, so they do not count here.

@@ -20,6 +20,7 @@ from PIL import Image, ImageSequence, TiffImagePlugin, UnidentifiedImageError
 
 from .. import errors
 from ..errors import InputError
+from .paths import AnyPath
 
 FORMATS = ("PNG", "TIFF", "JPEG", "BMP")
 SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp")
@@ -98,7 +99,7 @@ class Picture(NamedTuple):
     remarks: tuple[str, ...]
 
 
-def read(path: str | os.PathLike, *, keep_colour: bool = False) -> Picture:
+def read(path: AnyPath, *, keep_colour: bool = False) -> Picture:
     """Read a picture as viewers show it; the pages of a TIFF are its slices.
 
     - An orientation tag is applied: a picture that lies on its side in the file stands up, and so
@@ -158,7 +159,7 @@ def read(path: str | os.PathLike, *, keep_colour: bool = False) -> Picture:
     return Picture(values, tuple(dict.fromkeys(remarks)))
 
 
-def count_pages(path: str | os.PathLike) -> int:
+def count_pages(path: AnyPath) -> int:
     """Count the pages of a picture without reading them.
 
     Parameters
@@ -455,7 +456,7 @@ def _check_decoded(path: Path, page: np.ndarray, tags: dict) -> None:
         raise InputError(f"{path}: expected grey levels, got {layout}; save it as greyscale")
 
 
-def _directories(path: str | os.PathLike) -> Iterator[dict]:
+def _directories(path: AnyPath) -> Iterator[dict]:
     """Yield the tags of every page of a TIFF."""
     with open(path, "rb") as file:
         head = file.read(8)

@@ -4,7 +4,6 @@ Slices are cut here, and the affines of two volumes are compared. Whole sources 
 `reading`.
 """
 
-import os
 from pathlib import Path
 
 import nibabel as nib
@@ -14,6 +13,7 @@ from .. import errors
 from ..errors import InputError
 from . import cohorts, nifti, sources
 from .data import Data, numbered
+from .paths import AnyPath
 
 
 def to_slices(volume: np.ndarray, axis: int) -> np.ndarray:
@@ -206,9 +206,9 @@ def same_place(affine: np.ndarray, other: np.ndarray, shape: tuple[int, ...]) ->
 
 
 def check_place(
-    source: str | os.PathLike,
+    source: AnyPath,
     affine: np.ndarray,
-    truth: str | os.PathLike,
+    truth: AnyPath,
     true_affine: np.ndarray,
     shape: tuple[int, ...],
 ) -> None:
@@ -240,7 +240,7 @@ def check_place(
         )
 
 
-def check_headers(source: str | os.PathLike, truth: str | os.PathLike) -> None:
+def check_headers(source: AnyPath, truth: AnyPath) -> None:
     """Check by their headers that a volume and its truth lie in one place, as `load` does.
 
     No voxel is read.
@@ -267,7 +267,7 @@ def check_headers(source: str | os.PathLike, truth: str | os.PathLike) -> None:
     check_place(source, affine, truth, true_affine, max(shape, true_shape))
 
 
-def _check_orientation(source: str | os.PathLike, truth: str | os.PathLike) -> None:
+def _check_orientation(source: AnyPath, truth: AnyPath) -> None:
     """Refuse two volumes of which only one says where its axes point."""
     is_oriented = _is_oriented(source)
     if is_oriented == _is_oriented(truth):
@@ -281,7 +281,7 @@ def _check_orientation(source: str | os.PathLike, truth: str | os.PathLike) -> N
     )
 
 
-def _is_oriented(source: str | os.PathLike) -> bool:
+def _is_oriented(source: AnyPath) -> bool:
     if sources.format_of(source) not in nifti.READABLE:
         return True  # a head of the registry, or a DICOM series
     _, path = cohorts.prefixed(source)

@@ -3,7 +3,6 @@
 Here each format becomes a `Data`. Truth and images are brought together in `loading`.
 """
 
-import os
 import warnings
 from collections import Counter
 from collections.abc import Sequence
@@ -18,6 +17,7 @@ from .. import errors, phantom
 from ..errors import InputError, InputWarning
 from . import arrays, dicom, nifti, paths, pictures, planes, registry, sources
 from .data import Data, numbered
+from .paths import AnyPath
 
 _NPZ_KEYS = ("images", "truth", "brain", "spacing_mm", "names")
 
@@ -45,7 +45,7 @@ class Opened(NamedTuple):
     has_names: bool = False
     is_folder: bool = False
     is_selection: bool = False
-    source: str | os.PathLike = ""
+    source: AnyPath = ""
 
 
 @cache
@@ -109,9 +109,12 @@ def read_head(name: str, axis: int) -> Opened:
     if traced is None:
         return Opened(data, affine)
     true, true_affine = planes.read(traced, axis)
-    has_shape = true.images.shape == data.images.shape
-    if not has_shape or not planes.same_place(affine, true_affine, data.images.shape):
-        raise InputError(f"{traced}: lies elsewhere than {name}; install skullmask again")
+    shape = data.images.shape
+    has_shape = true.images.shape == shape
+    has_place = planes.same_place(affine, true_affine, shape)
+    if not (has_shape and has_place):
+        hint = "install skullmask again"
+        raise InputError(f"{traced}: lies elsewhere than {name}; {hint}")
     known = np.flatnonzero(true.images.any(axis=(1, 2)))
     part = slice(known[0], known[-1] + 1)
     affine[:3, 3] += affine[:3, 2] * part.start
@@ -157,8 +160,9 @@ def read_path(path: Path, axis: int, channel: int | None) -> Opened:
         return _read_folder(path, axis, channel)
     if kind == "file":
         return _read_file(path, axis, channel)
-    heads = ", ".join((*sources.PHANTOMS, *registry.names(), "nfbs:FOLDER", "lgg:FOLDER"))
-    raise InputError(f"{path}: no such file or folder, nor the name of a phantom or head ({heads})")
+    names = [*sources.PHANTOMS, *registry.names(), "nfbs:FOLDER", "lgg:FOLDER"]
+    hint = f"nor the name of a phantom or head ({', '.join(names)})"
+    raise InputError(f"{path}: no such file or folder, {hint}")
 
 
 def _read_file(path: Path, axis: int, channel: int | None) -> Opened:
@@ -204,7 +208,11 @@ def _as_slices(array: np.ndarray, path: Path, channel: int | None) -> np.ndarray
     return array[None] if array.ndim == 2 else array
 
 
-def _check_channel(shape: tuple[int, ...], path: Path, channel: int | None) -> None:
+def _check_channel(
+    shape: tuple[int, ...],
+    path: Path,
+    channel: int | None,
+) -> None:
     """Refuse colour without a channel, and a channel without colour."""
     is_colour = arrays.is_colour(shape)
     if is_colour and channel is None:
@@ -213,31 +221,28 @@ def _check_channel(shape: tuple[int, ...], path: Path, channel: int | None) -> N
     if channel is None:
         return
     if not is_colour:
-        raise InputError(f"{path}: has no channels, shape {shape}; leave the channel out")
+        hint = "leave the channel out"
+        raise InputError(f"{path}: has no channels, shape {shape}; {hint}")
     last = shape[-1] - 1
     if not 0 <= channel <= last:
-        raise InputError(f"{path}: expected a channel from 0 to {last}, got {channel}")
+        wanted = f"a channel from 0 to {last}"
+        raise InputError(f"{path}: expected {wanted}, got {channel}")
 
 
 def _read_npz(path: Path, channel: int | None) -> Opened:
     content = arrays.read_npz(path, _NPZ_KEYS)
     data = _as_float32(_from_array(content["images"], path, channel))
-    masks = {}
+    shape = data.images.shape
+    count = len(data.images)
+    fields = {}
     for key in ("truth", "brain"):
         if key in content:
-            masks[key] = _masks_of_npz(content[key], key, path, data.images.shape)
-    has_names = "names" in content
-    data = Data(
-        images=data.images,
-        truth=masks.get("truth"),
-        spacing_mm=_spacing_of_npz(content.get("spacing_mm"), path, len(data.images)),
-        names=_names_of_npz(content["names"]) if has_names else data.names,
-        brain=masks.get("brain"),
-    )
-    count = len(data.images)
-    if len(data.names) != count:
-        raise InputError(f"{path}: expected {count} names, got {len(data.names)}")
-    return Opened(data, has_names=has_names)
+            fields[key] = _masks_of_npz(content[key], key, path, shape)
+    if "spacing_mm" in content:
+        fields["spacing_mm"] = _spacing_of_npz(content["spacing_mm"], path, count)
+    if "names" in content:
+        fields["names"] = _names_of_npz(content["names"], path, count)
+    return Opened(replace(data, **fields), has_names="names" in content)
 
 
 def _as_float32(data: Data) -> Data:
@@ -256,28 +261,28 @@ def _masks_of_npz(
     return masks
 
 
-def _spacing_of_npz(array: np.ndarray | None, path: Path, count: int) -> np.ndarray | None:
-    if array is None:
-        return None
+def _spacing_of_npz(array: np.ndarray, path: Path, count: int) -> np.ndarray:
     if array.shape != (count, 2) or array.dtype.kind not in "iuf":
         wanted = f"spacing_mm of shape {(count, 2)}"
         raise InputError(f"{path}: expected {wanted}, got {array.shape}")
     spacing_mm = array.astype(np.float64)
     is_positive = np.isfinite(spacing_mm) & (spacing_mm > 0)
     if not is_positive.all():
-        lowest_mm = spacing_mm.min()
-        raise InputError(f"{path}: expected spacing_mm above 0 mm, got {lowest_mm:g}")
+        got = f"{spacing_mm.min():g}"
+        raise InputError(f"{path}: expected spacing_mm above 0 mm, got {got}")
     return spacing_mm
 
 
-def _names_of_npz(array: np.ndarray) -> tuple[str, ...]:
+def _names_of_npz(array: np.ndarray, path: Path, count: int) -> tuple[str, ...]:
     labels = array.ravel()
+    if len(labels) != count:
+        raise InputError(f"{path}: expected {count} names, got {len(labels)}")
     if labels.dtype.kind == "S":
         labels = np.char.decode(labels, "utf-8", "replace")
     return tuple(map(str, labels))
 
 
-def binary(array: np.ndarray, name: str | os.PathLike) -> np.ndarray:
+def binary(array: np.ndarray, name: AnyPath) -> np.ndarray:
     """Check a mask as `errors.check_binary` does; the message names where it came from.
 
     Parameters
@@ -310,7 +315,7 @@ def binary(array: np.ndarray, name: str | os.PathLike) -> np.ndarray:
         raise InputError(f"{name}: {error}{hint}") from None
 
 
-def is_lossy(name: str | os.PathLike) -> bool:
+def is_lossy(name: AnyPath) -> bool:
     """Return whether a file with this name does not keep the values of a mask.
 
     Parameters
@@ -332,7 +337,10 @@ def is_lossy(name: str | os.PathLike) -> bool:
 # --- pictures and folders ------------------------------------------------------------------------
 
 
-def _read_picture(path: Path, channel: int | None) -> tuple[Data, tuple[str, ...]]:
+def _read_picture(
+    path: Path,
+    channel: int | None,
+) -> tuple[Data, tuple[str, ...]]:
     """Read one picture, and what the user should know of it."""
     _check_not_empty(path)
     with nifti.reading(path, sources.suffix_of(path)):
@@ -357,7 +365,8 @@ def _read_folder(folder: Path, axis: int, channel: int | None) -> Opened:
     files = contents.pictures.files
     names = tuple(file.name for file in files)
     images = _read_pictures(folder, files, channel)
-    return Opened(Data(images, None, None, names), has_names=True, is_folder=True)
+    data = Data(images, None, None, names)
+    return Opened(data, has_names=True, is_folder=True)
 
 
 def _check_contents(folder: Path, contents: sources.Contents) -> None:
@@ -365,9 +374,10 @@ def _check_contents(folder: Path, contents: sources.Contents) -> None:
     files = contents.pictures.files
     series = contents.series
     if files and series:
-        both = f"{_counted(files, 'picture')} and {_counted(series, 'DICOM file')}"
+        count = _counted(files, "picture")
+        series_count = _counted(series, "DICOM file")
         hint = "put the pictures and the DICOM files into separate folders"
-        raise InputError(f"{folder}: holds {both}; {hint}")
+        raise InputError(f"{folder}: holds {count} and {series_count}; {hint}")
     if files or series:
         return
     remark = contents.pictures.remark()
@@ -381,7 +391,11 @@ def _counted(files: Sequence[Path], kind: str) -> str:
     return f"{len(files)} {kind}{plural}"
 
 
-def _read_pictures(folder: Path, files: Sequence[Path], channel: int | None) -> np.ndarray:
+def _read_pictures(
+    folder: Path,
+    files: Sequence[Path],
+    channel: int | None,
+) -> np.ndarray:
     """Read pictures of one slice and one shape each; a remark on several is made once."""
     images: list[np.ndarray] = []
     tally: Counter[str] = Counter()

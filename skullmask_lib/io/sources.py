@@ -4,13 +4,13 @@ Sources are told apart here by their names and by the first bytes of files. A ne
 added to `SUFFIXES`; its slices are read in `reading` and its masks are written in `writing`.
 """
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import InputError
 from . import cohorts, dicom, nifti, paths, pictures, registry
+from .paths import AnyPath
 
 PHANTOMS = ("phantom", "phantom-cropped")
 SUFFIXES = (".npy", ".npz", *nifti.SUFFIXES, *pictures.SUFFIXES)
@@ -37,7 +37,7 @@ class Contents(NamedTuple):
         return bool(self.series) and not self.pictures.files
 
 
-def is_name(source: str | os.PathLike) -> bool:
+def is_name(source: AnyPath) -> bool:
     """Return whether a source is the name of a phantom or of a head, and not a path.
 
     Parameters
@@ -56,7 +56,7 @@ def is_name(source: str | os.PathLike) -> bool:
     return isinstance(source, str) and source in (*PHANTOMS, *registry.names())
 
 
-def format_of(source: str | os.PathLike) -> str:
+def format_of(source: AnyPath) -> str:
     """Return what a source is made of.
 
     Parameters
@@ -203,7 +203,7 @@ def pictures_in(folder: Path) -> list[Path]:
     return list(contents_of(folder).pictures.files)
 
 
-def files_in(source: str | os.PathLike) -> list[Path]:
+def files_in(source: AnyPath) -> list[Path]:
     """List the files that a folder or a data set of the sources is read from.
 
     Parameters

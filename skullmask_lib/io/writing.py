@@ -3,7 +3,6 @@
 A format in which masks can be written is added to `masks_writer`.
 """
 
-import os
 import warnings
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -15,18 +14,19 @@ from PIL import Image
 
 from ..errors import InputError
 from . import arrays, cohorts, dicom, nifti, outputs, paths, pictures, planes, registry, sources
+from .paths import AnyPath
 
-Writer = Callable[[Iterable[np.ndarray], Path, str | os.PathLike, tuple[int, ...]], None]
+Writer = Callable[[Iterable[np.ndarray], Path, AnyPath, tuple[int, ...]], None]
 _WHITE = np.uint8(255)
 
 
 def write_masks(
     masks: Iterable[np.ndarray],
-    output: str | os.PathLike,
+    output: AnyPath,
     *,
-    like: str | os.PathLike,
+    like: AnyPath,
     shape: tuple[int, int, int],
-    keep: Iterable[str | os.PathLike] = (),
+    keep: Iterable[AnyPath] = (),
     axis: int = 2,
 ) -> None:
     """Write masks in the format of their images; the output appears whole or not at all.
@@ -81,7 +81,7 @@ def write_masks(
         writer(masks, temporary, like, shape)
 
 
-def masks_name(like: str | os.PathLike) -> str:
+def masks_name(like: AnyPath) -> str:
     """Name the file that holds masks in the format of their images.
 
     Parameters
@@ -112,7 +112,7 @@ def masks_name(like: str | os.PathLike) -> str:
     return "masks.npy"
 
 
-def masks_writer(output: Path, like: str | os.PathLike) -> Writer:
+def masks_writer(output: Path, like: AnyPath) -> Writer:
     """Choose what `write_masks` writes with; by itself it writes straight to the file.
 
     Parameters
@@ -152,7 +152,7 @@ def masks_writer(output: Path, like: str | os.PathLike) -> Writer:
     raise InputError(f"{output}: the masks of {like} cannot be written as {suffix}; use {hint}")
 
 
-def _other_format(output: Path, suffix: str, like: str | os.PathLike, source: str) -> str:
+def _other_format(output: Path, suffix: str, like: AnyPath, source: str) -> str:
     """Name the format to write masks in where one was asked for that will not do."""
     if suffix in pictures.SUFFIXES and source in pictures.SUFFIXES:
         return f"PNG, which keeps them as they are: {output.with_suffix('.png').name}"
@@ -164,7 +164,7 @@ def _other_format(output: Path, suffix: str, like: str | os.PathLike, source: st
 def _write_npy(
     masks: Iterable[np.ndarray],
     output: Path,
-    like: str | os.PathLike,
+    like: AnyPath,
     shape: tuple[int, int, int],
 ) -> None:
     """Write slice by slice: a full disk is an error here, and a crash with a memory map."""
@@ -179,7 +179,7 @@ def _write_npy(
             file.write(np.ascontiguousarray(mask))
 
 
-def _ndim(source: str | os.PathLike) -> int:
+def _ndim(source: AnyPath) -> int:
     """Count the axes of the slices in a source, without a channel axis."""
     source_format = sources.format_of(source)
     _, path = cohorts.prefixed(source)
@@ -198,7 +198,7 @@ def _ndim(source: str | os.PathLike) -> int:
 def _write_png(
     masks: Iterable[np.ndarray],
     output: Path,
-    _like: str | os.PathLike,
+    _like: AnyPath,
     _shape: tuple[int, int, int],
 ) -> None:
     for mask in masks:
@@ -208,7 +208,7 @@ def _write_png(
 def _write_folder(
     masks: Iterable[np.ndarray],
     output: Path,
-    like: str | os.PathLike,
+    like: AnyPath,
     _shape: tuple[int, int, int],
 ) -> None:
     files = sources.pictures_in(Path(like))
@@ -223,7 +223,7 @@ def _write_folder(
 def _write_nifti(
     masks: Iterable[np.ndarray],
     output: Path,
-    like: str | os.PathLike,
+    like: AnyPath,
     _shape: tuple[int, int, int],
     axis: int = 2,
 ) -> None:
@@ -233,7 +233,7 @@ def _write_nifti(
     nifti.write(volume, output, source, shown=(0, 1))
 
 
-def _header_of(like: str | os.PathLike) -> nib.Nifti1Image:
+def _header_of(like: AnyPath) -> nib.Nifti1Image:
     """Read the geometry that masks are written with."""
     if sources.format_of(like) != "series":
         return nifti.read_header(like)
