@@ -1,4 +1,8 @@
-"""Arrays in NumPy's files: headers are checked before memory is taken, and nothing is ever unpickled."""
+"""Arrays in NumPy's files, ``.npy`` and ``.npz``.
+
+Headers are checked before memory is taken, and nothing is ever unpickled. What an array means as
+slices is no matter of this module, see `reading`.
+"""
 
 import math
 import os
@@ -12,22 +16,25 @@ import numpy as np
 
 from .. import errors
 from ..errors import InputError, InputWarning
+from .paths import AnyPath
 
 _HEADERS = {
     (1, 0): np.lib.format.read_array_header_1_0,
     (2, 0): np.lib.format.read_array_header_2_0,
 }
-_PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # those that NumPy writes, and unpacks piece by piece
+_PIXEL_BYTES = 4  # at least: pixels become float32
+_READ_BYTES = 2**20  # at a time
+_PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # NumPy writes these
 
 
 class Header(NamedTuple):
-    """What a ``.npy`` says of its array.
+    """The header of a ``.npy``.
 
     Attributes
     ----------
     shape : tuple of int
     fortran : bool
-        The values are in Fortran's order.
+        Whether the values are in Fortran's order.
     dtype : dtype
     offset : int
         Where the values begin [bytes].
@@ -44,16 +51,16 @@ class Header(NamedTuple):
         return math.prod(self.shape) * self.dtype.itemsize
 
 
-def read_header(file: BinaryIO, size: int, name: str | os.PathLike) -> Header:
+def read_header(file: BinaryIO, size: int, name: AnyPath) -> Header:
     """Read the header of a ``.npy`` and check that the file holds what it promises.
 
     Parameters
     ----------
     file : file opened for reading bytes
     size : int
-        Of the whole file [bytes].
+        Size of the whole file [bytes].
     name : str or path
-        Of the file, for messages.
+        Name of the file, for messages.
 
     Returns
     -------
@@ -77,7 +84,8 @@ def read_header(file: BinaryIO, size: int, name: str | os.PathLike) -> Header:
     """
     version = np.lib.format.read_magic(file)
     if version not in _HEADERS:
-        raise InputError(f"{name}: expected a .npy of version 1.0 or 2.0, got {version[0]}.{version[1]}")
+        got = f"{version[0]}.{version[1]}"
+        raise InputError(f"{name}: expected a .npy of version 1.0 or 2.0, got {got}")
     header = Header(*_HEADERS[version](file), file.tell())
     if header.dtype.hasobject:
         raise ValueError("it holds Python objects, which are not loaded: allow_pickle=False")
@@ -85,23 +93,33 @@ def read_header(file: BinaryIO, size: int, name: str | os.PathLike) -> Header:
         raise InputError(f"{name}: expected images of shape (N, H, W), got {header.shape}")
     if header.dtype.itemsize == 0:
         raise ValueError(f"its header says dtype {header.dtype}")
-    stored = size - header.offset
-    if stored < header.nbytes:
-        whole = _whole_images(header, stored)
-        raise InputError(
-            f"{name}: is cut off: its header promises {header.nbytes} bytes of values, got {stored}{whole}"
-        )
-    if stored > header.nbytes:
-        warnings.warn(
-            f"{name}: is longer than its header says; {stored - header.nbytes} bytes at its end are left out",
-            InputWarning,
-            stacklevel=2,
-        )
+    _check_stored(header, size - header.offset, name)
     return header
 
 
+def _check_stored(header: Header, stored: int, name: AnyPath) -> None:
+    """Refuse a file that is cut off, and warn of one that is too long."""
+    if stored < header.nbytes:
+        promised = f"its header promises {header.nbytes} bytes of values"
+        got = f"{stored}{_whole_images(header, stored)}"
+        raise InputError(f"{name}: is cut off: {promised}, got {got}")
+    if stored > header.nbytes:
+        rest = f"{stored - header.nbytes} bytes at its end are left out"
+        remark = f"{name}: is longer than its header says; {rest}"
+        warnings.warn(remark, InputWarning, stacklevel=3)
+
+
+def _whole_images(header: Header, stored: int) -> str:
+    """Count the images that a file holds whole."""
+    if header.fortran or len(header.shape) < 3:
+        return ""
+    count = header.shape[0]
+    whole = stored * count // header.nbytes
+    return f", {whole} of {count} images"
+
+
 def is_colour(shape: tuple[int, ...]) -> bool:
-    """Tell an array whose last axis is one of channels.
+    """Return whether the last axis of an array is one of colour channels.
 
     Parameters
     ----------
@@ -119,8 +137,8 @@ def is_colour(shape: tuple[int, ...]) -> bool:
     return len(shape) >= 3 and shape[-1] in (3, 4) and shape[-2] > 4
 
 
-def check_slices_px(shape: tuple[int, ...], name: str | os.PathLike) -> None:
-    """Refuse slices that are too large, see `errors.check_slice_px`, by the shape of their array.
+def check_slices_px(shape: tuple[int, ...], name: AnyPath) -> None:
+    """Refuse an array of slices that are too large, see `errors.check_slice_px`.
 
     Parameters
     ----------
@@ -142,14 +160,8 @@ def check_slices_px(shape: tuple[int, ...], name: str | os.PathLike) -> None:
         errors.check_slice_px(sides[-2:], name)
 
 
-def _whole_images(header: Header, stored: int) -> str:
-    if header.fortran or len(header.shape) < 3:
-        return ""
-    return f", {stored * header.shape[0] // header.nbytes} of {header.shape[0]} images"
-
-
 def mapped(path: Path) -> np.ndarray:
-    """Map the array of a ``.npy`` into memory, to be read where it is needed.
+    """Map the array of a ``.npy`` into memory: values are read when they are needed.
 
     Parameters
     ----------
@@ -158,7 +170,7 @@ def mapped(path: Path) -> np.ndarray:
     Returns
     -------
     memmap
-        Of an array without values an ndarray.
+        An ndarray where the array has no values.
 
     Raises
     ------
@@ -174,15 +186,23 @@ def mapped(path: Path) -> np.ndarray:
     np.int64(5)
     """
     with open(path, "rb") as file:
-        header = read_header(file, os.fstat(file.fileno()).st_size, path)
+        size = os.fstat(file.fileno()).st_size
+        header = read_header(file, size, path)
     order = "F" if header.fortran else "C"
     if not header.nbytes:
         return np.empty(header.shape, header.dtype, order)
-    return np.memmap(path, header.dtype, "r", header.offset, header.shape, order)
+    return np.memmap(
+        path,
+        dtype=header.dtype,
+        mode="r",
+        offset=header.offset,
+        shape=header.shape,
+        order=order,
+    )
 
 
 def parts(array: np.ndarray) -> Iterator[np.ndarray]:
-    """Go through an array part by part, of a memory map without keeping its pages in memory.
+    """Yield an array part by part; the pages of a memory map do not stay in memory.
 
     Parameters
     ----------
@@ -191,8 +211,8 @@ def parts(array: np.ndarray) -> Iterator[np.ndarray]:
     Yields
     ------
     ndarray
-        Along the axis whose parts lie furthest apart in memory, so that every byte is read once.
-        Those of a memory map are read from its file.
+        Parts along the axis on which they lie furthest apart in memory, so that every byte is read
+        once. Parts of a memory map are read from its file.
 
     Raises
     ------
@@ -208,9 +228,7 @@ def parts(array: np.ndarray) -> Iterator[np.ndarray]:
     if not isinstance(array, np.memmap):
         yield from along
         return
-    whole = array
-    while isinstance(whole.base, np.memmap):
-        whole = whole.base
+    whole = _whole_map(array)
     start, _ = np.lib.array_utils.byte_bounds(whole)
     with open(whole.filename, "rb") as file:
         for part in along:
@@ -218,13 +236,21 @@ def parts(array: np.ndarray) -> Iterator[np.ndarray]:
             file.seek(whole.offset + low - start)
             content = file.read(high - low)
             if len(content) < high - low:
-                raise InputError(f"{whole.filename}: is cut off: it was longer when it was opened")
+                hint = "is cut off: it was longer when it was opened"
+                raise InputError(f"{whole.filename}: {hint}")
             first = part.ctypes.data - low
             yield np.ndarray(part.shape, part.dtype, content, first, part.strides)
 
 
+def _whole_map(array: np.memmap) -> np.memmap:
+    """Return the memory map that a part of it is a view of."""
+    while isinstance(array.base, np.memmap):
+        array = array.base
+    return array
+
+
 def loaded(array: np.ndarray) -> np.ndarray:
-    """Copy a memory map into memory; any other array comes back as it is.
+    """Copy a memory map into memory; return any other array as it is.
 
     Parameters
     ----------
@@ -255,7 +281,7 @@ def _slowest_axis(array: np.ndarray) -> int:
 
 
 def npz_shape(path: Path, key: str) -> tuple[int, ...]:
-    """Read the shape of one array of a ``.npz``, and nothing else.
+    """Read the shape of one array in a ``.npz``, and nothing else.
 
     Parameters
     ----------
@@ -275,17 +301,20 @@ def npz_shape(path: Path, key: str) -> tuple[int, ...]:
     (2, 3)
     """
     with zipfile.ZipFile(path) as archive:
-        return _member_header(archive, archive.getinfo(f"{key}.npy"), path).shape
+        info = archive.getinfo(f"{key}.npy")
+        return _member_header(archive, info, path).shape
 
 
 def read_npz(path: Path, keys: Sequence[str]) -> dict[str, np.ndarray]:
-    """Read some arrays of a ``.npz``; their sizes are checked before memory is taken, and their checksums after.
+    """Read some arrays of a ``.npz``.
+
+    Their sizes are checked before memory is taken, and their checksums after.
 
     Parameters
     ----------
     path : Path
     keys : sequence of str
-        Those that are missing are left out, except the first.
+        All but the first may be missing.
 
     Returns
     -------
@@ -294,8 +323,8 @@ def read_npz(path: Path, keys: Sequence[str]) -> dict[str, np.ndarray]:
     Raises
     ------
     InputError
-        If the first is missing, a slice of it is too large, or they would take too much memory together,
-        see `errors.check_slice_px` and `errors.check_unpacked`.
+        If the first key is missing, a slice is too large, or the arrays would take too much memory
+        together, see `errors.check_slice_px` and `errors.check_unpacked`.
     ValueError, zipfile.BadZipFile
         If the file is damaged, or an array would have to be unpickled.
 
@@ -308,29 +337,49 @@ def read_npz(path: Path, keys: Sequence[str]) -> dict[str, np.ndarray]:
     ['images']
     """
     with zipfile.ZipFile(path) as archive:
-        members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
+        members = {}
+        for info in archive.infolist():
+            members[info.filename.removesuffix(".npy")] = info
         if keys[0] not in members:
-            raise InputError(f"{path}: expected the key {keys[0]}, got {', '.join(members) or 'no keys'}")
-        wanted = {key: members[key] for key in keys if key in members}
-        size = 0
-        for info in wanted.values():
-            header = _member_header(archive, info, path)
-            check_slices_px(header.shape, path)
-            size += math.prod(header.shape) * max(header.dtype.itemsize, 4)  # pixels become float32
-        errors.check_unpacked(size, path.stat().st_size, path)
-        return {key: _read_member(archive, info) for key, info in wanted.items()}
+            got = ", ".join(members) or "no keys"
+            raise InputError(f"{path}: expected the key {keys[0]}, got {got}")
+        present = [key for key in keys if key in members]
+        _check_members(archive, [members[key] for key in present], path)
+        return {key: _read_member(archive, members[key]) for key in present}
+
+
+def _check_members(
+    archive: zipfile.ZipFile,
+    members: Sequence[zipfile.ZipInfo],
+    path: Path,
+) -> None:
+    """Refuse arrays that would take too much memory, each or together."""
+    size = 0
+    for info in members:
+        header = _member_header(archive, info, path)
+        check_slices_px(header.shape, path)
+        value_bytes = max(header.dtype.itemsize, _PIXEL_BYTES)
+        size += math.prod(header.shape) * value_bytes
+    errors.check_unpacked(size, path.stat().st_size, path)
 
 
 def _member_header(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path) -> Header:
     if info.compress_type not in _PACKINGS:
-        raise InputError(f"{path}: {info.filename} is packed in a way that NumPy does not use; save it anew")
+        hint = "is packed in a way that NumPy does not use; save it anew"
+        raise InputError(f"{path}: {info.filename} {hint}")
+    key = info.filename.removesuffix(".npy")
     with archive.open(info) as member:
-        return read_header(member, info.file_size, f"{path} ({info.filename.removesuffix('.npy')})")
+        return read_header(member, info.file_size, f"{path} ({key})")
 
 
 def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> np.ndarray:
     with archive.open(info) as member:
         array = np.lib.format.read_array(member, allow_pickle=False)
-        while member.read(2**20):  # to the end, where the checksum is looked at
-            pass
+        _read_to_end(member)
     return array
+
+
+def _read_to_end(member: BinaryIO) -> None:
+    """Let the archive compare the checksum, which it does at the end."""
+    while member.read(_READ_BYTES):
+        pass

@@ -1,49 +1,72 @@
-"""The data sets of the sources, as they are published: which files belong to whom, and which are missing.
+"""The data sets of the sources: which files belong to whom, and which are missing.
 
-NFBS is a folder for every participant, ``A00028185/sub-A00028185_ses-NFB3_T1w.nii.gz`` and two files beside it. LGG is
-a folder for every patient, ``TCGA_CS_4941_19960909/TCGA_CS_4941_19960909_1.tif`` … with a ``…_1_mask.tif`` each, and a
-``data.csv``. ``data/README.md`` says where they are published.
+Files are listed and tables are read here, no slices: see `loading`. ``data/README.md`` says where
+the data sets are published.
+
+- NFBS has a folder for every participant: ``A00028185/sub-A00028185_ses-NFB3_T1w.nii.gz`` and two
+  files beside it.
+- LGG has a folder for every patient: ``TCGA_CS_4941_19960909/TCGA_CS_4941_19960909_1.tif`` and so
+  on, each slice with a ``…_1_mask.tif``, and beside the folders a ``data.csv``.
 """
 
 import contextlib
 import csv
-import os
 import re
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from operator import itemgetter
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import InputError, extra
 from . import nifti, paths, pictures
+from .paths import AnyPath
 
 if TYPE_CHECKING:
     import pandas as pd
 
-PREFIXES = ("nfbs:", "lgg:")  # what stands before the folder of such a data set
+PREFIXES = ("nfbs:", "lgg:")  # stand before the folder of such a data set
 NFBS_FILES = {"t1w": "T1w", "brain": "T1w_brain", "brainmask": "T1w_brainmask"}
 FLAIR = 1  # of the channels before contrast, FLAIR and after contrast
-_HOMES = {  # of whom: what the folders are called, and what is in them
-    "participant": (r"A\d{8}", "NFBS: A00028185/sub-A00028185_ses-NFB3_T1w.nii.gz"),
-    "patient": (r"TCGA_[A-Z\d]{2}_[A-Z\d]{4}_\d{8}", "LGG: TCGA_CS_4941_19960909/TCGA_CS_4941_19960909_1.tif"),
-}
-_COLUMNS = {  # what the columns of a table are called, in small letters and digits alone
-    "who": "(participant|subject|sub|patient|anonymized)(id)?|id",
+_COLUMNS = {  # names of columns in tables, in small letters and digits alone
+    "owner": "(participant|subject|sub|patient|anonymized)(id)?|id",
     "sex": "sex|gender",
     "age": r"age|age(in|at|y|\d).*",
 }
+_UNKNOWN = ("", "na", "n/a", "nan")  # in the cells of tables
 
 
-def prefixed(source: str | os.PathLike) -> tuple[str, Path]:
-    """Part a path, or the ``file://`` address of one, from what says that it is a data set of the sources.
+class _Layout(NamedTuple):
+    """How the folder of one person is called, and an example of a file in it."""
+
+    pattern: str
+    example: str
+
+
+_LAYOUTS = {
+    "participant": _Layout(
+        r"A\d{8}",
+        "NFBS: A00028185/sub-A00028185_ses-NFB3_T1w.nii.gz",
+    ),
+    "patient": _Layout(
+        r"TCGA_[A-Z\d]{2}_[A-Z\d]{4}_\d{8}",
+        "LGG: TCGA_CS_4941_19960909/TCGA_CS_4941_19960909_1.tif",
+    ),
+}
+
+
+def prefixed(source: AnyPath) -> tuple[str, Path]:
+    """Part the path of a source from the prefix of a data set.
 
     Parameters
     ----------
     source : str or path
+        A path may be given as a ``file://`` address.
 
     Returns
     -------
-    prefix : str
-        Empty for all else.
+    prefix : {"nfbs:", "lgg:", ""}
+        Empty for any other source.
     path : Path
 
     Raises
@@ -56,14 +79,24 @@ def prefixed(source: str | os.PathLike) -> tuple[str, Path]:
     >>> prefixed("nfbs:heads")[0], prefixed("C:/heads")[0], prefixed("./nfbs:heads")[0]
     ('nfbs:', '', '')
     """
-    prefix = next((each for each in PREFIXES if isinstance(source, str) and source.startswith(each)), "")
+    prefix = _prefix(source)
     if prefix and prefix == source:
-        raise InputError(f"{source} expected the folder of the data set behind the colon, got nothing")
+        raise InputError(
+            f"{source} expected the folder of the data set behind the colon, got nothing"
+        )
     return prefix, Path(paths.local(str(source).removeprefix(prefix)))
 
 
-def files(prefix: str, folder: str | os.PathLike) -> list[tuple[str, Path | None, Path | None]]:
-    """List what a data set is read from.
+def _prefix(source: AnyPath) -> str:
+    if isinstance(source, str):
+        for prefix in PREFIXES:
+            if source.startswith(prefix):
+                return prefix
+    return ""
+
+
+def files(prefix: str, folder: AnyPath) -> list[tuple[str, Path | None, Path | None]]:
+    """List the files that a data set is read from.
 
     Parameters
     ----------
@@ -73,26 +106,31 @@ def files(prefix: str, folder: str | os.PathLike) -> list[tuple[str, Path | None
     Returns
     -------
     list of tuple
-        Whose it is, a volume or a slice, and its mask; None where there is no such file.
+        The participant or patient, a volume or a slice, and its mask. A path is None where there
+        is no such file.
 
     Raises
     ------
     InputError
-        If there is nobody.
+        If the folder holds no participant or patient.
 
     Examples
     --------
     >>> files("nfbs:", Path(__file__).parent)
     Traceback (most recent call last):
     ...
-    skullmask_lib.errors.InputError: ...: expected the layout of NFBS: A00028185/sub-A00028185_ses-NFB3_T1w.nii.gz; ...
+    skullmask_lib.errors.InputError: ...: expected the layout of NFBS: A00028185/sub-A00028185_...
     """
     if prefix == "nfbs:":
-        return [(row["participant"], row["t1w"], row["brainmask"]) for row in nfbs_files(folder)]
-    return [(row["patient"], row["image"], row["mask"]) for row in lgg_files(folder)]
+        rows = nfbs_files(folder)
+        columns = itemgetter("participant", "t1w", "brainmask")
+    else:
+        rows = lgg_files(folder)
+        columns = itemgetter("patient", "image", "mask")
+    return list(map(columns, rows))
 
 
-def nfbs_files(folder: str | os.PathLike) -> list[dict[str, object]]:
+def nfbs_files(folder: AnyPath) -> list[dict[str, object]]:
     """List the files of every participant of NFBS.
 
     Parameters
@@ -103,8 +141,8 @@ def nfbs_files(folder: str | os.PathLike) -> list[dict[str, object]]:
     Returns
     -------
     list of dict
-        By participant: ``participant``, the paths ``t1w``, ``brain`` and ``brainmask``, None where there is no such
-        file, and ``missing``, a tuple of their names.
+        One for every participant: ``participant``; the paths ``t1w``, ``brain`` and ``brainmask``,
+        None where there is no such file; and ``missing``, a tuple of the names of these.
 
     Raises
     ------
@@ -123,12 +161,14 @@ def nfbs_files(folder: str | os.PathLike) -> list[dict[str, object]]:
     """
     rows = []
     for home in _homes(folder, "participant"):
-        paths = {kind: home / f"sub-{home.name}_ses-NFB3_{end}.nii.gz" for kind, end in NFBS_FILES.items()}
-        rows.append({"participant": home.name} | _there(paths))
+        scans = {}
+        for kind, ending in NFBS_FILES.items():
+            scans[kind] = home / f"sub-{home.name}_ses-NFB3_{ending}.nii.gz"
+        rows.append({"participant": home.name} | _existing(scans))
     return rows
 
 
-def lgg_files(folder: str | os.PathLike) -> list[dict[str, object]]:
+def lgg_files(folder: AnyPath) -> list[dict[str, object]]:
     """List the slices of every patient of LGG with their masks.
 
     Parameters
@@ -139,8 +179,9 @@ def lgg_files(folder: str | os.PathLike) -> list[dict[str, object]]:
     Returns
     -------
     list of dict
-        By patient and, as numbers, by slice: ``patient`` as in ``data.csv``, ``slice``, the paths ``image`` and
-        ``mask``, None where there is no such file, and ``missing``, a tuple of their names.
+        One for every slice, ordered by patient and number: ``patient`` as in ``data.csv``;
+        ``slice``; the paths ``image`` and ``mask``, None where there is no such file; and
+        ``missing``, a tuple of the names of these.
 
     Raises
     ------
@@ -161,36 +202,62 @@ def lgg_files(folder: str | os.PathLike) -> list[dict[str, object]]:
     """
     rows = []
     for home in _homes(folder, "patient"):
-        names = (re.fullmatch(rf"{home.name}_(\d+)(_mask)?\.tif", file.name) for file in home.iterdir())
-        for number in sorted({int(name[1]) for name in names if name}) or [1]:
-            paths = {"image": home / f"{home.name}_{number}.tif", "mask": home / f"{home.name}_{number}_mask.tif"}
-            rows.append({"patient": home.name[:12], "slice": number} | _there(paths))
+        for number in _slice_numbers(home) or [1]:
+            name = f"{home.name}_{number}"
+            files = {"image": home / f"{name}.tif", "mask": home / f"{name}_mask.tif"}
+            row = {"patient": home.name[:12], "slice": number}
+            rows.append(row | _existing(files))
     return rows
 
 
-def _homes(folder: str | os.PathLike, who: str) -> list[Path]:
-    """Find the folders of these people: the one named, those in it, or in its folders, or in theirs."""
-    (pattern, layout), top = _HOMES[who], Path(folder)
+def _slice_numbers(home: Path) -> list[int]:
+    """List the numbers in the names of a patient's images and masks."""
+    pattern = re.compile(rf"{home.name}_(\d+)(_mask)?\.tif")
+    numbers = set()
+    for file in home.iterdir():
+        match = pattern.fullmatch(file.name)
+        if match:
+            numbers.add(int(match[1]))
+    return sorted(numbers)
+
+
+def _homes(folder: AnyPath, person: str) -> list[Path]:
+    """Find everyone's folder: the one named, or those up to three folders below it."""
+    layout = _LAYOUTS[person]
+    top = Path(folder)
     if not top.is_dir():
         raise InputError(f"{folder}: no such folder")
-    if re.fullmatch(pattern, top.resolve().name):
+    if re.fullmatch(layout.pattern, top.resolve().name):
         return [top.resolve()]
     for depth in ("*", "*/*", "*/*/*"):
-        found = sorted(home for home in top.glob(depth) if re.fullmatch(pattern, home.name) and home.is_dir())
-        found = [home for home in found if not re.search(r"(^|/)\.", home.relative_to(top).as_posix())]
-        if found:  # LGG is in its archive twice
-            return [home for home in found if home.parent == found[0].parent]
-    raise InputError(f"{folder}: expected the layout of {layout}; no such folder in it")
+        homes = [home for home in sorted(top.glob(depth)) if _is_home(home, top, layout)]
+        if homes:  # LGG is in its archive twice
+            first = homes[0].parent
+            return [home for home in homes if home.parent == first]
+    raise InputError(f"{folder}: expected the layout of {layout.example}; no such folder in it")
 
 
-def _there(paths: dict[str, Path]) -> dict[str, object]:
-    """Put None for the files that are missing, and name them."""
-    missing = tuple(path.name for path in paths.values() if not path.is_file())
-    return {kind: None if path.name in missing else path for kind, path in paths.items()} | {"missing": missing}
+def _is_home(home: Path, top: Path, layout: _Layout) -> bool:
+    if not re.fullmatch(layout.pattern, home.name) or not home.is_dir():
+        return False
+    parts = home.relative_to(top).parts
+    return not any(part.startswith(".") for part in parts)
 
 
-def nfbs_index(folder: str | os.PathLike) -> "pd.DataFrame":
-    """Tell which files there are of every participant of NFBS, and what tables beside them say.
+def _existing(files: dict[str, Path]) -> dict[str, object]:
+    """Return the paths of files, None for those that are missing, and the names of these."""
+    row: dict[str, object] = dict(files)
+    missing = []
+    for kind, file in files.items():
+        if not file.is_file():
+            row[kind] = None
+            missing.append(file.name)
+    row["missing"] = tuple(missing)
+    return row
+
+
+def nfbs_index(folder: AnyPath) -> "pd.DataFrame":
+    """Tabulate the files of every participant of NFBS, with what tables beside them say.
 
     Parameters
     ----------
@@ -200,9 +267,10 @@ def nfbs_index(folder: str | os.PathLike) -> "pd.DataFrame":
     Returns
     -------
     DataFrame
-        One row per participant: ``participant``, ``t1w``, ``brain``, ``brainmask`` and ``missing`` as `nfbs_files`
-        gives them; ``sex``, as it is told, and ``age`` [years] where a .csv or .tsv beside the folders has columns of
-        participants, sex and age. The archive itself brings no table.
+        One row per participant: ``participant``, ``t1w``, ``brain``, ``brainmask`` and ``missing``
+        as `nfbs_files` gives them; ``sex`` as it is written, and ``age`` [years], where a .csv or
+        .tsv beside the folders has columns of participants, sex and age. The archive itself brings
+        no table.
 
     Raises
     ------
@@ -222,8 +290,8 @@ def nfbs_index(folder: str | os.PathLike) -> "pd.DataFrame":
     return _index(nfbs_files(folder), "participant", folder)
 
 
-def lgg_index(folder: str | os.PathLike) -> "pd.DataFrame":
-    """Tell which slices and masks there are of every patient of LGG, which show tumour, and what ``data.csv`` says.
+def lgg_index(folder: AnyPath) -> "pd.DataFrame":
+    """Tabulate the slices of every patient of LGG, with tumour, sex and age.
 
     Parameters
     ----------
@@ -233,9 +301,10 @@ def lgg_index(folder: str | os.PathLike) -> "pd.DataFrame":
     Returns
     -------
     DataFrame
-        One row per slice: ``patient``, ``slice``, ``image``, ``mask`` and ``missing`` as `lgg_files` gives them;
-        ``tumour``, whether the mask marks any pixel, NA without a mask; ``sex``, a code that the published table does
-        not explain, and ``age`` [years].
+        One row per slice: ``patient``, ``slice``, ``image``, ``mask`` and ``missing`` as
+        `lgg_files` gives them; ``tumour``, whether the mask marks any pixel, NA without a mask;
+        and from ``data.csv`` ``sex``, a code that the published table does not explain, and
+        ``age`` [years].
 
     Raises
     ------
@@ -257,45 +326,71 @@ def lgg_index(folder: str | os.PathLike) -> "pd.DataFrame":
     return _index(lgg_files(folder), "patient", folder)
 
 
-def _index(rows: list[dict[str, object]], who: str, folder: str | os.PathLike) -> "pd.DataFrame":
+def _index(
+    rows: list[dict[str, object]],
+    person: str,
+    folder: AnyPath,
+) -> "pd.DataFrame":
+    """Tabulate files, with what tables beside the folders of people say of them."""
     pd = extra("pandas", "an index", "volumes")
     index = pd.DataFrame(rows)
     if "mask" in index:
-        index["tumour"] = pd.array([_marks(row["mask"]) for row in rows], "boolean")
-    told = _told({Path(folder).resolve(), _homes(folder, who)[0].resolve().parent})
-    index["sex"] = [told.get((row[who], "sex")) for row in rows]
-    index["age"] = pd.to_numeric([told.get((row[who], "age")) for row in rows], errors="coerce").astype(float)
+        has_tumour = [_marks_pixels(row["mask"]) for row in rows]
+        index["tumour"] = pd.array(has_tumour, "boolean")
+    beside_people = _homes(folder, person)[0].resolve().parent
+    recorded = _people({Path(folder).resolve(), beside_people})
+    owners = [recorded[row[person]] for row in rows]
+    index["sex"] = [owner.get("sex") for owner in owners]
+    ages = [owner.get("age") for owner in owners]
+    index["age"] = pd.to_numeric(ages, errors="coerce").astype(float)
     return index
 
 
-def _marks(mask: Path | None) -> bool | None:
+def _marks_pixels(mask: Path | None) -> bool | None:
     if mask is None:
         return None
     with nifti.reading(mask, ".tif"):
         return bool(pictures.read(mask).values.any())
 
 
-def _told(folders: Iterable[Path]) -> dict[tuple[str, str], str]:
-    """Collect what the tables of some folders tell of people's sex and age; what is told first counts."""
-    told: dict[tuple[str, str], str] = {}
-    for table in sorted(file for folder in folders for file in folder.glob("[!.]*.[ct]sv") if file.is_file()):
-        with open(table, newline="", encoding="utf-8", errors="replace") as stream, contextlib.suppress(csv.Error):
-            header = stream.readline()
-            lines = csv.reader([header, *stream], delimiter=max("\t;,", key=header.count))
-            fields = [_field(name) for name in next(lines)]
-            for cells in lines:
-                row: dict[str, str] = {}
-                for field, cell in zip(fields, cells, strict=False):
-                    row.setdefault(field, cell.strip())
+def _people(folders: Iterable[Path]) -> defaultdict[str, dict[str, str]]:
+    """Collect sex and age of people from the tables in some folders; the first table counts."""
+    tables = []
+    for folder in folders:
+        tables += [file for file in folder.glob("[!.]*.[ct]sv") if file.is_file()]
+    people: defaultdict[str, dict[str, str]] = defaultdict(dict)
+    for table in sorted(tables):
+        with contextlib.suppress(csv.Error):
+            for row in _rows_of(table):
+                person = people[row.get("owner", "").removeprefix("sub-")]
                 for field in ("sex", "age"):
-                    if row.get(field, "").lower() not in ("", "na", "n/a", "nan"):
-                        told.setdefault((row.get("who", "").removeprefix("sub-"), field), row[field])
-    return told
+                    value = row.get(field, "")
+                    if value.lower() not in _UNKNOWN:
+                        person.setdefault(field, value)
+    return people
 
 
-def _field(name: str) -> str:
-    plain = re.sub(r"[\W_]", "", name).lower()
-    return next((field for field, pattern in _COLUMNS.items() if re.fullmatch(pattern, plain)), "")
+def _rows_of(table: Path) -> Iterator[dict[str, str]]:
+    """Read the rows of a table by field; of columns for the same field the first counts."""
+    with open(table, newline="", encoding="utf-8", errors="replace") as stream:
+        header = stream.readline()
+        delimiter = max("\t;,", key=header.count)
+        lines = csv.reader([header, *stream], delimiter=delimiter)
+        fields = list(map(_field, next(lines)))
+        for cells in lines:
+            row: dict[str, str] = {}
+            for field, cell in zip(fields, cells, strict=False):
+                row.setdefault(field, cell.strip())
+            yield row
+
+
+def _field(column: str) -> str:
+    """Recognize the columns of people, sex and age; empty for any other."""
+    plain = re.sub(r"[\W_]", "", column).lower()
+    for field, pattern in _COLUMNS.items():
+        if re.fullmatch(pattern, plain):
+            return field
+    return ""
 
 
 def class_counts(index: "pd.DataFrame") -> "pd.Series":
@@ -309,7 +404,8 @@ def class_counts(index: "pd.DataFrame") -> "pd.Series":
     Returns
     -------
     Series of int
-        By the name of the class; ``unknown`` where a mask or a table is missing. Its name is what was counted.
+        By the name of the class; ``unknown`` where a mask or a table is missing. The name of the
+        series is ``slices`` or ``participants``.
 
     Examples
     --------
@@ -317,7 +413,11 @@ def class_counts(index: "pd.DataFrame") -> "pd.Series":
     >>> class_counts(pd.DataFrame({"tumour": pd.array([False, True, None, False], "boolean")})).to_dict()
     {'no tumour': 2, 'tumour': 1, 'unknown': 1}
     """
-    slices = "tumour" in index
-    classes = index["tumour"].map({True: "tumour", False: "no tumour"}) if slices else index["sex"]
-    counts = classes.astype(object).where(classes.notna(), "unknown").value_counts().sort_index()
-    return counts.rename("slices" if slices else "participants")
+    if "tumour" in index:
+        counted = "slices"
+        classes = index["tumour"].map({True: "tumour", False: "no tumour"})
+    else:
+        counted = "participants"
+        classes = index["sex"]
+    classes = classes.astype(object).where(classes.notna(), "unknown")
+    return classes.value_counts().sort_index().rename(counted)

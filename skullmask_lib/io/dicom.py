@@ -1,7 +1,8 @@
-"""A folder of DICOM files read as one volume in its place; of their tags, geometry and scaling alone.
+"""A folder of DICOM files read as one volume in its place.
 
-Every file is looked at before any pixel is read. What is damaged is refused, and what is no slice
-of the one series is left out; either way each file is named.
+Of the tags only geometry and scaling are used here, nothing that says whose head it is. Every file
+is surveyed before any pixel is read. Damaged files are refused, and what is not a slice of the one
+series is left out; either way the message names each file.
 """
 
 import io
@@ -22,6 +23,7 @@ import numpy as np
 from .. import texts
 from ..errors import InputError, InputWarning, check_slice_px, check_unpacked, extra
 from . import nifti, paths, pictures
+from .paths import AnyPath
 
 _GEOMETRY = ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing")
 _GROUPS = {  # of an enhanced file: what holds a tag of one frame, or of all
@@ -33,36 +35,46 @@ _GROUPS = {  # of an enhanced file: what holds a tag of one frame, or of all
     "RescaleSlope": "PixelValueTransformationSequence",
     "RescaleIntercept": "PixelValueTransformationSequence",
 }
+_PICTURE_TAGS = ("Rows", "Columns", "BitsAllocated")
 _PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
-_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])  # DICOM's axes run to the left, posterior and superior
-_OFF_MM = 0.1  # how far a slice may lie off its place in an even stack: rounded numbers
+_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])  # from left, posterior, superior
+
+# How far a slice may lie off its place in an even stack
+_OFF_MM = 0.1  # by rounded numbers
 _OFF = 0.15  # of the distance of two slices: a jitter of a tenth moves the fitted line, too
-_SHEAR = 0.01  # of the stack's length: how far its slices may drift sideways
+_SHEAR = 0.01  # of the stack's length, sideways
 _SAME = 0.01  # of the distance of two slices: closer ones lie in one place
-_DEFERRED = 4096  # bytes of a tag that is read only when it is asked for
+
+_DEFERRED_BYTES = 4096  # of a tag that is read only when it is asked for
+_START_BYTES = 512  # of a file, enough to recognize it
 _DEPTH = 5  # folders below the one that was named
 _MOST_FILES = 50_000
 _MOST_NAMES = 10  # in one message
-_SMALL = 2**26  # bytes that any slice may take when it is unpacked
+_SLICE_BYTES = 2**26  # that any slice may take when it is unpacked
 _DEFLATED = "1.2.840.10008.1.2.1.99"
-_PICTURES = (*pictures.SUFFIXES, ".npy", ".npz", *nifti.READABLE)
-_DECODERS = {  # of a transfer syntax, by how its number begins
+_IMAGES = (*pictures.SUFFIXES, ".npy", ".npz", *nifti.READABLE)
+_DECODERS = {  # packages that decode a transfer syntax, by how its number begins
     "1.2.840.10008.1.2.4.9": "pylibjpeg pylibjpeg-openjpeg",
     "1.2.840.10008.1.2.4.20": "pylibjpeg pylibjpeg-openjpeg",
     "1.2.840.10008.1.2.4.5": "pylibjpeg pylibjpeg-libjpeg",
     "1.2.840.10008.1.2.4.7": "pylibjpeg pylibjpeg-libjpeg",
     "1.2.840.10008.1.2.4.8": "pylibjpeg pylibjpeg-libjpeg",
 }
-_BARE = re.compile(  # how a file without a preamble begins: a tag of group 2 or 8, and its type
+# How a file without a preamble begins: with a tag of group 2 or 8, and its type
+_WITH_TYPE = re.compile(
     rb"(?:[\x02\x08]\0.\0|\0\x08\0.)"
     rb"(?:AE|AS|CS|DA|DS|DT|IS|LO|LT|OB|OW|PN|SH|SQ|ST|TM|UI|UL|UN|US|UT)",
     re.DOTALL,
 )
+
+# Or with a tag of group 8 that may be the first, and its length
 _EVEN = bytes(range(2, 256, 2))
-_TYPELESS = re.compile(  # or one of group 8 without its type: a tag that may be first, its length
+_WITHOUT_TYPE = re.compile(
     rb"\x08\0(?:"
     rb"[\0\x01]\0\x04\0\0\0....\x08\0"  # a number, and the next tag
-    rb"|[\x05\x08\x10\x12-\x16\x18]\0(?:\0\0\0\0\x08\0|[" + re.escape(_EVEN) + rb"]\0\0\0[ -~]{2})"  # a text
+    rb"|[\x05\x08\x10\x12-\x16\x18]\0(?:\0\0\0\0\x08\0|["
+    + re.escape(_EVEN)
+    + rb"]\0\0\0[ -~]{2})"  # a text
     rb")",
     re.DOTALL,
 )
@@ -72,31 +84,58 @@ class _Slice(NamedTuple):
     """One slice: where its pixels are, and where it lies."""
 
     file: Path
-    index: int
+    index: int  # of the frame in its file
     frame: np.ndarray  # rows, columns, their spacing [mm] and the two axes
     place_mm: np.ndarray
     thick_mm: float
     slope: float
     intercept: float
 
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Number of rows and of columns."""
+        return tuple(self.frame[:2].astype(int).tolist())
+
+    @property
+    def spacing_mm(self) -> np.ndarray:
+        """Distance of two rows, and of two columns."""
+        return self.frame[2:4]
+
+    @property
+    def axes(self) -> np.ndarray:
+        """Unit vectors from one column, and from one row, to the next."""
+        return self.frame[4:].reshape(2, 3)
+
+    @property
+    def normal(self) -> np.ndarray:
+        """Unit vector across the slice."""
+        return np.cross(*self.axes)
+
 
 @dataclass(frozen=True, eq=False)
 class _Survey:
-    """What a file is, by its tags."""
+    """What a file holds, by its tags."""
 
     file: Path
     series: str = ""
     title: str = ""
     slices: tuple[_Slice, ...] = ()
-    left_out: str = ""  # why it is a slice of no volume
+    left_out: str = ""  # why it is no slice of a volume
     fault: str = ""  # why its series cannot be read
     is_localizer: bool = False
     is_inverted: bool = False
     is_compressed: bool = False
 
+    @property
+    def reason(self) -> str:
+        """Why the file is left out beside the series that was chosen."""
+        if self.left_out:
+            return self.left_out
+        return self.fault.partition(";")[0] or "a localizer"
 
-def files_in(folder: str | os.PathLike) -> list[Path]:
-    """List the DICOM files of a folder by what they hold: their names need no suffix.
+
+def files_in(folder: AnyPath) -> list[Path]:
+    """List the DICOM files of a folder; their names need no suffix.
 
     Parameters
     ----------
@@ -105,9 +144,9 @@ def files_in(folder: str | os.PathLike) -> list[Path]:
     Returns
     -------
     list of Path
-        Sorted by name; without what is hidden, and without the DICOMDIR, which is an index. Where
-        the folder itself holds neither DICOM files nor pictures, those of its subfolders; links to
-        folders are not followed.
+        Sorted by name, without hidden files and without the DICOMDIR, which is an index. Where the
+        folder itself holds neither DICOM files nor images of another format, the DICOM files of
+        its subfolders; links to folders are not followed.
 
     Raises
     ------
@@ -119,15 +158,20 @@ def files_in(folder: str | os.PathLike) -> list[Path]:
     >>> files_in(Path(__file__).parent)
     []
     """
-    entries = _entries(Path(folder))
-    found = [file for file in entries if _is_slice(file)]
-    if found or any(entry.name.lower().endswith(_PICTURES) for entry in entries):
-        return found
-    return [file for file in _below(Path(folder)) if _is_slice(file)]
+    folder = Path(folder)
+    entries = _entries(folder)
+    files = [file for file in entries if _is_slice(file)]
+    if files or any(map(_is_other_image, entries)):
+        return files
+    return [file for file in _below(folder) if _is_slice(file)]
+
+
+def _is_other_image(file: Path) -> bool:
+    return file.name.lower().endswith(_IMAGES)
 
 
 def is_dicom(file: Path) -> bool:
-    """Tell whether a file has DICM at byte 128, or begins with a first tag of DICOM.
+    """Return whether a file has DICM at byte 128, or begins with a first tag of DICOM.
 
     Parameters
     ----------
@@ -144,16 +188,18 @@ def is_dicom(file: Path) -> bool:
     (False, False)
     """
     start = _start(file)
-    return start[128:132] == b"DICM" or bool(_BARE.match(start) or _TYPELESS.match(start))
+    if start[128:132] == b"DICM":
+        return True
+    return bool(_WITH_TYPE.match(start) or _WITHOUT_TYPE.match(start))
 
 
 def _start(file: Path) -> bytes:
-    """Give the first bytes of a file; none where it cannot be read."""
+    """Return the first bytes of a file; none where it cannot be read."""
     try:
         if not file.is_file():
             return b""
         with open(file, "rb") as stream:
-            return stream.read(512)
+            return stream.read(_START_BYTES)
     except OSError:
         return b""
 
@@ -163,48 +209,50 @@ def _is_slice(file: Path) -> bool:
 
 
 def _entries(folder: Path) -> list[Path]:
-    return sorted(entry for entry in folder.iterdir() if not paths.is_hidden(entry.name))
+    """List a folder without what is hidden."""
+    entries = sorted(folder.iterdir())
+    return [entry for entry in entries if not paths.is_hidden(entry.name)]
 
 
 def _below(folder: Path) -> Iterator[Path]:
-    """Go through the files in the folders of a folder."""
+    """Yield the files in the subfolders of a folder."""
     count = 0
-    for parent, folders, names in os.walk(folder):
+    for parent, subfolders, names in os.walk(folder):
         depth = len(Path(parent).relative_to(folder).parts)
-        if depth < _DEPTH:
-            folders[:] = sorted(name for name in folders if not paths.is_hidden(name))
-        else:
-            folders.clear()
+        visible = [name for name in subfolders if not paths.is_hidden(name)]
+        subfolders[:] = sorted(visible) if depth < _DEPTH else []
         for name in sorted(names):
             count += 1
             if count > _MOST_FILES:
-                raise InputError(f"{folder}: holds over {_MOST_FILES} files; name that of one series")
+                hint = "name that of one series"
+                raise InputError(f"{folder}: holds over {_MOST_FILES} files; {hint}")
             if depth and not paths.is_hidden(name):
                 yield Path(parent, name)
 
 
-def read_series(folder: str | os.PathLike) -> nib.Nifti1Image:
-    """Read the one DICOM series of a folder; the order of its slices follows from where they lie.
+def read_series(folder: AnyPath) -> nib.Nifti1Image:
+    """Read the one DICOM series of a folder; its slices are ordered by where they lie.
 
     Reports, secondary captures, localizers beside another series, copies and files of other kinds
-    are left out, and named in one warning.
+    are left out, and one warning names them.
 
     Parameters
     ----------
     folder : str or path
-        Of files of one slice each, or of enhanced files of several; see `files_in` for subfolders.
+        Holds files of one slice each, or enhanced files of several; see `files_in` for subfolders.
 
     Returns
     -------
     Nifti1Image
-        float32 of shape (columns, rows, slices), slope and intercept of every slice applied,
-        MONOCHROME1 inverted, and padding set to the lowest value of the rest; the affine leads to
-        RAS+ in millimetres. Nothing else of the tags is in it.
+        float32 of shape (columns, rows, slices). Slope and intercept of every slice are applied,
+        MONOCHROME1 is inverted, and padding is set to the lowest value of the rest. The affine
+        leads to RAS+ in millimetres. Nothing else of the tags is kept.
 
     Raises
     ------
     InputError
-        If pydicom is missing, a file is damaged, or the slices are no even stack of one series.
+        If pydicom is missing, a file is damaged, or the slices are not an even stack of one
+        series.
 
     References
     ----------
@@ -224,17 +272,29 @@ def read_series(folder: str | os.PathLike) -> nib.Nifti1Image:
     dcmread = extra("pydicom", "DICOM", "volumes").dcmread
     surveys = _survey_all(folder, files, dcmread)
     series = _one_series(folder, surveys)
-    left_out = [(each.file, _reason(each)) for each in surveys if each not in series]
-    left_out += _others(folder, files)
-    slices = _ordered([each for survey in series for each in survey.slices])
+    slices: list[_Slice] = []
+    for survey in series:
+        slices += survey.slices
+    slices = _ordered(slices)
     if any(survey.is_compressed for survey in series):
         _check_size(folder, slices)
-    volume = _air(_read_pixels(slices, dcmread), folder, series[0].is_inverted)
+    volume = _read_pixels(slices, dcmread)
+    volume = _without_padding(volume, folder, series[0].is_inverted)
     slices, volume, copies = _without_copies(slices, volume)
+    left_out = []
+    for survey in surveys:
+        if survey not in series:
+            left_out.append((survey.file, survey.reason))
+    left_out += _others(folder, files)
     left_out += [(copy, "a copy of another") for copy in copies]
     if left_out:
-        shown = _shown(left_out, folder)
-        warnings.warn(f"{folder.absolute().name}: left out: {shown}", InputWarning, stacklevel=2)
+        remark = f"left out: {_shown(left_out, folder)}"
+        warnings.warn(f"{folder.absolute().name}: {remark}", InputWarning, stacklevel=2)
+    return _image(folder, slices, volume)
+
+
+def _image(folder: Path, slices: list[_Slice], volume: np.ndarray) -> nib.Nifti1Image:
+    """Put a volume (slices, rows, columns) in its place."""
     affine = _TO_RAS @ _affine(folder, slices)
     nifti.check_voxels(nib.affines.voxel_sizes(affine), folder)
     image = nib.Nifti1Image(volume.transpose(2, 1, 0), affine)
@@ -248,42 +308,53 @@ def read_series(folder: str | os.PathLike) -> nib.Nifti1Image:
 
 
 def _survey_all(folder: Path, files: list[Path], dcmread: Callable) -> list[_Survey]:
-    """Look at every file; the damaged ones are refused together."""
-    surveys, damaged = [], _damaged(files)
+    """Survey every file; damaged ones are refused together."""
+    surveys = []
+    damaged = _damaged(files)
     for file in files:
         try:
             with nifti.reading(file, "DICOM"):
                 surveys.append(_survey(file, _tags(file, dcmread)))
         except InputError as error:
-            damaged.append((file, str(error).removeprefix(f"{file}: ")))
+            reason = str(error).removeprefix(f"{file}: ")
+            damaged.append((file, reason))
     if len(damaged) == 1:
         [(file, reason)] = damaged
         raise InputError(f"{file}: {reason}")
     if damaged:
-        count = f"{len(damaged)} of {len(files) + sum(file not in files for file, _ in damaged)}"
-        raise InputError(f"{folder}: {count} files are damaged: {_shown(damaged, folder)}")
+        total = len({*files, *dict(damaged)})
+        count = f"{len(damaged)} of {total} files are damaged"
+        raise InputError(f"{folder}: {count}: {_shown(damaged, folder)}")
     return surveys
 
 
 def _damaged(files: list[Path]) -> list[tuple[Path, str]]:
-    """Find what lies beside DICOM files and is named as they are: what is left of a slice."""
+    """Find what is left of a slice: files named like the DICOM files beside them."""
     suffixes = {_suffix(file) for file in files}
-    found = []
+    damaged = []
     for entry in _beside(files):
-        suffix = _suffix(entry)
-        if suffix not in suffixes:
-            continue
-        if not entry.exists():
-            found.append((entry, "a link to nothing"))
-        elif entry.is_file() and not entry.stat().st_size:
-            found.append((entry, "empty"))
-        elif entry.is_file() and (suffix or b"\0" in _start(entry)):  # no text such as VERSION
-            found.append((entry, "cut off, or not a DICOM file"))
-    return found
+        if _suffix(entry) in suffixes:
+            reason = _damage(entry)
+            if reason:
+                damaged.append((entry, reason))
+    return damaged
+
+
+def _damage(entry: Path) -> str:
+    """Say why an entry of a folder is no DICOM file; empty for a folder, or a text such as VERSION."""
+    if not entry.exists():
+        return "a link to nothing"
+    if not entry.is_file():
+        return ""
+    if not entry.stat().st_size:
+        return "empty"
+    if _suffix(entry) or b"\0" in _start(entry):
+        return "cut off, or not a DICOM file"
+    return ""
 
 
 def _others(folder: Path, files: list[Path]) -> list[tuple[Path, str]]:
-    """Find what else lies beside DICOM files."""
+    """List what else lies beside DICOM files."""
     left_out = []
     for entry in _beside(files):
         if not entry.is_dir():
@@ -296,12 +367,12 @@ def _others(folder: Path, files: list[Path]) -> list[tuple[Path, str]]:
 def _beside(files: list[Path]) -> list[Path]:
     """List what lies in the folders of some files, without them and without their index."""
     known = set(files)
-    found = []
+    beside = []
     for parent in sorted({file.parent for file in files}):
         for entry in _entries(parent):
             if entry not in known and entry.name.upper() != "DICOMDIR":
-                found.append(entry)
-    return found
+                beside.append(entry)
+    return beside
 
 
 def _below_or_in(folder: Path) -> Iterator[Path]:
@@ -310,21 +381,25 @@ def _below_or_in(folder: Path) -> Iterator[Path]:
 
 
 def _suffix(file: Path) -> str:
-    """Give the suffix of a name; the last number of a UID is none."""
+    """Return the suffix of a name; the last number of a UID is not one."""
     suffix = file.suffix.lower()
     return "" if suffix[1:].isdecimal() else suffix
 
 
 class _Bounded(io.BufferedReader):
-    """A file of which pydicom reads the rest at once only to inflate it, which is bounded here."""
+    """A file that is not inflated beyond what a slice takes.
+
+    pydicom reads the rest of a file at once only to inflate it.
+    """
 
     def read(self, size: int | None = -1, /) -> bytes:
         """Read some bytes, or the rest if that unpacks to what a slice takes."""
         data = super().read(size)
         if size is None or size < 0:
-            unpacked = zlib.decompressobj(-zlib.MAX_WBITS).decompress(data, _SMALL + 1)
-            if len(unpacked) > _SMALL:
-                most = f"{_SMALL >> 20} MiB, more than a slice takes"
+            inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+            unpacked = inflater.decompress(data, _SLICE_BYTES + 1)
+            if len(unpacked) > _SLICE_BYTES:
+                most = f"{_SLICE_BYTES >> 20} MiB, more than a slice takes"
                 raise InputError(f"{self.name}: unpacks to over {most}")
         return data
 
@@ -332,81 +407,118 @@ class _Bounded(io.BufferedReader):
 def _tags(file: Path, dcmread: Callable):
     """Read the tags of a file, its pixels only when they are asked for."""
     with _Bounded(io.FileIO(str(file))) as stream:
-        tags = dcmread(stream, force=True, defer_size=_DEFERRED)
-        if tags.file_meta.get("TransferSyntaxUID") == _DEFLATED:  # its pixels are in no file
+        tags = dcmread(stream, force=True, defer_size=_DEFERRED_BYTES)
+        is_deflated = tags.file_meta.get("TransferSyntaxUID") == _DEFLATED
+        if is_deflated:  # then pixels cannot be read from the file later
             stream.seek(0)
             tags = dcmread(stream, force=True)
     return tags
 
 
 def _survey(file: Path, tags) -> _Survey:
-    """Find out by its tags what a file is, or say what is damaged."""
-    kind = tags.get("SOPClassUID") or tags.file_meta.get("MediaStorageSOPClassUID")
-    name = getattr(kind, "name", "")
+    """Find out what a file holds, or say what is damaged."""
     series = str(tags.get("SeriesInstanceUID") or "")
+    kind = _kind(tags)
     has_pixels = any(tag in tags for tag in _PIXELS)
-    if "Image" not in name and name != kind and name:
-        return _Survey(file, series, left_out=name.removesuffix(" Storage"))
-    if "Image" not in name and name and not has_pixels:
+    if kind.is_other:
+        return _Survey(file, series, left_out=kind.name.removesuffix(" Storage"))
+    if kind.is_unknown and not has_pixels:
         return _Survey(file, series, fault="of an unknown kind, and without pixels")
     if not has_pixels:
         raise ValueError("cut off: it has no pixel data")
     fault = _fault(tags)
-    if fault and "Secondary Capture" in name:
+    if fault and "Secondary Capture" in kind.name:
         return _Survey(file, series, left_out="a secondary capture")
     if not fault:
         _check_pixels(file, tags)
-    kinds = _listed(tags.get("ImageType"))
-    if "MOSAIC" in kinds:
-        fault = "a mosaic, many small slices in one picture; convert it to NIfTI first"
-    title = " ".join(str(tags.get(tag, "")) for tag in ("SeriesNumber", "SeriesDescription"))
+    image_type = _listed(tags.get("ImageType"))
+    if "MOSAIC" in image_type:
+        hint = "convert it to NIfTI first"
+        fault = f"a mosaic, many small slices in one picture; {hint}"
     return _Survey(
         file,
         series,
-        title="".join(letter for letter in title if letter.isprintable()).strip(),
+        title=_title(tags),
         slices=() if fault else tuple(_slices(file, tags)),
         fault=fault,
-        is_localizer="LOCALIZER" in kinds,
+        is_localizer="LOCALIZER" in image_type,
         is_inverted=str(tags.get("PhotometricInterpretation")) == "MONOCHROME1",
         is_compressed=_is_compressed(tags),
     )
 
 
+class _Kind(NamedTuple):
+    """What a file says that it is."""
+
+    name: str
+    is_other: bool  # of a known kind that is not an image
+    is_unknown: bool
+
+
+def _kind(tags) -> _Kind:
+    uid = tags.get("SOPClassUID") or tags.file_meta.get("MediaStorageSOPClassUID")
+    name = getattr(uid, "name", "")
+    if not name or "Image" in name:
+        return _Kind(name, is_other=False, is_unknown=False)
+    is_unknown = name == uid  # pydicom names what it does not know by its number
+    return _Kind(name, not is_unknown, is_unknown)
+
+
+def _title(tags) -> str:
+    """Return number and description of a series."""
+    words = [str(tags.get(tag, "")) for tag in ("SeriesNumber", "SeriesDescription")]
+    return "".join(filter(str.isprintable, " ".join(words))).strip()
+
+
 def _listed(value: object) -> list[str]:
-    """Give the values of a tag that may have one or several, in capitals."""
+    """Return the values of a tag that may have one or several, in capitals."""
     if value is None or isinstance(value, str):
         value = [value or ""]
-    return [str(each).upper() for each in value]
+    return [str(item).upper() for item in value]
 
 
 def _check_pixels(file: Path, tags) -> None:
-    """Hold what a picture promises against what its file holds, before anything is decoded."""
-    name = next(tag for tag in _PIXELS if tag in tags)
-    lacking = [tag for tag in ("Rows", "Columns", "BitsAllocated") if tags.get(tag) is None]
+    """Compare what a picture promises with what its file holds, before anything is decoded."""
+    lacking = [tag for tag in _PICTURE_TAGS if tags.get(tag) is None]
     if lacking:
         raise ValueError(f"{', '.join(lacking)} missing")
-    element = tags.get_item(name, keep_deferred=True)
+    shape = (int(tags.Rows), int(tags.Columns), _count_frames(tags))
+    if min(shape) < 1:
+        rows, columns, _ = shape
+        raise ValueError(f"a picture of {rows} rows and {columns} columns")
+    check_slice_px(shape[:2], file)
+    promised = math.prod(shape) * int(tags.BitsAllocated) // 8
     size = file.stat().st_size
-    bits = int(tags.BitsAllocated)
-    frames = int(tags.get("NumberOfFrames") or 1)
-    sides = (int(tags.Rows), int(tags.Columns), frames)
-    if min(sides) < 1:
-        raise ValueError(f"a picture of {tags.Rows} rows and {tags.Columns} columns")
-    check_slice_px(sides[:2], file)
-    promised = math.prod(sides) * bits // 8
-    if _is_compressed(tags):
-        if promised > max(nifti.PACKING * size, _SMALL):
-            raise ValueError(f"{promised} bytes of pixels promised, more than {size} bytes can hold")
-        return
-    length = element.length if hasattr(element, "length") else len(element.value)
-    whole = length if element.value is None else len(element.value)
-    if element.value is None and element.value_tell + length > size:
-        whole = size - element.value_tell
-    if whole < min(length, promised) or length < promised:
-        raise ValueError(f"cut off: {promised} bytes of pixels expected, got {whole}")
-    if whole > promised + 1:  # an even number is right
-        text = f"{whole - promised} bytes behind its pixels are left out; is its size right?"
-        warnings.warn(f"{file.name}: {text}", InputWarning, stacklevel=2)
+    if not _is_compressed(tags):
+        _check_stored(file, tags, promised)
+    elif promised > max(nifti.PACKING * size, _SLICE_BYTES):
+        hint = f"more than {size} bytes can hold"
+        raise ValueError(f"{promised} bytes of pixels promised, {hint}")
+
+
+def _check_stored(file: Path, tags, promised: int) -> None:
+    """Refuse a file that is cut off, and warn of one that holds more than was promised."""
+    name = next(tag for tag in _PIXELS if tag in tags)
+    element = tags.get_item(name, keep_deferred=True)
+    length = getattr(element, "length", None)
+    if length is None:  # it was read already
+        length = len(element.value)
+    stored = length
+    if element.value is not None:
+        stored = len(element.value)
+    elif element.value_tell + length > file.stat().st_size:
+        stored = file.stat().st_size - element.value_tell
+    if stored < min(length, promised) or length < promised:
+        expected = f"{promised} bytes of pixels expected"
+        raise ValueError(f"cut off: {expected}, got {stored}")
+    if stored > promised + 1:  # an even number is right
+        excess = f"{stored - promised} bytes behind its pixels are left out"
+        remark = f"{file.name}: {excess}; is its size right?"
+        warnings.warn(remark, InputWarning, stacklevel=2)
+
+
+def _count_frames(tags) -> int:
+    return int(tags.get("NumberOfFrames") or 1)
 
 
 def _is_compressed(tags) -> bool:
@@ -415,16 +527,19 @@ def _is_compressed(tags) -> bool:
 
 
 def _fault(tags) -> str:
-    """Say why a picture is no slice of a volume."""
-    grey = str(tags.get("PhotometricInterpretation", "MONOCHROME2")).startswith("MONOCHROME")
-    if not grey or tags.get("SamplesPerPixel", 1) != 1:
+    """Say why a picture is no slice of a volume; empty if it is one."""
+    photometric = str(tags.get("PhotometricInterpretation", "MONOCHROME2"))
+    is_grey = photometric.startswith("MONOCHROME")
+    if not is_grey or tags.get("SamplesPerPixel", 1) != 1:
         return "expected grey levels, got a colour picture"
-    frames = int(tags.get("NumberOfFrames") or 1)
+    frames = _count_frames(tags)
     groups = _frame_groups(tags)
     if frames > 1 and not groups[0]:
-        return f"expected one slice in a file, got {frames} frames; convert it to NIfTI first"
+        hint = "convert it to NIfTI first"
+        return f"expected one slice in a file, got {frames} frames; {hint}"
     if len(groups) != frames:
-        raise ValueError(f"{frames} frames promised, the places of {len(groups)} given")
+        count = len(groups)
+        raise ValueError(f"{frames} frames promised, the places of {count} given")
     for group in groups:
         lacking = [tag for tag in _GEOMETRY if _look_up(tags, group, tag) is None]
         if lacking:
@@ -433,7 +548,7 @@ def _fault(tags) -> str:
 
 
 def _frame_groups(tags) -> list[tuple]:
-    """Give the functional groups of every frame, its own first; none where a file has none."""
+    """Return the functional groups of every frame, its own first; none where a file has none."""
     shared = tuple(tags.get("SharedFunctionalGroupsSequence") or ())
     own = tags.get("PerFrameFunctionalGroupsSequence")
     if not own:
@@ -442,13 +557,14 @@ def _frame_groups(tags) -> list[tuple]:
 
 
 def _look_up(tags, groups: tuple, tag: str) -> object:
-    """Give the value of a tag in the groups of a frame, or beside them; None where it is empty."""
+    """Return the value of a tag in the groups of a frame, or beside them; None where it is empty."""
+    empty = (None, "", [])
     for group in groups:
         for item in group.get(_GROUPS[tag]) or ():
-            if item.get(tag) not in (None, "", []):
+            if item.get(tag) not in empty:
                 return item.get(tag)
     value = tags.get(tag)
-    return None if value in (None, "", []) else value
+    return None if value in empty else value
 
 
 def _slices(file: Path, tags) -> Iterator[_Slice]:
@@ -458,35 +574,56 @@ def _slices(file: Path, tags) -> Iterator[_Slice]:
         place_mm = np.array(look_up("ImagePositionPatient"), float).reshape(3)
         axes = np.array(look_up("ImageOrientationPatient"), float).reshape(2, 3)
         spacing_mm = np.array(look_up("PixelSpacing"), float).reshape(2)
-        right = np.allclose(axes @ axes.T, np.eye(2), atol=1e-3) and (spacing_mm > 0).all()
-        if not right or not np.isfinite([*place_mm, *spacing_mm]).all():
-            wanted = "a position, two perpendicular unit vectors and a spacing above 0 mm"
-            raise InputError(f"{file}: expected {wanted}")
-        thick_mm = look_up("SpacingBetweenSlices") or look_up("SliceThickness") or 1
+        _check_geometry(file, place_mm, axes, spacing_mm)
+        thick_mm = look_up("SpacingBetweenSlices")
+        thick_mm = thick_mm or look_up("SliceThickness") or 1
         slope = look_up("RescaleSlope")
-        scaling = (1.0 if slope is None else float(slope), float(look_up("RescaleIntercept") or 0))
-        if not np.isfinite(scaling).all():
-            raise InputError(f"{file}: expected a finite slope and intercept, got {scaling}")
-        frame = np.array([tags.Rows, tags.Columns, *spacing_mm, *axes.ravel()], float)
-        yield _Slice(file, index, frame, place_mm, abs(float(thick_mm)), *scaling)
+        slope = 1.0 if slope is None else float(slope)
+        intercept = float(look_up("RescaleIntercept") or 0)
+        if not np.isfinite([slope, intercept]).all():
+            wanted = "a finite slope and intercept"
+            raise InputError(f"{file}: expected {wanted}, got {(slope, intercept)}")
+        frame = [tags.Rows, tags.Columns, *spacing_mm, *axes.ravel()]
+        yield _Slice(
+            file=file,
+            index=index,
+            frame=np.array(frame, float),
+            place_mm=place_mm,
+            thick_mm=abs(float(thick_mm)),
+            slope=slope,
+            intercept=intercept,
+        )
+
+
+def _check_geometry(
+    file: Path,
+    place_mm: np.ndarray,
+    axes: np.ndarray,
+    spacing_mm: np.ndarray,
+) -> None:
+    """Refuse a slice that lies nowhere, or askew."""
+    is_square = np.allclose(axes @ axes.T, np.eye(2), atol=1e-3)
+    is_finite = np.isfinite([*place_mm, *spacing_mm]).all()
+    if not is_square or not is_finite or not (spacing_mm > 0).all():
+        wanted = "a position, two perpendicular unit vectors and a spacing above 0 mm"
+        raise InputError(f"{file}: expected {wanted}")
 
 
 def _one_series(folder: Path, surveys: list[_Survey]) -> list[_Survey]:
     """Choose the files of the one series, or refuse."""
-    with_slices = [survey for survey in surveys if survey.slices]
-    series: dict[str, list[_Survey]] = {}
-    for survey in [each for each in with_slices if not each.is_localizer] or with_slices:
-        series.setdefault(survey.series, []).append(survey)
+    series = _by_series(surveys)
     if len(series) > 1:
-        told = " and ".join(_title(files, folder) for files in series.values())
+        described = [_described(files, folder) for files in series.values()]
         count = f"holds {len(series)} series"
-        raise InputError(f"{folder}: {count}: {told}; give each a folder of its own")
+        hint = "give each a folder of its own"
+        raise InputError(f"{folder}: {count}: {' and '.join(described)}; {hint}")
     for survey in surveys:
-        if survey.fault and (not series or survey.series in ("", *series)):
+        is_of_it = survey.series in ("", *series)
+        if survey.fault and (is_of_it or not series):
             raise InputError(f"{survey.file}: {survey.fault}")
     if not series:
-        told = _shown([(survey.file, survey.left_out) for survey in surveys], folder)
-        raise InputError(f"{folder}: holds no slice, but {told}")
+        others = [(survey.file, survey.left_out) for survey in surveys]
+        raise InputError(f"{folder}: holds no slice, but {_shown(others, folder)}")
     [chosen] = series.values()
     if len({survey.is_inverted for survey in chosen}) > 1:
         wanted = "MONOCHROME1 or MONOCHROME2 in all files of a series"
@@ -494,26 +631,37 @@ def _one_series(folder: Path, surveys: list[_Survey]) -> list[_Survey]:
     return chosen
 
 
-def _reason(survey: _Survey) -> str:
-    """Say why a file is left out beside the series that was chosen."""
-    return survey.left_out or survey.fault.partition(";")[0] or "a localizer"
+def _by_series(surveys: list[_Survey]) -> dict[str, list[_Survey]]:
+    """Sort files with slices into series; localizers count only where there is nothing else."""
+    with_slices = [survey for survey in surveys if survey.slices]
+    scans = [survey for survey in with_slices if not survey.is_localizer]
+    series: dict[str, list[_Survey]] = {}
+    for survey in scans or with_slices:
+        series.setdefault(survey.series, []).append(survey)
+    return series
 
 
-def _title(series: list[_Survey], folder: Path) -> str:
-    """Name a series by its files, its number and its description."""
+def _described(series: list[_Survey], folder: Path) -> str:
+    """Describe a series by its files, its number and its description."""
     first = series[0].file.relative_to(folder).as_posix()
-    title = f", {series[0].title}" if series[0].title else ""
+    title = series[0].title
+    if title:
+        title = f", {title}"
     if len(series) == 1:
         return f"1 file ({first}{title})"
     return f"{len(series)} files ({first} …{title})"
 
 
 def _shown(files: list[tuple[Path, str]], folder: Path) -> str:
-    """Name files with what is said of them."""
+    """Name files by what is said of them."""
     by_reason: dict[str, list[str]] = {}
     for file, reason in files:
-        by_reason.setdefault(reason, []).append(file.relative_to(folder).as_posix())
-    return "; ".join(f"{', '.join(_runs(names))} ({reason})" for reason, names in by_reason.items())
+        name = file.relative_to(folder).as_posix()
+        by_reason.setdefault(reason, []).append(name)
+    shown = []
+    for reason, names in by_reason.items():
+        shown.append(f"{', '.join(_runs(names))} ({reason})")
+    return "; ".join(shown)
 
 
 def _runs(names: list[str]) -> list[str]:
@@ -521,8 +669,9 @@ def _runs(names: list[str]) -> list[str]:
     if len(names) <= _MOST_NAMES:
         return names
     runs = texts.spans(sorted(names, key=paths.natural))
-    if len(runs) > _MOST_NAMES:
-        return [*runs[:_MOST_NAMES], f"and {len(runs) - _MOST_NAMES} more"]
+    more = len(runs) - _MOST_NAMES
+    if more > 0:
+        return [*runs[:_MOST_NAMES], f"and {more} more"]
     return runs
 
 
@@ -530,69 +679,82 @@ def _runs(names: list[str]) -> list[str]:
 
 
 def _ordered(slices: list[_Slice]) -> list[_Slice]:
-    """Bring slices of one size, spacing and orientation into the order in which they lie."""
+    """Sort slices of one size, spacing and orientation by where they lie."""
     first = slices[0]
-    for each in slices:
-        if not np.allclose(each.frame, first.frame, rtol=1e-4, atol=1e-3):
-            told = f"the size, pixel spacing and orientation of {first.file.name}"
-            raise InputError(f"{each.file}: expected {told}, got others; is it a localizer?")
-    normal = np.cross(*first.frame[4:].reshape(2, 3))
-    return sorted(slices, key=lambda each: each.place_mm @ normal)
+    for one in slices:
+        if not np.allclose(one.frame, first.frame, rtol=1e-4, atol=1e-3):
+            wanted = f"the size, pixel spacing and orientation of {first.file.name}"
+            hint = "is it a localizer?"
+            raise InputError(f"{one.file}: expected {wanted}, got others; {hint}")
+    normal = first.normal
+    return sorted(slices, key=lambda one: one.place_mm @ normal)
 
 
-def _without_copies(slices: list[_Slice], volume: np.ndarray) -> tuple[list[_Slice], np.ndarray, list[Path]]:
-    """Drop slices that lie where another lies and show the same; others that do are refused."""
-    normal = np.cross(*slices[0].frame[4:].reshape(2, 3))
-    gaps_mm = np.diff([each.place_mm @ normal for each in slices])
+def _without_copies(
+    slices: list[_Slice],
+    volume: np.ndarray,
+) -> tuple[list[_Slice], np.ndarray, list[Path]]:
+    """Drop slices that lie where another lies and show the same; refuse those that show others."""
+    normal = slices[0].normal
+    gaps_mm = np.diff([one.place_mm @ normal for one in slices])
     kept = [0]
     copies = []
-    for k, gap_mm in enumerate(gaps_mm, 1):
-        one = slices[kept[-1]]
-        other = slices[k]
+    for number, gap_mm in enumerate(gaps_mm, 1):
         if gap_mm > _SAME * gaps_mm.max():
-            kept.append(k)
+            kept.append(number)
             continue
-        is_same = np.array_equal(volume[kept[-1]], volume[k])
-        if not is_same or not np.allclose(one.place_mm, other.place_mm, atol=1e-3):
+        one = slices[kept[-1]]
+        other = slices[number]
+        is_same = np.array_equal(volume[kept[-1]], volume[number])
+        is_close = np.allclose(one.place_mm, other.place_mm, atol=1e-3)
+        if not (is_same and is_close):
             raise InputError(_overlap(one, other))
         copies.append(other.file)
     if copies:
         volume = volume[kept]
-    return [slices[k] for k in kept], volume, copies
+    return [slices[number] for number in kept], volume, copies
 
 
 def _overlap(one: _Slice, other: _Slice) -> str:
     if one.file == other.file:
-        return f"{one.file}: holds two slices in one place; convert each echo or time to NIfTI"
+        hint = "convert each echo or time to NIfTI"
+        return f"{one.file}: holds two slices in one place; {hint}"
     hint = "give every echo or time a folder of its own"
     return f"{one.file}: lies where {other.file.name} lies; {hint}"
 
 
 def _affine(folder: Path, slices: list[_Slice]) -> np.ndarray:
     """Lead from column, row and slice to DICOM's world, if the slices are an even stack."""
-    spacing_mm, axes = slices[0].frame[2:4], slices[0].frame[4:].reshape(2, 3)
-    normal = np.cross(*axes)
-    origin_mm, step_mm = slices[0].place_mm, normal * slices[0].thick_mm
+    first = slices[0]
+    origin_mm = first.place_mm
+    step_mm = first.normal * first.thick_mm
     if len(slices) > 1:
-        origin_mm, step_mm = _line(folder, np.array([each.place_mm for each in slices]))
-        if np.linalg.norm(np.cross(step_mm, normal)) > _SHEAR * np.linalg.norm(step_mm):
+        places_mm = np.array([one.place_mm for one in slices])
+        origin_mm, step_mm = _line(folder, places_mm)
+        drift_mm = np.linalg.norm(np.cross(step_mm, first.normal))
+        if drift_mm > _SHEAR * np.linalg.norm(step_mm):
             wanted = "each slice straight above the last"
             raise InputError(f"{folder}: expected {wanted}, got a tilted gantry")
-    column_mm, row_mm = axes * spacing_mm[::-1, None]  # from one column, and row, to the next
-    return nib.affines.from_matvec(np.column_stack([column_mm, row_mm, step_mm]), origin_mm)
+    row_spacing_mm, column_spacing_mm = first.spacing_mm
+    along_row, along_column = first.axes
+    column_mm = along_row * column_spacing_mm  # from one column to the next
+    row_mm = along_column * row_spacing_mm
+    steps_mm = np.column_stack([column_mm, row_mm, step_mm])
+    return nib.affines.from_matvec(steps_mm, origin_mm)
 
 
 def _line(folder: Path, places_mm: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Fit origin and step of an even stack; refuse one whose slices lie off their places."""
     numbers = np.arange(len(places_mm))
-    line_mm = np.round(np.polynomial.polynomial.polyfit(numbers, places_mm, 1), 9)
-    origin_mm, step_mm = line_mm
+    line_mm = np.polynomial.polynomial.polyfit(numbers, places_mm, 1)
+    origin_mm, step_mm = np.round(line_mm, 9)
     off_mm = places_mm - origin_mm - numbers[:, None] * step_mm
     length_mm = np.linalg.norm(step_mm)
     if np.abs(off_mm).max() > max(_OFF_MM, _OFF * length_mm):
         gaps_mm = np.diff(places_mm @ (step_mm / length_mm))
-        told = f"{gaps_mm.min():.4g} to {gaps_mm.max():.4g} mm"
-        raise InputError(f"{folder}: expected slices at even distances, got {told}; is one missing?")
+        got = f"{gaps_mm.min():.4g} to {gaps_mm.max():.4g} mm; is one missing?"
+        wanted = "slices at even distances"
+        raise InputError(f"{folder}: expected {wanted}, got {got}")
     return origin_mm, step_mm
 
 
@@ -601,33 +763,35 @@ def _line(folder: Path, places_mm: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _check_size(folder: Path, slices: list[_Slice]) -> None:
     """Refuse a compressed series that would take far more memory than its files let expect."""
-    rows, columns = slices[0].frame[:2].astype(int).tolist()
-    size = len(slices) * rows * columns * np.dtype(np.float32).itemsize
-    packed = sum(file.stat().st_size for file in {each.file for each in slices})
+    count = len(slices) * math.prod(slices[0].shape)
+    size = count * np.dtype(np.float32).itemsize
+    files = {one.file for one in slices}
+    packed = sum(file.stat().st_size for file in files)
     check_unpacked(size, packed, folder, hint="resample it, or decompress it")
 
 
 def _read_pixels(slices: list[_Slice], dcmread: Callable) -> np.ndarray:
     """Read slices as (N, rows, columns) of float32, with NaN where there is padding."""
-    volume = np.empty((len(slices), *slices[0].frame[:2].astype(int)), np.float32)
-    numbers: dict[Path, list[int]] = {}
-    for number, each in enumerate(slices):
-        numbers.setdefault(each.file, []).append(number)
-    for file, its_numbers in numbers.items():
+    shape = slices[0].shape
+    volume = np.empty((len(slices), *shape), np.float32)
+    numbers_of: dict[Path, list[int]] = {}
+    for number, one in enumerate(slices):
+        numbers_of.setdefault(one.file, []).append(number)
+    for file, numbers in numbers_of.items():
         with nifti.reading(file, "DICOM"):
             tags = _tags(file, dcmread)
-            planes = _decoded(file, tags).reshape(-1, *volume.shape[1:])
-            padding = _padding(tags, planes)
-        for number in its_numbers:
-            _, index, *_, slope, intercept = slices[number]
-            volume[number] = planes[index] * slope + intercept
+            frames = _decoded(file, tags).reshape(-1, *shape)
+            padding = _padding(tags, frames)
+        for number in numbers:
+            one = slices[number]
+            volume[number] = frames[one.index] * one.slope + one.intercept
             if padding is not None:
-                volume[number][padding[index]] = np.nan
+                volume[number][padding[one.index]] = np.nan
     return volume
 
 
 def _decoded(file: Path, tags) -> np.ndarray:
-    """Give the numbers of a file as they are stored, or say what decodes them."""
+    """Return the numbers of a file as they are stored, or say what decodes them."""
     uid = extra("pydicom.uid", "DICOM", "volumes")
     if "TransferSyntaxUID" not in tags.file_meta:
         syntaxes = {
@@ -639,35 +803,51 @@ def _decoded(file: Path, tags) -> np.ndarray:
     try:
         return tags.pixel_array
     except (RuntimeError, NotImplementedError) as error:
-        raise InputError(f"{file}: {_undecoded(tags.file_meta.TransferSyntaxUID, error)}") from None
+        reason = _undecoded(tags.file_meta.TransferSyntaxUID, error)
+        raise InputError(f"{file}: {reason}") from None
 
 
 def _undecoded(syntax, error: Exception) -> str:
     """Say what is missing where a file cannot be decoded."""
     pixels = extra("pydicom.pixels", "DICOM", "volumes")
-    told = f"compressed as {syntax.name}"
-    package = next((name for start, name in _DECODERS.items() if syntax.startswith(start)), None)
+    compression = f"compressed as {syntax.name}"
+    package = _decoder_of(syntax)
     if package and not pixels.get_decoder(syntax).is_available:
-        return f"{told}; to decode it, pip install {package} (or python-gdcm)"
+        hint = f"to decode it, pip install {package} (or python-gdcm)"
+        return f"{compression}; {hint}"
     if isinstance(error, NotImplementedError):
-        return f"{told}, which nothing here decodes; decompress it first"
-    reason = re.sub(r"\s*<[^>]*>", "", " ".join(str(error).split())).rpartition("plugins: ")[2]
-    hint = f", or for another decoder: pip install {package} (or python-gdcm)" if package else ""
-    return f"{told} and not decoded ({reason}); damaged{hint}"
+        return f"{compression}, which nothing here decodes; decompress it first"
+    reason = " ".join(str(error).split())
+    reason = re.sub(r"\s*<[^>]*>", "", reason)
+    _, _, reason = reason.rpartition("plugins: ")
+    hint = ""
+    if package:
+        hint = f", or for another decoder: pip install {package} (or python-gdcm)"
+    return f"{compression} and not decoded ({reason}); damaged{hint}"
 
 
-def _padding(tags, planes: np.ndarray) -> np.ndarray | None:
+def _decoder_of(syntax) -> str:
+    """Name the packages that decode a transfer syntax; empty if none does."""
+    for start, package in _DECODERS.items():
+        if syntax.startswith(start):
+            return package
+    return ""
+
+
+def _padding(tags, frames: np.ndarray) -> np.ndarray | None:
     """Find the pixels that are outside of the picture."""
     value = tags.get("PixelPaddingValue")
-    if value is None or planes.dtype.kind not in "iu":
+    if value is None or frames.dtype.kind not in "iu":
         return None
     limit = tags.get("PixelPaddingRangeLimit")
-    ends = np.array([value, value if limit is None else limit], np.int64)
-    low, high = sorted(ends.astype(planes.dtype).tolist())  # some write them in the other sign
-    return (planes >= low) & (planes <= high)
+    if limit is None:
+        limit = value
+    ends = np.array([value, limit], np.int64).astype(frames.dtype)
+    low, high = sorted(ends.tolist())  # some are written with the other sign
+    return (frames >= low) & (frames <= high)
 
 
-def _air(volume: np.ndarray, folder: Path, is_inverted: bool) -> np.ndarray:
+def _without_padding(volume: np.ndarray, folder: Path, is_inverted: bool) -> np.ndarray:
     """Invert a volume whose high values are dark, and fill its padding with its lowest value."""
     padding = np.isnan(volume)
     if padding.all():

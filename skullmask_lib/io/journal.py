@@ -1,4 +1,7 @@
-"""What long work has done so far: one JSON line an item, safe on disk before the next one counts."""
+"""A journal of long work: one line of JSON for each item, on disk before the next item counts.
+
+What a record means is no matter of this module.
+"""
 
 import json
 import os
@@ -6,15 +9,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..errors import InputError
+from .paths import AnyPath
 
 
-def scan(path: str | Path) -> Iterator[tuple[str, dict, int]]:
-    """Go through the records one by one, in the order they were written.
+def scan(path: AnyPath) -> Iterator[tuple[str, dict, int]]:
+    """Yield the records one by one, in the order in which they were written.
 
     Parameters
     ----------
     path : str or path
-        May be missing. A line that was cut off counts as not written.
+        May be missing. A line that was cut off is skipped.
 
     Yields
     ------
@@ -26,7 +30,7 @@ def scan(path: str | Path) -> Iterator[tuple[str, dict, int]]:
     Raises
     ------
     InputError
-        If the file is something else.
+        If the file is not a journal.
 
     Examples
     --------
@@ -38,12 +42,14 @@ def scan(path: str | Path) -> Iterator[tuple[str, dict, int]]:
     place = 0
     with open(path, "rb") as file:
         for line in file:
-            if line.strip() and (found := _parsed(line, path)):
-                yield *found, place
+            entry = _parsed(line, path) if line.strip() else None
+            if entry:
+                item, record = entry
+                yield item, record, place
             place += len(line)
 
 
-def read(path: str | Path) -> dict[str, dict]:
+def read(path: AnyPath) -> dict[str, dict]:
     """Read the last record of every item.
 
     Parameters
@@ -59,24 +65,27 @@ def read(path: str | Path) -> dict[str, dict]:
     Raises
     ------
     InputError
-        If the file is something else.
+        If the file is not a journal.
 
     Examples
     --------
     >>> read("missing.jsonl")
     {}
     """
-    return {item: record for item, record, _ in scan(path)}
+    records = {}
+    for item, record, _ in scan(path):
+        records[item] = record
+    return records
 
 
-def at(path: str | Path, place: int) -> dict:
+def at(path: AnyPath, place: int) -> dict:
     """Read one record.
 
     Parameters
     ----------
     path : str or path
     place : int
-        As `scan` gives it.
+        As `scan` or `append` returns it.
 
     Returns
     -------
@@ -86,25 +95,27 @@ def at(path: str | Path, place: int) -> dict:
     --------
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     _ = append(f"{folder}/runs.jsonl", "a", {"state": "done"})
-    ...     [at(f"{folder}/runs.jsonl", place) for *_, place in scan(f"{folder}/runs.jsonl")]
-    [{'state': 'done'}]
+    ...     place = append(f"{folder}/runs.jsonl", "a", {"state": "done"})
+    ...     at(f"{folder}/runs.jsonl", place)
+    {'state': 'done'}
     """
     with open(path, "rb") as file:
         file.seek(place)
-        return _parsed(file.readline(), path)[1]
+        line = file.readline()
+    _, record = _parsed(line, path)
+    return record
 
 
-def append(path: str | Path, item: str, record: dict) -> int:
+def append(path: AnyPath, item: str, record: dict) -> int:
     """Add the record of an item; it is safe on disk when this returns.
 
     Parameters
     ----------
     path : str or path
-        Made if missing.
+        Created if missing.
     item : str
     record : dict
-        Of what JSON can hold.
+        Holds only what JSON can hold.
 
     Returns
     -------
@@ -115,33 +126,37 @@ def append(path: str | Path, item: str, record: dict) -> int:
     --------
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     places = [append(f"{folder}/runs.jsonl", "a", {"state": state}) for state in ("started", "done")]
+    ...     for state in ("started", "done"):
+    ...         _ = append(f"{folder}/runs.jsonl", "a", {"state": state})
     ...     read(f"{folder}/runs.jsonl")
     {'a': {'state': 'done'}}
     """
     with open(path, "ab") as file:
         place = file.tell() + 1
-        file.write(b"\n" + json.dumps([item, record]).encode() + b"\n")  # the line before may have been cut off
+        line = json.dumps([item, record]).encode()
+        file.write(b"\n" + line + b"\n")  # the line before may have been cut off
         file.flush()
         os.fsync(file.fileno())
     return place
 
 
-def _parsed(line: bytes, path: str | Path) -> tuple[str, dict] | None:
+def _parsed(line: bytes, path: AnyPath) -> tuple[str, dict] | None:
+    """Read one record; None if its line was cut off."""
+    item: object = None
+    record: object = None
     try:
         item, record = json.loads(line)
     except (json.JSONDecodeError, UnicodeDecodeError):
         if _is_cut_off(line):
             return None
-        item, record = None, None
     except (TypeError, ValueError, RecursionError):
-        item, record = None, None
+        pass  # JSON, but no record
     if not isinstance(item, str) or not isinstance(record, dict):
         raise InputError(f"{path}: is no journal of ours; choose another folder")
     return item, record
 
 
 def _is_cut_off(line: bytes) -> bool:
-    """Tell what is left of a record, or zeros, when the power went, from the text of another file."""
-    left = line.strip(b"\0 \t\r\n")
-    return left.startswith(b'["') or left in (b"", b"[")
+    """Return whether a line is the rest of a record, or zeros, from when the power went."""
+    rest = line.strip(b"\0 \t\r\n")
+    return rest.startswith(b'["') or rest in (b"", b"[")

@@ -1,16 +1,22 @@
-"""NaN that stands for background, as SPM and others write it."""
+"""NaN that stands for background, as SPM and other programs write it.
+
+Arrays go in and come out here; files are read elsewhere.
+"""
 
 import numpy as np
 from scipy import ndimage
 
-NAN_IS_ZERO = "NaN around the head is taken as 0"  # said where `without_nan` changed something
-SPECKS_ARE_ZERO = f"{NAN_IS_ZERO}, and so are specks of NaN near its edge"  # of slices, not counted
-FEW_SPECKS = 0.02  # of the background: NaN within the head that a threshold left there
-NEAR_PX = 5  # how far those lie from the background at most, diagonals counted as one
+# Remarks of `without_nan`, and of several slices together
+NAN_IS_ZERO = "NaN around the head is taken as 0"
+SPECKS_ARE_ZERO = f"{NAN_IS_ZERO}, and so are specks of NaN near its edge"
+
+# Specks of NaN within the head that a threshold left there
+FEW_SPECKS = 0.02  # of the background
+NEAR_PX = 5  # from the background; a diagonal step counts as one
 
 
 def zero_background(array: np.ndarray) -> np.ndarray:
-    """Set NaN to 0 where it is background, see `without_nan`.
+    """Set NaN to 0 where it is background; see `without_nan`.
 
     Parameters
     ----------
@@ -31,10 +37,10 @@ def zero_background(array: np.ndarray) -> np.ndarray:
 
 
 def without_nan(array: np.ndarray) -> tuple[np.ndarray, str]:
-    """Set NaN to 0 where it is background, as SPM and others write it: connected to a side of the array.
+    """Set NaN to 0 where it is background, that is, connected to a side of the array.
 
-    Where a head was cut out by a threshold, specks of its bone are NaN too. They are set to 0 with the
-    rest if they are few, at most `FEW_SPECKS` of the background, and within `NEAR_PX` of it.
+    Where a head was cut out by a threshold, specks of its bone are NaN too. They are also set to 0
+    if they are few, at most `FEW_SPECKS` of the background, and within `NEAR_PX` of it.
 
     Parameters
     ----------
@@ -44,15 +50,16 @@ def without_nan(array: np.ndarray) -> tuple[np.ndarray, str]:
     Returns
     -------
     filled : ndarray of the same shape and dtype
-        The very same array if it holds no NaN. Other NaN stays, and so does what is infinite:
-        `check_slice` refuses both.
+        The very same array if it holds no NaN. Other NaN and infinite values stay; `check_slice`
+        refuses both.
     remark : str
         What the user should know; empty where nothing changed.
 
     Examples
     --------
     >>> nan = np.nan
-    >>> without_nan(np.array([[nan, nan, nan, nan], [nan, 5, 6, 7], [nan, 8, nan, 9], [1, 2, 3, 4]]))
+    >>> rows = [[nan, nan, nan, nan], [nan, 5, 6, 7], [nan, 8, nan, 9], [1, 2, 3, 4]]
+    >>> without_nan(np.array(rows))
     (array([[ 0.,  0.,  0.,  0.],
            [ 0.,  5.,  6.,  7.],
            [ 0.,  8., nan,  9.],
@@ -87,9 +94,14 @@ def _at_sides(mask: np.ndarray) -> np.ndarray:
 
 
 def _are_few_and_near(specks: np.ndarray, background: np.ndarray) -> bool:
-    """Tell specks that a threshold left in the rim of a head from values that are missing within it."""
-    if np.count_nonzero(specks) > FEW_SPECKS * np.count_nonzero(background):
+    """Return whether specks are what a threshold left in the rim of a head, not missing values."""
+    most = FEW_SPECKS * np.count_nonzero(background)
+    if np.count_nonzero(specks) > most:
         return False
-    diagonals = np.ones((3,) * specks.ndim, bool)
-    near = ndimage.binary_dilation(background, diagonals, iterations=NEAR_PX)
+    with_diagonals = np.ones((3,) * specks.ndim, bool)
+    near = ndimage.binary_dilation(
+        background,
+        structure=with_diagonals,
+        iterations=NEAR_PX,
+    )
     return bool(near[specks].all())

@@ -1,15 +1,14 @@
 """NIfTI volumes in and out: read once and checked, written with the geometry of their scan.
 
 A file is read by what it holds, not by its name: gzip or plain, NIfTI-1 or -2, one file or a pair,
-Analyze 7.5. What its header promises is held against what the file can hold before any memory is
-taken.
+Analyze 7.5. The header is checked against the size of the file before any memory is taken. Volumes
+are cut into slices in `planes`, not here.
 """
 
 import contextlib
 import gzip
 import io
 import math
-import os
 import re
 import warnings
 from collections.abc import Iterator
@@ -22,51 +21,78 @@ import numpy as np
 from ..errors import InputError, InputWarning, check_slice_px, check_unpacked
 from . import paths
 from .missing import without_nan
+from .paths import AnyPath
 
 SUFFIXES = (".nii", ".nii.gz")
-PAIRS = (".hdr", ".img", ".hdr.gz", ".img.gz")  # header and voxels: read, never written
+PAIRS = (".hdr", ".img", ".hdr.gz", ".img.gz")  # read, never written
 READABLE = SUFFIXES + PAIRS
-PACKING = 1032  # deflate packs at most this many bytes in one
-VOXEL_MM = (0.05, 50.0)  # the smallest and the largest size of a voxel; beyond, its unit is wrong
+PACKING = 1032  # deflate packs at most this many bytes into one
+VOXEL_MM = (0.05, 50.0)  # smallest and largest; beyond these the unit is wrong
 
-_SPARE = 4096  # bytes that may follow the voxels
-_OTHER_SIZE = 0.02  # of a voxel: by which two tellings of its size may differ
-_MILLIMETRES = {"unknown": 1.0, "mm": 1.0, "meter": 1000.0, "micron": 0.001}  # NIfTI's units of length
-_QUATERNION = ("quatern_b", "quatern_c", "quatern_d", "qoffset_x", "qoffset_y", "qoffset_z")
+_SPARE_BYTES = 4096  # may follow the voxels
+_SIZE_TOLERANCE = 0.02  # relative, between the affine and the spacing
+_MILLIMETRES = {  # in NIfTI's units
+    "unknown": 1.0,
+    "mm": 1.0,
+    "meter": 1000.0,
+    "micron": 0.001,
+}
 _CODES = ("qform_code", "sform_code")
-_GEOMETRY = ("pixdim", "xyzt_units", *_CODES, *_QUATERNION, "srow_x", "srow_y", "srow_z")
+_GEOMETRY = (  # fields of a header that say where the voxels lie
+    "pixdim",
+    "xyzt_units",
+    *_CODES,
+    "quatern_b",
+    "quatern_c",
+    "quatern_d",
+    "qoffset_x",
+    "qoffset_y",
+    "qoffset_z",
+    "srow_x",
+    "srow_y",
+    "srow_z",
+)
 _ANALYZE = re.compile(rb"\x5c\x01\0\0|\0\0\x01\x5c")  # the size of its header, in either order
 
 
 class _Header(NamedTuple):
-    """What a file says of its volume, and where its voxels are."""
+    """The header of a file, and where its voxels are."""
 
     fields: nib.Nifti1Header
     scaling: tuple[float, float]
     voxels: Path
-    offset: int
-    spare: int
+    offset: int  # of the first voxel [bytes]
+    spare: int  # bytes that may follow the voxels
 
     @property
     def shape(self) -> tuple[int, ...]:
-        return tuple(int(n) for n in self.fields.get_data_shape())
+        return tuple(map(int, self.fields.get_data_shape()))
 
     @property
     def dtype(self) -> np.dtype:
         return self.fields.get_data_dtype()
 
     @property
+    def count(self) -> int:
+        """Number of voxels."""
+        return math.prod(self.shape)
+
+    @property
     def end(self) -> int:
-        return self.offset + math.prod(self.shape) * self.dtype.itemsize
+        """Where the voxels end [bytes]."""
+        return self.offset + self.count * self.dtype.itemsize
 
 
 def read(
-    path: str | os.PathLike, dtype: type | None = np.float32, *, axis: int | None = None
+    path: AnyPath,
+    dtype: type | None = np.float32,
+    *,
+    axis: int | None = None,
 ) -> tuple[np.ndarray, nib.Nifti1Image]:
     """Read one volume, in the file's own order of axes.
 
-    NaN around the head becomes 0, see `missing.without_nan`. That is said in a warning, and so is
-    what a header leaves to guess.
+    NaN around the head becomes 0, see `missing.without_nan`. A warning says so, and another says
+    what had to be guessed from the header.
 
     Parameters
     ----------
@@ -76,7 +102,7 @@ def read(
     dtype : type or None
         Float type of the values; None is the file's own type, float64 where it has a slope.
     axis : {0, 1, 2}, optional
-        Axis in RAS order across which the volume will be cut; otherwise it may be any.
+        Axis in RAS order across which the volume will be cut, if that is known.
 
     Returns
     -------
@@ -89,9 +115,9 @@ def read(
     Raises
     ------
     InputError
-        If the file is damaged, holds more or less than its header promises, or is not one volume of
-        finite values whose voxels are of a size that can be right; or if its slices are too large,
-        see `errors.check_slice_px`.
+        If the file is damaged, holds more or less than its header promises, or is not one volume
+        of finite values; if the size of its voxels cannot be right, see `check_voxels`; or if its
+        slices are too large, see `errors.check_slice_px`.
 
     Examples
     --------
@@ -108,12 +134,13 @@ def read(
         _check_slices(path, header, axis)
         image = _image(header, _voxels(path, header))
         values = _values(image, dtype)
-        _remark(path, header, image)
-        return _finite(values.reshape(_volume_shape(header.shape)), path), image
+        _warn_of_guesses(path, header, image)
+        volume = values.reshape(_volume_shape(header.shape))
+        return _finite(volume, path), image
 
 
-def affine_mm(image: nib.Nifti1Image, path: str | os.PathLike) -> np.ndarray:
-    """Give the affine of an image in millimetres, whatever its header's unit.
+def affine_mm(image: nib.Nifti1Image, path: AnyPath) -> np.ndarray:
+    """Return the affine of an image in millimetres, whatever its header's unit.
 
     Parameters
     ----------
@@ -128,7 +155,7 @@ def affine_mm(image: nib.Nifti1Image, path: str | os.PathLike) -> np.ndarray:
     Raises
     ------
     InputError
-        If the unit is none of length, or cannot be right: see `check_voxels`.
+        If the unit is not one of length, or cannot be right: see `check_voxels`.
 
     Examples
     --------
@@ -139,24 +166,26 @@ def affine_mm(image: nib.Nifti1Image, path: str | os.PathLike) -> np.ndarray:
     """
     unit = image.header.get_xyzt_units()[0]
     if unit not in _MILLIMETRES:
-        raise InputError(f"{path}: expected a header in metres, millimetres or micrometres, got {unit}")
-    affine = np.diag([*[_MILLIMETRES[unit]] * 3, 1.0]) @ image.affine
+        wanted = "a header in metres, millimetres or micrometres"
+        raise InputError(f"{path}: expected {wanted}, got {unit}")
+    scale = _MILLIMETRES[unit]
+    affine = np.diag([scale, scale, scale, 1.0]) @ image.affine
     if not np.isfinite(affine).all():
         raise InputError(f"{path}: expected a finite affine, got {affine.tolist()}")
     check_voxels(nib.affines.voxel_sizes(affine), path, unit)
     return affine
 
 
-def check_voxels(sizes_mm: np.ndarray, path: str | os.PathLike, unit: str = "mm") -> None:
+def check_voxels(sizes_mm: np.ndarray, path: AnyPath, unit: str = "mm") -> None:
     """Refuse voxels of a size that no scan of a head has: their unit or their spacing is wrong.
 
     Parameters
     ----------
     sizes_mm : ndarray of shape (3,)
     path : str or path
-        Whose voxels they are, for the message.
+        The file, for the message.
     unit : str
-        That of the header, for the message.
+        Unit of the header, for the message.
 
     Raises
     ------
@@ -168,29 +197,33 @@ def check_voxels(sizes_mm: np.ndarray, path: str | os.PathLike, unit: str = "mm"
     >>> check_voxels(np.array([0.001, 0.001, 0.003]), "a.nii", "micron")
     Traceback (most recent call last):
     ...
-    skullmask_lib.errors.InputError: a.nii: expected voxels of 0.05 to 50 mm, got 0.001 × 0.001 × 0.003 mm; ...
+    skullmask_lib.errors.InputError: a.nii: expected voxels of 0.05 to 50 mm, got 0.001 × 0.001 × ...
     """
     low, high = VOXEL_MM
-    if (sizes_mm >= low * (1 - 1e-6)).all() and (sizes_mm <= high * (1 + 1e-6)).all():
+    is_large_enough = sizes_mm >= low * (1 - 1e-6)
+    is_small_enough = sizes_mm <= high * (1 + 1e-6)
+    if (is_large_enough & is_small_enough).all():
         return
-    sizes = f"voxels of {low:g} to {high:g} mm, got {_times(sizes_mm)} mm"
-    raise InputError(f"{path}: expected {sizes}; is the unit of its header right ({unit})?")
+    wanted = f"voxels of {low:g} to {high:g} mm"
+    got = f"{_times(sizes_mm)} mm"
+    hint = f"is the unit of its header right ({unit})?"
+    raise InputError(f"{path}: expected {wanted}, got {got}; {hint}")
 
 
 def _times(sizes: np.ndarray) -> str:
-    """Show sizes with a sign of multiplication between them."""
+    """Write sizes as a product, such as ``1 × 1 × 3``."""
     return " × ".join(f"{size:.4g}" for size in sizes)
 
 
 @contextlib.contextmanager
 def reading(path: Path, kind: str) -> Iterator[None]:
-    """Turn whatever a reader raises of a damaged file into one line that names it.
+    """Turn whatever a reader raises on a damaged file into one line that names the file.
 
     Parameters
     ----------
     path : Path
     kind : str
-        What the file should be.
+        What the file should be, for the message.
 
     Raises
     ------
@@ -212,21 +245,22 @@ def reading(path: Path, kind: str) -> Iterator[None]:
         raise
     except MemoryError:
         raise InputError(f"{path}: does not fit in memory") from None
-    except Exception as error:  # the readers raise whatever they like where a file is damaged
+    except Exception as error:  # readers raise whatever they like where a file is damaged
         reason = re.sub(r"\s+", " ", str(error)) or type(error).__name__
-        raise InputError(f"{path}: not a readable {kind} file ({_unnamed(reason, path)})") from None
+        reason = _without_path(reason, path)
+        raise InputError(f"{path}: not a readable {kind} file ({reason})") from None
     for warning in caught:
-        if issubclass(warning.category, InputWarning):  # the readers' own remarks: what matters is checked here
+        if issubclass(warning.category, InputWarning):  # what readers remark themselves is checked
             warnings.warn(warning.message, stacklevel=3)
 
 
-def _unnamed(reason: str, path: Path) -> str:
-    """Replace the path in a reason; of one that is a mere word or number only what stands in quotes."""
-    name = str(path)
-    before, after = r"(?<!\w)", r"(?!\w)"
-    if name.isalnum():
-        before, after = r"(?<=['\"])", r"(?=['\"])"
-    return re.sub(before + re.escape(name) + after, "it", reason)
+def _without_path(reason: str, path: Path) -> str:
+    """Replace the path in a reason; of a path that is a mere word only where it is quoted."""
+    name = re.escape(str(path))
+    pattern = rf"(?<!\w){name}(?!\w)"
+    if str(path).isalnum():
+        pattern = rf"(?<=['\"]){name}(?=['\"])"
+    return re.sub(pattern, "it", reason)
 
 
 def to_ras(array: np.ndarray, affine: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -243,7 +277,7 @@ def to_ras(array: np.ndarray, affine: np.ndarray) -> tuple[np.ndarray, np.ndarra
     array : ndarray
         A view.
     affine : ndarray of shape (4, 4)
-        Moved along.
+        Of the turned volume.
 
     Examples
     --------
@@ -253,17 +287,18 @@ def to_ras(array: np.ndarray, affine: np.ndarray) -> tuple[np.ndarray, np.ndarra
     """
     axes = nib.io_orientation(affine)
     turned = nib.orientations.apply_orientation(array, axes)
-    return turned, affine @ nib.orientations.inv_ornt_aff(axes, array.shape)
+    back = nib.orientations.inv_ornt_aff(axes, array.shape)
+    return turned, affine @ back
 
 
 def from_ras(array: np.ndarray, affine: np.ndarray) -> np.ndarray:
-    """Turn a volume back into the order of axes that an affine tells: undoes `to_ras`.
+    """Turn a volume back into the order of axes of an affine: undo `to_ras`.
 
     Parameters
     ----------
     array : ndarray of shape (R, A, S)
     affine : ndarray of shape (4, 4)
-        Of the volume as it was.
+        Of the volume before `to_ras`.
 
     Returns
     -------
@@ -277,7 +312,9 @@ def from_ras(array: np.ndarray, affine: np.ndarray) -> np.ndarray:
     >>> np.array_equal(from_ras(to_ras(volume, affine)[0], affine), volume)
     True
     """
-    back = nib.orientations.ornt_transform([[0, 1], [1, 1], [2, 1]], nib.io_orientation(affine))
+    ras = [[0, 1], [1, 1], [2, 1]]
+    axes = nib.io_orientation(affine)
+    back = nib.orientations.ornt_transform(ras, axes)
     return nib.orientations.apply_orientation(array, back)
 
 
@@ -288,7 +325,7 @@ def _values(image: nib.Nifti1Image, dtype: type | None) -> np.ndarray:
 
 
 def has_orientation(image: nib.Nifti1Image) -> bool:
-    """Tell whether a header says where its axes point.
+    """Return whether a header says where its axes point.
 
     Parameters
     ----------
@@ -297,7 +334,7 @@ def has_orientation(image: nib.Nifti1Image) -> bool:
     Returns
     -------
     bool
-        False where the codes of sform and qform are both 0. Which side is left is then a guess.
+        False where the codes of sform and qform are both 0: then which side is left is a guess.
 
     Examples
     --------
@@ -310,8 +347,8 @@ def has_orientation(image: nib.Nifti1Image) -> bool:
     return any(int(image.header[code]) > 0 for code in _CODES)
 
 
-def split_name(path: str | os.PathLike) -> tuple[str, str]:
-    """Part the name of a file or a folder from the suffix of a volume.
+def split_name(path: AnyPath) -> tuple[str, str]:
+    """Split the name of a file or a folder from the suffix of a volume.
 
     Parameters
     ----------
@@ -322,7 +359,7 @@ def split_name(path: str | os.PathLike) -> tuple[str, str]:
     name : str
         As it is written.
     suffix : str
-        In small letters; empty if it is none of a volume.
+        In small letters; empty if it is not that of a volume.
 
     Examples
     --------
@@ -336,18 +373,18 @@ def split_name(path: str | os.PathLike) -> tuple[str, str]:
     return name, ""
 
 
-def files(path: str | os.PathLike) -> list[Path]:
+def files(path: AnyPath) -> list[Path]:
     """List the files that a volume is read from.
 
     Parameters
     ----------
     path : str or path
-        A file; of a pair either one.
+        A file, or either file of a pair.
 
     Returns
     -------
     list of Path
-        The file itself; of a pair the header and the voxels.
+        The file itself; of a pair the header, then the voxels.
 
     Raises
     ------
@@ -370,16 +407,20 @@ def files(path: str | os.PathLike) -> list[Path]:
 
 def _partner(path: Path, ending: str, content: str) -> Path:
     """Find the other file of a pair, beside a link or beside the file that it leads to."""
-    for named in (path, path.resolve()):
-        for each in (ending, ending.upper(), f"{ending}.gz", f"{ending.upper()}.GZ"):
-            other = named.with_name(f"{split_name(named)[0]}.{each}")
-            if other.is_file():
-                return other
-    raise InputError(f"{path}: the file with its {content} is missing beside it, a .{ending}")
+    capitals = ending.upper()
+    endings = (ending, capitals, f"{ending}.gz", f"{capitals}.GZ")
+    for file in (path, path.resolve()):
+        stem, _ = split_name(file)
+        for suffix in endings:
+            partner = file.with_name(f"{stem}.{suffix}")
+            if partner.is_file():
+                return partner
+    lacking = f"the file with its {content} is missing beside it"
+    raise InputError(f"{path}: {lacking}, a .{ending}")
 
 
-def check_file(path: str | os.PathLike) -> Path:
-    """Return a path if it is a file; a pipe would hang whoever opens it.
+def check_file(path: AnyPath) -> Path:
+    """Return a path if it leads to a file; opening a pipe would hang.
 
     Parameters
     ----------
@@ -392,7 +433,7 @@ def check_file(path: str | os.PathLike) -> Path:
     Raises
     ------
     InputError
-        If there is nothing, or a folder, a pipe, a socket or a device.
+        If there is no file, or it is a folder, a pipe, a socket or a device.
 
     Examples
     --------
@@ -410,8 +451,8 @@ def check_file(path: str | os.PathLike) -> Path:
     return path
 
 
-def read_header(path: str | os.PathLike) -> nib.Nifti1Image:
-    """Read what a file says of its volume; no voxel is read.
+def read_header(path: AnyPath) -> nib.Nifti1Image:
+    """Read the header of a volume; no voxel is read.
 
     Parameters
     ----------
@@ -421,7 +462,7 @@ def read_header(path: str | os.PathLike) -> nib.Nifti1Image:
     Returns
     -------
     Nifti1Image or Nifti2Image
-        With zeros for voxels, which take no memory.
+        Its voxels are zeros that take no memory.
 
     Raises
     ------
@@ -438,8 +479,7 @@ def read_header(path: str | os.PathLike) -> nib.Nifti1Image:
     """
     path = Path(path)
     with reading(path, split_name(path)[1] or ".nii"):
-        header = _read_header(path)
-        return _image(header, np.broadcast_to(header.dtype.type(0), header.shape))
+        return _without_voxels(_read_header(path))
 
 
 def _read_header(path: Path) -> _Header:
@@ -450,29 +490,44 @@ def _read_header(path: Path) -> _Header:
     fields, is_single = _parse(block)
     if fields is None:
         raise ValueError("it does not begin with a header of NIfTI")
-    if not (is_single or others):
-        raise InputError(f"{path}: its voxels are in another file; name it .hdr, beside the .img")
-    offset, spare = int(fields["vox_offset"]), _SPARE
-    if is_single and offset == 0:  # the standard demands at least its own size
-        offset, spare = fields.single_vox_offset, 0
-    slope, intercept = fields.get_slope_inter()
-    scaling = (1.0 if slope is None else slope, 0.0 if intercept is None else intercept)
+    if is_single:
+        voxels = first
+    elif others:
+        voxels = others[0]
+    else:
+        hint = "name it .hdr, beside the .img"
+        raise InputError(f"{path}: its voxels are in another file; {hint}")
+    offset = int(fields["vox_offset"])
+    spare = _SPARE_BYTES
+    if is_single and offset == 0:  # the standard demands at least the size of the header
+        offset = fields.single_vox_offset
+        spare = 0
+    scaling = _scaling(fields)
     if isinstance(fields, nib.Spm2AnalyzeHeader):
         fields = nib.Nifti1Header.from_header(fields)
-    header = _Header(fields, scaling, first if is_single else others[0], offset, spare)
+    header = _Header(fields, scaling, voxels, offset, spare)
     _check_header(path, header)
     return header
 
 
+def _scaling(fields: nib.analyze.AnalyzeHeader) -> tuple[float, float]:
+    slope, intercept = fields.get_slope_inter()
+    if slope is None:
+        slope = 1.0
+    if intercept is None:
+        intercept = 0.0
+    return slope, intercept
+
+
 def _parse(block: bytes) -> tuple[nib.analyze.AnalyzeHeader | None, bool]:
-    """Recognize a header, and tell whether the voxels follow it in the same file."""
-    one = block[344:348]
-    two = block[4:8]
+    """Recognize a header, and whether the voxels follow it in the same file."""
+    nifti1 = block[344:348]
+    nifti2 = block[4:8]
     size = nib.Nifti1Header.sizeof_hdr
-    if one in (b"n+1\0", b"ni1\0"):
-        return nib.Nifti1Header(block[:size]), one == b"n+1\0"
-    if two in (b"n+2\0", b"ni2\0"):
-        return nib.Nifti2Header(block), two == b"n+2\0"
+    if nifti1 in (b"n+1\0", b"ni1\0"):
+        return nib.Nifti1Header(block[:size]), nifti1 == b"n+1\0"
+    if nifti2 in (b"n+2\0", b"ni2\0"):
+        return nib.Nifti2Header(block), nifti2 == b"n+2\0"
     if _ANALYZE.match(block):
         return nib.Spm2AnalyzeHeader(block[:size]), False
     return None, False
@@ -481,28 +536,32 @@ def _parse(block: bytes) -> tuple[nib.analyze.AnalyzeHeader | None, bool]:
 def _check_header(path: Path, header: _Header) -> None:
     """Refuse what is not one volume, and what no file of this size can hold."""
     if header.dtype.kind not in "buif":
-        raise InputError(f"{path}: expected real numbers, got dtype {header.dtype}")
+        got = f"dtype {header.dtype}"
+        raise InputError(f"{path}: expected real numbers, got {got}")
     if len(_volume_shape(header.shape)) != 3 or min(header.shape) < 1:
-        raise InputError(f"{path}: expected one volume (X, Y, Z), got shape {header.shape}")
+        got = f"shape {header.shape}"
+        raise InputError(f"{path}: expected one volume (X, Y, Z), got {got}")
     size = header.voxels.stat().st_size
     is_packed = _is_packed(header.voxels)
     can_hold = size * PACKING if is_packed else size
     if not 0 <= header.offset <= header.end <= can_hold:
         raise ValueError(
-            f"cut off or damaged: the header promises {math.prod(header.shape)} voxels "
+            f"cut off or damaged: the header promises {header.count} voxels "
             f"from byte {header.offset} on, more than {size} bytes can hold"
         )
-    unpacked = max(header.end, math.prod(header.shape) * np.dtype(np.float32).itemsize)
     if is_packed:
-        check_unpacked(unpacked, size, path, hint="resample it, or store it without gzip")
-    affine_mm(_image(header, np.broadcast_to(header.dtype.type(0), header.shape)), path)
+        as_float32 = header.count * np.dtype(np.float32).itemsize
+        unpacked = max(header.end, as_float32)
+        hint = "resample it, or store it without gzip"
+        check_unpacked(unpacked, size, path, hint=hint)
+    affine_mm(_without_voxels(header), path)
 
 
 def _check_slices(path: Path, header: _Header, axis: int | None) -> None:
-    """Refuse slices that are too large across the axis that is cut, in RAS order; None is any."""
-    places = nib.io_orientation(header.fields.get_best_affine())[:, 0].astype(int)
+    """Refuse slices that are too large across the axis that is cut, in RAS order, or any."""
+    axes = nib.io_orientation(header.fields.get_best_affine())
     shape = np.empty(3, int)
-    shape[places] = _volume_shape(header.shape)
+    shape[axes[:, 0].astype(int)] = _volume_shape(header.shape)
     for cut in range(3):
         if axis in (None, cut):
             columns, rows = np.delete(shape, cut).tolist()
@@ -510,18 +569,26 @@ def _check_slices(path: Path, header: _Header, axis: int | None) -> None:
 
 
 def _volume_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Give the shape of one volume (X, Y, Z), where it is one."""
+    """Return the shape of one volume (X, Y, Z), if it is one."""
     if len(shape) < 2:
         return shape
-    rest = [n for n in shape[2:] if n != 1]
+    rest = [length for length in shape[2:] if length != 1]
     return (*shape[:2], *(rest or [1]))
+
+
+def _without_voxels(header: _Header) -> nib.Nifti1Image:
+    """Make an image of zeros, which take no memory."""
+    zero = header.dtype.type(0)
+    return _image(header, np.broadcast_to(zero, header.shape))
 
 
 def _image(header: _Header, voxels: object) -> nib.Nifti1Image:
     """Bundle voxels with their header, as nibabel does."""
     fields = header.fields
-    kind = nib.Nifti2Image if isinstance(fields, nib.Nifti2Header) else nib.Nifti1Image
-    return kind(voxels, fields.get_best_affine(), fields)
+    image_type = nib.Nifti1Image
+    if isinstance(fields, nib.Nifti2Header):
+        image_type = nib.Nifti2Image
+    return image_type(voxels, fields.get_best_affine(), fields)
 
 
 def _is_packed(path: Path) -> bool:
@@ -537,65 +604,80 @@ def _voxels(path: Path, header: _Header) -> nib.arrayproxy.ArrayProxy:
     """Lead to the voxels of a file; a packed one is unpacked to its end, where its checksum is."""
     source: str | io.BytesIO = str(header.voxels)
     excess = header.voxels.stat().st_size - header.end
-    if _is_packed(header.voxels) or header.voxels.suffix.lower() == ".gz":  # nibabel goes by the name
+    is_packed = _is_packed(header.voxels)
+    is_named_packed = header.voxels.suffix.lower() == ".gz"
+    if is_packed or is_named_packed:  # nibabel goes by the name
         with _opened(header.voxels) as stream:
-            data = stream.read(header.end)
-            excess = len(data) - header.end + len(stream.read(_SPARE + 1))
-        source = io.BytesIO(data)
+            content = stream.read(header.end)
+            rest = stream.read(_SPARE_BYTES + 1)
+        excess = len(content) + len(rest) - header.end
+        source = io.BytesIO(content)
     if excess < 0:
-        raise EOFError(f"cut off: the header promises {header.end} bytes, got {header.end + excess}")
+        promised = f"the header promises {header.end} bytes"
+        raise EOFError(f"cut off: {promised}, got {header.end + excess}")
     if excess > header.spare:
-        raise InputError(f"{path}: holds more than the {header.end} bytes that its header promises")
+        promised = f"the {header.end} bytes that its header promises"
+        raise InputError(f"{path}: holds more than {promised}")
     if excess:
-        text = f"{excess} bytes behind its voxels are left out; is its shape {header.shape} right?"
-        warnings.warn(f"{path.name}: {text}", InputWarning, stacklevel=2)
+        hint = f"is its shape {header.shape} right?"
+        _warn(path, f"{excess} bytes behind its voxels are left out; {hint}")
     layout = (header.shape, header.dtype, header.offset, *header.scaling)
     return nib.arrayproxy.ArrayProxy(source, layout)
 
 
-def _remark(path: Path, header: _Header, image: nib.Nifti1Image) -> None:
-    """Say what had to be guessed."""
+def _warn(path: Path, remark: str) -> None:
+    warnings.warn(f"{path.name}: {remark}", InputWarning, stacklevel=3)
+
+
+def _warn_of_guesses(
+    path: Path,
+    header: _Header,
+    image: nib.Nifti1Image,
+) -> None:
+    """Warn of what had to be guessed from a header."""
     if not has_orientation(image):
-        text = "its header says nothing of orientation; left and right, and what is up, are a guess"
-        warnings.warn(f"{path.name}: {text}", InputWarning, stacklevel=2)
+        hint = "left and right, and what is up, are a guess"
+        _warn(path, f"its header says nothing of orientation; {hint}")
     sizes = nib.affines.voxel_sizes(image.affine)[: len(header.shape)]
     spacing = header.fields["pixdim"][1 : 1 + len(sizes)]
-    if not np.allclose(sizes, np.abs(spacing), rtol=_OTHER_SIZE):
-        told = f"its affine tells voxels of {_times(sizes)}, its spacing {_times(spacing)}"
-        text = f"{told}; the affine is used"
-        warnings.warn(f"{path.name}: {text}", InputWarning, stacklevel=2)
+    if not np.allclose(sizes, np.abs(spacing), rtol=_SIZE_TOLERANCE):
+        affine_says = f"its affine tells voxels of {_times(sizes)}"
+        spacing_says = f"its spacing {_times(spacing)}"
+        _warn(path, f"{affine_says}, {spacing_says}; the affine is used")
     shape = _volume_shape(header.shape)
     if header.shape[:3] != shape[: len(header.shape)]:
-        text = f"shape {header.shape} is read as {shape}"
-        warnings.warn(f"{path.name}: {text}", InputWarning, stacklevel=2)
+        _warn(path, f"shape {header.shape} is read as {shape}")
 
 
 def _finite(values: np.ndarray, path: Path) -> np.ndarray:
-    """Give a volume with zeros for NaN around the head; what else is not finite is refused."""
+    """Set NaN around the head to 0; refuse any other value that is not finite."""
     if values.dtype.kind != "f" or np.isfinite(values).all():
         return values
     filled, remark = without_nan(values)
     bad = values.size - int(np.count_nonzero(np.isfinite(filled)))
-    if bad or not np.isfinite(values).any():
+    if not np.isfinite(values).any():
         bad = bad or values.size
-        raise InputError(f"{path}: expected finite values, got {bad} that are NaN or infinite")
-    warnings.warn(f"{path.name}: {remark}", InputWarning, stacklevel=2)
+    if bad:
+        got = f"{bad} that are NaN or infinite"
+        raise InputError(f"{path}: expected finite values, got {got}")
+    _warn(path, remark)
     return filled
 
 
 def stored(image: nib.Nifti1Image) -> tuple[np.ndarray, tuple[float, float]]:
-    """Give the numbers as a file holds them, and the slope and intercept that turn them into values.
+    """Return the numbers that a file holds, and how they are scaled to values.
 
     Parameters
     ----------
     image : Nifti1Image
-        As `read` gives it.
+        As `read` returns it.
 
     Returns
     -------
     array : ndarray of shape (X, Y, Z)
         In the dtype of the file.
     scaling : pair of float
+        Slope and intercept.
 
     Examples
     --------
@@ -606,7 +688,8 @@ def stored(image: nib.Nifti1Image) -> tuple[np.ndarray, tuple[float, float]]:
     shape = _volume_shape(image.shape)
     if not nib.is_proxy(data):
         return np.reshape(data, shape), (1.0, 0.0)
-    return data.get_unscaled().reshape(shape), (float(data.slope), float(data.inter))
+    scaling = (float(data.slope), float(data.inter))
+    return data.get_unscaled().reshape(shape), scaling
 
 
 def write(
@@ -619,8 +702,8 @@ def write(
 ) -> None:
     """Write a volume with the geometry and the shape of another.
 
-    Of its header only shape, spacing, unit and orientation are kept: any text, and many a number, may
-    say whose head it is.
+    Only shape, spacing, unit and orientation of the header are kept: any text, and many of the
+    numbers, may say whose head it is.
 
     Parameters
     ----------
@@ -630,9 +713,9 @@ def write(
         ``.nii`` or ``.nii.gz``.
     like : Nifti1Image
     scaling : pair of float
-        Slope and intercept that a reader shall apply.
+        Slope and intercept that a reader should apply.
     shown : pair of float
-        What a viewer shall draw black and white; (0, 0) leaves that to the viewer.
+        Values that a viewer should draw black and white; (0, 0) leaves them to the viewer.
 
     Examples
     --------

@@ -1,4 +1,8 @@
-"""Outputs appear whole or not at all."""
+"""Outputs that appear whole or not at all, whatever is in them.
+
+Every file or folder that a command writes passes through here; its format is no matter of this
+module, see `writing` for masks.
+"""
 
 import contextlib
 import glob
@@ -10,17 +14,24 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ..errors import InputError
+from .paths import AnyPath
 
 
 @contextlib.contextmanager
-def replacing(output: str | os.PathLike, *inputs: str | os.PathLike, over: bool = False) -> Iterator[Path]:
-    """Give a temporary path beside ``output`` that takes its place when all went well, and else is removed.
+def replacing(
+    output: AnyPath,
+    *inputs: AnyPath,
+    over: bool = False,
+) -> Iterator[Path]:
+    """Give a temporary path that takes the place of ``output`` if all goes well.
+
+    Otherwise the temporary path is removed, and what was there before stays.
 
     Parameters
     ----------
     output : str or path
-        The final file or folder; a file is replaced, a folder must not exist or be empty. Of a symbolic link the
-        target is written, as a shell's ``>`` does; the link stays.
+        The final file or folder. A file is replaced; a folder must not exist or be empty. Of a
+        symbolic link the target is written, as a shell's ``>`` does, and the link stays.
     *inputs : str or path
         Files that must not be overwritten.
     over : bool
@@ -29,12 +40,13 @@ def replacing(output: str | os.PathLike, *inputs: str | os.PathLike, over: bool 
     Yields
     ------
     Path
-        A name with the same suffix in the same folder, which can be written there.
+        Has the same suffix, and is on the same disk.
 
     Raises
     ------
     InputError
-        If the parent folder is missing, a file or read-only, if the output is one of the inputs, or a link to itself.
+        If the parent folder is missing, a file or read-only, or if the output is one of the inputs
+        or a link to itself.
 
     Examples
     --------
@@ -61,29 +73,39 @@ def replacing(output: str | os.PathLike, *inputs: str | os.PathLike, over: bool 
                 os.replace(temporary, place)
     except OSError as error:
         if error.filename and folder and not str(error.filename).startswith(folder):
-            raise  # it speaks of another file
-        raise InputError(f"{output}: cannot be written ({error.strerror or error})") from None
+            raise  # it is about another file
+        reason = error.strerror or error
+        raise InputError(f"{output}: cannot be written ({reason})") from None
 
 
 def _behind_links(output: Path) -> Path:
-    """Follow the symbolic links that an output is, to what they name, whether that exists or not."""
+    """Follow symbolic links to their target, whether it exists or not."""
     if not output.is_symlink():
         return output
     try:
         target = output.resolve()
-    except (OSError, RuntimeError):  # a link to itself; which of them it is depends on the version of Python
+    except (OSError, RuntimeError):  # a link to itself; which one depends on the version of Python
         target = output
     if target.is_symlink():
         raise InputError(f"{output}: is a link that leads nowhere; choose another name")
     return target
 
 
-def _check_place(output: Path, place: Path, inputs: Iterable[str | os.PathLike], over: bool) -> None:
-    """Refuse an output that cannot be written, or would replace what it must not; messages name it as it was given."""
-    if not place.parent.is_dir():
-        kind = "is not a folder" if place.parent.exists() else "does not exist"
-        raise InputError(f"{output}: cannot be written, {place.parent} {kind}")
-    if any(_is_same_file(place, Path(given)) for given in inputs):
+def _check_place(
+    output: Path,
+    place: Path,
+    inputs: Iterable[AnyPath],
+    over: bool,
+) -> None:
+    """Refuse an output that cannot be written, or would replace what it must not.
+
+    Messages name the output as the user did.
+    """
+    parent = place.parent
+    if not parent.is_dir():
+        reason = "is not a folder" if parent.exists() else "does not exist"
+        raise InputError(f"{output}: cannot be written, {parent} {reason}")
+    if any(_is_same_file(place, Path(file)) for file in inputs):
         raise InputError(f"{output}: the output is the input; choose another name")
     if place.is_dir():
         if not over:
@@ -92,12 +114,12 @@ def _check_place(output: Path, place: Path, inputs: Iterable[str | os.PathLike],
         raise InputError(f"{output}: is neither a file nor a folder; choose another name")
 
 
-def _is_same_file(place: Path, given: Path) -> bool:
-    return place.exists() and given.exists() and place.samefile(given)
+def _is_same_file(place: Path, other: Path) -> bool:
+    return place.exists() and other.exists() and place.samefile(other)
 
 
 def _check_folder(output: Path, place: Path) -> None:
-    """Refuse a folder in the place of a file, and one that holds something."""
+    """Refuse a folder in the place of a file, and a folder that is not empty."""
     if output.suffix:
         raise InputError(f"{output}: is a folder; choose another name")
     if any(place.iterdir()):
@@ -105,7 +127,7 @@ def _check_folder(output: Path, place: Path) -> None:
 
 
 def _exchange(temporary: Path, place: Path, *, earlier: Path) -> None:
-    """Put a folder in the place of another, which goes away first and comes back if that fails."""
+    """Replace a folder by another; if that fails, the earlier one comes back."""
     os.replace(place, earlier)
     try:
         os.replace(temporary, place)
@@ -115,27 +137,38 @@ def _exchange(temporary: Path, place: Path, *, earlier: Path) -> None:
 
 
 def _prefix(output: Path) -> str:
+    """Return how the temporary folders of this machine begin; a process number follows."""
     return f".{output.name}-{platform.node()}-"
 
 
 def _sweep_up(output: Path) -> None:
-    """Remove what runs on this machine left behind when they were killed."""
-    for left in output.parent.glob(f"{glob.escape(_prefix(output))}*-*") if os.name == "posix" else ():
-        with contextlib.suppress(PermissionError, ValueError):  # somebody else's, or of another name
-            try:
-                os.kill(int(left.name.removeprefix(_prefix(output)).partition("-")[0]), 0)
-            except ProcessLookupError:
-                shutil.rmtree(left, ignore_errors=True)
+    """Remove the temporary folders of processes on this machine that were killed."""
+    if os.name != "posix":
+        return
+    prefix = _prefix(output)
+    for leftover in output.parent.glob(f"{glob.escape(prefix)}*-*"):
+        process, _, _ = leftover.name.removeprefix(prefix).partition("-")
+        with contextlib.suppress(PermissionError, ValueError):  # somebody else's, or another name
+            if not _is_running(int(process)):
+                shutil.rmtree(leftover, ignore_errors=True)
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 @contextlib.contextmanager
-def writable(path: str | os.PathLike) -> Iterator[None]:
-    """Say in one line what stands in the way of writing long work.
+def writable(path: AnyPath) -> Iterator[None]:
+    """Turn an error of the disk into one line, for work that is kept as far as it got.
 
     Parameters
     ----------
     path : str or path
-        Of the output, for the message.
+        The output, for the message.
 
     Raises
     ------
@@ -147,15 +180,16 @@ def writable(path: str | os.PathLike) -> Iterator[None]:
     ...     raise OSError(28, "No space left on device")
     Traceback (most recent call last):
     ...
-    skullmask_lib.errors.InputError: masks.npy: cannot be written (No space left on device); what is done is kept
+    skullmask_lib.errors.InputError: masks.npy: cannot be written (No space left on device); what ...
     """
     try:
         yield
     except OSError as error:
-        raise InputError(f"{path}: cannot be written ({error.strerror or error}); what is done is kept") from None
+        reason = error.strerror or error
+        raise InputError(f"{path}: cannot be written ({reason}); what is done is kept") from None
 
 
-def sync(path: str | os.PathLike) -> None:
+def sync(path: AnyPath) -> None:
     """Wait until a file, or the names in a folder, are on disk.
 
     Parameters
@@ -167,7 +201,7 @@ def sync(path: str | os.PathLike) -> None:
     >>> sync(tempfile.gettempdir())
     """
     if os.name != "posix" and Path(path).is_dir():
-        return  # there a folder cannot be opened
+        return  # elsewhere a folder cannot be opened
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

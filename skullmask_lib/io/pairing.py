@@ -1,4 +1,7 @@
-"""Which truth belongs to which image: one rule for every command, by the names."""
+"""Which truth belongs to which image, by their names: one rule for every command.
+
+Only names are compared here; no file is opened.
+"""
 
 import os
 import re
@@ -8,6 +11,7 @@ from collections.abc import Sequence
 
 from ..errors import InputError
 from . import paths
+from .paths import AnyPath
 
 Tokens = tuple[str, ...]  # the words and numbers of a name
 
@@ -16,29 +20,32 @@ def paired(
     images: Sequence[str],
     truths: Sequence[str],
     *,
-    source: str | os.PathLike,
+    source: AnyPath,
     spare: bool = False,
 ) -> list[int]:
-    """Find the truth of every image by the names, whatever was written around what they share.
+    """Find the truth of every image by the names.
 
-    Names are compared without their suffixes, as words and numbers: ``slice_1`` belongs to ``slice_1_mask``,
-    ``mask_slice_01`` or ``truth-1``, never to ``slice_10_mask``. The first rule counts that finds a truth for
-    every image and none twice: the names are the same; what differs within the images is what differs
-    within the truths; one name is part of the other, longest names first.
+    Names are compared without their suffixes, as words and numbers: ``slice_1`` belongs to
+    ``slice_1_mask``, ``mask_slice_01`` or ``truth-1``, never to ``slice_10_mask``. Of these rules
+    the first counts that finds a truth for every image, and none twice:
+
+    1. The names are the same.
+    2. What differs within the images is what differs within the truths.
+    3. One name is part of the other; the longest names choose first.
 
     Parameters
     ----------
     images, truths : sequence of str
         Names of files, with their folders below the one that was named.
     source : str or path
-        Where the truths came from, for messages.
+        Where the truths come from, for messages.
     spare : bool
-        There may be truths that belong to no image.
+        Whether there may be truths that belong to no image.
 
     Returns
     -------
     list of int
-        For every image the place of its truth.
+        The place of the truth of every image.
 
     Raises
     ------
@@ -54,12 +61,22 @@ def paired(
     ...
     skullmask_lib.errors.InputError: truth: no truth for b.png (1 of 2 images has none), and c_seg.png ...
     """
-    image_stems = list(map(_stem, images))
-    truth_stems = list(map(_stem, truths))
-    image_tokens = list(map(_tokens, image_stems))
-    truth_tokens = list(map(_tokens, truth_stems))
+    pairs = _pairs(list(map(_stem, images)), list(map(_stem, truths)))
+    lacking = [name for place, name in enumerate(images) if place not in pairs]
+    used = set(pairs.values())
+    unused = [name for place, name in enumerate(truths) if place not in used]
+    if lacking or (unused and not spare):
+        complaint = _complaint(lacking, unused, len(images))
+        raise InputError(f"{source}: {complaint}")
+    return [pairs[place] for place in range(len(images))]
+
+
+def _pairs(images: list[str], truths: list[str]) -> dict[int, int]:
+    """Pair by the first rule that finds a truth for every image, or by the one that finds most."""
+    image_tokens = list(map(_tokens, images))
+    truth_tokens = list(map(_tokens, truths))
     rules = (
-        (_by_key, image_stems, truth_stems),
+        (_by_key, images, truths),
         (_by_difference, image_tokens, truth_tokens),
         (_by_part, image_tokens, truth_tokens),
     )
@@ -70,16 +87,11 @@ def paired(
             pairs = attempt
         if len(pairs) == len(images):
             break
-    lacking = [name for place, name in enumerate(images) if place not in pairs]
-    used = set(pairs.values())
-    over = [name for place, name in enumerate(truths) if place not in used]
-    if lacking or (over and not spare):
-        raise InputError(f"{source}: {_complaint(lacking, over, len(images))}")
-    return [pairs[place] for place in range(len(images))]
+    return pairs
 
 
 def are_unrelated(images: Sequence[str], truths: Sequence[str]) -> bool:
-    """Tell whether no name of an image has a word or a number in common with any name of a truth.
+    """Return whether images and truths have no word and no number in their names in common.
 
     Parameters
     ----------
@@ -96,25 +108,32 @@ def are_unrelated(images: Sequence[str], truths: Sequence[str]) -> bool:
     >>> are_unrelated(["slice 0", "slice 1"], ["slice_1_mask.png", "slice_2_mask.png"])
     False
     """
-    image_words = set().union(*(_tokens(_stem(name)) for name in images))
-    truth_words = set().union(*(_tokens(_stem(name)) for name in truths))
-    return image_words.isdisjoint(truth_words)
+    return _words(images).isdisjoint(_words(truths))
 
 
-def _complaint(lacking: list[str], over: list[str], count: int) -> str:
+def _words(names: Sequence[str]) -> set[str]:
+    words: set[str] = set()
+    for name in names:
+        words.update(_tokens(_stem(name)))
+    return words
+
+
+def _complaint(lacking: list[str], unused: list[str], count: int) -> str:
     parts = []
     if lacking:
         have = "has" if len(lacking) == 1 else "have"
-        parts.append(f"no truth for {lacking[0]} ({len(lacking)} of {count} images {have} none)")
-    if over:
-        belong = "belongs" if len(over) == 1 else "belong"
-        parts.append(f"{paths.some(over)} {belong} to no image")
-    example = os.path.splitext(lacking[0] if lacking else "slice_1")[0]
-    return f"{', and '.join(parts)}; name each truth like its image, such as {example}_mask.png"
+        share = f"{len(lacking)} of {count} images {have} none"
+        parts.append(f"no truth for {lacking[0]} ({share})")
+    if unused:
+        belong = "belongs" if len(unused) == 1 else "belong"
+        parts.append(f"{paths.some(unused)} {belong} to no image")
+    example, _ = os.path.splitext(lacking[0] if lacking else "slice_1")
+    hint = f"name each truth like its image, such as {example}_mask.png"
+    return f"{', and '.join(parts)}; {hint}"
 
 
 def _stem(name: str) -> str:
-    """Name a file without its suffix."""
+    """Return the name of a file without its suffix."""
     stem = os.path.splitext(name)[0]
     if name.lower().endswith(".nii.gz"):
         stem = os.path.splitext(stem)[0]
@@ -124,7 +143,14 @@ def _stem(name: str) -> str:
 def _tokens(stem: str) -> Tokens:
     """Split a name into its words and numbers; what stands between them is left out."""
     parts = re.findall(r"[0-9]+|[^\W\d_]+", stem.casefold())
-    return tuple(part.lstrip("0").rjust(1, "0") if part.isdecimal() else part for part in parts)
+    return tuple(map(_token, parts))
+
+
+def _token(part: str) -> str:
+    """Write a number without leading zeros."""
+    if not part.isdecimal():
+        return part
+    return part.lstrip("0") or "0"
 
 
 def _is_word(token: str) -> bool:
@@ -132,26 +158,37 @@ def _is_word(token: str) -> bool:
 
 
 def _by_difference(images: list[Tokens], truths: list[Tokens]) -> dict[int, int]:
-    """Pair by what differs within the images and within the truths, unless numbers speak against it."""
-    image_keys, image_numbers = _what_differs(images)
-    truth_keys, truth_numbers = _what_differs(truths)
-    if not (image_numbers <= truth_numbers or image_numbers >= truth_numbers):
-        return {}  # such as those of two patients
-    return _by_key(image_keys, truth_keys)
+    """Pair by what differs within each side, unless the numbers left out differ between the sides."""
+    image_keys, image_numbers = _differences(images)
+    truth_keys, truth_numbers = _differences(truths)
+    if image_numbers <= truth_numbers or image_numbers >= truth_numbers:
+        return _by_key(image_keys, truth_keys)
+    return {}  # such as the slices of two patients
 
 
-def _what_differs(names: list[Tokens]) -> tuple[list[Tokens], Counter]:
-    """Leave out what all names begin or end with, and words that all have; give the numbers left out, too."""
+def _differences(names: list[Tokens]) -> tuple[list[Tokens], Counter]:
+    """Leave out what all names share; return the rest, and the numbers that were left out.
+
+    Names share what all begin or end with, and words that stand anywhere in all of them.
+    """
     if len(names) < 2:
-        return [tuple(token for token in name if not _is_word(token)) for name in names], Counter()
-    first = _shared(names)
-    last = _shared([name[first:][::-1] for name in names])
-    whole = names[0]
-    ends = whole[:first] + whole[len(whole) - last :]
-    cut = [name[first : len(name) - last] for name in names]
-    words = {token for token in set.intersection(*map(set, cut)) if _is_word(token)}
-    keys = [tuple(token for token in name if token not in words) for name in cut]
-    return keys, Counter(token for token in ends if not _is_word(token))
+        return list(map(_numbers, names)), Counter()
+    head = _shared(names)
+    tail = _shared([name[head:][::-1] for name in names])
+    middles = [name[head : len(name) - tail] for name in names]
+    shared_words = set(filter(_is_word, set.intersection(*map(set, middles))))
+    keys = [_without(shared_words, middle) for middle in middles]
+    first = names[0]
+    ends = first[:head] + first[len(first) - tail :]
+    return keys, Counter(_numbers(ends))
+
+
+def _numbers(name: Tokens) -> Tokens:
+    return tuple(token for token in name if not _is_word(token))
+
+
+def _without(words: set[str], name: Tokens) -> Tokens:
+    return tuple(token for token in name if token not in words)
 
 
 def _shared(names: list[Tokens]) -> int:
@@ -165,30 +202,38 @@ def _shared(names: list[Tokens]) -> int:
 
 
 def _by_key(image_keys: list, truth_keys: list) -> dict[int, int]:
-    """Pair what has the same key and shares it with nobody else."""
+    """Pair an image and a truth that share a key with each other and with nobody else."""
     image_counts = Counter(image_keys)
     truth_counts = Counter(truth_keys)
     places = {key: place for place, key in enumerate(truth_keys)}
-    return {place: places[key] for place, key in enumerate(image_keys) if image_counts[key] == truth_counts[key] == 1}
+    pairs = {}
+    for place, key in enumerate(image_keys):
+        if image_counts[key] == truth_counts[key] == 1:
+            pairs[place] = places[key]
+    return pairs
 
 
 def _by_part(images: list[Tokens], truths: list[Tokens]) -> dict[int, int]:
-    """Pair names of which one is part of the other, if there is one such truth left; the longest names choose first."""
+    """Pair names of which one is part of the other, if one such truth is left.
+
+    The longest names choose first.
+    """
     image_lengths = {len(name) for name in images}
     truth_lengths = {len(name) for name in truths}
-    wholes: dict[Tokens, set[int]] = {}  # the truths of each name
-    holders: dict[Tokens, set[int]] = {}  # the truths that each part belongs to
+    wholes: dict[Tokens, set[int]] = {}  # truths by their names
+    holders: dict[Tokens, set[int]] = {}  # truths by the parts of their names
     for place, truth in enumerate(truths):
         wholes.setdefault(truth, set()).add(place)
         for part in _parts(truth, image_lengths):
             holders.setdefault(part, set()).add(place)
     pairs: dict[int, int] = {}
-    for place in sorted(range(len(images)), key=lambda place: -len(images[place])):
+    longest_first = sorted(range(len(images)), key=lambda place: -len(images[place]))
+    for place in longest_first:
         name = images[place]
-        truth_place = _the_only_one(
-            holders.get(name, set()),
-            *(wholes.get(part, set()) for part in _parts(name, truth_lengths)),
-        )
+        candidates = [holders.get(name, set())]
+        for part in _parts(name, truth_lengths):
+            candidates.append(wholes.get(part, set()))
+        truth_place = _the_only_one(candidates)
         if truth_place is None:
             continue
         pairs[place] = truth_place
@@ -200,16 +245,17 @@ def _by_part(images: list[Tokens], truths: list[Tokens]) -> dict[int, int]:
 
 
 def _parts(name: Tokens, lengths: set[int]) -> set[Tokens]:
-    """Give the tokens that follow one another in a name, so many at a time."""
+    """Return the runs of tokens in a name that have one of some lengths."""
     parts = set()
     for length in lengths:
         if length:
-            parts.update(name[start : start + length] for start in range(len(name) - length + 1))
+            for start in range(len(name) - length + 1):
+                parts.add(name[start : start + length])
     return parts
 
 
-def _the_only_one(*groups: set[int]) -> int | None:
-    """Give what the groups hold, if it is one thing."""
+def _the_only_one(groups: list[set[int]]) -> int | None:
+    """Return what all groups hold together, if it is one place."""
     places: set[int] = set()
     for group in groups:
         if len(group) > 1:

@@ -1,6 +1,6 @@
-"""Paths that users give: addresses of files, what a folder holds and in which order, and what is left out of it.
+"""Paths that users give: addresses of files, and what a folder holds in which order.
 
-No file is opened here.
+No file is opened here; what is in a file is no matter of this module.
 """
 
 import os
@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 from .. import texts
 from ..errors import InputError
 
+AnyPath = str | os.PathLike  # as users give paths
 _ADDRESS = re.compile(r"file:[\\/]", re.IGNORECASE)
 _HAS_DRIVES = os.name == "nt"
 _SYSTEM_FILES = ("thumbs.db", "desktop.ini", "__macosx")  # hidden without a dot
@@ -31,20 +32,20 @@ _NO_FILE = "neither files nor folders"
 _CLOSED = "folders that cannot be read"
 _SUBFOLDER = "folders with images; name one of them"
 _LINKED = "linked folders; name one of them"
-_SPECIAL = {stat.S_IFIFO: "pipe", stat.S_IFSOCK: "socket"}
-_SHOWN = 3  # names of a kind in a message
+_SPECIAL_FILES = {stat.S_IFIFO: "pipe", stat.S_IFSOCK: "socket"}
+_MOST_NAMES = 3  # of a kind in a message
 
 
 @dataclass(frozen=True)
 class Listing:
-    """What a folder holds.
+    """The files of a folder to read, and what else looks like an image; hidden files are in neither.
 
     Attributes
     ----------
     files : tuple of Path
-        Those to read, in natural order.
+        The files to read, in natural order.
     left_out : dict of str to list of str
-        By the reason, the names of what looks like an image and is not read. What is hidden is in neither.
+        Reason to names: what looks like an image and is not read.
     """
 
     files: tuple[Path, ...]
@@ -52,12 +53,14 @@ class Listing:
 
     def remark(self) -> str:
         """Say in one line what was left out and why; empty if nothing was."""
+        if not self.left_out:
+            return ""
         kinds = [f"{some(names)} ({reason})" for reason, names in self.left_out.items()]
-        return f"left out {', '.join(kinds)}" if kinds else ""
+        return f"left out {', '.join(kinds)}"
 
 
 def some(names: Sequence[str]) -> str:
-    """Name the first few, and count the rest.
+    """Write the first few names, and the number of the rest.
 
     Parameters
     ----------
@@ -72,12 +75,13 @@ def some(names: Sequence[str]) -> str:
     >>> some(["a", "b", "c", "d", "e"])
     'a, b, c and 2 more'
     """
-    more = len(names) - _SHOWN
-    return ", ".join(names[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
+    shown = ", ".join(names[:_MOST_NAMES])
+    more = len(names) - _MOST_NAMES
+    return f"{shown} and {more} more" if more > 0 else shown
 
 
-def local(path: str | os.PathLike) -> str | os.PathLike:
-    """Give the path of a ``file://`` address; all else comes back as it is.
+def local(path: AnyPath) -> AnyPath:
+    """Return the path of a ``file://`` address; any other path is returned as it is.
 
     Parameters
     ----------
@@ -90,7 +94,7 @@ def local(path: str | os.PathLike) -> str | os.PathLike:
     Raises
     ------
     InputError
-        If it is an address of another computer.
+        If it is an address on another computer, or of a name that no file can have.
 
     Examples
     --------
@@ -103,25 +107,38 @@ def local(path: str | os.PathLike) -> str | os.PathLike:
     place = text[len("file:") :]
     if place.startswith("\\") or _HAS_DRIVES:  # a Path of Windows writes its slashes so
         place = place.replace("\\", "/")
-    if place.startswith("//"):
-        host, slash, rest = place[2:].partition("/")
-        if host.casefold() not in ("", "localhost"):
-            wanted = f"a file of this computer, as in file:///{rest or host}"
-            raise InputError(f"{path}: expected {wanted}, got one of {host}")
-        place = slash + rest
-    try:
-        place = os.fsdecode(urllib.parse.unquote_to_bytes(os.fsencode(place)))
-    except UnicodeError:
-        place = "\0"
-    if "\0" in place:
-        raise InputError(f"{path}: is the address of a name that no file can have here") from None
+    place = _without_host(place, path)
+    place = _unquoted(place, path)
     if _HAS_DRIVES and re.match(r"/[A-Za-z]:", place):
         place = place[1:]  # /C:/heads.npy
     return place if isinstance(path, str) else Path(place)
 
 
+def _without_host(place: str, path: AnyPath) -> str:
+    """Drop the name of this computer from an address, and refuse that of another."""
+    if not place.startswith("//"):
+        return place
+    host, slash, rest = place[2:].partition("/")
+    if host.casefold() in ("", "localhost"):
+        return slash + rest
+    wanted = f"a file of this computer, as in file:///{rest or host}"
+    raise InputError(f"{path}: expected {wanted}, got one of {host}")
+
+
+def _unquoted(place: str, path: AnyPath) -> str:
+    """Replace the escapes of an address, such as ``%20``."""
+    try:
+        unquoted = urllib.parse.unquote_to_bytes(os.fsencode(place))
+        place = os.fsdecode(unquoted)
+    except UnicodeError:
+        place = "\0"
+    if "\0" in place:
+        raise InputError(f"{path}: is the address of a name that no file can have here")
+    return place
+
+
 def kind_of(path: Path) -> str:
-    """Tell a file from a folder and from nothing, without opening it.
+    """Return whether a path leads to a file, to a folder or nowhere, without opening it.
 
     Parameters
     ----------
@@ -134,7 +151,8 @@ def kind_of(path: Path) -> str:
     Raises
     ------
     InputError
-        If it is a pipe, a device, a socket or a link that leads nowhere, or if there can be no such name.
+        If it is a pipe, a device, a socket or a link that leads nowhere, or if there can be no
+        such name.
 
     Examples
     --------
@@ -145,20 +163,22 @@ def kind_of(path: Path) -> str:
         mode = path.stat().st_mode
     except (FileNotFoundError, NotADirectoryError):
         if path.is_symlink():
-            raise InputError(f"{path}: is a link that leads nowhere, to {os.readlink(path)}") from None
+            target = os.readlink(path)
+            raise InputError(f"{path}: is a link that leads nowhere, to {target}") from None
         return ""
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise InputError(f"{texts.plain(path)}: cannot be opened ({reason})") from None
     if stat.S_ISDIR(mode):
         return "folder"
-    if not stat.S_ISREG(mode):
-        raise InputError(f"{path}: expected a file, got a {_SPECIAL.get(stat.S_IFMT(mode), 'device')}")
-    return "file"
+    if stat.S_ISREG(mode):
+        return "file"
+    kind = _SPECIAL_FILES.get(stat.S_IFMT(mode), "device")
+    raise InputError(f"{path}: expected a file, got a {kind}")
 
 
 def is_hidden(name: str) -> bool:
-    """Tell what systems and tools leave in a folder from what people put there.
+    """Return whether a name is one that systems and tools leave in a folder.
 
     Parameters
     ----------
@@ -171,23 +191,25 @@ def is_hidden(name: str) -> bool:
 
     Examples
     --------
-    >>> is_hidden("._head.png"), is_hidden(".git"), is_hidden("Thumbs.db"), is_hidden("head.png")
-    (True, True, True, False)
+    >>> is_hidden("._head.png"), is_hidden("Thumbs.db"), is_hidden("head.png")
+    (True, True, False)
     """
     return name.startswith(".") or name.lower() in _SYSTEM_FILES
 
 
-def check_distinct(outputs: Sequence[str], names: Sequence[str], source: str | os.PathLike) -> None:
-    """Refuse images of which two would write one file, if only where capitals do not count.
+def check_distinct(outputs: Sequence[str], names: Sequence[str], source: AnyPath) -> None:
+    """Refuse images of which two would write the same file.
+
+    On some systems capitals do not count, so they do not count here.
 
     Parameters
     ----------
     outputs : sequence of str
-        What is written for every image.
+        The file that is written for every image.
     names : sequence of str
         The images, for messages.
     source : str or path
-        What names them, for messages.
+        Where the images come from, for messages.
 
     Raises
     ------
@@ -209,11 +231,12 @@ def check_distinct(outputs: Sequence[str], names: Sequence[str], source: str | o
             raise InputError(f"{source}: names {name} twice")
         else:
             both = f"{owners[key]} and {name}"
-            raise InputError(f"{source}: {both} would give one mask; rename one of them")
+            hint = "rename one of them"
+            raise InputError(f"{source}: {both} would give one mask; {hint}")
 
 
 def natural(name: str) -> tuple:
-    """Give a key to sort by that orders numbers as numbers, and capitals with small letters.
+    """Return a key to sort by: numbers as numbers, and capitals with small letters.
 
     Parameters
     ----------
@@ -229,19 +252,21 @@ def natural(name: str) -> tuple:
     >>> sorted(["slice_10.png", "Slice_3.png", "slice_1.png"], key=natural)
     ['slice_1.png', 'Slice_3.png', 'slice_10.png']
     """
-    return tuple(map(_natural_part, PurePosixPath(name).parts)), name
+    parts = PurePosixPath(name).parts
+    return tuple(map(_natural_part, parts)), name
 
 
 def _natural_part(part: str) -> tuple:
-    texts = re.split("([0-9]+)", unicodedata.normalize("NFC", part).casefold())
-    for place in range(1, len(texts), 2):
-        digits = texts[place].lstrip("0")
-        texts[place] = (len(digits), digits)  # as numbers, however long
-    return tuple(texts)
+    plain = unicodedata.normalize("NFC", part).casefold()
+    pieces = re.split("([0-9]+)", plain)
+    for place in range(1, len(pieces), 2):
+        digits = pieces[place].lstrip("0")
+        pieces[place] = (len(digits), digits)  # sorts as a number, however long
+    return tuple(pieces)
 
 
 def listed(folder: Path, suffixes: Sequence[str], *, below: bool = False) -> Listing:
-    """Find the files of a folder that end in one of these, and what else looks like an image.
+    """Find the files of a folder with some suffixes, and what else looks like an image.
 
     Parameters
     ----------
@@ -249,7 +274,7 @@ def listed(folder: Path, suffixes: Sequence[str], *, below: bool = False) -> Lis
     suffixes : sequence of str
         In small letters.
     below : bool
-        Look in its folders, too. Folders that are links are not entered: they may lead anywhere.
+        Look into subfolders, too, but not into links to folders: they may lead anywhere.
 
     Returns
     -------
@@ -274,27 +299,37 @@ def listed(folder: Path, suffixes: Sequence[str], *, below: bool = False) -> Lis
     left_out: dict[str, list[str]] = {}
     for file, reason in _entries(folder, tuple(suffixes), below):
         if reason:
-            left_out.setdefault(reason, []).append(file.relative_to(folder).as_posix())
+            name = _below(folder, file)
+            left_out.setdefault(reason, []).append(name)
         else:
             files.append(file)
-    files.sort(key=lambda file: natural(file.relative_to(folder).as_posix()))
-    ordered = {reason: sorted(left_out[reason], key=natural) for reason in sorted(left_out)}
+    files.sort(key=lambda file: natural(_below(folder, file)))
+    ordered = {}
+    for reason in sorted(left_out):
+        ordered[reason] = sorted(left_out[reason], key=natural)
     return Listing(tuple(files), ordered)
 
 
+def _below(folder: Path, file: Path) -> str:
+    """Name a file by its path below a folder."""
+    return file.relative_to(folder).as_posix()
+
+
 def _entries(folder: Path, suffixes: tuple[str, ...], below: bool) -> Iterator[tuple[Path, str]]:
-    """Give each file to read with no reason, and what is left out with its reason."""
+    """Yield each file to read with an empty reason, and what is left out with its reason."""
     waiting = [folder]
     while waiting:
-        here = waiting.pop()
+        parent = waiting.pop()
         try:
-            entries = [entry for entry in os.scandir(here) if not is_hidden(entry.name)]
+            entries = list(os.scandir(parent))
         except OSError as error:
-            if here == folder:
+            if parent == folder:
                 raise InputError(f"{folder}: cannot be read ({error.strerror})") from None
-            yield here, _CLOSED
+            yield parent, _CLOSED
             continue
         for entry in entries:
+            if is_hidden(entry.name):
+                continue
             file = Path(entry.path)
             kind = _kind(entry)
             if kind == "folder" and below and not _stays_closed(entry, suffixes):
@@ -322,20 +357,27 @@ def _ends(entry: os.DirEntry, suffixes: tuple[str, ...]) -> bool:
 
 
 def _stays_closed(entry: os.DirEntry, suffixes: tuple[str, ...]) -> bool:
-    is_junction = getattr(entry, "is_junction", None)  # of Windows, and of Python 3.12
-    linked = entry.is_symlink() or (is_junction is not None and is_junction())
-    return linked or _ends(entry, (*suffixes, ".zarr"))
+    """Return whether a folder is not entered: it is a link, or named like a file."""
+    is_link = entry.is_symlink()
+    if hasattr(entry, "is_junction"):  # of Windows, since Python 3.12
+        is_link = is_link or entry.is_junction()
+    return is_link or _ends(entry, (*suffixes, ".zarr"))
 
 
-def _why_left_out(entry: os.DirEntry, kind: str, suffixes: tuple[str, ...], below: bool) -> str | None:
-    """Give the reason, an empty one for a file that is read, and None for what is no image."""
+def _why_left_out(
+    entry: os.DirEntry,
+    kind: str,
+    suffixes: tuple[str, ...],
+    below: bool,
+) -> str | None:
+    """Return the reason; an empty one for a file that is read, and None for what is no image."""
     if kind == "nothing":
         return _LEADS_NOWHERE
     if kind == "other":
         return _NO_FILE
-    if kind == "file" and _ends(entry, suffixes):
-        return ""
     if kind == "file":
+        if _ends(entry, suffixes):
+            return ""
         return _NOT_READ if _ends(entry, _OTHER_IMAGES) else None
     if _ends(entry, suffixes):
         return _NAMED_LIKE_A_FILE
@@ -347,9 +389,10 @@ def _why_left_out(entry: os.DirEntry, kind: str, suffixes: tuple[str, ...], belo
 
 
 def _holds_images(folder: str) -> bool:
-    """Tell whether there is anything like an image in a folder or below it; links are not followed."""
-    for _, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if not is_hidden(name)]
-        if any(name.lower().endswith(_OTHER_IMAGES) and not is_hidden(name) for name in names):
-            return True
+    """Return whether a folder holds anything like an image, at any depth; links are not followed."""
+    for _, subfolders, names in os.walk(folder):
+        subfolders[:] = [name for name in subfolders if not is_hidden(name)]
+        for name in names:
+            if name.lower().endswith(_OTHER_IMAGES) and not is_hidden(name):
+                return True
     return False

@@ -1,9 +1,11 @@
-"""Real heads: what ``data/registry.txt`` names, where it is kept, and how it gets there.
+"""Real heads: what ``data/registry.txt`` names, where the files are kept, and how they get there.
 
-The heads are other people's work and stay where they are published; our traced truth comes with the project. A file is
-believed only if its sha256 is the registry's, on every read: what differs is deleted.
+The heads are other people's work and stay where they are published; our traced truth comes with
+the project. The sha256 of a file is compared with the registry's on every read, and a file that
+differs is deleted. Files are fetched and verified here; `reading` reads them.
 """
 
+import contextlib
 import os
 import sys
 import tempfile
@@ -45,7 +47,7 @@ class Original:
 
 
 def originals() -> dict[str, Original]:
-    """Read the registry; the comment above a file says what the file is.
+    """Read the registry; the comment above a file describes it.
 
     Returns
     -------
@@ -57,18 +59,21 @@ def originals() -> dict[str, Original]:
     >>> originals()["oms01_T2W"].voxel_mm
     '0.51 × 0.51 × 4'
     """
-    entries, comment = {}, ""
-    for line in (project_folder("data") / "registry.txt").read_text(encoding="utf-8").splitlines():
+    registry = project_folder("data") / "registry.txt"
+    entries = {}
+    comment = ""
+    for line in registry.read_text(encoding="utf-8").splitlines():
         if line.startswith("#"):
             comment = line.removeprefix("#").strip()
         elif line:
             file, sha256, url = line.split()
-            entries[file.removesuffix(_SUFFIX)] = Original(*comment.split(" | "), sha256, url)
+            name = file.removesuffix(_SUFFIX)
+            entries[name] = Original(*comment.split(" | "), sha256, url)
     return entries
 
 
 def names() -> tuple[str, ...]:
-    """Name the heads that can be fetched.
+    """List the names of the heads that can be fetched.
 
     Returns
     -------
@@ -83,13 +88,13 @@ def names() -> tuple[str, ...]:
 
 
 def folder() -> Path:
-    """Say where fetched files are kept.
+    """Return the folder in which fetched files are kept.
 
     Returns
     -------
     Path
-        What the environment variable ``SKULLMASK_DATA`` names; else ``data/downloads`` in a clone, or the user's
-        cache where skullmask is installed.
+        The one that the environment variable ``SKULLMASK_DATA`` names; otherwise ``data/downloads``
+        in a clone, or the user's cache where skullmask is installed.
 
     Examples
     --------
@@ -98,14 +103,18 @@ def folder() -> Path:
     ...     str(folder())
     'heads'
     """
-    if given := os.environ.get("SKULLMASK_DATA"):
-        return Path(given).expanduser()
+    chosen = os.environ.get("SKULLMASK_DATA")
+    if chosen:
+        return Path(chosen).expanduser()
     data = project_folder("data")
-    return Path(pooch.os_cache("skullmask")) if data.parent == Path(project.__file__).parent else data / "downloads"
+    is_installed = data.parent == Path(project.__file__).parent
+    if is_installed:
+        return Path(pooch.os_cache("skullmask"))
+    return data / "downloads"
 
 
 def path(name: str) -> Path:
-    """Say where the file of a head is kept, be it there or not.
+    """Return where the file of a head is kept, whether it is there or not.
 
     Parameters
     ----------
@@ -126,12 +135,15 @@ def path(name: str) -> Path:
     'chris.nii.gz'
     """
     if name not in names():
-        raise InputError(f"{name}: no such data set; expected one of {', '.join(names())}")
+        expected = ", ".join(names())
+        raise InputError(f"{name}: no such data set; expected one of {expected}")
     return folder() / f"{name}{_SUFFIX}"
 
 
 def truth(name: str) -> Path | None:
-    """Find the traced skull mask of a head, a volume in RAS order; slices without a voxel in it are unknown.
+    """Find the traced skull mask of a head, a volume in RAS order.
+
+    The truth of slices without a voxel in it is unknown.
 
     Parameters
     ----------
@@ -157,7 +169,7 @@ def truth(name: str) -> Path | None:
 
 
 def fetch(name: str, *, progress: bool = False, timeout_s: float = 30.0) -> Path:
-    """Give the file of a head, downloaded where it is missing, verified in any case.
+    """Return the file of a head: download it where it is missing, and verify it in any case.
 
     Parameters
     ----------
@@ -165,7 +177,7 @@ def fetch(name: str, *, progress: bool = False, timeout_s: float = 30.0) -> Path
     progress : bool
         Show a bar on stderr while downloading, if that is a terminal.
     timeout_s : float
-        How long the server may say nothing [s].
+        How long the server may stay silent [s].
 
     Returns
     -------
@@ -174,8 +186,8 @@ def fetch(name: str, *, progress: bool = False, timeout_s: float = 30.0) -> Path
     Raises
     ------
     InputError
-        If there is no such name, the download fails, or the sha256 is another than the registry's; a file of
-        another sha256 is deleted.
+        If there is no such name, the download fails, or the sha256 is not the registry's; such a
+        file is deleted.
 
     Examples
     --------
@@ -193,79 +205,129 @@ def fetch(name: str, *, progress: bool = False, timeout_s: float = 30.0) -> Path
 
 
 def verify() -> dict[str, bool]:
-    """Check the sha256 of every head that is here.
+    """Check the sha256 of every head that was fetched.
 
     Returns
     -------
     dict of str to bool
-        Name to whether the file is here; False is missing.
+        Name to whether the file is there.
 
     Raises
     ------
     InputError
-        If a file is not what the registry says; it is deleted. All are checked before, and all such are named.
+        If a file is not what the registry says; it is deleted. All files are checked first, and
+        the message names all that are wrong.
 
     Examples
     --------
     >>> from unittest import mock
-    >>> with tempfile.TemporaryDirectory() as empty, mock.patch.dict(os.environ, SKULLMASK_DATA=empty):
-    ...     verify()["chris"]
+    >>> with tempfile.TemporaryDirectory() as empty:
+    ...     with mock.patch.dict(os.environ, SKULLMASK_DATA=empty):
+    ...         verify()["chris"]
     False
     """
-    here, wrong = {}, []
+    is_there = {}
+    errors = []
     for name in names():
         file = path(name)
-        here[name] = file.exists()
+        is_there[name] = file.exists()
+        if not is_there[name]:
+            continue
         try:
-            if here[name]:
-                _verify(file, name)
+            _verify(file, name)
         except InputError as error:
-            wrong.append(str(error))
-    if wrong:
-        raise InputError("; ".join(wrong))
-    return here
+            errors.append(str(error))
+    if errors:
+        raise InputError("; ".join(errors))
+    return is_there
 
 
 def _difference(file: Path, name: str) -> str:
-    """Say how the sha256 of a file differs from that in the registry; nothing if it does not."""
-    wanted, found = originals()[name].sha256, pooch.file_hash(str(file))
-    return "" if found == wanted else f"expected sha256 {wanted[:12]}…, got {found[:12]}…"
+    """Say how the sha256 of a file differs from the registry's; empty if it does not."""
+    wanted = originals()[name].sha256
+    sha256 = pooch.file_hash(str(file))
+    if sha256 == wanted:
+        return ""
+    return f"expected sha256 {wanted[:12]}…, got {sha256[:12]}…"
 
 
 def _verify(file: Path, name: str) -> None:
+    """Refuse a file of another sha256, and delete it."""
     if not file.is_file():
         raise InputError(f"{file}: expected a file; name another folder in SKULLMASK_DATA")
-    if difference := _difference(file, name):
-        try:
-            file.unlink(missing_ok=True)
-            done = "deleted"
-        except OSError as error:
-            done = f"cannot be deleted ({error.strerror}): delete it, or name another folder in SKULLMASK_DATA"
-        raise InputError(f"{file}: {difference}; {done}; fetch it again: skullmask data fetch {name}")
+    difference = _difference(file, name)
+    if not difference:
+        return
+    outcome = "deleted"
+    try:
+        file.unlink(missing_ok=True)
+    except OSError as error:
+        hint = "delete it, or name another folder in SKULLMASK_DATA"
+        outcome = f"cannot be deleted ({error.strerror}): {hint}"
+    again = f"fetch it again: skullmask data fetch {name}"
+    raise InputError(f"{file}: {difference}; {outcome}; {again}")
 
 
 def _download(file: Path, name: str, progress: bool, timeout_s: float) -> None:
-    """Download beside the final name and take it only when verified: two at a time do not disturb each other."""
-    url, outside = originals()[name].url, sys.exception()
+    """Download a head, and take it only when it is verified."""
+    url = originals()[name].url
+    outside = sys.exception()
+    _make_folder(file)
+    try:
+        _download_beside(file, name, url, progress, timeout_s)
+    except OSError as error:  # of the network or of the disk
+        reason = _reason(error, outside)
+        raise InputError(
+            f"{file}: not here, and not to be had from {url} ({reason}); "
+            "try again, put the file there, or name the folder that has it in SKULLMASK_DATA"
+        ) from None
+
+
+def _make_folder(file: Path) -> None:
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(f"{file}: cannot be written ({error.strerror}); name a folder in SKULLMASK_DATA") from None
-    try:
-        with (
-            tempfile.TemporaryDirectory(prefix=f".{file.name}-", dir=file.parent) as made,
-            tqdm(total=1, desc=name, unit="B", unit_scale=True, leave=False, disable=None if progress else True) as bar,
-        ):  # a total, because pooch asks whether the bar is true; it puts the real one
-            temporary = Path(made, file.name)
-            pooch.HTTPDownloader(progressbar=bar, timeout=timeout_s)(url, str(temporary), None)
-            if difference := _difference(temporary, name):
-                raise InputError(f"{file}: {difference} from {url}; not kept, try again: skullmask data fetch {name}")
-            os.replace(temporary, file)
-    except OSError as error:  # of the network or of the disk; the innermost says it in few words
-        while error.__context__ not in (None, outside):
-            error = error.__context__
-        reason = getattr(error, "strerror", None) or str(error).partition(" for url")[0] or type(error).__name__
-        raise InputError(
-            f"{file}: not here, and not to be had from {url} ({reason}); try again, put the file there, or name the "
-            "folder that has it in SKULLMASK_DATA"
-        ) from None
+        hint = "name a folder in SKULLMASK_DATA"
+        raise InputError(f"{file}: cannot be written ({error.strerror}); {hint}") from None
+
+
+def _download_beside(file: Path, name: str, url: str, progress: bool, timeout_s: float) -> None:
+    """Download under a temporary name, so that two downloads at a time do not disturb each other."""
+    with contextlib.ExitStack() as stack:
+        prefix = f".{file.name}-"
+        temporary_folder = tempfile.TemporaryDirectory(prefix=prefix, dir=file.parent)
+        temporary = Path(stack.enter_context(temporary_folder), file.name)
+        bar = stack.enter_context(_progress_bar(name, progress))
+        fetch_url = pooch.HTTPDownloader(progressbar=bar, timeout=timeout_s)
+        fetch_url(url, str(temporary), None)
+        difference = _difference(temporary, name)
+        if difference:
+            again = f"not kept, try again: skullmask data fetch {name}"
+            raise InputError(f"{file}: {difference} from {url}; {again}")
+        os.replace(temporary, file)
+
+
+def _progress_bar(name: str, progress: bool) -> tqdm:
+    """Make a bar that is shown on a terminal; its total is a start, which pooch corrects.
+
+    Without a total the bar would be false, and pooch would take it for none.
+    """
+    disable = None if progress else True
+    return tqdm(
+        total=1,
+        desc=name,
+        unit="B",
+        unit_scale=True,
+        leave=False,
+        disable=disable,
+    )
+
+
+def _reason(error: BaseException, outside: BaseException | None) -> str:
+    """Return the few words of the innermost error of a download."""
+    while error.__context__ not in (None, outside):
+        error = error.__context__
+    strerror = getattr(error, "strerror", None)
+    if strerror:
+        return strerror
+    return str(error).partition(" for url")[0] or type(error).__name__

@@ -1,7 +1,8 @@
-"""Zarr arrays whose chunks unpack to what their metadata says, and by known codecs alone.
+"""Zarr arrays opened so that no chunk unpacks to more than the metadata says.
 
-A chunk of a few megabytes may claim, or unpack to, many gigabytes; and some codecs run code of the chunk, such as
-``pickle``. Imported where Zarr is needed, for it is an extra.
+A chunk of a few megabytes may unpack to many gigabytes, and some codecs, such as ``pickle``, run
+code from the chunk. Only known codecs are allowed. Import this module only where Zarr is needed,
+for Zarr is an extra.
 """
 
 import asyncio
@@ -13,6 +14,7 @@ import struct
 import zlib
 from collections.abc import Iterator
 
+import fsspec
 import fsspec.core
 import zarr
 from zarr.codecs import BloscCodec, GzipCodec, ZstdCodec
@@ -20,20 +22,33 @@ from zarr.registry import register_codec
 
 from ..errors import InputError
 
-_CODECS = ("bytes", "endian", "transpose", "crc32c", "sharding_indexed", "blosc", "gzip", "zstd")  # of format 3
+_CODECS = (  # of format 3
+    "bytes",
+    "endian",
+    "transpose",
+    "crc32c",
+    "sharding_indexed",
+    "blosc",
+    "gzip",
+    "zstd",
+)
 _COMPRESSORS = ("blosc", "gzip", "lz4", "zlib", "zstd")  # of format 2
-_FILTERS = ("shuffle", "delta")
-_ZSTD = 0xFD2FB528
+_FILTERS = ("shuffle", "delta")  # of format 2
+_HEAD_BYTES = 32  # of a chunk, where its unpacked size is
+_ZSTD_MARK = 0xFD2FB528
 _ZSTD_SIZES = {0: "", 1: "<H", 2: "<I", 3: "<Q"}  # of a field in the header of a frame
+_ROOM_BYTES = 4096  # beside an eighth of a chunk, for what another codec adds
 
 
 def open_array(path: str, mode: str = "r") -> zarr.Array:
-    """Open a Zarr array so that chunks of format 3 are checked as they are read; see `check` for format 2.
+    """Open a Zarr array; chunks of format 3 are checked as they are read.
+
+    For format 2 see `check`.
 
     Parameters
     ----------
     path : str
-        Also any address that fsspec opens.
+        A path, or any address that fsspec opens.
     mode : {"r", "r+"}
 
     Returns
@@ -43,7 +58,7 @@ def open_array(path: str, mode: str = "r") -> zarr.Array:
     Raises
     ------
     InputError
-        If its chunks are empty, or packed by a codec that is not known.
+        If its chunks are empty, or packed by an unknown codec.
     Exception
         Whatever Zarr raises if there is no array.
 
@@ -53,25 +68,29 @@ def open_array(path: str, mode: str = "r") -> zarr.Array:
     >>> open_array("memory://a.zarr").shape
     (2, 3)
     """
-    ours = {f"codecs.{name}": f"{__name__}.{codec.__name__}" for name, codec in _CHECKED.items()}
-    with zarr.config.set(ours):
+    checked = {}
+    for name, codec in _CHECKED.items():
+        checked[f"codecs.{name}"] = f"{__name__}.{codec.__name__}"
+    with zarr.config.set(checked):
         array = zarr.open_array(path, mode=mode)
-    sizes = (*array.chunks, *(getattr(array, "shards", None) or ()))
-    if min(sizes, default=1) < 1:
-        raise InputError(f"{path}: expected chunks of at least one value, got {array.chunks}")
-    for name, known in _names(array.metadata):
-        if name not in known:
-            raise InputError(f"{path}: its chunks are packed by {name}; store it anew with blosc, gzip or zstd")
+    shards = getattr(array, "shards", None) or ()
+    if min((*array.chunks, *shards), default=1) < 1:
+        wanted = "chunks of at least one value"
+        raise InputError(f"{path}: expected {wanted}, got {array.chunks}")
+    for name, allowed in _codecs(array.metadata):
+        if name not in allowed:
+            hint = "store it anew with blosc, gzip or zstd"
+            raise InputError(f"{path}: its chunks are packed by {name}; {hint}")
     return array
 
 
-def _names(metadata) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Give the name of every codec, with those that are known in its place."""
+def _codecs(metadata) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yield the name of every codec, with the names that are allowed in its place."""
     if metadata.zarr_format == 2:
         if metadata.compressor is not None:
             yield metadata.compressor.codec_id, _COMPRESSORS
-        for each in metadata.filters or ():
-            yield each.codec_id, _FILTERS
+        for codec in metadata.filters or ():
+            yield codec.codec_id, _FILTERS
         return
     waiting = list(metadata.codecs)
     while waiting:
@@ -81,15 +100,16 @@ def _names(metadata) -> Iterator[tuple[str, tuple[str, ...]]]:
 
 
 def check(array: zarr.Array, path: str, start: int, stop: int) -> None:
-    """Look at the chunks of some images, if they are of format 2, before they are read.
+    """Check the chunks of some images before they are read, if the array is of format 2.
 
     Parameters
     ----------
     array : Array
-        As `open_array` gives it.
+        As `open_array` returns it.
     path : str
-        Where it is.
+        Where the array is.
     start, stop : int
+        The images, along the first axis.
 
     Raises
     ------
@@ -98,28 +118,44 @@ def check(array: zarr.Array, path: str, start: int, stop: int) -> None:
 
     Examples
     --------
-    >>> array = zarr.create_array("memory://b.zarr", shape=(2, 3), dtype="u1", overwrite=True, zarr_format=2)
-    >>> check(array, "memory://b.zarr", 0, 2)
+    >>> path = "memory://b.zarr"
+    >>> options = {"dtype": "u1", "zarr_format": 2, "overwrite": True}
+    >>> array = zarr.create_array(path, shape=(2, 3), **options)
+    >>> check(array, path, 0, 2)
     """
     metadata = array.metadata
     if metadata.zarr_format != 2 or metadata.compressor is None:
         return
-    store, place = fsspec.core.url_to_fs(path)
-    name = metadata.compressor.codec_id
+    store, root = fsspec.core.url_to_fs(path)
+    codec = metadata.compressor.codec_id
     limit = math.prod(array.chunks) * array.dtype.itemsize
-    first, last = start // array.chunks[0], (stop - 1) // array.chunks[0]
-    rest = [range(math.ceil(n / chunk)) for n, chunk in zip(array.shape[1:], array.chunks[1:], strict=True)]
-    for places in itertools.product(range(first, last + 1), *rest):
-        file = f"{place}/{metadata.encode_chunk_key(places)}"
+    for place in _chunks(array, start, stop):
+        file = f"{root}/{metadata.encode_chunk_key(place)}"
         if store.exists(file):
-            head = store.cat_file(file) if name in ("gzip", "zlib") else store.cat_file(file, start=0, end=32)
-            _check_size(name, head, limit)
+            packed = _read_chunk(store, file, codec)
+            _check_size(codec, packed, limit)
 
 
-def _check_size(name: str, packed: bytes, limit: int) -> None:
-    """Refuse what would unpack to more than a limit; what is damaged is left to those who read it."""
+def _read_chunk(store: fsspec.AbstractFileSystem, file: str, codec: str) -> bytes:
+    """Read as much of a chunk as tells its unpacked size."""
+    if codec in ("gzip", "zlib"):
+        return store.cat_file(file)  # they have to be unpacked
+    return store.cat_file(file, start=0, end=_HEAD_BYTES)
+
+
+def _chunks(array: zarr.Array, start: int, stop: int) -> Iterator[tuple[int, ...]]:
+    """Yield the place of every chunk that holds some of the images."""
+    depth, *sides = array.chunks
+    ranges = [range(start // depth, (stop - 1) // depth + 1)]
+    for length, side in zip(array.shape[1:], sides, strict=True):
+        ranges.append(range(math.ceil(length / side)))
+    return itertools.product(*ranges)
+
+
+def _check_size(codec: str, packed: bytes, limit: int) -> None:
+    """Refuse what would unpack to more than a limit [bytes]; damage shows when it is read."""
     try:
-        size = _SIZES[name](packed, limit)
+        size = _SIZES[codec](packed, limit)
     except (struct.error, zlib.error, EOFError, OSError):
         return
     if size is None:
@@ -130,24 +166,30 @@ def _check_size(name: str, packed: bytes, limit: int) -> None:
 
 
 def _size_of_blosc(packed: bytes, _limit: int) -> int:
-    return struct.unpack_from("<I", packed, 4)[0]
+    [size] = struct.unpack_from("<I", packed, 4)
+    return size
 
 
 def _size_of_lz4(packed: bytes, _limit: int) -> int:
-    return struct.unpack_from("<I", packed)[0]
+    [size] = struct.unpack_from("<I", packed)
+    return size
 
 
 def _size_of_zstd(packed: bytes, _limit: int) -> int | None:
-    """Read the size of the content from the header of a frame (RFC 8878, 3.1.1.1); None if it is not there."""
+    """Read the unpacked size from the header of a frame; None if it is not there.
+
+    The layout of the header is in RFC 8878, 3.1.1.1.
+    """
     mark, descriptor = struct.unpack_from("<IB", packed)
-    if mark != _ZSTD:
+    if mark != _ZSTD_MARK:
         raise EOFError("no frame of Zstandard")
-    one_segment = descriptor >> 5 & 1
-    dictionary = (0, 1, 2, 4)[descriptor & 3]
-    place = 5 + (1 - one_segment) + dictionary
+    is_one_segment = descriptor >> 5 & 1
+    window_bytes = 1 - is_one_segment
+    dictionary_bytes = (0, 1, 2, 4)[descriptor & 3]
+    place = 5 + window_bytes + dictionary_bytes
     flag = descriptor >> 6
     if flag == 0:
-        return packed[place] if one_segment else None
+        return packed[place] if is_one_segment else None
     [size] = struct.unpack_from(_ZSTD_SIZES[flag], packed, place)
     return size + 256 if flag == 1 else size
 
@@ -157,7 +199,8 @@ def _size_of_gzip(packed: bytes, limit: int) -> int:
 
 
 def _size_of_zlib(packed: bytes, limit: int) -> int:
-    return len(zlib.decompressobj().decompress(packed, limit + 1))
+    unpacked = zlib.decompressobj().decompress(packed, limit + 1)
+    return len(unpacked)
 
 
 def _gunzipped(packed: bytes, limit: int) -> bytes:
@@ -176,12 +219,12 @@ _SIZES = {
 
 
 def _limit(chunk_spec) -> int:
-    """Give the size of a chunk [bytes], and some room for what a codec before this one adds."""
+    """Return the size of a chunk [bytes], with some room for what a codec before this one adds."""
     dtype = chunk_spec.dtype
     if hasattr(dtype, "to_native_dtype"):  # since Zarr 3.1
         dtype = dtype.to_native_dtype()
     size = math.prod(chunk_spec.shape) * dtype.itemsize
-    return size + size // 8 + 4096
+    return size + size // 8 + _ROOM_BYTES
 
 
 class CheckedBlosc(BloscCodec):

@@ -23,7 +23,7 @@ from scipy import ndimage
 import skullmask_lib as sm
 from skullmask_lib import texts
 from skullmask_lib.cli import main
-from skullmask_lib.io import datasets
+from skullmask_lib.io import datasets, writing
 
 COMMANDS = sorted(typer.main.get_command(main.app).commands)
 DATA_COMMANDS = [f"data {name}" for name in typer.main.get_command(main.data_app).commands]
@@ -682,14 +682,14 @@ def test_a_full_disk_is_one_line(skullmask):
     if not Path("/dev/full").exists():
         pytest.fail("no /dev/full on this system")
     np.save("a.npy", np.eye(9))
-    full = datasets._write_npy
+    full = writing._write_npy
 
     def onto_full(made, output, like, shape):
         output.symlink_to("/dev/full")
         full(made, output, like, shape)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(datasets, "_write_npy", onto_full)
+        patch.setattr(writing, "_write_npy", onto_full)
         code, _, err = skullmask("mask", "a.npy", "-o", "m.npy", "--dilation-size", "1")
     assert (code, err) == (2, ["skullmask: m.npy: cannot be written (No space left on device)"])
     assert not Path("m.npy").exists()

@@ -24,6 +24,7 @@ from skullmask_lib import errors, plots, versions, views
 from skullmask_lib.errors import InputError
 from skullmask_lib.explore import app as apps
 from skullmask_lib.explore import explorers
+from skullmask_lib.io import arrays
 
 
 @pytest.fixture
@@ -394,7 +395,7 @@ def test_an_upload_that_does_not_fit_in_memory_is_told(app, monkeypatch, place):
     if place == "load":
         monkeypatch.setattr(apps.datasets, "load", fail)
     elif place == "read_npz":
-        monkeypatch.setattr(apps.datasets.arrays, "read_npz", fail)
+        monkeypatch.setattr(arrays, "read_npz", fail)
     else:
         monkeypatch.setattr(chosen(app), "_view", fail)
     upload(app, "large.npz", stream.getvalue())

@@ -20,7 +20,7 @@ from PIL import Image
 import skullmask_lib as sm
 from skullmask_lib import errors
 from skullmask_lib.errors import InputError, InputWarning
-from skullmask_lib.io import datasets, outputs
+from skullmask_lib.io import arrays, datasets, dicom, outputs
 
 ORIENTATIONS = ("RAS", "LPS", "LAS", "PIR", "ASL", "SRA", "IPL")
 RAS_AXIS = {"R": 0, "L": 0, "A": 1, "P": 1, "S": 2, "I": 2}
@@ -80,7 +80,7 @@ def test_phantoms_load(name):
     same(some.images, data.images[1:4:2])
     same(some.truth, data.truth[1:4:2])
     assert some.names == (f"{name}[1]", f"{name}[3]")
-    with pytest.raises(InputError, match=f"{name}: no slice left of 5"):
+    with pytest.raises(InputError, match=f"^{name}: .* 5 .*9:$"):
         sm.load(name, slices=slice(9, None))
 
 
@@ -169,15 +169,15 @@ def test_truth_comes_from_a_file_of_its_own(tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"truth": np.zeros((2, 9, 8))}, r"images \(2, 8, 9\) and truth \(2, 9, 8\) differ in shape"),
-        ({"brain": np.zeros((1, 8, 9))}, "and brain"),
-        ({"truth": np.arange(144).reshape(2, 8, 9)}, r"\(truth\): expected a binary mask"),
-        ({"spacing_mm": np.ones(2)}, r"expected spacing_mm of shape \(2, 2\), got \(2,\)"),
+        ({"truth": np.zeros((2, 9, 8))}, r"\(2, 8, 9\).*truth.*\(2, 9, 8\)"),
+        ({"brain": np.zeros((1, 8, 9))}, "brain"),
+        ({"truth": np.arange(144).reshape(2, 8, 9)}, r"\(truth\): .*binary"),
+        ({"spacing_mm": np.ones(2)}, r"spacing_mm.*\(2, 2\).*\(2,\)"),
         ({"spacing_mm": np.array([["a", "b"]] * 2)}, "spacing_mm"),
-        ({"names": np.array(["a"])}, "expected 2 names, got 1"),
-        ({"images": np.zeros((2, 8, 9), complex)}, "expected real numbers, got dtype complex128"),
-        ({"images": np.array([None])}, "not a readable .npz file .*allow_pickle"),
-        ({"names": np.array(["a", None])}, "not a readable .npz file .*allow_pickle"),
+        ({"names": np.array(["a"])}, "2 names.* 1"),
+        ({"images": np.zeros((2, 8, 9), complex)}, "complex128"),
+        ({"images": np.array([None])}, "allow_pickle"),
+        ({"names": np.array(["a", None])}, "allow_pickle"),
     ],
 )
 def test_npz_that_does_not_fit_together(tmp_path, change, message):
@@ -188,7 +188,7 @@ def test_npz_that_does_not_fit_together(tmp_path, change, message):
 
 def test_npz_without_images(tmp_path):
     np.savez(tmp_path / "a.npz", image=np.zeros((2, 8, 9)), labels=np.zeros(3))
-    with pytest.raises(InputError, match=r"a.npz: expected the key images, got image, labels"):
+    with pytest.raises(InputError, match=r"a\.npz: .*images.*image, labels"):
         sm.load(tmp_path / "a.npz")
 
 
@@ -220,19 +220,19 @@ def test_pages_of_a_tiff_are_slices(tmp_path):
     assert data.images.shape == (3, 48, 40)
     same(data.images[2], np.array(pages[2]))
     pages[0].save(tmp_path / "b.tif", save_all=True, append_images=[pages[1].crop((0, 0, 9, 9))])
-    with pytest.raises(InputError, match=r"b.tif: expected pages of one size, got 2 sizes"):
+    with pytest.raises(InputError, match=r"b\.tif: .* 2 sizes"):
         sm.load(tmp_path / "b.tif")
 
 
 def test_a_channel_of_a_colour_picture(tmp_path):
     colour = np.stack([head(), head() / 2, head() / 3], axis=-1).astype(np.uint8)
     Image.fromarray(colour).save(tmp_path / "a.png")
-    with pytest.raises(InputError, match=r"a.png: looks like colour, shape \(48, 40, 3\); choose a channel with"):
+    with pytest.raises(InputError, match=r"a\.png: .*\(48, 40, 3\).*channel=0"):
         sm.load(tmp_path / "a.png")
     for channel in range(3):
         same(sm.load(tmp_path / "a.png", channel=channel).images[0], colour[..., channel])
     for channel in (-1, 3):
-        with pytest.raises(InputError, match=f"a.png: expected a channel from 0 to 2, got {channel}"):
+        with pytest.raises(InputError, match=f"a.png: .*0 to 2.*{channel}"):
             sm.load(tmp_path / "a.png", channel=channel)
 
 
@@ -241,18 +241,18 @@ def test_a_folder_of_pictures(tmp_path):
         Image.fromarray(head(at=(at, 0)).astype(np.uint8)).save(tmp_path / name)
     (tmp_path / "notes.txt").write_text("no picture")
     (tmp_path / "sub.png").mkdir()
-    with pytest.warns(InputWarning, match=r"left out sub\.png"):
+    with pytest.warns(InputWarning, match=r"sub\.png"):
         data = sm.load(tmp_path)
     assert data.names == ("a.tif", "b.png", "c.PNG")
     same(data.images, np.stack([head(at=(at, 0)) for at in range(3)]).astype(np.uint8))
     Image.fromarray(np.zeros((4, 4), np.uint8)).save(tmp_path / "d.png")
     (tmp_path / "sub.png").rmdir()
-    with pytest.raises(InputError, match=r"d.png: expected one slice of the first file's shape, got \(1, 4, 4\)"):
+    with pytest.raises(InputError, match=r"d\.png: .*\(1, 4, 4\)"):
         sm.load(tmp_path)
 
 
 def test_a_folder_without_pictures(tmp_path):
-    with pytest.raises(InputError, match="no picture in this folder"):
+    with pytest.raises(InputError, match=str(tmp_path)):
         sm.load(tmp_path)
 
 
@@ -282,7 +282,7 @@ def test_nifti_along_the_other_axes_has_superior_up(tmp_path):
     same(coronal.images, [canonical[:, j, ::-1].T for j in range(44)])
     same(sagittal.spacing_mm[0], (2.0, 0.75))
     same(coronal.spacing_mm[0], (2.0, 1.5))
-    with pytest.raises(InputError, match=r"a.nii: expected an axis of 0, 1 or 2, got 3"):
+    with pytest.raises(InputError, match=r"a\.nii: .*axis.* 3$"):
         sm.load(tmp_path / "a.nii", axis=3)
 
 
@@ -295,7 +295,7 @@ def test_slices_have_no_axis(tmp_path, monkeypatch, source, axis):
     Image.fromarray(HEADS[0]).save("a.png")
     save_numbered(tmp_path / "in", HEADS)
     for truth in (None, source):
-        with pytest.raises(InputError, match=f"^{source}: has no axes"):
+        with pytest.raises(InputError, match=f"^{source}: .*axis"):
             sm.load(source, truth=truth, axis=axis)
 
 
@@ -454,7 +454,7 @@ def test_masks_are_taken_one_at_a_time(tmp_path):
 def test_masks_appear_whole_or_not_at_all(tmp_path):
     np.save(tmp_path / "a.npy", np.stack([head(), np.full((48, 40), np.inf)]))
     (tmp_path / "b.npy").write_bytes(b"precious")
-    with pytest.raises(InputError, match=r"a.npy\[1\]: expected finite values"):
+    with pytest.raises(InputError, match=r"a\.npy\[1\]: .*finite"):
         make_masks(tmp_path / "a.npy", tmp_path / "b.npy")
     assert (tmp_path / "b.npy").read_bytes() == b"precious"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.npy", "b.npy"]
@@ -463,14 +463,14 @@ def test_masks_appear_whole_or_not_at_all(tmp_path):
 @pytest.mark.parametrize(
     ("like", "output", "message"),
     [
-        ("a.npy", "b.png", "cannot be written as .png; use .npy"),
-        ("a.npy", "b.nii.gz", "cannot be written as .nii.gz; use .npy"),
-        ("a.nii", "b.png", "cannot be written as .png; use .npy"),
-        ("a.npy", "b.npz", "cannot be written as .npz; use .npy"),
-        ("a.npy", "b.txt", "expected a file that ends in .npy"),
+        ("a.npy", "b.png", r"\.png.*\.npy"),
+        ("a.npy", "b.nii.gz", r"\.nii\.gz.*\.npy"),
+        ("a.nii", "b.png", r"\.png.*\.npy"),
+        ("a.npy", "b.npz", r"\.npz.*\.npy"),
+        ("a.npy", "b.txt", r"\.npy.*\.txt"),
         ("a.npy", "b", "got no suffix"),
-        ("a.tif", "b.png", "the 2 masks of .* do not fit in one PNG; use .npy"),
-        ("phantom", "b.png", "cannot be written as .png; use .npy"),
+        ("a.tif", "b.png", r" 2 .*PNG.*\.npy"),
+        ("phantom", "b.png", r"\.png.*\.npy"),
     ],
 )
 def test_formats_that_do_not_fit(tmp_path, like, output, message):
@@ -494,7 +494,7 @@ def test_replacing_cleans_up_whatever_happens(tmp_path):
         temporary.mkdir()
         (temporary / "a.txt").write_text("whole")
     assert (tmp_path / "folder" / "a.txt").read_text() == "whole"
-    with pytest.raises(InputError, match="is a folder that is not empty"), outputs.replacing(tmp_path / "folder"):
+    with pytest.raises(InputError, match=r"folder: .*not empty"), outputs.replacing(tmp_path / "folder"):
         pass
 
 
@@ -603,22 +603,22 @@ def test_a_nifti_whose_axes_point_nowhere(tmp_path, axis):
 @pytest.mark.parametrize(
     ("shape", "dtype", "message"),
     [
-        ((8,), np.uint8, r"expected one volume \(X, Y, Z\), got shape \(8,\)"),
-        ((8, 9, 3, 2), np.uint8, r"expected one volume .*got shape \(8, 9, 3, 2\)"),
-        ((8, 9, 3, 1, 2), np.uint8, r"expected one volume .*got shape \(8, 9, 3, 1, 2\)"),
-        ((8, 9, 3), np.complex64, "expected real numbers, got dtype complex64"),
-        ((8, 9, 3), [("R", "u1"), ("G", "u1"), ("B", "u1")], "expected real numbers"),
+        ((8,), np.uint8, r"volume.*\(8,\)"),
+        ((8, 9, 3, 2), np.uint8, r"volume.*\(8, 9, 3, 2\)"),
+        ((8, 9, 3, 1, 2), np.uint8, r"volume.*\(8, 9, 3, 1, 2\)"),
+        ((8, 9, 3), np.complex64, "complex64"),
+        ((8, 9, 3), [("R", "u1"), ("G", "u1"), ("B", "u1")], "dtype .*R.*G.*B"),
     ],
 )
 def test_nifti_that_is_no_volume(tmp_path, shape, dtype, message):
     nib.save(nib.Nifti1Image(np.zeros(shape, dtype), np.eye(4)), tmp_path / "a.nii.gz")
-    with pytest.raises(InputError, match=f"a.nii.gz: {message}"):
+    with pytest.raises(InputError, match=f"a.nii.gz: .*{message}"):
         sm.load(tmp_path / "a.nii.gz")
 
 
 def test_values_beyond_float32_are_refused(tmp_path):
     np.savez(tmp_path / "a.npz", images=np.array([[[0, 1e300]]]))
-    with pytest.raises(InputError, match="expected finite values, got 1"):
+    with pytest.raises(InputError, match="finite values, got 1 "):
         sm.v1(sm.load(tmp_path / "a.npz").images[0])
     np.save(tmp_path / "a.npy", np.array([[[0, 1e300]]]))
     same(sm.v1(sm.load(tmp_path / "a.npy").images[0]), [[0, 1]])  # float64 stays what it is
@@ -626,13 +626,13 @@ def test_values_beyond_float32_are_refused(tmp_path):
 
 def test_a_gzip_of_something_else(tmp_path):
     (tmp_path / "a.nii.gz").write_bytes(gzip.compress(b"no image" * 100))
-    with pytest.raises(InputError, match=r"a.nii.gz: not a readable .nii.gz file"):
+    with pytest.raises(InputError, match=r"a\.nii\.gz: "):
         sm.load(tmp_path / "a.nii.gz")
 
 
 def test_a_channel_of_grey_slices_is_refused(tmp_path):
     np.save(tmp_path / "grey.npy", np.zeros((2, 9, 9), np.float32))
-    with pytest.raises(sm.InputError, match=r"grey\.npy: has no channels, shape \(2, 9, 9\)"):
+    with pytest.raises(sm.InputError, match=r"grey\.npy: .*channel.*\(2, 9, 9\)"):
         sm.load(tmp_path / "grey.npy", channel=1)
 
 
@@ -659,7 +659,7 @@ def test_image_and_truth_must_lie_in_one_place(tmp_path):
     moved[0, 3] = 3
     for affine in (np.eye(4), np.diag([-2.0, 2.0, 2.0, 1.0]), moved):
         nib.save(nib.Nifti1Image(mask, affine), tmp_path / "other.nii")
-        with pytest.raises(InputError, match=r"other\.nii: lies elsewhere than .*image\.nii"):
+        with pytest.raises(InputError, match=r"other\.nii: .*image\.nii"):
             sm.load(tmp_path / "image.nii", truth=tmp_path / "other.nii")
     flipped = nib.Nifti1Image(mask, np.diag([2.0, 2.0, 2.0, 1.0])).as_reoriented([[0, -1], [1, 1], [2, 1]])
     nib.save(flipped, tmp_path / "flipped.nii")  # stored the other way round, in the same place
@@ -669,13 +669,13 @@ def test_image_and_truth_must_lie_in_one_place(tmp_path):
 @pytest.mark.parametrize("spacing", [0.0, -1.0, np.nan, np.inf])
 def test_npz_spacing_must_be_a_length(tmp_path, spacing):
     np.savez(tmp_path / "a.npz", images=np.zeros((1, 5, 5)), spacing_mm=[[1.0, spacing]])
-    with pytest.raises(InputError, match=r"a\.npz: expected spacing_mm above 0 mm"):
+    with pytest.raises(InputError, match=r"a\.npz: .*spacing_mm"):
         sm.load(tmp_path / "a.npz")
 
 
 def test_an_empty_name_is_no_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(InputError, match="got an empty name"):
+    with pytest.raises(InputError, match="empty name"):
         sm.load("")
 
 
@@ -719,7 +719,7 @@ def test_places_are_compared_in_millimetres(tmp_path):
         image.header.set_xyzt_units(unit)
         nib.save(image, tmp_path / f"{name}.nii")
     same(sm.load(tmp_path / "metres.nii", truth=tmp_path / "millimetres.nii").truth.sum(), mask.sum())
-    with pytest.raises(InputError, match=r"wrong\.nii: expected voxels of"):
+    with pytest.raises(InputError, match=r"wrong\.nii: .*0\.05 to 50 mm"):
         sm.load(tmp_path / "millimetres.nii", truth=tmp_path / "wrong.nii")
 
 
@@ -745,13 +745,13 @@ def test_errors_of_a_relative_output_name_it(tmp_path, monkeypatch):
 def test_a_path_is_no_name(tmp_path, monkeypatch):
     (tmp_path / "chris").mkdir()
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(InputError, match="chris: no picture in this folder"):
+    with pytest.raises(InputError, match=r"^chris: "):
         sm.load(Path("./chris"))
 
 
 @pytest.mark.parametrize("name", ["phantom", "chris"])
 def test_a_name_has_no_channels(name):
-    with pytest.raises(InputError, match=f"{name}: has no channels; leave the channel out"):
+    with pytest.raises(InputError, match=f"^{name}: .*channel"):
         sm.load(name, channel=0)
 
 
@@ -845,7 +845,7 @@ def test_folders_that_do_not_pair_are_refused_with_both_names(tmp_path):
     with pytest.raises(InputError, match=r"t: .*slice_4_mask\.png"):
         sm.load(tmp_path / "few", truth=tmp_path / "t")
     np.save(tmp_path / "few.npy", HEADS[:3])
-    with pytest.raises(InputError, match=r"t: expected a truth of the images' shape \(3, 48, 40\)"):
+    with pytest.raises(InputError, match=r"t: .*\(3, 48, 40\)"):
         sm.load(tmp_path / "few.npy", truth=tmp_path / "t")
 
 
@@ -861,7 +861,7 @@ def test_what_is_left_out_of_a_folder_is_said_once(tmp_path):
     (tmp_path / "in" / "._1.png").write_bytes(b"resource fork")
     (tmp_path / "in" / "sub").mkdir()
     shutil.copy(tmp_path / "in" / "1.png", tmp_path / "in" / "sub")
-    with pytest.warns(InputWarning, match="in: left out") as told:
+    with pytest.warns(InputWarning, match="in: ") as told:
         data = sm.load(tmp_path / "in")
     assert data.names == ("1.png", "2.png", "3.png")
     [line] = [str(each.message) for each in told]
@@ -869,12 +869,12 @@ def test_what_is_left_out_of_a_folder_is_said_once(tmp_path):
     assert not any(name in line for name in ("hidden", "Thumbs", "notes", "checkpoints", "._1"))
     for path in (tmp_path / "in").glob("[123].png"):
         path.unlink()
-    with pytest.raises(InputError, match=r"in: no picture .*a\.gif"):
+    with pytest.raises(InputError, match=r"in: .*a\.gif"):
         sm.load(tmp_path / "in")
 
 
 def test_previews_beside_a_series_are_left_out(tmp_path, monkeypatch):
-    monkeypatch.setattr(datasets.dicom, "read_series", lambda _: nib.Nifti1Image(volume(), np.eye(4)))
+    monkeypatch.setattr(dicom, "read_series", lambda _: nib.Nifti1Image(volume(), np.eye(4)))
     (tmp_path / "IM1").write_bytes(bytes(128) + b"DICM")
     Image.fromarray(HEADS[0]).save(tmp_path / "preview.jpg")
     assert sm.load(tmp_path).images.shape == (5, 44, 36)  # `dicom` would say what it left out
@@ -913,7 +913,7 @@ def test_pictures_beside_what_only_begins_like_dicom_are_read(tmp_path):
 @pytest.mark.parametrize("name", ["a.png", "A.NII.GZ", "a.npy"])
 def test_a_folder_named_like_a_file_is_refused(tmp_path, name):
     save_numbered(tmp_path / name, HEADS[:1])
-    with pytest.raises(InputError, match=f"{name}: is a folder"):
+    with pytest.raises(InputError, match=f"{name}: .*folder"):
         sm.load(tmp_path / name)
 
 
@@ -947,7 +947,7 @@ def test_addresses_of_files(tmp_path):
     same(sm.load(f"{address}/in").images, HEADS)
     datasets.write_masks(data.truth, f"{address}/m.npy", like=f"{address}/a%20b.npy", shape=HEADS.shape)
     same(np.load(tmp_path / "m.npy"), data.truth)
-    with pytest.raises(InputError, match=r"t\.npy: the output is the input"):
+    with pytest.raises(InputError, match=r"t\.npy: .*input"):
         datasets.write_masks(
             data.truth,
             tmp_path / "t.npy",
@@ -1004,7 +1004,7 @@ def test_an_npz_that_unpacks_to_too_much_is_refused(tmp_path):
     packed(tmp_path / "a.npz", 600 * 2**20)  # of bytes, which become four times as many
     assert (tmp_path / "a.npz").stat().st_size < 2**20
     tracemalloc.start()
-    with pytest.raises(InputError, match=r"a\.npz: would take 2\.34 GiB"):
+    with pytest.raises(InputError, match=r"a\.npz: .*2\.34 GiB"):
         sm.load(tmp_path / "a.npz")
     assert tracemalloc.get_traced_memory()[1] < 2**22
     tracemalloc.stop()
@@ -1036,7 +1036,7 @@ def test_a_byte_that_changed_in_an_npz_is_seen(tmp_path, place):
         content = bytearray((tmp_path / "a.npz").read_bytes())
         content[int(place * len(content))] ^= 1
         (tmp_path / "a.npz").write_bytes(content)
-        with pytest.raises(InputError, match=r"a\.npz: not a readable"):
+        with pytest.raises(InputError, match=r"a\.npz: "):
             sm.load(tmp_path / "a.npz")
 
 
@@ -1108,7 +1108,7 @@ def test_nan_in_a_file_that_is_larger_than_what_may_be_unpacked(tmp_path, monkey
     def fail(_):
         raise MemoryError
 
-    monkeypatch.setattr(datasets.arrays, "loaded", fail)
+    monkeypatch.setattr(arrays, "loaded", fail)
     with pytest.raises(InputError, match=r"a\.npy: .*--slices.*batch") as error:
         sm.load(tmp_path / "a.npy")
     assert "save it" not in str(error.value)
@@ -1153,7 +1153,7 @@ def test_data_is_shown_in_one_short_line(tmp_path):
 def test_numbers_of_numpy_are_shown_as_numbers():
     data = sm.load("phantom", slices=slice(np.uint8(1), np.int64(3)))
     assert len(data.images) == 2
-    with pytest.raises(InputError, match=r"phantom: no slice left of 5 with 7:$"):
+    with pytest.raises(InputError, match=r"^phantom: .* 5 .*7:$"):
         sm.load("phantom", slices=slice(np.uint8(7), None))
     same(data.spaced(np.array([2.0, 3.0])).spacing_mm, [[2, 3]] * 2)
     assert data.spaced(None) is data.spaced(()) is data

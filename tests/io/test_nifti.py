@@ -107,7 +107,7 @@ def test_no_changed_byte_is_read_as_something_else(scan, dtype):
 @pytest.mark.parametrize("cut", [1, 4, 8, 100, 3000])
 def test_a_stream_that_is_cut_is_refused(scan, cut):
     scan.write_bytes(scan.read_bytes()[:-cut])
-    with pytest.raises(InputError, match=r"scan\.nii\.gz: not a readable \.nii\.gz file"):
+    with pytest.raises(InputError, match=r"scan\.nii\.gz: "):
         nifti.read(scan)
 
 
@@ -132,13 +132,13 @@ def test_a_header_that_promises_other_than_what_is_there(folder, suffix):
         path.write_bytes(gzip.compress(data) if suffix == ".nii.gz" else data)
 
     write((20, 24, 10))  # a slice more
-    with pytest.raises(InputError, match=rf"a\{suffix}: not a readable .* file \(cut off"):
+    with pytest.raises(InputError, match=rf"a\{suffix}: .*cut off"):
         nifti.read(path)
     write((20, 12, 9))  # half of it
-    with pytest.raises(InputError, match=rf"a\{suffix}: holds more than"):
+    with pytest.raises(InputError, match=rf"a\{suffix}: .*more than"):
         nifti.read(path)
     write((20, 24, 8))  # a slice less, no more than what some writers put behind the voxels
-    with pytest.warns(InputWarning, match=rf"a\{suffix}: 960 bytes behind its voxels are left out"):
+    with pytest.warns(InputWarning, match=rf"a\{suffix}: 960 bytes"):
         same(nifti.read(path)[0], volume()[:, :, :8])
 
 
@@ -175,7 +175,7 @@ def test_a_stream_is_not_unpacked_beyond_its_promise(folder):
     parts = [packer.compress(path.read_bytes()), *(packer.compress(bytes(10**6)) for _ in range(100)), packer.flush()]
     path.write_bytes(b"".join(parts))
     tracemalloc.start()
-    with pytest.raises(InputError, match=r"a\.nii: holds more than the 8992 bytes that its header promises"):
+    with pytest.raises(InputError, match=r"a\.nii: .*8992 bytes"):
         nifti.read(path)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
@@ -188,7 +188,7 @@ def test_a_packed_volume_has_a_largest_size(scan, monkeypatch):
     monkeypatch.setattr(errors, "LARGEST_UNPACKED_BYTES", 4 * flat.size)  # of float32
     assert nifti.read(scan)[0].shape == flat.shape
     monkeypatch.setattr(errors, "LARGEST_UNPACKED_BYTES", 4 * flat.size - 1)
-    with pytest.raises(InputError, match=r"scan\.nii\.gz: would take .* without gzip"):
+    with pytest.raises(InputError, match=r"scan\.nii\.gz: .*GiB"):
         nifti.read(scan)
     assert nifti.read(save(scan.with_name("a.nii"), flat))[0].shape == flat.shape
     noise = np.random.default_rng(0).integers(0, 2**15, flat.shape, np.int16)
@@ -247,7 +247,7 @@ def test_every_command_refuses_a_pipe_at_once(skullmask, make):
             assert name in err[0]
     Path("link.nii").symlink_to("scan.nii")
     for call in (nifti.read, scans.read, sm.load, scans.existing):
-        with pytest.raises(InputError, match=r"link\.nii: expected a file, got a (pipe|socket)"):
+        with pytest.raises(InputError, match=r"link\.nii: .*(pipe|socket)"):
             call("link.nii")
 
 
@@ -255,7 +255,7 @@ def test_every_command_refuses_a_pipe_at_once(skullmask, make):
 @pytest.mark.usefixtures("folder")
 def test_a_device_is_refused():
     Path("zero.nii").symlink_to("/dev/zero")
-    with pytest.raises(InputError, match=r"zero\.nii: expected a file, got a device"):
+    with pytest.raises(InputError, match=r"zero\.nii: .*device"):
         scans.read("zero.nii")
 
 
@@ -279,7 +279,7 @@ def test_the_smallest_and_the_largest_voxel(folder, size_mm, good, axis):
     if good:
         assert nifti.read(path)[0].shape == (20, 24, 9)
     else:
-        with pytest.raises(InputError, match=r"a\.nii: expected voxels"):
+        with pytest.raises(InputError, match=r"a\.nii: .*voxels"):
             nifti.read(path)
 
 
@@ -296,7 +296,7 @@ def test_two_sizes_of_a_voxel_are_said(folder):
     made = image()
     made.header["pixdim"][1:4] = 3.05, 3, 4.5
     nib.save(made, folder / "a.nii")
-    with pytest.warns(InputWarning, match=r"a\.nii: its affine tells voxels of 3 × 3 × 4, its spacing 3.05 × 3 × 4.5"):
+    with pytest.warns(InputWarning, match=r"a\.nii: .*3 × 3 × 4,.*3\.05 × 3 × 4\.5"):
         nifti.read("a.nii")
 
 
@@ -304,7 +304,7 @@ def test_a_place_that_is_none_is_refused(folder):
     made = image()
     made.header["srow_x"][3] = np.inf
     nib.save(nib.Nifti1Image(volume(), None, made.header), folder / "a.nii")
-    with pytest.raises(InputError, match=r"a\.nii: expected a finite affine"):
+    with pytest.raises(InputError, match=r"a\.nii: .*affine"):
         nifti.read("a.nii")
 
 
@@ -323,7 +323,7 @@ def test_no_mirror_image_is_scored(skullmask, bare):
         save(path, mask, centred)
     assert skullmask("score", "masks.nii", "truth.nii")[0] == 0
     without_orientation(bare, mask)
-    with pytest.warns(InputWarning, match=f"{bare}: its header says nothing of orientation"):
+    with pytest.warns(InputWarning, match=f"{bare}: .*orientation"):
         mirrored = sm.load(bare).images
     assert not np.array_equal(mirrored, sm.load({"masks.nii": "truth.nii"}.get(bare, "masks.nii")).images)
     for command in (("score", "masks.nii", "truth.nii"), ("mask", "masks.nii", "--truth", "truth.nii", "-o", "a.npy")):
@@ -408,7 +408,7 @@ def test_names_in_capitals_and_links_lead_to_the_pair(folder):
 def test_analyze_is_read_with_a_warning(folder, kind, suffix):
     wanted = image(kind=kind)
     wanted.to_filename(folder / "head.img")
-    with pytest.warns(InputWarning, match=rf"head\{suffix}: its header says nothing of orientation"):
+    with pytest.warns(InputWarning, match=rf"head\{suffix}: .*orientation"):
         array, read = nifti.read(f"head{suffix}")
     same(array, volume())
     same(nib.affines.voxel_sizes(read.affine), (3, 3, 4))
@@ -466,7 +466,7 @@ def test_shapes_that_are_one_volume(skullmask, shape, wanted):
 
 def test_a_volume_whose_slices_are_in_the_fourth_axis_is_said(folder):
     save(folder / "a.nii", volume()[:, :, None])
-    with pytest.warns(InputWarning, match=r"a\.nii: shape \(20, 24, 1, 9\) is read as \(20, 24, 9\)"):
+    with pytest.warns(InputWarning, match=r"a\.nii: .*\(20, 24, 1, 9\).*\(20, 24, 9\)"):
         nifti.read("a.nii")
 
 
@@ -495,7 +495,7 @@ def test_nan_around_the_head_is_zero_and_said_once(skullmask):
     save("scan.nii.gz", with_nan())
     save("zeros.nii.gz", np.nan_to_num(with_nan()))
     for dtype in (np.float32, None):
-        with pytest.warns(InputWarning, match=r"scan\.nii\.gz: NaN around the head is taken as 0"):
+        with pytest.warns(InputWarning, match=r"scan\.nii\.gz: NaN"):
             same(nifti.read("scan.nii.gz", dtype)[0], nifti.read("zeros.nii.gz", dtype)[0])
     said = "skullmask: warning: scan.nii.gz: NaN around the head is taken as 0"
     for command in (("mask", "-o", "NAME.npy", "--version", "v1"), ("brain-mask", "out"), ("strip", "out")):
@@ -579,7 +579,7 @@ def test_the_brain_mask_of_any_file(skullmask):
         suffix = name[4:].lower()
         assert (code, out) == (0, f"The brain mask: out/scan_brain_mask{suffix}\n")
         same(nib.load(f"out/scan_brain_mask{suffix}").get_fdata(), brain_masks.brain_mask(volume()))
-    with pytest.raises(ValueError, match=r"scan\.nii: expected a \.nii\.gz file"):
+    with pytest.raises(ValueError, match=r"scan\.nii: .*\.nii\.gz"):
         sm.generate_brain_mask("scan.nii", "out")
     code, _, [line] = skullmask("brain-mask", "scan.mgz", "out")
     assert (code, line) == (2, "skullmask: scan.mgz: no such file")

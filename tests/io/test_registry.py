@@ -312,8 +312,9 @@ def test_a_folder_that_cannot_be_written(place, server, skullmask, monkeypatch):
 
 
 def process(place, code="registry.fetch('tiny')"):
-    patch = "from skullmask_lib import cli, registry; from pathlib import Path; import signal; "
-    patch += f"project.project_folder = lambda name: Path({str(place.parent)!r}) / name; "
+    patch = "from skullmask_lib.cli import main as cli; from skullmask_lib.io import registry; "
+    patch += "from pathlib import Path; import signal; "
+    patch += f"registry.project_folder = lambda name: Path({str(place.parent)!r}) / name; "
     patch += "signal.signal(signal.SIGINT, signal.default_int_handler); "
     return subprocess.Popen([sys.executable, "-c", patch + code], stderr=subprocess.PIPE, text=True)
 
@@ -353,13 +354,13 @@ def test_a_head_gives_the_slices_that_were_traced(place):  # noqa: ARG001
     some = sm.load("tiny", slices=slice(1, None))
     assert some.names == data.names[1:]
     same(some.truth, data.truth[1:])
-    with pytest.raises(InputError, match="tiny: no slice left of 3"):
+    with pytest.raises(InputError, match=r"^tiny: .* 3 "):
         sm.load("tiny", slices=slice(3, None))
 
 
 def test_a_head_is_cut_along_its_truth_alone(place):
     for axis in (0, 1, 3):
-        with pytest.raises(InputError, match=f"tiny: expected axis 2, got {axis}"):
+        with pytest.raises(InputError, match=f"^tiny: .*axis 2.*{axis}"):
             sm.load("tiny", axis=axis)
     assert os.listdir(place) == []
 
@@ -375,19 +376,19 @@ def test_a_head_without_truth_gives_all_slices(place):
 def test_truth_must_lie_where_the_head_lies(place):
     file = place.parent / "data" / "truth" / "tiny.nii.gz"
     file.write_bytes(nifti(traced()[:, :, :5], codes="RAS"))
-    with pytest.raises(InputError, match="lies elsewhere than tiny"):
+    with pytest.raises(InputError, match=r"tiny\.nii\.gz: .*tiny"):
         sm.load("tiny")
     shifted = np.diag([*VOXEL_MM, 1.0])
     shifted[2, 3] = 3
     nib.save(nib.Nifti1Image(traced(), shifted), file)
-    with pytest.raises(InputError, match="lies elsewhere than tiny"):
+    with pytest.raises(InputError, match=r"tiny\.nii\.gz: .*tiny"):
         sm.load("tiny")
 
 
 def test_another_truth_lies_where_the_slices_lie(place):
     affine = np.diag([*VOXEL_MM, 1.0])
     nib.save(nib.Nifti1Image(traced()[:, :, 2:5], affine), place / "low.nii.gz")
-    with pytest.raises(InputError, match="lies elsewhere than tiny"):
+    with pytest.raises(InputError, match=r"low\.nii\.gz: .*tiny"):
         sm.load("tiny", truth=place / "low.nii.gz")
     affine[2, 3] = 2 * VOXEL_MM[2]
     nib.save(nib.Nifti1Image(traced()[:, :, 2:5], affine), place / "right.nii.gz")
@@ -430,7 +431,7 @@ def test_a_name_comes_before_a_folder(place, skullmask, name):  # noqa: ARG001
 
 
 def test_what_is_neither_a_file_nor_a_name():
-    with pytest.raises(InputError, match=r"oms1: no such file or folder, nor the name of .*\(phantom, .*oms01, "):
+    with pytest.raises(InputError, match=r"^oms1: .*phantom, .*oms01, "):
         sm.load("oms1")
 
 
@@ -514,12 +515,12 @@ def test_a_folder_that_is_none_is_not_the_networks_fault(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("SKULLMASK_DATA", str(tmp_path / "file"))
     with pytest.raises(
-        InputError, match=r"chris.nii.gz: cannot be written \(File exists\); name a folder in SKULLMASK_DATA"
+        InputError, match=r"chris\.nii\.gz: .*File exists.*SKULLMASK_DATA"
     ):
         registry.fetch("chris")
     (tmp_path / "chris.nii.gz").mkdir()
     monkeypatch.setenv("SKULLMASK_DATA", str(tmp_path))
-    with pytest.raises(InputError, match=r"chris\.nii\.gz: expected a file"):
+    with pytest.raises(InputError, match=r"chris\.nii\.gz: "):
         registry.fetch("chris")
 
 

@@ -25,7 +25,7 @@ from scipy import ndimage
 import skullmask_lib as sm
 from skullmask_lib import masks, phantom
 from skullmask_lib.errors import InputError
-from skullmask_lib.io import datasets, nifti
+from skullmask_lib.io import nifti, planes
 from skullmask_lib.volumes import preprocess
 
 NUMBERS = ("bool", "uint8", "int8", "uint16", "int16", "int32", "uint64", "int64", "float16", "float32", "float64")
@@ -271,7 +271,7 @@ def test_a_cropped_slice_of_a_volume_keeps_its_place_in_the_world(angles):
     volume = volume * 0.01
     volume[20:40, 25:50] += 1
     k, height = 2, volume.shape[1]
-    image = datasets._to_slices(volume, axis=2)[k]
+    image = planes.to_slices(volume, axis=2)[k]
     to_voxels = np.array([[0, 1, 0, 0], [-1, 0, 0, height - 1], [0, 0, 1, k], [0, 0, 0, 1]])  # as the docstring has it
     crop = preprocess.crop_to_head(image, affine=affine @ to_voxels)
     assert crop.image.shape < image.shape

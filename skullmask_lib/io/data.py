@@ -1,0 +1,119 @@
+"""`Data`: the slices that everything else works on, and what is known of them.
+
+Here live `Data` and the functions that make one `Data` from another. No file is opened here.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from .. import errors
+
+_ARRAYS = ("images", "truth", "spacing_mm", "brain", "tumour")
+_MASKS = ("truth", "brain", "tumour")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Data:
+    """Slices and what is known of them.
+
+    A `Data` is equal to itself alone, so that it can be the key of a dictionary.
+
+    Attributes
+    ----------
+    images : ndarray of shape (N, H, W)
+        float32; a memory-mapped ``.npy`` keeps the dtype of its file.
+    truth : ndarray of shape (N, H, W), uint8 of {0, 1}, or None
+        The true skull masks.
+    spacing_mm : ndarray of shape (N, 2), float64, or None
+        Row and column spacing of every slice [mm].
+    names : tuple of str
+        N labels.
+    brain : ndarray of shape (N, H, W), uint8 of {0, 1}, or None
+        The true brain masks.
+    volume : bool
+        Whether the slices follow one another in one volume.
+    tumour : ndarray of shape (N, H, W), uint8 of {0, 1}, or None
+        The tumour masks of LGG.
+    """
+
+    images: np.ndarray
+    truth: np.ndarray | None
+    spacing_mm: np.ndarray | None
+    names: tuple[str, ...]
+    brain: np.ndarray | None = None
+    volume: bool = False
+    tumour: np.ndarray | None = None
+
+    def __repr__(self) -> str:
+        count, rows, columns = self.images.shape
+        parts = [f"{count} slices of {rows} x {columns} {self.images.dtype}"]
+        for kind in _MASKS:
+            if getattr(self, kind) is not None:
+                parts.append(kind)
+        if self.spacing_mm is not None:
+            row_mm, column_mm = self.spacing_mm[0]
+            parts.append(f"spacing {row_mm:g} x {column_mm:g} mm")
+        parts.append(self.names[0])
+        if self.names[-1] != self.names[0]:
+            parts[-1] += f" … {self.names[-1]}"
+        return f"Data({', '.join(parts)})"
+
+    def spaced(self, spacing_mm: Sequence[float] | None) -> "Data":
+        """Return the same slices with another row and column spacing [mm].
+
+        Without a spacing (None or empty) nothing changes.
+        """
+        if spacing_mm is None or np.size(spacing_mm) == 0:
+            return self
+        spacing = errors.check_spacing(spacing_mm)
+        repeated = np.tile(spacing, (len(self.images), 1))
+        return replace(self, spacing_mm=repeated)
+
+
+def select(data: Data, places: slice | list[int]) -> Data:
+    """Return the slices at some places, with all that is known of them.
+
+    Parameters
+    ----------
+    data : Data
+    places : slice or list of int
+
+    Returns
+    -------
+    Data
+
+    Examples
+    --------
+    >>> data = Data(np.zeros((3, 4, 4)), None, None, ("a", "b", "c"))
+    >>> select(data, [2, 0]).names
+    ('c', 'a')
+    """
+    names = np.array(data.names, dtype=object)
+    selected = {"names": tuple(names[places])}
+    for field in _ARRAYS:
+        array = getattr(data, field)
+        if array is not None:
+            selected[field] = array[places]
+    return replace(data, **selected)
+
+
+def numbered(name: str, count: int) -> tuple[str, ...]:
+    """Label slices by their place in one file.
+
+    Parameters
+    ----------
+    name : str
+    count : int
+
+    Returns
+    -------
+    tuple of str
+
+    Examples
+    --------
+    >>> numbered("head.npy", 2)
+    ('head.npy[0]', 'head.npy[1]')
+    """
+    return tuple(f"{name}[{place}]" for place in range(count))
