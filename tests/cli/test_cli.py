@@ -278,16 +278,11 @@ def test_a_flat_slice_is_a_warning_that_names_it(skullmask):
     images = stack()
     images[1] = 7
     np.save("a.npy", images)
-    reasons = {"v7": "no bright component inside of the frame", "v8": "no head in it"}
-    for version, reason in reasons.items():
+    for version in ("v7", "v8"):
         code, out, err = skullmask("mask", "a.npy", "-o", "b.npy", "--version", version)
         assert (code, said(out)) == (0, (3, version, "b.npy", {"to look at": 2, "empty": 1}))
-        assert sorted(err) == sorted(
-            [
-                f"skullmask: warning: a.npy[1]: the mask is empty: {reason}",
-                *doubted("a.npy[0]", "a.npy[2]"),
-            ]
-        )
+        [other] = set(err) - set(doubted("a.npy[0]", "a.npy[2]"))
+        assert other.startswith("skullmask: warning: a.npy[1]: ")
         assert np.load("b.npy").any(axis=(1, 2)).tolist() == [True, False, True]
 
 
@@ -635,9 +630,8 @@ def test_a_sweep_warns_of_a_slice_without_a_brain(skullmask):
     np.save("t.npy", np.eye(9, dtype=np.uint8)[None])
     code, out, err = skullmask("sweep", "a.npy", "t.npy", "--sizes", "3")
     assert code == 0
-    assert err == [
-        "skullmask: warning: a.npy[0]: the mask is empty: no bright component inside of the frame"
-    ]
+    [line] = err
+    assert line.startswith("skullmask: warning: a.npy[0]: ")
     assert "bootstrap" not in out
 
 
@@ -660,11 +654,9 @@ def test_ctrl_c_says_so_and_leaves_nothing(folder):
 def test_what_is_no_file_is_not_replaced(skullmask):
     np.save("a.npy", np.eye(9))
     os.mkfifo("pipe.npy")
-    code, _, err = skullmask("mask", "a.npy", "-o", "pipe.npy", "--dilation-size", "1")
-    assert (code, err) == (
-        2,
-        ["skullmask: pipe.npy: is neither a file nor a folder; choose another name"],
-    )
+    code, _, [line] = skullmask("mask", "a.npy", "-o", "pipe.npy", "--dilation-size", "1")
+    assert code == 2
+    assert line.startswith("skullmask: pipe.npy: ")
     assert Path("pipe.npy").is_fifo()
 
 
@@ -783,21 +775,21 @@ def test_the_script_for_completion_can_be_shown():
     assert "_SKULLMASK_COMPLETE" in done.stdout
 
 
-def test_a_full_disk_is_one_line(skullmask):
-    if not Path("/dev/full").exists():
-        pytest.fail("no /dev/full on this system")
+@pytest.mark.skipif(os.name != "posix", reason="needs a limit on the size of files")
+def test_a_file_that_cannot_grow_is_one_line(folder):
+    """As on a full disk; the system then ends no write with a signal, because Python ignores it."""
     np.save("a.npy", np.eye(9))
-    full = datasets._write_npy
-
-    def onto_full(made, output, like, shape):
-        output.symlink_to("/dev/full")
-        full(made, output, like, shape)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(datasets, "_write_npy", onto_full)
-        code, _, err = skullmask("mask", "a.npy", "-o", "m.npy", "--dilation-size", "1")
-    assert (code, err) == (2, ["skullmask: m.npy: cannot be written (No space left on device)"])
-    assert not Path("m.npy").exists()
+    code = (
+        "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100)); "
+        "from skullmask_lib.cli.main import main; main()"
+    )
+    words = ["mask", "a.npy", "-o", "m.npy", "--dilation-size", "1"]
+    command = [sys.executable, "-B", "-c", code, *words]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    [line] = done.stderr.splitlines()
+    assert (done.returncode, done.stdout) == (2, "")
+    assert line.startswith("skullmask: m.npy: ")
+    assert os.listdir(folder) == ["a.npy"]
 
 
 def test_score_of_a_volume_is_in_millimetres(skullmask):
@@ -894,119 +886,119 @@ def empty(path):
 
 
 BAD_FILES = {
-    "missing.npy": (nothing, "no such file or folder"),
-    "missing": (nothing, "no such file or folder"),
-    "empty.npy": (empty, "the file is empty"),
-    "empty.npz": (empty, "the file is empty"),
-    "empty.nii.gz": (empty, "the file is empty"),
-    "empty.nii": (empty, "the file is empty"),
-    "empty.png": (empty, "the file is empty"),
-    "empty.tif": (empty, "the file is empty"),
-    "cut.npy": (lambda path: cut(path, lambda p: np.save(p, stack()), 5000), "is cut off"),
+    "missing.npy": (nothing, ()),
+    "missing": (nothing, ()),
+    "empty.npy": (empty, ("empty",)),
+    "empty.npz": (empty, ("empty",)),
+    "empty.nii.gz": (empty, ("empty",)),
+    "empty.nii": (empty, ("empty",)),
+    "empty.png": (empty, ("empty",)),
+    "empty.tif": (empty, ("empty",)),
+    "cut.npy": (lambda path: cut(path, lambda p: np.save(p, stack()), 5000), ()),
     "cut_header.npy": (
         lambda path: cut(path, lambda p: np.save(p, stack()), 40),
-        "not a readable .npy file",
+        (),
     ),
     "cut.npz": (
         lambda path: cut(path, lambda p: np.savez(p, images=stack()), 5000),
-        "not a readable .npz file",
+        (),
     ),
-    "cut.nii.gz": (lambda path: cut(path, save_nifti, 600), "not a readable .nii.gz file"),
-    "cut.nii": (lambda path: cut(path, save_nifti, 5000), "not a readable .nii file"),
-    "cut_header.nii": (lambda path: cut(path, save_nifti, 200), "not a readable .nii file"),
-    "cut.png": (lambda path: cut(path, save_picture, 200), "not a readable .png file"),
-    "cut.tif": (lambda path: cut(path, save_picture, 200), "not a readable .tif file"),
-    "pickle.npy": (save_pickle, "not a readable .npy file"),
-    "pickle.npz": (save_pickle, "not a readable .npz file"),
+    "cut.nii.gz": (lambda path: cut(path, save_nifti, 600), ()),
+    "cut.nii": (lambda path: cut(path, save_nifti, 5000), ()),
+    "cut_header.nii": (lambda path: cut(path, save_nifti, 200), ()),
+    "cut.png": (lambda path: cut(path, save_picture, 200), ()),
+    "cut.tif": (lambda path: cut(path, save_picture, 200), ()),
+    "pickle.npy": (save_pickle, ()),
+    "pickle.npz": (save_pickle, ()),
     "object.npy": (
         lambda path: np.save(path, np.array([[Trap()]], object)),
-        "not a readable .npy file",
+        (),
     ),
     "object.npz": (
         lambda path: np.savez(path, images=np.array([[Trap()]], object)),
-        "not a readable .npz file",
+        (),
     ),
     "complex.npy": (
         lambda path: np.save(path, stack() * 1j),
-        "expected real numbers, got dtype complex128",
+        ("complex128",),
     ),
     "words.npy": (
         lambda path: np.save(path, np.array([["a", "b"]])),
-        "expected real numbers, got dtype <U1",
+        ("<U1",),
     ),
-    "date.npy": (lambda path: np.save(path, np.zeros((3, 3), "M8[s]")), "expected real numbers"),
+    "date.npy": (lambda path: np.save(path, np.zeros((3, 3), "M8[s]")), ()),
     "record.npy": (
         lambda path: np.save(path, np.zeros((3, 3), [("a", int)])),
-        "expected real numbers",
+        (),
     ),
     "no_images.npz": (
         lambda path: np.savez(path, labels=stack()),
-        "expected the key images, got labels",
+        ("images", "labels"),
     ),
-    "0d.npy": (lambda path: np.save(path, np.array(3.0)), "got shape ()"),
-    "1d.npy": (lambda path: np.save(path, np.arange(9.0)), "got shape (9,)"),
-    "4d.npy": (lambda path: np.save(path, np.zeros((2, 3, 8, 9))), "got shape (2, 3, 8, 9)"),
+    "0d.npy": (lambda path: np.save(path, np.array(3.0)), ("()",)),
+    "1d.npy": (lambda path: np.save(path, np.arange(9.0)), ("(9,)",)),
+    "4d.npy": (lambda path: np.save(path, np.zeros((2, 3, 8, 9))), ("(2, 3, 8, 9)",)),
     "4d.nii": (
         lambda path: save_nifti(path, np.zeros((5, 6, 7, 2))),
-        "expected one volume (X, Y, Z), got shape",
+        ("(5, 6, 7, 2)",),
     ),
     "rgb.npy": (
         lambda path: np.save(path, np.zeros((48, 40, 3))),
-        "choose a channel with channel=0 (--channel 0)",
+        ("--channel 0",),
     ),
     "rgba.npy": (
         lambda path: np.save(path, np.zeros((2, 48, 40, 4))),
-        "looks like colour, shape (2, 48, 40, 4)",
+        ("(2, 48, 40, 4)",),
     ),
-    "rgb.png": (save_colour, "choose a channel with channel=0 (--channel 0)"),
+    "rgb.png": (save_colour, ("--channel 0",)),
     "palette.png": (
         lambda path: save_colour(path, "P"),
-        "choose a channel with channel=0 (--channel 0)",
+        ("--channel 0",),
     ),
     "cmyk.tif": (
         lambda path: save_colour(path, "CMYK"),
-        "a picture of mode CMYK; save it as greyscale",
+        ("CMYK",),
     ),
     "nan.npy": (
         lambda path: np.save(path, np.where(stack() > 0, stack(), np.nan)),
-        "that are NaN or infinite",
+        ("NaN",),
     ),
     "inf.npy": (
         lambda path: np.save(path, np.where(stack() > 0, stack(), np.inf)),
-        "that are NaN or infinite",
+        ("NaN",),
     ),
     "inf.npz": (
         lambda path: np.savez(path, images=np.full((1, 9, 9), 1e300)),
-        "that are NaN or infinite",
+        ("NaN",),
     ),
     "nan.nii.gz": (
         lambda path: save_nifti(path, np.full((9, 9, 2), np.nan)),
-        "that are NaN or infinite",
+        ("NaN",),
     ),
-    "nothing.npy": (lambda path: np.save(path, np.zeros((0, 48, 40))), "nothing.npy"),
+    "nothing.npy": (lambda path: np.save(path, np.zeros((0, 48, 40))), ()),
     "nothing.npz": (
         lambda path: np.savez(path, images=np.zeros((3, 0, 40))),
-        "got shape (3, 0, 40)",
+        ("(3, 0, 40)",),
     ),
-    "text.nii.gz": (lambda path: Path(path).write_text("a text"), "not a readable .nii.gz file"),
-    "text.nii": (lambda path: Path(path).write_text("a text"), "not a readable .nii file"),
-    "text.png": (lambda path: Path(path).write_text("a text"), "not a readable .png file"),
-    "text.npy": (lambda path: Path(path).write_text("a text"), "not a readable .npy file"),
-    "text.npz": (lambda path: Path(path).write_text("a text"), "not a readable .npz file"),
+    "text.nii.gz": (lambda path: Path(path).write_text("a text"), ()),
+    "text.nii": (lambda path: Path(path).write_text("a text"), ()),
+    "text.png": (lambda path: Path(path).write_text("a text"), ()),
+    "text.npy": (lambda path: Path(path).write_text("a text"), ()),
+    "text.npz": (lambda path: Path(path).write_text("a text"), ()),
     "notes.txt": (
         lambda path: Path(path).write_text("a text"),
-        "expected a file that ends in .npy",
+        (".npy",),
     ),
-    "head.dcm": (lambda path: Path(path).write_text("a text"), "expected a file that ends in .npy"),
-    "suffixless": (lambda path: Path(path).write_text("a text"), "got no suffix"),
-    "no_pictures": (lambda path: Path(path).mkdir(), "no picture in this folder"),
-    "x" * 300 + ".npy": (nothing, "x" * 300),
+    "head.dcm": (lambda path: Path(path).write_text("a text"), (".npy",)),
+    "suffixless": (lambda path: Path(path).write_text("a text"), ("suffix",)),
+    "no_pictures": (lambda path: Path(path).mkdir(), ("picture",)),
+    "x" * 300 + ".npy": (nothing, ()),
 }
 
 
 @pytest.mark.parametrize("name", BAD_FILES)
 def test_a_bad_image_is_one_line_and_nothing_is_written(skullmask, folder, name):
-    make, message = BAD_FILES[name]
+    make, words = BAD_FILES[name]
     make(name)
     np.save("truth.npy", stack() > 0)
     before = everything(folder)
@@ -1019,7 +1011,7 @@ def test_a_bad_image_is_one_line_and_nothing_is_written(skullmask, folder, name)
         assert (code, out, len(err)) == (2, "", 1), err
         assert err[0].startswith("skullmask: ")
         assert name in err[0]
-        assert message in err[0] or arguments is sweep
+        assert arguments is sweep or all(word in err[0] for word in words)
         assert everything(folder) == before
 
 
@@ -1046,235 +1038,136 @@ REPORT = ("report", "a.npy", "-o", "out")
 BAD_ARGUMENTS = {
     "truth of another shape": (
         (*MASK, "--truth", "small.npy"),
-        "small.npy: expected a truth of the images' shape",
+        ("small.npy", "(3, 48, 40)", "(3, 47, 40)"),
     ),
     "truth of one slice": (
         (*MASK, "--truth", "one.npy"),
-        "one.npy: expected a truth of the images' shape",
+        ("one.npy", "(3, 48, 40)", "(1, 48, 40)"),
     ),
-    "truth that is not binary": (
-        (*MASK, "--truth", "a.npy"),
-        "a.npy: expected a binary mask (0 and one other value)",
-    ),
-    "unknown version": ((*MASK, "--version", "v77"), "got 'v77'; did you mean v7?"),
-    "width 0": (
-        (*MASK, "--dilation-size", "0"),
-        "a.npy[0]: expected a dilation size from 1 to 40 px",
-    ),
-    "width -1": (
-        (*MASK, "--dilation-size", "-1"),
-        "from 1 to 40 px (the shorter side), got -1",
-    ),
-    "width too large": (
-        (*MASK, "--dilation-size", "41"),
-        "from 1 to 40 px (the shorter side), got 41",
-    ),
-    "width no number": ((*MASK, "--dilation-size", "wide"), "'--dilation-size'"),
-    "width no whole number": ((*MASK, "--dilation-size", "2.5"), "'--dilation-size'"),
+    "truth that is not binary": ((*MASK, "--truth", "a.npy"), ("a.npy",)),
+    "unknown version": ((*MASK, "--version", "v77"), ("v77", "v7")),
+    "width 0": ((*MASK, "--dilation-size", "0"), ("a.npy[0]", "40 px")),
+    "width -1": ((*MASK, "--dilation-size", "-1"), ("a.npy[0]", "40 px", "-1")),
+    "width too large": ((*MASK, "--dilation-size", "41"), ("a.npy[0]", "40 px", "41")),
+    "width no number": ((*MASK, "--dilation-size", "wide"), ("'--dilation-size'",)),
+    "width no whole number": ((*MASK, "--dilation-size", "2.5"), ("'--dilation-size'",)),
     "width for v1": (
         (*MASK, "--version", "v1", "--dilation-size", "3"),
-        "v1 has no option dilation_size; v5, v6, v7",
+        ("v1", "dilation_size", "v5, v6, v7"),
     ),
     "width for v8": (
         (*MASK, "--version", "v8", "--dilation-size", "3"),
-        "v8 has no option dilation_size; v5, v6, v7",
+        ("v8", "dilation_size", "v5, v6, v7"),
     ),
-    "spacing 0": (
-        (*MASK, "--spacing", "0", "1"),
-        "expected a row and a column spacing above 0 mm, got (0.0, 1.0)",
-    ),
-    "spacing nan": (
-        (*MASK, "--spacing", "nan", "1"),
-        "a row and a column spacing above 0 mm, got (nan, 1.0)",
-    ),
-    "spacing of one number": ((*MASK, "--spacing", "1"), "'--spacing'"),
-    "spacing no number": ((*MASK, "--spacing", "wide", "1"), "'--spacing'"),
-    "spacing in another unit": (
-        (*MASK, "--spacing", "420", "420"),
-        "expected a field of view up to 1000 mm, got 20160",
-    ),
+    "spacing 0": ((*MASK, "--spacing", "0", "1"), ("mm", "(0.0, 1.0)")),
+    "spacing nan": ((*MASK, "--spacing", "nan", "1"), ("mm", "(nan, 1.0)")),
+    "spacing of one number": ((*MASK, "--spacing", "1"), ("'--spacing'",)),
+    "spacing no number": ((*MASK, "--spacing", "wide", "1"), ("'--spacing'",)),
+    "spacing in another unit": ((*MASK, "--spacing", "420", "420"), ("1000 mm", "20160")),
     "spacing in another unit for v7": (
         (*MASK, "--spacing", "420", "420", "--version", "v7"),
-        "expected a field of view up to 1000 mm, got 20160",
+        ("1000 mm", "20160"),
     ),
-    "channel too large": (
-        ("mask", "rgb.npy", "-o", "out.npy", "--channel", "3"),
-        "rgb.npy: expected a channel from 0",
-    ),
-    "output is the input": (("mask", "a.npy", "-o", "a.npy"), "a.npy: the output is the input"),
+    "channel too large": (("mask", "rgb.npy", "-o", "out.npy", "--channel", "3"), ("rgb.npy", "3")),
+    "output is the input": (("mask", "a.npy", "-o", "a.npy"), ("a.npy",)),
     "output is the input by another way": (
         ("mask", "a.npy", "-o", "sub/../a.npy"),
-        "the output is the input",
+        ("sub/../a.npy",),
     ),
-    "output is the truth": (
-        (*MASK[:3], "t.npy", "--truth", "t.npy"),
-        "t.npy: the output is the input",
-    ),
-    "output without parent": (
-        ("mask", "a.npy", "-o", "gone/out.npy"),
-        "gone/out.npy: cannot be written, gone does",
-    ),
-    "parent is a file": (
-        ("mask", "a.npy", "-o", "a.npy/out.npy"),
-        "a.npy/out.npy: cannot be written, a.npy is",
-    ),
-    "output is a folder": (
-        ("mask", "a.npy", "-o", "folder.npy"),
-        "folder.npy: is a folder; choose another name",
-    ),
-    "output with a long name": (("mask", "a.npy", "-o", "y" * 300 + ".npy"), "y" * 300),
-    "output of another format": (
-        ("mask", "a.npy", "-o", "out.nii.gz"),
-        "out.nii.gz: the masks of a.npy cannot be",
-    ),
-    "output of no format": (
-        ("mask", "a.npy", "-o", "out"),
-        "out: expected a file that ends in .npy",
-    ),
-    "many masks in a picture": (
-        ("mask", "phantom", "-o", "out.png"),
-        "out.png: the masks of phantom cannot be",
-    ),
-    "folder that is full": (
-        ("mask", "pictures", "-o", "sub"),
-        "sub: is a folder that is not empty",
-    ),
-    "folder that is the input": (
-        ("mask", "pictures", "-o", "pictures"),
-        "pictures: the output is the input",
-    ),
-    "no output": (("mask", "a.npy"), "Missing option '-o'"),
-    "no input": (("mask",), "Missing argument 'INPUT'"),
-    "unknown option": ((*MASK, "--dilate", "3"), "No such option"),
-    "unknown command": (("mast", "a.npy"), "mast"),
+    "output is the truth": ((*MASK[:3], "t.npy", "--truth", "t.npy"), ("t.npy",)),
+    "output without parent": (("mask", "a.npy", "-o", "gone/out.npy"), ("gone/out.npy",)),
+    "parent is a file": (("mask", "a.npy", "-o", "a.npy/out.npy"), ("a.npy/out.npy",)),
+    "output is a folder": (("mask", "a.npy", "-o", "folder.npy"), ("folder.npy",)),
+    "output with a long name": (("mask", "a.npy", "-o", "y" * 300 + ".npy"), ("y" * 300,)),
+    "output of another format": (("mask", "a.npy", "-o", "out.nii.gz"), ("out.nii.gz", "a.npy")),
+    "output of no format": (("mask", "a.npy", "-o", "out"), ("out", ".npy")),
+    "many masks in a picture": (("mask", "phantom", "-o", "out.png"), ("out.png", "phantom")),
+    "folder that is full": (("mask", "pictures", "-o", "sub"), ("sub",)),
+    "folder that is the input": (("mask", "pictures", "-o", "pictures"), ("pictures",)),
+    "no output": (("mask", "a.npy"), ("'-o'",)),
+    "no input": (("mask",), ("'INPUT'",)),
+    "unknown option": ((*MASK, "--dilate", "3"), ("--dilate",)),
+    "unknown command": (("mast", "a.npy"), ("mast", "mask")),
     "score of another shape": (
         ("score", "t.npy", "small.npy"),
-        "small.npy: expected a truth of the images' shape",
+        ("small.npy", "(3, 48, 40)", "(3, 47, 40)"),
     ),
-    "score of what is no mask": (("score", "a.npy", "t.npy"), "a.npy: expected a binary mask"),
+    "score of what is no mask": (("score", "a.npy", "t.npy"), ("a.npy",)),
     "sweep of bad widths": (
         ("sweep", "a.npy", "t.npy", "--sizes", "9:3"),
-        "start:stop:step, for example 1:61:2, got",
+        ("start:stop:step", "'9:3'"),
     ),
-    "sweep of no widths": (
-        ("sweep", "a.npy", "t.npy", "--sizes", ""),
-        "start:stop:step, for example 1:61:2, got ''",
-    ),
-    "sweep of words": (
-        ("sweep", "a.npy", "t.npy", "--sizes", "a:b"),
-        "start:stop:step, for example 1:61:2, got 'a:b'",
-    ),
+    "sweep of no widths": (("sweep", "a.npy", "t.npy", "--sizes", ""), ("start:stop:step", "''")),
+    "sweep of words": (("sweep", "a.npy", "t.npy", "--sizes", "a:b"), ("start:stop:step", "'a:b'")),
     "sweep of width 0": (
         ("sweep", "a.npy", "t.npy", "--sizes", "0:9:3"),
-        "expected whole numbers from 1",
+        ("start:stop:step", "'0:9:3'"),
     ),
     "sweep beyond the image": (
         ("sweep", "a.npy", "t.npy", "--sizes", "39:41"),
-        "a.npy[0]: expected a dilation size from",
+        ("a.npy[0]", "40 px"),
     ),
-    "sweep without truth": (
-        ("sweep", "a.npy"),
-        "a.npy: brings no truth; name the true masks as well",
-    ),
+    "sweep without truth": (("sweep", "a.npy"), ("a.npy", "truth")),
     "sweep of another shape": (
         ("sweep", "a.npy", "small.npy"),
-        "small.npy: expected a truth of the images' shape",
+        ("small.npy", "(3, 48, 40)", "(3, 47, 40)"),
     ),
     "table over the images": (
         ("sweep", "a.npy", "t.npy", "--sizes", "3", "-o", "a.npy"),
-        "a.npy: expected a name that ends in .csv",
+        ("a.npy", ".csv"),
     ),
     "plot over the truth": (
         ("sweep", "sub/x.png", "t.png", "--sizes", "3", "--plot", "t.png"),
-        "t.png: the output is",
+        ("t.png",),
     ),
     "plot of no format": (
         ("sweep", "a.npy", "t.npy", "--sizes", "3", "--plot", "p.pdf"),
-        "p.pdf: expected a name that ends in .png",
+        ("p.pdf", ".png"),
     ),
     "plot without parent": (
         ("sweep", "a.npy", "t.npy", "--sizes", "3", "--plot", "gone/p.png"),
-        "gone/p.png: cannot",
+        ("gone/p.png",),
     ),
-    "page without parent": (
-        ("demo", "--out", "gone/demo"),
-        "gone/demo: cannot be written, gone does not exist",
-    ),
-    "page over a file": (("demo", "--out", "a.npy"), "a.npy"),
-    "report with a typo": (
-        (*REPORT, "-p", "dilation_sise=3"),
-        "no parameter dilation_sise; did you mean dilation_size?",
-    ),
+    "page without parent": (("demo", "--out", "gone/demo"), ("gone/demo",)),
+    "page over a file": (("demo", "--out", "a.npy"), ("a.npy",)),
+    "report with a typo": ((*REPORT, "-p", "dilation_sise=3"), ("dilation_sise", "dilation_size")),
     "report with a word for a number": (
         (*REPORT, "-p", "overlay_count=few"),
-        "expected overlay_count as int, got 'few'",
+        ("overlay_count", "int", "'few'"),
     ),
-    "report out of range": (
-        (*REPORT, "-p", "overlay_count=25"),
-        "expected overlay_count from 1 to 24, got 25",
-    ),
-    "report of no parameter": (
-        (*REPORT, "-p", "title"),
-        "expected a parameter as NAME=VALUE, got 'title'",
-    ),
-    "report with the truth as a parameter": (
-        (*REPORT, "-p", "truth=t.npy"),
-        "truth is not chosen as a parameter",
-    ),
-    "report of an unknown version": ((*REPORT, "--version", "v8,newest"), "got 'newest'"),
-    "report of bad slices": ((*REPORT, "-p", "slices=3:9"), "a.npy: no slice left of 3"),
-    "report of bad widths": ((*REPORT, "-p", "sizes=9:3"), "sizes: expected whole numbers from 1"),
-    "report of a bad spacing": (
-        (*REPORT, "-p", "spacing_mm=0,1"),
-        "spacing_mm: expected a row and a column spacing",
-    ),
-    "report without images": (
-        ("report", "gone.npy", "-o", "out"),
-        "gone.npy: no such file or folder",
-    ),
-    "report without its truth": (
-        (*REPORT, "--truth", "gone.npy"),
-        "gone.npy: no such file or folder",
-    ),
+    "report out of range": ((*REPORT, "-p", "overlay_count=25"), ("overlay_count", "24", "25")),
+    "report of no parameter": ((*REPORT, "-p", "title"), ("NAME=VALUE", "'title'")),
+    "report with the truth as a parameter": ((*REPORT, "-p", "truth=t.npy"), ("truth",)),
+    "report of an unknown version": ((*REPORT, "--version", "v8,newest"), ("'newest'",)),
+    "report of bad slices": ((*REPORT, "-p", "slices=3:9"), ("a.npy", "3")),
+    "report of bad widths": ((*REPORT, "-p", "sizes=9:3"), ("sizes",)),
+    "report of a bad spacing": ((*REPORT, "-p", "spacing_mm=0,1"), ("spacing_mm",)),
+    "report without images": (("report", "gone.npy", "-o", "out"), ("gone.npy",)),
+    "report without its truth": ((*REPORT, "--truth", "gone.npy"), ("gone.npy",)),
     "report with another truth": (
         (*REPORT, "--truth", "small.npy"),
-        "small.npy: expected a truth of the images' shape",
+        ("small.npy", "(3, 48, 40)", "(3, 47, 40)"),
     ),
-    "report of colour": (("report", "rgb.npy", "-o", "out"), "looks like colour"),
+    "report of colour": (("report", "rgb.npy", "-o", "out"), ("rgb.npy", "(3, 48, 40, 3)")),
     "report with a width too large": (
         (*REPORT, "-p", "dilation_size=41"),
-        "expected dilation_size up to 40 for a.npy",
+        ("a.npy", "dilation_size", "40", "41"),
     ),
-    "report of NaN": (("report", "nan.npy", "-o", "out"), "nan.npy[1]: "),
-    "lesson without truth": (
-        (*REPORT, "--notebook", "05"),
-        "a.npy: brings no truth, and 05_v6_dilation_sweep.ipynb",
-    ),
+    "report of NaN": (("report", "nan.npy", "-o", "out"), ("nan.npy[1]",)),
+    "lesson without truth": ((*REPORT, "--notebook", "05"), ("a.npy", "05_v6_dilation_sweep")),
     "lesson on few slices": (
         ("report", "t.png", "-o", "out", "--notebook", "01", "--truth", "t.png"),
-        "expected slice_index up to 0 for t.png, got 2",
+        ("t.png", "slice_index", "2"),
     ),
-    "report by no notebook": (
-        (*REPORT, "--notebook", "reprot"),
-        "reprot: no such notebook; did you mean report?",
-    ),
-    "report without parent": (
-        ("report", "a.npy", "-o", "gone/out"),
-        "gone/out: cannot be written, gone does not",
-    ),
-    "report over a file": (
-        ("report", "a.npy", "-o", "t.npy"),
-        "t.npy: is a file, and a report is a folder",
-    ),
-    "grid with a typo": (
-        (*REPORT, "--grid", "versoin=v5,v7"),
-        "no parameter versoin; did you mean version?",
-    ),
+    "report by no notebook": ((*REPORT, "--notebook", "reprot"), ("reprot", "report")),
+    "report without parent": (("report", "a.npy", "-o", "gone/out"), ("gone/out",)),
+    "report over a file": (("report", "a.npy", "-o", "t.npy"), ("t.npy",)),
+    "grid with a typo": ((*REPORT, "--grid", "versoin=v5,v7"), ("versoin", "version")),
     "grid out of range": (
         (*REPORT, "--grid", "overlay_count=22:26:2"),
-        "expected overlay_count from 1 to 24, got 26",
+        ("overlay_count", "24", "26"),
     ),
-    "grid of no jobs": ((*REPORT, "--grid", "overlay_count=1", "--jobs", "0"), "'--jobs'"),
+    "grid of no jobs": ((*REPORT, "--grid", "overlay_count=1", "--jobs", "0"), ("'--jobs'",)),
 }
 
 
@@ -1292,11 +1185,12 @@ def test_a_bad_argument_is_one_line_and_nothing_is_written(skullmask, folder, ca
         save_picture(folder / name / "x.png")
     (folder / "folder.npy").mkdir()
     before = everything(folder)
-    arguments, message = BAD_ARGUMENTS[case]
+    arguments, words = BAD_ARGUMENTS[case]
     code, out, err = skullmask(*arguments)
     assert (code, out, len(err)) == (2, "", 1), err
     assert err[0].startswith("skullmask: ")
-    assert message in err[0]
+    for word in words:
+        assert word in err[0]
     assert everything(folder) == before
 
 
@@ -1309,7 +1203,7 @@ def test_an_output_that_cannot_be_written(skullmask):
                       ("sweep", "a.npy", "t.npy", "--sizes", "3", "--plot", f"{READ_ONLY}/out.png")):  # fmt: skip
         code, out, err = skullmask(*arguments)
         assert (code, out, len(err)) == (2, "", 1), err
-        assert f"{arguments[-1]}: cannot be written" in err[0]
+        assert arguments[-1] in err[0]
 
 
 # --- end to end, in a process of its own -------------------------------------------------------------------------
@@ -1321,7 +1215,8 @@ def test_a_process_makes_masks(tmp_path):
     np.save(tmp_path / "a.npy", images)
     code, out, err = process("mask", "a.npy", "-o", "b.npy", cwd=tmp_path)
     assert (code, said(out)) == (0, (3, "v8", "b.npy", {"empty": 1}))
-    assert err == ["skullmask: warning: a.npy[1]: the mask is empty: no head in it"]
+    [line] = err
+    assert line.startswith("skullmask: warning: a.npy[1]: ")
     same(np.load(tmp_path / "b.npy")[0], sm.v8(images[0]))
 
 
@@ -1330,7 +1225,7 @@ def test_a_process_that_fails_says_so_in_one_line(tmp_path):
     before = everything(tmp_path)
     code, out, err = process("mask", "object.npy", "-o", "b.npy", cwd=tmp_path)
     assert (code, out, len(err)) == (2, "", 1)
-    assert err[0].startswith("skullmask: object.npy: not a readable .npy file")
+    assert err[0].startswith("skullmask: object.npy: ")
     assert everything(tmp_path) == before
 
 
