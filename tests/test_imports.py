@@ -1,6 +1,5 @@
 """What importing the library loads, in an interpreter of its own: names come when they are used."""
 
-import ast
 import json
 import os
 import subprocess
@@ -111,31 +110,3 @@ def test_no_public_name_hides_a_module():
         if name in modules | rooms and getattr(sm, name).__name__ != f"skullmask_lib.{name}"
     ]
     assert hidden == []
-
-
-def top_level_imports(file):
-    """Return the packages that a file imports, anywhere in it."""
-    packages = set()
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            packages |= {alias.name.partition(".")[0] for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.level == 0:
-            packages.add(node.module.partition(".")[0])
-    return packages
-
-
-@pytest.mark.parametrize(
-    ("package", "room"),
-    [
-        ("ipywidgets", "explore"),
-        ("papermill", "reports"),
-        ("nbconvert", "reports"),
-        ("typer", "cli"),
-    ],
-)
-def test_a_heavy_package_is_imported_in_one_room(package, room):
-    rooms = set()
-    for file in LIBRARY.rglob("*.py"):
-        if package in top_level_imports(file):
-            rooms.add(file.relative_to(LIBRARY).parts[0])
-    assert rooms == {room}

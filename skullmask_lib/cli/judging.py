@@ -30,7 +30,7 @@ class Judgement(NamedTuple):
 
 
 def judge_masks(
-    masks: Iterable[np.ndarray],
+    masks: Iterable[tuple[np.ndarray, float]],
     data: Data,
     judgements: list[Judgement],
 ) -> Iterator[np.ndarray]:
@@ -38,8 +38,8 @@ def judge_masks(
 
     Parameters
     ----------
-    masks : iterable of ndarray of shape (H, W), uint8 of {0, 1}
-        Those of ``data``, in its order.
+    masks : iterable of (mask, quality)
+        Those of ``data``, in its order, see `versions.masks_with_quality`.
     data : Data
     judgements : list of Judgement
         Takes one for each mask.
@@ -52,31 +52,23 @@ def judge_masks(
     --------
     >>> from skullmask_lib.io import datasets
     >>> data, judgements = datasets.load("phantom"), []
-    >>> masks = list(judge_masks(data.truth, data, judgements))
+    >>> masks = list(judge_masks([(mask, 0.9) for mask in data.truth], data, judgements))
     >>> judgements[0].scores["iou"], judgements[0].is_doubtful
     (1.0, False)
     """
     known = None
     if data.truth is not None:
         known = metrics.known_slices(data.truth)
-    for index, mask in enumerate(masks):
+    for index, (mask, quality) in enumerate(masks):
         is_empty = not mask.any()
         is_doubtful = False
         if not is_empty:
-            is_doubtful = _is_doubtful(mask, data, index)
+            is_doubtful = warn_if_doubtful(data.names[index], quality)
         scores = None
         if known is not None:
             scores = _scores(mask, data, index, known[index])
         judgements.append(Judgement(is_empty, is_doubtful, scores, profile(mask)))
         yield mask
-
-
-def _is_doubtful(mask: np.ndarray, data: Data, index: int) -> bool:
-    """Say whether a mask should be looked at, and warn of it."""
-    name = data.names[index]
-    with versions.naming(name):
-        quality = polar.quality(data.images[index], mask, spacing_mm=_spacing_of(data, index))
-    return warn_if_doubtful(name, quality)
 
 
 def _scores(mask: np.ndarray, data: Data, index: int, is_known: bool) -> dict[str, float]:

@@ -69,7 +69,7 @@ def mask(
         axis=axis,
     )
     data = data.spaced(spacing)
-    masks = versions.mask_slices(data, version=version, **settings)
+    masks = versions.masks_with_quality(data, version=version, **settings)
     masks = terminal.progress_bar(len(data.images), "slice", masks)
     judgements: list[judging.Judgement] = []
     datasets.write_masks(
