@@ -5,7 +5,6 @@ Names are loaded when they are first used; ``__init__.pyi`` lists them, and wher
 
 import importlib
 import re
-from importlib import metadata
 
 import lazy_loader
 
@@ -14,6 +13,8 @@ _listed, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 
 def __getattr__(name: str) -> object:
     if name == "__version__":
+        from importlib import metadata  # takes longer to import than all else here
+
         return metadata.version("skullmask")
     if re.fullmatch(r"v\d+", name):  # versions.py has the only list of them
         versions = importlib.import_module(".versions", __name__).VERSIONS
