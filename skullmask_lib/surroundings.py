@@ -1,7 +1,7 @@
-"""What a process should not depend on: a home, the terminal's encoding, settings of matplotlib.
+"""What a process must not depend on: a home, the terminal's encoding, settings of matplotlib.
 
-Nothing here is called on import: the command line settles its own process, and `reports` and
-`serve` the kernels that they start.
+Nothing here runs on import. The command line settles its own process; `reports` and `explore`
+settle the kernels that they start.
 """
 
 import atexit
@@ -19,7 +19,8 @@ from pathlib import Path
 
 from . import texts
 
-_CACHES = {  # where IPython, Jupyter and matplotlib write, if not into the user's home
+# Where IPython, Jupyter and matplotlib write instead of the user's home
+_CACHES = {
     "IPYTHONDIR": "ipython",
     "JUPYTER_CONFIG_DIR": "jupyter_config",
     "JUPYTER_DATA_DIR": "jupyter_data",
@@ -31,17 +32,19 @@ _CACHES = {  # where IPython, Jupyter and matplotlib write, if not into the user
 def settle() -> None:
     """Let this process run without a home and write to a terminal of any encoding.
 
-    Where the home is missing or cannot be written, caches go to a temporary folder, which is
-    removed at the end. What is written to an output that is closed goes nowhere. The user's
-    settings of matplotlib are not read: they may be damaged, and no picture depends on them.
+    If the home is missing or read-only, caches go to a temporary folder, which is removed at the
+    end. What is written to a closed output goes nowhere. The user's settings of matplotlib are
+    ignored: they may be damaged, and no picture depends on them.
 
     Examples
     --------
     >>> settle()
     """
     codecs.register_error("skullmask", texts.stand_in)
-    sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
-    sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    if sys.stdout is None:
+        sys.stdout = _nowhere()
+    if sys.stderr is None:
+        sys.stderr = _nowhere()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="skullmask")
@@ -50,11 +53,16 @@ def settle() -> None:
     _settle_matplotlib()
 
 
+def _nowhere() -> io.TextIOBase:
+    """Open an output that drops what is written to it."""
+    return open(os.devnull, "w", encoding="utf-8")
+
+
 def _settle_matplotlib() -> None:
     """Let matplotlib start with its own defaults."""
     defaults = _matplotlibrc()
     os.environ["MATPLOTLIBRC"] = str(defaults)
-    if os.path.lexists(defaults.name):  # one in the working folder comes before all
+    if os.path.lexists(defaults.name):  # a file in the working folder would come first
         with contextlib.chdir(defaults.parent):
             importlib.import_module("matplotlib")
 
@@ -66,43 +74,52 @@ def _matplotlibrc() -> Path:
 
 
 def _find_home() -> None:
-    try:
-        home = Path.home()
-    except RuntimeError:  # no HOME, and a user whom the system does not know
-        home = None
+    """If the home cannot be written, let caches go to a temporary folder."""
+    home = _home()
     if home and home.is_dir() and os.access(home, os.W_OK):
         return
     folder = tempfile.mkdtemp(prefix="skullmask-home-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     if home is None:
         os.environ["HOME"] = folder
-        os.environ["USERPROFILE"] = folder  # what Windows calls it
+        os.environ["USERPROFILE"] = folder  # the same on Windows
     for variable, name in _CACHES.items():
         os.environ.setdefault(variable, os.path.join(folder, name))
 
 
-def for_kernels(environment: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Give the environment of a kernel that makes pictures: nothing in it changes how they look.
+def _home() -> Path | None:
+    """Find the user's home; None without HOME for a user whom the system does not know."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        return None
 
-    A ``matplotlibrc`` in the folder where the kernel runs comes before all of it.
+
+def for_kernels(environment: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Make an environment for a kernel in which no setting changes how pictures look.
+
+    A ``matplotlibrc`` in the folder where the kernel runs still comes first.
 
     Parameters
     ----------
     environment : mapping of str to str, optional
-        That of this process by default.
+        The environment of this process by default.
 
     Returns
     -------
     dict of str to str
-        Without ``MPLBACKEND`` and ``PYTHONOPTIMIZE``; ``MATPLOTLIBRC`` names the file of matplotlib's
-        own defaults.
+        Without ``MPLBACKEND`` and ``PYTHONOPTIMIZE``. ``MATPLOTLIBRC`` names the file of
+        matplotlib's own defaults.
 
     Examples
     --------
     >>> for_kernels({"MPLBACKEND": "nonsense", "LANG": "C"})["LANG"]
     'C'
     """
-    kept = dict(os.environ if environment is None else environment)
-    for variable in ("MPLBACKEND", "PYTHONOPTIMIZE"):
-        kept.pop(variable, None)
-    return kept | {"MATPLOTLIBRC": str(_matplotlibrc())}
+    if environment is None:
+        environment = os.environ
+    settled = dict(environment)
+    settled.pop("MPLBACKEND", None)
+    settled.pop("PYTHONOPTIMIZE", None)
+    settled["MATPLOTLIBRC"] = str(_matplotlibrc())
+    return settled

@@ -1,4 +1,8 @@
-"""The explorer as a page in the browser, served by Voila to this computer alone."""
+"""The explorer as a page in the browser, served by Voila to this computer alone.
+
+Only the server lives here, and the notebook that it serves is filled in; the page itself is
+`app`, and its template in ``jupyter/``.
+"""
 
 import os
 import secrets
@@ -13,6 +17,10 @@ from ..errors import InputError
 from ..io import cohorts, datasets
 from ..reports import running
 
+_HOST = "127.0.0.1"
+_JUPYTER = Path(__file__).with_name("jupyter")  # a template that stays offline, a quiet kernel
+_LARGEST_MESSAGE_BYTES = 2**31  # the server cuts off larger ones without a word
+
 
 def serve(
     source: str = "phantom",
@@ -23,16 +31,17 @@ def serve(
     cull_after_s: int = 600,
     ready: Callable[[str], object] = print,
 ) -> None:
-    """Serve the explorer until Ctrl-C; once in a process.
+    """Serve the explorer until Ctrl-C; possible once in a process.
 
     Parameters
     ----------
     source, truth, channel
-        See `datasets.load`; they are opened once to check them.
+        See `datasets.load`. They are loaded once, to check them.
     port : int
-        On 127.0.0.1; 0 takes any that is free.
+        On 127.0.0.1; 0 takes any free one.
     cull_after_s : int
-        How long a kernel lives on whose page was lost [s]; a page that is closed ends its kernel itself.
+        How long a kernel outlives the loss of its page [s]. A page that is closed ends its kernel
+        itself.
     ready : callable
         Called with the address, which carries a token, once the page can be opened.
 
@@ -49,41 +58,25 @@ def serve(
     skullmask_lib.errors.InputError: missing.npy: no such file or folder, nor the name of a phantom or head ...
     """
     datasets.load(source, truth=truth, channel=channel)
-    try:
-        from tornado.ioloop import IOLoop
-        from voila.app import Voila
-        from voila.shutdown_kernel_handler import VoilaShutdownKernelHandler
-    except ImportError:
-        raise InputError("the explorer needs Voila: pip install voila") from None
-    port, token = _free(port), secrets.token_urlsafe(16)
-    prefix, path = cohorts.prefixed(source)
-    here = f"{prefix}{path.absolute()}"
-    chosen = {"images": source if datasets.is_name(source) else here, "channel": channel}
-    if truth and not datasets.is_name(truth):
-        truth = str(cohorts.prefixed(truth)[1].absolute())
-    chosen["truth"] = truth
-    # A page that is left asks to end its kernel without the cookie's proof (Voila's issue 1458); its id is proof enough
-    VoilaShutdownKernelHandler.check_xsrf_cookie = lambda _: None
-    ours = str(
-        Path(__file__).with_name("jupyter")
-    )  # a template that asks nothing of the network, a quiet kernel
-    os.environ.update(surroundings.for_kernels())
-    os.environ.pop("PYTHONOPTIMIZE", None)  # `update` takes nothing away
-    os.environ["JUPYTER_PATH"] = os.pathsep.join(
-        filter(None, [ours, os.environ.get("JUPYTER_PATH")])
-    )
-    with tempfile.TemporaryDirectory(
-        prefix="skullmask-"
-    ) as folder:  # Voila serves this folder, and nothing else
-        notebook = Path(folder, "explorer.ipynb")
-        running.fill(project.project_folder("notebooks") / notebook.name, notebook, chosen)
-        server = Voila.instance()
+    server = _new_server()
+    port = _free(port)
+    token = secrets.token_urlsafe(16)
+    parameters = {
+        "images": _absolute(source),
+        "channel": channel,
+        "truth": _absolute(truth) if truth else None,
+    }
+    _settle_environment()
+    with tempfile.TemporaryDirectory(prefix="skullmask-") as folder:  # all that Voila serves
+        template = project.project_folder("notebooks") / "explorer.ipynb"
+        notebook = Path(folder, template.name)
+        running.fill(template, notebook, parameters)
         server.config_file_paths = []  # a voila.py in the working folder would be executed
         server.initialize(
             [
                 str(notebook),
                 "--no-browser",
-                "--Voila.ip=127.0.0.1",
+                f"--Voila.ip={_HOST}",
                 f"--port={port}",
                 "--Voila.port_retries=0",
                 f"--token={token}",
@@ -94,24 +87,74 @@ def serve(
             ]
         )
         server.tornado_settings = {
-            "websocket_max_message_size": 2**31,  # what is larger is cut off without a word
-            "ws_ping_interval": 0,  # pings watch networks; here they end pages
+            "websocket_max_message_size": _LARGEST_MESSAGE_BYTES,
+            "ws_ping_interval": 0,  # pings watch networks; on one computer they end pages
         }
-        if hasattr(signal, "SIGHUP"):  # a closed terminal ends it as Ctrl-C does
+        if hasattr(signal, "SIGHUP"):  # closing the terminal ends the server as Ctrl-C does
             signal.signal(signal.SIGHUP, signal.getsignal(signal.SIGTERM))
-        IOLoop.current().add_callback(ready, f"http://127.0.0.1:{port}/?token={token}")
-        server.start()
+        server.run(lambda: ready(f"http://{_HOST}:{port}/?token={token}"))
+
+
+def _new_server():
+    """Make a Voila whose pages may end their kernels when they are left.
+
+    A page that is left cannot send the proof that its request needs (Voila's issue 1458). The id
+    of its kernel is proof enough.
+    """
+    try:
+        from tornado.ioloop import IOLoop
+        from voila.app import Voila
+        from voila.shutdown_kernel_handler import VoilaShutdownKernelHandler
+    except ImportError:
+        raise InputError("the explorer needs Voila: pip install voila") from None
+
+    class ShutdownHandler(VoilaShutdownKernelHandler):
+        def check_xsrf_cookie(self) -> None:
+            pass
+
+    class Server(Voila):
+        def init_handlers(self) -> list:
+            rules = []
+            for pattern, handler, *options in super().init_handlers():
+                if handler is VoilaShutdownKernelHandler:
+                    handler = ShutdownHandler
+                rules.append((pattern, handler, *options))
+            return rules
+
+        def run(self, started: Callable[[], object]) -> None:
+            IOLoop.current().add_callback(started)
+            self.start()
+
+    return Server.instance()
+
+
+def _absolute(source: str) -> str:
+    """Name a source so that it is found from any folder."""
+    if datasets.is_name(source):
+        return source
+    prefix, path = cohorts.prefixed(source)
+    return f"{prefix}{path.absolute()}"
+
+
+def _settle_environment() -> None:
+    """Let the kernels of this process start with our settings instead of the user's."""
+    os.environ.update(surroundings.for_kernels())
+    os.environ.pop("PYTHONOPTIMIZE", None)  # `update` removes nothing
+    folders = [str(_JUPYTER)]
+    if os.environ.get("JUPYTER_PATH"):
+        folders.append(os.environ["JUPYTER_PATH"])
+    os.environ["JUPYTER_PATH"] = os.pathsep.join(folders)
 
 
 def _free(port: int) -> int:
+    """Check that a port is free; choose one if it is 0."""
     with socket.socket() as probe:
-        probe.setsockopt(
-            socket.SOL_SOCKET, socket.SO_REUSEADDR, 1
-        )  # as the server will: a closed one may linger
+        # The server will reuse an address too: a closed one may linger.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("127.0.0.1", port))
+            probe.bind((_HOST, port))
         except OSError as error:
-            raise InputError(
-                f"port {port} is taken ({error.strerror}); choose another one with --port"
-            ) from None
-        return probe.getsockname()[1]
+            reason = f"port {port} is taken ({error.strerror})"
+            raise InputError(f"{reason}; choose another one with --port") from None
+        _, port = probe.getsockname()
+        return port

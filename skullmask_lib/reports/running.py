@@ -21,17 +21,42 @@ from jupyter_client.kernelspec import KernelSpec
 from jupyter_core.utils import ensure_event_loop
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from papermill.exceptions import PapermillExecutionError
-from papermill.iorw import LocalHandler
+from papermill.iorw import papermill_io
 
 from .. import surroundings
 from ..io import outputs
 from . import notebooks, privacy
 
-# To read or write a file, papermill changes to a folder that it remembers, and all other threads
-# of the process change with it.
-LocalHandler.cwd = lambda *_: None
-
+_SCHEME = "skullmask:"  # begins the names of files that `_Files` handles for papermill
 _kernels: weakref.WeakSet = weakref.WeakSet()
+
+
+class _Files:
+    """Reads and writes notebooks for papermill, and leaves the working folder alone.
+
+    papermill's own handler changes the folder for each file, of all threads of the process.
+    """
+
+    def read(self, name: str) -> str:
+        return _path(name).read_text(encoding="utf-8")
+
+    def write(self, text: str, name: str) -> None:
+        _path(name).write_text(text, encoding="utf-8")
+
+    def pretty_path(self, name: str) -> str:
+        return name
+
+
+def _handled(path: Path) -> str:
+    """Name a file so that papermill leaves it to `_Files`."""
+    return f"{_SCHEME}{path}"
+
+
+def _path(name: str) -> Path:
+    return Path(name.removeprefix(_SCHEME))
+
+
+papermill_io.register(_SCHEME, _Files())
 
 
 class _ThisInterpreter(AsyncKernelManager):
@@ -111,8 +136,8 @@ def execute(
     try:
         with _quiet_papermill():
             papermill.execute_notebook(
-                notebook,
-                output,
+                _handled(notebook),
+                _handled(output),
                 parameters=parameters,
                 kernel_name="python3",
                 language="python",
@@ -191,7 +216,12 @@ def fill(notebook: str | Path, output: str | Path, parameters: dict[str, object]
     notebook = Path(notebook)
     notebooks.check(notebook, parameters)
     with _quiet_papermill():
-        papermill.execute_notebook(notebook, output, parameters=parameters, prepare_only=True)
+        papermill.execute_notebook(
+            _handled(notebook),
+            _handled(Path(output)),
+            parameters=parameters,
+            prepare_only=True,
+        )
 
 
 def store(notebook: str | Path) -> None:
