@@ -1,6 +1,5 @@
 """The journey's versions, each against the same thing said plainly, and the doors that lead to them."""
 
-import ast
 import inspect
 import re
 import warnings
@@ -459,23 +458,6 @@ def test_what_is_wrong_in_a_volume_is_named():
 
 
 # --- who imports what -----------------------------------------------------------------------------------------
-
-
-def imports(file):
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            yield from (alias.name.split(".")[0] for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            yield "." * node.level + (node.module or "").split(".")[0]
-
-
-@pytest.mark.parametrize(
-    ("package", "only"),
-    [("ipywidgets", "explore"), ("papermill", "reports"), ("nbconvert", "reports"), ("typer", "cli commands")],
-)
-def test_heavy_packages_have_one_importer(package, only):
-    importers = {file.stem for file in LIBRARY.rglob("*.py") if package in set(imports(file))}
-    assert importers == {*only.split()}
 
 
 def test_every_slice_has_its_spacing():

@@ -289,47 +289,24 @@ def _remarks_on(names: Sequence[str], number: int, remarks: list[str]) -> list[s
 
 
 def _made(job: Job, data: datasets.Data) -> tuple[np.ndarray, list[float]]:
-    """Make the masks of an image, and tell how far to trust them if that is asked for."""
-    spacings = [None] * len(data.images) if data.spacing_mm is None else [tuple(pair) for pair in data.spacing_mm]
-    if job.version == "v8" and len(data.images) == 1:  # unwraps the head once for both
-        unwrapped = polar.unwrap(data.images[0], spacings[0])
-        empty = np.zeros(data.images[0].shape, np.uint8)
-        polar.warn_of_rivals(unwrapped)
-        mask = empty if unwrapped is None else versions.scalp_boundary(unwrapped)["filled"]
-        return mask[None], [polar.trust_in(unwrapped, mask)] if job.quality else []
-    made = versions.mask_slices(
-        data.images,
-        names=data.names,
-        version=job.version,
-        spacing_mm=data.spacing_mm,
-        volume=data.volume,
-        **{name: value for name, value in job.options.items() if name != "spacing_mm"},
-    )
-    made = np.stack(list(made))
-    if not job.quality:
-        if job.version != "v8":  # v8 has looked itself
-            _look_for_rivals(data, spacings)
-        return made, []
-    return made, [_trust(data, number, mask, spacings[number]) for number, mask in enumerate(made)]
+    """Make the masks of an image, and estimate how far to trust them if that is asked for."""
+    options = {name: value for name, value in job.options.items() if name != "spacing_mm"}
+    if job.quality:
+        pairs = list(versions.masks_with_quality(data, version=job.version, **options))
+        return np.stack([mask for mask, _ in pairs]), [quality for _, quality in pairs]
+    masks = np.stack(list(versions.mask_slices(data, version=job.version, **options)))
+    if job.version != "v8":  # v8 has looked itself
+        _look_for_rivals(data)
+    return masks, []
 
 
-def _look_for_rivals(data: datasets.Data, spacings: Sequence[tuple[float, float] | None]) -> None:
+def _look_for_rivals(data: datasets.Data) -> None:
     """Warn of slices that show more than one head; what cannot be unwrapped is passed over."""
     for number, image in enumerate(data.images):
         if not polar.may_have_rivals(image):
             continue
         with versions.naming(data.names[number]), contextlib.suppress(InputError):
-            polar.warn_of_rivals(polar.unwrap(image, spacings[number]))
-
-
-def _trust(data: datasets.Data, number: int, mask: np.ndarray, spacing_mm: tuple[float, float] | None) -> float:
-    """Tell how far a mask can be trusted; what is remarked meanwhile is named after its slice."""
-    remarks: list[str] = []
-    with _listening(remarks):
-        trust = polar.quality(data.images[number], mask, spacing_mm=spacing_mm)
-    for remark in remarks:
-        warnings.warn(f"{data.names[number]}: {remark}", InputWarning, stacklevel=2)
-    return trust
+            polar.warn_of_rivals(polar.unwrap(image, _spacing(data, number)))
 
 
 def _reason(error: Exception | str, stack: stacks.Stack, index: int) -> str:

@@ -154,14 +154,7 @@ def mask(
     part = _part(slices)
     data = datasets.load(input, truth=truth, channel=channel, slices=part, axis=axis)
     data = data.spaced(spacing)
-    making = versions.mask_slices(
-        data.images,
-        names=data.names,
-        version=version,
-        spacing_mm=data.spacing_mm,
-        volume=data.volume,
-        **options,
-    )
+    making = versions.masks_with_quality(data, version=version, **options)
     tally: Counter[str] = Counter()
     scores: list[dict[str, float]] = []
     profiles: list[Profile] = []
@@ -189,21 +182,19 @@ def _part(slices: str | None) -> range | None:
 
 def _judged(
     data: datasets.Data,
-    made: Iterable[np.ndarray],
+    made: Iterable[tuple[np.ndarray, float]],
     tally: Counter[str],
     scores: list[dict[str, float]],
     profiles: list[Profile],
 ) -> Iterator[np.ndarray]:
     """Pass masks on one by one; count them, score them, and warn of those to look at."""
     known = None if data.truth is None else metrics.known_slices(data.truth)
-    for index, mask in enumerate(made):
+    for index, (mask, quality) in enumerate(made):
         spacing = None if data.spacing_mm is None else data.spacing_mm[index]
         tally["made"] += 1
         if not mask.any():
             tally["empty"] += 1
         else:
-            with versions.naming(data.names[index]):
-                quality = polar.quality(data.images[index], mask, spacing_mm=spacing)
             tally["to look at"] += _doubt(data.names[index], quality)
         if known is not None and known[index]:
             scores.append(metrics.score(mask, data.truth[index], spacing))
