@@ -1,4 +1,8 @@
-"""Figures in one look, drawn on an Axes of `figure`, or set into a frame of `panels` where it must be fast."""
+"""Figures in one look: on the Axes of a `figure`, or faster, set into the frames of `panels`.
+
+What draws images, masks, curves and tables of scores lives here; what a lesson asks, and so which
+picture it needs, is in `views`. Nothing here loads data or makes masks.
+"""
 
 import base64
 import contextlib
@@ -29,7 +33,9 @@ from . import polar
 from .sweeps import Sweep
 from .texts import plain
 
-STYLE = mpl.rc_params_from_file(Path(__file__).with_name("skullmask.mplstyle"), use_default_template=False)
+STYLE = mpl.rc_params_from_file(
+    Path(__file__).with_name("skullmask.mplstyle"), use_default_template=False
+)
 COLOURS = {
     "truth": "#F0E442",
     "mask": "#E69F00",
@@ -43,14 +49,36 @@ COLOURS = {
     "anchor": "#009E73",
 }
 
-_KEY_DOTS, _GAP_DOTS = 30, 8  # of a figure of panels
-_NO_LOOK = ("backend", "backend_fallback", "interactive")  # of matplotlib's settings: they change no picture
-_LOOK = {name: value for name, value in mpl.rcParamsDefault.items() if name not in _NO_LOOK} | dict(STYLE)
+# Of a figure of panels: the strip below them for the key, and the space beside a slice
+_KEY_DOTS = 30
+_GAP_DOTS = 8
+_TITLE_DOTS = 18  # a line
+_TITLE_GAP_DOTS = 6
+_PANELS_WIDTH_IN = 11.0
+_WHITE_PERCENTILE = 99.5
+_PAINT_OPACITY = 0.65
+_OUTLINE_POINTS = 1.6
+# OpenCV draws lines at places in sixteenths of a dot
+_SHIFT_BITS = 4
+_BLACK = (0, 0, 0)
+# Volumes are drawn with at most so many dots along their longest side
+_LONGEST_SIDE_DOTS = 1024
+
+
+def _look() -> dict[str, object]:
+    """Join matplotlib's defaults and the project's style, without what changes no picture."""
+    settings = dict(mpl.rcParamsDefault)
+    for name in ("backend", "backend_fallback", "interactive"):
+        settings.pop(name, None)
+    return settings | dict(STYLE)
+
+
+_LOOK = _look()
 
 
 @contextlib.contextmanager
 def look() -> Iterator[None]:
-    """Draw with matplotlib's defaults and the project's style, whatever the settings of the user are.
+    """Draw with matplotlib's defaults and the project's style, whatever the user's settings.
 
     Examples
     --------
@@ -58,8 +86,11 @@ def look() -> Iterator[None]:
     ...     mpl.rcParams["text.usetex"]
     False
     """
-    different = {name: value for name, value in _LOOK.items() if mpl.rcParams[name] != value}
-    if not different:
+    different = {}
+    for name, value in _LOOK.items():
+        if mpl.rcParams[name] != value:
+            different[name] = value
+    if not different:  # rc_context is slow
         yield
         return
     with mpl.rc_context(different):
@@ -67,7 +98,7 @@ def look() -> Iterator[None]:
 
 
 def _in_look(draw: Callable) -> Callable:
-    """Let a function draw within `look`."""
+    """Make a function draw within `look`."""
 
     @wraps(draw)
     def drawn(*args, **options):
@@ -85,7 +116,8 @@ class Picture:
     ----------
     pixels : ndarray of shape (H, W, 3), uint8
     alt : str
-        What it shows, for who cannot see it; also its text in a notebook, which tests compare.
+        What it shows, for those who cannot see it. Also its text in a notebook, which tests
+        compare.
     mask : ndarray of shape (H, W), uint8 of {0, 1}, or None
         The skull mask it shows, where it shows one.
     call : str
@@ -99,19 +131,31 @@ class Picture:
 
     @property
     def png(self) -> bytes:
-        """In 256 colours, which keeps stored notebooks small."""
-        pixels = self.pixels & 0b11111000
-        colours = Image.fromarray(pixels | pixels >> 5)
-        few = colours.quantize(256, method=Image.Quantize.MAXCOVERAGE, kmeans=1, dither=Image.Dither.NONE)
+        """The picture as PNG in 256 colours, which keeps stored notebooks small."""
+        five_bits = self.pixels & 0b11111000
+        colours = Image.fromarray(five_bits | five_bits >> 5)
+        few = colours.quantize(
+            256,
+            method=Image.Quantize.MAXCOVERAGE,
+            kmeans=1,
+            dither=Image.Dither.NONE,
+        )
         stream = io.BytesIO()
         few.save(stream, "PNG")
         return stream.getvalue()
 
     @property
     def jpeg(self) -> bytes:
-        """Within 2 ms, where a PNG takes 10 or more: what a moving slider shows."""
-        look = [cv2.IMWRITE_JPEG_QUALITY, 95, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
-        return cv2.imencode(".jpg", self.pixels[..., ::-1], look)[1].tobytes()
+        """The picture as JPEG, for a moving slider: it takes 2 ms, a PNG 10 or more."""
+        blue_green_red = self.pixels[..., ::-1]
+        settings = [
+            cv2.IMWRITE_JPEG_QUALITY,
+            95,
+            cv2.IMWRITE_JPEG_SAMPLING_FACTOR,
+            cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
+        ]
+        _, encoded = cv2.imencode(".jpg", blue_green_red, settings)
+        return encoded.tobytes()
 
     def _repr_mimebundle_(self, **_):
         data = {"image/png": base64.b64encode(self.png).decode(), "text/plain": self.alt}
@@ -119,7 +163,13 @@ class Picture:
 
 
 @_in_look
-def figure(columns: int = 1, rows: int = 1, *, width: float = 11.0, height: float = 4.2) -> tuple[Figure, np.ndarray]:
+def figure(
+    columns: int = 1,
+    rows: int = 1,
+    *,
+    width: float = 11.0,
+    height: float = 4.2,
+) -> tuple[Figure, np.ndarray]:
     """Start a figure in the project's style, without pyplot and its global state.
 
     Parameters
@@ -145,7 +195,7 @@ def figure(columns: int = 1, rows: int = 1, *, width: float = 11.0, height: floa
 
 
 class Frame(NamedTuple):
-    """Where a panel goes in a figure, below its title: left, bottom, width and height [dots]."""
+    """The place of a panel in a figure, below its title [dots]."""
 
     left: int
     bottom: int
@@ -154,27 +204,31 @@ class Frame(NamedTuple):
 
 
 class Plot(NamedTuple):
-    """A plot that is drawn once and shown often: its pixels, and where its data lie among them."""
+    """A plot that is drawn once and shown often: its pixels, and how data map to dots in it."""
 
     pixels: np.ndarray
     to_dots: Transform
 
 
 @_in_look
-def panels(*widths: float, height: float = 4.8, lines: int = 1) -> tuple[Figure, list[Frame]]:
+def panels(
+    *widths: float,
+    height: float = 4.8,
+    lines: int = 1,
+) -> tuple[Figure, list[Frame]]:
     """Start a figure that is drawn again and again, several times as fast as one of `figure`.
 
-    It has no axes: slices are set into it by `slice_panel`, plots that were drawn before by `plot_panel`. Nothing
-    moves from picture to picture.
+    It has no axes. `slice_panel` sets slices into it, and `plot_panel` plots that were drawn before.
+    Nothing moves from picture to picture.
 
     Parameters
     ----------
     *widths : float
-        One panel each, as parts of the whole, from left to right.
+        Relative widths of the panels, from left to right.
     height : float
         In inches; the width is 11.
     lines : int
-        Of the titles.
+        Number of lines of the titles.
 
     Returns
     -------
@@ -186,30 +240,44 @@ def panels(*widths: float, height: float = 4.8, lines: int = 1) -> tuple[Figure,
     >>> panels(1, 3)[1]
     [Frame(left=0, bottom=30, width=220, height=330), Frame(left=220, bottom=30, width=660, height=330)]
     """
-    fig = Figure(figsize=(11.0, height), layout="none")
+    fig = Figure(figsize=(_PANELS_WIDTH_IN, height), layout="none")
     FigureCanvasAgg(fig)
-    dots = fig.dpi * fig.get_size_inches()
-    ends = np.cumsum((0, *widths)) / sum(widths) * dots[0]
-    lefts, top = ends.round().astype(int).tolist(), int(dots[1]) - 6 - 18 * lines
-    return fig, [Frame(left, _KEY_DOTS, right - left, top - _KEY_DOTS) for left, right in itertools.pairwise(lefts)]
+    width_dots, height_dots = _size_dots(fig)
+    ends = np.cumsum((0, *widths)) / sum(widths) * width_dots
+    lefts = ends.round().astype(int).tolist()
+    top = int(height_dots) - _TITLE_GAP_DOTS - _TITLE_DOTS * lines
+    frames = []
+    for left, right in itertools.pairwise(lefts):
+        frames.append(Frame(left, _KEY_DOTS, right - left, top - _KEY_DOTS))
+    return fig, frames
+
+
+def _size_dots(fig: Figure) -> np.ndarray:
+    """Return width and height of a figure [dots]."""
+    return fig.dpi * fig.get_size_inches()
 
 
 @_in_look
-def plot(frame: Frame, draw: Callable[[np.ndarray], object], *, rows: int = 1) -> Plot:
+def plot(
+    frame: Frame,
+    draw: Callable[[np.ndarray], object],
+    *,
+    rows: int = 1,
+) -> Plot:
     """Draw axes once, as large as a frame, to be shown by `plot_panel`.
 
     Parameters
     ----------
     frame : Frame
     draw : callable
-        Called with the axes, from top to bottom.
+        Takes the axes, from top to bottom, and draws on them.
     rows : int
         Number of axes.
 
     Returns
     -------
     Plot
-        Its data are those of the first axes.
+        It maps the data of the first axes.
 
     Examples
     --------
@@ -225,18 +293,23 @@ def plot(frame: Frame, draw: Callable[[np.ndarray], object], *, rows: int = 1) -
 
 @_in_look
 def plot_panel(
-    fig: Figure, frame: Frame, shown: Plot, title: str = "", *, marks: Iterable[tuple[float, float | None]] = ()
+    fig: Figure,
+    frame: Frame,
+    shown: Plot,
+    title: str = "",
+    *,
+    marks: Iterable[tuple[float, float | None]] = (),
 ) -> None:
     """Set a plot into a frame of `panels`, with marks on it.
 
     Parameters
     ----------
     fig, frame
-        Of `panels`.
+        From `panels`.
     shown : Plot
     title : str
     marks : iterable of (x, y)
-        A line at x, and a dot at y if it is not None.
+        Each draws a line at x, and a dot at y if that is not None.
 
     Examples
     --------
@@ -245,13 +318,18 @@ def plot_panel(
     """
     pixels = shown.pixels.copy()
     for x, y in marks:
-        low, high = shown.to_dots.transform([(x, 0), (x, 0 if y is None else y)]).round().astype(int).tolist()
-        rows = len(pixels) - low[1], len(pixels) - high[1]
-        cv2.line(pixels, (low[0], rows[0]), (low[0], 0), (0, 0, 0), 2)
+        foot = _dot_at(shown, x, 0)
+        cv2.line(pixels, foot, (foot[0], 0), _BLACK, thickness=2)
         if y is not None:
-            cv2.circle(pixels, (high[0], rows[1]), 5, (0, 0, 0), -1, cv2.LINE_AA)
+            cv2.circle(pixels, _dot_at(shown, x, y), 5, _BLACK, cv2.FILLED, cv2.LINE_AA)
     fig.figimage(pixels, frame.left, frame.bottom, origin="upper")
     _title(fig, frame, title)
+
+
+def _dot_at(shown: Plot, x: float, y: float) -> tuple[int, int]:
+    """Find the dot of a plot that shows some data, in OpenCV's (x, y)."""
+    right, up = shown.to_dots.transform((x, y)).round().astype(int).tolist()
+    return right, len(shown.pixels) - up
 
 
 @_in_look
@@ -264,21 +342,21 @@ def slice_panel(
     window: tuple[slice, slice] = (slice(None), slice(None)),
     kinds: dict[str, np.ndarray] | None = None,
     outlined: dict[str, np.ndarray] | None = None,
-    opacity: float = 0.65,
-    white_percentile: float = 99.5,
+    opacity: float = _PAINT_OPACITY,
+    white_percentile: float = _WHITE_PERCENTILE,
 ) -> None:
     """Set a slice into a frame of `panels`, with regions painted over it and outlines around others.
 
     Parameters
     ----------
     fig, frame
-        Of `panels`.
+        From `panels`.
     image : ndarray of shape (H, W)
     title : str
     window : pair of slice
         Rows and columns to show, see `head_window`.
     kinds, outlined : dict of str to ndarray of shape (H, W), {0, 1}
-        Key of `COLOURS` to where it is painted, and to what it is drawn around.
+        Regions to paint over the slice, and masks to outline; each by a key of `COLOURS`.
     opacity : float
         Of the paint, 0 … 1.
     white_percentile : float
@@ -292,38 +370,62 @@ def slice_panel(
     low, high = _limits(image, white_percentile)
     rows, columns = image[window].shape
     factor = min((frame.width - 2 * _GAP_DOTS) / columns, frame.height / rows)
-    size = max(1, round(factor * columns)), max(1, round(factor * rows))  # OpenCV's (x, y)
+    width = max(1, round(factor * columns))
+    height = max(1, round(factor * rows))
+    method = cv2.INTER_AREA if factor < 1 else cv2.INTER_NEAREST
 
     def fitted(values: np.ndarray) -> np.ndarray:
         part = np.asarray(values[window], np.float32)
-        return cv2.resize(part, size, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_NEAREST)
+        return cv2.resize(part, (width, height), interpolation=method)
 
-    with np.errstate(over="ignore", invalid="ignore"):  # a range beyond that of the numbers
-        gray = np.clip(np.nan_to_num(fitted((image.astype(float) - low) / (high - low))), 0, 1)
-    colour = _painted(gray, {kind: fitted(where) for kind, where in (kinds or {}).items()}, opacity)
-    start = [axis.start or 0 for axis in window]
+    with np.errstate(over="ignore", invalid="ignore"):  # the range may be too large for a float
+        scaled = (image.astype(float) - low) / (high - low)
+        gray = np.clip(np.nan_to_num(fitted(scaled)), 0, 1)
+    covers = {kind: fitted(region) for kind, region in (kinds or {}).items()}
+    colour = _painted(gray, covers, opacity)
+    top_left = np.array([window[1].start or 0, window[0].start or 0])  # OpenCV's (x, y)
     for kind, mask in (outlined or {}).items():
-        places = [(line + 0.5 - start[::-1]) * factor - 0.5 for line in _contours(mask)]
-        points = [(16 * place).round().astype(np.int32) for place in places]
-        cv2.polylines(colour, points, True, _rgb(kind), 1, cv2.LINE_AA, shift=4)
-    left, bottom = frame.left + (frame.width - size[0]) // 2, frame.bottom + frame.height - size[1]
+        lines = [(line + 0.5 - top_left) * factor - 0.5 for line in _contours(mask)]
+        _draw_lines(colour, lines, kind, closed=True)
+    left = frame.left + (frame.width - width) // 2
+    bottom = frame.bottom + frame.height - height
     fig.figimage(colour, left, bottom, origin="upper")
     _title(fig, frame, title)
 
 
+def _draw_lines(
+    pixels: np.ndarray,
+    lines: Iterable[np.ndarray],
+    kind: str,
+    *,
+    closed: bool,
+) -> None:
+    """Draw smooth lines into pixels, in place; lines are (P, 2) of OpenCV's (x, y)."""
+    points = [(line * 2**_SHIFT_BITS).round().astype(np.int32) for line in lines]
+    cv2.polylines(pixels, points, closed, _rgb(kind), 1, cv2.LINE_AA, shift=_SHIFT_BITS)
+
+
 def _title(fig: Figure, frame: Frame, title: str) -> None:
-    middle, top = frame.left + frame.width / 2, frame.bottom + frame.height + 6
-    place = np.divide((middle, top), fig.dpi * fig.get_size_inches())
-    fig.text(*place, "\n".join(map(plain, title.split("\n"))), ha="center", size=STYLE["axes.titlesize"])
+    middle = frame.left + frame.width / 2
+    top = frame.bottom + frame.height + _TITLE_GAP_DOTS
+    place = np.divide((middle, top), _size_dots(fig))
+    lines = map(plain, title.split("\n"))
+    fig.text(*place, "\n".join(lines), ha="center", size=STYLE["axes.titlesize"])
 
 
-def _painted(gray: np.ndarray, kinds: dict[str, np.ndarray], opacity: float) -> np.ndarray:
-    """Turn grey of 0 … 1 into colours, and paint kinds over it where they cover; uint8."""
-    colour = np.repeat((255 * gray).astype(np.float32)[..., None], 3, axis=2)
+def _painted(
+    gray: np.ndarray,
+    kinds: dict[str, np.ndarray],
+    opacity: float,
+) -> np.ndarray:
+    """Turn grey of 0 … 1 into colours, and paint kinds over it where they cover it; uint8."""
+    bright = (255 * gray).astype(np.float32)
+    colour = np.repeat(bright[..., None], 3, axis=2)
     for kind, cover in kinds.items():
         where = cover > 0
         share = opacity * cover[where][:, None]
-        colour[where] += share * (np.array(_rgb(kind), np.float32) - colour[where])
+        paint = np.array(_rgb(kind), np.float32)
+        colour[where] += share * (paint - colour[where])
     return colour.astype(np.uint8)
 
 
@@ -332,17 +434,25 @@ def _rgb(kind: str) -> tuple[int, ...]:
 
 
 def _contours(mask: np.ndarray) -> list[np.ndarray]:
-    """Give the outlines of a mask, halfway between its pixels and the others, as (x, y)."""
+    """Trace the outlines of a mask, halfway between its pixels and the others, as (x, y)."""
     mask = np.asarray(mask, np.uint8)
     x, y, columns, rows = cv2.boundingRect(mask)
     if not columns:
         return []
-    part = np.pad(mask[y : y + rows, x : x + columns].astype(np.float32), 1)
-    return [line + np.array((x - 1, y - 1)) for line in contour_generator(z=part).lines(0.5)]
+    part = mask[y : y + rows, x : x + columns].astype(np.float32)
+    lines = contour_generator(z=np.pad(part, 1)).lines(0.5)
+    corner = np.array((x - 1, y - 1))
+    return [line + corner for line in lines]
 
 
 @_in_look
-def picture(fig: Figure, alt: str, *, mask: np.ndarray | None = None, call: str = "") -> Picture:
+def picture(
+    fig: Figure,
+    alt: str,
+    *,
+    mask: np.ndarray | None = None,
+    call: str = "",
+) -> Picture:
     """Render a figure.
 
     Parameters
@@ -363,13 +473,21 @@ def picture(fig: Figure, alt: str, *, mask: np.ndarray | None = None, call: str 
     'an empty pair of axes'
     """
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing from")  # the font has no Chinese; names may
+        # Names may be in scripts that the font lacks
+        warnings.filterwarnings("ignore", "Glyph .* missing from")
         fig.canvas.draw()
-    return Picture(np.asarray(fig.canvas.buffer_rgba())[..., :3].copy(), alt, mask, call)
+    pixels = np.asarray(fig.canvas.buffer_rgba())[..., :3]
+    return Picture(pixels.copy(), alt, mask, call)
 
 
 @_in_look
-def show(axes: Axes, image: np.ndarray, title: str = "", *, white_percentile: float = 99.5) -> Axes:
+def show(
+    axes: Axes,
+    image: np.ndarray,
+    title: str = "",
+    *,
+    white_percentile: float = _WHITE_PERCENTILE,
+) -> Axes:
     """Show a slice in grey, its brightest pixels clipped so that the rest can be seen.
 
     Parameters
@@ -394,17 +512,24 @@ def show(axes: Axes, image: np.ndarray, title: str = "", *, white_percentile: fl
     return _bare(axes, title)
 
 
-def _limits(image: np.ndarray, white_percentile: float = 99.5) -> tuple[float, float]:
-    """Give what is drawn black and white: the minimum and a percentile of every few pixels."""
+def _limits(
+    image: np.ndarray,
+    white_percentile: float = _WHITE_PERCENTILE,
+) -> tuple[float, float]:
+    """Find what is drawn black and white: the minimum, and a percentile of every few pixels."""
     step = max(min(image.shape[:2]) // 256, 1)
-    low, high = float(image.min()), float(np.percentile(image[::step, ::step].astype(float), white_percentile))
+    sample = image[::step, ::step].astype(float)
+    low = float(image.min())
+    high = float(np.percentile(sample, white_percentile))
     if high > low:
         return low, high
-    return (low - abs(low), low) if low > 0 else (low, low + 1.0)  # flat: black at 0 and below, else white
+    if low > 0:  # a flat image is white, or black if it is at 0 or below
+        return low - abs(low), low
+    return low, low + 1.0
 
 
 def _bare(axes: Axes, title: str) -> Axes:
-    """Leave the axes a title alone; what is only switched off would still be laid out, at twice the time."""
+    """Leave nothing but a title; axes that are only switched off double the time of layout."""
     axes.set_title(title)
     axes.set_axis_off()
     axes.xaxis.set_visible(False)
@@ -412,7 +537,11 @@ def _bare(axes: Axes, title: str) -> Axes:
     return axes
 
 
-def head_window(image: np.ndarray, *, margin: float = 0.08) -> tuple[slice, slice]:
+def head_window(
+    image: np.ndarray,
+    *,
+    margin: float = 0.08,
+) -> tuple[slice, slice]:
     """Find the window around what is bright: the head.
 
     Parameters
@@ -434,15 +563,27 @@ def head_window(image: np.ndarray, *, margin: float = 0.08) -> tuple[slice, slic
     """
     low, high = _limits(image)
     bright = image > low + 0.05 * (high - low)
-    window = []
-    for pixels, size in zip((np.flatnonzero(bright.any(axis=other)) for other in (1, 0)), image.shape, strict=True):
-        first, last = (pixels[0], pixels[-1] + 1) if pixels.size else (0, size)
-        extra = round(margin * (last - first))
-        window.append(slice(max(int(first) - extra, 0), min(int(last) + extra, size)))
-    return tuple(window)
+    return _range_of(bright.any(axis=1), margin), _range_of(bright.any(axis=0), margin)
 
 
-def zoom(axes: Iterable[Axes], image: np.ndarray, *, margin: float = 0.08) -> None:
+def _range_of(is_bright: np.ndarray, margin: float) -> slice:
+    """Find the range of lines from the first bright one to the last, with a margin."""
+    count = is_bright.size
+    lines = np.flatnonzero(is_bright)
+    if not lines.size:
+        return slice(0, count)
+    first = int(lines[0])
+    stop = int(lines[-1]) + 1
+    extra = round(margin * (stop - first))
+    return slice(max(first - extra, 0), min(stop + extra, count))
+
+
+def zoom(
+    axes: Iterable[Axes],
+    image: np.ndarray,
+    *,
+    margin: float = 0.08,
+) -> None:
     """Show only the head.
 
     Parameters
@@ -460,8 +601,10 @@ def zoom(axes: Iterable[Axes], image: np.ndarray, *, margin: float = 0.08) -> No
     [18.5, 30.5]
     """
     rows, columns = head_window(image, margin=margin)
-    for each in axes:
-        each.set(xlim=(columns.start - 0.5, columns.stop - 0.5), ylim=(rows.stop - 0.5, rows.start - 0.5))
+    left_right = columns.start - 0.5, columns.stop - 0.5
+    bottom_top = rows.stop - 0.5, rows.start - 0.5
+    for one in axes:
+        one.set(xlim=left_right, ylim=bottom_top)
 
 
 @_in_look
@@ -483,13 +626,23 @@ def outline(axes: Axes, mask: np.ndarray, kind: str = "truth") -> Axes:
     --------
     >>> axes = outline(figure()[1][0], np.pad(np.ones((2, 2)), 2), "mask")
     """
-    lines = LineCollection(_contours(mask), colors=[COLOURS[kind]], linewidths=1.6)
+    lines = LineCollection(
+        _contours(mask),
+        colors=[COLOURS[kind]],
+        linewidths=_OUTLINE_POINTS,
+    )
     axes.add_collection(lines, autolim=False)
     return axes
 
 
 @_in_look
-def compare(axes: Axes, image: np.ndarray, mask: np.ndarray, truth: np.ndarray, title: str = "") -> Axes:
+def compare(
+    axes: Axes,
+    image: np.ndarray,
+    mask: np.ndarray,
+    truth: np.ndarray,
+    title: str = "",
+) -> Axes:
     """Show a mask against the truth: over-reach and misses painted over the slice, the truth outlined.
 
     Parameters
@@ -510,12 +663,16 @@ def compare(axes: Axes, image: np.ndarray, mask: np.ndarray, truth: np.ndarray, 
     """
     low, high = _limits(image)
     gray = np.clip((image - low) / (high - low), 0, 1)
-    axes.imshow(_painted(gray, errors(mask, truth), 0.65), interpolation="antialiased")
+    painted = _painted(gray, errors(mask, truth), _PAINT_OPACITY)
+    axes.imshow(painted, interpolation="antialiased")
     return outline(_bare(axes, title), truth)
 
 
-def errors(mask: np.ndarray, truth: np.ndarray) -> dict[str, np.ndarray]:
-    """Tell where a mask reaches too far and where it misses.
+def errors(
+    mask: np.ndarray,
+    truth: np.ndarray,
+) -> dict[str, np.ndarray]:
+    """Find where a mask reaches too far and where it misses.
 
     Parameters
     ----------
@@ -531,12 +688,18 @@ def errors(mask: np.ndarray, truth: np.ndarray) -> dict[str, np.ndarray]:
     >>> errors(np.array([[1, 1, 0]]), np.array([[0, 1, 1]]))
     {'over-reach': array([[1, 0, 0]], dtype=uint8), 'miss': array([[0, 0, 1]], dtype=uint8)}
     """
-    mask, truth = np.asarray(mask, bool), np.asarray(truth, bool)
-    return {"over-reach": (mask & ~truth).view(np.uint8), "miss": (truth & ~mask).view(np.uint8)}
+    mask = np.asarray(mask, bool)
+    truth = np.asarray(truth, bool)
+    over_reach = mask & ~truth
+    miss = truth & ~mask
+    return {"over-reach": over_reach.view(np.uint8), "miss": miss.view(np.uint8)}
 
 
 @_in_look
-def key(fig: Figure, kinds: Sequence[str] = ("over-reach", "miss", "truth")) -> None:
+def key(
+    fig: Figure,
+    kinds: Sequence[str] = ("over-reach", "miss", "truth"),
+) -> None:
     """Explain the colours once, below a figure.
 
     Parameters
@@ -553,18 +716,26 @@ def key(fig: Figure, kinds: Sequence[str] = ("over-reach", "miss", "truth")) -> 
         _legend(fig, kinds)
     else:
         strip = _key_pixels(tuple(kinds))
-        fig.figimage(strip, (fig.get_size_inches()[0] * fig.dpi - strip.shape[1]) // 2, 0, origin="upper")
+        width_dots, _ = _size_dots(fig)
+        left = (width_dots - strip.shape[1]) // 2
+        fig.figimage(strip, left, 0, origin="upper")
 
 
 def _legend(fig: Figure, kinds: Sequence[str]) -> None:
     patches = [Patch(color=COLOURS[kind], label=kind) for kind in kinds]
-    fig.legend(handles=patches, loc="outside lower center", ncols=len(patches), frameon=False, fontsize=11)
+    fig.legend(
+        handles=patches,
+        loc="outside lower center",
+        ncols=len(patches),
+        frameon=False,
+        fontsize=11,
+    )
 
 
 @lru_cache
 @_in_look
 def _key_pixels(kinds: tuple[str, ...]) -> np.ndarray:
-    """Draw a key once: it takes longer than all the rest of a figure of `panels`."""
+    """Draw a key once; it takes longer than the rest of a figure of `panels`."""
     fig, (axes,) = figure(width=2.2 * len(kinds), height=_KEY_DOTS / STYLE["figure.dpi"])
     axes.remove()
     _legend(fig, kinds)
@@ -572,7 +743,11 @@ def _key_pixels(kinds: tuple[str, ...]) -> np.ndarray:
 
 
 @_in_look
-def histogram(axes: Axes, gray: np.ndarray, thresholds: dict[str, float] | None = None) -> Axes:
+def histogram(
+    axes: Axes,
+    gray: np.ndarray,
+    thresholds: dict[str, float] | None = None,
+) -> Axes:
     """Draw the histogram of a normalised slice with thresholds on it.
 
     Parameters
@@ -594,25 +769,33 @@ def histogram(axes: Axes, gray: np.ndarray, thresholds: dict[str, float] | None 
     counts = np.bincount(gray.ravel(), minlength=256)
     axes.stairs(np.log10(1 + counts), np.arange(257) - 0.5, fill=True, color="0.6")
     lines = itertools.cycle([("measured", "-"), ("published", "--"), ("anchor", ":")])
-    for (name, level), (kind, style) in zip((thresholds or {}).items(), lines, strict=False):
-        axes.axvline(level, color=COLOURS[kind], linestyle=style, label=f"{name}: {level:.0f}")
-    marks = 100 ** np.arange((len(str(counts.max())) + 1) // 2)
-    axes.set_yticks(np.log10(1 + marks), [f"{mark:,}" for mark in marks])
+    for name, level in (thresholds or {}).items():
+        kind, style = next(lines)
+        label = f"{name}: {level:.0f}"
+        axes.axvline(level, color=COLOURS[kind], linestyle=style, label=label)
+    digits = len(str(counts.max()))
+    ticks = 100 ** np.arange((digits + 1) // 2)
+    axes.set_yticks(np.log10(1 + ticks), [f"{tick:,}" for tick in ticks])
     axes.set(xlabel="grey level, 0 … 255", ylabel="pixels", xlim=(-1, 256))
     if thresholds:
         axes.legend(loc="upper right")
     return axes
 
 
-def polar_plot(frame: Frame, shown: Sequence[tuple[np.ndarray, tuple[float, float], np.ndarray | None, str]]) -> Plot:
-    """Draw polar pictures of a head one above the other: angles to the right, depth below the skin downwards.
+PolarPicture = tuple[np.ndarray, tuple[float, float], np.ndarray | None, str]
+
+
+def polar_plot(frame: Frame, shown: Sequence[PolarPicture]) -> Plot:
+    """Draw polar pictures of a head one above the other.
+
+    Angles run to the right, depth below the skin downwards.
 
     Parameters
     ----------
     frame : Frame
     shown : sequence of (values, limits, path, title)
-        Values, (angles, depths), one every `polar.STEP_MM`; what is drawn black and white; depths [steps], (angles,),
-        to draw a line at, or None; a title.
+        Values (angles, depths), one every `polar.STEP_MM`; the values that are drawn black and
+        white; the depths (angles,) of a line [steps], or None; a title.
 
     Returns
     -------
@@ -620,48 +803,91 @@ def polar_plot(frame: Frame, shown: Sequence[tuple[np.ndarray, tuple[float, floa
 
     Examples
     --------
-    >>> polar_plot(panels(1, 1)[1][0], [(np.eye(360, 96), (0, 1), None, "a diagonal")]).pixels.shape
+    >>> diagonal = np.eye(360, 96), (0, 1), None, "a diagonal"
+    >>> polar_plot(panels(1, 1)[1][0], [diagonal]).pixels.shape
     (330, 440, 3)
     """
-    labelled, boxes = _polar_axes(frame, tuple((title, values.shape[1]) for values, _, _, title in shown))
+    titles = tuple((title, values.shape[1]) for values, _, _, title in shown)
+    labelled, boxes = _polar_axes(frame, titles)
     pixels = labelled.pixels.copy()
-    for (values, (low, high), path, _), (left, top, width, height) in zip(shown, boxes, strict=True):
-        gray = np.clip((values.T - low) / (high - low), 0, 1).astype(np.float32)
-        inside = cv2.cvtColor((255 * cv2.resize(gray, (width, height))).astype(np.uint8), cv2.COLOR_GRAY2RGB)
-        if path is not None:
-            places = (np.arange(path.size) + 0.5) * width / path.size, path * height / values.shape[1]
-            points = (16 * np.stack(places, axis=1)).round().astype(np.int32)
-            cv2.polylines(inside, [points], False, _rgb("path"), 1, cv2.LINE_AA, shift=4)
-        pixels[top : top + height, left : left + width] = inside
+    for (values, limits, path, _), box in zip(shown, boxes, strict=True):
+        rows = slice(box.top, box.top + box.height)
+        columns = slice(box.left, box.left + box.width)
+        pixels[rows, columns] = _polar_pixels(box, values, limits, path)
     return Plot(pixels, labelled.to_dots)
+
+
+class _Box(NamedTuple):
+    """The inside of axes [dots]."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+
+
+def _polar_pixels(
+    box: _Box,
+    values: np.ndarray,
+    limits: tuple[float, float],
+    path: np.ndarray | None,
+) -> np.ndarray:
+    """Draw polar values as large as a box, and a path over them."""
+    low, high = limits
+    gray = np.clip((values.T - low) / (high - low), 0, 1).astype(np.float32)
+    fitted = 255 * cv2.resize(gray, (box.width, box.height))
+    pixels = cv2.cvtColor(fitted.astype(np.uint8), cv2.COLOR_GRAY2RGB)
+    if path is not None:
+        x = (np.arange(path.size) + 0.5) * box.width / path.size
+        y = path * box.height / values.shape[1]
+        _draw_lines(pixels, [np.stack([x, y], axis=1)], "path", closed=False)
+    return pixels
 
 
 @lru_cache
 @_in_look
-def _polar_axes(frame: Frame, panels: tuple[tuple[str, int], ...]) -> tuple[Plot, list[tuple[int, int, int, int]]]:
-    """Draw the axes of `polar_plot` once: they take longer than what is in them; and tell where that goes [dots]."""
-    boxes = []
+def _polar_axes(
+    frame: Frame,
+    titles: tuple[tuple[str, int], ...],
+) -> tuple[Plot, list[_Box]]:
+    """Draw the axes of `polar_plot` once, since that takes longer than what goes into them.
+
+    Titles come with the number of depths. Returns the boxes inside of the axes, too.
+    """
+    drawn = []
 
     def draw(axes: np.ndarray) -> None:
-        for axis, (title, depths) in zip(axes, panels, strict=True):
-            axis.set(
-                title=title, xlim=(0, polar.ANGLES), ylim=(polar.STEP_MM * depths, 0), ylabel="below the skin [mm]"
+        for one, (title, depths) in zip(axes, titles, strict=True):
+            one.set(
+                title=title,
+                xlim=(0, polar.ANGLES),
+                ylim=(polar.STEP_MM * depths, 0),
+                ylabel="below the skin [mm]",
             )
-            axis.set_xticks(range(0, polar.ANGLES + 1, 90))
+            one.set_xticks(range(0, polar.ANGLES + 1, 90))
         axes[-1].set_xlabel("angle [degrees], clockwise from the right")
-        boxes.extend(axes)
+        drawn.extend(axes)
 
-    labelled = plot(frame, draw, rows=len(panels))
-    inside = [axis.get_window_extent() for axis in boxes]
-    rows = len(labelled.pixels)
-    return labelled, [tuple(map(round, (box.x0, rows - box.y1, box.width, box.height))) for box in inside]
+    labelled = plot(frame, draw, rows=len(titles))
+    height = len(labelled.pixels)
+    boxes = []
+    for one in drawn:
+        inside = one.get_window_extent()
+        sides = (inside.x0, height - inside.y1, inside.width, inside.height)
+        boxes.append(_Box(*map(round, sides)))
+    return labelled, boxes
 
 
 @_in_look
 def sweep_curve(
-    axes: Axes, result: Sweep, *, score: str = "iou", label: str = "measured", color: str = COLOURS["measured"]
+    axes: Axes,
+    result: Sweep,
+    *,
+    score: str = "iou",
+    label: str = "measured",
+    color: str = COLOURS["measured"],
 ) -> Axes:
-    """Draw a score against the dilation width: the mean over the slices, each slice, the best width.
+    """Draw a score against the dilation width: each slice, their mean, and the best width.
 
     Parameters
     ----------
@@ -685,7 +911,8 @@ def sweep_curve(
     axes.plot(result.sizes, values.T, color=color, alpha=0.25, linewidth=1)
     axes.plot(result.sizes, values.mean(axis=0), color=color, label=label)
     axes.axvline(result.best_size, color="0.5", linestyle=":", linewidth=1.5)
-    axes.set(xlabel="width of the structuring element [px]", ylabel={"iou": "IoU", "dice": "Dice"}[score])
+    names = {"iou": "IoU", "dice": "Dice"}
+    axes.set(xlabel="width of the structuring element [px]", ylabel=names[score])
     return axes
 
 
@@ -709,16 +936,13 @@ def sweep_picture(result: Sweep) -> Picture:
     """
     fig, axes = figure(1, width=9)
     sweep_curve(axes[0], result, label="IoU")
-    sweep_curve(axes[0], result, score="dice", label="Dice", color=COLOURS["mask"]).set_ylabel(
-        "mean score, thin: each slice"
-    )
+    sweep_curve(axes[0], result, score="dice", label="Dice", color=COLOURS["mask"])
+    axes[0].set_ylabel("mean score, thin: each slice")
     axes[0].legend()
-    best = result.best_size
-    return picture(
-        fig,
-        f"IoU and Dice against the dilation width, {result.sizes[0]} to {result.sizes[-1]} px; "
-        f"the mean IoU is highest, {result.iou.mean(axis=0).max():.4f}, at {best} px.",
-    )
+    widths = f"{result.sizes[0]} to {result.sizes[-1]} px"
+    best_iou = result.iou.mean(axis=0).max()
+    best = f"the mean IoU is highest, {best_iou:.4f}, at {result.best_size} px"
+    return picture(fig, f"IoU and Dice against the dilation width, {widths}; {best}.")
 
 
 @_in_look
@@ -728,7 +952,7 @@ def ladder_picture(rows: Sequence[tuple]) -> Picture:
     Parameters
     ----------
     rows : sequence of tuple
-        As `sweep.phantom_ladder` gives them.
+        From `sweeps.phantom_ladder`.
 
     Returns
     -------
@@ -740,34 +964,46 @@ def ladder_picture(rows: Sequence[tuple]) -> Picture:
     'Mean IoU, published and on the phantom: v1 0.73 and 0.73.'
     """
     fig, (axes,) = figure(width=11, height=3.8)
-    place = np.arange(len(rows))
-    for shift, column, kind, label in (
+    places = np.arange(len(rows))
+    bars = (
         (-0.27, 1, "published", "published"),
         (0.0, 2, "measured", "phantom"),
         (0.27, 4, "path", "other seeds"),
-    ):
+    )
+    for shift, column, kind, label in bars:
         heights = [row[column] for row in rows]
-        bars = axes.bar(place + shift, heights, 0.26, color=COLOURS[kind], label=label)
-        axes.bar_label(bars, [_known(height) for height in heights], fontsize=9, padding=2)
-    axes.set_xticks(place, [f"{row[0]}\n{row[5].replace(', ', chr(10))}" for row in rows], fontsize=9)
+        drawn = axes.bar(places + shift, heights, 0.26, color=COLOURS[kind], label=label)
+        axes.bar_label(drawn, list(map(_two_digits, heights)), fontsize=9, padding=2)
+    axes.set_xticks(places, list(map(_ladder_label, rows)), fontsize=9)
     axes.set(ylabel="mean IoU", ylim=(0, 1.12))
     fig.legend(loc="outside upper center", ncols=3, frameon=False)
-    told = ", ".join(f"{row[0]} {_known(row[1]) or 'nothing'} and {row[2]:.2f}" for row in rows)
-    return picture(fig, f"Mean IoU, published and on the phantom: {told}.")
+    scores = []
+    for version, published, phantom, *_ in rows:
+        scores.append(f"{version} {_two_digits(published) or 'nothing'} and {phantom:.2f}")
+    return picture(fig, f"Mean IoU, published and on the phantom: {', '.join(scores)}.")
 
 
-def _known(value: float) -> str:
+def _ladder_label(row: tuple) -> str:
+    """Write a version and its agreement one below the other, split at commas."""
+    version, agreement = row[0], row[5]
+    return "\n".join([version, *agreement.split(", ")])
+
+
+def _two_digits(value: float) -> str:
     return "" if np.isnan(value) else f"{value:.2f}"
 
 
 @_in_look
-def class_picture(counts: Mapping[str, int], what: str = "slices") -> Picture:
+def class_picture(
+    counts: Mapping[str, int],
+    what: str = "slices",
+) -> Picture:
     """Draw how many of a data set belong to each class.
 
     Parameters
     ----------
     counts : mapping of str to int
-        By the name of the class, as `cohorts.class_counts` gives them.
+        By the name of the class, as from `cohorts.class_counts`.
     what : str
         What was counted.
 
@@ -780,16 +1016,18 @@ def class_picture(counts: Mapping[str, int], what: str = "slices") -> Picture:
     >>> class_picture({"no tumour": 2556, "tumour": 1373}).alt
     'slices: no tumour 2556 (65 %), tumour 1373 (35 %)'
     """
-    counts = dict(counts.items())  # of a Series too
+    counts = dict(counts.items())  # it may be a Series
     whole = sum(counts.values())
-    told = {name: f"{count} ({100 * count / whole:.0f} %)" for name, count in counts.items()}
+    names = list(counts)
+    shares = [f"{count} ({100 * count / whole:.0f} %)" for count in counts.values()]
     fig, (axes,) = figure(height=1.3 + 0.5 * len(counts))
-    bars = axes.barh(list(counts), list(counts.values()), color=COLOURS["measured"], height=0.6)
-    axes.bar_label(bars, list(told.values()), padding=5)
+    bars = axes.barh(names, list(counts.values()), color=COLOURS["measured"], height=0.6)
+    axes.bar_label(bars, shares, padding=5)
     axes.invert_yaxis()
     axes.margins(x=0.15)
     axes.set(xlabel=what, title=f"{whole} {what}")
-    return picture(fig, f"{what}: {', '.join(f'{name} {share}' for name, share in told.items())}")
+    classes = ", ".join(map(" ".join, zip(names, shares, strict=True)))
+    return picture(fig, f"{what}: {classes}")
 
 
 @_in_look
@@ -825,18 +1063,57 @@ def three_planes(
     'a cube: axial, coronal and sagittal plane through voxel 2, 2, 2'
     """
     if at is None:
-        at = np.mean(np.nonzero(mask), axis=1) if mask is not None and mask.any() else np.divide(volume.shape, 2)
-    at, mm = [int(place) for place in at], voxel_sizes(affine)
-    names, acrosses, downs = ("axial", "coronal", "sagittal"), (0, 0, 1), (1, 2, 2)
-    extent_mm = np.multiply(volume.shape, mm)
-    fine = max(mm.min(), extent_mm.max() / 1024)
-    height = 0.8 + 11.0 * extent_mm[1:].max() / extent_mm[list(acrosses)].sum()
-    fig, frames = panels(*extent_mm[list(acrosses)], height=height)
-    for frame, plane, across, down in zip(frames, names, acrosses, downs, strict=True):
-        axis = 3 - across - down
-        size = [max(1, round(extent_mm[n] / fine)) for n in (across, down)]  # OpenCV's (x, y)
-        cuts = [np.take(v, at[axis], axis).T[::-1].astype(np.float32) for v in (volume, mask) if v is not None]
-        drawn = {} if mask is None else {"mask": cv2.resize(cuts[1], size, interpolation=cv2.INTER_NEAREST)}
-        slice_panel(fig, frame, cv2.resize(cuts[0], size), f"{plane}, {'xyz'[axis]} = {at[axis]}", outlined=drawn)
-    places = ", ".join(map(str, at))
-    return picture(fig, f"{name}: axial, coronal and sagittal plane through voxel {places}".removeprefix(": "))
+        at = _middle(volume, mask)
+    at = [int(index) for index in at]
+    spacing_mm = voxel_sizes(affine)
+    extent_mm = np.multiply(volume.shape, spacing_mm)
+    dot_mm = max(spacing_mm.min(), extent_mm.max() / _LONGEST_SIDE_DOTS)
+    sizes = np.maximum(1, np.rint(extent_mm / dot_mm)).astype(int).tolist()
+    widths_mm = [extent_mm[plane.across] for plane in _PLANES]
+    height = 0.8 + _PANELS_WIDTH_IN * extent_mm[1:].max() / np.sum(widths_mm)
+    fig, frames = panels(*widths_mm, height=height)
+    for frame, plane in zip(frames, _PLANES, strict=True):
+        size = (sizes[plane.across], sizes[plane.down])  # OpenCV's (x, y)
+        outlined = {}
+        if mask is not None:
+            cut = _cut(mask, plane, at)
+            outlined["mask"] = cv2.resize(cut, size, interpolation=cv2.INTER_NEAREST)
+        image = cv2.resize(_cut(volume, plane, at), size)
+        title = f"{plane.name}, {'xyz'[plane.axis]} = {at[plane.axis]}"
+        slice_panel(fig, frame, image, title, outlined=outlined)
+    voxel = ", ".join(map(str, at))
+    alt = f"axial, coronal and sagittal plane through voxel {voxel}"
+    return picture(fig, f"{name}: {alt}" if name else alt)
+
+
+class _Plane(NamedTuple):
+    """A plane of a volume: its axis, and the axes that run across and down in its picture."""
+
+    name: str
+    axis: int
+    across: int
+    down: int
+
+
+_PLANES = (
+    _Plane("axial", axis=2, across=0, down=1),
+    _Plane("coronal", axis=1, across=0, down=2),
+    _Plane("sagittal", axis=0, across=1, down=2),
+)
+
+
+def _middle(volume: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
+    """Find the middle of a mask, or of the volume if there is none."""
+    if mask is None or not mask.any():
+        return np.divide(volume.shape, 2)
+    return np.mean(np.nonzero(mask), axis=1)
+
+
+def _cut(
+    volume: np.ndarray,
+    plane: _Plane,
+    at: Sequence[int],
+) -> np.ndarray:
+    """Cut a volume; the last row and column axes point up and to the right."""
+    part = np.take(volume, at[plane.axis], plane.axis)
+    return part.T[::-1].astype(np.float32)

@@ -298,9 +298,19 @@ def bootstrap(
     scores = np.asarray(scores, float)
     if not scores.size:
         raise errors.InputError("expected scores to resample, got none")
-    picks = np.random.default_rng(seed).integers(scores.size, size=(draws, scores.size))
-    tail = (1 - confidence) / 2
-    low, high = np.quantile(scores[picks].mean(axis=1), [tail, 1 - tail])
+    if scores.size == 1:
+        return float(scores[0]), float(scores[0])
+    from scipy import stats  # takes long to import, and nothing else here needs it
+
+    result = stats.bootstrap(
+        (scores,),
+        np.mean,
+        n_resamples=draws,
+        confidence_level=confidence,
+        method="percentile",
+        random_state=np.random.default_rng(seed),
+    )
+    low, high = result.confidence_interval
     return float(low), float(high)
 
 

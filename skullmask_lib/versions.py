@@ -803,9 +803,10 @@ def masks_with_quality(
 
     Examples
     --------
-    >>> [(mask, quality)] = masks_with_quality(np.zeros((1, 9, 9)), version="v2")
-    >>> quality
-    0.0
+    >>> disc = 1.0 * (np.hypot(*np.ogrid[-40:40, -40:40]) < 36)  # has no skull
+    >>> [(mask, quality)] = masks_with_quality([disc])
+    >>> quality < polar.TRUSTED
+    True
     """
     work = _prepare(images, names, version, spacing_mm, volume, options)
     for made in _make_masks(work):

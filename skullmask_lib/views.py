@@ -1,16 +1,19 @@
-"""One picture for each question of the lessons: pure functions of the data and of what a slider can change.
+"""One picture for each question of the lessons, as a pure function of data and sliders.
 
-Every view takes `Data` and keyword arguments that say what to show. The types in its signature tell a slider what to
-offer. The picture carries the skull mask that it shows and the call that makes this mask from ``image``.
+A new view goes here; how it is drawn is in `plots`, and the sliders themselves in `explore`. Every
+view takes `Data` and keyword arguments that say what to show. The types in its signature tell a
+slider what to offer. The picture carries the skull mask that it shows, and the call that makes this
+mask from ``image``.
 """
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache, wraps
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal, NamedTuple, get_args
 
 import cv2
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from . import errors, masks, metrics, plots, polar, versions
@@ -22,7 +25,8 @@ Opacity = Annotated[float, errors.Range(0.0, 1.0, 0.05, "")]
 Offset = Annotated[int, errors.Range(-20, 60, 1, "grey levels")]
 Stage = Annotated[int, errors.Range(1, 7, 1, "")]
 Version = Literal[tuple(versions.VERSIONS)]
-WIDTHS_PX = range(1, 62, 2)  # of the curves
+# The widths of the structuring element on a curve
+WIDTHS_PX = range(1, 62, 2)
 SEEDS = {
     "the whole frame": None,
     "four corners": [(0, 0), (0, -1), (-1, 0), (-1, -1)],
@@ -30,17 +34,23 @@ SEEDS = {
 }
 
 
-def largest_component(data: Data, *, slice_index: int = 0, offset: Offset = 0, opacity: Opacity = 0.65) -> Picture:
-    """Show v1 with its threshold moved away from Otsu's: what is above it, the histogram, the mask.
+def largest_component(
+    data: Data,
+    *,
+    slice_index: int = 0,
+    offset: Offset = 0,
+    opacity: Opacity = 0.65,
+) -> Picture:
+    """Show v1 with its threshold moved off Otsu's: the pixels above it, the histogram, the mask.
 
     Parameters
     ----------
     data : Data
     slice_index : int
     offset : int
-        From Otsu's threshold [grey levels].
+        Of the threshold from Otsu's [grey levels].
     opacity : float
-        Of what is painted over the slice, 0 … 1; halved where a mask is shown alone.
+        Of the paint over the slice, 0 … 1; halved where a mask is shown alone.
 
     Returns
     -------
@@ -54,19 +64,23 @@ def largest_component(data: Data, *, slice_index: int = 0, offset: Offset = 0, o
     """
     image = data.images[slice_index]
     gray = masks.normalize(image)
-    otsu = masks.otsu_threshold(gray)
-    level = otsu + offset
+    level = masks.otsu_threshold(gray) + offset
     bright = (gray > level).astype(np.uint8)
     mask = masks.largest_component(bright)
-    above = f"(sm.masks.normalize(image) > {level}).astype('uint8')"
-    call = f"sm.masks.largest_component({above})" if offset else "sm.v1(image)"
+    call = "sm.v1(image)"
+    title = "Otsu's threshold"
+    if offset:
+        above = f"(sm.masks.normalize(image) > {level}).astype('uint8')"
+        call = f"sm.masks.largest_component({above})"
+        title = f"Otsu's threshold {offset:+d}"
     fig, frames = plots.panels(1, 1.2, 1)
     window = plots.head_window(image)
     plots.slice_panel(fig, frames[0], bright, f"brighter than {level}", window=window)
-    title = f"Otsu's threshold {offset:+d}" if offset else "Otsu's threshold"
-    plots.plot_panel(fig, frames[1], _histogram(frames[1], data, slice_index), title, marks=[(level, None)])
-    told = _judge(fig, frames[2], data, slice_index, mask, opacity)
-    return _picture(fig, data, slice_index, f"v1, threshold {level}: {told}", mask, call)
+    histogram = _histogram(frames[1], data, slice_index)
+    plots.plot_panel(fig, frames[1], histogram, title, marks=[(level, None)])
+    verdict = _judge(fig, frames[2], data, slice_index, mask, opacity)
+    alt = f"v1, threshold {level}: {verdict}"
+    return _picture(fig, data, slice_index, alt, mask, call)
 
 
 def flood(
@@ -77,16 +91,16 @@ def flood(
     seeds: Literal[tuple(SEEDS)] = "the whole frame",
     opacity: Opacity = 0.65,
 ) -> Picture:
-    """Show v2 with another tolerance or other seeds: what the flood may pass, where it arrives, the mask.
+    """Show v2 with another tolerance or other seeds: the slice, the flood, the mask.
 
     Parameters
     ----------
     data : Data
     slice_index : int
     tolerance : int
-        How much brighter than Otsu's threshold the flood may pass [grey levels].
+        How far above Otsu's threshold the flood still passes [grey levels].
     seeds : str
-        Where it starts, a key of `SEEDS`.
+        Where the flood starts, a key of `SEEDS`.
     opacity : float
         See `largest_component`.
 
@@ -103,20 +117,27 @@ def flood(
     image = data.images[slice_index]
     gray = masks.normalize(image)
     level = masks.otsu_threshold(gray) + tolerance
-    passable, places = gray <= level, SEEDS[seeds]
-    wet = masks.flood_from_edges(passable) if places is None else masks.flood(passable, places)
+    passable = gray <= level
+    places = SEEDS[seeds]
+    below = f"sm.masks.normalize(image) <= {level}"
+    if places is None:
+        wet = masks.flood_from_edges(passable)
+        call = f"1 - sm.masks.flood_from_edges({below})"
+        if not tolerance:
+            call = "sm.v2(image)"
+    else:
+        wet = masks.flood(passable, places)
+        call = f"1 - sm.masks.flood({below}, {places})"
     mask = 1 - wet
-    start = f"flood_from_edges(sm.masks.normalize(image) <= {level})"
-    if places is not None:
-        start = f"flood(sm.masks.normalize(image) <= {level}, {places})"
-    call = "sm.v2(image)" if not tolerance and places is None else f"1 - sm.masks.{start}"
     fig, frames = plots.panels(1, 1, 1)
     window = plots.head_window(image)
     plots.slice_panel(fig, frames[0], image, "the slice", window=window)
     shades = (1 - passable + 0.6 * wet).astype(np.float32)
-    plots.slice_panel(fig, frames[1], shades, f"grey: reached through ≤ {level}", window=window, white_percentile=100)
-    told = _judge(fig, frames[2], data, slice_index, mask, opacity)
-    alt = f"v2, flooded from {seeds} up to {level}: {wet.mean():.3f} of the slice is wet, {told}"
+    title = f"grey: reached through ≤ {level}"
+    plots.slice_panel(fig, frames[1], shades, title, window=window, white_percentile=100)
+    verdict = _judge(fig, frames[2], data, slice_index, mask, opacity)
+    wet_share = f"{wet.mean():.3f} of the slice is wet"
+    alt = f"v2, flooded from {seeds} up to {level}: {wet_share}, {verdict}"
     return _picture(fig, data, slice_index, alt, mask, call)
 
 
@@ -129,7 +150,7 @@ def thresholds(
     block_size: versions.BlockSize = versions.options_of("v4")["block_size"],
     opacity: Opacity = 0.65,
 ) -> Picture:
-    """Show v3 or v4: what is above the threshold, the histogram, the mask.
+    """Show v3 or v4: the pixels above the threshold, the histogram, the mask.
 
     Parameters
     ----------
@@ -154,22 +175,35 @@ def thresholds(
     'sm.v4(image, block_size=101)'
     """
     image = data.images[slice_index]
-    options = {"threshold": threshold} if version == "v3" else {"block_size": block_size}
-    stages = versions.trace(version, image, **options)
-    used = (threshold,)
-    if version == "v4":
-        used = int(stages["local mean"].min()), int(stages["local mean"].max())
+    if version == "v3":
+        options = {"threshold": threshold}
+        stages = versions.trace(version, image, **options)
+        levels = [threshold]
+        option = f"threshold {threshold}"
+    else:
+        options = {"block_size": block_size}
+        stages = versions.trace(version, image, **options)
+        local_mean = stages["local mean"]
+        levels = [int(local_mean.min()), int(local_mean.max())]
+        option = f"block size {block_size}"
     fig, frames = plots.panels(1, 1.2, 1)
     window = plots.head_window(image)
-    largest, title = {"mask": stages["largest"]}, "largest piece: orange"
-    plots.slice_panel(fig, frames[0], stages["above"], title, window=window, kinds=largest)
-    title = f"{version}'s threshold: {' … '.join(map(str, used))}"
-    marks = [(level, None) for level in used]
-    plots.plot_panel(fig, frames[1], _histogram(frames[1], data, slice_index), title, marks=marks)
-    told = _judge(fig, frames[2], data, slice_index, stages["filled"], opacity)
-    [(name, value)] = options.items()
-    alt = f"{version}, {name.replace('_', ' ')} {value}: {told}"
-    return _picture(fig, data, slice_index, alt, stages["filled"], _call(version, options))
+    plots.slice_panel(
+        fig,
+        frames[0],
+        stages["above"],
+        "largest piece: orange",
+        window=window,
+        kinds={"mask": stages["largest"]},
+    )
+    histogram = _histogram(frames[1], data, slice_index)
+    title = f"{version}'s threshold: {' … '.join(map(str, levels))}"
+    marks = [(level, None) for level in levels]
+    plots.plot_panel(fig, frames[1], histogram, title, marks=marks)
+    mask = stages["filled"]
+    verdict = _judge(fig, frames[2], data, slice_index, mask, opacity)
+    alt = f"{version}, {option}: {verdict}"
+    return _picture(fig, data, slice_index, alt, mask, _call(version, options))
 
 
 def edge_rule(
@@ -182,7 +216,8 @@ def edge_rule(
 ) -> Picture:
     """Show v5 with or without its rule *scalp touches the frame, brain does not*.
 
-    Without the rule the brain is the largest bright component, and nothing is taken out after the dilation.
+    Without the rule the brain is the largest bright component, and nothing is taken out after the
+    dilation.
 
     Parameters
     ----------
@@ -207,21 +242,51 @@ def edge_rule(
     image = data.images[slice_index]
     stages = versions.trace("v5", image, dilation_size=dilation_size)
     call = _call("v5", {"dilation_size": dilation_size})
-    count = int(masks.touches_edge(masks.label_components(stages["scalp"])[0]).sum())
+    count = _count_pieces(stages["scalp"])
     if not rule:
-        brain = masks.largest_component(stages["bright"])
-        dilated = masks.dilate(brain, dilation_size)
-        stages |= {"brain": brain, "scalp": 0 * brain, "dilated": dilated, "filled": masks.fill_holes(dilated)}
+        stages = _stages_without_rule(stages, dilation_size)
         call = f"sm.masks.fill_holes(sm.masks.dilate(sm.v1(image), {dilation_size}))"
     fig, frames = plots.panels(1, 1, 1)
-    window, kinds = plots.head_window(image), {"brain": stages["brain"], "scalp": stages["scalp"]}
-    title = f"{count} touching the frame"
-    plots.slice_panel(fig, frames[0], stages["bright"], title, window=window, kinds=kinds, opacity=opacity)
-    plots.slice_panel(fig, frames[1], stages["dilated"], f"dilated, width {dilation_size} px", window=window)
-    told = _judge(fig, frames[2], data, slice_index, stages["filled"], opacity)
-    alt = f"v5, width {dilation_size} px, rule {'on' if rule else 'off'}, {count} component{'s' * (count != 1)}"
-    alt = f"{alt} at the frame, {told}"
-    return _picture(fig, data, slice_index, alt, stages["filled"], call, also=("brain", "scalp"))
+    window = plots.head_window(image)
+    plots.slice_panel(
+        fig,
+        frames[0],
+        stages["bright"],
+        f"{count} touching the frame",
+        window=window,
+        kinds={"brain": stages["brain"], "scalp": stages["scalp"]},
+        opacity=opacity,
+    )
+    title = f"dilated, width {dilation_size} px"
+    plots.slice_panel(fig, frames[1], stages["dilated"], title, window=window)
+    mask = stages["filled"]
+    verdict = _judge(fig, frames[2], data, slice_index, mask, opacity)
+    on_off = "on" if rule else "off"
+    pieces = "1 component" if count == 1 else f"{count} components"
+    settings = f"width {dilation_size} px, rule {on_off}"
+    alt = f"v5, {settings}, {pieces} at the frame, {verdict}"
+    return _picture(fig, data, slice_index, alt, mask, call, also=("brain", "scalp"))
+
+
+def _count_pieces(mask: np.ndarray) -> int:
+    labels, _ = masks.label_components(mask)
+    return int(labels.max())
+
+
+def _stages_without_rule(
+    stages: versions.Stages,
+    dilation_size: int,
+) -> versions.Stages:
+    """Redo the stages of v5 without its rule about the frame."""
+    brain = masks.largest_component(stages["bright"])
+    dilated = masks.dilate(brain, dilation_size)
+    return {
+        **stages,
+        "brain": brain,
+        "scalp": np.zeros_like(brain),
+        "dilated": dilated,
+        "filled": masks.fill_holes(dilated),
+    }
 
 
 def width(
@@ -232,14 +297,16 @@ def width(
     dilation_size: versions.DilationSize = versions.options_of("v7")["dilation_size"],
     opacity: Opacity = 0.65,
 ) -> Picture:
-    """Show v7 at one width, and IoU, misses and over-reach at the odd widths, with marks at this one and at the best.
+    """Show v7 at one width, and its scores at all odd widths with this one and the best marked.
+
+    The scores are IoU, misses and over-reach.
 
     Parameters
     ----------
     data : Data
     slice_index : int
     version : {"v5", "v6", "v7"}
-        By which of its names to call it; they differ in the default of the width alone.
+        The name to call it by; these versions differ only in the default of the width.
     dilation_size : int
         See `versions.v7` [px].
     opacity : float
@@ -258,17 +325,26 @@ def width(
     mask = versions.v7(data.images[slice_index], dilation_size=dilation_size)
     truth = _truth(data, slice_index)
     fig, frames = plots.panels(1, 1.4)
-    told = _judge(fig, frames[0], data, slice_index, mask, opacity)
+    verdict = _judge(fig, frames[0], data, slice_index, mask, opacity)
     curves, best = _curves(frames[1], data, slice_index)
-    score = None if truth is None else metrics.iou(mask, truth)
     title = f"width {dilation_size} px"
-    if best:
-        title += f"; best: {best[0]} px, IoU {best[1]:.4f}"
-        told += f"; best: {best[0]} px, IoU {best[1]:.4f}"
+    score = None
+    if truth is not None:
+        score = metrics.iou(mask, truth)
+        of_best = f"; best: {best.width_px} px, IoU {best.iou:.4f}"
+        title += of_best
+        verdict += of_best
     plots.plot_panel(fig, frames[1], curves, title, marks=[(dilation_size, score)])
     call = _call(version, {"dilation_size": dilation_size})
-    alt = f"{version}, width {dilation_size} px: {told}"
+    alt = f"{version}, width {dilation_size} px: {verdict}"
     return _picture(fig, data, slice_index, alt, mask, call)
+
+
+class _Best(NamedTuple):
+    """The width with the highest IoU, and that."""
+
+    width_px: int
+    iou: float
 
 
 @lru_cache(maxsize=16)
@@ -279,50 +355,95 @@ def _histogram(frame: Frame, data: Data, slice_index: int) -> Plot:
 
 
 @lru_cache(maxsize=16)
-def _curves(frame: Frame, data: Data, slice_index: int) -> tuple[Plot, tuple[int, float] | None]:
-    """Draw IoU, misses and over-reach of v7 against the width, and give the best width and its IoU.
+def _curves(
+    frame: Frame,
+    data: Data,
+    slice_index: int,
+) -> tuple[Plot, _Best | None]:
+    """Draw the scores of v7 against its width, and find the best width.
 
-    Where the truth is unknown it is the mask's area alone.
+    Where the truth is unknown, draw the area of the mask alone.
     """
-    widths = [width for width in WIDTHS_PX if width <= min(data.images.shape[1:])]
+    shorter_side = min(data.images.shape[1:])
+    widths = [width for width in WIDTHS_PX if width <= shorter_side]
     stages = versions.brain_and_scalp(data.images[slice_index])
-    made = list(masks_at_widths(stages, widths))
+    candidates = list(masks_at_widths(stages, widths))
     truth = _truth(data, slice_index)
-    scores = [] if truth is None else [metrics.iou(mask, truth) for mask in made]
-    best = _best_width(stages, truth, dict(zip(widths, scores, strict=True))) if scores else None
+    if truth is None:
+        areas = [mask.mean() for mask in candidates]
+        return plots.plot(frame, lambda axes: _draw_areas(axes[0], widths, areas)), None
+    ious = [metrics.iou(mask, truth) for mask in candidates]
+    best = _best_width(stages, truth, dict(zip(widths, ious, strict=True)))
 
-    def draw(axes):
-        axes[0].set(xlabel="width of the structuring element [px]", ylim=(0, 1.02))
-        if truth is None:
-            axes[0].plot(widths, [mask.mean() for mask in made], color="0.2")
-            axes[0].set_ylabel("part of the slice inside of the mask")
-            return
-        axes[0].plot(widths, scores, color="0.2", label="IoU")
-        wrong = [plots.errors(mask, truth) for mask in made]
-        for kind in ("miss", "over-reach"):
-            true_area_px = max(cv2.countNonZero(truth), 1)
-            parts = [cv2.countNonZero(where[kind]) / true_area_px for where in wrong]
+    def draw(axes: Sequence[Axes]) -> None:
+        axes[0].plot(widths, ious, color="0.2", label="IoU")
+        for kind, parts in _error_shares(candidates, truth).items():
             axes[0].plot(widths, parts, color=plots.COLOURS[kind], label=kind)
-        look = {"color": plots.COLOURS["anchor"], "linestyle": "none", "zorder": 5}
-        axes[0].plot(*best, marker="D", markersize=9, label=f"best: {best[0]} px", **look)
-        axes[0].set_ylabel("IoU; errors as parts of the true area")
+        _mark_best(axes[0], best)
+        axes[0].set(ylabel="IoU; errors as parts of the true area", **_WIDTH_AXIS)
         axes[0].legend(loc="best")
 
     return plots.plot(frame, draw), best
 
 
-def _best_width(stages: versions.Stages, truth: np.ndarray, scores: dict[int, float]) -> tuple[int, float]:
-    """Give the width with the highest IoU, and that; of even widths those beside the best odd one are tried."""
+_WIDTH_AXIS = {"xlabel": "width of the structuring element [px]", "ylim": (0, 1.02)}
+
+
+def _draw_areas(
+    axes: Axes,
+    widths: list[int],
+    areas: list[float],
+) -> None:
+    axes.plot(widths, areas, color="0.2")
+    axes.set(ylabel="part of the slice inside of the mask", **_WIDTH_AXIS)
+
+
+def _error_shares(
+    candidates: list[np.ndarray],
+    truth: np.ndarray,
+) -> dict[str, list[float]]:
+    """Measure misses and over-reach of some masks, as parts of the true area."""
+    true_area_px = max(cv2.countNonZero(truth), 1)
+    shares = {"miss": [], "over-reach": []}
+    for mask in candidates:
+        for kind, region in plots.errors(mask, truth).items():
+            shares[kind].append(cv2.countNonZero(region) / true_area_px)
+    return shares
+
+
+def _mark_best(axes: Axes, best: _Best) -> None:
+    axes.plot(
+        *best,
+        color=plots.COLOURS["anchor"],
+        linestyle="none",
+        marker="D",
+        markersize=9,
+        label=f"best: {best.width_px} px",
+        zorder=5,
+    )
+
+
+def _best_width(
+    stages: versions.Stages,
+    truth: np.ndarray,
+    scores: dict[int, float],
+) -> _Best:
+    """Find the width with the highest IoU; of even ones, those beside the best odd one are tried."""
     odd = max(scores, key=scores.get)
-    beside = [width for width in (odd - 1, odd + 1) if 1 <= width <= min(truth.shape)]
-    for width, mask in zip(beside, masks_at_widths(stages, beside), strict=True):
-        scores = scores | {width: metrics.iou(mask, truth)}
-    best = max(sorted(scores), key=scores.get)
-    return best, scores[best]
+    beside = []
+    for width_px in (odd - 1, odd + 1):
+        if 1 <= width_px <= min(truth.shape):
+            beside.append(width_px)
+    candidates = masks_at_widths(stages, beside)
+    tried = dict(scores)
+    for width_px, mask in zip(beside, candidates, strict=True):
+        tried[width_px] = metrics.iou(mask, truth)
+    best = max(sorted(tried), key=tried.get)
+    return _Best(best, tried[best])
 
 
 def with_options(view: Callable[..., Picture]) -> Callable[..., Picture]:
-    """Put the options of all versions into the signature of a view, before its last argument.
+    """Add the options of all versions to the signature of a view, before its last argument.
 
     Parameters
     ----------
@@ -332,8 +453,8 @@ def with_options(view: Callable[..., Picture]) -> Callable[..., Picture]:
     Returns
     -------
     callable
-        The same view. Each option has the type of the last version that has it, whose `errors.Range` says what a
-        slider offers, and its default; those without a range are left out.
+        The same view. Each option has the type and the default of the last version that has it;
+        the `errors.Range` in its type says what a slider offers. Options without one are left out.
 
     Examples
     --------
@@ -360,13 +481,18 @@ def with_options(view: Callable[..., Picture]) -> Callable[..., Picture]:
 
 
 def _ranged_options() -> dict[str, inspect.Parameter]:
-    """Find the options of all versions that a slider can offer."""
-    found = {}
+    """Collect the options of all versions that a slider can offer."""
+    options = {}
     for version in versions.VERSIONS.values():
-        for name, parameter in inspect.signature(version, eval_str=True).parameters.items():
-            if any(isinstance(extra, errors.Range) for extra in get_args(parameter.annotation)):
-                found[name] = parameter
-    return found
+        signature = inspect.signature(version, eval_str=True)
+        for name, parameter in signature.parameters.items():
+            if _has_range(parameter):
+                options[name] = parameter
+    return options
+
+
+def _has_range(parameter: inspect.Parameter) -> bool:
+    return any(isinstance(extra, errors.Range) for extra in get_args(parameter.annotation))
 
 
 @with_options
@@ -379,7 +505,7 @@ def stages(
     opacity: Opacity = 0.65,
     **options: int,
 ) -> Picture:
-    """Step through `versions.trace`: one stage of a version, beside the mask it ends in.
+    """Step through a version: one stage of `versions.trace`, beside the mask.
 
     Parameters
     ----------
@@ -387,11 +513,11 @@ def stages(
     slice_index : int
     version : str
     stage : int
-        Counted from 1; beyond the last one it is the last one.
+        Counted from 1; a number beyond the last stage shows the last one.
     opacity : float
         See `largest_component`.
     **options : int
-        Those of all versions, such as ``dilation_size``; a version takes its own.
+        The options of all versions, such as ``dilation_size``; a version takes its own.
 
     Returns
     -------
@@ -407,16 +533,21 @@ def stages(
     traced = _trace(data, slice_index, version, options)
     names = list(traced)
     stage = min(stage, len(names))
-    name, mask = names[stage - 1], traced[names[-1]]
+    name = names[stage - 1]
+    shown = traced[name]
+    mask = traced[names[-1]]
     fig, frames = plots.panels(1, 1)
-    title = f"{version}, stage {stage} of {len(names)}: {name}"
+    place = f"{version}, stage {stage} of {len(names)}"
+    title = f"{place}: {name}"
     if name in _POLAR:
-        plots.plot_panel(fig, frames[0], _polar(frames[0], data, slice_index, (name,)), title)
+        plot = _polar(frames[0], data, slice_index, (name,))
+        plots.plot_panel(fig, frames[0], plot, title)
     else:
-        window = plots.head_window(data.images[slice_index] if name != "head" else traced[name])
-        plots.slice_panel(fig, frames[0], traced[name], title, window=window, white_percentile=100)
-    told = _judge(fig, frames[1], data, slice_index, mask, opacity)
-    alt = f"{version}, stage {stage} of {len(names)}, {name}; {told}"
+        own_grid = name == "head"
+        window = plots.head_window(shown if own_grid else data.images[slice_index])
+        plots.slice_panel(fig, frames[0], shown, title, window=window, white_percentile=100)
+    verdict = _judge(fig, frames[1], data, slice_index, mask, opacity)
+    alt = f"{place}, {name}; {verdict}"
     return _picture(fig, data, slice_index, alt, mask, _call(version, options))
 
 
@@ -442,7 +573,12 @@ def count_stages(version: str) -> int:
 
 
 def versus(
-    data: Data, *, slice_index: int = 0, left: Version = "v7", right: Version = "v8", opacity: Opacity = 0.65
+    data: Data,
+    *,
+    slice_index: int = 0,
+    left: Version = "v7",
+    right: Version = "v8",
+    opacity: Opacity = 0.65,
 ) -> Picture:
     """Show two versions, each with its defaults, and where they differ.
 
@@ -467,23 +603,36 @@ def versus(
     """
     image = data.images[slice_index]
     fig, frames = plots.panels(1, 1, 1)
-    made, told = {}, []
-    for frame, version in zip(frames, (left, right), strict=False):
+    made = []
+    verdicts = []
+    for frame, version in zip(frames[:2], (left, right), strict=True):
         options = _options(data, slice_index, version, {})
-        *_, made[version] = _trace(data, slice_index, version, options).values()
-        judged = _judge(fig, frame, data, slice_index, made[version], opacity, what=version)
-        told.append(f"{version}: {judged}")
-    one, other = (made[version] for version in (left, right))
-    differing = int(np.count_nonzero(one != other))
-    where = {"scalp": one & ~other, "path": other & ~one}
-    title, window = f"{left} alone pink, {right} alone light blue", plots.head_window(image)
-    plots.slice_panel(fig, frames[2], image, title, window=window, kinds=where, opacity=1.0)
-    alt = f"{'; '.join(told)}; they differ on {differing} px"
+        *_, mask = _trace(data, slice_index, version, options).values()
+        verdict = _judge(fig, frame, data, slice_index, mask, opacity, what=version)
+        made.append(mask)
+        verdicts.append(f"{version}: {verdict}")
+    one, other = made
+    plots.slice_panel(
+        fig,
+        frames[2],
+        image,
+        f"{left} alone pink, {right} alone light blue",
+        window=plots.head_window(image),
+        kinds={"scalp": one & ~other, "path": other & ~one},
+        opacity=1.0,
+    )
+    differing_px = int(np.count_nonzero(one != other))
+    alt = f"{'; '.join(verdicts)}; they differ on {differing_px} px"
     return _picture(fig, data, slice_index, alt, other, _call(right, options))
 
 
-def boundary(data: Data, *, slice_index: int = 0, opacity: Opacity = 0.65) -> Picture:
-    """Show v8: its mask, the head unwrapped and the price of every place, both with the path.
+def boundary(
+    data: Data,
+    *,
+    slice_index: int = 0,
+    opacity: Opacity = 0.65,
+) -> Picture:
+    """Show v8: its mask, the unwrapped head, and the price of every place, both with the outline.
 
     Parameters
     ----------
@@ -502,17 +651,20 @@ def boundary(data: Data, *, slice_index: int = 0, opacity: Opacity = 0.65) -> Pi
     >>> boundary(load("phantom")).call
     'sm.v8(image, spacing_mm=(0.42, 0.42))'
     """
-    unwrapped, steps = _unwrapped(data, slice_index), _scalp_boundary(data, slice_index)
+    unwrapped = _unwrapped(data, slice_index)
+    mask = _scalp_boundary(data, slice_index)["filled"]
     fig, frames = plots.panels(1, 1.9)
-    told = _judge(fig, frames[0], data, slice_index, steps["filled"], opacity, what="v8")
+    verdict = _judge(fig, frames[0], data, slice_index, mask, opacity, what="v8")
     if unwrapped is not None:
-        plots.plot_panel(fig, frames[1], _polar(frames[1], data, slice_index, ("unwrapped", "cost")))
+        plot = _polar(frames[1], data, slice_index, ("unwrapped", "cost"))
+        plots.plot_panel(fig, frames[1], plot)
     if _truth(data, slice_index) is not None:
-        told += f", quality {polar.trust_in(unwrapped, steps['filled']):.2f}"
+        verdict += f", quality {polar.trust_in(unwrapped, mask):.2f}"
     call = _call("v8", _options(data, slice_index, "v8", {}))
-    return _picture(fig, data, slice_index, f"v8: {told}", steps["filled"], call, also=("path",))
+    return _picture(fig, data, slice_index, f"v8: {verdict}", mask, call, also=("path",))
 
 
+# The polar stages of v8: what is drawn of each, and its title
 _POLAR = {
     "unwrapped": ("unwrapped", "the head unwrapped"),
     "cost": ("cost", "the price of every place: dark is cheap"),
@@ -521,19 +673,32 @@ _POLAR = {
 }
 
 
-def _polar(frame: Frame, data: Data, slice_index: int, stages: tuple[str, ...]) -> Plot:
+def _polar(
+    frame: Frame,
+    data: Data,
+    slice_index: int,
+    stages: tuple[str, ...],
+) -> Plot:
     """Draw polar pictures of v8, with its path once there is one."""
     steps = _scalp_boundary(data, slice_index)
-
     shown = []
     for stage in stages:
-        values, title = _POLAR[stage]
-        prices = steps[values][:, round(polar.MIN_SCALP_MM / polar.STEP_MM) :]
-        limits = (0, 1.2) if values == "unwrapped" else tuple(np.percentile(prices, (1, 99)))
-        early = len(stages) == 1 and stage in ("unwrapped", "cost")
-        path = None if early else steps["path" if stage == "path" else "outline"]
-        shown.append((steps[values], limits, path, title))
+        drawn, title = _POLAR[stage]
+        line = "path" if stage == "path" else "outline"
+        path = steps[line]
+        if stages in (("unwrapped",), ("cost",)):  # there is no path yet
+            path = None
+        limits = (0, 1.2)
+        if drawn == "cost":
+            limits = _limits_of_cost(steps["cost"])
+        shown.append((steps[drawn], limits, path, title))
     return plots.polar_plot(frame, shown)
+
+
+def _limits_of_cost(cost: np.ndarray) -> tuple[float, float]:
+    """Choose the costs that are drawn black and white, leaving out where the scalp is too thin."""
+    first = round(polar.MIN_SCALP_MM / polar.STEP_MM)
+    return tuple(np.percentile(cost[:, first:], (1, 99)))
 
 
 @lru_cache(maxsize=16)
@@ -543,72 +708,116 @@ def _unwrapped(data: Data, slice_index: int) -> polar.Unwrapped | None:
 
 @lru_cache(maxsize=16)
 def _scalp_boundary(data: Data, slice_index: int) -> versions.Stages:
-    """Do what v8 does, once for each slice: it takes longer than to draw it."""
-    unwrapped, empty = _unwrapped(data, slice_index), np.zeros(data.images.shape[1:], np.uint8)
-    stages = versions.scalp_boundary(unwrapped) if unwrapped else dict.fromkeys(("head", "filled"), empty)
-    for stage in stages.values():
-        stage.setflags(write=False)  # they are handed out again
+    """Run v8 once for each slice; that takes longer than drawing it."""
+    unwrapped = _unwrapped(data, slice_index)
+    stages = versions.no_head(data.images.shape[1:])
+    if unwrapped is not None:
+        stages = versions.scalp_boundary(unwrapped)
+    for array in stages.values():
+        array.setflags(write=False)  # they are handed out again
     return stages
 
 
-def _trace(data: Data, slice_index: int, version: str, options: dict[str, object]) -> versions.Stages:
+def _trace(
+    data: Data,
+    slice_index: int,
+    version: str,
+    options: dict[str, object],
+) -> versions.Stages:
     if version == "v8":
         return _scalp_boundary(data, slice_index)
     return versions.trace(version, data.images[slice_index], **options)
 
 
 @lru_cache(maxsize=16)
-def _known(data: Data) -> np.ndarray:
+def _known_slices(data: Data) -> np.ndarray:
     return metrics.known_slices(data.truth)
 
 
 def _truth(data: Data, slice_index: int) -> np.ndarray | None:
-    """Give the truth of a slice where it is known, see `metrics.known_slices`."""
-    if data.truth is None or not _known(data)[slice_index]:
+    """Return the truth of a slice; None where it is unknown, see `metrics.known_slices`."""
+    if data.truth is None or not _known_slices(data)[slice_index]:
         return None
     return data.truth[slice_index]
 
 
 def _judge(
-    fig: Figure, frame: Frame, data: Data, slice_index: int, mask: np.ndarray, opacity: float, *, what: str = "mask"
+    fig: Figure,
+    frame: Frame,
+    data: Data,
+    slice_index: int,
+    mask: np.ndarray,
+    opacity: float,
+    *,
+    what: str = "mask",
 ) -> str:
-    """Show a mask against the truth, or alone where there is none, and say what it is worth."""
+    """Show a mask against the truth, or alone if that is unknown; return its scores as text."""
     image = data.images[slice_index]
     truth = _truth(data, slice_index)
     if truth is None:
-        score = told = f"quality {polar.trust_in(_unwrapped(data, slice_index), mask):.2f}"
+        quality = polar.trust_in(_unwrapped(data, slice_index), mask)
+        score = f"quality {quality:.2f}"
+        verdict = score
         if data.truth is not None:
-            told += ", the truth of this slice is unknown"
-        kinds = outlined = {"mask": mask}
+            verdict += ", the truth of this slice is unknown"
+        kinds = {"mask": mask}
+        outlined = {"mask": mask}
         opacity /= 2
     else:
         kinds = plots.errors(mask, truth)
         outlined = {"truth": truth}
         score = f"IoU {metrics.iou(mask, truth):.4f}"
-        told = f"{score}, area error {metrics.area_error(mask, truth):+.3f}"
-    window = plots.head_window(image)
-    title = f"{what}: {score}"
+        verdict = f"{score}, area error {metrics.area_error(mask, truth):+.3f}"
     if not mask.any():
-        told += ", the mask is empty"
-    plots.slice_panel(fig, frame, image, title, window=window, kinds=kinds, outlined=outlined, opacity=opacity)
-    return told
+        verdict += ", the mask is empty"
+    plots.slice_panel(
+        fig,
+        frame,
+        image,
+        f"{what}: {score}",
+        window=plots.head_window(image),
+        kinds=kinds,
+        outlined=outlined,
+        opacity=opacity,
+    )
+    return verdict
 
 
 def _picture(
-    fig: Figure, data: Data, slice_index: int, alt: str, mask: np.ndarray, call: str, *, also: tuple[str, ...] = ()
+    fig: Figure,
+    data: Data,
+    slice_index: int,
+    alt: str,
+    mask: np.ndarray,
+    call: str,
+    *,
+    also: tuple[str, ...] = (),
 ) -> Picture:
-    known = _truth(data, slice_index) is not None
-    shown = ("over-reach", "miss", "truth") if known else ("mask",)
-    plots.key(fig, (*also, *shown))
+    """Finish a figure: explain the colours that `_judge` and the view use, and name the slice."""
+    judged = ("mask",)
+    if _truth(data, slice_index) is not None:
+        judged = ("over-reach", "miss", "truth")
+    plots.key(fig, (*also, *judged))
     return plots.picture(fig, f"{data.names[slice_index]}: {alt}.", mask=mask, call=call)
 
 
-def _options(data: Data, slice_index: int, version: str, given: dict[str, object]) -> dict[str, object]:
-    """Give what a version takes: of what was chosen, and the spacing where it is known."""
+def _options(
+    data: Data,
+    slice_index: int,
+    version: str,
+    chosen: dict[str, object],
+) -> dict[str, object]:
+    """Select the options that a version takes, the spacing included if it is known."""
     if data.spacing_mm is not None:
-        given = given | {"spacing_mm": tuple(map(float, data.spacing_mm[slice_index]))}
-    return {name: given[name] for name in versions.options_of(version) if name in given}
+        row_mm, column_mm = data.spacing_mm[slice_index].tolist()
+        chosen = chosen | {"spacing_mm": (row_mm, column_mm)}
+    names = versions.options_of(version)
+    return {name: chosen[name] for name in names if name in chosen}
 
 
 def _call(version: str, options: dict[str, object]) -> str:
-    return f"sm.{version}({', '.join(['image', *(f'{name}={value!r}' for name, value in options.items())])})"
+    """Write the call of a version as Python."""
+    arguments = ["image"]
+    for name, value in options.items():
+        arguments.append(f"{name}={value!r}")
+    return f"sm.{version}({', '.join(arguments)})"

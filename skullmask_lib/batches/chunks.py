@@ -330,60 +330,26 @@ def _masks_and_qualities(
     data: datasets.Data,
 ) -> tuple[np.ndarray, list[float | None]]:
     """Make the masks of an image, and compute their quality if the job asks for it."""
-    spacings = [rows.spacing_of(data, number) for number in range(len(data.images))]
-    if job.version == "v8" and len(data.images) == 1:
-        mask, quality = _v8_and_quality(data.images[0], spacings[0], job.quality)
-        return mask[None], [quality]
     options = dict(job.options)
-    options.pop("spacing_mm", None)
-    slices = versions.mask_slices(
-        data.images,
-        names=data.names,
-        version=job.version,
-        spacing_mm=data.spacing_mm,
-        volume=data.volume,
-        **options,
-    )
-    masks = np.stack(list(slices))
+    options.pop("spacing_mm", None)  # `data` has that of every slice
+    masks = []
+    qualities: list[float | None] = []
     if job.quality:
-        qualities = []
-        for number, mask in enumerate(masks):
-            qualities.append(_quality(data, number, mask, spacings[number]))
-        return masks, qualities
+        for mask, quality in versions.masks_with_quality(data, version=job.version, **options):
+            masks.append(mask)
+            qualities.append(quality)
+        return np.stack(masks), qualities
+    masks.extend(versions.mask_slices(data, version=job.version, **options))
     if job.version != "v8":  # v8 warns of rivals itself
-        _warn_of_rivals(data, spacings)
-    return masks, [None] * len(masks)
+        _warn_of_rivals(data)
+    return np.stack(masks), [None] * len(masks)
 
 
-def _v8_and_quality(
-    image: np.ndarray,
-    spacing_mm: Spacing,
-    wants_quality: bool,
-) -> tuple[np.ndarray, float | None]:
-    """Unwrap a head once for both its mask by v8 and the quality of that mask."""
-    unwrapped = polar.unwrap(image, spacing_mm)
-    polar.warn_of_rivals(unwrapped)
-    mask = np.zeros(image.shape, np.uint8)
-    if unwrapped is not None:
-        mask = versions.scalp_boundary(unwrapped)["filled"]
-    quality = polar.trust_in(unwrapped, mask) if wants_quality else None
-    return mask, quality
-
-
-def _warn_of_rivals(data: datasets.Data, spacings: list[Spacing]) -> None:
+def _warn_of_rivals(data: datasets.Data) -> None:
     """Warn of slices that show more than one head; those that cannot be unwrapped are skipped."""
     for number, image in enumerate(data.images):
         if not polar.may_have_rivals(image):
             continue
+        spacing_mm = rows.spacing_of(data, number)
         with versions.naming(data.names[number]), contextlib.suppress(InputError):
-            polar.warn_of_rivals(polar.unwrap(image, spacings[number]))
-
-
-def _quality(data: datasets.Data, number: int, mask: np.ndarray, spacing_mm: Spacing) -> float:
-    """Compute the quality of a mask; warnings meanwhile are given the name of the slice."""
-    remarks: list[str] = []
-    with _collecting_remarks(remarks):
-        quality = polar.quality(data.images[number], mask, spacing_mm=spacing_mm)
-    for remark in remarks:
-        warnings.warn(f"{data.names[number]}: {remark}", InputWarning, stacklevel=2)
-    return quality
+            polar.warn_of_rivals(polar.unwrap(image, spacing_mm))
