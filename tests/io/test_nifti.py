@@ -247,7 +247,7 @@ def test_every_command_refuses_a_pipe_at_once(skullmask, make):
             assert name in err[0]
     Path("link.nii").symlink_to("scan.nii")
     for call in (nifti.read, scans.read, sm.load, scans.existing):
-        with pytest.raises(InputError, match=r"link\.nii: .*(pipe|socket)"):
+        with pytest.raises(InputError, match=r"link\.nii: expected a file, got a (pipe|socket)"):
             call("link.nii")
 
 
@@ -255,7 +255,7 @@ def test_every_command_refuses_a_pipe_at_once(skullmask, make):
 @pytest.mark.usefixtures("folder")
 def test_a_device_is_refused():
     Path("zero.nii").symlink_to("/dev/zero")
-    with pytest.raises(InputError, match=r"zero\.nii: .*device"):
+    with pytest.raises(InputError, match=r"zero\.nii: expected a file, got a device"):
         scans.read("zero.nii")
 
 
