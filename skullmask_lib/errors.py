@@ -1,6 +1,7 @@
-"""What came and what was wanted: the errors, the warnings, and the checks of arguments.
+"""Errors, warnings, and the checks of arguments that raise them.
 
-Everything may import this module; it imports nothing of ours, and no OpenCV.
+A message names what came and what was wanted. Every module may import this one, so it imports
+nothing of ours, and nothing heavy such as OpenCV.
 """
 
 import contextlib
@@ -14,16 +15,25 @@ from typing import NamedTuple
 
 import numpy as np
 
-LARGEST_UNPACKED_BYTES = 2 * 2**30  # of memory that a packed file may ask for
-LARGEST_SLICE_PX = 2**24  # 4096 x 4096, eight times the largest of MR; v8 takes some 40 bytes a pixel
+_GIB = 2**30
+# How much memory a packed file may ask for
+LARGEST_UNPACKED_BYTES = 2 * _GIB
+# 4096 x 4096, eight times the largest MR slice; v8 takes some 40 bytes per pixel
+LARGEST_SLICE_PX = 2**24
 
 
 class InputError(ValueError):
-    """What the user gave cannot be used; the message is one line that says what came and what was wanted."""
+    """An input cannot be used.
+
+    The message is one line that says what came and what was wanted.
+    """
 
 
 class InputWarning(UserWarning):
-    """What the user should know about an input or a result; the message is one line that names the file or slice."""
+    """An input or a result needs attention.
+
+    The message is one line that names the file or slice.
+    """
 
 
 class EmptyMaskWarning(InputWarning):
@@ -37,9 +47,9 @@ def extra(module: str, what: str, name: str) -> ModuleType:
     ----------
     module : str
     what : str
-        What needs it, for the message.
+        What needs the module, for the message.
     name : str
-        Of the extra.
+        Name of the extra.
 
     Returns
     -------
@@ -48,7 +58,7 @@ def extra(module: str, what: str, name: str) -> ModuleType:
     Raises
     ------
     InputError
-        If it is not installed.
+        If the module is not installed.
 
     Examples
     --------
@@ -60,11 +70,16 @@ def extra(module: str, what: str, name: str) -> ModuleType:
     try:
         return importlib.import_module(module)
     except ImportError:
-        raise InputError(f'{what} needs {module.split(".")[0]}: pip install "skullmask[{name}]"') from None
+        package, *_ = module.split(".")
+        hint = f'pip install "skullmask[{name}]"'
+        raise InputError(f"{what} needs {package}: {hint}") from None
 
 
 class Range(NamedTuple):
-    """What a slider offers for an option, beside its type in an ``Annotated`` signature; stop is included."""
+    """The values that a slider offers for an option, including ``stop``.
+
+    It stands beside the option's type in an ``Annotated`` signature.
+    """
 
     start: float
     stop: float
@@ -73,7 +88,7 @@ class Range(NamedTuple):
 
 
 def check_unmasked(array: np.ndarray) -> np.ndarray:
-    """Return ``array`` if no value of it is masked, as those of a ``numpy.ma.MaskedArray`` may be.
+    """Refuse an array with masked values, as a ``numpy.ma.MaskedArray`` may have.
 
     Parameters
     ----------
@@ -82,12 +97,12 @@ def check_unmasked(array: np.ndarray) -> np.ndarray:
     Returns
     -------
     array_like
-        The same; of a masked array without masked values its plain values.
+        The same array, or the plain values of a masked array that masks none.
 
     Raises
     ------
     InputError
-        If values are masked: the functions here would take what lies below the mask for values.
+        If values are masked. The library would otherwise use the values below the mask.
 
     Examples
     --------
@@ -100,7 +115,8 @@ def check_unmasked(array: np.ndarray) -> np.ndarray:
         return array
     masked = int(np.count_nonzero(np.ma.getmaskarray(array)))
     if masked:
-        raise InputError(f"expected plain values, got {masked} masked; say what they are, as in array.filled(0)")
+        hint = "say what they are, as in array.filled(0)"
+        raise InputError(f"expected plain values, got {masked} masked; {hint}")
     return array.data
 
 
@@ -111,23 +127,23 @@ def check_unpacked(
     *,
     hint: str = "save it in smaller parts, or as .npy, which is read slice by slice",
 ) -> None:
-    """Refuse a file that would take far more memory than its size lets expect.
+    """Refuse a file that would take far more memory than its size suggests.
 
     Parameters
     ----------
     size : int
-        What its values take in memory [bytes].
+        Memory that its values take [bytes].
     packed : int
         Size of the file [bytes].
     name : str or path
-        Of the file, for the message.
+        The file, for the message.
     hint : str
         What to do instead, for the message.
 
     Raises
     ------
     InputError
-        If the values take more than `LARGEST_UNPACKED_BYTES`, and more than four times the file.
+        If the values take more than `LARGEST_UNPACKED_BYTES` and more than four times the file.
 
     Examples
     --------
@@ -137,18 +153,19 @@ def check_unpacked(
     skullmask_lib.errors.InputError: bomb.png: would take 3 GiB of memory, at most 2 GiB are allowed; ...
     """
     if size > max(LARGEST_UNPACKED_BYTES, 4 * packed):
-        most = f"at most {LARGEST_UNPACKED_BYTES / 2**30:.3g} GiB are allowed"
-        raise InputError(f"{name}: would take {size / 2**30:.3g} GiB of memory, {most}; {hint}")
+        wanted = f"{size / _GIB:.3g} GiB of memory"
+        most = f"at most {LARGEST_UNPACKED_BYTES / _GIB:.3g} GiB are allowed"
+        raise InputError(f"{name}: would take {wanted}, {most}; {hint}")
 
 
 def check_slice_px(shape: tuple[int, int], name: object = "") -> None:
-    """Refuse a slice that is far larger than any of a head: a small packed file may hold one.
+    """Refuse a slice that is far larger than any of a head; a small packed file may hold one.
 
     Parameters
     ----------
     shape : (H, W)
     name : str or path
-        Of the file, for the message.
+        The file, for the message.
 
     Raises
     ------
@@ -163,15 +180,16 @@ def check_slice_px(shape: tuple[int, int], name: object = "") -> None:
     skullmask_lib.errors.InputError: bomb.npz: expected slices of at most 16777216 px (4096 x 4096), got 23000 x ...
     """
     rows, columns = shape
-    if rows * columns > LARGEST_SLICE_PX:
-        side = math.isqrt(LARGEST_SLICE_PX)
-        where = f"{name}: " if name else ""
-        most = f"slices of at most {LARGEST_SLICE_PX} px ({side} x {side})"
-        raise InputError(f"{where}expected {most}, got {rows} x {columns}; resample it")
+    if rows * columns <= LARGEST_SLICE_PX:
+        return
+    side = math.isqrt(LARGEST_SLICE_PX)
+    most = f"slices of at most {LARGEST_SLICE_PX} px ({side} x {side})"
+    text = f"expected {most}, got {rows} x {columns}; resample it"
+    raise InputError(f"{name}: {text}" if name else text)
 
 
 def check_slice(image: np.ndarray) -> np.ndarray:
-    """Return ``image`` if it is one real-valued, finite, non-empty slice; say what is wrong otherwise.
+    """Refuse what is not one slice: two axes, at least one pixel, real and finite values.
 
     Parameters
     ----------
@@ -185,22 +203,24 @@ def check_slice(image: np.ndarray) -> np.ndarray:
     Raises
     ------
     InputError
-        If the shape, the size, the dtype or a value is not that of a slice.
+        If the shape, the size, the dtype or a value cannot be that of a slice.
 
     Examples
     --------
-    >>> check_slice(np.zeros((5, 4, 4)))
+    >>> check_slice(np.zeros((5, 4, 4)))  # doctest: +ELLIPSIS
     Traceback (most recent call last):
     ...
-    skullmask_lib.errors.InputError: expected one (H, W) slice, got shape (5, 4, 4); pass the slices one by one
+    skullmask_lib.errors.InputError: expected one (H, W) slice, got shape (5, 4, 4); pass ...
     """
     _check_array(image)
     image = np.asarray(check_unmasked(image))
+    got = f"got shape {image.shape}"
+    if image.ndim == 3:
+        raise InputError(f"expected one (H, W) slice, {got}; pass the slices one by one")
     if image.ndim != 2:
-        hint = "; pass the slices one by one" if image.ndim == 3 else ""
-        raise InputError(f"expected one (H, W) slice, got shape {image.shape}{hint}")
+        raise InputError(f"expected one (H, W) slice, {got}")
     if image.size == 0:
-        raise InputError(f"expected a slice with at least one pixel, got shape {image.shape}")
+        raise InputError(f"expected a slice with at least one pixel, {got}")
     if len(image) > 1:  # a single row may hold the values of a whole volume
         check_slice_px(image.shape)
     check_values(image)
@@ -229,23 +249,24 @@ def check_values(array: np.ndarray) -> None:
         raise InputError(f"expected real numbers, got dtype {array.dtype}")
     if array.dtype.kind != "f":
         return
-    bad = array.size - int(np.count_nonzero(np.isfinite(array)))
-    if bad:
-        raise InputError(f"expected finite values, got {bad} that are NaN or infinite")
+    finite = int(np.count_nonzero(np.isfinite(array)))
+    others = array.size - finite
+    if others:
+        raise InputError(f"expected finite values, got {others} that are NaN or infinite")
 
 
 def _check_array(image: object) -> None:
-    """Say what to pass where somebody passes a path or what `load` gives."""
+    """Refuse a path or `Data` where an array is wanted, and say what to pass."""
     if isinstance(image, (str, os.PathLike)):
-        raise InputError(f"expected an array, got the path {image}; load it first: load({str(image)!r}).images[0]")
+        hint = f"load it first: load({str(image)!r}).images[0]"
+        raise InputError(f"expected an array, got the path {image}; {hint}")
     if hasattr(image, "images"):
-        raise InputError(
-            "expected one (H, W) slice, got Data; pass data.images[0], or mask_slices(data) for all slices"
-        )
+        hint = "pass data.images[0], or mask_slices(data) for all slices"
+        raise InputError(f"expected one (H, W) slice, got Data; {hint}")
 
 
 def check_stack(images: object) -> None:
-    """Say what to pass where slices are wanted, one after another, and something else came.
+    """Refuse what does not give slices one after another, and say what to pass.
 
     Parameters
     ----------
@@ -254,7 +275,7 @@ def check_stack(images: object) -> None:
     Raises
     ------
     InputError
-        If no slices can be taken from it.
+        If it is no array, list or other iterable.
 
     Examples
     --------
@@ -276,17 +297,17 @@ def check_stack(images: object) -> None:
 
 
 def check_binary(mask: np.ndarray) -> np.ndarray:
-    """Return ``mask`` as ``uint8`` of {0, 1} if it holds 0 and at most one other value.
+    """Convert a mask to ``uint8`` of {0, 1}; refuse one with several values beside 0.
 
     Parameters
     ----------
     mask : ndarray of shape (H, W) or (N, H, W)
-        For example {0, 1}, {0, 255} or bool. A stack is looked at slice by slice.
+        For example {0, 1}, {0, 255} or bool. A stack is read slice by slice.
 
     Returns
     -------
     ndarray of uint8
-        Of the same shape; the very array if it already is what it should be.
+        Of the same shape; the same array if nothing needs to change.
 
     Raises
     ------
@@ -302,30 +323,47 @@ def check_binary(mask: np.ndarray) -> np.ndarray:
     mask = np.asanyarray(check_unmasked(mask))  # a memory map stays one
     if mask.dtype.kind not in "buif":
         raise InputError(f"expected a binary mask, got dtype {mask.dtype}")
-    found: set[float] = set()
+    foreground: set[float] = set()
     for plane in mask if mask.ndim == 3 else [mask]:
         values = np.asarray(plane)
-        found.update(np.unique(values[values != 0]).tolist())
-        if not np.isfinite(list(found)).all():
-            raise InputError("expected a binary mask, got values that are NaN or infinite")
-        if len(found) > 1:
-            shown = ", ".join(f"{value:g}" for value in sorted(found)[:4]) + (", …" if len(found) > 4 else "")
-            raise InputError(f"expected a binary mask (0 and one other value), got values beside 0: {shown}")
-    return mask if mask.dtype == np.uint8 and found <= {1} else (mask != 0).astype(np.uint8)
+        foreground.update(np.unique(values[values != 0]).tolist())
+        _check_foreground(foreground)
+    if mask.dtype == np.uint8 and foreground <= {1}:
+        return mask
+    return (mask != 0).astype(np.uint8)
 
 
-def check_whole(value: int, what: str, low: int, high: int, unit: str) -> int:
-    """Return ``value`` as int if it is a whole number from ``low`` to ``high``.
+def _check_foreground(values: set[float]) -> None:
+    """Refuse two or more values beside 0."""
+    if not np.isfinite(list(values)).all():
+        raise InputError("expected a binary mask, got values that are NaN or infinite")
+    if len(values) <= 1:
+        return
+    shown = [f"{value:g}" for value in sorted(values)[:4]]
+    if len(values) > 4:
+        shown.append("…")
+    wanted = "a binary mask (0 and one other value)"
+    raise InputError(f"expected {wanted}, got values beside 0: {', '.join(shown)}")
+
+
+def check_whole(
+    value: int,
+    what: str,
+    low: int,
+    high: int,
+    unit: str,
+) -> int:
+    """Convert a whole number to int; refuse anything else, and numbers out of range.
 
     Parameters
     ----------
     value : int
     what : str
-        What it is, for the message.
+        Name of the value, for the message.
     low, high : int
-        Both included.
+        The range, with both ends.
     unit : str
-        Of the value, for the message.
+        Unit of the value, for the message.
 
     Returns
     -------
@@ -334,7 +372,7 @@ def check_whole(value: int, what: str, low: int, high: int, unit: str) -> int:
     Raises
     ------
     InputError
-        If it is not.
+        If the value is not a whole number from ``low`` to ``high``.
 
     Examples
     --------
@@ -355,7 +393,7 @@ def check_whole(value: int, what: str, low: int, high: int, unit: str) -> int:
 
 
 def check_spacing(spacing_mm: tuple[float, float]) -> np.ndarray:
-    """Return a row and a column spacing as an array if both are finite and positive.
+    """Convert a row and a column spacing to an array; both must be finite and positive.
 
     Parameters
     ----------
@@ -369,7 +407,7 @@ def check_spacing(spacing_mm: tuple[float, float]) -> np.ndarray:
     Raises
     ------
     InputError
-        If it is anything else.
+        If the spacing is anything else.
 
     Examples
     --------
@@ -385,13 +423,15 @@ def check_spacing(spacing_mm: tuple[float, float]) -> np.ndarray:
         spacing = np.asarray(spacing_mm, float)
     except (TypeError, ValueError):
         spacing = np.empty(0)
-    if spacing.shape != (2,) or not (np.isfinite(spacing) & (spacing > 0)).all():
-        raise InputError(f"expected a row and a column spacing above 0 mm, got {_plain(spacing_mm)}")
+    usable = np.isfinite(spacing) & (spacing > 0)
+    if spacing.shape != (2,) or not usable.all():
+        wanted = "a row and a column spacing above 0 mm"
+        raise InputError(f"expected {wanted}, got {_plain(spacing_mm)}")
     return spacing
 
 
 def _plain(value: object) -> object:
-    """Give numbers of NumPy as Python's own, which print as they were typed."""
+    """Convert NumPy's numbers to Python's, which print as they were typed."""
     if isinstance(value, (np.generic, np.ndarray)):
         return value.tolist()
     if isinstance(value, (tuple, list)):

@@ -1,4 +1,7 @@
-"""What comes with the project: its folders, in a clone or in a wheel, and the figures that were published."""
+"""The files that come with the project: its folders, and the figures of the sources.
+
+The user's own files are read in `io`.
+"""
 
 import csv
 from pathlib import Path
@@ -20,7 +23,7 @@ def project_folder(name: str) -> Path:
     Raises
     ------
     InputError
-        If the installation lacks it.
+        If the installation lacks the folder.
 
     Examples
     --------
@@ -40,12 +43,16 @@ def published() -> dict[str, float]:
     Returns
     -------
     dict of str to float
-        Item to value.
+        Values by item.
 
     Examples
     --------
     >>> published()["otsu_threshold"]
     23.0
     """
-    with open(project_folder("data") / "published.csv", newline="", encoding="utf-8") as table:
-        return {row["item"]: float(row["value"]) for row in csv.DictReader(table)}
+    file = project_folder("data") / "published.csv"
+    figures = {}
+    with open(file, newline="", encoding="utf-8") as table:
+        for row in csv.DictReader(table):
+            figures[row["item"]] = float(row["value"])
+    return figures

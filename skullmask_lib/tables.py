@@ -1,4 +1,7 @@
-"""Tables of results: as Markdown for a notebook, as text for a terminal."""
+"""Tables of results, as Markdown for a notebook and as text for a terminal.
+
+Only the layout of rows that are already computed lives here.
+"""
 
 import re
 from collections.abc import Callable, Sequence
@@ -9,16 +12,20 @@ from IPython.display import Markdown
 from .texts import inert, plain
 
 
-def markdown(rows: Sequence[Sequence[object]], header: Sequence[str]) -> Markdown:
-    """Set a table that a notebook shows; for a terminal see `text`.
+def markdown(
+    rows: Sequence[Sequence[object]],
+    header: Sequence[str],
+) -> Markdown:
+    """Lay out a table for a notebook; for a terminal see `text`.
 
     Parameters
     ----------
     rows : sequence of sequences
-        Numbers that are not whole are rounded to four digits behind the point, lengths to two; published ones stay;
-        for NaN stands a dash.
+        Floats are rounded to four decimals and lengths to two; published figures stay as they are.
+        NaN becomes a dash.
     header : sequence of str
-        Lengths end in their unit, ``[mm]``, ``_mm``, ``[px]`` or ``_px``; published figures begin with ``published``.
+        Names of lengths end in ``[mm]``, ``_mm``, ``[px]`` or ``_px``; names of published figures
+        begin with ``published``.
 
     Returns
     -------
@@ -34,8 +41,11 @@ def markdown(rows: Sequence[Sequence[object]], header: Sequence[str]) -> Markdow
     return Markdown(_laid_out(rows, header, inert))
 
 
-def text(rows: Sequence[Sequence[object]], header: Sequence[str]) -> str:
-    """Set a table for a terminal; its texts are made `plain`.
+def text(
+    rows: Sequence[Sequence[object]],
+    header: Sequence[str],
+) -> str:
+    """Lay out a table for a terminal; its texts are made `plain`.
 
     Parameters
     ----------
@@ -56,27 +66,46 @@ def text(rows: Sequence[Sequence[object]], header: Sequence[str]) -> str:
     return _laid_out(rows, header, plain)
 
 
-def _laid_out(rows: Sequence[Sequence[object]], header: Sequence[str], shown: Callable[[object], str]) -> str:
+def _laid_out(
+    rows: Sequence[Sequence[object]],
+    header: Sequence[str],
+    shown: Callable[[object], str],
+) -> str:
     cells = []
     for row in rows:
-        pairs = zip(row, header, strict=True)
-        cells.append([_number(cell, name) if isinstance(cell, float) else shown(cell) for cell, name in pairs])
-    widths = [max(map(len, column)) for column in zip(header, *cells, strict=True)]
+        named = zip(row, header, strict=True)
+        cells.append([_cell(value, name, shown) for value, name in named])
+    widths = []
+    for column in zip(header, *cells, strict=True):
+        widths.append(max(map(len, column)))
     first = rows[0] if rows else [""] * len(header)
-    rule = []
-    for width, cell in zip(widths, first, strict=True):
-        dashes = "-" * (width - 1)
-        rule.append(f":{dashes}" if isinstance(cell, str) else f"{dashes}:")
+    rule = list(map(_rule, first, widths))
     lines = []
     for line in (header, rule, *cells):
-        padded = [cell.ljust(width) for cell, width in zip(line, widths, strict=True)]
+        padded = map(str.ljust, line, widths)
         lines.append(f"| {' | '.join(padded)} |")
     return "\n".join(lines)
 
 
-def _number(value: float, name: str) -> str:
+def _rule(value: object, width: int) -> str:
+    """Draw the line below a name; its colon says how the column is aligned."""
+    dashes = "-" * (width - 1)
+    if isinstance(value, str):
+        return f":{dashes}"
+    return f"{dashes}:"
+
+
+def _cell(
+    value: object,
+    name: str,
+    shown: Callable[[object], str],
+) -> str:
+    if not isinstance(value, float):
+        return shown(value)
     if np.isnan(value):
         return "–"
     if name.startswith("published"):
         return format(value, "g")
-    return format(value, ".2f" if re.search(r"(\[|_)(mm|px)\]?$", name) else ".4f")
+    if re.search(r"(\[|_)(mm|px)\]?$", name):
+        return format(value, ".2f")
+    return format(value, ".4f")

@@ -1,12 +1,13 @@
-"""How names from files are shown: in a terminal, a table, a page; and many of them briefly.
+"""How names from files are shown safely in a terminal, a table or a page, and briefly if many.
 
-A file's name, and the names of slices in it, may hold anything: escape codes, formulas, Markdown.
-Each function here makes such a text harmless for one place. Nothing here opens a file.
+A file's name, and the names of slices in it, may contain anything: escape codes, formulas,
+Markdown. Each function here makes such a text harmless for one place. Nothing here opens a file.
 """
 
 import re
 import unicodedata
 from collections.abc import Iterable
+from typing import NamedTuple
 
 _ASCII = {
     "…": "...", "×": "x", "·": "-", "–": "-", "—": "-", "−": "-", "→": "->", "≤": "<=", "≥": ">=",
@@ -22,7 +23,7 @@ _NUMBER = re.compile(r"([0-9]+)")
 
 
 def stand_in(error: UnicodeError) -> tuple[str, int]:
-    r"""Put readable ASCII in the place of what an encoding lacks; for `codecs.register_error`.
+    r"""Replace what an encoding lacks by readable ASCII; for `codecs.register_error`.
 
     Parameters
     ----------
@@ -32,12 +33,12 @@ def stand_in(error: UnicodeError) -> tuple[str, int]:
     -------
     text : str
     end : int
-        Where to go on.
+        Where encoding goes on.
 
     Raises
     ------
     UnicodeError
-        If something else is wrong than that a sign cannot be encoded.
+        If the error is not about encoding.
 
     Examples
     --------
@@ -46,12 +47,14 @@ def stand_in(error: UnicodeError) -> tuple[str, int]:
     """
     if not isinstance(error, UnicodeEncodeError):
         raise error
-    missing = error.object[error.start : error.end]
-    return "".join(_ASCII.get(sign) or _escaped(sign) for sign in missing), error.end
+    text = ""
+    for sign in error.object[error.start : error.end]:
+        text += _ASCII.get(sign) or _escaped(sign)
+    return text, error.end
 
 
 def _escaped(sign: str) -> str:
-    r"""Write a sign as ``\x1b`` or ``\u4e2d``; a byte that was no text as that byte, ``\xff``."""
+    r"""Write a sign as ``\x1b`` or ``\u4e2d``, and a byte that is no text as ``\xff``."""
     if "\udc80" <= sign <= "\udcff":
         return f"\\x{ord(sign) - 0xDC00:02x}"
     if sign.isascii():
@@ -69,7 +72,7 @@ def plain(text: object) -> str:
     Returns
     -------
     str
-        Can be encoded as UTF-8.
+        It can be encoded as UTF-8.
 
     Examples
     --------
@@ -79,18 +82,21 @@ def plain(text: object) -> str:
     text = str(text)
     if text.isprintable():
         return text
-    return "".join(_visible(sign) for sign in _BREAKS.sub(" ", text))
+    one_line = _BREAKS.sub(" ", text)
+    return "".join(map(_visible, one_line))
 
 
 def _visible(sign: str) -> str:
-    harmful = unicodedata.category(sign) in ("Cc", "Cs") or _TURNS.match(sign)
-    return _escaped(sign) if harmful else sign
+    is_control = unicodedata.category(sign) in ("Cc", "Cs")
+    if is_control or _TURNS.match(sign):
+        return _escaped(sign)
+    return sign
 
 
 def csv_text(text: object) -> str:
-    r"""Make a text harmless in a cell of a CSV file: no spreadsheet takes it for a formula.
+    r"""Make a text harmless in a cell of a CSV file, so that no spreadsheet runs it as a formula.
 
-    Not for numbers.
+    Numbers must be written without it: a minus sign looks like a formula.
 
     Parameters
     ----------
@@ -99,7 +105,7 @@ def csv_text(text: object) -> str:
     Returns
     -------
     str
-        As `plain` gives it, with an apostrophe before what would begin a formula.
+        As from `plain`, with an apostrophe before what would begin a formula.
 
     References
     ----------
@@ -132,21 +138,27 @@ def inert(text: object) -> str:
     >>> inert("width [px] of head.npy[3]"), inert("![x](y)")
     ('width [px] of head.npy[3]', '&#33;&#91;x](y)')
     """
-    return _MARKUP.sub(_entity, " ".join(plain(text).split()))
+    words = plain(text).split()
+    return _MARKUP.sub(_entity, " ".join(words))
 
 
-def _entity(found: re.Match) -> str:
-    special = {"&": "&amp;", "<": "&lt;", "|": "\\|", "://": "&#58;//"}
-    text = found[0]
-    if text in special:
-        return special[text]
-    if text in "$\\":  # MathJax looks at the finished page, but not across tags
+_ENTITIES = {"&": "&amp;", "<": "&lt;", "|": "\\|", "://": "&#58;//"}
+
+
+def _entity(match: re.Match) -> str:
+    """Write what would be markup as an entity."""
+    text = match[0]
+    if text in _ENTITIES:
+        return _ENTITIES[text]
+    if text in "$\\":  # MathJax reads the finished page, but not across tags
         return f"<span>&#{ord(text)};</span>"
-    return f"&#{ord(text)};" if len(text) == 1 else f"{text[:-1]}&#46;"
+    if len(text) == 1:
+        return f"&#{ord(text)};"
+    return f"{text[:-1]}&#46;"  # www.
 
 
 def grouped(remarks: Iterable[str]) -> list[str]:
-    """Say what holds for many slices once; runs of slices are named by their ends.
+    """Join equal remarks on many slices; runs of slices are named by their ends.
 
     Parameters
     ----------
@@ -165,15 +177,19 @@ def grouped(remarks: Iterable[str]) -> list[str]:
     groups: dict[str, list[str]] = {}
     for remark in dict.fromkeys(remarks):
         name, colon, text = remark.partition(": ")
-        groups.setdefault(text if colon else remark, []).append(name if colon else "")
+        if not colon:
+            name = ""
+            text = remark
+        groups.setdefault(text, []).append(name)
     lines = []
     for text, names in groups.items():
-        lines.append(f"{', '.join(spans(names))}: {text}".removeprefix(": "))
+        joined = ", ".join(spans(names))
+        lines.append(f"{joined}: {text}" if joined else text)
     return lines
 
 
 def spans(names: Iterable[str]) -> list[str]:
-    """Name many slices briefly: of a run only its ends.
+    """Name many slices briefly: runs are named by their ends.
 
     Parameters
     ----------
@@ -182,7 +198,7 @@ def spans(names: Iterable[str]) -> list[str]:
     Returns
     -------
     list of str
-        A run is two names or more that differ in one number, which goes up by one.
+        A run consists of two or more names that differ in one number, which goes up by one.
 
     Examples
     --------
@@ -191,19 +207,29 @@ def spans(names: Iterable[str]) -> list[str]:
     >>> spans(["slice_9.png", "slice_10.png", "slice_11.png"])
     ['slice_9.png … slice_11.png']
     """
-    runs: list[tuple[list[str], int | None]] = []
+    runs: list[_Run] = []
     for name in names:
-        last, place = runs[-1] if runs else ([], None)
-        counted = _counted(last[-1], name) if last else None
-        if counted is not None and place in (None, counted):
-            runs[-1] = ([last[0], name], counted)
+        place = _counted(runs[-1].last, name) if runs else None
+        if place is not None and runs[-1].place in (None, place):
+            runs[-1] = runs[-1]._replace(last=name, place=place)
         else:
-            runs.append(([name], None))
-    return [" … ".join(ends) for ends, _ in runs]
+            runs.append(_Run(name, name))
+    return [run.first if run.place is None else f"{run.first} … {run.last}" for run in runs]
+
+
+class _Run(NamedTuple):
+    """Names that differ in one number."""
+
+    first: str
+    last: str
+    place: int | None = None  # of that number; None for a single name
 
 
 def _counted(before: str, name: str) -> int | None:
-    """Tell which number of a name is one higher than before, if nothing else differs."""
+    """Find the number of a name that is one higher than in the name before.
+
+    None if anything else differs.
+    """
     old = _NUMBER.split(before)
     new = _NUMBER.split(name)
     if len(old) != len(new) or name.isdecimal():
@@ -212,7 +238,10 @@ def _counted(before: str, name: str) -> int | None:
     if len(differing) != 1:
         return None
     [place] = differing
-    if place % 2 == 0:  # words differ
+    is_word = place % 2 == 0
+    if is_word:
         return None
     follows = str(int(old[place]) + 1).zfill(len(old[place]))
-    return place if new[place] == follows else None
+    if new[place] != follows:
+        return None
+    return place
