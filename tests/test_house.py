@@ -103,7 +103,7 @@ def test_published_dice_follows_from_iou():
 
 
 def test_the_heads_are_told_as_the_registry_has_them():
-    text = (HOUSE / "data" / "README.md").read_text(encoding="utf-8")
+    text = pages.text_of(HOUSE / "data" / "README.md")
     rows = table_of(text, ("head", "what", "voxel [mm]", "source", "licence", "traced slices"))
     assert [row[0] for row in rows] == list(registry.names())
     for name, what, voxel_mm, source, licence, slices in rows:

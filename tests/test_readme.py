@@ -1,5 +1,6 @@
 """README and docs are promises: commands run, links lead somewhere, and limits are those of the library."""
 
+import inspect
 import re
 import shlex
 import subprocess
@@ -18,7 +19,8 @@ from skullmask_lib.cli import main
 from skullmask_lib.explore import explorers
 from skullmask_lib.io import nifti
 from skullmask_lib.reports import notebooks
-from skullmask_lib.volumes import stripping
+from skullmask_lib.sweeps import OTHER_SEEDS
+from skullmask_lib.volumes import preprocess, stripping
 
 # Commands that download, serve a page until they are stopped, need a scheduler, or change the shell
 NOT_RUN = re.compile(r"data |explore|mask chris|batch .*--scheduler|--install-completion|--help")
@@ -203,6 +205,12 @@ def test_every_page_can_be_reached_from_the_readme():
     assert set(pages.DOCS) <= linked
 
 
+_NUMBERS = {3: "three", 4: "four", 5: "five"}
+_GRID = inspect.signature(preprocess.resample_crop).parameters["shape"].default
+_VOXEL_MM = inspect.signature(preprocess.resample_crop).parameters["voxel_mm"].default
+_PHANTOM = sm.load("phantom")
+_PHANTOM_PX = _PHANTOM.images.shape[1:]
+_PHANTOM_MM = _PHANTOM.spacing_mm[0]
 FACTS = [
     ("docs/own-slices.md", f"if its *quality* is below {polar.TRUSTED:g}"),
     ("docs/many-images.md", f"the quality is below {polar.TRUSTED:g}"),
@@ -219,6 +227,9 @@ FACTS = [
     ("docs/security.md", "| {0} × {0} pixels".format(round(errors.LARGEST_SLICE_PX**0.5))),
     ("docs/own-slices.md", "voxels outside of {:g} to {:g} mm".format(*nifti.VOXEL_MM)),
     ("docs/explorer.md", f"a file of up to {explorers.UPLOAD_LIMIT_MB:g} MB"),
+    ("docs/results.md", f"mean on {_NUMBERS[len(OTHER_SEEDS)]} phantom heads"),
+    ("docs/volumes.md", "{} × {} × {} voxels of {:g} mm".format(*_GRID, _VOXEL_MM)),
+    ("data/README.md", "slices of {} × {} px at {} × {} mm".format(*_PHANTOM_PX, *_PHANTOM_MM)),
     ("docs/volumes.md", f"on slices {stripping.EVERY_MM:g} mm apart"),
     ("docs/volumes.md", f"slices thicker than {stripping.THICK_MM:g} mm"),
 ]

@@ -73,7 +73,7 @@ def test_the_docs_show_the_means(rows):
 
 
 def test_the_readme_shows_v7_and_v8(rows):
-    header = ("version", "phantom", "real and simulated heads", "worst slice of these")
+    header = ("version", "phantom", "real and simulated heads", "their worst slice")
     shown = table_of(pages.text_of(pages.README), header)
     on_phantom = {version: iou for version, _, iou, *_ in phantom_ladder()}
     on_heads = {method: (iou, worst) for method, _, iou, _, worst, *_ in real_heads.means(rows)}
