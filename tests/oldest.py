@@ -34,5 +34,10 @@ def constraints():
     return lines + headless
 
 
+def release(version):
+    """Turn the text of a release into numbers that compare: ``"0.10.0"`` comes after ``"0.9.1"``."""
+    return tuple(int(part) for part in version.split("."))
+
+
 if __name__ == "__main__":
     sys.stdout.write("\n".join(constraints()) + "\n")

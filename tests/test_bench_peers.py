@@ -7,13 +7,17 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+import pages
 import pytest
-from test_house import release, table_of
+from oldest import release
+from pages import table_of
 
 import skullmask_lib as sm
 
 HOUSE = Path(__file__).resolve().parents[1]
-spec = importlib.util.spec_from_file_location("bench_peers", HOUSE / "benchmarks" / "bench_peers.py")
+spec = importlib.util.spec_from_file_location(
+    "bench_peers", HOUSE / "benchmarks" / "bench_peers.py"
+)
 bench_peers = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(bench_peers)
 
@@ -37,7 +41,10 @@ def heads(tmp_path):
     brain[4:12, 5:20, 15:30] = 1
     image = nib.Nifti1Image(brain * 100, np.diag([-0.7, 0.8, 3, 1]))
     nib.save(image, folder / "image.nii.gz")
-    nib.save(nib.Nifti1Image(brain[::-1], nib.as_closest_canonical(image).affine), folder / "brain.nii.gz")
+    nib.save(
+        nib.Nifti1Image(brain[::-1], nib.as_closest_canonical(image).affine),
+        folder / "brain.nii.gz",
+    )
     return tmp_path
 
 
@@ -63,10 +70,11 @@ def test_ours_made_every_mask(rows):
     assert all(row["method_version"] == row["version"] for row in measured)
 
 
-def test_the_readme_shows_the_scores(rows):
+def test_the_docs_show_the_scores(rows):
     header = bench_peers.TABLE_HEADER
-    readme = (HOUSE / "README.md").read_text(encoding="utf-8")
-    assert table_of(readme, header) == table_of(bench_peers.dice_table(rows), header)
+    assert table_of(pages.text_of(pages.RESULTS), header) == table_of(
+        bench_peers.dice_table(rows), header
+    )
 
 
 def test_levels_count_from_first_to_last():
@@ -79,7 +87,11 @@ def test_levels_count_from_first_to_last():
 
 
 def test_new_rows_take_the_place_of_old_ones_in_order():
-    old = [row_of("oms01", "strip", dice="0.5"), row_of("oms01", "dipy"), row_of("brainweb", "nidataset")]
+    old = [
+        row_of("oms01", "strip", dice="0.5"),
+        row_of("oms01", "dipy"),
+        row_of("brainweb", "nidataset"),
+    ]
     new = [row_of("oms01", "strip", dice=0.9), row_of("brainweb", "strip")]
     merged = bench_peers.merged(old, new)
     names = [(row["volume"], row["method"]) for row in merged]
@@ -144,13 +156,17 @@ def test_the_levels_are_where_the_truth_is_known(real):
         if volume.startswith("oms"):
             assert [first, last] == [skull[0], skull[-1]]
         else:
-            top = np.flatnonzero((bench_peers.ras(folder / "image.nii.gz") > 50).any(axis=(0, 1)))[-1]
+            top = np.flatnonzero((bench_peers.ras(folder / "image.nii.gz") > 50).any(axis=(0, 1)))[
+                -1
+            ]
             assert skull[-1] <= last <= top
         assert bench_peers.ras(folder / "brain.nii.gz")[:, :, first : last + 1].any()
     assert known.levels == (top - 69, top)  # sim02_T1: the upper 70 mm of the head
 
 
-@pytest.mark.parametrize(("volume", "method"), [("oms01_FLAIR", "nidataset"), ("oms01_FLAIR", "strip")])
+@pytest.mark.parametrize(
+    ("volume", "method"), [("oms01_FLAIR", "nidataset"), ("oms01_FLAIR", "strip")]
+)
 def test_the_program_computes_the_table(rows, real, tmp_path, volume, method):
     made = bench_peers.measure(real / "volumes", volume, method, sys.executable, tmp_path)
     [row] = [row for row in rows if (row["volume"], row["method"]) == (volume, method)]

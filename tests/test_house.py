@@ -8,30 +8,17 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import oldest
+import pages
 import pytest
 import yaml
+from pages import table_of
 
 import skullmask_lib as sm
-from skullmask_lib import polar
 from skullmask_lib.io import registry
 from skullmask_lib.sweeps import LADDER_HEADER, phantom_ladder
 
 HOUSE = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((HOUSE / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-
-
-def table_of(text, header):
-    """Give the rows of the table under this header as lists of text."""
-    lines = [[cell.strip() for cell in line.strip().strip("|").split("|")] for line in text.splitlines()]
-    assert list(header) in lines, f"no table with the header {' | '.join(header)}"
-    first = lines.index(list(header)) + 2
-    rows = lines[first:]
-    return rows[: next((i for i, row in enumerate(rows) if len(row) != len(header)), len(rows))]
-
-
-def release(version):
-    """Turn the text of a release into numbers that compare: ``"0.10.0"`` comes after ``"0.9.1"``."""
-    return tuple(int(part) for part in version.split("."))
 
 
 def test_the_conda_door_leads_to_pyproject():
@@ -52,7 +39,9 @@ def test_the_version_has_one_home():
 
 def test_the_headless_wheel_is_held_to_the_same_versions():
     [opencv] = [entry for entry in PROJECT["dependencies"] if entry.startswith("opencv-python")]
-    assert f'"{opencv.replace("python", "python-headless")}"' in (HOUSE / "Makefile").read_text(encoding="utf-8")
+    assert f'"{opencv.replace("python", "python-headless")}"' in (HOUSE / "Makefile").read_text(
+        encoding="utf-8"
+    )
 
 
 def test_binder_installs_what_opencv_needs():
@@ -78,7 +67,9 @@ def test_actions_are_pinned_by_their_major_version():
 
 def test_no_package_is_listed_twice():
     extras = PROJECT["optional-dependencies"].values()
-    names = [re.match(r"[\w-]+", entry)[0].lower() for entry in sum(extras, PROJECT["dependencies"])]
+    names = [
+        re.match(r"[\w-]+", entry)[0].lower() for entry in sum(extras, PROJECT["dependencies"])
+    ]
     assert len(names) == len(set(names))
 
 
@@ -92,8 +83,8 @@ def test_every_dependency_has_a_minimum():
     assert all(pinned)
 
 
-def test_the_readme_shows_the_ladder_as_it_is():
-    shown = table_of((HOUSE / "README.md").read_text(encoding="utf-8"), LADDER_HEADER)
+def test_the_ladder_is_shown_as_it_is():
+    shown = table_of(pages.text_of(pages.RESULTS), LADDER_HEADER)
     assert [row[0] for row in shown] == list(sm.VERSIONS)
     for row, wanted in zip(shown, phantom_ladder(), strict=True):
         for cell, value in zip(row, wanted, strict=True):
@@ -101,12 +92,15 @@ def test_the_readme_shows_the_ladder_as_it_is():
                 assert cell == (value if isinstance(value, str) else "–")
             else:
                 last_digit = 10.0 ** -len(re.fullmatch(r"[-+−]?\d\.(\d+)", cell)[1])
-                told = float(cell.replace("−", "-"))
-                assert told == pytest.approx(value, abs=0.51 * last_digit), f"{row[0]}: the README says {cell}"
+                shown_value = float(cell.replace("−", "-"))
+                assert shown_value == pytest.approx(value, abs=0.51 * last_digit), (
+                    f"{row[0]}: the page has {cell}"
+                )
 
 
-def test_the_readme_says_which_masks_to_look_at():
-    assert f"Below {polar.TRUSTED:g} look at the slice" in (HOUSE / "README.md").read_text(encoding="utf-8")
+def test_the_rule_that_the_article_credits_never_fired():
+    assert sm.published()["edge_components_per_slice"] == 0
+    assert "On the five slices this rule never fired." in pages.unwrapped(pages.RESULTS)
 
 
 def test_published_figures_are_numbers_with_a_source():
@@ -117,7 +111,9 @@ def test_published_figures_are_numbers_with_a_source():
     assert all(re.fullmatch(r"\w+", item) for item in items)
     assert all(set(row) == {"item", "value", "source"} and row["source"].strip() for row in rows)
     assert sm.published() == {row["item"]: float(row["value"]) for row in rows}
-    assert all(0 < value <= 1 for item, value in sm.published().items() if item.startswith(("iou", "dice")))
+    assert all(
+        0 < value <= 1 for item, value in sm.published().items() if item.startswith(("iou", "dice"))
+    )
 
 
 def test_published_dice_follows_from_iou():
@@ -128,14 +124,21 @@ def test_published_dice_follows_from_iou():
 
 
 def test_the_heads_are_told_as_the_registry_has_them():
-    text = (HOUSE / "data" / "README.md").read_text(encoding="utf-8")
+    text = pages.text_of(HOUSE / "data" / "README.md")
     rows = table_of(text, ("head", "what", "voxel [mm]", "source", "licence", "traced slices"))
     assert [row[0] for row in rows] == list(registry.names())
     for name, what, voxel_mm, source, licence, slices in rows:
         head = registry.originals()[name]
         assert (what, voxel_mm, licence) == (head.what, head.voxel_mm, head.licence)
-        owner, repository, commit, path = re.fullmatch(r"https://[^/]+/([^/]+)/([^/]+)/(\w+)/(.+)", head.url).groups()
-        assert source == f"[{owner}/{repository}](https://github.com/{owner}/{repository}/blob/{commit}/{path})"
+        owner, repository, commit, path = re.fullmatch(
+            r"https://[^/]+/([^/]+)/([^/]+)/(\w+)/(.+)", head.url
+        ).groups()
+        assert (
+            source
+            == f"[{owner}/{repository}](https://github.com/{owner}/{repository}/blob/{commit}/{path})"
+        )
         truth = registry.truth(name)
-        known = np.flatnonzero(np.asanyarray(nib.load(truth).dataobj).any(axis=(0, 1))) if truth else []
+        known = (
+            np.flatnonzero(np.asanyarray(nib.load(truth).dataobj).any(axis=(0, 1))) if truth else []
+        )
         assert slices == (f"{known[0]} … {known[-1]}" if truth else "none")
