@@ -44,7 +44,9 @@ def write_slices(path: Path, count: int) -> None:
     slices = np.lib.format.open_memmap(path, "w+", np.float32, (count, *SHAPE))
     for index in tqdm(range(count), "making slices", leave=False, disable=None):
         image = phantom[index % len(phantom)][:, :: rng.choice((-1, 1))] * rng.uniform(0.5, 2)
-        slices[index] = np.roll(image, rng.integers(-9, 10), axis=0) + rng.normal(0, 0.002 * image.max(), (SHAPE[0], 1))
+        slices[index] = np.roll(image, rng.integers(-9, 10), axis=0) + rng.normal(
+            0, 0.002 * image.max(), (SHAPE[0], 1)
+        )
     slices.flush()
 
 
@@ -73,10 +75,18 @@ def watched(command: list[object]) -> tuple[float, float]:
             held = 0
             for each in [process, *children(process)]:
                 try:
-                    lines = Path(f"/proc/{each.pid}/status").read_text(encoding="ascii", errors="replace").splitlines()
+                    lines = (
+                        Path(f"/proc/{each.pid}/status")
+                        .read_text(encoding="ascii", errors="replace")
+                        .splitlines()
+                    )
                 except OSError:
                     continue
-                held += sum(int(line.split()[1]) for line in lines if line.startswith(("RssAnon", "RssShmem")))
+                held += sum(
+                    int(line.split()[1])
+                    for line in lines
+                    if line.startswith(("RssAnon", "RssShmem"))
+                )
             most[0] = max(most[0], held / 1e3)
 
     started = time.perf_counter()
@@ -100,7 +110,16 @@ def children(process: psutil.Process) -> list[psutil.Process]:
 
 
 def ours(slices: Path, output: Path, *options: object) -> tuple[float, float]:
-    command = [sys.executable, "-m", "skullmask_lib.cli", "batch", slices, output, "--restart", *options]
+    command = [
+        sys.executable,
+        "-m",
+        "skullmask_lib.cli",
+        "batch",
+        slices,
+        output,
+        "--restart",
+        *options,
+    ]
     return watched(command)
 
 
@@ -147,7 +166,9 @@ def ceiling(folder: Path, slices: Path, processes: int) -> dict[str, float]:
         return {
             "read": alone(pool, read, [(stack, *ends) for ends in itertools.pairwise(edges)]),
             "compute": alone(pool, compute, [(images, 10)] * processes),
-            "write": alone(pool, write, [(folder / f"written{k}", masks, 20) for k in range(processes)]),
+            "write": alone(
+                pool, write, [(folder / f"written{k}", masks, 20) for k in range(processes)]
+            ),
         }
 
 
@@ -156,29 +177,40 @@ def size_mb(path: Path) -> float:
     return sum(file.stat().st_size for file in files) / 1e6
 
 
-def measure(folder: Path, count: int, few: int, rounds: int, workers: int) -> list[tuple[object, ...]]:
-    many, some, plain, made = (folder / name for name in ("many.npy", "some.npy", "plain.npy", "masks.npy"))
+def measure(
+    folder: Path, count: int, few: int, rounds: int, workers: int
+) -> list[tuple[object, ...]]:
+    many, some, plain, made = (
+        folder / name for name in ("many.npy", "some.npy", "plain.npy", "masks.npy")
+    )
     write_slices(many, count)
     np.save(some, np.load(many, mmap_mode="r")[:few])
     base, mine, most, ceilings = [], [], {few: 0.0, count: 0.0}, []
     for _ in tqdm(range(rounds), "rounds", leave=False, disable=None):
         ceilings.append(ceiling(folder, many, workers))
         forget(some, many)
-        base.append(few / watched([sys.executable, __file__, "--source-script", some, plain, workers])[0])
+        base.append(
+            few / watched([sys.executable, __file__, "--source-script", some, plain, workers])[0]
+        )
         forget(many)
         taken, held = ours(many, made, "--version", "v7", "--workers", workers)
         mine.append(count / taken)
         most[count] = max(most[count], held)
         assert np.array_equal(np.load(plain), np.load(made, mmap_mode="r")[:few])
         forget(some)
-        most[few] = max(most[few], ours(some, folder / "few.npy", "--version", "v7", "--workers", workers)[1])
+        most[few] = max(
+            most[few], ours(some, folder / "few.npy", "--version", "v7", "--workers", workers)[1]
+        )
     alone_ = {part: median(each[part] for each in ceilings) for part in ceilings[0]}
     shares = [rate / min(each.values()) for rate, each in zip(mine, ceilings, strict=True)]
     ratios = [rate / slow for rate, slow in zip(mine, base, strict=True)]
 
     def other(output: str, *options: object, of: Path = some) -> float:
         forget(of)
-        return len(np.load(of, mmap_mode="r")) / ours(of, folder / output, "--workers", workers, *options)[0]
+        return (
+            len(np.load(of, mmap_mode="r"))
+            / ours(of, folder / output, "--workers", workers, *options)[0]
+        )
 
     zarr = other("masks.zarr", "--version", "v7")
     dask = other("dask.npy", "--version", "v7", "--backend", "dask")
@@ -210,13 +242,20 @@ def measure(folder: Path, count: int, few: int, rounds: int, workers: int) -> li
 
 def processor() -> str:
     with open("/proc/cpuinfo", encoding="utf-8") as lines:
-        return next((line.partition(": ")[2].strip() for line in lines if line.startswith("model name")), "")
+        return next(
+            (line.partition(": ")[2].strip() for line in lines if line.startswith("model name")), ""
+        )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--slices", type=int, default=5000)
-    parser.add_argument("--few", type=int, default=1000, help="slices for the source's script, which holds all of them")
+    parser.add_argument(
+        "--few",
+        type=int,
+        default=1000,
+        help="slices for the source's script, which holds all of them",
+    )
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--folder", type=Path, help="where the slices go: 2.5 MB each")

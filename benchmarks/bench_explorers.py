@@ -45,7 +45,9 @@ def moves(shown: browser.Shown, count: int) -> Iterator[float]:
     for n in range(count):
         which = n * len(sliders) // count
         handle = sliders[which]
-        now, low, high = (float(handle.get_attribute(f"aria-value{what}")) for what in ("now", "min", "max"))
+        now, low, high = (
+            float(handle.get_attribute(f"aria-value{what}")) for what in ("now", "min", "max")
+        )
         keys[which] = {low: "ArrowRight", high: "ArrowLeft"}.get(now, keys[which])
         handle.focus()
         handle.evaluate(WATCH)
@@ -89,11 +91,22 @@ def main() -> None:
                 median, late = np.percentile(times, (50, 95))
                 good = median <= WANTED_MS[0] and late <= WANTED_MS[1]
                 rows.append(
-                    (name, len(times), f"{median:.0f}", f"{late:.0f}", f"{max(times):.0f}", "yes" if good else "no")
+                    (
+                        name,
+                        len(times),
+                        f"{median:.0f}",
+                        f"{late:.0f}",
+                        f"{max(times):.0f}",
+                        "yes" if good else "no",
+                    )
                 )
                 bar.update()
     wanted = f"within {WANTED_MS[0]} and {WANTED_MS[1]}"
-    print(markdown(rows, ("explorer", "moves", "median [ms]", "95 % [ms]", "slowest [ms]", wanted)).data)
+    print(
+        markdown(
+            rows, ("explorer", "moves", "median [ms]", "95 % [ms]", "slowest [ms]", wanted)
+        ).data
+    )
     print(f"\n{os.cpu_count()} processors; from the key's event to the frame with the new picture")
 
 

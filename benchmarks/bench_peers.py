@@ -31,7 +31,17 @@ from skullmask_lib.io import outputs
 
 TABLE = Path(__file__).parents[1] / "data" / "brain_masks.csv"
 PEERS = Path(sys.prefix, "peers", "bin", "python")
-HEADER = ("volume", "brain_means", "levels", "method", "parameters", "method_version", "dice", "seconds", "note")
+HEADER = (
+    "volume",
+    "brain_means",
+    "levels",
+    "method",
+    "parameters",
+    "method_version",
+    "dice",
+    "seconds",
+    "note",
+)
 HEADER += ("date", "version")
 EXAMPLES = """examples:
   make bench-peers                                                   everything: builds the peers' environment first
@@ -69,7 +79,10 @@ def strip(scan: str, mask: str) -> None:
     from skullmask_lib.volumes import stripping
 
     image = nib.load(scan)
-    nib.save(nib.Nifti1Image(stripping.strip(np.asanyarray(image.dataobj), image.affine), image.affine), mask)
+    nib.save(
+        nib.Nifti1Image(stripping.strip(np.asanyarray(image.dataobj), image.affine), image.affine),
+        mask,
+    )
 
 
 def nidataset(scan: str, mask: str, **parameters: object) -> None:
@@ -85,7 +98,12 @@ def median_otsu(scan: str, mask: str, **parameters: object) -> None:
     from dipy.segment.mask import median_otsu
 
     image = nib.load(scan)
-    nib.save(nib.Nifti1Image(median_otsu(image.get_fdata(), **parameters)[1].astype("uint8"), image.affine), mask)
+    nib.save(
+        nib.Nifti1Image(
+            median_otsu(image.get_fdata(), **parameters)[1].astype("uint8"), image.affine
+        ),
+        mask,
+    )
 
 
 def brainextractor(scan: str, mask: str, *, voxel_mm: float, **parameters: object) -> None:
@@ -133,7 +151,11 @@ def work(make: object, package: str, module: str, scan: str, mask: str, paramete
     make(scan, mask, **parameters)
     seconds = time.perf_counter() - start
     version = importlib.metadata.version(package)
-    known = {"method_version": version, "seconds": round(seconds, 2), "note": " ".join(dict.fromkeys(told))}
+    known = {
+        "method_version": version,
+        "seconds": round(seconds, 2),
+        "note": " ".join(dict.fromkeys(told)),
+    }
     print("\n" + json.dumps(known))
 
 
@@ -146,9 +168,15 @@ VOLUMES = {
 }
 METHODS = {
     "strip": Method(strip, "skullmask", "skullmask_lib.volumes.stripping", {}),
-    "nidataset": Method(nidataset, "nidataset", "nidataset.volume", {"threshold": None, "closing_radius": 3}),
-    "median_otsu": Method(median_otsu, "dipy", "dipy.segment.mask", {"median_radius": 4, "numpass": 4}),
-    "brainextractor": Method(brainextractor, "brainextractor", "brainextractor", {"voxel_mm": 1, "iterations": 1000}),
+    "nidataset": Method(
+        nidataset, "nidataset", "nidataset.volume", {"threshold": None, "closing_radius": 3}
+    ),
+    "median_otsu": Method(
+        median_otsu, "dipy", "dipy.segment.mask", {"median_radius": 4, "numpass": 4}
+    ),
+    "brainextractor": Method(
+        brainextractor, "brainextractor", "brainextractor", {"voxel_mm": 1, "iterations": 1000}
+    ),
 }
 TABLE_HEADER = ("volume", "brain means", "levels", *METHODS)
 
@@ -157,8 +185,12 @@ def make_mask(method: Method, python: Path, scan: Path, mask: Path) -> dict[str,
     """Make a mask with another Python; give version, seconds and a note, or why there is no mask."""
     given = (method.package, method.module, str(scan), str(mask), method.parameters)
     source = f"{inspect.getsource(method.make)}\n{inspect.getsource(work)}\nwork({method.make.__name__}, *{given!r})"
-    run = subprocess.run([python, "-I", "-c", source], capture_output=True, text=True, errors="replace")
-    return json.loads(run.stdout.splitlines()[-1]) if run.returncode == 0 else {"note": failure(run)}
+    run = subprocess.run(
+        [python, "-I", "-c", source], capture_output=True, text=True, errors="replace"
+    )
+    return (
+        json.loads(run.stdout.splitlines()[-1]) if run.returncode == 0 else {"note": failure(run)}
+    )
 
 
 def failure(run: subprocess.CompletedProcess[str]) -> str:
@@ -181,7 +213,11 @@ def score(mask: np.ndarray, truth: np.ndarray, levels: tuple[int, int]) -> float
 def measure(heads: Path, volume: str, method: str, python: Path, folder: Path) -> dict[str, object]:
     """Make one mask and score it: a row of the table."""
     known, used, mask = VOLUMES[volume], METHODS[method], folder / f"{volume}_{method}.nii.gz"
-    row = dict.fromkeys(HEADER, "") | {"volume": volume, "brain_means": known.brain_means, "method": method}
+    row = dict.fromkeys(HEADER, "") | {
+        "volume": volume,
+        "brain_means": known.brain_means,
+        "method": method,
+    }
     row["levels"] = "{}:{}".format(*known.levels)
     row["parameters"] = ", ".join(f"{name}={value}" for name, value in used.parameters.items())
     row |= make_mask(used, python, heads / volume / "image.nii.gz", mask)
@@ -190,7 +226,9 @@ def measure(heads: Path, volume: str, method: str, python: Path, folder: Path) -
     return row | {"date": datetime.date.today().isoformat(), "version": sm.__version__}
 
 
-def merged(old: Iterable[dict[str, object]], new: Iterable[dict[str, object]]) -> list[dict[str, object]]:
+def merged(
+    old: Iterable[dict[str, object]], new: Iterable[dict[str, object]]
+) -> list[dict[str, object]]:
     """Put new rows in the place of old ones, in the order of the volumes and methods; drop what is neither."""
     by_pair = {(row["volume"], row["method"]): row for row in [*old, *new]}
     pairs = ((volume, method) for volume in VOLUMES for method in METHODS)
@@ -207,7 +245,10 @@ def read(path: Path) -> list[dict[str, object]]:
 
 def write(path: Path, rows: list[dict[str, object]]) -> None:
     """Write a table, whole or not at all."""
-    with outputs.replacing(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
+    with (
+        outputs.replacing(path) as temporary,
+        open(temporary, "w", newline="", encoding="utf-8") as file,
+    ):
         writer = csv.DictWriter(file, HEADER, lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
@@ -219,22 +260,34 @@ def side_by_side(rows: list[dict[str, object]], key: str) -> list[tuple[object, 
     A mean with a value missing is missing too.
     """
     known = {(row["volume"], row["method"]): float(row[key]) for row in rows if row[key] != ""}
-    table = [(volume, *(known.get((volume, method), np.nan) for method in METHODS)) for volume in VOLUMES]
-    means = np.mean([values for volume, *values in table if VOLUMES[volume].sequence == "T1"], axis=0)
+    table = [
+        (volume, *(known.get((volume, method), np.nan) for method in METHODS)) for volume in VOLUMES
+    ]
+    means = np.mean(
+        [values for volume, *values in table if VOLUMES[volume].sequence == "T1"], axis=0
+    )
     return [*table, ("mean of the T1 scans", *means.tolist())]
 
 
 def dice_table(rows: list[dict[str, object]]) -> str:
     """Print the scores, with what brain means and the levels in the rows."""
-    told = [(known.brain_means, "{}:{}".format(*known.levels)) for known in VOLUMES.values()] + [("", "")]
-    scores = [(name, *words, *values) for (name, *values), words in zip(side_by_side(rows, "dice"), told, strict=True)]
+    told = [(known.brain_means, "{}:{}".format(*known.levels)) for known in VOLUMES.values()] + [
+        ("", "")
+    ]
+    scores = [
+        (name, *words, *values)
+        for (name, *values), words in zip(side_by_side(rows, "dice"), told, strict=True)
+    ]
     return tables.markdown(scores, TABLE_HEADER).data
 
 
 def seconds_table(rows: list[dict[str, object]]) -> str:
     """Print the seconds."""
     seconds = side_by_side(rows, "seconds")
-    digits = [(name, *("–" if np.isnan(value) else f"{value:.1f}" for value in values)) for name, *values in seconds]
+    digits = [
+        (name, *("–" if np.isnan(value) else f"{value:.1f}" for value in values))
+        for name, *values in seconds
+    ]
     return tables.markdown(digits, ("seconds", *METHODS)).data
 
 
@@ -248,17 +301,25 @@ def main() -> None:
         description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     given = os.environ.get("SKULLMASK_REAL")
-    parser.add_argument("--heads", type=Path, default=given and Path(given, "volumes"), help="folder of the volumes")
+    parser.add_argument(
+        "--heads", type=Path, default=given and Path(given, "volumes"), help="folder of the volumes"
+    )
     for what, names in {"volumes": VOLUMES, "methods": METHODS}.items():
         told = f"only these of {', '.join(names)}"
-        parser.add_argument(f"--{what}", nargs="+", choices=names, default=list(names), metavar="NAME", help=told)
-    parser.add_argument("--peers", type=Path, default=PEERS, help="the Python of the peers (default: %(default)s)")
+        parser.add_argument(
+            f"--{what}", nargs="+", choices=names, default=list(names), metavar="NAME", help=told
+        )
+    parser.add_argument(
+        "--peers", type=Path, default=PEERS, help="the Python of the peers (default: %(default)s)"
+    )
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="keep the masks here")
     parser.add_argument("-o", "--output", type=Path, default=TABLE, help="the CSV")
     options = parser.parse_args()
     if options.heads is None:
         sys.exit("bench_peers: SKULLMASK_REAL is not set, and no folder given with --heads")
-    pythons = {name: Path(sys.executable) if name == "strip" else options.peers for name in options.methods}
+    pythons = {
+        name: Path(sys.executable) if name == "strip" else options.peers for name in options.methods
+    }
     for python in pythons.values():
         if not python.exists():
             sys.exit(f"bench_peers: {python} does not exist; make bench-peers builds it")
@@ -269,7 +330,9 @@ def main() -> None:
         pairs = [(volume, method) for volume in options.volumes for method in options.methods]
         for volume, method in (bar := tqdm(pairs, unit="mask", leave=False, disable=None)):
             bar.set_postfix_str(f"{volume}, {method}")
-            rows = merged(rows, [measure(options.heads.absolute(), volume, method, pythons[method], folder)])
+            rows = merged(
+                rows, [measure(options.heads.absolute(), volume, method, pythons[method], folder)]
+            )
             write(options.output, rows)
     print(dice_table(rows), seconds_table(rows), *notes(rows), sep="\n\n")
 

@@ -14,7 +14,16 @@ GRID = ("--grid", "dilation_size=16:36:4", "--grid", "version=v5,v7")
 
 def seconds(jobs: int) -> float:
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "skullmask_lib.cli", "report", "phantom", "-o", f"{folder}/out", *GRID]
+        command = [
+            sys.executable,
+            "-m",
+            "skullmask_lib.cli",
+            "report",
+            "phantom",
+            "-o",
+            f"{folder}/out",
+            *GRID,
+        ]
         started = time.perf_counter()
         subprocess.run([*command, "--jobs", str(jobs)], check=True, stdout=subprocess.DEVNULL)
         return time.perf_counter() - started
@@ -23,6 +32,11 @@ def seconds(jobs: int) -> float:
 if __name__ == "__main__":
     taken = {jobs: seconds(jobs) for jobs in (1, 2)}
     print(f"{os.cpu_count()} cores, 12 reports\n")
-    print(markdown([(jobs, taken[jobs], taken[jobs] / taken[1]) for jobs in taken], ("jobs", "seconds", "ratio")).data)
+    print(
+        markdown(
+            [(jobs, taken[jobs], taken[jobs] / taken[1]) for jobs in taken],
+            ("jobs", "seconds", "ratio"),
+        ).data
+    )
     print(f"\nwanted: a ratio of at most {WANTED}")
     sys.exit(taken[2] > WANTED * taken[1])

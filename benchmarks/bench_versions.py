@@ -32,7 +32,12 @@ def plain_v7(image: np.ndarray, dilation_size: int = 26) -> np.ndarray:
     scalp, brain, largest = np.zeros(image.shape, bool), np.zeros(image.shape, bool), 0
     for label in range(1, count):
         component = labels == label
-        if np.any(component[0]) or np.any(component[-1]) or np.any(component[:, 0]) or np.any(component[:, -1]):
+        if (
+            np.any(component[0])
+            or np.any(component[-1])
+            or np.any(component[:, 0])
+            or np.any(component[:, -1])
+        ):
             scalp |= component
         elif (area := np.sum(component)) > largest:
             brain, largest = component, area
@@ -52,7 +57,9 @@ def seconds(run: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def race(slow: Callable[[], object], fast: Callable[[], object], rounds: int) -> Iterator[tuple[float, float]]:
+def race(
+    slow: Callable[[], object], fast: Callable[[], object], rounds: int
+) -> Iterator[tuple[float, float]]:
     """Run both in turn and give their times."""
     fast()
     for _ in range(rounds):
@@ -117,9 +124,14 @@ def profile(steps: dict[str, Callable[[], object]]) -> dict[str, float]:
     return {name: median(times[name] for times in rounds) for name in steps}
 
 
-def row(name: str, runs: list[tuple[float, float]], target: float, names: tuple[str, str]) -> tuple[object, ...]:
+def row(
+    name: str, runs: list[tuple[float, float]], target: float, names: tuple[str, str]
+) -> tuple[object, ...]:
     ratio = median(slow / fast for slow, fast in runs)
-    (slow, fast), told = (1000 * median(times) for times in zip(*runs, strict=True)), " ÷ ".join(names)
+    (slow, fast), told = (
+        (1000 * median(times) for times in zip(*runs, strict=True)),
+        " ÷ ".join(names),
+    )
     return (
         name,
         told,
@@ -134,7 +146,9 @@ def row(name: str, runs: list[tuple[float, float]], target: float, names: tuple[
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     here = os.environ.get("SKULLMASK_REAL")
-    parser.add_argument("--real", type=Path, default=here and Path(here, "slices"), help="folder of .npz slices")
+    parser.add_argument(
+        "--real", type=Path, default=here and Path(here, "slices"), help="folder of .npz slices"
+    )
     parser.add_argument("--rounds", type=int, default=5, help="runs of each for every slice")
     options = parser.parse_args()
     cv2.setNumThreads(1)
@@ -146,7 +160,11 @@ def main() -> None:
     for index, (name, image, truth, mm) in enumerate(tqdm(sets, unit="slice", leave=False)):
         assert np.array_equal(plain_v7(image), sm.v7(image))
         single[name] += race(lambda: plain_v7(image), lambda: sm.v7(image), options.rounds)  # noqa: B023
-        eighth[name] += race(lambda: plain_v7(image), lambda: sm.v8(image, spacing_mm=mm), options.rounds)  # noqa: B023
+        eighth[name] += race(
+            lambda: plain_v7(image),  # noqa: B023
+            lambda: sm.v8(image, spacing_mm=mm),  # noqa: B023
+            options.rounds,
+        )
         if name == "phantom" or index % 5 == 2:  # the middle one of every real head
             swept[name] += race(
                 lambda: plain_sweep(image, truth),  # noqa: B023
@@ -159,20 +177,36 @@ def main() -> None:
 
     rows = [row(f"v7, {name}", runs, 2.0, ("loop", "v7")) for name, runs in single.items()]
     rows += [row(f"v8, {name}", runs, 1 / 3, ("loop of v7", "v8")) for name, runs in eighth.items()]
-    rows += [row(f"{len(WIDTHS)} widths, {name}", runs, 2.5, ("loops", "sweep")) for name, runs in swept.items()]
+    rows += [
+        row(f"{len(WIDTHS)} widths, {name}", runs, 2.5, ("loops", "sweep"))
+        for name, runs in swept.items()
+    ]
     times = (f"{1000 * median(times):.1f}" for times in zip(*growth, strict=True))
     met = "yes" if grown < 0.3 else "NO"
-    rows.append((f"v7, {MANY} components", f"{MANY} ÷ {FEW}", *times, f"{grown:+.0%}", "< +30%", met))
-    print(f"OpenCV {cv2.__version__}, numpy {np.__version__}, one thread, {options.rounds} rounds per slice, medians\n")
-    print(markdown(rows, ("what", "ratio of", "first [ms]", "second [ms]", "ratio", "target", "met")).data)
+    rows.append(
+        (f"v7, {MANY} components", f"{MANY} ÷ {FEW}", *times, f"{grown:+.0%}", "< +30%", met)
+    )
+    print(
+        f"OpenCV {cv2.__version__}, numpy {np.__version__}, one thread, {options.rounds} rounds per slice, medians\n"
+    )
+    print(
+        markdown(
+            rows, ("what", "ratio of", "first [ms]", "second [ms]", "ratio", "target", "met")
+        ).data
+    )
 
     for version, parts_of in (("v7", parts_of_v7), ("v8", parts_of_v8)):
-        measured = [profile(parts_of(image, mm)) for name, image, _, mm in sets if name == "phantom"]
+        measured = [
+            profile(parts_of(image, mm)) for name, image, _, mm in sets if name == "phantom"
+        ]
         steps = {step: median(part[step] for part in measured) for step in measured[0]}
         whole = steps.pop(version)
         steps |= {"the rest": max(whole - sum(steps.values()), 0.0), version: whole}
         print(f"\nWhere the time of {version} goes, on the phantom:\n")
-        shown = [(step, f"{1000 * time_s:.2f}", f"{time_s / whole:.0%}") for step, time_s in steps.items()]
+        shown = [
+            (step, f"{1000 * time_s:.2f}", f"{time_s / whole:.0%}")
+            for step, time_s in steps.items()
+        ]
         print(markdown(shown, ("step", "time [ms]", "share")).data)
 
 

@@ -33,7 +33,10 @@ def generated(path: Path) -> Path:
     shape = (181, 217, 181)
     axes = np.ogrid[tuple(slice(-1, 1, n * 1j) for n in shape)]
     distance = np.sqrt(sum(axis**2 for axis in axes))
-    bright = np.select([distance < 0.68, distance < 0.72, distance < 0.8, distance < 0.9], [110.0, 25.0, 10.0, 150.0])
+    bright = np.select(
+        [distance < 0.68, distance < 0.72, distance < 0.8, distance < 0.9],
+        [110.0, 25.0, 10.0, 150.0],
+    )
     noise = ndimage.gaussian_filter(np.random.default_rng(0).normal(0, 60, shape), 1)
     nib.save(nib.Nifti1Image(np.clip(bright + noise, 0, 255).astype(np.uint8), np.eye(4)), path)
     return path
@@ -92,7 +95,9 @@ def steps(path: Path, folder: Path) -> dict[str, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     here = os.environ.get("SKULLMASK_REAL")
-    parser.add_argument("--real", type=Path, default=here and Path(here, "volumes"), help="folder of volumes")
+    parser.add_argument(
+        "--real", type=Path, default=here and Path(here, "volumes"), help="folder of volumes"
+    )
     parser.add_argument("--rounds", type=int, default=5, help="runs of each for every volume")
     parser.add_argument("--radius", type=int, default=3, help="closing radius [voxels]")
     options = parser.parse_args()
@@ -106,12 +111,31 @@ def main() -> None:
             ratio = median(slow / fast for slow, fast in times)
             slow, fast = (f"{median(each):.2f}" for each in zip(*times, strict=True))
             shape = " × ".join(map(str, nib.load(path).shape))
-            rows.append((name, shape, slow, fast, f"{ratio:.2f}", f"≥ {TARGET:g}", "yes" if ratio >= TARGET else "NO"))
-            parts.append((name, *(f"{1000 * time_s:.0f}" for time_s in steps(path, Path(folder)).values())))
+            rows.append(
+                (
+                    name,
+                    shape,
+                    slow,
+                    fast,
+                    f"{ratio:.2f}",
+                    f"≥ {TARGET:g}",
+                    "yes" if ratio >= TARGET else "NO",
+                )
+            )
+            parts.append(
+                (name, *(f"{1000 * time_s:.0f}" for time_s in steps(path, Path(folder)).values()))
+            )
         names = list(steps(heads[0][1], Path(folder)))
-    print(f"OpenCV {cv2.__version__}, numpy {np.__version__}, one thread, radius {options.radius}, ", end="")
+    print(
+        f"OpenCV {cv2.__version__}, numpy {np.__version__}, one thread, radius {options.radius}, ",
+        end="",
+    )
     print(f"{options.rounds} rounds per volume, medians\n")
-    print(markdown(rows, ("volume", "shape", "nidataset [s]", "skullmask [s]", "ratio", "target", "met")).data)
+    print(
+        markdown(
+            rows, ("volume", "shape", "nidataset [s]", "skullmask [s]", "ratio", "target", "met")
+        ).data
+    )
     print("\nWhere the time goes, with radius 3 [ms]:\n")
     print(markdown(parts, ("volume", *names)).data)
 

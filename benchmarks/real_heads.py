@@ -29,7 +29,17 @@ ERODED, DILATED = "filled head, eroded", "true brain, dilated"
 WIDE = "v7, width in mm"  # the published width on the phantom's pixels, carried over to the pixels of each head
 MEASURES = ("iou", "iou_min", "assd_mm", "hd95_mm")
 MEANS_HEADER = ("method", "sets", "IoU", "worst set", "worst slice", "ASSD_mm", "HD95_mm")
-HEADER = ("head", "sequence", "method", "constant_mm", "slices", *MEASURES, "at_edge", "date", "version")
+HEADER = (
+    "head",
+    "sequence",
+    "method",
+    "constant_mm",
+    "slices",
+    *MEASURES,
+    "at_edge",
+    "date",
+    "version",
+)
 SHOWN = {"chris": 2, "oms01": 2, "oms01_FLAIR": 2, "oms01_T2W": 0}  # head and slice of the figure
 SEQUENCES = {"": "T1", "T1": "T1", "noisy": "T1", "T2W": "T2", "FLAIR": "FLAIR"}
 CONSTANTS_MM = np.arange(0.5, 16.1, 0.5)
@@ -49,20 +59,31 @@ def summary(made: np.ndarray, data: sm.Data) -> dict[str, float]:
     """Average the scores over the slices; the worst slice stands beside the mean."""
     scores = sm.score_slices(made, data.truth, data.spacing_mm)
     ious = [score["iou"] for score in scores]
-    means = {key: float(np.mean([score[key] for score in scores])) for key in ("assd_mm", "hd95_mm")}
+    means = {
+        key: float(np.mean([score[key] for score in scores])) for key in ("assd_mm", "hd95_mm")
+    }
     return {"iou": float(np.mean(ious)), "iou_min": min(ious)} | means
 
 
 def eroded(data: sm.Data, constant_mm: float) -> list[np.ndarray]:
     """Peel a constant layer off the head that v8 finds."""
-    heads = (polar.unwrap(image, mm) for image, mm in zip(data.images, data.spacing_mm, strict=True))
-    return [polar.fill_outline(head, np.full(polar.ANGLES, constant_mm / polar.STEP_MM)) for head in heads]
+    heads = (
+        polar.unwrap(image, mm) for image, mm in zip(data.images, data.spacing_mm, strict=True)
+    )
+    return [
+        polar.fill_outline(head, np.full(polar.ANGLES, constant_mm / polar.STEP_MM))
+        for head in heads
+    ]
 
 
 def dilated(data: sm.Data, constant_mm: float) -> list[np.ndarray]:
     """Grow the true brain by a constant and fill it."""
     return [
-        masks.fill_holes((ndimage.distance_transform_edt(brain == 0, sampling=mm) <= constant_mm).astype(np.uint8))
+        masks.fill_holes(
+            (ndimage.distance_transform_edt(brain == 0, sampling=mm) <= constant_mm).astype(
+                np.uint8
+            )
+        )
         for brain, mm in zip(data.brain, data.spacing_mm, strict=True)
     ]
 
@@ -71,26 +92,38 @@ ANCHORS = {ERODED: eroded, DILATED: dilated}
 
 
 def best_constant(
-    make: Callable[[sm.Data, float], list[np.ndarray]], heads: list[sm.Data], constants_mm: np.ndarray = CONSTANTS_MM
+    make: Callable[[sm.Data, float], list[np.ndarray]],
+    heads: list[sm.Data],
+    constants_mm: np.ndarray = CONSTANTS_MM,
 ) -> float:
     """Find the constant [mm] with the best mean IoU over the heads' slices."""
 
     def mean_iou(constant_mm: float) -> float:
-        return np.mean([sm.iou(*pair) for d in heads for pair in zip(make(d, constant_mm), d.truth, strict=True)])
+        return np.mean(
+            [
+                sm.iou(*pair)
+                for d in heads
+                for pair in zip(make(d, constant_mm), d.truth, strict=True)
+            ]
+        )
 
     return float(max(constants_mm, key=mean_iou))
 
 
 def published_width_mm() -> float:
     """Give the width of v7 on the phantom's pixels, where it was matched to the published figures."""
-    return round(versions.options_of("v7")["dilation_size"] * float(sm.load("phantom").spacing_mm[0, 0]), 2)
+    return round(
+        versions.options_of("v7")["dilation_size"] * float(sm.load("phantom").spacing_mm[0, 0]), 2
+    )
 
 
 def masks_of(method: str, data: sm.Data, constant_mm: float) -> Iterable[np.ndarray]:
     """Make the masks of a version or an anchor; v7 with its width in mm and the anchors need their constant."""
     if method == WIDE:
         sizes = [round(constant_mm / float(mm.mean())) for mm in data.spacing_mm]
-        return [sm.v7(image, dilation_size=size) for image, size in zip(data.images, sizes, strict=True)]
+        return [
+            sm.v7(image, dilation_size=size) for image, size in zip(data.images, sizes, strict=True)
+        ]
     if method in ANCHORS:
         return ANCHORS[method](data, constant_mm)
     return sm.mask_slices(data.images, names=data.names, version=method, spacing_mm=data.spacing_mm)
@@ -99,7 +132,9 @@ def masks_of(method: str, data: sm.Data, constant_mm: float) -> Iterable[np.ndar
 def constants_of(data: sm.Data, erosion_mm: float) -> dict[str, float | str]:
     """Give every method with its constant [mm], if it has one."""
     constants = dict.fromkeys(sm.VERSIONS, "") | {WIDE: published_width_mm(), ERODED: erosion_mm}
-    return constants if data.brain is None else constants | {DILATED: best_constant(dilated, [data])}
+    return (
+        constants if data.brain is None else constants | {DILATED: best_constant(dilated, [data])}
+    )
 
 
 def at_edge(data: sm.Data) -> int:
@@ -114,12 +149,19 @@ def measure(folder: Path, *, progress: bool = False) -> list[dict[str, object]]:
         raise sm.InputError(f"{folder}: expected .npz files of heads, found none")
     erosion_mm = best_constant(eroded, list(heads.values()))
     rows = []
-    for head, data in tqdm(heads.items(), unit="head", leave=False, disable=None if progress else True):
+    for head, data in tqdm(
+        heads.items(), unit="head", leave=False, disable=None if progress else True
+    ):
         known = {"slices": len(data.images), "at_edge": at_edge(data)}
         for method, constant_mm in constants_of(data, erosion_mm).items():
             scores = summary(masks_of(method, data, constant_mm), data)
             rounded = {key: round(value, 4) for key, value in scores.items()}
-            row = {"head": head, "sequence": sequence_of(head), "method": method, "constant_mm": constant_mm}
+            row = {
+                "head": head,
+                "sequence": sequence_of(head),
+                "method": method,
+                "constant_mm": constant_mm,
+            }
             rows.append(row | known | rounded)
     return rows
 
@@ -149,27 +191,37 @@ def pictures(folder: Path) -> plots.Picture:
             plots.compare(axes[row * len(SHOWN) + column], image, mask, truth, title)
     plots.key(fig)
     return plots.picture(
-        fig, "Four scans with the masks of v7, its width in mm, and of v8 compared with the true ones."
+        fig,
+        "Four scans with the masks of v7, its width in mm, and of v8 compared with the true ones.",
     )
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     given = os.environ.get("SKULLMASK_REAL")
-    parser.add_argument("--heads", type=Path, default=given and Path(given, "slices"), help="folder of .npz heads")
+    parser.add_argument(
+        "--heads", type=Path, default=given and Path(given, "slices"), help="folder of .npz heads"
+    )
     parser.add_argument("-o", "--output", type=Path, default=TABLE, help="the CSV")
     options = parser.parse_args()
     if options.heads is None:
         sys.exit("real_heads: SKULLMASK_REAL is not set, and no folder given with --heads")
     cv2.setNumThreads(1)
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", ".*the mask is empty")  # an empty mask scores 0, which is what counts here
+        warnings.filterwarnings(
+            "ignore", ".*the mask is empty"
+        )  # an empty mask scores 0, which is what counts here
         rows = measure(options.heads, progress=True)
     if options.output == TABLE:
         with outputs.replacing(FIGURE) as temporary:
             temporary.write_bytes(pictures(options.heads).png)
     stamp = {"date": datetime.date.today().isoformat(), "version": sm.__version__}
-    with outputs.replacing(options.output) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
+    with (
+        outputs.replacing(options.output) as temporary,
+        open(temporary, "w", newline="", encoding="utf-8") as file,
+    ):
         writer = csv.DictWriter(file, HEADER, lineterminator="\n")
         writer.writeheader()
         writer.writerows(row | stamp for row in rows)

@@ -19,7 +19,9 @@ def journey() -> plots.Picture:
         plots.compare(axis, image, mask, truth, f"{version}: IoU {sm.iou(mask, truth):.2f}")
     plots.zoom(axes, image)
     plots.key(fig)
-    return plots.picture(fig, "One phantom slice, its true skull mask, and the masks of v1 to v7 compared with it.")
+    return plots.picture(
+        fig, "One phantom slice, its true skull mask, and the masks of v1 to v7 compared with it."
+    )
 
 
 if __name__ == "__main__":

@@ -248,7 +248,8 @@ def dilate(mask: np.ndarray, size: int) -> np.ndarray:
     """Dilate once with an elliptical structuring element.
 
     The mask grows by about half of ``size``. An element of even width has no centre pixel: OpenCV
-    anchors it at ``size // 2``, so the mask grows one pixel further down and right than up and left.
+    anchors it at ``size // 2``, so the mask grows one pixel further down and right than up and
+    left.
 
     Parameters
     ----------

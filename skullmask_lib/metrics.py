@@ -234,7 +234,7 @@ def score(
     Returns
     -------
     dict of str to float
-        ``iou``, ``dice``, ``area_error`` and ``hausdorff_mm``, ``hd95_mm``, ``assd_mm`` (or ``…_px``).
+        ``iou``, ``dice``, ``area_error``, ``hausdorff_mm``, ``hd95_mm``, ``assd_mm`` (or ``…_px``).
 
     Raises
     ------

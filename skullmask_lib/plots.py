@@ -218,7 +218,7 @@ def panels(
 ) -> tuple[Figure, list[Frame]]:
     """Start a figure that is drawn again and again, several times as fast as one of `figure`.
 
-    It has no axes. `slice_panel` sets slices into it, and `plot_panel` plots that were drawn before.
+    It has no axes. `slice_panel` sets slices into it, `plot_panel` plots that were drawn before.
     Nothing moves from picture to picture.
 
     Parameters
@@ -238,7 +238,7 @@ def panels(
     Examples
     --------
     >>> panels(1, 3)[1]
-    [Frame(left=0, bottom=30, width=220, height=330), Frame(left=220, bottom=30, width=660, height=330)]
+    [Frame(left=0, bottom=30, width=220, height=330), Frame(left=220, bottom=30, width=660, ...)]
     """
     fig = Figure(figsize=(_PANELS_WIDTH_IN, height), layout="none")
     FigureCanvasAgg(fig)
@@ -314,7 +314,8 @@ def plot_panel(
     Examples
     --------
     >>> fig, (frame,) = panels(1)
-    >>> plot_panel(fig, frame, plot(frame, lambda axes: axes[0].plot([0, 1])), "a line", marks=[(0.5, 0.5)])
+    >>> line = plot(frame, lambda axes: axes[0].plot([0, 1]))
+    >>> plot_panel(fig, frame, line, "a line", marks=[(0.5, 0.5)])
     """
     pixels = shown.pixels.copy()
     for x, y in marks:
@@ -345,7 +346,7 @@ def slice_panel(
     opacity: float = _PAINT_OPACITY,
     white_percentile: float = _WHITE_PERCENTILE,
 ) -> None:
-    """Set a slice into a frame of `panels`, with regions painted over it and outlines around others.
+    """Set a slice into a frame of `panels`, with regions painted over it and others outlined.
 
     Parameters
     ----------
@@ -643,7 +644,7 @@ def compare(
     truth: np.ndarray,
     title: str = "",
 ) -> Axes:
-    """Show a mask against the truth: over-reach and misses painted over the slice, the truth outlined.
+    """Compare a mask with the truth: over-reach and misses are painted, the truth is outlined.
 
     Parameters
     ----------
@@ -932,7 +933,7 @@ def sweep_picture(result: Sweep) -> Picture:
     --------
     >>> scores = np.array([[0.8, 0.9, 0.8]])
     >>> sweep_picture(Sweep(np.array([24, 26, 28]), scores, scores)).alt
-    'IoU and Dice against the dilation width, 24 to 28 px; the mean IoU is highest, 0.9000, at 26 px.'
+    'IoU and Dice against the dilation width, 24 to 28 px; the mean IoU is highest, 0.9000, at ...'
     """
     fig, axes = figure(1, width=9)
     sweep_curve(axes[0], result, label="IoU")

@@ -2,7 +2,7 @@
 
 Everything happens on a grid of `STEP_MM`, on which heads of any resolution look alike. Depth is
 counted inwards from the skin. Without a spacing the head is its own ruler: its mean radius is taken
-to be `RADIUS_MM`. The stages of v8 are put together in `versions`; nothing here reads files or draws.
+to be `RADIUS_MM`. `versions` puts the stages of v8 together; nothing here reads files or draws.
 
 The weights are rounded to one or two digits. Halving any one of them, or raising it by half, moves
 the mean IoU on real heads by less than 0.01 (single slices move more).
@@ -521,7 +521,7 @@ def boundary_cost(
     brightness : ndarray of shape (ANGLES, D), float32
         See `Unwrapped`; D exceeds the greatest thickness of `SKULL_MM` [steps].
     cut : ndarray of shape (ANGLES,), bool
-        Where the frame cuts the head. The surface may be the frame there, if no edge is seen inside.
+        Where the frame cuts the head. There the surface may be the frame, if no edge is inside.
 
     Returns
     -------
@@ -586,7 +586,7 @@ def _mean_between(
     start: np.ndarray,
     stop: np.ndarray,
 ) -> np.ndarray:
-    """Average along every ray from ``start`` to before ``stop``, by running sums that begin at 0."""
+    """Average along every ray from ``start`` to before ``stop``, by running sums from 0."""
     last = sums.shape[1] - 1
     start = np.clip(start, 0, last)
     stop = np.clip(stop, 0, last)

@@ -72,7 +72,7 @@ def sweep(
     Raises
     ------
     InputError
-        If there is nothing to sweep, a width is out of range, or images and truth do not fit together.
+        If there is nothing to sweep, a width is out of range, or images and truth do not fit.
 
     Examples
     --------
@@ -209,7 +209,8 @@ def write_csv(
     >>> import pathlib, tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     table = pathlib.Path(folder, "sweep.csv")
-    ...     write_csv(Sweep(np.array([26]), np.array([[0.9]]), np.array([[0.95]])), table, names=["a"])
+    ...     result = Sweep(np.array([26]), np.array([[0.9]]), np.array([[0.95]]))
+    ...     write_csv(result, table, names=["a"])
     ...     table.read_text().split()
     ['slice,dilation_size,iou,dice', 'a,26,0.9,0.95']
     """
@@ -288,7 +289,8 @@ def bootstrap(
 
     References
     ----------
-    B. Efron, "Bootstrap methods: another look at the jackknife", The Annals of Statistics 7(1):1–26, 1979.
+    B. Efron, "Bootstrap methods: another look at the jackknife", The Annals of Statistics
+    7(1):1–26, 1979.
 
     Examples
     --------

@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 _ASCII = {
     "…": "...", "×": "x", "·": "-", "–": "-", "—": "-", "−": "-", "→": "->", "≤": "<=", "≥": ">=",
-    "‘": "'", "’": "'", "“": '"', "”": '"', "²": "2", "³": "3", "°": "deg", "\N{NO-BREAK SPACE}": " ",
+    "‘": "'", "’": "'", "“": '"', "”": '"', "²": "2", "³": "3", "°": "deg",
+    "\N{NO-BREAK SPACE}": " ",
 }  # fmt: skip
 _BREAKS = re.compile(r"[\t\n\v\f\r\x1c-\x1e\x85\u2028\u2029]+")
 _TURNS = re.compile(r"[\u202a-\u202e\u2066-\u2069]")  # show letters in another order
@@ -120,7 +121,7 @@ def csv_text(text: object) -> str:
 
 
 def inert(text: object) -> str:
-    r"""Make a text harmless in Markdown and HTML: no link, picture, tag, formula or cell of a table.
+    r"""Make a text harmless in Markdown and HTML: no link, picture, tag, formula or cell.
 
     Parameters
     ----------

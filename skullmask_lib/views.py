@@ -428,7 +428,7 @@ def _best_width(
     truth: np.ndarray,
     scores: dict[int, float],
 ) -> _Best:
-    """Find the width with the highest IoU; of even ones, those beside the best odd one are tried."""
+    """Find the width with the highest IoU: the best odd one, or an even one beside it."""
     odd = max(scores, key=scores.get)
     beside = []
     for width_px in (odd - 1, odd + 1):

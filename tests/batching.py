@@ -25,7 +25,9 @@ def one_by_one(images, version="v7", **options):
 
 def serial(images, output, version="v7", **options):
     """Run in this process, in chunks that divide nothing."""
-    return sm.batch(images, output, **{"version": version, "backend": "serial", "chunk": 3} | options)
+    return sm.batch(
+        images, output, **{"version": version, "backend": "serial", "chunk": 3} | options
+    )
 
 
 def read(output, count=None):
@@ -34,7 +36,9 @@ def read(output, count=None):
         return np.load(output)
     if output.endswith(".zarr"):
         return zarr.open_array(output, mode="r")[:]
-    return np.stack([np.array(Image.open(f"{output}/a_{index:06}.png")) // 255 for index in range(count)])
+    return np.stack(
+        [np.array(Image.open(f"{output}/a_{index:06}.png")) // 255 for index in range(count)]
+    )
 
 
 def recorded(output="m.npy"):
@@ -56,7 +60,10 @@ def errors_of(output):
 
 
 def everything(folder):
-    return {path: path.read_bytes() if path.is_file() else None for path in sorted(Path(folder).rglob("*"))}
+    return {
+        path: path.read_bytes() if path.is_file() else None
+        for path in sorted(Path(folder).rglob("*"))
+    }
 
 
 def same(found, wanted):

@@ -64,12 +64,32 @@ def lab(folder, log):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    options = (f"--port={port}", "--ServerApp.port_retries=0", f"--IdentityProvider.token={token}", "--allow-root")
-    command = [sys.executable, "-m", "jupyterlab", "--no-browser", *options, f"--ServerApp.root_dir={folder}"]
-    command += ["--LabApp.news_url=", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]
-    with open(log, "w") as out, subprocess.Popen(command, stdout=out, stderr=out, cwd=folder.parent) as server:
+    options = (
+        f"--port={port}",
+        "--ServerApp.port_retries=0",
+        f"--IdentityProvider.token={token}",
+        "--allow-root",
+    )
+    command = [
+        sys.executable,
+        "-m",
+        "jupyterlab",
+        "--no-browser",
+        *options,
+        f"--ServerApp.root_dir={folder}",
+    ]
+    command += [
+        "--LabApp.news_url=",
+        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+    ]
+    with (
+        open(log, "w") as out,
+        subprocess.Popen(command, stdout=out, stderr=out, cwd=folder.parent) as server,
+    ):
         try:
-            wait_for(lambda: answers(f"http://127.0.0.1:{port}/api/status?token={token}"), seconds=60)
+            wait_for(
+                lambda: answers(f"http://127.0.0.1:{port}/api/status?token={token}"), seconds=60
+            )
             yield f"http://127.0.0.1:{port}", token
         finally:
             server.terminate()
@@ -116,7 +136,9 @@ def save(page):
 
 def all_ran(path):
     try:
-        cells = [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+        cells = [
+            cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"
+        ]
     except nbformat.reader.NotJSONError:  # the server is writing it
         return False
     return [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
@@ -155,7 +177,10 @@ class Shown:
     def sliders(self):
         """Give name and handle of every slider that can be seen."""
         boxes = [box for box in self.box.locator(".widget-slider").all() if box.is_visible()]
-        return {box.locator(".widget-label").first.text_content(): box.locator(".noUi-handle") for box in boxes}
+        return {
+            box.locator(".widget-label").first.text_content(): box.locator(".noUi-handle")
+            for box in boxes
+        }
 
     @contextlib.contextmanager
     def new_picture(self):

@@ -25,17 +25,29 @@ hypothesis.settings.load_profile("skullmask")
 
 
 def pytest_addoption(parser):
-    parser.addoption("--full", action="store_true", help="also run what needs a browser, a build or minutes")
+    parser.addoption(
+        "--full", action="store_true", help="also run what needs a browser, a build or minutes"
+    )
     parser.addoption("--rest", action="store_true", help="run only what --full adds")
-    parser.addoption("--no-excuse", action="store_true", help="a test that skips has failed, but for missing data")
-    parser.addoption("--opencv", type=int, metavar="MAJOR", help="refuse to run on another OpenCV than this")
+    parser.addoption(
+        "--no-excuse",
+        action="store_true",
+        help="a test that skips has failed, but for missing data",
+    )
+    parser.addoption(
+        "--opencv", type=int, metavar="MAJOR", help="refuse to run on another OpenCV than this"
+    )
 
 
 def pytest_configure(config):
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell has its background ignore Ctrl-C
+    signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # a shell has its background ignore Ctrl-C
     wanted, found = config.getoption("--opencv"), int(cv2.__version__.split(".")[0])
     if wanted not in (None, found):
-        raise pytest.UsageError(f"--opencv {wanted}: cv2 is {cv2.__version__} here, of {cv2.__file__}")
+        raise pytest.UsageError(
+            f"--opencv {wanted}: cv2 is {cv2.__version__} here, of {cv2.__file__}"
+        )
 
 
 def pytest_report_header():
@@ -115,15 +127,24 @@ class Runs:
     def start(self, *command, **environment):
         command = [str(part) for part in command]
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-        return subprocess.Popen(command, env=os.environ | self.mark | environment, start_new_session=True, **pipes)
+        return subprocess.Popen(
+            command, env=os.environ | self.mark | environment, start_new_session=True, **pipes
+        )
 
     def alive(self, part="", parent=None):
         """Give the processes that are left, or those whose command has a part and who have a parent."""
         found = []
         for process in psutil.process_iter():
             with contextlib.suppress(psutil.Error):
-                mine = process.environ().items() >= self.mark.items() and process.status() != psutil.STATUS_ZOMBIE
-                if mine and part in " ".join(process.cmdline()) and parent in (None, process.ppid()):
+                mine = (
+                    process.environ().items() >= self.mark.items()
+                    and process.status() != psutil.STATUS_ZOMBIE
+                )
+                if (
+                    mine
+                    and part in " ".join(process.cmdline())
+                    and parent in (None, process.ppid())
+                ):
                     found.append(process)
         return found
 

@@ -23,7 +23,16 @@ def numbers(values):
     return [format_number_as_ds(float(value)) for value in np.ravel(values)]
 
 
-def header(frame, *, axes=AXIAL, origin_mm=(-80.0, -100.0, -20.0), spacing_mm=(2.0, 1.5), gap_mm=4.0, index=0, **tags):
+def header(
+    frame,
+    *,
+    axes=AXIAL,
+    origin_mm=(-80.0, -100.0, -20.0),
+    spacing_mm=(2.0, 1.5),
+    gap_mm=4.0,
+    index=0,
+    **tags,
+):
     """Make the data set of one slice; a tag that is None is left out."""
     tags = {
         "SOPClassUID": MRImageStorage,
@@ -64,19 +73,25 @@ def write_series(folder, volume, *, order=None, suffix="", each=lambda _: {}, **
     order = np.random.default_rng(1).permutation(len(volume)) if order is None else order
     files = []
     for index, name in enumerate(order):
-        data = header(volume[index], index=index, **(options | {"InstanceNumber": int(name)} | each(index)))
+        data = header(
+            volume[index], index=index, **(options | {"InstanceNumber": int(name)} | each(index))
+        )
         files.append(folder / f"IM{name:04d}{suffix}")
         data.save_as(files[-1], enforce_file_format=True)
     return files
 
 
-def enhanced(volume, *, order=None, axes=AXIAL, gap_mm=4.0, spacing_mm=(2.0, 1.5), slopes=None, **tags):
+def enhanced(
+    volume, *, order=None, axes=AXIAL, gap_mm=4.0, spacing_mm=(2.0, 1.5), slopes=None, **tags
+):
     """Make one data set of all slices (N, H, W), whose frames lie in another order than they come in."""
     order = np.random.default_rng(2).permutation(len(volume)) if order is None else order
     frames = []
     for index in order:
         place = Dataset()
-        place.ImagePositionPatient = numbers(np.add((-80.0, -100.0, -20.0), index * gap_mm * np.cross(*axes)))
+        place.ImagePositionPatient = numbers(
+            np.add((-80.0, -100.0, -20.0), index * gap_mm * np.cross(*axes))
+        )
         frame = Dataset()
         frame.PlanePositionSequence = [place]
         if slopes is not None:

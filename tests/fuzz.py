@@ -41,7 +41,26 @@ SPACING_MM = 2.1
 _HEADER_BYTES = 400  # here most fields lie
 _TELLING = re.compile(rb"(?<=[\[ ,:(])-?\d+(?=[\], })])")  # a number in the text of a header
 _NUMBERS = (0, 1, 2, 3, 7, 255, 2**15 - 1, 2**16 - 1, 2**31 - 1, 2**32 - 1, 2**40)
-_JSON = (None, True, 0, 1, -1, 3.5, 10**6, 10**12, 10**30, "", "x", "../../x", "float32", ">f4", [], {}, [0], [10**12])
+_JSON = (
+    None,
+    True,
+    0,
+    1,
+    -1,
+    3.5,
+    10**6,
+    10**12,
+    10**30,
+    "",
+    "x",
+    "../../x",
+    "float32",
+    ">f4",
+    [],
+    {},
+    [0],
+    [10**12],
+)
 
 
 class Format(NamedTuple):
@@ -85,8 +104,13 @@ def write_nifti(suffix, images, folder):
 def write_dicom(images, folder):
     import dicoms
 
-    options = {"spacing_mm": (SPACING_MM, SPACING_MM), "each": lambda index: {"SOPInstanceUID": f"1.2.{index + 1}"}}
-    files = dicoms.write_series(folder / "series", images.astype(np.int16), suffix=".dcm", **options)
+    options = {
+        "spacing_mm": (SPACING_MM, SPACING_MM),
+        "each": lambda index: {"SOPInstanceUID": f"1.2.{index + 1}"},
+    }
+    files = dicoms.write_series(
+        folder / "series", images.astype(np.int16), suffix=".dcm", **options
+    )
     return "series", files[1].relative_to(folder).as_posix()
 
 
@@ -108,14 +132,18 @@ def write_npy(images, folder):
 
 def write_npz(images, folder):
     spacing_mm = np.full((len(images), 2), SPACING_MM)
-    np.savez_compressed(folder / "a.npz", images=images, spacing_mm=spacing_mm, names=np.array(["a", "b", "c"]))
+    np.savez_compressed(
+        folder / "a.npz", images=images, spacing_mm=spacing_mm, names=np.array(["a", "b", "c"])
+    )
     return "a.npz", "a.npz"
 
 
 def write_zarr(images, folder):
     import zarr
 
-    array = zarr.create_array(str(folder / "a.zarr"), shape=images.shape, chunks=(1, *images.shape[1:]), dtype="u2")
+    array = zarr.create_array(
+        str(folder / "a.zarr"), shape=images.shape, chunks=(1, *images.shape[1:]), dtype="u2"
+    )
     array[:] = images
     return "a.zarr", "a.zarr/zarr.json"
 
@@ -152,7 +180,9 @@ def change_number(rng, content):
     packed = value.to_bytes(size, order)
     if size >= 4 and rng.random() < 0.2:
         number = rng.choice([np.nan, np.inf, -1.0, 0.0, 1e30, 1e-30])
-        packed = struct.pack(("<" if order == "little" else ">") + ("f" if size == 4 else "d"), number)
+        packed = struct.pack(
+            ("<" if order == "little" else ">") + ("f" if size == 4 else "d"), number
+        )
     return (content[:start] + packed + content[start + size :])[: len(content)]
 
 
@@ -319,7 +349,10 @@ def run(form, folder, source):
 
     output = folder / "out" / form.output
     output.parent.mkdir()
-    sys.argv = ["skullmask", *form.command.format(shlex.quote(str(folder / source)), shlex.quote(str(output))).split()]
+    sys.argv = [
+        "skullmask",
+        *form.command.format(shlex.quote(str(folder / source)), shlex.quote(str(output))).split(),
+    ]
     try:
         with heard() as said:
             try:
@@ -368,7 +401,12 @@ def judge(form, result, whole, sealed):
     if form.command.startswith("batch") and result.code == 1:
         return ("refused", "") if len(others) == 1 else ("FAULT", f"said {result.said}")
     if result.code == 2:
-        good = len(others) == 1 and others[0].startswith("skullmask: ") and result.masks is None and not result.left
+        good = (
+            len(others) == 1
+            and others[0].startswith("skullmask: ")
+            and result.masks is None
+            and not result.left
+        )
         return ("refused", "") if good else ("FAULT", f"said {result.said}, left {result.left}")
     if result.code != 0 or result.masks is None or others:
         return "FAULT", f"exit code {result.code}, said {result.said}"
@@ -428,7 +466,11 @@ def forget_peak():
 def peak_bytes():
     """Give the most memory that this process filled since `forget_peak`; 0 where the system does not tell."""
     try:
-        [line] = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM")]
+        [line] = [
+            line
+            for line in Path("/proc/self/status").read_text().splitlines()
+            if line.startswith("VmHWM")
+        ]
     except (OSError, ValueError):
         return 0
     return int(line.split()[1]) * 1024
@@ -557,7 +599,9 @@ def keep(name, number, seed, source, folder, out, reason):
         f"skullmask {form.command.format(place / source, form.output)}",
         f"python tests/fuzz.py {name} --first {number} --count 1 --seed {seed}",
     ]
-    (place / "why.txt").write_text("\n".join([reason, *commands]) + "\n", encoding="utf-8", errors="backslashreplace")
+    (place / "why.txt").write_text(
+        "\n".join([reason, *commands]) + "\n", encoding="utf-8", errors="backslashreplace"
+    )
 
 
 def table(counts):
@@ -569,17 +613,28 @@ def table(counts):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("formats", nargs="*", metavar="FORMAT", help=f"{', '.join(FORMATS)}; all by default")
-    parser.add_argument("--count", type=int, default=2000, help="mutations of each format (%(default)s)")
+    parser.add_argument(
+        "formats", nargs="*", metavar="FORMAT", help=f"{', '.join(FORMATS)}; all by default"
+    )
+    parser.add_argument(
+        "--count", type=int, default=2000, help="mutations of each format (%(default)s)"
+    )
     parser.add_argument("--first", type=int, default=0, help="number of the first mutation")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, help="processes; as many as there are cores by default")
-    parser.add_argument("--out", type=Path, default=Path("build/fuzz"), help="folder for faulty inputs (%(default)s)")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("build/fuzz"),
+        help="folder for faulty inputs (%(default)s)",
+    )
     given = parser.parse_args()
     names = given.formats or list(FORMATS)
     if unknown := set(names) - set(FORMATS):
         parser.error(f"no such format: {', '.join(sorted(unknown))}")
-    counts, faults = fuzz(names, given.count, seed=given.seed, jobs=given.jobs, out=given.out, first=given.first)
+    counts, faults = fuzz(
+        names, given.count, seed=given.seed, jobs=given.jobs, out=given.out, first=given.first
+    )
     print(table(counts))
     for name, number, reason in faults[:20]:
         print(f"{given.out}/{name}-{number}: {reason[:300]}")

@@ -33,20 +33,29 @@ def blobs(seed, *, shape=None, dtype=np.float32):
     """Smooth blobs, some of them over the frame, with noise; small shapes give equal areas often."""
     rng = np.random.default_rng(seed)
     shape = SHAPES[rng.integers(len(SHAPES))] if shape is None else shape
-    smooth = ndimage.gaussian_filter(rng.standard_normal(shape), rng.uniform(0.5, 6), mode="constant")
+    smooth = ndimage.gaussian_filter(
+        rng.standard_normal(shape), rng.uniform(0.5, 6), mode="constant"
+    )
     smooth = np.clip(smooth / (np.abs(smooth).max() or 1) - rng.uniform(-0.2, 0.3), 0, None)
     image = smooth + rng.choice([0, 0.02, 0.3]) * rng.random(shape)
     if np.dtype(dtype).kind == "f":
         return (image * 10.0 ** rng.integers(-7, 4)).astype(dtype)
     limits = np.iinfo(dtype)
-    return (limits.min + image / (image.max() or 1) * (float(limits.max) - limits.min)).astype(dtype)
+    return (limits.min + image / (image.max() or 1) * (float(limits.max) - limits.min)).astype(
+        dtype
+    )
 
 
 def head(shape=(48, 40), *, at=(0, 0)):
     """Give a brain in a dark skull in a bright scalp, on a dark frame."""
     rows, columns = np.indices(shape)
-    radius = np.hypot((rows - shape[0] / 2 + 0.5 - at[0]) / shape[0], (columns - shape[1] / 2 + 0.5 - at[1]) / shape[1])
-    return np.where(radius < 0.25, 200 - 100 * radius, np.where((radius > 0.36) & (radius < 0.43), 90, 0))
+    radius = np.hypot(
+        (rows - shape[0] / 2 + 0.5 - at[0]) / shape[0],
+        (columns - shape[1] / 2 + 0.5 - at[1]) / shape[1],
+    )
+    return np.where(
+        radius < 0.25, 200 - 100 * radius, np.where((radius > 0.36) & (radius < 0.43), 90, 0)
+    )
 
 
 def ring_head(
@@ -64,15 +73,25 @@ def ring_head(
     ``levels`` are air, scalp, bone and brain; ``depths_mm`` where skin, bone and brain begin below the skin, exact on
     a circle.
     """
-    y, x = ((np.arange(n) - (n - 1) / 2) * step - at for n, step, at in zip(shape, spacing_mm, at_mm, strict=True))
+    y, x = (
+        (np.arange(n) - (n - 1) / 2) * step - at
+        for n, step, at in zip(shape, spacing_mm, at_mm, strict=True)
+    )
     angle = np.deg2rad(turn)
-    rows, columns = np.cos(angle) * y[:, None] + np.sin(angle) * x, np.cos(angle) * x - np.sin(angle) * y[:, None]
+    rows, columns = (
+        np.cos(angle) * y[:, None] + np.sin(angle) * x,
+        np.cos(angle) * x - np.sin(angle) * y[:, None],
+    )
     size_mm = np.sqrt(np.prod(axes_mm))
     depth_mm = (1 - np.hypot(rows / axes_mm[0], columns / axes_mm[1])) * size_mm
     edges = np.add.outer(depths_mm, (-0.5, 0.5)).ravel()
-    return np.interp(depth_mm, edges, np.repeat(levels, 2)[1:-1]), (depth_mm >= depths_mm[-2]).astype(np.uint8)
+    return np.interp(depth_mm, edges, np.repeat(levels, 2)[1:-1]), (
+        depth_mm >= depths_mm[-2]
+    ).astype(np.uint8)
 
 
 def doubted(*names):
     """Give what the command line says of slices where nothing else is to be said; `head` and `blobs` are no heads."""
-    return [f"skullmask: warning: {', '.join(names)}: look at the mask, its quality is below {polar.TRUSTED}"]
+    return [
+        f"skullmask: warning: {', '.join(names)}: look at the mask, its quality is below {polar.TRUSTED}"
+    ]

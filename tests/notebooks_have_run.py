@@ -15,7 +15,9 @@ def main(paths):
     failed = 0
     for path in paths:
         if not has_run(json.loads(Path(path).read_text(encoding="utf-8"))):
-            sys.stderr.write(f"{path}: run it from top to bottom and store the outputs: make notebooks\n")
+            sys.stderr.write(
+                f"{path}: run it from top to bottom and store the outputs: make notebooks\n"
+            )
             failed = 1
     return failed
 

@@ -5,7 +5,9 @@ import sys
 import tomllib
 from pathlib import Path
 
-PROJECT = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+PROJECT = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8"))[
+    "project"
+]
 
 
 def requirements():
@@ -30,7 +32,11 @@ def oldest(entry):
 def constraints():
     """Give one constraint for each requirement, and OpenCV's once more for its headless wheel."""
     lines = [oldest(entry) for entry in requirements()]
-    headless = [line.replace("python", "python-headless") for line in lines if line.startswith("opencv-python")]
+    headless = [
+        line.replace("python", "python-headless")
+        for line in lines
+        if line.startswith("opencv-python")
+    ]
     return lines + headless
 
 

@@ -27,7 +27,9 @@ def components(image):
 
 
 def at_edge(component):
-    return component[0].any() or component[-1].any() or component[:, 0].any() or component[:, -1].any()
+    return (
+        component[0].any() or component[-1].any() or component[:, 0].any() or component[:, -1].any()
+    )
 
 
 def brain_and_scalp(image):

@@ -28,7 +28,9 @@ def broken_contracts(copy):
     command = [sys.executable, "-c", COMMAND, "--no-cache"]
     run = subprocess.run(command, cwd=copy.parent, capture_output=True, text=True, check=False)
     assert "Contracts: " in run.stdout, run.stdout + run.stderr
-    broken = [line.removesuffix(" BROKEN") for line in run.stdout.splitlines() if line.endswith(" BROKEN")]
+    broken = [
+        line.removesuffix(" BROKEN") for line in run.stdout.splitlines() if line.endswith(" BROKEN")
+    ]
     assert (run.returncode == 0) == (not broken)
     return broken
 

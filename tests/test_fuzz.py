@@ -29,7 +29,10 @@ OUTCOMES = {
     "half written": (result(2, [LINE], WHOLE), "FAULT"),
     "left behind": (result(2, [LINE], None, [".masks.png-1"]), "FAULT"),
     "no masks": (result(masks=None), "FAULT"),
-    "memory": (result(2, ["skullmask: a: not readable (Unable to allocate 3.64 TiB for an array)"], None), "FAULT"),
+    "memory": (
+        result(2, ["skullmask: a: not readable (Unable to allocate 3.64 TiB for an array)"], None),
+        "FAULT",
+    ),
     "exit code 1": (result(1, [LINE], None), "FAULT"),
 }
 
@@ -63,7 +66,9 @@ def test_damage_is_the_same_each_time_and_another_for_each_number(tmp_path, name
     assert found[0] != (tmp_path / target).read_bytes()
 
 
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="this system does not tell what memory is filled")
+@pytest.mark.skipif(
+    not Path("/proc/self/status").exists(), reason="this system does not tell what memory is filled"
+)
 def test_the_memory_of_each_run_is_measured_by_itself():
     peaks = []
     for megabytes in (0, 200, 0):
@@ -78,7 +83,10 @@ def test_a_run_that_takes_too_long_is_a_fault_and_the_next_one_runs(tmp_path, mo
     monkeypatch.setattr(fuzz, "TIME_S", 0.001)
     [(_, number, reason)] = fuzz.fuzz(["png"], 1, jobs=1, out=tmp_path)[1]
     assert (number, reason) == (0, "no end after 0.001 s")
-    assert "python tests/fuzz.py png --first 0 --count 1 --seed 1" in (tmp_path / "png-0" / "why.txt").read_text()
+    assert (
+        "python tests/fuzz.py png --first 0 --count 1 --seed 1"
+        in (tmp_path / "png-0" / "why.txt").read_text()
+    )
     assert (tmp_path / "png-0" / "a.png").is_file()
     monkeypatch.setattr(fuzz, "TIME_S", 60)
     assert fuzz.fuzz(["png"], 1, jobs=1)[1] == []

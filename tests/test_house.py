@@ -51,18 +51,26 @@ def test_binder_installs_what_opencv_needs():
 
 def test_every_supported_python_is_named_and_tested():
     prefix = "Programming Language :: Python :: "
-    named = [entry.removeprefix(prefix) for entry in PROJECT["classifiers"] if entry.startswith(prefix)]
-    workflow = yaml.safe_load((HOUSE / ".github" / "workflows" / "tests.yml").read_text(encoding="utf-8"))
+    named = [
+        entry.removeprefix(prefix) for entry in PROJECT["classifiers"] if entry.startswith(prefix)
+    ]
+    workflow = yaml.safe_load(
+        (HOUSE / ".github" / "workflows" / "tests.yml").read_text(encoding="utf-8")
+    )
     tested = workflow["jobs"]["linux"]["strategy"]["matrix"]["python"]
     assert named == ["3", *tested]
     assert PROJECT["requires-python"] == f">={tested[0]}"
 
 
 def test_actions_are_pinned_by_their_major_version():
-    text = "\n".join(path.read_text(encoding="utf-8") for path in (HOUSE / ".github" / "workflows").iterdir())
+    text = "\n".join(
+        path.read_text(encoding="utf-8") for path in (HOUSE / ".github" / "workflows").iterdir()
+    )
     actions = re.findall(r"uses: (\S+)", text)
     assert actions
-    assert all(re.fullmatch(r"[\w-]+/[\w-]+@(release/)?v\d+", action) for action in actions), actions
+    assert all(re.fullmatch(r"[\w-]+/[\w-]+@(release/)?v\d+", action) for action in actions), (
+        actions
+    )
 
 
 def test_no_package_is_listed_twice():

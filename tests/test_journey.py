@@ -40,9 +40,12 @@ def measured(seed=26):
     images, truth, spacing_mm = head(seed)
     swept = sm.sweep(images, truth, sizes=WIDTHS)
     means = {
-        version: float(scores.mean()) for version, scores in sm.ladder(images, truth, spacing_mm=spacing_mm).items()
+        version: float(scores.mean())
+        for version, scores in sm.ladder(images, truth, spacing_mm=spacing_mm).items()
     }
-    return means | {f"width {w}": float(iou) for w, iou in zip(WIDTHS, swept.iou.mean(axis=0), strict=True)}
+    return means | {
+        f"width {w}": float(iou) for w, iou in zip(WIDTHS, swept.iou.mean(axis=0), strict=True)
+    }
 
 
 def best_width(seed=26):

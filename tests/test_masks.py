@@ -33,7 +33,9 @@ def grid(text):
 
 
 def is_mask(made, like):
-    return made.dtype == np.uint8 and made.shape == like.shape and not np.setdiff1d(made, [0, 1]).size
+    return (
+        made.dtype == np.uint8 and made.shape == like.shape and not np.setdiff1d(made, [0, 1]).size
+    )
 
 
 # --- normalize -------------------------------------------------------------------------------------------------
@@ -53,13 +55,20 @@ def test_normalize_takes_every_real_type(dtype):
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, ">f4", ">f8"])
 def test_normalize_computes_in_the_precision_of_the_input(dtype):
-    image = (1 + np.arange(256).reshape(16, 16) / 1000).astype(dtype)  # grey levels on the very edge of truncation
+    image = (1 + np.arange(256).reshape(16, 16) / 1000).astype(
+        dtype
+    )  # grey levels on the very edge of truncation
     low, high = image.min(), image.max()
-    same(masks.normalize(image), ((image - low) / (high - low) * np.array(255, dtype)).astype(np.uint8))
+    same(
+        masks.normalize(image),
+        ((image - low) / (high - low) * np.array(255, dtype)).astype(np.uint8),
+    )
     if np.dtype(dtype).itemsize < 8:
         wide = image.astype(np.float64)
         in_float64 = ((wide - wide.min()) / (wide.max() - wide.min()) * 255).astype(np.uint8)
-        assert (masks.normalize(image) != in_float64).any(), "the two precisions were meant to differ here"
+        assert (masks.normalize(image) != in_float64).any(), (
+            "the two precisions were meant to differ here"
+        )
 
 
 def test_normalize_computes_integers_in_float64():
@@ -126,7 +135,10 @@ def test_otsu_is_the_best_of_all_thresholds(seed):
 
 
 def test_otsu_wants_grey_levels_of_one_byte():
-    assert masks.otsu_threshold(np.full((3, 3), 9, np.uint8)) in (0, 9)  # flat: nothing is above in a normalised slice
+    assert masks.otsu_threshold(np.full((3, 3), 9, np.uint8)) in (
+        0,
+        9,
+    )  # flat: nothing is above in a normalised slice
     assert masks.otsu_threshold(np.zeros((3, 3), np.uint8)) == 0
     with pytest.raises(InputError, match=r"uint8 slice \(see normalize\), got dtype float64"):
         masks.otsu_threshold(np.zeros((3, 3)))
@@ -156,7 +168,9 @@ def test_of_equally_large_components_the_lowest_opencv_label_stays(mask):
 
 
 def test_touches_edge_by_hand():
-    labels = np.array([[0, 0, 0, 0, 3], [0, 1, 1, 0, 0], [2, 0, 0, 0, 0], [0, 0, 4, 0, 5], [0, 0, 4, 0, 0]])
+    labels = np.array(
+        [[0, 0, 0, 0, 3], [0, 1, 1, 0, 0], [2, 0, 0, 0, 0], [0, 0, 4, 0, 5], [0, 0, 4, 0, 0]]
+    )
     same(masks.touches_edge(labels), [False, False, True, True, True, True])
     same(masks.touches_edge(np.zeros((2, 2), np.int32)), [False])
 
@@ -174,7 +188,9 @@ def test_flood_enters_at_every_side_and_not_over_a_corner():
 def test_holes_are_4_connected_background():
     diamond = grid("00100 01010 10001 01010 00100")
     same(masks.fill_holes(diamond), grid("00100 01110 11111 01110 00100"))
-    same(masks.fill_holes(grid("0110 1011 1111")), grid("0110 1111 1111"))  # the frame itself is no wall
+    same(
+        masks.fill_holes(grid("0110 1011 1111")), grid("0110 1111 1111")
+    )  # the frame itself is no wall
     same(masks.fill_holes(grid("101 111")), grid("101 111"))
 
 
@@ -245,7 +261,9 @@ def test_dilation_sizes_at_the_limit():
 # --- masks as input --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("mask", [[[0, 1]], [[0, 255]], [[False, True]], [[0.0, -3.5]], [[0.0, 1e-9]]])
+@pytest.mark.parametrize(
+    "mask", [[[0, 1]], [[0, 255]], [[False, True]], [[0.0, -3.5]], [[0.0, 1e-9]]]
+)
 def test_binary_masks_of_any_kind(mask):
     made = errors.check_binary(np.array(mask))
     assert made.dtype == np.uint8
@@ -289,8 +307,17 @@ def test_inputs_are_never_changed(mask):
 
 @given(GRIDS)
 def test_layout_does_not_matter(mask):
-    for other in (np.asfortranarray(mask), np.repeat(mask, 2, axis=1)[:, ::2], mask[::-1, ::-1].copy()[::-1, ::-1]):
-        for make in (masks.normalize, masks.largest_component, masks.flood_from_edges, masks.fill_holes):
+    for other in (
+        np.asfortranarray(mask),
+        np.repeat(mask, 2, axis=1)[:, ::2],
+        mask[::-1, ::-1].copy()[::-1, ::-1],
+    ):
+        for make in (
+            masks.normalize,
+            masks.largest_component,
+            masks.flood_from_edges,
+            masks.fill_holes,
+        ):
             same(make(other), make(mask))
         same(masks.dilate(other, min(mask.shape)), masks.dilate(mask, min(mask.shape)))
         assert masks.otsu_threshold(other) == masks.otsu_threshold(mask)
@@ -329,7 +356,10 @@ def doors():
         "area_error": (lambda array: metrics.area_error(mask, array), mask),
         "check_volume": (scans.check_volume, volume),
         "apply_mask": (lambda array: brain_masks.apply_mask(array, np.ones(array.shape)), volume),
-        "overlay_edges": (lambda array: brain_masks.overlay_edges(array, np.ones(array.shape)), volume),
+        "overlay_edges": (
+            lambda array: brain_masks.overlay_edges(array, np.ones(array.shape)),
+            volume,
+        ),
         "close": (lambda array: morphology.close(array, 1), inside),
         "zscore": (preprocess.zscore, image),
     }
@@ -372,7 +402,18 @@ def test_what_takes_too_much_memory_is_refused_before_it_is_taken():
 # --- the largest slice ---------------------------------------------------------------------------
 
 WIDE = (2, 1024, 2048)  # over the bound of these tests
-PACKED = ("a.npy", "a.npz", "colour.npz", "truth.npz", "a.nii", "a.nii.gz", "a.png", "a.tif", "f8.tif", "series")
+PACKED = (
+    "a.npy",
+    "a.npz",
+    "colour.npz",
+    "truth.npz",
+    "a.nii",
+    "a.nii.gz",
+    "a.png",
+    "a.tif",
+    "f8.tif",
+    "series",
+)
 
 
 def save(path, shape=WIDE):
@@ -419,7 +460,9 @@ def test_a_batch_refuses_a_slice_that_is_too_large(tmp_path, monkeypatch, name):
     if name == "a.npy":
         save(tmp_path / name)
     else:
-        zarr.create_array(str(tmp_path / name), shape=WIDE, chunks=(1, *WIDE[1:]), dtype="u1")[:] = 1
+        zarr.create_array(str(tmp_path / name), shape=WIDE, chunks=(1, *WIDE[1:]), dtype="u1")[
+            :
+        ] = 1
     monkeypatch.setattr(errors, "LARGEST_SLICE_PX", 2**20)
     with pytest.raises(InputError, match=rf"{name}: .*1048576 px.* 1024 x 2048"):
         stacks.opened(tmp_path / name)
@@ -427,7 +470,12 @@ def test_a_batch_refuses_a_slice_that_is_too_large(tmp_path, monkeypatch, name):
 
 def test_an_array_has_a_largest_slice(monkeypatch):
     monkeypatch.setattr(errors, "LARGEST_SLICE_PX", 1300**2)
-    for function in (sm.v1, sm.v8, masks.normalize, lambda image: list(sm.mask_slices(image[None]))):
+    for function in (
+        sm.v1,
+        sm.v8,
+        masks.normalize,
+        lambda image: list(sm.mask_slices(image[None])),
+    ):
         function(ring_head((1300, 1300))[0])
         with pytest.raises(InputError, match=r"1690000 px \(1300 x 1300\), got 1301 x 1300"):
             function(ring_head((1301, 1300))[0])
@@ -435,7 +483,9 @@ def test_an_array_has_a_largest_slice(monkeypatch):
 
 @pytest.mark.filterwarnings("ignore::skullmask_lib.errors.InputWarning")
 def test_of_a_volume_the_slices_count_that_are_cut(tmp_path, monkeypatch):
-    affine = np.array([[0, 0, 1.0, 0], [1, 0, 0, 0], [0, -1, 0, 0], [0, 0, 0, 1]])  # x is anterior, y inferior
+    affine = np.array(
+        [[0, 0, 1.0, 0], [1, 0, 0, 0], [0, -1, 0, 0], [0, 0, 0, 1]]
+    )  # x is anterior, y inferior
     volume = np.indices((4, 6, 50)).sum(axis=0).astype(np.float32)
     nib.save(nib.Nifti1Image(volume, affine), tmp_path / "a.nii.gz")
     monkeypatch.setattr(errors, "LARGEST_SLICE_PX", 30)

@@ -107,7 +107,9 @@ def test_distances_to_an_empty_mask(measure):
 
 def surface_points(mask, spacing_mm):
     """Pixels with a 4-neighbour that is out; beyond the frame all is out."""
-    inside = ndimage.correlate(mask.astype(int), [[0, 1, 0], [1, 1, 1], [0, 1, 0]], mode="constant") == 5
+    inside = (
+        ndimage.correlate(mask.astype(int), [[0, 1, 0], [1, 1, 1], [0, 1, 0]], mode="constant") == 5
+    )
     return np.argwhere((mask > 0) & ~inside) * spacing_mm
 
 
@@ -135,9 +137,9 @@ def itk(mask, spacing_mm):
 
 
 def itk_surface(mask):
-    return sitk.GetArrayFromImage(sitk.BinaryContour(sitk.ConstantPad(sitk.GetImageFromArray(mask), (1, 1), (1, 1))))[
-        1:-1, 1:-1
-    ]
+    return sitk.GetArrayFromImage(
+        sitk.BinaryContour(sitk.ConstantPad(sitk.GetImageFromArray(mask), (1, 1), (1, 1)))
+    )[1:-1, 1:-1]
 
 
 def itk_distances(mask, truth, spacing_mm):
@@ -155,10 +157,16 @@ def test_distances_of_simpleitk(seed, spacing_mm):
     mask, truth = two_masks(seed)
     measured = sitk.HausdorffDistanceImageFilter()
     measured.Execute(itk(itk_surface(mask), spacing_mm), itk(itk_surface(truth), spacing_mm))
-    assert sm.hausdorff_mm(mask, truth, spacing_mm) == pytest.approx(measured.GetHausdorffDistance(), rel=1e-5)
-    assert sm.assd_mm(mask, truth, spacing_mm) == pytest.approx(measured.GetAverageHausdorffDistance(), rel=1e-5)
+    assert sm.hausdorff_mm(mask, truth, spacing_mm) == pytest.approx(
+        measured.GetHausdorffDistance(), rel=1e-5
+    )
+    assert sm.assd_mm(mask, truth, spacing_mm) == pytest.approx(
+        measured.GetAverageHausdorffDistance(), rel=1e-5
+    )
     there, back = itk_distances(mask, truth, spacing_mm)
-    assert sm.hd95_mm(mask, truth, spacing_mm) == pytest.approx(np.percentile([*there, *back], 95), rel=1e-5)
+    assert sm.hd95_mm(mask, truth, spacing_mm) == pytest.approx(
+        np.percentile([*there, *back], 95), rel=1e-5
+    )
 
 
 def test_distances_of_simpleitk_on_the_phantom():
@@ -166,8 +174,12 @@ def test_distances_of_simpleitk_on_the_phantom():
     spacing_mm = tuple(data.spacing_mm[0].tolist())
     mask, truth = sm.v2(data.images[0]), data.truth[0]
     measured = sitk.HausdorffDistanceImageFilter()
-    measured.Execute(itk(mask, spacing_mm), itk(truth, spacing_mm))  # filled masks: the same largest distance here
-    assert sm.hausdorff_mm(mask, truth, spacing_mm) == pytest.approx(measured.GetHausdorffDistance(), rel=1e-5)
+    measured.Execute(
+        itk(mask, spacing_mm), itk(truth, spacing_mm)
+    )  # filled masks: the same largest distance here
+    assert sm.hausdorff_mm(mask, truth, spacing_mm) == pytest.approx(
+        measured.GetHausdorffDistance(), rel=1e-5
+    )
 
 
 @given(pairs())
@@ -183,7 +195,9 @@ def test_twice_the_spacing_is_twice_the_distance(pair):
     for measure in DISTANCES:
         assert measure(*pair, (2.0, 6.0)) == pytest.approx(2 * measure(*pair, (1.0, 3.0)))
         assert measure(*pair) == measure(*pair, (1.0, 1.0))
-        assert measure(pair[0].T, pair[1].T, (3.0, 1.0)) == pytest.approx(measure(*pair, (1.0, 3.0)))
+        assert measure(pair[0].T, pair[1].T, (3.0, 1.0)) == pytest.approx(
+            measure(*pair, (1.0, 3.0))
+        )
 
 
 # --- score -----------------------------------------------------------------------------------------------------
@@ -209,9 +223,13 @@ def test_score_holds_every_measure():
 def test_score_of_many_slices():
     made, truth = (np.stack(masks) for masks in zip(two_masks(0), two_masks(0)[::-1], strict=True))
     spacing_mm = np.array([[1.0, 2.0], [0.5, 3.0]])
-    assert sm.score_slices(made, truth) == [sm.score(made[0], truth[0]), sm.score(made[1], truth[1])]
+    assert sm.score_slices(made, truth) == [
+        sm.score(made[0], truth[0]),
+        sm.score(made[1], truth[1]),
+    ]
     assert sm.score_slices(iter(made), list(truth), spacing_mm) == [
-        sm.score(mask, true, spacing) for mask, true, spacing in zip(made, truth, spacing_mm, strict=True)
+        sm.score(mask, true, spacing)
+        for mask, true, spacing in zip(made, truth, spacing_mm, strict=True)
     ]
     with pytest.raises(ValueError, match="shorter"):
         sm.score_slices(made, truth[:1])

@@ -6,7 +6,14 @@ import pytest
 
 from skullmask_lib import phantom
 from skullmask_lib.errors import InputError
-from skullmask_lib.phantom import LABELS, brain_mask, five_slices, render_slice, render_volume, skull_mask
+from skullmask_lib.phantom import (
+    LABELS,
+    brain_mask,
+    five_slices,
+    render_slice,
+    render_volume,
+    skull_mask,
+)
 
 SHAPE = (5, 768, 624)
 SMALL = {"shape": (192, 156), "spacing_mm": (1.68, 1.68)}
@@ -77,7 +84,12 @@ def dilated_brain(image, width_px):
 
 
 def mean_iou(method, images, labels):
-    return np.mean([iou(method(image), skull_mask(plane) > 0) for image, plane in zip(images, labels, strict=True)])
+    return np.mean(
+        [
+            iou(method(image), skull_mask(plane) > 0)
+            for image, plane in zip(images, labels, strict=True)
+        ]
+    )
 
 
 # --- the stack
@@ -108,7 +120,9 @@ def test_same_arguments_give_the_same_arrays_in_a_fresh_cache(stack):
     phantom._draws.cache_clear()
     again = five_slices()
     assert again[0] is not stack[0]
-    assert all(np.array_equal(array, same) for array, same in zip(again[:3], stack[:3], strict=True))
+    assert all(
+        np.array_equal(array, same) for array, same in zip(again[:3], stack[:3], strict=True)
+    )
 
 
 def test_stack_has_at_most_4096_values(stack):
@@ -150,13 +164,17 @@ def test_masks_hold_what_they_promise(stack):
 def test_inner_table_keeps_the_brain_from_marrow_and_scalp(stack):
     for plane in stack[1]:
         near = cv2.dilate(brain_mask(plane), np.ones((3, 3), np.uint8)) > 0
-        assert not np.isin(plane[near], [LABELS["diploe"], LABELS["outer_table"], LABELS["fat"]]).any()
+        assert not np.isin(
+            plane[near], [LABELS["diploe"], LABELS["outer_table"], LABELS["fat"]]
+        ).any()
 
 
 def test_half_the_resolution_shows_the_same_head():
     fine = render_slice(8.0)[1]
     coarse = render_slice(8.0, shape=(384, 312), spacing_mm=(0.84, 0.84))[1]
-    area_mm2 = [skull_mask(labels).sum() * step**2 for labels, step in ((fine, 0.42), (coarse, 0.84))]
+    area_mm2 = [
+        skull_mask(labels).sum() * step**2 for labels, step in ((fine, 0.42), (coarse, 0.84))
+    ]
     assert area_mm2[1] == pytest.approx(area_mm2[0], rel=0.01)
 
 
@@ -178,11 +196,15 @@ def test_anterior_is_up():
 
 
 def test_a_plane_of_the_volume_is_the_slice():
-    image, labels, affine = render_volume(shape=(100, 120, 3), spacing_mm=(2.0, 1.8, 10.0), noise=False)
+    image, labels, affine = render_volume(
+        shape=(100, 120, 3), spacing_mm=(2.0, 1.8, 10.0), noise=False
+    )
     assert (image.dtype, labels.dtype, affine.dtype) == (np.float32, np.uint8, np.float64)
     for k in range(3):
         level_mm = (affine @ [0, 0, k, 1])[2]
-        plane, plane_labels = render_slice(level_mm, shape=(120, 100), spacing_mm=(1.8, 2.0), noise=False)
+        plane, plane_labels = render_slice(
+            level_mm, shape=(120, 100), spacing_mm=(1.8, 2.0), noise=False
+        )
         assert np.array_equal(labels[:, ::-1, k].T, plane_labels)
         assert np.array_equal(image[:, ::-1, k].T, plane.astype(np.float32))
 
@@ -247,7 +269,9 @@ def test_noise_is_rician_and_different_for_each_contrast():
     assert not np.array_equal(corner["T1"], corner["T2"])
     for noise in corner.values():
         assert noise.min() > 0
-        assert noise.mean() == pytest.approx(phantom.MODEL.noise_sigma * np.sqrt(np.pi / 2), rel=0.03)
+        assert noise.mean() == pytest.approx(
+            phantom.MODEL.noise_sigma * np.sqrt(np.pi / 2), rel=0.03
+        )
 
 
 # --- figures calibrated to the source (seed 26), and the same on heads that were not used
@@ -276,7 +300,10 @@ def test_bright_vessels_set_the_threshold_and_no_score(stack, monkeypatch):
 
 
 def test_published_width_of_the_calibrated_head(stack):
-    curve = {width: mean_iou(lambda image, w=width: dilated_brain(image, w), *stack[:2]) for width in range(22, 31, 2)}
+    curve = {
+        width: mean_iou(lambda image, w=width: dilated_brain(image, w), *stack[:2])
+        for width in range(22, 31, 2)
+    }
     assert max(curve, key=curve.get) == 26
     assert curve[26] == pytest.approx(0.98, abs=0.01)
 
@@ -323,10 +350,19 @@ def test_crop_cuts_scalp_alone_by_two_to_five_millimetres(stack, cropped):
         (lambda: render_slice(0, shape=(10, 0)), r"shape is \(10, 0\)"),
         (lambda: render_slice(0, shape=(10, 2.5)), r"shape is \(10, 2\.5\); wanted 2 integers"),
         (lambda: render_slice(0, shape=10), r"shape is 10; wanted 2 integers"),
-        (lambda: render_slice(0, spacing_mm=(1, -1)), r"spacing_mm is \(1, -1\); wanted 2 finite numbers above zero"),
-        (lambda: render_slice(0, center_mm=(1, float("inf"))), r"center_mm is \(1, inf\); wanted 2 finite numbers"),
+        (
+            lambda: render_slice(0, spacing_mm=(1, -1)),
+            r"spacing_mm is \(1, -1\); wanted 2 finite numbers above zero",
+        ),
+        (
+            lambda: render_slice(0, center_mm=(1, float("inf"))),
+            r"center_mm is \(1, inf\); wanted 2 finite numbers",
+        ),
         (lambda: render_volume(shape=(10, 10)), r"shape is \(10, 10\); wanted 3 integers"),
-        (lambda: render_volume(spacing_mm=2.0), r"spacing_mm is 2\.0; wanted 3 finite numbers above zero"),
+        (
+            lambda: render_volume(spacing_mm=2.0),
+            r"spacing_mm is 2\.0; wanted 3 finite numbers above zero",
+        ),
         (lambda: render_volume(contrast=None), r"contrast is None"),
     ],
 )

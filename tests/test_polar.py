@@ -23,7 +23,9 @@ MM = (1.0, 1.0)
 
 
 def disc(radius_mm, shape=(160, 160), spacing_mm=MM, at_mm=(0.0, 0.0)):
-    return ring_head(shape, spacing_mm, at_mm=at_mm, axes_mm=(radius_mm,) * 2, levels=(0, 1, 1, 1))[0]
+    return ring_head(shape, spacing_mm, at_mm=at_mm, axes_mm=(radius_mm,) * 2, levels=(0, 1, 1, 1))[
+        0
+    ]
 
 
 # --- the head ----------------------------------------------------------------------------------------------------
@@ -44,7 +46,9 @@ def whole(image):
 
 
 def test_holes_are_filled_before_the_largest_piece_is_taken():
-    image = fine_head(levels=(0, 0.7, 0, 1))  # the brain lies free in black bone, and is larger than the scalp
+    image = fine_head(
+        levels=(0, 0.7, 0, 1)
+    )  # the brain lies free in black bone, and is larger than the scalp
     assert sm.iou(head_of(image), whole(image)) > 0.99
 
 
@@ -64,7 +68,9 @@ def test_what_lies_beside_the_head_is_left_out():
 def test_noise_in_the_air_is_air():
     rng = np.random.default_rng(1)
     image = fine_head()
-    noisy = np.hypot(image + 0.1 * rng.standard_normal(image.shape), 0.1 * rng.standard_normal(image.shape))
+    noisy = np.hypot(
+        image + 0.1 * rng.standard_normal(image.shape), 0.1 * rng.standard_normal(image.shape)
+    )
     assert sm.iou(head_of(np.clip(noisy, 0, 1)), whole(image)) > 0.98
 
 
@@ -89,7 +95,10 @@ def test_no_contrast_no_head(level):
 def test_centre_and_skin_are_in_millimetres(spacing_mm, at_mm):
     shape = tuple(round(170 / mm) for mm in spacing_mm)
     unwrapped = polar.unwrap(disc(60, shape, spacing_mm, at_mm), spacing_mm)
-    middle = [(n * mm - polar.STEP_MM) / 2 + at for n, mm, at in zip(shape, spacing_mm, at_mm, strict=True)]
+    middle = [
+        (n * mm - polar.STEP_MM) / 2 + at
+        for n, mm, at in zip(shape, spacing_mm, at_mm, strict=True)
+    ]
     close(np.multiply(unwrapped.centre, polar.STEP_MM), middle, atol=0.5)
     close(unwrapped.skin * polar.STEP_MM, 60, atol=1.5)
     close(unwrapped.scale, np.divide(spacing_mm, polar.STEP_MM), rtol=0.01)
@@ -108,7 +117,10 @@ def test_rays_begin_on_the_right_and_turn_clockwise():
     image[110:116, 75:85] = 0  # below, from 30 to 36 mm
     brightness = polar.unwrap(image, MM).brightness
     assert brightness.shape == (polar.ANGLES, 96)
-    depth = {angle: np.median(np.flatnonzero(brightness[angle] < 0.5)) * polar.STEP_MM for angle in (0, 90)}
+    depth = {
+        angle: np.median(np.flatnonzero(brightness[angle] < 0.5)) * polar.STEP_MM
+        for angle in (0, 90)
+    }
     assert depth == {0: pytest.approx(60 - 43, abs=1.5), 90: pytest.approx(60 - 33, abs=1.5)}
     assert (brightness[[45, 135, 180, 225, 270, 315], 8:] > 0.9).all()
 
@@ -141,8 +153,14 @@ RAYS = {  # brightness down to a depth [mm]; where the skull begins
     "thin scalp": ([(0.9, 3), (0.3, 9), (1, 48)], 3),
     "thick scalp": ([(0.9, 15), (0.3, 20), (1, 48)], 15),
     "muscle below fat": ([(1.2, 4), (0.6, 14), (0.2, 18), (1, 48)], 14),
-    "dark muscle below fat": ([(1.2, 4), (0.4, 14), (0.2, 19), (1, 48)], 14),  # the brain is too far from the fat
-    "thin muscle below fat": ([(1.2, 8), (0.48, 11), (0.2, 15), (1, 48)], 11),  # the lower step, and the darker bone
+    "dark muscle below fat": (
+        [(1.2, 4), (0.4, 14), (0.2, 19), (1, 48)],
+        14,
+    ),  # the brain is too far from the fat
+    "thin muscle below fat": (
+        [(1.2, 8), (0.48, 11), (0.2, 15), (1, 48)],
+        11,
+    ),  # the lower step, and the darker bone
     "muscle in layers": ([(1.2, 3), (0.5, 5), (0.8, 9), (0.6, 13), (0.2, 17), (1, 48)], 13),
     "bright diploe": ([(1, 6), (0.2, 8), (0.9, 12), (0.2, 14), (1, 48)], 6),
     "suppressed fat": ([(0.5, 6), (0.25, 11), (1, 48)], 6),
@@ -171,7 +189,9 @@ def test_the_skull_begins_where_scalp_turns_into_bone_above_the_brain(case):
 
 
 def test_what_is_brighter_than_fat_says_no_more():
-    fat, bright, liquor = ([(level, 6), (0.2, 11), (deep, 48)] for level, deep in ((1.2, 1.2), (9, 1.2), (1.2, 9)))
+    fat, bright, liquor = (
+        [(level, 6), (0.2, 11), (deep, 48)] for level, deep in ((1.2, 1.2), (9, 1.2), (1.2, 9))
+    )
     wanted = polar.boundary_cost(ray(fat)[None])
     for other in (bright, liquor):
         same(polar.boundary_cost(ray(other)[None]), wanted)
@@ -179,7 +199,9 @@ def test_what_is_brighter_than_fat_says_no_more():
 
 def test_rays_are_priced_one_by_one():
     rays = np.stack([ray(layers) for layers, _ in RAYS.values()])
-    same(polar.boundary_cost(rays), np.concatenate([polar.boundary_cost(one[None]) for one in rays]))
+    same(
+        polar.boundary_cost(rays), np.concatenate([polar.boundary_cost(one[None]) for one in rays])
+    )
 
 
 def test_no_skull_begins_in_the_skin():
@@ -244,12 +266,14 @@ def test_the_cheapest_closed_path_is_found_where_it_stands_out(data):
 
 
 def test_a_path_turns_with_the_rows():
-    cost = ndimage.gaussian_filter(np.random.default_rng(1).random((90, 30)), 2, mode=("wrap", "nearest"))
+    cost = ndimage.gaussian_filter(
+        np.random.default_rng(1).random((90, 30)), 2, mode=("wrap", "nearest")
+    )
     wanted = price(cost, polar.closed_path(cost))
     for turn in (1, 17, 45):
-        assert price(np.roll(cost, turn, axis=0), polar.closed_path(np.roll(cost, turn, axis=0))) == pytest.approx(
-            wanted
-        )
+        assert price(
+            np.roll(cost, turn, axis=0), polar.closed_path(np.roll(cost, turn, axis=0))
+        ) == pytest.approx(wanted)
     assert wanted <= min(price(cost, np.full(90, column)) for column in range(30))
 
 
@@ -309,7 +333,9 @@ def test_pixels_are_in_whose_centre_is_in(unwrapped, waves, least):
     rows, columns = np.indices(made.shape)
     y = (rows + 0.5) * unwrapped.scale[0] - 0.5 - unwrapped.centre[0]
     x = (columns + 0.5) * unwrapped.scale[1] - 0.5 - unwrapped.centre[1]
-    beyond = np.hypot(y, x) - np.interp(np.arctan2(y, x) % (2 * np.pi), angles, radius, period=2 * np.pi)
+    beyond = np.hypot(y, x) - np.interp(
+        np.arctan2(y, x) % (2 * np.pi), angles, radius, period=2 * np.pi
+    )
     clear = np.abs(beyond) > 0.15
     same(made[clear], beyond[clear] <= 0)
 
@@ -325,9 +351,13 @@ def test_a_circle_is_exact(unwrapped):
 def test_an_outline_lies_where_it_is_filled(unwrapped):
     for depth in (12.0, 30.0):
         mask = polar.fill_outline(unwrapped, np.full(polar.ANGLES, depth))
-        inside, outside = (polar.outline(unwrapped, np.full(polar.ANGLES, depth + off)) for off in (5, -5))
+        inside, outside = (
+            polar.outline(unwrapped, np.full(polar.ANGLES, depth + off)) for off in (5, -5)
+        )
         assert all(mask[tuple(np.rint(place).astype(int))] for place in zip(*inside, strict=True))
-        assert not any(mask[tuple(np.rint(place).astype(int))] for place in zip(*outside, strict=True))
+        assert not any(
+            mask[tuple(np.rint(place).astype(int))] for place in zip(*outside, strict=True)
+        )
 
 
 # --- neighbours --------------------------------------------------------------------------------------------------
@@ -372,7 +402,16 @@ def test_the_truth_is_trusted_and_what_is_off_it_is_not(drawn):
     scalp = whole(image) & (truth == 0)
     without_bone = whole(image) & (image > 0.3)
     dilated, eroded = cv2.dilate(truth, element), cv2.erode(truth, element)
-    for wrong in (dilated, eroded, shifted, whole(image), scalp, without_bone, 1 - truth, 0 * truth):
+    for wrong in (
+        dilated,
+        eroded,
+        shifted,
+        whole(image),
+        scalp,
+        without_bone,
+        1 - truth,
+        0 * truth,
+    ):
         assert sm.quality(image, wrong, spacing_mm=MM) < polar.TRUSTED
 
 
@@ -440,7 +479,10 @@ def test_a_ct_is_not_trusted(window, spacing_mm):
 def test_a_right_mask_is_trusted_on_wide_pixels(axis, wide):
     data = sm.load("phantom")
     for image, truth, mm in zip(data.images, data.truth, data.spacing_mm, strict=True):
-        parts = [np.add.reduceat(array, range(0, array.shape[axis], wide), axis=axis) for array in (image, truth)]
+        parts = [
+            np.add.reduceat(array, range(0, array.shape[axis], wide), axis=axis)
+            for array in (image, truth)
+        ]
         wider_mm = mm * np.where(np.arange(2) == axis, wide, 1)
         mask = sm.v8(parts[0], spacing_mm=wider_mm)
         assert sm.iou(mask, parts[1] > wide / 2) > 0.95
@@ -469,10 +511,21 @@ def rayleigh(shape, seed=1, smooth_px=0.0):
 @pytest.mark.parametrize("spacing_mm", [None, MM])
 @pytest.mark.parametrize(
     ("shape", "smooth_px"),
-    [((41, 37), 0), ((64, 64), 0), ((48, 256), 0), ((316, 48), 0), ((128, 96), 0.7), ((256, 256), 1), ((768, 624), 2)],
+    [
+        ((41, 37), 0),
+        ((64, 64), 0),
+        ((48, 256), 0),
+        ((316, 48), 0),
+        ((128, 96), 0.7),
+        ((256, 256), 1),
+        ((768, 624), 2),
+    ],
 )
 def test_noise_is_no_head(shape, smooth_px, spacing_mm):
-    for image in (rayleigh(shape, smooth_px=smooth_px), np.rint(10 * rayleigh(shape)).astype(np.int16) - 500):
+    for image in (
+        rayleigh(shape, smooth_px=smooth_px),
+        np.rint(10 * rayleigh(shape)).astype(np.int16) - 500,
+    ):
         with pytest.warns(UserWarning, match="the mask is empty: no head in it"):
             mask = sm.v8(image, spacing_mm=spacing_mm)
         assert not mask.any()
@@ -516,7 +569,9 @@ BORDERS = {
     "lines around noise": lambda image: framed(image + 0.1 * rayleigh(image.shape), 2.0),
     "one line": lambda image: np.vstack([np.full(image.shape[1], 2.0), image]),
     "a box of zeros around an even grey": lambda image: framed(0.3 + 0.7 * image, 0.0, width=12),
-    "a box of zeros around noise": lambda image: framed(image + 0.02 * rayleigh(image.shape), 0.0, width=12),
+    "a box of zeros around noise": lambda image: framed(
+        image + 0.02 * rayleigh(image.shape), 0.0, width=12
+    ),
     "grey lines in a JPEG": lambda image: jpeg(framed(np.pad(image, 9), 0.5), 85),
     "bright lines in a JPEG": lambda image: jpeg(framed(np.pad(image, 9), 1.0), 60),
     "lines with round corners": lambda image: framed_with_round_corners(np.pad(image, 9)),
@@ -566,7 +621,9 @@ FAINT = {
     "bright lines": lambda image: framed(image, 1.0, width=2),
     "a box of zeros around noise": lambda image: framed(noisy(image), 0.0, width=3),
     "a wide box of zeros around noise": lambda image: framed(noisy(image), 0.0, width=50),
-    "a box of zeros around a faint grey": lambda image: framed(np.maximum(image, 0.06), 0.0, width=8),
+    "a box of zeros around a faint grey": lambda image: framed(
+        np.maximum(image, 0.06), 0.0, width=8
+    ),
 }
 
 
@@ -643,10 +700,14 @@ def test_pixels_need_not_be_square(spacing_mm):
     image, truth = ring_head(shape, spacing_mm)
     assert sm.iou(sm.v8(image, spacing_mm=spacing_mm), truth) > 0.98
     data = sm.load("phantom")
-    shape = tuple(np.rint(data.images[0].shape * data.spacing_mm[0] / spacing_mm).astype(int)[::-1].tolist())
+    shape = tuple(
+        np.rint(data.images[0].shape * data.spacing_mm[0] / spacing_mm).astype(int)[::-1].tolist()
+    )
     for image, mm in zip(data.images, data.spacing_mm, strict=True):
         wanted = cv2.resize(sm.v8(image, spacing_mm=mm), shape, interpolation=cv2.INTER_NEAREST)
-        made = sm.v8(cv2.resize(image, shape, interpolation=cv2.INTER_LINEAR), spacing_mm=spacing_mm)
+        made = sm.v8(
+            cv2.resize(image, shape, interpolation=cv2.INTER_LINEAR), spacing_mm=spacing_mm
+        )
         assert sm.iou(made, wanted) >= 0.98
 
 
@@ -659,7 +720,9 @@ def test_any_resolution_will_do(side):
 
 
 @pytest.mark.parametrize("name", ["phantom", "phantom-cropped"])
-@pytest.mark.parametrize("turn", [np.rot90, lambda a: np.rot90(a, 2), lambda a: np.rot90(a, 3), np.fliplr, np.flipud])
+@pytest.mark.parametrize(
+    "turn", [np.rot90, lambda a: np.rot90(a, 2), lambda a: np.rot90(a, 3), np.fliplr, np.flipud]
+)
 def test_the_mask_turns_with_the_head(name, turn):
     data = sm.load(name)
     for image, mm in zip(data.images, data.spacing_mm, strict=True):
@@ -675,19 +738,30 @@ def test_the_mask_turns_with_the_head(name, turn):
 def test_unit_offset_and_dtype_do_not_matter(drawn, spacing_mm):
     image, _ = drawn
     wanted = sm.v8(image, spacing_mm=spacing_mm)
-    for other in (image * 1e-30, image * 1e30, image * 1e-300, image * 1e300, image + 1000, image * 5 - 3):
+    for other in (
+        image * 1e-30,
+        image * 1e30,
+        image * 1e-300,
+        image * 1e300,
+        image + 1000,
+        image * 5 - 3,
+    ):
         assert sm.iou(sm.v8(other, spacing_mm=spacing_mm), wanted) > 0.999
     for factor in (2.0**-60, 2.0**60):
         same(sm.v8(image * factor, spacing_mm=spacing_mm), wanted)
     for dtype in (np.uint8, np.int16, np.uint16, np.int64):
-        assert sm.iou(sm.v8(np.rint(image * 200).astype(dtype), spacing_mm=spacing_mm), wanted) > 0.995
+        assert (
+            sm.iou(sm.v8(np.rint(image * 200).astype(dtype), spacing_mm=spacing_mm), wanted) > 0.995
+        )
     assert sm.iou(sm.v8((image * 200 - 100).astype(np.int8), spacing_mm=spacing_mm), wanted) > 0.99
     for dtype in (np.float16, np.float32):
         assert sm.iou(sm.v8(image.astype(dtype), spacing_mm=spacing_mm), wanted) > 0.995
 
 
 @settings(max_examples=25)
-@given(exponent=st.integers(-30, 30), offset=st.floats(-1000, 1000), spacing_mm=st.none() | st.just(MM))
+@given(
+    exponent=st.integers(-30, 30), offset=st.floats(-1000, 1000), spacing_mm=st.none() | st.just(MM)
+)
 def test_neither_offset_nor_scale_matters(exponent, offset, spacing_mm):
     image, _ = ring_head()
     mask = sm.v8(image, spacing_mm=spacing_mm)
@@ -721,7 +795,11 @@ def test_the_image_stays_and_the_mask_comes_again(drawn):
 @pytest.mark.parametrize("shape", [(1, 1), (1, 300), (2, 2), (3, 3), (5, 300), (300, 5), (40, 30)])
 @pytest.mark.parametrize("spacing_mm", [None, MM, (0.01, 0.01), (3.0, 0.2)])
 def test_any_shape_will_do(shape, spacing_mm):
-    for image in (np.random.default_rng(1).random(shape), np.eye(*shape), np.indices(shape).sum(axis=0)):
+    for image in (
+        np.random.default_rng(1).random(shape),
+        np.eye(*shape),
+        np.indices(shape).sum(axis=0),
+    ):
         mask = sm.v8(image, spacing_mm=spacing_mm)
         assert (mask.dtype, mask.shape) == (np.uint8, shape)
         assert sm.quality(image, mask, spacing_mm=spacing_mm) < polar.TRUSTED
@@ -777,7 +855,9 @@ def test_a_spacing_is_two_lengths(spacing_mm, message):
         assert "\n" not in str(told.value)
 
 
-@pytest.mark.parametrize("part", [np.s_[:, 312:], np.s_[:, :312], np.s_[300:], np.s_[:480], np.s_[250:, 200:]])
+@pytest.mark.parametrize(
+    "part", [np.s_[:, 312:], np.s_[:, :312], np.s_[300:], np.s_[:480], np.s_[250:, 200:]]
+)
 def test_the_frame_may_cut_through_the_head(part):
     data = sm.load("phantom")
     for image, truth, mm in list(zip(data.images, data.truth, data.spacing_mm, strict=True))[::2]:

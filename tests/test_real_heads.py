@@ -17,7 +17,11 @@ NAMES = (
     "brainweb", "brainweb_noisy", "chris", "oms01", "oms01_FLAIR", "oms01_T2W",
     "oms19", "oms19_FLAIR", "sim02_T1", "sim03_T1", "sim09_FLAIR", "sim10_FLAIR",
 )  # fmt: skip
-TRACED = {"chris": (86, 156), "brainweb_noisy": (75, 162), "oms01": (18, 35)}  # axial slices whose truth is known
+TRACED = {
+    "chris": (86, 156),
+    "brainweb_noisy": (75, 162),
+    "oms01": (18, 35),
+}  # axial slices whose truth is known
 BELOW_THE_ORBITS = {  # 20 mm below the lowest slice whose truth can be trusted
     "chris": 63, "brainweb": 55, "brainweb_noisy": 55, "oms01": 11,
     "oms01_FLAIR": 12, "oms01_T2W": 12, "oms19": 19, "sim02_T1": 120,
@@ -40,14 +44,18 @@ def scores(heads):
 
 
 def masks_of(data, known):
-    return list(sm.mask_slices(data.images, names=data.names, spacing_mm=data.spacing_mm if known else None))
+    return list(
+        sm.mask_slices(data.images, names=data.names, spacing_mm=data.spacing_mm if known else None)
+    )
 
 
 @pytest.fixture(scope="module")
 def volume(real):
     """Give a function that loads a volume, whose truth is all zero where it is not known."""
     folder = real / "volumes"
-    return lambda name: sm.load(folder / name / "image.nii.gz", truth=folder / name / "outer_skull.nii.gz")
+    return lambda name: sm.load(
+        folder / name / "image.nii.gz", truth=folder / name / "outer_skull.nii.gz"
+    )
 
 
 # --- how good the masks are --------------------------------------------------------------------------------------
@@ -73,7 +81,9 @@ def test_one_setting_works_on_all_sets(scores, known):
 def test_resolution_does_not_matter(heads, scores, known, factor):
     method = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
     for name, data in heads.items():
-        for index, (image, truth, mm) in enumerate(zip(data.images, data.truth, data.spacing_mm, strict=True)):
+        for index, (image, truth, mm) in enumerate(
+            zip(data.images, data.truth, data.spacing_mm, strict=True)
+        ):
             resampled = cv2.resize(image, None, fx=factor, fy=factor, interpolation=method)
             true = cv2.resize(truth, None, fx=factor, fy=factor, interpolation=cv2.INTER_NEAREST)
             mask = sm.v8(resampled, spacing_mm=mm / factor if known else None)
@@ -88,11 +98,19 @@ def test_neither_offset_nor_scale_nor_type_matters(heads, known):
         image, mm = data.images[2].astype(np.float64), data.spacing_mm[2] if known else None
         image *= 1000 / np.percentile(image, 99.9)
         mask = sm.v8(image, spacing_mm=mm)
-        others = (1e-30 * image, (1e30 * image).astype(np.float32), image + 1000, image - 500, image.astype(np.float16))
+        others = (
+            1e-30 * image,
+            (1e30 * image).astype(np.float32),
+            image + 1000,
+            image - 500,
+            image.astype(np.float16),
+        )
         for other in (*others, np.rint(4 * image).clip(0, 4095).astype(np.uint16)):
             assert sm.iou(sm.v8(other, spacing_mm=mm), mask) > 0.995, f"{name}, {other.dtype}"
             trust = sm.quality(image, mask, spacing_mm=mm)
-            assert sm.quality(other, mask, spacing_mm=mm) == pytest.approx(trust, abs=0.01), f"{name}, {other.dtype}"
+            assert sm.quality(other, mask, spacing_mm=mm) == pytest.approx(trust, abs=0.01), (
+                f"{name}, {other.dtype}"
+            )
 
 
 @pytest.mark.parametrize("name", ["phantom", "phantom-cropped"])
@@ -110,7 +128,11 @@ def test_the_phantom_is_a_head_too(name, known):
 
 def noisy(image, share, seed=1):
     """Rician noise, of a share of what is bright."""
-    noise = share * np.percentile(image, 99) * np.random.default_rng(seed).standard_normal((2, *image.shape))
+    noise = (
+        share
+        * np.percentile(image, 99)
+        * np.random.default_rng(seed).standard_normal((2, *image.shape))
+    )
     return np.hypot(image + noise[0], noise[1]).astype(np.float32)
 
 
@@ -141,7 +163,11 @@ def judged(heads, volume):
         mask = sm.v8(image, spacing_mm=spacing_mm)
         rows.append((sm.quality(image, mask, spacing_mm=spacing_mm), sm.iou(mask, truth)))
 
-    slices = [one for data in heads.values() for one in zip(data.images, data.truth, data.spacing_mm, strict=True)]
+    slices = [
+        one
+        for data in heads.values()
+        for one in zip(data.images, data.truth, data.spacing_mm, strict=True)
+    ]
     for one in slices:
         judge(*one)
     for image, truth, spacing_mm in slices[::2]:
@@ -159,7 +185,9 @@ def test_the_quality_tells_bad_masks_from_good_ones(judged):
     (quality, iou), as_they_are = judged
     good, bad = quality[iou >= 0.9], quality[iou < 0.9]
     assert min(good.size, bad.size) > 100
-    above = np.mean((good[:, None] > bad) + (good[:, None] == bad) / 2)  # the area under the ROC curve
+    above = np.mean(
+        (good[:, None] > bad) + (good[:, None] == bad) / 2
+    )  # the area under the ROC curve
     assert above >= 0.9
     assert (bad < polar.TRUSTED).mean() > 0.9
     assert (quality[:as_they_are] >= polar.TRUSTED).mean() > 0.9
@@ -199,7 +227,10 @@ def test_a_volume_as_it_was_published(real, skullmask):
     first, last = TRACED["oms01"]
     assert f"oms01.nii.gz[0] … oms01.nii.gz[{first - 8}]" in err[0]
     assert not any(f"oms01.nii.gz[{k}]" in err[0] for k in range(first, last + 1))
-    made, truth = (sm.load(file).images for file in ("skull.nii.gz", real / "volumes" / "oms01" / "outer_skull.nii.gz"))
+    made, truth = (
+        sm.load(file).images
+        for file in ("skull.nii.gz", real / "volumes" / "oms01" / "outer_skull.nii.gz")
+    )
     assert min(map(sm.iou, made[first : last + 1], truth[first : last + 1])) > 0.95
 
 
@@ -232,7 +263,9 @@ def test_neighbours_do_no_harm(volume, name):
 
 
 @pytest.mark.full
-@pytest.mark.filterwarnings("ignore:.*the mask is empty")  # where no head is left to be seen in the noise
+@pytest.mark.filterwarnings(
+    "ignore:.*the mask is empty"
+)  # where no head is left to be seen in the noise
 @pytest.mark.parametrize("name", TRACED)
 def test_neighbours_help_a_spoilt_slice(volume, name):
     data, (first, last) = volume(name), TRACED[name]
@@ -240,7 +273,12 @@ def test_neighbours_help_a_spoilt_slice(volume, name):
     for middle in ((first + last) // 2, (3 * first + last) // 4):
         some = slice(middle - 1, middle + 2)
         before, image, after = data.images[some]
-        for spoilt in (noisy(image, 0.3), noisy(image, 0.8), ghosted(image, 0.3), ghosted(image, 1.0)):
+        for spoilt in (
+            noisy(image, 0.3),
+            noisy(image, 0.8),
+            ghosted(image, 0.3),
+            ghosted(image, 1.0),
+        ):
             alone, together = one_by_one_and_together([before, spoilt, after], data, some)
             same(alone[[0, 2]], together[[0, 2]])
             gains.append(together[1] - alone[1])

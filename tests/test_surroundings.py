@@ -53,8 +53,28 @@ def runs_with(name):
         "mask": ("mask", images, "-o", f"{name}_mask.npy", "--truth", truth),
         "score": ("score", truth, truth),
         "score --json": ("score", truth, truth, "--json"),
-        "sweep": ("sweep", images, truth, "--sizes", "5", "-o", f"{name}.csv", "--plot", f"{name}.png"),
-        "batch": ("batch", images, f"{name}_batch.npy", "--backend", "serial", "--truth", truth, "--version", "v7"),
+        "sweep": (
+            "sweep",
+            images,
+            truth,
+            "--sizes",
+            "5",
+            "-o",
+            f"{name}.csv",
+            "--plot",
+            f"{name}.png",
+        ),
+        "batch": (
+            "batch",
+            images,
+            f"{name}_batch.npy",
+            "--backend",
+            "serial",
+            "--truth",
+            truth,
+            "--version",
+            "v7",
+        ),
         "strip": ("strip", f"{name}.nii.gz", f"{name}_stripped"),
         "brain-mask": ("brain-mask", f"{name}.nii.gz", f"{name}_brain", "--threshold", "0.5", "2"),
         "explore": ("explore", f"no_{name}.npy"),
@@ -76,7 +96,11 @@ def printing(monkeypatch):
         monkeypatch.setattr(sys, "argv", ["skullmask", *arguments])
         with pytest.raises(SystemExit) as stop:
             main.main()
-        out, err = (stream.buffer.getvalue().decode(encoding) for stream in streams if stream.flush() is None)
+        out, err = (
+            stream.buffer.getvalue().decode(encoding)
+            for stream in streams
+            if stream.flush() is None
+        )
         return stop.value.code or 0, out, err
 
     return run
@@ -161,14 +185,20 @@ def homeless(tmp_path):
     (tmp_path / "site" / "sitecustomize.py").write_text(NOBODY, encoding="utf-8")
     environment = {"PYTHONPATH": os.pathsep.join([str(tmp_path / "site"), str(HOUSE)])}
     code = "from pathlib import Path; Path.home()"
-    told = subprocess.run([sys.executable, "-c", code], env=os.environ | environment, capture_output=True, check=False)
+    told = subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | environment, capture_output=True, check=False
+    )
     assert b"Could not determine home directory" in told.stderr
     return environment
 
 
 def own_notebook(path):
-    first = nbformat.v4.new_code_cell('images: str = "phantom"  # what', metadata={"tags": ["parameters"]})
-    code = nbformat.v4.new_code_cell("import matplotlib.pyplot as plt\nplt.plot([0, 1])\nprint('ran')")
+    first = nbformat.v4.new_code_cell(
+        'images: str = "phantom"  # what', metadata={"tags": ["parameters"]}
+    )
+    code = nbformat.v4.new_code_cell(
+        "import matplotlib.pyplot as plt\nplt.plot([0, 1])\nprint('ran')"
+    )
     nbformat.write(nbformat.v4.new_notebook(cells=[first, code]), path)
 
 
@@ -190,7 +220,9 @@ def test_reports_are_made_without_a_home(homeless):
 def test_caches_go_elsewhere_where_the_home_cannot_be_written(monkeypatch, tmp_path):
     caches = list(surroundings._CACHES)
     removed = []
-    monkeypatch.setattr(surroundings.atexit, "register", lambda _, folder, **__: removed.append(folder))
+    monkeypatch.setattr(
+        surroundings.atexit, "register", lambda _, folder, **__: removed.append(folder)
+    )
     monkeypatch.setattr(surroundings.os, "access", lambda *_: False)
     monkeypatch.setenv("HOME", str(tmp_path))
     for name in caches:
@@ -216,7 +248,12 @@ def test_a_home_that_can_be_written_is_left_alone(monkeypatch, tmp_path):
     assert dict(os.environ) == before
 
 
-CAPABILITIES = ("--inh-caps", "+dac_read_search", "--ambient-caps", "+dac_read_search")  # reads all, writes nothing
+CAPABILITIES = (
+    "--inh-caps",
+    "+dac_read_search",
+    "--ambient-caps",
+    "+dac_read_search",
+)  # reads all, writes nothing
 
 
 @pytest.fixture
@@ -226,9 +263,14 @@ def stranger(homeless):
     Only root can become somebody else; otherwise it is simulated.
     """
     become = ["setpriv", "--reuid", "12345", "--regid", "12345", "--clear-groups", *CAPABILITIES]
-    environment = {name: value for name, value in os.environ.items() if name not in ("HOME", "XDG_CACHE_HOME")}
+    environment = {
+        name: value for name, value in os.environ.items() if name not in ("HOME", "XDG_CACHE_HOME")
+    }
     probe = [*become, sys.executable, "-c", "pass"]
-    if not shutil.which("setpriv") or subprocess.run(probe, capture_output=True, check=False).returncode:
+    if (
+        not shutil.which("setpriv")
+        or subprocess.run(probe, capture_output=True, check=False).returncode
+    ):
         become, environment = [], environment | homeless
     folder = Path(tempfile.mkdtemp())
     folder.chmod(0o777)
@@ -237,7 +279,10 @@ def stranger(homeless):
         command = [*become, sys.executable, "-m", "skullmask_lib.cli", *arguments]
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
         return subprocess.Popen(
-            command, cwd=folder, env={"PYTHONPATH": str(HOUSE)} | environment | {"TMPDIR": str(folder)}, **pipes
+            command,
+            cwd=folder,
+            env={"PYTHONPATH": str(HOUSE)} | environment | {"TMPDIR": str(folder)},
+            **pipes,
         )
 
     yield folder, start
@@ -343,7 +388,11 @@ def test_no_setting_of_matplotlib_changes_a_picture(wild):
     for settings in ({}, wild):
         environment = os.environ | {"PYTHONPATH": str(HOUSE)} | settings
         done = subprocess.run(
-            [sys.executable, "-c", PICTURES], env=environment, capture_output=True, text=True, check=False
+            [sys.executable, "-c", PICTURES],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         assert done.returncode == 0, done.stderr
         told.append(done.stdout)
@@ -362,7 +411,10 @@ def test_a_look_ends():
 def test_odd_settings_stop_nothing(folder):
     np.save("a.npy", ring_head((110, 95), (2, 2))[0])
     np.save("t.npy", ring_head((110, 95), (2, 2))[1])
-    for arguments in (("mask", "--help"), ("sweep", "a.npy", "t.npy", "--sizes", "5", "--plot", "p.png")):
+    for arguments in (
+        ("mask", "--help"),
+        ("sweep", "a.npy", "t.npy", "--sizes", "5", "--plot", "p.png"),
+    ):
         done = process(*arguments, MPLBACKEND="nonsense", PYTHONOPTIMIZE="2")
         assert (done.returncode, done.stderr) == (0, b""), arguments
     assert (folder / "p.png").read_bytes().startswith(b"\x89PNG")
@@ -389,8 +441,12 @@ def test_a_report_looks_the_same_whatever_the_settings_are(folder, wild):
     np.save("t.npy", ring_head((110, 95), (2, 2))[1])
     pictures = []
     for settings in ({}, wild | {"MPLBACKEND": "nonsense", "PYTHONOPTIMIZE": "2"}):
-        done = process("report", "a.npy", "--truth", "t.npy", "-o", "out", "-p", "sizes=5:9", **settings)
-        (folder / "matplotlibrc").write_text(WILD, encoding="utf-8")  # one in the working folder comes before all
+        done = process(
+            "report", "a.npy", "--truth", "t.npy", "-o", "out", "-p", "sizes=5:9", **settings
+        )
+        (folder / "matplotlibrc").write_text(
+            WILD, encoding="utf-8"
+        )  # one in the working folder comes before all
         assert (done.returncode, done.stderr) == (0, b"")
         cells = nbformat.read("out/report.ipynb", as_version=4).cells
         shown = [output.get("data", {}) for cell in cells for output in cell.get("outputs", [])]
@@ -402,4 +458,6 @@ def test_a_report_looks_the_same_whatever_the_settings_are(folder, wild):
 def test_views_draw_within_a_wild_context():
     base = views.width(sm.load("phantom"))
     with mpl.rc_context({"font.size": 30, "text.usetex": True}):
-        np.testing.assert_array_equal(views.width(sm.load("phantom"), opacity=0.65).pixels, base.pixels)
+        np.testing.assert_array_equal(
+            views.width(sm.load("phantom"), opacity=0.65).pixels, base.pixels
+        )

@@ -53,7 +53,12 @@ def test_of_equal_widths_the_smallest_is_best():
         ([], [], [3], "expected"),
         ([head()], [head() > 0], [3, 41], "slice 0: expected a dilation size from 1 to 40 px"),
         ([head()], [head() > 0], [0], "slice 0: expected a dilation size"),
-        ([head()], [head() > 0], [2.5], r"slice 0: expected a whole number as dilation size, got 2\.5"),
+        (
+            [head()],
+            [head() > 0],
+            [2.5],
+            r"slice 0: expected a whole number as dilation size, got 2\.5",
+        ),
         ([head(), head()], [head() > 0], [3], "slice 1: expected a truth for each slice, got 1"),
         ([head()], [head() > 0, head() > 0], [3], "2 slices as in the truth, got 1"),
         ([head()], [head()[1:] > 0], [3], r"slice 0: .*one shape, got \(48, 40\) and \(47, 40\)"),
@@ -68,7 +73,12 @@ def test_sweeps_that_cannot_be(images, truth, sizes, message):
 
 def test_errors_of_a_sweep_tell_the_name():
     with pytest.raises(InputError, match=r"^b: expected finite"):
-        sm.sweep([head(), np.full((9, 9), np.nan)], [head() > 0, np.ones((9, 9))], sizes=[3], names=["a", "b"])
+        sm.sweep(
+            [head(), np.full((9, 9), np.nan)],
+            [head() > 0, np.ones((9, 9))],
+            sizes=[3],
+            names=["a", "b"],
+        )
 
 
 def test_slices_of_unknown_truth_have_no_part_in_a_sweep_or_a_ladder():
@@ -83,7 +93,9 @@ def test_slices_of_unknown_truth_have_no_part_in_a_sweep_or_a_ladder():
     assert made.best_size == wanted.best_size
     same(sm.leave_one_out(made), sm.leave_one_out(wanted))
     small = data.images[:, ::4, ::4], truth[:, ::4, ::4]
-    assert {name: scores.shape for name, scores in sm.ladder(*small).items()} == dict.fromkeys(sm.VERSIONS, (2,))
+    assert {name: scores.shape for name, scores in sm.ladder(*small).items()} == dict.fromkeys(
+        sm.VERSIONS, (2,)
+    )
 
 
 # --- leave one out ---------------------------------------------------------------------------------------------
@@ -179,7 +191,10 @@ def test_widths_include_the_stop(text, sizes):
     ],
 )
 def test_widths_that_cannot_be_read(text):
-    with pytest.raises(InputError, match=r"expected whole numbers from 1 as start:stop:step, for example 1:61:2, got "):
+    with pytest.raises(
+        InputError,
+        match=r"expected whole numbers from 1 as start:stop:step, for example 1:61:2, got ",
+    ):
         parse_range(text)
 
 
@@ -187,7 +202,9 @@ def test_widths_that_cannot_be_read(text):
 
 
 def test_csv_holds_every_score(tmp_path):
-    made = Sweep(np.array([3, 5]), np.array([[0.1, 1 / 3], [0.5, 1.0]]), np.array([[0.2, 0.5], [0.6, 1.0]]))
+    made = Sweep(
+        np.array([3, 5]), np.array([[0.1, 1 / 3], [0.5, 1.0]]), np.array([[0.2, 0.5], [0.6, 1.0]])
+    )
     write_csv(made, tmp_path / "sweep.csv", names=["a,b", 'quote "c"'])
     with open(tmp_path / "sweep.csv", newline="", encoding="utf-8") as table:
         rows = list(csv.DictReader(table))
@@ -212,8 +229,21 @@ def test_ladder_scores_every_version():
     scores = sm.ladder(data.images, data.truth)
     assert list(scores) == list(sm.VERSIONS)
     for version, make in sm.VERSIONS.items():
-        same(scores[version], [sm.iou(make(image), true) for image, true in zip(data.images, data.truth, strict=True)])
+        same(
+            scores[version],
+            [
+                sm.iou(make(image), true)
+                for image, true in zip(data.images, data.truth, strict=True)
+            ],
+        )
 
 
 def test_the_ladder_has_a_column_for_each_of_its_names():
-    assert LADDER_HEADER == ("version", "published IoU", "phantom", "difference", "other seeds", "agreement")
+    assert LADDER_HEADER == (
+        "version",
+        "published IoU",
+        "phantom",
+        "difference",
+        "other seeds",
+        "agreement",
+    )

@@ -52,7 +52,19 @@ def test_what_an_encoding_lacks_has_a_readable_stand_in(encoding):
     assert encoding != "ascii" or shown == "a ... b x c - d \\xfc \\u4e2d \\xff"
 
 
-FORMULAS = ("=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "  =1", "＝1", '=cmd|"/c calc"!A1', "a;=1")
+FORMULAS = (
+    "=1+1",
+    "+1",
+    "-1",
+    "@SUM(A1)",
+    "\t=1",
+    "\r=1",
+    "\n=1",
+    "  =1",
+    "＝1",
+    '=cmd|"/c calc"!A1',
+    "a;=1",
+)
 
 
 @pytest.mark.parametrize("name", FORMULAS)
@@ -104,10 +116,14 @@ def test_a_name_is_text_in_markdown(name, line):
     page = page.replace('<a class="anchor-link"', "")
     for tag in ("<a ", "<img", "<script", "<b>"):
         assert tag not in page
-    assert not re.search(r"[$\\](?!</span>)", re.sub(r'"[^"]*"', "", page))  # MathJax looks at text between tags
+    assert not re.search(
+        r"[$\\](?!</span>)", re.sub(r'"[^"]*"', "", page)
+    )  # MathJax looks at text between tags
     assert page.count("<h1") == line.startswith("#")
 
 
-@pytest.mark.parametrize("name", ["phantom[0]", "head_1.npy[12]", "slice 3", "a-b (1).png", "a*b", "80 %"])
+@pytest.mark.parametrize(
+    "name", ["phantom[0]", "head_1.npy[12]", "slice 3", "a-b (1).png", "a*b", "80 %"]
+)
 def test_a_harmless_name_stays_in_markdown(name):
     assert texts.inert(name) == name

@@ -47,7 +47,9 @@ PLAIN = {
     "v1": lambda image: largest(plain.bright(image)),
     "v2": lambda image: ndimage.binary_fill_holes(plain.bright(image)),
     "v3": lambda image: ndimage.binary_fill_holes(largest(plain.normalize(image) > 50)),
-    "v4": lambda image: ndimage.binary_fill_holes(largest((gray := plain.normalize(image)) > local_mean(gray, 101))),
+    "v4": lambda image: ndimage.binary_fill_holes(
+        largest((gray := plain.normalize(image)) > local_mean(gray, 101))
+    ),
 }
 
 
@@ -66,7 +68,9 @@ def test_options_of_v3_and_v4_count():
     same(sm.v3(image, threshold=120), ndimage.binary_fill_holes(largest(gray > 120)))
     same(sm.v4(image, block_size=9), ndimage.binary_fill_holes(largest(gray > local_mean(gray, 9))))
     for threshold in (-1, 255):
-        with pytest.raises(InputError, match=f"threshold from 0 to 254 grey levels, got {threshold}"):
+        with pytest.raises(
+            InputError, match=f"threshold from 0 to 254 grey levels, got {threshold}"
+        ):
             sm.v3(image, threshold=threshold)
     for block_size in (0, 1, -3):
         with pytest.raises(InputError, match=f"block size from 3 to 9999 px, got {block_size}"):
@@ -99,8 +103,14 @@ def test_v5_to_v7_equal_the_plain_form_on_generated_images(dtype):
         size = 1 + seed % min(image.shape)
         wanted = plain.skull_mask(image, size)
         for version in SIZES:
-            same(sm.VERSIONS[version](image, dilation_size=size), wanted, err_msg=f"seed {1000 + seed}, {size} px")
-        inside = sorted(piece.sum() for piece in plain.components(image) if not plain.at_edge(piece))
+            same(
+                sm.VERSIONS[version](image, dilation_size=size),
+                wanted,
+                err_msg=f"seed {1000 + seed}, {size} px",
+            )
+        inside = sorted(
+            piece.sum() for piece in plain.components(image) if not plain.at_edge(piece)
+        )
         rules["edge"] += any(map(plain.at_edge, plain.components(image)))
         rules["tie"] += len(inside) > 1 and inside[-1] == inside[-2]
         rules["empty"] += not wanted.any()
@@ -205,7 +215,10 @@ STAGES = {
     "v2": ["gray", "bright", "flooded from the frame", "not flooded"],
     "v3": ["gray", "above", "largest", "filled"],
     "v4": ["gray", "local mean", "above", "largest", "filled"],
-    **{version: ["gray", "bright", "scalp", "brain", "dilated", "without scalp", "filled"] for version in SIZES},
+    **{
+        version: ["gray", "bright", "scalp", "brain", "dilated", "without scalp", "filled"]
+        for version in SIZES
+    },
     "v8": ["head", "unwrapped", "cost", "path", "outline", "filled"],
 }
 
@@ -228,16 +241,27 @@ def test_stages_of_v8_have_the_shapes_of_the_grid_and_of_the_rays():
     height, width = np.rint(data.images[2].shape * data.spacing_mm[2] / polar.STEP_MM).astype(int)
     depths = round(polar.DEPTH_MM / polar.STEP_MM)
     assert stages["head"].shape == (height, width)
-    assert stages["unwrapped"].shape == (polar.ANGLES, depths + round(polar.SKULL_MM[-1] / polar.STEP_MM))
+    assert stages["unwrapped"].shape == (
+        polar.ANGLES,
+        depths + round(polar.SKULL_MM[-1] / polar.STEP_MM),
+    )
     assert stages["cost"].shape == (polar.ANGLES, depths)
     assert stages["path"].shape == stages["outline"].shape == (polar.ANGLES,)
     assert stages["filled"].shape == data.images[2].shape
     kinds = {name: stage.dtype.kind for name, stage in stages.items()}
-    assert kinds == {"head": "u", "unwrapped": "f", "cost": "f", "path": "i", "outline": "f", "filled": "u"}
+    assert kinds == {
+        "head": "u",
+        "unwrapped": "f",
+        "cost": "f",
+        "path": "i",
+        "outline": "f",
+        "filled": "u",
+    }
 
 
 @pytest.mark.parametrize(
-    ("version", "options"), [("v3", {"threshold": 90}), ("v4", {"block_size": 31}), ("v5", {"dilation_size": 40})]
+    ("version", "options"),
+    [("v3", {"threshold": 90}), ("v4", {"block_size": 31}), ("v5", {"dilation_size": 40})],
 )
 def test_trace_takes_the_options_of_the_version(version, options):
     image = sm.load("phantom").images[0]
@@ -266,7 +290,9 @@ def test_an_empty_mask_tells():
         assert not mask.any()
         assert len(told) == 1, version
     with pytest.warns(UserWarning, match="the mask is empty"):
-        assert not sm.v7(np.pad(np.zeros((28, 28)), 1, constant_values=1)).any()  # bright, but at the frame alone
+        assert not sm.v7(
+            np.pad(np.zeros((28, 28)), 1, constant_values=1)
+        ).any()  # bright, but at the frame alone
 
 
 # --- the doors -------------------------------------------------------------------------------------------------
@@ -306,12 +332,21 @@ def test_one_call_makes_a_mask():
         ({"version": "v77"}, "expected a version of v1, .* got 'v77'; did you mean v7"),
         ({"version": "otsu"}, "got 'otsu'$"),
         ({"version": 7}, "got 7"),
-        ({"version": "v1", "dilation_size": 3}, "v1 has no option dilation_size; v5, v6, v7.* have it"),
-        ({"version": "v3", "dilation_size": 3}, "v3 has no option dilation_size; v5, v6, v7.* have it"),
+        (
+            {"version": "v1", "dilation_size": 3},
+            "v1 has no option dilation_size; v5, v6, v7.* have it",
+        ),
+        (
+            {"version": "v3", "dilation_size": 3},
+            "v3 has no option dilation_size; v5, v6, v7.* have it",
+        ),
         ({"version": "v7", "threshold": 3}, "v7 has no option threshold; v3 "),
         ({"version": "v7", "spacing_mm": (1, 1)}, "v7 has no option spacing_mm; v8 has it"),
         ({"dilation_size": 3, "spacing_mm": (1, 1)}, "v7 has no option spacing_mm; v8 has it"),
-        ({"version": "v8", "dilation_size": 3}, "v8 has no option dilation_size; v5, v6, v7.* have it"),
+        (
+            {"version": "v8", "dilation_size": 3},
+            "v8 has no option dilation_size; v5, v6, v7.* have it",
+        ),
         ({"version": "v7", "dilation": 3}, "v7 has no option dilation; did you mean dilation_size"),
         ({"dilation": 3}, "v8 has no option dilation$"),
         ({"dilation_size": 0}, "dilation size from 1 to 40 px .*, got 0"),
@@ -323,7 +358,10 @@ def test_one_call_makes_a_mask():
     ],
 )
 def test_the_one_call_door_says_what_is_wrong(call, message):
-    for door in (sm.create_skull_mask, lambda image, version=None, **options: sm.trace(version, image, **options)):
+    for door in (
+        sm.create_skull_mask,
+        lambda image, version=None, **options: sm.trace(version, image, **options),
+    ):
         with pytest.raises(InputError, match=message):
             door(head(), **call)
 
@@ -370,10 +408,19 @@ def test_every_slice_has_its_own_spacing():
     same(made, [sm.v8(image, spacing_mm=pair) for pair in spacing_mm])
     assert (made[0] != made[1]).any()
     for options in ({"version": "v7"}, {"dilation_size": 30}):
-        same(*(list(sm.mask_slices([image], names="a", spacing_mm=s, **options)) for s in (None, spacing_mm[:1])))
+        same(
+            *(
+                list(sm.mask_slices([image], names="a", spacing_mm=s, **options))
+                for s in (None, spacing_mm[:1])
+            )
+        )
     for volume in (False, True):
         with pytest.raises(InputError, match=r"^b: expected a row and a column spacing above 0 mm"):
-            list(sm.mask_slices([image, image], names="ab", spacing_mm=[(1, 1), (1, 0)], volume=volume))
+            list(
+                sm.mask_slices(
+                    [image, image], names="ab", spacing_mm=[(1, 1), (1, 0)], volume=volume
+                )
+            )
 
 
 # --- volumes ---------------------------------------------------------------------------------------------------
@@ -388,25 +435,37 @@ def spoilt():
 def test_the_slices_on_both_sides_pull_an_outline_that_cannot_be_trusted():
     slices, truth = spoilt()
     alone, together = (
-        list(sm.mask_slices(slices, names="abc", spacing_mm=[(1, 1)] * 3, volume=volume)) for volume in (False, True)
+        list(sm.mask_slices(slices, names="abc", spacing_mm=[(1, 1)] * 3, volume=volume))
+        for volume in (False, True)
     )
     same(together[0], alone[0])
     same(together[2], alone[2])
     assert sm.iou(together[1], truth) > sm.iou(alone[1], truth) + 0.05
-    for slices_of in (lambda: slices[:2], lambda: slices[1:], lambda: slices[1:2]):  # one neighbour alone says nothing
+    for slices_of in (
+        lambda: slices[:2],
+        lambda: slices[1:],
+        lambda: slices[1:2],
+    ):  # one neighbour alone says nothing
         names = "ab"[: len(slices_of())]
-        alone, together = (list(sm.mask_slices(slices_of(), names=names, volume=volume)) for volume in (False, True))
+        alone, together = (
+            list(sm.mask_slices(slices_of(), names=names, volume=volume))
+            for volume in (False, True)
+        )
         same(together, alone)
 
 
 def test_slices_of_air_are_empty_in_a_volume():
     image, truth = ring_head()
     noise = 4 * np.random.default_rng(1).random(image.shape)
-    ghost = 0.02 * (np.roll(image, 40, axis=0) + noise)  # structure, but no clear head, and far dimmer
+    ghost = 0.02 * (
+        np.roll(image, 40, axis=0) + noise
+    )  # structure, but no clear head, and far dimmer
     slices = np.stack([ghost, image, 0.3 * image, image, image, ghost])
     for scaled in (slices, 1000 * slices - 500):
         with pytest.warns(UserWarning, match="the mask is empty: no head in it") as told:
-            made = list(sm.mask_slices(scaled, names="abcdef", spacing_mm=[(1, 1)] * 6, volume=True))
+            made = list(
+                sm.mask_slices(scaled, names="abcdef", spacing_mm=[(1, 1)] * 6, volume=True)
+            )
         assert sorted(str(each.message)[0] for each in told) == ["a", "f"]
         same([mask.any() for mask in made], [False, True, True, True, True, False])
         assert min(sm.iou(mask, truth) for mask in made[1:5]) > 0.97
@@ -416,7 +475,9 @@ def test_slices_of_air_are_empty_in_a_volume():
 def test_a_clear_head_is_no_air_however_dim(dimmest):
     image, truth = ring_head()
     brightness = np.append(np.geomspace(dimmest, 1, 6), 6.0)
-    made = list(sm.mask_slices(brightness[:, None, None] * image, spacing_mm=[(1, 1)] * 7, volume=True))
+    made = list(
+        sm.mask_slices(brightness[:, None, None] * image, spacing_mm=[(1, 1)] * 7, volume=True)
+    )
     assert min(sm.iou(mask, truth) for mask in made) > 0.97
 
 
@@ -424,7 +485,8 @@ def test_only_v8_asks_the_neighbours():
     slices, _ = spoilt()
     for version in ("v1", "v7"):
         alone, together = (
-            list(sm.mask_slices(slices, names="abc", version=version, volume=volume)) for volume in (False, True)
+            list(sm.mask_slices(slices, names="abc", version=version, volume=volume))
+            for volume in (False, True)
         )
         same(together, alone)
 
@@ -448,7 +510,11 @@ def test_slices_are_read_one_by_one():
 def test_what_is_wrong_in_a_volume_is_named():
     image, _ = ring_head()
     with pytest.raises(InputError, match=r"^d: .*NaN"):
-        list(sm.mask_slices([image, image, image, np.full_like(image, np.nan)], names="abcd", volume=True))
+        list(
+            sm.mask_slices(
+                [image, image, image, np.full_like(image, np.nan)], names="abcd", volume=True
+            )
+        )
     slices = [image, np.zeros_like(image), image]
     with pytest.warns(UserWarning, match="^b: the mask is empty: no head in it") as told:
         masks = list(sm.mask_slices(slices, names="abc", volume=True))
@@ -464,7 +530,9 @@ def test_every_slice_has_its_spacing():
     images, names = np.ones((2, 9, 9)), ["a", "b"]
     for version in ("v7", "v8"):
         for spacing_mm in ((0.5, 0.5), [(0.5, 0.5)], np.ones((2, 3))):
-            with pytest.raises(InputError, match=r"the spacings of 2 slices, shape \(2, 2\), got shape"):
+            with pytest.raises(
+                InputError, match=r"the spacings of 2 slices, shape \(2, 2\), got shape"
+            ):
                 list(sm.mask_slices(images, names=names, version=version, spacing_mm=spacing_mm))
 
 
@@ -486,7 +554,9 @@ def test_an_option_that_is_nearly_one_is_told():
         sm.create_skull_mask(np.eye(3), spacing=(1, 1))
 
 
-@pytest.mark.parametrize("door", [sm.create_skull_mask, sm.v8, sm.v1, lambda image: sm.trace("v7", image)])
+@pytest.mark.parametrize(
+    "door", [sm.create_skull_mask, sm.v8, sm.v1, lambda image: sm.trace("v7", image)]
+)
 def test_what_is_no_array_is_told_what_to_pass(door):
     with pytest.raises(InputError, match=r"images\[0\].*mask_slices\(data\)"):
         door(sm.load("phantom"))

@@ -21,7 +21,9 @@ RING = ring_head()
 
 def data_of(image, truth=None, spacing_mm=None):
     each = None if spacing_mm is None else np.array([spacing_mm], float)
-    return sm.Data(np.asarray(image)[None], None if truth is None else truth[None], each, ("a slice",))
+    return sm.Data(
+        np.asarray(image)[None], None if truth is None else truth[None], each, ("a slice",)
+    )
 
 
 def choices(view):
@@ -55,14 +57,22 @@ def test_the_call_makes_the_mask_and_the_text_tells_its_score(view, data):
     mask = made_by(picture, image)
     np.testing.assert_array_equal(picture.mask, mask)
     assert picture.mask.dtype == np.uint8
-    told = f"IoU {sm.iou(mask, truth):.4f}" if known else f"quality {sm.quality(image, mask, spacing_mm=(1, 1)):.2f}"
+    told = (
+        f"IoU {sm.iou(mask, truth):.4f}"
+        if known
+        else f"quality {sm.quality(image, mask, spacing_mm=(1, 1)):.2f}"
+    )
     assert told in picture.alt
     assert picture.pixels.shape == (384, 880, 3)
 
 
 @pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.__name__)
 @settings(max_examples=25)
-@given(seed=st.integers(0, 2**32 - 1), shape=st.sampled_from(SHAPES), dtype=st.sampled_from(["f4", "f8", "u1", "i2"]))
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    shape=st.sampled_from(SHAPES),
+    dtype=st.sampled_from(["f4", "f8", "u1", "i2"]),
+)
 def test_any_slice_is_drawn_or_refused_in_one_line(view, seed, shape, dtype):
     image = blobs(seed, shape=shape, dtype=np.dtype(dtype))
     before = image.copy()
@@ -71,7 +81,10 @@ def test_any_slice_is_drawn_or_refused_in_one_line(view, seed, shape, dtype):
         parameters = inspect.signature(view).parameters
         width = parameters["dilation_size"].default if "dilation_size" in parameters else 1
         if min(shape) < (26 if view is views.versus else width):
-            with pytest.raises(sm.InputError, match=r"expected a dilation size from 1 to \d+ px \(the shorter side\)"):
+            with pytest.raises(
+                sm.InputError,
+                match=r"expected a dilation size from 1 to \d+ px \(the shorter side\)",
+            ):
                 view(data_of(image))
         else:
             picture = view(data_of(image))
@@ -80,11 +93,16 @@ def test_any_slice_is_drawn_or_refused_in_one_line(view, seed, shape, dtype):
 
 
 @pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.__name__)
-@pytest.mark.parametrize("truth", [None, np.zeros((64, 48), np.uint8)], ids=["no truth", "an empty truth"])
+@pytest.mark.parametrize(
+    "truth", [None, np.zeros((64, 48), np.uint8)], ids=["no truth", "an empty truth"]
+)
 def test_a_flat_slice_is_drawn(view, truth):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
-        assert not view(data_of(np.zeros((64, 48)), truth), opacity=1.0).mask.any() or view is views.flood
+        assert (
+            not view(data_of(np.zeros((64, 48)), truth), opacity=1.0).mask.any()
+            or view is views.flood
+        )
 
 
 @pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.__name__)
@@ -95,17 +113,24 @@ def test_what_is_no_slice_is_refused(view):
 
 def test_what_touches_the_frame_is_counted_with_and_without_the_rule():
     for rule in (True, False):
-        assert "1 component at the frame" in views.edge_rule(sm.load("phantom-cropped"), rule=rule).alt
+        assert (
+            "1 component at the frame" in views.edge_rule(sm.load("phantom-cropped"), rule=rule).alt
+        )
 
 
 def test_a_picture_follows_its_controls():
     data = sm.load("phantom")
     base = views.largest_component(data)
-    for other in (views.largest_component(data, opacity=0.1), views.largest_component(data, offset=9)):
+    for other in (
+        views.largest_component(data, opacity=0.1),
+        views.largest_component(data, offset=9),
+    ):
         assert (other.pixels != base.pixels).any()
     lines = [views.width(data, dilation_size=size).pixels for size in (20, 40)]
     dark = [np.flatnonzero((pixels[60:300, 450:870] < 40).all(axis=(0, 2))) for pixels in lines]
-    at = [450 + columns.mean() for columns in dark]  # the marker is a black line from the axis to the top
+    at = [
+        450 + columns.mean() for columns in dark
+    ]  # the marker is a black line from the axis to the top
     one_px = (at[1] - at[0]) / 20
     assert 5 < one_px < 9
 
@@ -121,19 +146,33 @@ def test_the_marks_lie_at_their_data():
     pixels = plots.picture(fig, "").pixels.astype(int)
     red = (shown.pixels[..., 0] > 200) & (shown.pixels[..., 1:].max(axis=2) < 80)
     black = (pixels[100:250, 60:].max(axis=2) < 30).mean(axis=0) > 0.9  # right of the axis
-    assert abs(60 + np.flatnonzero(black).mean() - frame.left - np.flatnonzero(red.any(axis=0)).mean()) <= 1
+    assert (
+        abs(60 + np.flatnonzero(black).mean() - frame.left - np.flatnonzero(red.any(axis=0)).mean())
+        <= 1
+    )
 
 
-@pytest.mark.parametrize("image", [RING[0], np.kron(np.eye(3), np.ones((3, 5)))], ids=["shrunk", "enlarged"])
+@pytest.mark.parametrize(
+    "image", [RING[0], np.kron(np.eye(3), np.ones((3, 5)))], ids=["shrunk", "enlarged"]
+)
 def test_an_outline_runs_around_what_is_painted(image):
     fig, (frame,) = plots.panels(1)
     mask = (image > 0.5 * image.max()).astype(np.uint8)
-    plots.slice_panel(fig, frame, 0 * image, kinds={"brain": mask}, outlined={"truth": mask}, opacity=1.0)
+    plots.slice_panel(
+        fig, frame, 0 * image, kinds={"brain": mask}, outlined={"truth": mask}, opacity=1.0
+    )
     pixels = plots.picture(fig, "").pixels.astype(int)
     green = np.abs(pixels - (0, 158, 115)).max(axis=2) < 12
     yellowish = (pixels[..., 0] > 120) & (pixels[..., 2] < 120)
     beside = np.pad(green, 3)
-    near = sum(beside[3 + r : -3 + r or None, 3 + c : -3 + c or None] for r in (-3, 0, 3) for c in (-3, 0, 3)) > 0
+    near = (
+        sum(
+            beside[3 + r : -3 + r or None, 3 + c : -3 + c or None]
+            for r in (-3, 0, 3)
+            for c in (-3, 0, 3)
+        )
+        > 0
+    )
     assert green.any()
     assert yellowish.any()
     assert near[yellowish].mean() > 0.99
@@ -157,13 +196,23 @@ def test_curves_and_their_dot_lie_at_the_scores():
     row = pixels.shape[0] - frames[1].bottom - y
     assert (pixels[row - 2 : row + 3, frames[1].left + x - 3 : frames[1].left + x + 4] < 60).all()
     x, y = curves.to_dots.transform((size, heights["over-reach"])).round().astype(int)
-    colours = curves.pixels[len(curves.pixels) - y - 2 : len(curves.pixels) - y + 3, x - 1 : x + 2].reshape(-1, 3)
+    colours = curves.pixels[
+        len(curves.pixels) - y - 2 : len(curves.pixels) - y + 3, x - 1 : x + 2
+    ].reshape(-1, 3)
     assert near(colours, "over-reach", slice(None)) > 0.1
-    ious = {width: sm.iou(sm.v7(data.images[1], dilation_size=width), data.truth[1]) for width in range(1, 62)}
+    ious = {
+        width: sm.iou(sm.v7(data.images[1], dilation_size=width), data.truth[1])
+        for width in range(1, 62)
+    }
     assert best == (max(ious, key=ious.get), max(ious.values()))
-    assert f"{best[0]} px, IoU {best[1]:.4f}" in views.width(data, slice_index=1, dilation_size=size).alt
+    assert (
+        f"{best[0]} px, IoU {best[1]:.4f}"
+        in views.width(data, slice_index=1, dilation_size=size).alt
+    )
     x, y = curves.to_dots.transform(best).round().astype(int)
-    diamond = curves.pixels[len(curves.pixels) - y - 1 : len(curves.pixels) - y + 2, x - 1 : x + 2].reshape(-1, 3)
+    diamond = curves.pixels[
+        len(curves.pixels) - y - 1 : len(curves.pixels) - y + 2, x - 1 : x + 2
+    ].reshape(-1, 3)
     assert near(diamond, "anchor", slice(None)) == 1
 
 
@@ -176,8 +225,13 @@ def test_a_slice_of_unknown_truth_is_judged_as_one_without_truth(view):
     told = view(partly, slice_index=0).alt
     assert "IoU" not in told
     assert "unknown" in told
-    assert f"quality {sm.quality(image, view(partly, slice_index=0).mask, spacing_mm=(1, 1)):.2f}" in told
-    np.testing.assert_array_equal(view(partly, slice_index=0).pixels, view(nothing, slice_index=0).pixels)
+    assert (
+        f"quality {sm.quality(image, view(partly, slice_index=0).mask, spacing_mm=(1, 1)):.2f}"
+        in told
+    )
+    np.testing.assert_array_equal(
+        view(partly, slice_index=0).pixels, view(nothing, slice_index=0).pixels
+    )
     assert "IoU" in view(partly, slice_index=1).alt
 
 
@@ -191,15 +245,23 @@ def test_errors_have_their_colours_and_the_window_its_place():
     plots.slice_panel(fig, frame, image, window=window, kinds=kinds, outlined=outlined, opacity=1.0)
     pixels = plots.picture(fig, "").pixels
     factor = frame.height / 40
-    left, top = frame.left + (frame.width - round(50 * factor)) // 2, len(pixels) - frame.bottom - frame.height
+    left, top = (
+        frame.left + (frame.width - round(50 * factor)) // 2,
+        len(pixels) - frame.bottom - frame.height,
+    )
 
     def at(row, column):
-        return pixels[round(top + (row - 10 + 0.5) * factor), round(left + (column - 20 + 0.5) * factor)][None]
+        return pixels[
+            round(top + (row - 10 + 0.5) * factor), round(left + (column - 20 + 0.5) * factor)
+        ][None]
 
     assert near(at(30, 34), "miss", slice(None)) == 1
     assert near(at(30, 56), "over-reach", slice(None)) == 1
     assert (np.ptp(at(30, 44).astype(int), axis=1) < 5).all()  # grey, where both are
-    edge = pixels[round(top + 20 * factor), round(left + (30 - 20) * factor) - 2 : round(left + (30 - 20) * factor) + 3]
+    edge = pixels[
+        round(top + 20 * factor),
+        round(left + (30 - 20) * factor) - 2 : round(left + (30 - 20) * factor) + 3,
+    ]
     assert near(edge, "truth", slice(None)) > 0.1
 
 
@@ -213,7 +275,12 @@ def test_the_path_of_a_polar_plot_lies_at_its_depth():
     blue = np.flatnonzero(np.abs(column.astype(int) - plots._rgb("path")).max(axis=1) < 60)
     assert abs(blue.mean() - (len(column) - y)) <= 1.5
     _, y = drawn.to_dots.transform((180, 60 * views.polar.STEP_MM))
-    assert column[round(len(column) - y) + 4].min() > 240 > 20 > column[round(len(column) - y) - 4].max()
+    assert (
+        column[round(len(column) - y) + 4].min()
+        > 240
+        > 20
+        > column[round(len(column) - y) - 4].max()
+    )
 
 
 def test_what_is_handed_out_again_cannot_be_written_to():

@@ -32,10 +32,19 @@ def test_wheel_holds_what_it_needs_and_nothing_else(wheel):
     for lesson in notebooks.lessons():
         assert f"skullmask_lib/notebooks/{lesson.name}" in names
     assert {"skullmask_lib/data/published.csv", "skullmask_lib/data/registry.txt"} <= names
-    truth = {f"skullmask_lib/data/truth/{file.name}" for file in (project.project_folder("data") / "truth").iterdir()}
+    truth = {
+        f"skullmask_lib/data/truth/{file.name}"
+        for file in (project.project_folder("data") / "truth").iterdir()
+    }
     assert truth
     assert truth <= names
-    beside = ("py.typed", "__init__.pyi", "skullmask.mplstyle", "reports/page.css", "reports/grid.html")
+    beside = (
+        "py.typed",
+        "__init__.pyi",
+        "skullmask.mplstyle",
+        "reports/page.css",
+        "reports/grid.html",
+    )
     beside += ("data/phantom.toml", "notebooks/report.ipynb")
     assert {f"skullmask_lib/{name}" for name in beside} <= names
     jupyter = {
@@ -48,27 +57,54 @@ def test_wheel_holds_what_it_needs_and_nothing_else(wheel):
     assert not [
         name
         for name in names
-        if "downloads" in name or "checkpoints" in name or "__pycache__" in name or name.startswith("tests")
+        if "downloads" in name
+        or "checkpoints" in name
+        or "__pycache__" in name
+        or name.startswith("tests")
     ]
 
 
 def test_demo_from_an_empty_folder(wheel, tmp_path):
     site, empty = tmp_path / "site", tmp_path / "empty"
     empty.mkdir()
-    install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", site, wheel]
+    install = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--no-deps",
+        "--target",
+        site,
+        wheel,
+    ]
     subprocess.run(install, check=True, capture_output=True)
-    environment = os.environ | {"PYTHONPATH": str(site), "SKULLMASK_DATA": "", "XDG_CACHE_HOME": str(tmp_path)}
+    environment = os.environ | {
+        "PYTHONPATH": str(site),
+        "SKULLMASK_DATA": "",
+        "XDG_CACHE_HOME": str(tmp_path),
+    }
 
     def run(*arguments):
-        options = {"cwd": empty, "env": environment, "capture_output": True, "text": True, "timeout": 280}
+        options = {
+            "cwd": empty,
+            "env": environment,
+            "capture_output": True,
+            "text": True,
+            "timeout": 280,
+        }
         return subprocess.run([sys.executable, *arguments], check=False, **options)
 
-    assert Path(run("-c", "import skullmask_lib; print(skullmask_lib.__file__)").stdout).is_relative_to(site)
+    assert Path(
+        run("-c", "import skullmask_lib; print(skullmask_lib.__file__)").stdout
+    ).is_relative_to(site)
     done = run("-m", "skullmask_lib.cli", "data", "list")
     assert done.returncode == 0, done.stderr
     assert re.findall(r"^\| (\w+) .*missing", done.stdout, re.MULTILINE) == list(registry.names())
     assert f"The folder: {tmp_path / 'skullmask'}\n" in done.stdout
-    truth = run("-c", "from skullmask_lib.io import registry; print(registry.truth('chris'))").stdout
+    truth = run(
+        "-c", "from skullmask_lib.io import registry; print(registry.truth('chris'))"
+    ).stdout
     assert Path(truth.strip()).is_relative_to(site)
     done = run("-m", "skullmask_lib.cli", "demo", "--out", "page")
     assert done.returncode == 0, done.stderr

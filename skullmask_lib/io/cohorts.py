@@ -410,7 +410,8 @@ def class_counts(index: "pd.DataFrame") -> "pd.Series":
     Examples
     --------
     >>> import pandas as pd
-    >>> class_counts(pd.DataFrame({"tumour": pd.array([False, True, None, False], "boolean")})).to_dict()
+    >>> tumour = pd.array([False, True, None, False], "boolean")
+    >>> class_counts(pd.DataFrame({"tumour": tumour})).to_dict()
     {'no tumour': 2, 'tumour': 1, 'unknown': 1}
     """
     if "tumour" in index:

@@ -341,7 +341,7 @@ def _damaged(files: list[Path]) -> list[tuple[Path, str]]:
 
 
 def _damage(entry: Path) -> str:
-    """Say why an entry of a folder is no DICOM file; empty for a folder, or a text such as VERSION."""
+    """Say why an entry is no DICOM file; empty for a folder, or for a text such as VERSION."""
     if not entry.exists():
         return "a link to nothing"
     if not entry.is_file():
@@ -557,7 +557,7 @@ def _frame_groups(tags) -> list[tuple]:
 
 
 def _look_up(tags, groups: tuple, tag: str) -> object:
-    """Return the value of a tag in the groups of a frame, or beside them; None where it is empty."""
+    """Return the value of a tag in the groups of a frame or beside them, or None."""
     empty = (None, "", [])
     for group in groups:
         for item in group.get(_GROUPS[tag]) or ():

@@ -88,7 +88,7 @@ def load(
     --------
     >>> data = load("phantom")
     >>> data
-    Data(5 slices of 768 x 624 float32, truth, brain, spacing 0.42 x 0.42 mm, phantom[0] … phantom[4])
+    Data(5 slices of 768 x 624 float32, truth, brain, spacing 0.42 x 0.42 mm, phantom[0] … ...)
     >>> data.truth.dtype.name
     'uint8'
     """

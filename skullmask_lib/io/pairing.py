@@ -54,12 +54,13 @@ def paired(
 
     Examples
     --------
-    >>> paired(["slice_1.png", "slice_10.png"], ["slice_10_mask.png", "slice_1_mask.png"], source="truth")
+    >>> masks = ["slice_10_mask.png", "slice_1_mask.png"]
+    >>> paired(["slice_1.png", "slice_10.png"], masks, source="truth")
     [1, 0]
     >>> paired(["a.png", "b.png"], ["a_seg.png", "c_seg.png"], source="truth")
     Traceback (most recent call last):
     ...
-    skullmask_lib.errors.InputError: truth: no truth for b.png (1 of 2 images has none), and c_seg.png ...
+    skullmask_lib.errors.InputError: truth: no truth for b.png (1 of 2 images has none), ...
     """
     pairs = _pairs(list(map(_stem, images)), list(map(_stem, truths)))
     lacking = [name for place, name in enumerate(images) if place not in pairs]
@@ -158,7 +159,7 @@ def _is_word(token: str) -> bool:
 
 
 def _by_difference(images: list[Tokens], truths: list[Tokens]) -> dict[int, int]:
-    """Pair by what differs within each side, unless the numbers left out differ between the sides."""
+    """Pair by what differs within each side, unless the numbers left out differ."""
     image_keys, image_numbers = _differences(images)
     truth_keys, truth_numbers = _differences(truths)
     if image_numbers <= truth_numbers or image_numbers >= truth_numbers:

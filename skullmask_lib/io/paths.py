@@ -38,7 +38,7 @@ _MOST_NAMES = 3  # of a kind in a message
 
 @dataclass(frozen=True)
 class Listing:
-    """The files of a folder to read, and what else looks like an image; hidden files are in neither.
+    """The files of a folder to read, and what else looks like an image; hidden files in neither.
 
     Attributes
     ----------
@@ -220,7 +220,7 @@ def check_distinct(outputs: Sequence[str], names: Sequence[str], source: AnyPath
     >>> check_distinct(["Head", "head"], ["Head.png", "head.jpg"], "scans")
     Traceback (most recent call last):
     ...
-    skullmask_lib.errors.InputError: scans: Head.png and head.jpg would give one mask; rename one of them
+    skullmask_lib.errors.InputError: scans: Head.png and head.jpg would give one mask; ...
     """
     owners: dict[str, str] = {}
     for output, name in zip(outputs, names, strict=True):
@@ -389,7 +389,7 @@ def _why_left_out(
 
 
 def _holds_images(folder: str) -> bool:
-    """Return whether a folder holds anything like an image, at any depth; links are not followed."""
+    """Return whether a folder holds anything like an image, at any depth, but for links."""
     for _, subfolders, names in os.walk(folder):
         subfolders[:] = [name for name in subfolders if not is_hidden(name)]
         for name in names:

@@ -381,7 +381,7 @@ def _on_black(grey: np.ndarray, alpha: np.ndarray, remarks: list[str]) -> np.nda
 
 
 def _grey(pages: list[np.ndarray], remarks: list[str]) -> list[np.ndarray]:
-    """Return grey levels where all channels of all pages are equal, and else the pages as they are."""
+    """Return grey levels if all channels of all pages are equal, and else the pages."""
     if not all(map(_is_grey, pages)):
         return pages
     grey = []

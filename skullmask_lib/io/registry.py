@@ -292,7 +292,7 @@ def _make_folder(file: Path) -> None:
 
 
 def _download_beside(file: Path, name: str, url: str, progress: bool, timeout_s: float) -> None:
-    """Download under a temporary name, so that two downloads at a time do not disturb each other."""
+    """Download under a temporary name, so that two downloads do not disturb each other."""
     with contextlib.ExitStack() as stack:
         prefix = f".{file.name}-"
         temporary_folder = tempfile.TemporaryDirectory(prefix=prefix, dir=file.parent)

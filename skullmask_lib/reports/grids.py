@@ -82,7 +82,7 @@ def grid(
     >>> grid("phantom", "out", {"dilation_sise": [16]})
     Traceback (most recent call last):
     ...
-    skullmask_lib.errors.InputError: report.ipynb: no parameter dilation_sise; did you mean dilation_size?
+    skullmask_lib.errors.InputError: report.ipynb: no parameter dilation_sise; did you ...
     """
     notebook = notebooks.find(notebook)
     folder = Path(folder)

@@ -124,7 +124,7 @@ def find(name: str | Path) -> Path:
     >>> find("05_v6_dilation_swep")
     Traceback (most recent call last):
     ...
-    skullmask_lib.errors.InputError: 05_v6_dilation_swep: no such notebook; did you mean 05_v6_dilation_sweep?
+    skullmask_lib.errors.InputError: 05_v6_dilation_swep: no such notebook; did you mean ...
     """
     folder = project.project_folder("notebooks")
     ours = {path.stem: path for path in sorted(folder.glob("*.ipynb"))}
@@ -152,7 +152,7 @@ def _named(name: str, ours: dict[str, Path]) -> Path | None:
 
 @dataclass(frozen=True)
 class _Parameter:
-    """One declaration of the ``parameters`` cell: ``name: kinds = default  # comment, low … high``."""
+    """A line of the ``parameters`` cell: ``name: kinds = default  # comment, low … high``."""
 
     default: object
     kinds: tuple[type, ...]

@@ -1,4 +1,4 @@
-"""Brain masks by nidataset's recipe, and what its page does with them: search, check, apply, compare.
+"""Brain masks by nidataset's recipe, and what its page does with them: search, check, apply.
 
 Reading scans belongs in `scans`, binary morphology in `morphology`, our own method in `stripping`.
 

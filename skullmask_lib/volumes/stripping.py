@@ -240,7 +240,7 @@ def _part(brain: np.ndarray, factors: list[int], shape: tuple[int, ...]) -> np.n
 
 
 def _scaled(volume: np.ndarray) -> np.ndarray:
-    """Shift air to 0, and scale bright tissue to about 1 by a power of two, which rounds nothing."""
+    """Shift air to 0, and scale bright tissue to about 1, by a power of two to round nothing."""
     air, bright = np.percentile(volume, (1, 99.9))
     _, exponent = np.frexp(bright - air)
     return np.ldexp(volume - np.float32(air), -int(exponent))
@@ -425,7 +425,7 @@ def _erode(mask: np.ndarray, radius_mm: float, ball_mm: np.ndarray) -> np.ndarra
 
 
 def _tissue(values: np.ndarray, room: np.ndarray, vault: np.ndarray) -> np.ndarray:
-    """Mark what is as bright as brain, by Otsu's threshold of the vault; nothing without a vault."""
+    """Mark what is as bright as brain, by Otsu's threshold of the vault, if there is one."""
     in_vault = values[vault][room[vault]]
     if not in_vault.size:
         return np.zeros(values.shape, bool)

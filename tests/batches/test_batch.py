@@ -109,7 +109,10 @@ def broken(folder):
 def test_files_of_which_most_are_broken(skullmask, output):
     reasons, wanted = broken("a"), one_by_one(heads(8, np.uint8))
     code, _, [line] = skullmask("batch", "a", output, *SERIAL)
-    assert (code, line) == (1, f"skullmask: 6 of 8 images failed, see {Path(output).absolute()}.batch/errors.csv")
+    assert (code, line) == (
+        1,
+        f"skullmask: 6 of 8 images failed, see {Path(output).absolute()}.batch/errors.csv",
+    )
     errors = errors_of(output)
     assert [*errors] == [*reasons]
     for name, reason in reasons.items():
@@ -199,7 +202,9 @@ def test_an_input_that_is_truncated_under_way(skullmask, output, order):
 
     lost = range(5 if order == "C" else 3, 10)
     assert serial("a.npy", output, progress=progress).failed == len(lost)
-    assert errors_of(output) == {f"a.npy[{index}]": "the file ends before it does" for index in lost}
+    assert errors_of(output) == {
+        f"a.npy[{index}]": "the file ends before it does" for index in lost
+    }
     assert skullmask("batch", "a.npy", output, *SERIAL)[0] == 2
     np.save("a.npy", given)
     assert skullmask("batch", "a.npy", output, *SERIAL)[::2] == (0, [])
@@ -270,7 +275,11 @@ def tripled(output):
     if output == "m":
         Image.fromarray(np.array(Image.open("m/a_000004.png")) // 3).save("m/a_000004.png")
     else:
-        masks = np.load("m.npy", mmap_mode="r+") if output == "m.npy" else zarr.open_array(output, mode="r+")
+        masks = (
+            np.load("m.npy", mmap_mode="r+")
+            if output == "m.npy"
+            else zarr.open_array(output, mode="r+")
+        )
         masks[4] = 3 * masks[4]
 
 
@@ -321,8 +330,16 @@ OTHERWISE = {
     "spacing": (("--spacing", "1", "2"), None, "(spacing_mm was None, is [1.0, 2.0])"),
     "quality": (("--quality",), None, "(quality was False, is True)"),
     "truth": (("--truth", "t.npy"), None, "truth was None, is {"),
-    "count": ((), lambda _: np.save("a.npy", heads(11)), "images: shape was [10, 48, 40], is [11, 48, 40]"),
-    "dtype": ((), lambda _: np.save("a.npy", heads(10, np.float64)), "(images: dtype was <f4, is <f8)"),
+    "count": (
+        (),
+        lambda _: np.save("a.npy", heads(11)),
+        "images: shape was [10, 48, 40], is [11, 48, 40]",
+    ),
+    "dtype": (
+        (),
+        lambda _: np.save("a.npy", heads(10, np.float64)),
+        "(images: dtype was <f4, is <f8)",
+    ),
     "library": ((), other_version, ": skullmask was code "),
 }
 
@@ -472,7 +489,9 @@ def test_what_the_extra_brings_is_asked_for(skullmask, monkeypatch, module, argu
     assert os.listdir() == ["a.npy"]
 
 
-@pytest.mark.parametrize("options", [{"workers": -1}, {"chunk": 2.5}, {"chunk": 0}, {"backend": "threads"}])
+@pytest.mark.parametrize(
+    "options", [{"workers": -1}, {"chunk": 2.5}, {"chunk": 0}, {"backend": "threads"}]
+)
 def test_what_the_command_line_does_not_let_through(options):
     np.save("a.npy", heads(4))
     with pytest.raises(InputError):
@@ -594,7 +613,9 @@ def with_bad_names(folder):
 @pytest.mark.parametrize("output", OUTPUTS)
 def test_a_bad_name_in_a_list_fails_alone(output):
     names = with_bad_names("a")
-    Path("list.txt").write_bytes("".join(f"a/{name}\n" for name in names).encode("utf-8", "surrogateescape"))
+    Path("list.txt").write_bytes(
+        "".join(f"a/{name}\n" for name in names).encode("utf-8", "surrogateescape")
+    )
     made = serial("list.txt", output)
     assert (made.images, made.failed) == (len(names), len(BAD_NAMES))
     errors = errors_of(output)
@@ -624,7 +645,14 @@ def test_what_is_no_image_in_a_list_needs_no_truth_and_takes_no_mask():
         Path(folder, "list.txt").write_text("\n".join(lines))
     for _ in range(2):
         assert serial("a/list.txt", "m", truth="t/list.txt", chunk=1).failed == 4
-        assert [row["iou"] for row in rows_of("m.batch/results.csv")] == ["", "1.0", "", "", "1.0", ""]
+        assert [row["iou"] for row in rows_of("m.batch/results.csv")] == [
+            "",
+            "1.0",
+            "",
+            "",
+            "1.0",
+            "",
+        ]
         assert sorted(os.listdir("m")) == ["0.png", "1.png"]
 
 
@@ -713,7 +741,15 @@ def test_names_in_tables_are_no_formulas_and_no_escape_codes():
 
 def test_names_in_parquet_are_those_of_the_files():
     Path("a").mkdir()
-    names = ["=1+1.png", "@x.png", "-2.png", "\x1b[31mred.png", 'two\nlines, "quoted".png', "NA.png", "头.png"]
+    names = [
+        "=1+1.png",
+        "@x.png",
+        "-2.png",
+        "\x1b[31mred.png",
+        'two\nlines, "quoted".png',
+        "NA.png",
+        "头.png",
+    ]
     for name in (*names, os.fsdecode(b"\xff.png")):
         Image.fromarray(heads(1, np.uint8)[0]).save(Path("a", name))
     Path("a/=SUM(A1).png").write_text("broken")
@@ -729,8 +765,14 @@ def test_parquet_is_written_some_rows_at_a_time(monkeypatch):
     np.save("a.npy", heads(10))
     serial("a.npy", "m.npy", table="parquet")
     table = pyarrow.parquet.ParquetFile("m.npy.batch/results.parquet")
-    assert [table.metadata.row_group(group).num_rows for group in range(table.num_row_groups)] == [4, 4, 2]
-    assert [row["name"] for row in table.read().to_pylist()] == [f"a.npy[{index}]" for index in range(10)]
+    assert [table.metadata.row_group(group).num_rows for group in range(table.num_row_groups)] == [
+        4,
+        4,
+        2,
+    ]
+    assert [row["name"] for row in table.read().to_pylist()] == [
+        f"a.npy[{index}]" for index in range(10)
+    ]
 
 
 # --- what is remarked ----------------------------------------------------------------------------------------------
@@ -742,7 +784,9 @@ def two_heads():
     return np.hstack([one, one]).astype(np.float32)
 
 
-@pytest.mark.parametrize("backend", [{"backend": "serial"}, *later({"backend": "processes", "workers": 2})])
+@pytest.mark.parametrize(
+    "backend", [{"backend": "serial"}, *later({"backend": "processes", "workers": 2})]
+)
 def test_what_is_remarked_of_an_image_is_in_its_row(skullmask, backend):
     Path("a").mkdir()
     np.save("a/one.npy", ring_head()[0].astype(np.float32))
@@ -777,11 +821,20 @@ def test_of_more_than_one_head_every_version_tells(version, quality):
         np.save(f"a/{name}.npy", image.astype(np.float32))
     np.save("a/volume.npy", np.stack([pairs["alone"], pairs["dim"]]).astype(np.float32))
     assert serial("a", "m", version, quality=quality).failed == 0
-    rows = {row["name"].removesuffix(".npy"): row["remarks"] for row in rows_of("m.batch/results.csv")}
-    assert {name for name, remarks in rows.items() if "head" in remarks} == {"two", "dim", "large", "volume.npy[1]"}
+    rows = {
+        row["name"].removesuffix(".npy"): row["remarks"] for row in rows_of("m.batch/results.csv")
+    }
+    assert {name for name, remarks in rows.items() if "head" in remarks} == {
+        "two",
+        "dim",
+        "large",
+        "volume.npy[1]",
+    }
 
 
-def test_what_is_remarked_while_reading_is_in_each_row_of_the_file_and_readers_are_silent(monkeypatch):
+def test_what_is_remarked_while_reading_is_in_each_row_of_the_file_and_readers_are_silent(
+    monkeypatch,
+):
     load = datasets.load
 
     def remarking(path, **options):
@@ -843,7 +896,11 @@ def test_a_volume_is_scored_only_where_its_truth_lies(of_image, of_truth, is_sco
     assert [bool(row["iou"]) for row in rows] == [True] * 3 + [is_scored] * 3
     assert {row["flags"] for row in rows[3:]} == {"" if is_scored else "unscored"}
     errors = errors_of("m")
-    assert [*errors] == [] if is_scored else ["volume.nii.gz[0]", "volume.nii.gz[1]", "volume.nii.gz[2]"]
+    assert (
+        [*errors] == []
+        if is_scored
+        else ["volume.nii.gz[0]", "volume.nii.gz[1]", "volume.nii.gz[2]"]
+    )
 
 
 @pytest.mark.parametrize("table", ["csv", "parquet"])
@@ -855,7 +912,11 @@ def test_where_the_truth_is_empty_it_is_unknown(table):
     np.save("a.npy", images)
     np.save("t.npy", truth)
     assert serial("a.npy", "m.npy", truth="t.npy", table=table, quality=True).failed == 0
-    rows = rows_of("m.npy.batch/results.csv") if table == "csv" else parquet_rows("m.npy.batch/results.parquet")
+    rows = (
+        rows_of("m.npy.batch/results.csv")
+        if table == "csv"
+        else parquet_rows("m.npy.batch/results.parquet")
+    )
     flags = [row["flags"].split("; ") for row in rows]
     assert ["unknown truth" in flag for flag in flags] == [False, True, False, True]
     assert flags[3] == ["empty", "unknown truth"]
@@ -941,4 +1002,6 @@ def test_a_terminal_shows_how_fast_it_goes_and_how_much_failed():
     assert run.returncode == 1
     assert "The masks: m.npy" in out
     assert re.search(r"\d+/30 .*image/s, \d+ MB/s, 1 failed\]", shown), shown
-    assert shown.splitlines()[-1].endswith(f"1 of 30 images failed, see {Path('m.npy.batch/errors.csv').absolute()}")
+    assert shown.splitlines()[-1].endswith(
+        f"1 of 30 images failed, see {Path('m.npy.batch/errors.csv').absolute()}"
+    )

@@ -79,13 +79,18 @@ def fail(how):
 @pytest.mark.parametrize("how", ["cannot be sent", "cannot be received"])
 def test_what_a_worker_raises_comes_over_in_words(monkeypatch, how):
     monkeypatch.syspath_prepend(str(Path(__file__).parent))
-    with workers.processes(1) as pool, pytest.raises(RuntimeError, match=r"^Stubborn: a store: is gone$"):
+    with (
+        workers.processes(1) as pool,
+        pytest.raises(RuntimeError, match=r"^Stubborn: a store: is gone$"),
+    ):
         list(pools.finished(pool, importlib.import_module("test_pools").fail, [(how,)]))
 
 
 def test_a_script_that_its_workers_would_run_again_is_told_so(runs):
     np.save("a.npy", heads(4))
-    Path("mine.py").write_text('import skullmask_lib as sm\n\nsm.batch("a.npy", "m.npy", version="v7", workers=1)\n')
+    Path("mine.py").write_text(
+        'import skullmask_lib as sm\n\nsm.batch("a.npy", "m.npy", version="v7", workers=1)\n'
+    )
     code, lines = ended(runs.start(sys.executable, "mine.py"))
     assert code == 1
     assert lines[-1].startswith("skullmask_lib.batches.pools.Stopped: ")
@@ -158,7 +163,18 @@ def killer():
     images = heads(20)
     images[7, 0, 0] = 13
     np.save("a.npy", images)
-    return (sys.executable, "killer.py", "batch", "a.npy", "m.npy", *V7, "--chunk", "3", "--workers", "2")
+    return (
+        sys.executable,
+        "killer.py",
+        "batch",
+        "a.npy",
+        "m.npy",
+        *V7,
+        "--chunk",
+        "3",
+        "--workers",
+        "2",
+    )
 
 
 BACKENDS = pytest.mark.parametrize("backend", ["processes", "dask"])
@@ -179,19 +195,27 @@ def test_a_worker_that_dies_is_replaced(runs, killer, backend):
 @pytest.mark.full
 @BACKENDS
 def test_a_chunk_that_kills_three_workers_is_set_aside_and_named(runs, killer, backend):
-    code, [*_, line] = ended(runs.start(*killer, "--backend", backend))  # Dask may have a word of its own
+    code, [*_, line] = ended(
+        runs.start(*killer, "--backend", backend)
+    )  # Dask may have a word of its own
     assert code == 1
     assert line == (
         f"skullmask: 3 of 20 images failed, see {Path('m.npy.batch/errors.csv').absolute()}; "
         "set aside, for they killed their workers: a.npy[6] … a.npy[8]"
     )
-    assert Path("died").read_text() == "xxx" * (1 if backend == "processes" else 2)  # Dask's accused is tried alone
-    assert errors_of("m.npy") == {f"a.npy[{index}]": "its chunk killed 3 workers" for index in (6, 7, 8)}
+    assert Path("died").read_text() == "xxx" * (
+        1 if backend == "processes" else 2
+    )  # Dask's accused is tried alone
+    assert errors_of("m.npy") == {
+        f"a.npy[{index}]": "its chunk killed 3 workers" for index in (6, 7, 8)
+    }
     wanted = one_by_one(np.load("a.npy"))
     found = np.load("m.npy")
     assert not found[6:9].any()
     same(np.delete(found, [6, 7, 8], 0), np.delete(wanted, [6, 7, 8], 0))
-    assert [row["flags"] for row in rows_of("m.npy.batch/results.csv")] == [""] * 6 + ["failed"] * 3 + [""] * 11
+    assert [row["flags"] for row in rows_of("m.npy.batch/results.csv")] == [""] * 6 + [
+        "failed"
+    ] * 3 + [""] * 11
     wait_for(lambda: not runs.alive(), seconds=20)
     assert ended(runs.start(*COMMAND, *killer[2:])) == (0, [])
     same(np.load("m.npy"), wanted)
@@ -203,7 +227,19 @@ def test_a_chunk_that_kills_three_workers_is_set_aside_and_named(runs, killer, b
 @BACKENDS
 def test_ctrl_c_ends_a_run_soon_and_nobody_is_left(runs, backend, after):
     np.save("a.npy", heads(100))
-    command = (*COMMAND, "batch", "a.npy", "m.npy", *V8, "--workers", "2", "--chunk", "5", "--backend", backend)
+    command = (
+        *COMMAND,
+        "batch",
+        "a.npy",
+        "m.npy",
+        *V8,
+        "--workers",
+        "2",
+        "--chunk",
+        "5",
+        "--backend",
+        backend,
+    )
     run = runs.start(*command)
     if after == "start":
         wait_for(lambda: runs.workers(run), seconds=60)
@@ -249,21 +285,46 @@ class Cluster:
 
     def __init__(self, runs):
         self.runs, self.workers = runs, []
-        command = (sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0")
-        self.scheduler = self._quiet(*command, "--no-dashboard", "--scheduler-file", "scheduler.json")
-        wait_for(lambda: Path("scheduler.json").exists() and Path("scheduler.json").read_text(), seconds=60)
+        command = (
+            sys.executable,
+            "-m",
+            "distributed.cli.dask_scheduler",
+            "--host",
+            "127.0.0.1",
+            "--port",
+            "0",
+        )
+        self.scheduler = self._quiet(
+            *command, "--no-dashboard", "--scheduler-file", "scheduler.json"
+        )
+        wait_for(
+            lambda: Path("scheduler.json").exists() and Path("scheduler.json").read_text(),
+            seconds=60,
+        )
         self.address = json.loads(Path("scheduler.json").read_text())["address"]
 
     def _quiet(self, *command, **environment):
         settings = os.environ | self.runs.mark | environment
         with open("cluster.log", "a") as log:
-            return subprocess.Popen(command, env=settings, stdout=log, stderr=log, start_new_session=True)
+            return subprocess.Popen(
+                command, env=settings, stdout=log, stderr=log, start_new_session=True
+            )
 
     def add_worker(self, **environment):
-        command = (sys.executable, "-m", "distributed.cli.dask_worker", self.address, "--nthreads", "1")
+        command = (
+            sys.executable,
+            "-m",
+            "distributed.cli.dask_worker",
+            self.address,
+            "--nthreads",
+            "1",
+        )
         options = ("--no-dashboard", "--no-nanny", "--host", "127.0.0.1")
         self.workers.append(self._quiet(*command, *options, **environment))
-        wait_for(lambda: Path("cluster.log").read_text().count("Register worker") == len(self.workers), seconds=60)
+        wait_for(
+            lambda: Path("cluster.log").read_text().count("Register worker") == len(self.workers),
+            seconds=60,
+        )
 
     def end(self):
         for process in (*self.workers, self.scheduler):
@@ -282,7 +343,19 @@ def cluster(runs):
 @pytest.mark.parametrize("output", OUTPUTS)
 def test_a_local_cluster_makes_the_same_masks(runs, output):
     np.save("a.npy", heads(20))
-    command = (*COMMAND, "batch", "a.npy", output, *V7, "--chunk", "3", "--backend", "dask", "--workers", "2")
+    command = (
+        *COMMAND,
+        "batch",
+        "a.npy",
+        output,
+        *V7,
+        "--chunk",
+        "3",
+        "--backend",
+        "dask",
+        "--workers",
+        "2",
+    )
     assert ended(runs.start(*command)) == (0, [])
     right(output, 20, "v7")
     wait_for(lambda: not runs.alive(), seconds=20)
@@ -294,7 +367,9 @@ def test_a_cluster_that_loses_a_worker_and_wins_one(runs, cluster, output):
     for _ in range(3):
         cluster.add_worker()
     np.save("a.npy", heads(100))
-    run = runs.start(*COMMAND, "batch", "a.npy", output, *V8, "--chunk", "5", "--scheduler", cluster.address)
+    run = runs.start(
+        *COMMAND, "batch", "a.npy", output, *V8, "--chunk", "5", "--scheduler", cluster.address
+    )
     wait_for(lambda: len(recorded(output)) > 4, seconds=60)
     cluster.workers[0].kill()
     wait_for(lambda: len(recorded(output)) > 10, seconds=60)
@@ -309,7 +384,9 @@ def test_a_scheduler_that_is_lost(runs, cluster):
     for _ in range(2):
         cluster.add_worker()
     np.save("a.npy", heads(100))
-    run = runs.start(*COMMAND, "batch", "a.npy", "m.npy", *V8, "--chunk", "5", "--scheduler", cluster.address)
+    run = runs.start(
+        *COMMAND, "batch", "a.npy", "m.npy", *V8, "--chunk", "5", "--scheduler", cluster.address
+    )
     wait_for(lambda: len(recorded("m.npy")) > 4, seconds=60)
     cluster.scheduler.kill()
     code, [*_, line] = ended(run)
@@ -384,7 +461,9 @@ def test_what_is_no_scheduler_is_told_in_one_line(skullmask, monkeypatch, case):
     np.save("a.npy", heads(4))
     with answering(ANSWERS[case]) as port:
         began = time.monotonic()
-        code, out, [line] = skullmask("batch", "a.npy", "m.npy", "--scheduler", f"tcp://127.0.0.1:{port}")
+        code, out, [line] = skullmask(
+            "batch", "a.npy", "m.npy", "--scheduler", f"tcp://127.0.0.1:{port}"
+        )
         assert time.monotonic() - began < 5
     assert (code, out) == (2, "")
     assert line.startswith(f"skullmask: tcp://127.0.0.1:{port}: ")
@@ -439,7 +518,9 @@ def test_a_silent_port_is_given_up_soon(runs):
     np.save("a.npy", heads(4))
     with answering(None) as port:
         began = time.monotonic()
-        run = runs.start(*COMMAND, "batch", "a.npy", "m.npy", "--scheduler", f"tcp://127.0.0.1:{port}")
+        run = runs.start(
+            *COMMAND, "batch", "a.npy", "m.npy", "--scheduler", f"tcp://127.0.0.1:{port}"
+        )
         code, lines = ended(run, seconds=60)
         assert time.monotonic() - began < 15
     assert (code, len(lines)) == (2, 1)
@@ -449,7 +530,9 @@ def test_a_local_cluster_takes_nothing_from_strangers(monkeypatch):
     opened = []
     client_of = distributed.Client
     monkeypatch.setattr(
-        distributed, "Client", lambda *given, **options: opened.append(given) or client_of(*given, **options)
+        distributed,
+        "Client",
+        lambda *given, **options: opened.append(given) or client_of(*given, **options),
     )
     with clusters.dask(1) as pool:
         assert pool.submit(max, 3, 4).result(timeout=60) == 4
@@ -472,7 +555,9 @@ async def hello(address, security):
     """Ask a server of Dask who it is."""
     security = security or distributed.security.Security()
     arguments = security.get_connection_args("client")
-    connection = await asyncio.wait_for(distributed.comm.connect(address, timeout=2, **arguments), 3)
+    connection = await asyncio.wait_for(
+        distributed.comm.connect(address, timeout=2, **arguments), 3
+    )
     try:
         await connection.write({"op": "identity", "reply": True})
         return await asyncio.wait_for(connection.read(), 3)
@@ -482,7 +567,9 @@ async def hello(address, security):
 
 def test_a_local_cluster_whose_workers_die_at_once_is_given_up(skullmask, monkeypatch):
     Path("die.py").write_text("import os; os._exit(3)")
-    monkeypatch.setitem(clusters._LOCAL_SETTINGS, "distributed.worker.preload", [str(Path("die.py").absolute())])
+    monkeypatch.setitem(
+        clusters._LOCAL_SETTINGS, "distributed.worker.preload", [str(Path("die.py").absolute())]
+    )
     np.save("a.npy", heads(4))
     code, out, [line] = skullmask("batch", "a.npy", "m.npy", "--backend", "dask", "--workers", "1")
     assert (code, out) == (1, "")
@@ -517,7 +604,17 @@ def test_a_worker_of_another_version_is_refused(runs, cluster):
     with open("other/skullmask_lib/masks.py", "a") as file:
         file.write("CHANGED = True\n")
     np.save("a.npy", heads(20))
-    command = (*COMMAND, "batch", "a.npy", "m.npy", *V7, "--chunk", "3", "--scheduler", cluster.address)
+    command = (
+        *COMMAND,
+        "batch",
+        "a.npy",
+        "m.npy",
+        *V7,
+        "--chunk",
+        "3",
+        "--scheduler",
+        cluster.address,
+    )
     cluster.add_worker(PYTHONPATH=str(Path("other").absolute()))
     code, [line] = ended(runs.start(*command))
     assert code == 2
@@ -539,7 +636,9 @@ def on_a_mount(script):
     Path("out").mkdir()
     settings = os.environ | {"PYTHON": sys.executable}
     command = ["unshare", "-rm", "bash", "-c", script]
-    done = subprocess.run(command, env=settings, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(
+        command, env=settings, capture_output=True, text=True, timeout=120, check=False
+    )
     return done.stdout.split(), done.stderr.splitlines()
 
 
@@ -552,7 +651,9 @@ BACKEND = pytest.mark.parametrize("backend", ["--backend serial", "--workers 1"]
 def test_masks_for_which_there_is_no_room_are_refused_at_once(backend):
     np.save("a.npy", heads(60))
     batch = BATCH.format("m.npy", backend)
-    told, err = on_a_mount(f"mount -t tmpfs -o size=64k none out; {batch}; echo $?; ls -A out; touch out/small")
+    told, err = on_a_mount(
+        f"mount -t tmpfs -o size=64k none out; {batch}; echo $?; ls -A out; touch out/small"
+    )
     assert told == ["2"]
     [line] = err
     assert line.startswith(f"skullmask: {Path('out/m.npy').absolute()}")
@@ -588,7 +689,9 @@ def test_a_read_only_mount(output):
     batch = BATCH.format(output, "--backend serial")
     told, [line] = on_a_mount(f"mount -t tmpfs -o ro none out; {batch}; echo $?; ls -A out")
     assert told == ["2"]
-    assert line.startswith(f"skullmask: {Path('out', output).absolute()}: cannot be written (Read-only file system)")
+    assert line.startswith(
+        f"skullmask: {Path('out', output).absolute()}: cannot be written (Read-only file system)"
+    )
 
 
 # --- memory --------------------------------------------------------------------------------------------------------
@@ -602,7 +705,11 @@ def most_memory(runs, *command):
         for process in [psutil.Process(run.pid), *runs.workers(run)]:
             with contextlib.suppress(OSError, psutil.Error):
                 lines = Path(f"/proc/{process.pid}/status").read_text().splitlines()
-                held += sum(int(line.split()[1]) for line in lines if line.startswith(("RssAnon", "RssShmem")))
+                held += sum(
+                    int(line.split()[1])
+                    for line in lines
+                    if line.startswith(("RssAnon", "RssShmem"))
+                )
         most = max(most, held)
         time.sleep(0.02)
     assert ended(run) == (0, [])
@@ -620,9 +727,22 @@ def test_memory_does_not_grow_with_the_number_of_images(runs, kinds):
             np.save(images, np.concatenate([some] * times))
         else:
             shape = (times * 50, *some.shape[1:])
-            array = zarr.create_array(images, shape=shape, chunks=(5, *shape[1:]), dtype="f4", overwrite=True)
+            array = zarr.create_array(
+                images, shape=shape, chunks=(5, *shape[1:]), dtype="f4", overwrite=True
+            )
             for k in range(times):
                 array[50 * k : 50 * k + 50] = some
-        command = (*COMMAND, "batch", images, output, *V7, "--workers", "2", "--chunk", "20", "--restart")
+        command = (
+            *COMMAND,
+            "batch",
+            images,
+            output,
+            *V7,
+            "--workers",
+            "2",
+            "--chunk",
+            "20",
+            "--restart",
+        )
         found.append(most_memory(runs, *command))
     assert found[1] == pytest.approx(found[0], rel=0.1)

@@ -23,7 +23,16 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from skullmask_lib import InputError, batch
-from skullmask_lib.batches import backends, chunks, mask_stacks, ownership, pools, software, stacks, writing
+from skullmask_lib.batches import (
+    backends,
+    chunks,
+    mask_stacks,
+    ownership,
+    pools,
+    software,
+    stacks,
+    writing,
+)
 from skullmask_lib.batches import records as records_module
 from skullmask_lib.io import journal
 
@@ -160,7 +169,9 @@ def test_masks_of_other_work_that_was_killed_are_not_mixed_in(monkeypatch):
 
     append = journal.append
     with monkeypatch.context() as patch:
-        patch.setattr(journal, "append", lambda *given: append(*given) if given[1] == "run" else killed())
+        patch.setattr(
+            journal, "append", lambda *given: append(*given) if given[1] == "run" else killed()
+        )
         with pytest.raises(KeyboardInterrupt):
             serial("a", "m")
     os.rename("left", "m.batch")
@@ -175,7 +186,9 @@ def test_a_chunk_that_is_set_aside_is_a_failure_too(monkeypatch):
     def deadly(*_):
         def submit(function, job, start, stop):
             future = cf.Future()
-            future.set_exception(pools.WorkerDied()) if start == 3 else future.set_result(function(job, start, stop))
+            future.set_exception(pools.WorkerDied()) if start == 3 else future.set_result(
+                function(job, start, stop)
+            )
             return future
 
         yield pools.Pool(submit, lambda: 1, pools.wait)
@@ -190,7 +203,11 @@ def test_a_chunk_that_is_set_aside_is_a_failure_too(monkeypatch):
 def test_a_file_that_comes_in_the_way_while_it_runs_stays_too():
     np.save("a.npy", heads(10))
     with pytest.raises(InputError, match=r"/m\.npy: .*m\.npy\.batch/masks-"):
-        serial("a.npy", "m.npy", progress=lambda told: told.images == 10 and Path("m.npy").write_text("precious"))
+        serial(
+            "a.npy",
+            "m.npy",
+            progress=lambda told: told.images == 10 and Path("m.npy").write_text("precious"),
+        )
     assert Path("m.npy").read_text() == "precious"
     Path("m.npy").unlink()
     serial("a.npy", "m.npy")
@@ -221,14 +238,18 @@ def test_two_addresses_of_one_name_are_two():
 def test_an_address_is_not_masks_of_this_name_here():
     np.save("a.npy", heads(4))
     serial("a.npy", "m.zarr")
-    with pytest.raises(InputError, match=rf"m\.zarr\.batch: .*{re.escape(str(Path('m.zarr').absolute()))};"):
+    with pytest.raises(
+        InputError, match=rf"m\.zarr\.batch: .*{re.escape(str(Path('m.zarr').absolute()))};"
+    ):
         serial("a.npy", "memory://x/m.zarr")
 
 
 @pytest.mark.usefixtures("stopped")
 def test_a_worker_left_over_from_another_run_meets_none_of_the_new():
     [before] = Path("m.npy.batch").glob("masks-*")
-    serial("a.npy", "m.npy", version="v1", restart=True, progress=lambda _: before.write_bytes(b"late"))
+    serial(
+        "a.npy", "m.npy", version="v1", restart=True, progress=lambda _: before.write_bytes(b"late")
+    )
     same(np.load("m.npy"), one_by_one(heads(10), "v1"))
 
 
@@ -247,7 +268,9 @@ def test_a_folder_may_be_called_as_what_is_half_written():
     assert [str(path) for path in Path("m").rglob("*.png")] == ["m/scan.partial/x.png"]
 
 
-@pytest.mark.parametrize(("kind", "left"), [("m", ".partial-0123abcd001.png"), ("m.zarr", "c/0.7.partial")])
+@pytest.mark.parametrize(
+    ("kind", "left"), [("m", ".partial-0123abcd001.png"), ("m.zarr", "c/0.7.partial")]
+)
 def test_what_was_half_written_goes(kind, left):
     np.save("a.npy", heads(4))
 
@@ -301,7 +324,10 @@ def test_names_beyond_ascii_and_beyond_unicode():
         Image.fromarray(heads(1, np.uint8)[0]).save(Path("a", name))
     code = "import skullmask_lib as sm; print(sm.batch('a', 'm', version='v7', backend='serial').failed)"
     ran = subprocess.run(
-        [sys.executable, "-X", "utf8=0", "-c", code], env=os.environ | {"LC_ALL": "C"}, capture_output=True, check=False
+        [sys.executable, "-X", "utf8=0", "-c", code],
+        env=os.environ | {"LC_ALL": "C"},
+        capture_output=True,
+        check=False,
     )
     assert (ran.returncode, ran.stdout) == (0, b"0\n"), ran.stderr
     assert len(rows_of("m.batch/results.csv")) == 2
@@ -310,7 +336,9 @@ def test_names_beyond_ascii_and_beyond_unicode():
 
 def test_a_header_of_less_than_nothing_is_refused():
     with open("a.npy", "wb") as file:
-        np.lib.format.write_array_header_1_0(file, {"descr": "<f4", "fortran_order": False, "shape": (-3, 8, 8)})
+        np.lib.format.write_array_header_1_0(
+            file, {"descr": "<f4", "fortran_order": False, "shape": (-3, 8, 8)}
+        )
     with pytest.raises(InputError, match=r"^a\.npy: .*\(-3, 8, 8\)"):
         serial("a.npy", "m.npy")
 
@@ -326,7 +354,9 @@ def test_a_table_of_another_kind_is_not_left_beside():
     np.save("a.npy", heads(4))
     serial("a.npy", "m.npy")
     serial("a.npy", "m.npy", table="parquet")
-    assert sorted(path.name for path in Path("m.npy.batch").glob("results.*")) == ["results.parquet"]
+    assert sorted(path.name for path in Path("m.npy.batch").glob("results.*")) == [
+        "results.parquet"
+    ]
 
 
 @pytest.mark.parametrize("replaced", [True, False])
@@ -397,7 +427,10 @@ def begun_only(output):
 def test_a_restart_keeps_what_others_put_beside_the_journal(output):
     np.save("a.npy", heads(4))
     serial("a.npy", output)
-    notes = [Path(f"{output}.batch", name) for name in ("notes.txt", "results.xlsx", "masks-of-mine/x.png")]
+    notes = [
+        Path(f"{output}.batch", name)
+        for name in ("notes.txt", "results.xlsx", "masks-of-mine/x.png")
+    ]
     for note in notes:
         note.parent.mkdir(exist_ok=True)
         note.write_text("mine")
@@ -419,7 +452,9 @@ def test_a_restart_keeps_what_others_put_among_the_masks(skullmask, output, wher
     mine.mkdir() if where == "empty" else mine.write_text("mine")
     before = everything(".")
     for _ in range(2):
-        code, out, [line] = skullmask("batch", "a.npy", output, "--version", "v1", "--backend", "serial", "--restart")
+        code, out, [line] = skullmask(
+            "batch", "a.npy", output, "--version", "v1", "--backend", "serial", "--restart"
+        )
         assert (code, out) == (2, "")
         assert str(Path(output, where.split("/")[0]).absolute()) in line
         assert everything(".") == before
@@ -473,7 +508,11 @@ def test_what_systems_leave_among_masks_stops_nothing_and_stays(output):
         assert [file.read_text() for file in hidden] == ["of a system"] * len(hidden)
         if output != "sub":
             same(read(output, 4), one_by_one(heads(4), version))
-        assert sorted(os.listdir(f"{output}.batch")) == ["errors.csv", "journal.jsonl", "results.csv"]
+        assert sorted(os.listdir(f"{output}.batch")) == [
+            "errors.csv",
+            "journal.jsonl",
+            "results.csv",
+        ]
 
 
 @OF_SYSTEMS
@@ -527,7 +566,10 @@ def test_masks_may_have_hidden_names():
     Path("a.txt").write_text("".join(f"a/.{index}.npy\n" for index in range(4)))
     for version in ("v7", "v7", "v1"):
         serial("a.txt", "m", version, restart=version == "v1")
-        same(np.stack([np.load(f"m/.{index}.npy") for index in range(4)]), one_by_one(heads(4), version))
+        same(
+            np.stack([np.load(f"m/.{index}.npy") for index in range(4)]),
+            one_by_one(heads(4), version),
+        )
         assert recorded("m") == [0, 3]
 
 
@@ -683,7 +725,9 @@ def test_a_restart_refuses_at_once_what_has_come_in_the_way():
 def test_another_array_in_the_place_of_the_masks_at_an_address_stays(restart):
     np.save("a.npy", heads(4))
     serial("a.npy", f"memory://taken_{restart}.zarr")
-    precious = zarr.create_array(f"memory://taken_{restart}.zarr", shape=(5, 4), dtype="f8", overwrite=True)
+    precious = zarr.create_array(
+        f"memory://taken_{restart}.zarr", shape=(5, 4), dtype="f8", overwrite=True
+    )
     precious[:] = 7
     with pytest.raises(InputError, match=r"taken_\w+\.zarr: "):
         serial("a.npy", f"memory://taken_{restart}.zarr", restart=restart)
@@ -739,7 +783,11 @@ def test_a_journal_is_a_file(kind):
     Path("m.npy.batch").mkdir()
     Path("precious").write_text("")
     book = Path("m.npy.batch/journal.jsonl")
-    {"link": lambda: book.symlink_to("../precious"), "folder": book.mkdir, "pipe": lambda: os.mkfifo(book)}[kind]()
+    {
+        "link": lambda: book.symlink_to("../precious"),
+        "folder": book.mkdir,
+        "pipe": lambda: os.mkfifo(book),
+    }[kind]()
     is_refused_in_one_line()
 
 
@@ -752,7 +800,17 @@ RUN = {
     "files": [None, "a.png", ["a.png"], ["../../x.png"] * 4, ["/etc/x.png"] * 4, [7] * 4, ["a\0b.png"] * 4,
               ["C:\\x.png"] * 4, ["..\\x.png"] * 4, [""] * 4],
 }  # fmt: skip
-SHAPES = [None, [], [4], [0, 48, 40], [-1, 48, 40], [4.0, 48, 40], [True, 48, 40], ["4", 48, 40], [10**30, 48, 40]]
+SHAPES = [
+    None,
+    [],
+    [4],
+    [0, 48, 40],
+    [-1, 48, 40],
+    [4.0, 48, 40],
+    [True, 48, 40],
+    ["4", 48, 40],
+    [10**30, 48, 40],
+]
 CHUNK = {
     "state": [None, "", "gone", 7],
     "from": [None, -1, 1.5, "7", True, 10**30],
@@ -779,7 +837,9 @@ def changed(records, line, key, value):
 
 
 def written(output, records):
-    Path(f"{output}.batch/journal.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+    Path(f"{output}.batch/journal.jsonl").write_text(
+        "".join(json.dumps(record) + "\n" for record in records)
+    )
 
 
 def records_of(output):
@@ -794,14 +854,30 @@ def test_a_journal_that_somebody_has_changed_is_refused(restart):
         serial("a.npy", output)
         records = records_of(output)
         cases = [changed(records, 0, key, value) for key, values in RUN.items() for value in values]
-        cases += [changed(records, 0, "masks", records[0][1]["masks"] | {"shape": shape}) for shape in SHAPES]
-        cases += [changed(records, 1, key, value) for key, values in CHUNK.items() for value in values]
+        cases += [
+            changed(records, 0, "masks", records[0][1]["masks"] | {"shape": shape})
+            for shape in SHAPES
+        ]
+        cases += [
+            changed(records, 1, key, value) for key, values in CHUNK.items() for value in values
+        ]
         cases += [[records[0], [item, records[1][1]]] for item in ITEMS]
         if output == "m":
             names = records[1][1]["files"]
-            wrong = [None, {}, [], names[:2], [*names[:2], 7], [*names[:2], "../x.png"], [names[1], names[0], names[2]]]
+            wrong = [
+                None,
+                {},
+                [],
+                names[:2],
+                [*names[:2], 7],
+                [*names[:2], "../x.png"],
+                [names[1], names[0], names[2]],
+            ]
             cases += [changed(records, 1, "files", value) for value in wrong]
-        cases += [[*records, ["table", {"kinds": kinds}]] for kinds in (None, "csv", [], ["xlsx"], [["csv"]])]
+        cases += [
+            [*records, ["table", {"kinds": kinds}]]
+            for kinds in (None, "csv", [], ["xlsx"], [["csv"]])
+        ]
         for case in (case for case in cases if case != records):
             written(output, case)
             is_refused_in_one_line(output, restart=restart)
@@ -830,7 +906,9 @@ def test_a_journal_names_no_files_outside_though_its_checksum_is_right(case, res
     is_refused_in_one_line("m", restart=restart)
 
 
-@pytest.mark.parametrize("name", ["C:x.png", "C:\\x.png", "\\Windows\\x.png", "..\\x.png", "\\\\host\\share\\x.png"])
+@pytest.mark.parametrize(
+    "name", ["C:x.png", "C:\\x.png", "\\Windows\\x.png", "..\\x.png", "\\\\host\\share\\x.png"]
+)
 def test_a_name_leads_nowhere_on_windows(monkeypatch, name):
     assert records_module._is_name(name)
     monkeypatch.setattr(records_module, "PurePath", PureWindowsPath)
@@ -942,7 +1020,11 @@ def test_a_journal_is_never_trusted_beyond_its_own_files(tmp_path_factory, data,
 
 
 @settings(max_examples=80)
-@given(changes=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), min_size=1, max_size=4))
+@given(
+    changes=st.lists(
+        st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), min_size=1, max_size=4
+    )
+)
 def test_bytes_of_a_journal_may_change(tmp_path_factory, changes):
     here = tmp_path_factory.mktemp("bytes")
     np.save(here / "a.npy", heads(4))

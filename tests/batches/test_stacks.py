@@ -26,13 +26,17 @@ REMARKS = pytest.mark.filterwarnings("ignore:the mask is empty")
 
 
 def save_zarr(path, array, chunks=4):
-    zarr.create_array(str(path), shape=array.shape, chunks=(chunks, *array.shape[1:]), dtype=array.dtype)[:] = array
+    zarr.create_array(
+        str(path), shape=array.shape, chunks=(chunks, *array.shape[1:]), dtype=array.dtype
+    )[:] = array
     return str(path)
 
 
 def save_files(folder, images):
     """Write images as files of all kinds, in folders."""
-    for path, image in zip(("a.npy", "sub/b.tif", "sub/c.png", "sub/sub/d.nii.gz", "z/a.npy"), images, strict=True):
+    for path, image in zip(
+        ("a.npy", "sub/b.tif", "sub/c.png", "sub/sub/d.nii.gz", "z/a.npy"), images, strict=True
+    ):
         file = Path(folder, path)
         file.parent.mkdir(parents=True, exist_ok=True)
         if file.suffix == ".npy":
@@ -63,7 +67,9 @@ def test_v8_and_its_quality_are_those_of_the_doors_though_the_head_is_unwrapped_
     wanted = one_by_one(images, "v8", spacing_mm=(1.0, 1.0))
     same(np.load("m.npy"), wanted)
     rows = rows_of("m.npy.batch/results.csv")
-    trusted = [sm.quality(*pair, spacing_mm=(1.0, 1.0)) for pair in zip(images, wanted, strict=True)]
+    trusted = [
+        sm.quality(*pair, spacing_mm=(1.0, 1.0)) for pair in zip(images, wanted, strict=True)
+    ]
     assert [float(row["quality"]) for row in rows] == [round(trust, 6) for trust in trusted]
     assert [row["flags"] for row in rows] == ["", "empty"]
 
@@ -100,7 +106,10 @@ def test_every_kind_of_input_and_output(images, output):
         same(np.stack(found) > 0, wanted > 0)
     else:
         assert sorted(os.listdir(output)) == [f"a_{index:06}.png" for index in range(5)]
-        same(np.stack([np.array(Image.open(f"m/a_{index:06}.png")) for index in range(5)]), 255 * wanted)
+        same(
+            np.stack([np.array(Image.open(f"m/a_{index:06}.png")) for index in range(5)]),
+            255 * wanted,
+        )
 
 
 def test_a_file_gives_the_mask_that_the_command_mask_makes_of_it(skullmask):
@@ -200,7 +209,11 @@ def test_a_picture_may_be_named_after_its_volume_or_as_long_as_can_be():
     for name in names:
         Image.fromarray(heads(1, np.uint8)[0]).save(f"a/{name}")
     assert serial("a", "m").failed == 0
-    assert {path.name for path in Path("m").iterdir()} == {"scan.nii.png", "scan.nii.gz.png", names[2]}
+    assert {path.name for path in Path("m").iterdir()} == {
+        "scan.nii.png",
+        "scan.nii.gz.png",
+        names[2],
+    }
 
 
 def test_paths_of_a_list_are_relative_to_it_and_one_that_is_missing_is_one_failure():
@@ -211,7 +224,11 @@ def test_paths_of_a_list_are_relative_to_it_and_one_that_is_missing_is_one_failu
     assert serial("lists/some.txt", "m").failed == 1
     assert {str(path) for path in Path("m").rglob("*.*")} == {"m/z/a.npy", "m/sub/b.png"}
     same(np.load("m/z/a.npy"), one_by_one(heads(5, np.uint8))[4])
-    assert [row["name"] for row in rows_of("m.batch/results.csv")] == ["z/a.npy", "gone.npy", "sub/b.tif"]
+    assert [row["name"] for row in rows_of("m.batch/results.csv")] == [
+        "z/a.npy",
+        "gone.npy",
+        "sub/b.tif",
+    ]
     [(name, error)] = errors_of("m").items()
     assert name == "gone.npy"
     assert error.startswith("no such file")
@@ -221,7 +238,12 @@ def test_masks_do_not_go_among_the_images():
     save_files("a", heads(5, np.uint8))
     save_zarr("a.zarr", heads(5))
     before = everything(".")
-    for images, output in (("a", "a/masks"), ("a", "a/sub/m.npy"), ("a", "a/m.zarr"), ("a.zarr", "a.zarr/m.npy")):
+    for images, output in (
+        ("a", "a/masks"),
+        ("a", "a/sub/m.npy"),
+        ("a", "a/m.zarr"),
+        ("a.zarr", "a.zarr/m.npy"),
+    ):
         with pytest.raises(InputError, match=f"^{output}: .*, {images};"):
             serial(images, output)
     assert everything(".") == before
@@ -230,7 +252,9 @@ def test_masks_do_not_go_among_the_images():
 # --- order, dtype, chunks ------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("dtype", ["<f4", ">f4", "<f8", ">f8", "<f2", "<u2", ">u2", "<i4", "u1", "i1", "?"])
+@pytest.mark.parametrize(
+    "dtype", ["<f4", ">f4", "<f8", ">f8", "<f2", "<u2", ">u2", "<i4", "u1", "i1", "?"]
+)
 @pytest.mark.parametrize("kind", ["C.npy", "F.npy", "zarr"])
 def test_values_of_any_dtype_and_order(kind, dtype):
     given = np.asarray(heads(5, np.dtype(dtype).type), dtype, order="F" if kind == "F.npy" else "C")
@@ -269,7 +293,9 @@ def test_chunks_need_not_divide_anything(tmp_path_factory, count, chunk, stored,
         same(zarr.open_array(here / output, mode="r")[:], wanted)
     assert [told.images for told in seen] == [min(k + chunk, count) for k in range(0, count, chunk)]
     assert seen[-1] == (count, count, HEADS[:count].nbytes, 0)
-    assert [int(row["area_px"]) for row in rows_of(here / f"{output}.batch/results.csv")] == [*wanted.sum(axis=(1, 2))]
+    assert [int(row["area_px"]) for row in rows_of(here / f"{output}.batch/results.csv")] == [
+        *wanted.sum(axis=(1, 2))
+    ]
 
 
 # --- tables --------------------------------------------------------------------------------------------------------
@@ -296,7 +322,13 @@ def test_a_table_has_the_scores_of_the_doors_and_parquet_has_the_same(spacing_mm
     rows = rows_of("csv.npy.batch/results.csv")
     unit = "px" if spacing_mm is None else "mm"
     area = [] if spacing_mm is None else ["area_mm2"]
-    assert [*rows[0]] == [*COLUMNS[:3], *area, *COLUMNS[3:], *SCORES, *(f"{name}_{unit}" for name in DISTANCES)]
+    assert [*rows[0]] == [
+        *COLUMNS[:3],
+        *area,
+        *COLUMNS[3:],
+        *SCORES,
+        *(f"{name}_{unit}" for name in DISTANCES),
+    ]
     for index, row in enumerate(rows):
         mask = np.load("csv.npy")[index]
         assert row["name"] == f"a.npy[{index}]"
@@ -311,7 +343,11 @@ def test_a_table_has_the_scores_of_the_doors_and_parquet_has_the_same(spacing_mm
     for row, other in zip(rows, table, strict=True):
         assert [*row] == [*other]
         for name in set(row) - {"seconds"}:
-            assert row[name] == other[name] if name in ("name", "flags") else float(row[name]) == other[name]
+            assert (
+                row[name] == other[name]
+                if name in ("name", "flags")
+                else float(row[name]) == other[name]
+            )
     assert {type(row["area_px"]) for row in table} == {int}
 
 
@@ -329,7 +365,9 @@ def test_without_more_to_tell_a_table_is_narrow():
 def test_true_masks_in_files_are_found_by_their_names_without_suffixes():
     given = heads(5, np.uint8)
     save_files("a", given)
-    for name, truth in zip(("a", "sub/b", "sub/c", "sub/sub/d", "z/a"), one_by_one(given), strict=True):
+    for name, truth in zip(
+        ("a", "sub/b", "sub/c", "sub/sub/d", "z/a"), one_by_one(given), strict=True
+    ):
         Path("t", name).parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(255 * truth).save(f"t/{name}.png")
     Path("t/one_more.png").write_text("of no image")
@@ -547,7 +585,11 @@ def test_specks_of_nan_are_told_where_they_are_set_to_zero():
     with pytest.warns(InputWarning) as of_slices:
         found = [data.images for _, data in reading.read(stacks.opened("a.npy"), 0, 2)]
     same(np.concatenate(found), np.nan_to_num(whole))
-    assert ["specks" in str(warning.message) for warning in (*told, *of_slices)] == [True, False, True]
+    assert ["specks" in str(warning.message) for warning in (*told, *of_slices)] == [
+        True,
+        False,
+        True,
+    ]
 
 
 def test_nan_within_a_head_is_not_said_to_be_set_to_zero(recwarn):

@@ -81,7 +81,11 @@ def move_every_slider(shown, check=lambda: None):
                     handle.focus()
                     handle.press(browser.next_key(handle))
                 else:
-                    far = 0.9 if float(before) < float(handle.get_attribute("aria-valuemax")) / 2 else 0.1
+                    far = (
+                        0.9
+                        if float(before) < float(handle.get_attribute("aria-valuemax")) / 2
+                        else 0.1
+                    )
                     track = handle.locator("xpath=ancestor::*[contains(@class, 'noUi-base')]")
                     size = track.bounding_box()
                     track.click(position={"x": far * size["width"], "y": size["height"] / 2})
@@ -123,7 +127,9 @@ def test_the_page_fits_and_names_what_it_holds(app):
         assert app.page.evaluate("document.documentElement.scrollWidth") <= 1280
         bottom = app.box.locator(".skullmask-stage a").bounding_box()
         assert bottom["y"] + bottom["height"] <= 800
-        names = app.box.locator("[role=slider]").evaluate_all("all => all.map(handle => handle.ariaLabel)")
+        names = app.box.locator("[role=slider]").evaluate_all(
+            "all => all.map(handle => handle.ariaLabel)"
+        )
         assert {"slice", "opacity"} <= set(names)
         assert None not in names
 
@@ -138,13 +144,17 @@ def test_an_own_file_comes_in_and_its_mask_goes_out(app, tmp_path):
     with app.page.expect_download() as download:
         app.box.locator(".skullmask-stage a").click()
     assert download.value.suggested_filename == "mine_npy_1_mask.png"
-    np.testing.assert_array_equal(np.asarray(Image.open(download.value.path())), 255 * sm.v8(images[1]))
+    np.testing.assert_array_equal(
+        np.asarray(Image.open(download.value.path())), 255 * sm.v8(images[1])
+    )
 
 
 def test_bad_files_are_told_as_the_command_line_tells_them(app, skullmask, folder):
     (folder / "text.npy").write_bytes(b"no array")
     np.save(folder / "many.npy", np.zeros((2, 2, 2, 2)))
-    Image.fromarray(np.arange(9 * 9 * 3, dtype=np.uint8).reshape(9, 9, 3)).save(folder / "colour.png")
+    Image.fromarray(np.arange(9 * 9 * 3, dtype=np.uint8).reshape(9, 9, 3)).save(
+        folder / "colour.png"
+    )
     before = app.text, app.picture.get_attribute("src")
     for name in ("text.npy", "many.npy", "colour.png"):
         give(app, folder / name)
@@ -204,7 +214,9 @@ def test_a_page_that_is_left_ends_its_kernel(served, chromium):
     page.close()
 
 
-@pytest.mark.parametrize("path", [*LESSONS, project_folder("notebooks") / "explorer.ipynb"], ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", [*LESSONS, project_folder("notebooks") / "explorer.ipynb"], ids=lambda path: path.stem
+)
 def test_restart_run_all_and_move_every_slider_in_lab(lab, chromium, path):
     folder, address, token = lab
     stored = nbformat.read(path, as_version=4)
@@ -220,11 +232,18 @@ def test_restart_run_all_and_move_every_slider_in_lab(lab, chromium, path):
     if path in LESSONS:
         assert shown.text == before
     page.close()
-    assert not [error for error in errors if "Canceled future" not in error]  # a restart cancels what Lab still asks
+    assert not [
+        error for error in errors if "Canceled future" not in error
+    ]  # a restart cancels what Lab still asks
 
 
 def printed(notebook):
     """What the code cells print, without pictures and widgets."""
-    outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
+    outputs = [
+        output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs
+    ]
     shown = [output.get("data", {}) for output in outputs]
-    return [o.get("text") or d.get("text/markdown") or d.get("text/plain") for o, d in zip(outputs, shown, strict=True)]
+    return [
+        o.get("text") or d.get("text/markdown") or d.get("text/plain")
+        for o, d in zip(outputs, shown, strict=True)
+    ]

@@ -99,7 +99,9 @@ def test_what_no_view_takes_is_refused():
         raise AssertionError(width_px)
 
     for name in ("width_px", "depth"):
-        with pytest.raises(InputError, match=f"expected an argument of the view that has a default, got {name}"):
+        with pytest.raises(
+            InputError, match=f"expected an argument of the view that has a default, got {name}"
+        ):
             explorers.sliders(view, **{name: (1, 2, 1)})
 
 
@@ -125,11 +127,18 @@ def test_a_warning_is_shown_and_does_not_stop():
 
 
 def test_controls_come_from_the_signature():
-    controls = explorers.sliders(partial(views.thresholds, sm.load("phantom"), threshold=60)).controls
+    controls = explorers.sliders(
+        partial(views.thresholds, sm.load("phantom"), threshold=60)
+    ).controls
     assert list(controls) == ["version", "threshold", "block_size", "opacity"]
     level, size = controls["threshold"], controls["block_size"]
     assert (level.min, level.max, level.step, level.value) == (0, 254, 1, 60)
-    assert (size.min, size.max, size.step, size.value) == (3, 301, 2, sm.v4.__kwdefaults__["block_size"])
+    assert (size.min, size.max, size.step, size.value) == (
+        3,
+        301,
+        2,
+        sm.v4.__kwdefaults__["block_size"],
+    )
     assert [control.description for control in controls.values()] == [
         "version",
         "threshold [grey level]",
@@ -146,12 +155,18 @@ def test_an_option_is_shown_where_the_version_has_it():
     controls = explorers.sliders(partial(views.stages, sm.load("phantom"))).controls
     for version in sm.VERSIONS:
         controls["version"].value = version
-        seen = {name for name in explorers._VERSION_OPTIONS & set(controls) if controls[name].layout.display is None}
+        seen = {
+            name
+            for name in explorers._VERSION_OPTIONS & set(controls)
+            if controls[name].layout.display is None
+        }
         assert seen == set(sm.VERSIONS[version].__kwdefaults__ or {}) - {"spacing_mm"}
 
 
 def test_an_option_of_a_version_s_own_gets_its_slider(monkeypatch):
-    def newest(image, *, percentile: Annotated[int, errors.Range(1, 99, 2, "%")] = 60, spacing_mm=None):
+    def newest(
+        image, *, percentile: Annotated[int, errors.Range(1, 99, 2, "%")] = 60, spacing_mm=None
+    ):
         raise AssertionError(image, percentile, spacing_mm)
 
     monkeypatch.setitem(versions.VERSIONS, "newest", newest)
@@ -182,7 +197,13 @@ def chosen(app):
 
 def upload(app, name, content):
     now = datetime.datetime.now(datetime.UTC)
-    file = {"name": name, "type": "", "size": len(content), "content": memoryview(content), "last_modified": now}
+    file = {
+        "name": name,
+        "type": "",
+        "size": len(content),
+        "content": memoryview(content),
+        "last_modified": now,
+    }
     app.upload.value = (file,)
 
 
@@ -212,12 +233,16 @@ def linked(explorer):
     """Decode the mask that the page offers."""
     link = explorer._link.value
     content = re.search(r'href="data:image/png;base64,([^"]+)"', link)[1]
-    return np.asarray(Image.open(io.BytesIO(base64.b64decode(content)))), re.search(r'download="([^"]+)"', link)[1]
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(content)))), re.search(
+        r'download="([^"]+)"', link
+    )[1]
 
 
 def sliders_of(explorer):
     kinds = (widgets.IntSlider, widgets.FloatSlider)
-    return [c for c in explorer.controls.values() if isinstance(c, kinds) and c.layout.display is None]
+    return [
+        c for c in explorer.controls.values() if isinstance(c, kinds) and c.layout.display is None
+    ]
 
 
 @pytest.mark.parametrize("question", apps.QUESTIONS)
@@ -231,7 +256,9 @@ def test_every_control_of_the_app_draws_and_the_page_says_what_the_library_compu
         elif isinstance(control, widgets.Dropdown):
             control.index = (control.index + 1) % len(control.options)
         elif control.layout.display is None:
-            control.value += control.step if control.value + control.step <= control.max else -control.step
+            control.value += (
+                control.step if control.value + control.step <= control.max else -control.step
+            )
         else:
             continue
         text, _ = shown(explorer)
@@ -250,7 +277,9 @@ def test_only_the_chosen_question_redraws(app, monkeypatch):
     drawn = []
     for question, explorer in app.explorers.items():
         view = explorer._view
-        monkeypatch.setattr(explorer, "_view", lambda q=question, v=view, **o: drawn.append(q) or v(**o))
+        monkeypatch.setattr(
+            explorer, "_view", lambda q=question, v=view, **o: drawn.append(q) or v(**o)
+        )
     app.slice_index.value = 1
     app.question.value = "v8 · Where does the path run?"
     app.slice_index.value = 3
@@ -300,7 +329,8 @@ def test_one_slice_needs_no_slice_slider(app):
 
 def test_a_volume_brings_its_spacing(app, tmp_path):
     nib.save(
-        nib.Nifti1Image(np.stack([ring_head()[0]] * 3, axis=2), np.diag([1.0, 1.0, 5.0, 1.0])), tmp_path / "h.nii.gz"
+        nib.Nifti1Image(np.stack([ring_head()[0]] * 3, axis=2), np.diag([1.0, 1.0, 5.0, 1.0])),
+        tmp_path / "h.nii.gz",
     )
     upload(app, "h.nii.gz", (tmp_path / "h.nii.gz").read_bytes())
     app.question.value = "v8 · Where does the path run?"
@@ -312,8 +342,14 @@ BAD = {
     "text.npy": (b"no array", "text.npy: not a readable .npy file"),
     "empty.png": (b"", "empty.png: the file is empty"),
     "notes.txt": (b"some", "notes.txt: expected a file that ends in .npy"),
-    "colour.png": (png(np.arange(192, dtype=np.uint8).reshape(8, 8, 3)), "colour.png: looks like colour"),
-    "objects.npy": (npy(np.array([{"a": 1}], dtype=object)), "objects.npy: not a readable .npy file"),
+    "colour.png": (
+        png(np.arange(192, dtype=np.uint8).reshape(8, 8, 3)),
+        "colour.png: looks like colour",
+    ),
+    "objects.npy": (
+        npy(np.array([{"a": 1}], dtype=object)),
+        "objects.npy: not a readable .npy file",
+    ),
 }
 
 
@@ -328,7 +364,9 @@ def test_a_file_that_cannot_be_used_is_named_in_red_and_nothing_changes(app, nam
     assert (shown(chosen(app)), app.source.options) == before
 
 
-def test_what_was_message_while_a_file_was_read_is_shown_by_the_file_s_name(app, monkeypatch, folder):
+def test_what_was_message_while_a_file_was_read_is_shown_by_the_file_s_name(
+    app, monkeypatch, folder
+):
     load = apps.datasets.load
 
     def loud(source, **options):
@@ -375,7 +413,10 @@ def test_a_colour_file_opens_by_its_channel(app):
 def test_a_file_that_is_too_large_is_told_where_to_go(app, monkeypatch):
     monkeypatch.setattr(apps, "UPLOAD_LIMIT_MB", 1)
     upload(app, "large.npy", npy(np.zeros((3, 400, 400), np.float32)))
-    assert "large.npy: expected up to 1 MB, got 2 MB; open it with: skullmask explore large.npy" in app._message.value
+    assert (
+        "large.npy: expected up to 1 MB, got 2 MB; open it with: skullmask explore large.npy"
+        in app._message.value
+    )
 
 
 def test_an_upload_of_slices_that_are_too_large_is_told(app, monkeypatch):
@@ -485,7 +526,10 @@ def test_a_broken_ending_leaves_the_explorer_alive(explorer):
 def test_a_slice_that_no_version_takes_is_message_with_its_name(app):
     with pytest.raises(InputError, match=r"nan.npy\[0\]: expected finite values"):
         upload(app, "nan.npy", npy(np.full((1, 9, 9), np.nan)))
-    assert "nan.npy[0]: expected finite values, got 81 that are NaN or infinite" in shown(chosen(app))[0]
+    assert (
+        "nan.npy[0]: expected finite values, got 81 that are NaN or infinite"
+        in shown(chosen(app))[0]
+    )
     app.source.value = "phantom"
     assert "IoU" in shown(chosen(app))[0]
 
@@ -517,7 +561,10 @@ def test_the_app_begins_in_the_middle_of_a_file(folder):
     np.save("mine.npy", np.stack([ring_head()[0]] * 7))
     app = apps.App(str(folder / "mine.npy"))
     assert (app.source.value, app.slice_index.value, app.slice_index.max) == ("mine.npy", 3, 6)
-    assert chosen(app)._call.value.splitlines()[1] == f"image = sm.load({str(folder / 'mine.npy')!r}).images[3]"
+    assert (
+        chosen(app)._call.value.splitlines()[1]
+        == f"image = sm.load({str(folder / 'mine.npy')!r}).images[3]"
+    )
 
 
 def test_the_app_tells_a_bad_source():

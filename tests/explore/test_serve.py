@@ -25,7 +25,9 @@ def test_a_port_in_use_is_said(skullmask):
         port = taken.getsockname()[1]
         code, out, lines = skullmask("explore", "--port", port)
     assert (code, out) == (2, "")
-    assert lines == [f"skullmask: port {port} is taken (Address already in use); choose another one with --port"]
+    assert lines == [
+        f"skullmask: port {port} is taken (Address already in use); choose another one with --port"
+    ]
 
 
 def test_a_file_is_checked_before_anything_is_served(skullmask, folder):
@@ -50,13 +52,19 @@ def test_without_voila_the_line_to_install_it_is_said(monkeypatch):
 
 def test_the_template_asks_nothing_of_the_network():
     """Voila's own asks for style sheets of icons; ours takes out exactly these."""
-    ours = (Path(server.__file__).with_name("jupyter") / "voila/templates/skullmask/index.html.j2").read_text()
+    ours = (
+        Path(server.__file__).with_name("jupyter") / "voila/templates/skullmask/index.html.j2"
+    ).read_text()
     [theirs, *_] = [
-        path for path in paths.collect_template_paths(["voila"], "lab") if path.endswith("voila/templates/lab")
+        path
+        for path in paths.collect_template_paths(["voila"], "lab")
+        if path.endswith("voila/templates/lab")
     ]
     asked = re.findall(r"href=\"(https://[^\"]+)", Path(theirs, "index.html.j2").read_text())
     assert asked
-    assert [address for address in asked if f"replace('{address}', 'data:text/css,')" not in ours] == []
+    assert [
+        address for address in asked if f"replace('{address}', 'data:text/css,')" not in ours
+    ] == []
 
 
 @pytest.mark.full
@@ -65,7 +73,10 @@ def test_it_serves_this_computer_alone_and_leaves_nothing_behind(tmp_path):
     (tmp_path / "tmp").mkdir()
     (tmp_path / "voila.py").write_text("open('executed', 'w')", encoding="utf-8")
     (tmp_path / "voila.json").write_text('{"Voila": {"base_url": "/elsewhere/"}}', encoding="utf-8")
-    with browser.explorer("mine.npy", cwd=tmp_path, env=os.environ | {"TMPDIR": "tmp"}) as (server, address):
+    with browser.explorer("mine.npy", cwd=tmp_path, env=os.environ | {"TMPDIR": "tmp"}) as (
+        server,
+        address,
+    ):
         port = re.fullmatch(r"http://127\.0\.0\.1:(\d+)/\?token=\S{20,}", address)[1]
         [listening] = [
             c
@@ -84,7 +95,12 @@ def test_it_serves_this_computer_alone_and_leaves_nothing_behind(tmp_path):
     assert server.returncode == 0
     assert not psutil.wait_procs(family, timeout=10)[1]
     assert not list((tmp_path / "tmp").iterdir())
-    assert {file.name for file in tmp_path.iterdir()} == {"mine.npy", "tmp", "voila.py", "voila.json"}
+    assert {file.name for file in tmp_path.iterdir()} == {
+        "mine.npy",
+        "tmp",
+        "voila.py",
+        "voila.json",
+    }
     with browser.explorer("--port", port) as (_, again):  # a port that was just closed
         assert f":{port}/" in again
 

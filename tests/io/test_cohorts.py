@@ -20,7 +20,9 @@ from skullmask_lib.reports import provenance
 
 PARTICIPANTS = ("A00028185", "A00028352", "A00037112")
 PATIENTS = {"TCGA_CS_4941_19960909": 12, "TCGA_DU_7008_19830723": 3, "TCGA_HT_A616_19991226": 2}
-NFBS_AFFINE = np.array([[0, 0, 1, -90], [-1, 0, 0, 120], [0, -1, 0, 130], [0, 0, 0, 1.0]])  # sagittal slices
+NFBS_AFFINE = np.array(
+    [[0, 0, 1, -90], [-1, 0, 0, 120], [0, -1, 0, 130], [0, 0, 0, 1.0]]
+)  # sagittal slices
 LGG_TABLE = """Patient,RNASeqCluster,MethylationCluster,gender,age_at_initial_pathologic,race,ethnicity,death01
 TCGA_CS_4941,2,4,2,67,3,2,1
 TCGA_DU_7008,2,5,1,,3,2,0
@@ -33,7 +35,9 @@ def nfbs_file(home, end):
 
 
 def head_of(seed, shape=(10, 12, 8)):
-    volume = (100 * np.stack([blobs(seed + k, shape=shape[1:]) for k in range(shape[0])])).astype(np.float32)
+    volume = (100 * np.stack([blobs(seed + k, shape=shape[1:]) for k in range(shape[0])])).astype(
+        np.float32
+    )
     return volume, (volume > np.median(volume)).astype(np.uint8)
 
 
@@ -50,7 +54,9 @@ def nfbs(tmp_path):
 
 
 def lgg_slice(seed, shape=(20, 16)):
-    return np.stack([np.full(shape, 10), 255 * blobs(seed, shape=shape) / 9, np.full(shape, seed)], 2).astype(np.uint8)
+    return np.stack(
+        [np.full(shape, 10), 255 * blobs(seed, shape=shape) / 9, np.full(shape, seed)], 2
+    ).astype(np.uint8)
 
 
 @pytest.fixture
@@ -96,7 +102,9 @@ def test_nfbs_index_has_a_row_for_every_participant(nfbs):
     assert list(index) == ["participant", "t1w", "brain", "brainmask", "missing", "sex", "age"]
     assert tuple(index.participant) == PARTICIPANTS
     for kind, end in (("t1w", "T1w"), ("brain", "T1w_brain"), ("brainmask", "T1w_brainmask")):
-        assert list(index[kind]) == [nfbs_file(nfbs / participant, end) for participant in PARTICIPANTS]
+        assert list(index[kind]) == [
+            nfbs_file(nfbs / participant, end) for participant in PARTICIPANTS
+        ]
     assert list(index.missing) == [()] * 3
     assert index.sex.isna().all()
     assert index.age.isna().all()
@@ -108,8 +116,12 @@ def test_lgg_index_has_a_row_for_every_slice_in_the_order_of_numbers(lgg):
     assert index.groupby("patient", sort=False).slice.apply(list).to_dict() == {
         patient[:12]: list(range(1, count + 1)) for patient, count in PATIENTS.items()
     }
-    assert [path.name for path in index.image[9:12]] == [f"TCGA_CS_4941_19960909_{k}.tif" for k in (10, 11, 12)]
-    assert [path.name for path in index["mask"][9:12]] == [f"TCGA_CS_4941_19960909_{k}_mask.tif" for k in (10, 11, 12)]
+    assert [path.name for path in index.image[9:12]] == [
+        f"TCGA_CS_4941_19960909_{k}.tif" for k in (10, 11, 12)
+    ]
+    assert [path.name for path in index["mask"][9:12]] == [
+        f"TCGA_CS_4941_19960909_{k}_mask.tif" for k in (10, 11, 12)
+    ]
     assert list(index.tumour) == [k % 3 == 0 for k in index.slice]
     assert list(index.missing) == [()] * 17
     told = index.groupby("patient").agg({"sex": "first", "age": "first"})
@@ -134,7 +146,9 @@ def test_an_archive_that_holds_the_data_twice_is_read_once(lgg, tmp_path):
     assert len(index) == 17
     assert {path.parents[1] for path in index.image} == {tmp_path / "kaggle_3m"}
     shutil.copytree(lgg, lgg.parent / "copy")
-    assert {path.parents[1] for path in cohorts.lgg_index(lgg.parent).image} == {lgg.parent / "copy"}
+    assert {path.parents[1] for path in cohorts.lgg_index(lgg.parent).image} == {
+        lgg.parent / "copy"
+    }
 
 
 def test_one_persons_folder_is_a_data_set(nfbs, lgg, monkeypatch):
@@ -155,7 +169,9 @@ def test_missing_files_are_named(nfbs, lgg):
     assert list(index.missing) == [
         ("sub-A00028185_ses-NFB3_T1w_brainmask.nii.gz",),
         ("sub-A00028352_ses-NFB3_T1w.nii.gz",),
-        tuple(f"sub-A00037112_ses-NFB3_{end}.nii.gz" for end in ("T1w", "T1w_brain", "T1w_brainmask")),
+        tuple(
+            f"sub-A00037112_ses-NFB3_{end}.nii.gz" for end in ("T1w", "T1w_brain", "T1w_brainmask")
+        ),
     ]
     assert index[["t1w", "brain", "brainmask"]].isna().to_numpy().tolist() == [
         [False, False, True],
@@ -181,13 +197,19 @@ def test_missing_files_are_named(nfbs, lgg):
 @pytest.mark.parametrize(
     ("name", "table"),
     [
-        ("participants.tsv", "participant_id\tage\tsex\nsub-A00028185\t24\tF\nsub-A00028352\tn/a\tM\n"),
+        (
+            "participants.tsv",
+            "participant_id\tage\tsex\nsub-A00028185\t24\tF\nsub-A00028352\tn/a\tM\n",
+        ),
         ("people.csv", "Age,Gender,Subject ID\n24,F,A00028185\n,M,A00028352\n30,M,A00099999\n"),
         (
             "people.csv",
             "\ufeffAnonymized ID;Visit;AGE_04;Sex\nA00028185;V1;;\nA00028185;V2;24;F\nA00028185;V3;26;M\nA00028352;;;M",
         ),
-        ("people.csv", "id,age_group,age,sex\nA00028185,20-29,24,F\nA00028352,20-29,unknown,M\nshort\n"),
+        (
+            "people.csv",
+            "id,age_group,age,sex\nA00028185,20-29,24,F\nA00028352,20-29,unknown,M\nshort\n",
+        ),
     ],
 )
 @pytest.mark.parametrize("beside", [True, False])
@@ -225,7 +247,9 @@ def test_a_damaged_mask_is_named(lgg):
 def test_without_pandas_a_line_says_what_to_install(nfbs, lgg, monkeypatch):
     monkeypatch.setitem(sys.modules, "pandas", None)
     for index, folder in ((cohorts.nfbs_index, nfbs), (cohorts.lgg_index, lgg)):
-        with pytest.raises(InputError, match=r'^an index needs pandas: pip install "skullmask\[volumes\]"$'):
+        with pytest.raises(
+            InputError, match=r'^an index needs pandas: pip install "skullmask\[volumes\]"$'
+        ):
             index(folder)
     assert len(sm.load(f"lgg:{lgg}").images) == 17
 
@@ -234,7 +258,11 @@ def test_class_counts(nfbs, lgg):
     counts = cohorts.class_counts(cohorts.lgg_index(lgg))
     assert (counts.to_dict(), counts.name) == ({"no tumour": 12, "tumour": 5}, "slices")
     (lgg / "TCGA_CS_4941_19960909" / "TCGA_CS_4941_19960909_3_mask.tif").unlink()
-    assert cohorts.class_counts(cohorts.lgg_index(lgg)).to_dict() == {"no tumour": 12, "tumour": 4, "unknown": 1}
+    assert cohorts.class_counts(cohorts.lgg_index(lgg)).to_dict() == {
+        "no tumour": 12,
+        "tumour": 4,
+        "unknown": 1,
+    }
     assert cohorts.class_counts(cohorts.nfbs_index(nfbs)).to_dict() == {"unknown": 3}
     (nfbs / "people.csv").write_text("id,sex\nA00028185,F\nA00028352,F\n")
     counts = cohorts.class_counts(cohorts.nfbs_index(nfbs))
@@ -247,12 +275,20 @@ def test_class_counts(nfbs, lgg):
 def test_nfbs_loads_all_participants_with_their_brains(nfbs):
     data = sm.load(f"nfbs:{nfbs.parent}")
     apart = [sm.load(nfbs_file(nfbs / participant, "T1w")) for participant in PARTICIPANTS]
-    brains = [sm.load(nfbs_file(nfbs / participant, "T1w_brainmask")) for participant in PARTICIPANTS]
+    brains = [
+        sm.load(nfbs_file(nfbs / participant, "T1w_brainmask")) for participant in PARTICIPANTS
+    ]
     assert_array_equal(data.images, np.concatenate([each.images for each in apart]))
     assert_array_equal(data.brain, np.concatenate([each.images for each in brains]))
     assert_allclose(data.spacing_mm, np.ones((36, 2)))
-    assert (data.images.dtype, data.brain.dtype, data.spacing_mm.dtype) == (np.float32, np.uint8, np.float64)
-    assert data.names == tuple(f"{participant}[{k}]" for participant in PARTICIPANTS for k in range(12))
+    assert (data.images.dtype, data.brain.dtype, data.spacing_mm.dtype) == (
+        np.float32,
+        np.uint8,
+        np.float64,
+    )
+    assert data.names == tuple(
+        f"{participant}[{k}]" for participant in PARTICIPANTS for k in range(12)
+    )
     assert data.truth is data.tumour is None
     assert not data.volume
 
@@ -273,9 +309,13 @@ def test_some_slices_are_the_same_of_all(nfbs, lgg, axis, part):
 
 def test_only_the_files_that_are_needed_are_read(nfbs, lgg, monkeypatch):
     read, opened = nifti.read, []
-    monkeypatch.setattr(nifti, "read", lambda path, **how: opened.append(path.name) or read(path, **how))
+    monkeypatch.setattr(
+        nifti, "read", lambda path, **how: opened.append(path.name) or read(path, **how)
+    )
     data = sm.load(f"nfbs:{nfbs}", slices=range(14, 17))
-    assert opened == [nfbs_file(nfbs / PARTICIPANTS[1], end).name for end in ("T1w", "T1w_brainmask")]
+    assert opened == [
+        nfbs_file(nfbs / PARTICIPANTS[1], end).name for end in ("T1w", "T1w_brainmask")
+    ]
     assert data.volume
     for home in list(lgg.iterdir())[:-1]:
         for image in home.glob("*_[23].tif") if home.is_dir() else ():
@@ -284,7 +324,10 @@ def test_only_the_files_that_are_needed_are_read(nfbs, lgg, monkeypatch):
 
 
 def test_slices_of_one_participant_are_a_volume(nfbs, lgg):
-    for source, count in ((f"nfbs:{nfbs / PARTICIPANTS[0]}", 12), (f"lgg:{lgg / 'TCGA_CS_4941_19960909'}", 12)):
+    for source, count in (
+        (f"nfbs:{nfbs / PARTICIPANTS[0]}", 12),
+        (f"lgg:{lgg / 'TCGA_CS_4941_19960909'}", 12),
+    ):
         assert sm.load(source).volume
         assert len(sm.load(source).images) == count
         assert not sm.load(source, slices=slice(0, 8, 2)).volume
@@ -299,7 +342,9 @@ def test_lgg_loads_the_flair_with_tumours(lgg):
     assert_array_equal(data.tumour.any(axis=(1, 2)), [k % 3 == 0 for k in numbers])
     assert_array_equal(np.unique(data.tumour), [0, 1])
     assert (data.images.dtype, data.tumour.dtype) == (np.float32, np.uint8)
-    assert data.names == tuple(f"{patient}_{k}.tif" for patient, n in PATIENTS.items() for k in range(1, n + 1))
+    assert data.names == tuple(
+        f"{patient}_{k}.tif" for patient, n in PATIENTS.items() for k in range(1, n + 1)
+    )
     assert data.truth is data.brain is data.spacing_mm is None
     assert not data.volume
     for channel in (0, 1, 2):
@@ -308,7 +353,10 @@ def test_lgg_loads_the_flair_with_tumours(lgg):
         assert_array_equal(same.tumour, data.tumour)
     with pytest.raises(InputError, match=r"_1\.tif: .*0 to 2.* 3$"):
         sm.load(f"lgg:{lgg}", channel=3)
-    assert sm.load(lgg / "TCGA_CS_4941_19960909" / "TCGA_CS_4941_19960909_1.tif", channel=1).tumour is None
+    assert (
+        sm.load(lgg / "TCGA_CS_4941_19960909" / "TCGA_CS_4941_19960909_1.tif", channel=1).tumour
+        is None
+    )
 
 
 def test_a_truth_may_come_from_elsewhere(lgg, tmp_path):
@@ -356,13 +404,13 @@ def test_many_names_are_cut_short(nfbs):
 def test_files_that_do_not_fit_together_are_named(nfbs, lgg):
     image = nfbs_file(nfbs / PARTICIPANTS[1], "T1w")
     nib.save(nib.Nifti1Image(head_of(1, (10, 12, 9))[0], NFBS_AFFINE), image)
-    with pytest.raises(InputError, match=rf"{PARTICIPANTS[1]}_ses-NFB3_T1w_brainmask\.nii\.gz: .*shape"):
+    with pytest.raises(
+        InputError, match=rf"{PARTICIPANTS[1]}_ses-NFB3_T1w_brainmask\.nii\.gz: .*shape"
+    ):
         sm.load(f"nfbs:{nfbs}")
     mask = nfbs_file(nfbs / PARTICIPANTS[1], "T1w_brainmask")
     nib.save(nib.Nifti1Image(head_of(1, (10, 12, 9))[1], NFBS_AFFINE), mask)
-    with pytest.raises(
-        InputError, match=rf"{image.name}: .*\(12, 10, 9\)"
-    ):
+    with pytest.raises(InputError, match=rf"{image.name}: .*\(12, 10, 9\)"):
         sm.load(f"nfbs:{nfbs}")
     nib.save(nib.Nifti1Image(head_of(1)[0], NFBS_AFFINE), image)
     nib.save(nib.Nifti1Image(head_of(1)[1], np.eye(4)), mask)
@@ -374,9 +422,7 @@ def test_files_that_do_not_fit_together_are_named(nfbs, lgg):
     image = lgg / "TCGA_CS_4941_19960909" / "TCGA_CS_4941_19960909_2.tif"
     Image.fromarray(lgg_slice(1)[:10]).save(image)
     Image.fromarray(np.zeros((10, 16), np.uint8)).save(image.with_name(f"{image.stem}_mask.tif"))
-    with pytest.raises(
-        InputError, match=rf"{image.name}: .*\(1, 10, 16\)"
-    ):
+    with pytest.raises(InputError, match=rf"{image.name}: .*\(1, 10, 16\)"):
         sm.load(f"lgg:{lgg}")
     pages = [Image.fromarray(lgg_slice(k)) for k in (1, 2)]
     pages[0].save(image, save_all=True, append_images=pages[1:])
@@ -421,10 +467,17 @@ def test_masks_of_a_data_set_are_arrays(nfbs, monkeypatch):
 
 
 def test_a_data_set_is_told_by_the_hash_of_its_files(nfbs, lgg):
-    for source, some in ((f"nfbs:{nfbs}", nfbs_file(nfbs / PARTICIPANTS[2], "T1w")), (f"lgg:{lgg}", lgg / "data.csv")):
+    for source, some in (
+        (f"nfbs:{nfbs}", nfbs_file(nfbs / PARTICIPANTS[2], "T1w")),
+        (f"lgg:{lgg}", lgg / "data.csv"),
+    ):
         made = provenance.sha256(source)
         clutter(nfbs if some.suffix == ".gz" else lgg)
-        assert provenance.sha256(source) == provenance.sha256(f"{source}/../{Path(source).name}") == made
+        assert (
+            provenance.sha256(source)
+            == provenance.sha256(f"{source}/../{Path(source).name}")
+            == made
+        )
         some.write_bytes(b"changed")
         assert (provenance.sha256(source) == made) == (some.name == "data.csv")
     next(lgg.rglob("*_2_mask.tif")).write_bytes(b"changed")
@@ -445,7 +498,10 @@ def test_the_command_line_masks_and_reports_on_data_sets(nfbs, lgg, skullmask, w
     assert all("warning" in line for line in err)
     assert len(np.load("masks.npy")) == len(sm.load(which).images)
     code, _, [line] = skullmask("mask", "nfbs:", "-o", "masks.npy")
-    assert (code, line) == (2, "skullmask: nfbs: expected the folder of the data set behind the colon, got nothing")
+    assert (code, line) == (
+        2,
+        "skullmask: nfbs: expected the folder of the data set behind the colon, got nothing",
+    )
     assert skullmask("report", which, "-o", "out", "--version", "v1", "-p", "slices=0:2")[0] == 0
     page = Path("out/report.html").read_text(encoding="utf-8")
     assert re.search(rf"{which.partition(':')[0]}:FOLDER_OF_IMAGES, sha256 \w{{64}}", page)

@@ -72,7 +72,11 @@ def make_masks(source, output):
 def test_phantoms_load(name):
     data = sm.load(name)
     assert data.images.shape == data.truth.shape == data.brain.shape == (5, 768, 624)
-    assert (data.images.dtype, data.truth.dtype, data.spacing_mm.dtype) == (np.float32, np.uint8, np.float64)
+    assert (data.images.dtype, data.truth.dtype, data.spacing_mm.dtype) == (
+        np.float32,
+        np.uint8,
+        np.float64,
+    )
     assert data.names == tuple(f"{name}[{k}]" for k in range(5))
     same(data.spacing_mm, np.full((5, 2), 0.42))
     assert not any(array.flags.writeable for array in (data.images, data.truth, data.brain))
@@ -105,7 +109,9 @@ def test_npy_is_mapped_and_not_read(tmp_path, shape, dtype):
 
 
 def test_a_large_npy_takes_no_memory(tmp_path):
-    sparse = np.lib.format.open_memmap(tmp_path / "a.npy", "w+", np.float32, (40_000, 768, 624))  # 71 GiB of nothing
+    sparse = np.lib.format.open_memmap(
+        tmp_path / "a.npy", "w+", np.float32, (40_000, 768, 624)
+    )  # 71 GiB of nothing
     del sparse
     data = sm.load(tmp_path / "a.npy", slices=slice(30_000, 30_002))
     assert isinstance(data.images, np.memmap)
@@ -124,7 +130,11 @@ def test_npz_brings_all_it_knows(tmp_path):
     }
     np.savez_compressed(tmp_path / "a.npz", **known, other=np.arange(3))
     data = sm.load(tmp_path / "a.npz")
-    assert (data.images.dtype, data.truth.dtype, data.spacing_mm.dtype) == (np.float32, np.uint8, np.float64)
+    assert (data.images.dtype, data.truth.dtype, data.spacing_mm.dtype) == (
+        np.float32,
+        np.uint8,
+        np.float64,
+    )
     same(data.images, images.astype(np.float32))
     same(data.truth, images > 0)
     same(data.brain, images > 100)
@@ -162,7 +172,9 @@ def test_truth_comes_from_a_file_of_its_own(tmp_path):
     np.save(tmp_path / "truth.npy", truth)
     data = sm.load("phantom", truth=tmp_path / "truth.npy")
     same(data.truth, truth // 255)
-    np.savez(tmp_path / "truth.npz", images=sm.load("phantom").images, truth=truth)  # its truth, not its images
+    np.savez(
+        tmp_path / "truth.npz", images=sm.load("phantom").images, truth=truth
+    )  # its truth, not its images
     same(sm.load("phantom", truth=tmp_path / "truth.npz").truth, truth // 255)
 
 
@@ -198,7 +210,9 @@ def test_npz_without_images(tmp_path):
 @pytest.mark.parametrize("suffix", ["png", "tif", "tiff", "PNG"])
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 def test_pictures_of_8_and_16_bit(tmp_path, suffix, dtype):
-    levels = np.arange(12 * 20).reshape(12, 20).astype(dtype) * np.array(1 if dtype == np.uint8 else 257, dtype)
+    levels = np.arange(12 * 20).reshape(12, 20).astype(dtype) * np.array(
+        1 if dtype == np.uint8 else 257, dtype
+    )
     Image.fromarray(levels).save(tmp_path / f"a.{suffix}")
     data = sm.load(tmp_path / f"a.{suffix}")
     assert data.images.dtype == np.float32
@@ -265,7 +279,8 @@ def test_a_folder_without_pictures(tmp_path):
 def test_nifti_of_any_orientation_is_the_same_volume(tmp_path, codes, degrees, suffix):
     canonical = volume()
     nib.save(
-        nib.Nifti1Image(stored(canonical, codes), affine_of(codes, canonical.shape, degrees)), tmp_path / f"a.{suffix}"
+        nib.Nifti1Image(stored(canonical, codes), affine_of(codes, canonical.shape, degrees)),
+        tmp_path / f"a.{suffix}",
     )
     data = sm.load(tmp_path / f"a.{suffix}")
     assert data.images.dtype == np.float32
@@ -276,7 +291,10 @@ def test_nifti_of_any_orientation_is_the_same_volume(tmp_path, codes, degrees, s
 
 def test_nifti_along_the_other_axes_has_superior_up(tmp_path):
     canonical = volume()
-    nib.save(nib.Nifti1Image(stored(canonical, "PIR"), affine_of("PIR", canonical.shape)), tmp_path / "a.nii")
+    nib.save(
+        nib.Nifti1Image(stored(canonical, "PIR"), affine_of("PIR", canonical.shape)),
+        tmp_path / "a.nii",
+    )
     sagittal, coronal = (sm.load(tmp_path / "a.nii", axis=axis) for axis in (0, 1))
     same(sagittal.images, [canonical[i, :, ::-1].T for i in range(36)])
     same(coronal.images, [canonical[:, j, ::-1].T for j in range(44)])
@@ -316,7 +334,10 @@ def test_slices_of_a_volume_may_be_in_a_file_of_their_own(tmp_path, axis):
 def test_anterior_is_up_and_left_is_left(tmp_path):
     canonical = np.zeros((9, 11, 3), np.uint8)
     canonical[1, 9, 1] = 1  # left, anterior
-    nib.save(nib.Nifti1Image(stored(canonical, "LPI"), affine_of("LPI", canonical.shape)), tmp_path / "a.nii")
+    nib.save(
+        nib.Nifti1Image(stored(canonical, "LPI"), affine_of("LPI", canonical.shape)),
+        tmp_path / "a.nii",
+    )
     same(np.argwhere(sm.load(tmp_path / "a.nii").images), [[1, 1, 1]])
 
 
@@ -357,7 +378,9 @@ def test_nifti_masks_lie_where_the_image_lies(tmp_path, codes, degrees, trailing
     make_masks(source, output)
 
     read = nib.load(output)
-    wanted = np.stack([sm.v7(axial, dilation_size=9)[::-1].T for axial in axial_slices(canonical)], axis=2)
+    wanted = np.stack(
+        [sm.v7(axial, dilation_size=9)[::-1].T for axial in axial_slices(canonical)], axis=2
+    )
     same(np.squeeze(read.dataobj), stored(wanted, codes))
     assert wanted.any()
     assert read.shape == nib.load(source).shape
@@ -372,7 +395,9 @@ def test_nifti_masks_lie_where_the_image_lies(tmp_path, codes, degrees, trailing
         assert code == wanted_code
     assert nib.aff2axcodes(read.affine) == tuple(codes)
     assert read.header["descrip"] == b""
-    same(sm.load(output).images, [sm.v7(axial, dilation_size=9) for axial in axial_slices(canonical)])
+    same(
+        sm.load(output).images, [sm.v7(axial, dilation_size=9) for axial in axial_slices(canonical)]
+    )
 
 
 def test_a_mask_of_other_nifti_kinds(tmp_path):
@@ -398,7 +423,9 @@ def test_npy_masks_of_every_source(tmp_path):
     for source, shape in (("a.png", (48, 40)), ("a.npz", (1, 48, 40)), ("a.nii", (5, 44, 36))):
         make_masks(tmp_path / source, tmp_path / f"{source}.npy")
         assert np.load(tmp_path / f"{source}.npy").shape == shape
-    datasets.write_masks([sm.v1(head())], tmp_path / "c.npy", like=tmp_path / "colour.npy", shape=(1, 48, 40))
+    datasets.write_masks(
+        [sm.v1(head())], tmp_path / "c.npy", like=tmp_path / "colour.npy", shape=(1, 48, 40)
+    )
     assert np.load(tmp_path / "c.npy").shape == (48, 40)
     datasets.write_masks([sm.v1(head())] * 5, tmp_path / "p.npy", like="phantom", shape=(5, 48, 40))
     assert np.load(tmp_path / "p.npy").shape == (5, 48, 40)
@@ -494,7 +521,10 @@ def test_replacing_cleans_up_whatever_happens(tmp_path):
         temporary.mkdir()
         (temporary / "a.txt").write_text("whole")
     assert (tmp_path / "folder" / "a.txt").read_text() == "whole"
-    with pytest.raises(InputError, match=r"folder: .*not empty"), outputs.replacing(tmp_path / "folder"):
+    with (
+        pytest.raises(InputError, match=r"folder: .*not empty"),
+        outputs.replacing(tmp_path / "folder"),
+    ):
         pass
 
 
@@ -533,7 +563,9 @@ def test_nothing_is_ever_unpickled(tmp_path):
 def samples(folder):
     """Write one good file of every format."""
     np.save(folder / "a.npy", volume())
-    np.savez(folder / "a.npz", images=volume()[:2], names=np.array(["x", "y"]), truth=volume()[:2] > 50)
+    np.savez(
+        folder / "a.npz", images=volume()[:2], names=np.array(["x", "y"]), truth=volume()[:2] > 50
+    )
     np.savez_compressed(folder / "b.npz", images=volume()[:2])
     nib.save(nib.Nifti1Image(volume(), np.eye(4)), folder / "a.nii")
     nib.save(nib.Nifti1Image(volume(), np.eye(4)), folder / "b.nii.gz")
@@ -560,8 +592,12 @@ def test_a_file_under_another_name_is_refused(tmp_path):
             shutil.copy(file, other)
             line = complaint(other)
             kinds = ({".png", ".tif"}, {".nii", ".nii.gz"})
-            readable = any({"".join(file.suffixes), suffix} <= kind for kind in kinds) or file.name.endswith(suffix)
-            assert readable or (line.startswith(f"{other}: not a readable {suffix} file (") and "\n" not in line)
+            readable = any(
+                {"".join(file.suffixes), suffix} <= kind for kind in kinds
+            ) or file.name.endswith(suffix)
+            assert readable or (
+                line.startswith(f"{other}: not a readable {suffix} file (") and "\n" not in line
+            )
 
 
 def damaged(good, rng):
@@ -651,19 +687,32 @@ def test_spacing_comes_from_the_affine_and_its_unit(tmp_path):
 def test_image_and_truth_must_lie_in_one_place(tmp_path):
     mask = np.zeros((8, 9, 6), np.uint8)
     mask[2:5, 2:6] = 1
-    nib.save(nib.Nifti1Image(mask.astype(np.float32), np.diag([2.0, 2.0, 2.0, 1.0])), tmp_path / "image.nii")
-    for name, affine in (("same", np.diag([2.0, 2.0, 2.0, 1.0])), ("near", np.diag([2.05, 2.0, 2.0, 1.0]))):
+    nib.save(
+        nib.Nifti1Image(mask.astype(np.float32), np.diag([2.0, 2.0, 2.0, 1.0])),
+        tmp_path / "image.nii",
+    )
+    for name, affine in (
+        ("same", np.diag([2.0, 2.0, 2.0, 1.0])),
+        ("near", np.diag([2.05, 2.0, 2.0, 1.0])),
+    ):
         nib.save(nib.Nifti1Image(mask, affine), tmp_path / f"{name}.nii")
-        same(sm.load(tmp_path / "image.nii", truth=tmp_path / f"{name}.nii").truth.sum(), mask.sum())
+        same(
+            sm.load(tmp_path / "image.nii", truth=tmp_path / f"{name}.nii").truth.sum(), mask.sum()
+        )
     moved = np.diag([2.0, 2.0, 2.0, 1.0])
     moved[0, 3] = 3
     for affine in (np.eye(4), np.diag([-2.0, 2.0, 2.0, 1.0]), moved):
         nib.save(nib.Nifti1Image(mask, affine), tmp_path / "other.nii")
         with pytest.raises(InputError, match=r"other\.nii: .*image\.nii"):
             sm.load(tmp_path / "image.nii", truth=tmp_path / "other.nii")
-    flipped = nib.Nifti1Image(mask, np.diag([2.0, 2.0, 2.0, 1.0])).as_reoriented([[0, -1], [1, 1], [2, 1]])
+    flipped = nib.Nifti1Image(mask, np.diag([2.0, 2.0, 2.0, 1.0])).as_reoriented(
+        [[0, -1], [1, 1], [2, 1]]
+    )
     nib.save(flipped, tmp_path / "flipped.nii")  # stored the other way round, in the same place
-    same(sm.load(tmp_path / "image.nii", truth=tmp_path / "flipped.nii").truth, sm.load(tmp_path / "same.nii").images)
+    same(
+        sm.load(tmp_path / "image.nii", truth=tmp_path / "flipped.nii").truth,
+        sm.load(tmp_path / "same.nii").images,
+    )
 
 
 @pytest.mark.parametrize("spacing", [0.0, -1.0, np.nan, np.inf])
@@ -691,7 +740,9 @@ def test_a_truth_is_unknown_of_slices_that_are_empty_where_others_are_not(tmp_pa
     nib.save(nib.Nifti1Image(truth, np.eye(4)), tmp_path / "t.nii.gz")
     nib.save(nib.Nifti1Image(truth.astype(np.float32), np.eye(4)), tmp_path / "a.nii.gz")
     look = {"truth": tmp_path / "t.nii.gz", "axis": axis}
-    assert sm.load(tmp_path / "a.nii.gz", slices=slice(3, 5), **look).truth.any(axis=(1, 2)).tolist() == [False, True]
+    assert sm.load(tmp_path / "a.nii.gz", slices=slice(3, 5), **look).truth.any(
+        axis=(1, 2)
+    ).tolist() == [False, True]
     with pytest.warns(InputWarning, match=r"t\.nii\.gz"):
         assert sm.load(tmp_path / "a.nii.gz", slices=slice(0, 2), **look).truth is None
 
@@ -714,18 +765,26 @@ def test_a_mapped_truth_stays_mapped(tmp_path):
 def test_places_are_compared_in_millimetres(tmp_path):
     mask = np.zeros((8, 9, 6), np.uint8)
     mask[2:5, 2:6] = 1
-    for name, scale, unit in (("metres", 0.002, "meter"), ("millimetres", 2.0, "mm"), ("wrong", 2.0, "meter")):
+    for name, scale, unit in (
+        ("metres", 0.002, "meter"),
+        ("millimetres", 2.0, "mm"),
+        ("wrong", 2.0, "meter"),
+    ):
         image = nib.Nifti1Image(mask, np.diag([scale, scale, scale, 1.0]))
         image.header.set_xyzt_units(unit)
         nib.save(image, tmp_path / f"{name}.nii")
-    same(sm.load(tmp_path / "metres.nii", truth=tmp_path / "millimetres.nii").truth.sum(), mask.sum())
+    same(
+        sm.load(tmp_path / "metres.nii", truth=tmp_path / "millimetres.nii").truth.sum(), mask.sum()
+    )
     with pytest.raises(InputError, match=r"wrong\.nii: .*0\.05 to 50 mm"):
         sm.load(tmp_path / "millimetres.nii", truth=tmp_path / "wrong.nii")
 
 
 def test_an_npz_of_one_slice_gives_one_mask(tmp_path):
     np.savez(tmp_path / "a.npz", images=np.eye(9))
-    datasets.write_masks([np.eye(9, dtype=np.uint8)], tmp_path / "m.npy", like=tmp_path / "a.npz", shape=(1, 9, 9))
+    datasets.write_masks(
+        [np.eye(9, dtype=np.uint8)], tmp_path / "m.npy", like=tmp_path / "a.npz", shape=(1, 9, 9)
+    )
     same(np.load(tmp_path / "m.npy"), np.eye(9))
 
 
@@ -780,7 +839,9 @@ def test_slices_of_a_folder_are_in_natural_order(tmp_path):
         same(np.array(Image.open(tmp_path / "m" / f"slice_{number}.png")), 255 * mask)
 
 
-@pytest.mark.parametrize("way", ["slice_{}_mask.png", "mask_slice_{}.tif", "slice-{:03}_seg.png", "{}.png"])
+@pytest.mark.parametrize(
+    "way", ["slice_{}_mask.png", "mask_slice_{}.tif", "slice-{:03}_seg.png", "{}.png"]
+)
 @pytest.mark.parametrize("slices", [None, slice(8, 11), slice(None, None, 3)])
 def test_truth_of_a_folder_is_found_by_its_name(tmp_path, way, slices):
     save_numbered(tmp_path / "a", HEADS, "slice_{}.png")
@@ -817,7 +878,9 @@ def test_names_that_have_nothing_in_common_are_paired_in_order_with_a_warning(tm
     with pytest.warns(InputWarning, match="t: .*in order"):
         data = sm.load(tmp_path / "a.npz", truth=tmp_path / "t")
     same(data.truth, HEADS > 0)
-    same(sm.load(tmp_path / "a.npz", truth=tmp_path / "t.npy").truth, HEADS > 0)  # which has no names
+    same(
+        sm.load(tmp_path / "a.npz", truth=tmp_path / "t.npy").truth, HEADS > 0
+    )  # which has no names
 
 
 @pytest.mark.parametrize("first", [0, 5])
@@ -945,7 +1008,9 @@ def test_addresses_of_files(tmp_path):
     same(data.truth, HEADS > 0)
     assert data.names[3] == "a b.npy[3]"
     same(sm.load(f"{address}/in").images, HEADS)
-    datasets.write_masks(data.truth, f"{address}/m.npy", like=f"{address}/a%20b.npy", shape=HEADS.shape)
+    datasets.write_masks(
+        data.truth, f"{address}/m.npy", like=f"{address}/a%20b.npy", shape=HEADS.shape
+    )
     same(np.load(tmp_path / "m.npy"), data.truth)
     with pytest.raises(InputError, match=r"t\.npy: .*input"):
         datasets.write_masks(
@@ -967,7 +1032,9 @@ def npy(header, values=b""):
     return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text + values
 
 
-@pytest.mark.parametrize("shape", [(10**6, 10**3, 10**3), (10**12,), (2, 3, 10**30), (-1, 4, 4), (2, -3, -4)])
+@pytest.mark.parametrize(
+    "shape", [(10**6, 10**3, 10**3), (10**12,), (2, 3, 10**30), (-1, 4, 4), (2, -3, -4)]
+)
 @pytest.mark.parametrize("dtype", ["<f4", "|u1", "<U0", "|V0"])
 def test_a_header_that_promises_more_than_there_is_is_refused(tmp_path, shape, dtype):
     content = npy({"descr": dtype, "fortran_order": False, "shape": shape}, bytes(1000))
@@ -1166,12 +1233,17 @@ def test_numbers_of_numpy_are_shown_as_numbers():
 def test_masks_cut_along_any_axis_lie_where_the_image_lies(tmp_path, axis, codes):
     canonical = volume()
     inside = canonical > 60
-    nib.save(nib.Nifti1Image(stored(canonical, codes), affine_of(codes, canonical.shape)), tmp_path / "a.nii.gz")
+    nib.save(
+        nib.Nifti1Image(stored(canonical, codes), affine_of(codes, canonical.shape)),
+        tmp_path / "a.nii.gz",
+    )
     data = sm.load(tmp_path / "a.nii.gz", axis=axis)
     made = (image > 60 for image in data.images)
     made = (mask.astype(np.uint8) for mask in made)
     shape = data.images.shape
-    datasets.write_masks(made, tmp_path / "m.nii.gz", like=tmp_path / "a.nii.gz", shape=shape, axis=axis)
+    datasets.write_masks(
+        made, tmp_path / "m.nii.gz", like=tmp_path / "a.nii.gz", shape=shape, axis=axis
+    )
     written = nib.load(tmp_path / "m.nii.gz")
     same(np.asarray(written.dataobj), stored(inside, codes))
     same(written.affine, nib.load(tmp_path / "a.nii.gz").affine)

@@ -72,14 +72,18 @@ ORIENTATIONS = {
 @pytest.mark.parametrize("name", ORIENTATIONS)
 def test_every_voxel_lies_where_simpleitk_puts_it(tmp_path, name):
     volume = phantom()
-    write_series(tmp_path, volume, axes=ORIENTATIONS[name], RescaleSlope="0.5", RescaleIntercept="-20")
+    write_series(
+        tmp_path, volume, axes=ORIENTATIONS[name], RescaleSlope="0.5", RescaleIntercept="-20"
+    )
     image = dicom.read_series(tmp_path)
     reader = sitk.ImageSeriesReader()
     reader.SetFileNames(reader.GetGDCMSeriesFileNames(str(tmp_path)))
     theirs = reader.Execute()
     places = np.indices(theirs.GetSize()).reshape(3, -1)
     steps = np.reshape(theirs.GetDirection(), (3, 3)) * theirs.GetSpacing()
-    world = np.diag([-1, -1, 1]) @ (steps @ places + np.array(theirs.GetOrigin())[:, None])  # LPS to RAS
+    world = np.diag([-1, -1, 1]) @ (
+        steps @ places + np.array(theirs.GetOrigin())[:, None]
+    )  # LPS to RAS
     ours = nib.affines.apply_affine(np.linalg.inv(image.affine), world.T)
     assert_allclose(ours, ours.round(), atol=1e-4)
     assert_array_equal(
@@ -96,7 +100,9 @@ def test_the_image_is_a_float32_volume_in_millimetres(series):
     assert image.header.get_xyzt_units()[0] == "mm"
     assert_allclose(image.header.get_zooms(), (1.5, 2, 4))
     for matrix, code in (image.get_sform(coded=True), image.get_qform(coded=True)):
-        assert_allclose(matrix, [[-1.5, 0, 0, 80], [0, -2, 0, 100], [0, 0, 4, -20], [0, 0, 0, 1]], atol=1e-5)
+        assert_allclose(
+            matrix, [[-1.5, 0, 0, 80], [0, -2, 0, 100], [0, 0, 4, -20], [0, 0, 0, 1]], atol=1e-5
+        )
         assert code == 1
 
 
@@ -105,13 +111,20 @@ def test_the_image_is_a_float32_volume_in_millimetres(series):
 def test_names_and_numbers_of_files_order_nothing(tmp_path_factory, order, backwards):
     folder = tmp_path_factory.mktemp("series")
     volume = phantom(32)
-    write_series(folder, volume[:: -1 if backwards else 1], order=order, gap_mm=-3 if backwards else 3)
+    write_series(
+        folder, volume[:: -1 if backwards else 1], order=order, gap_mm=-3 if backwards else 3
+    )
     assert_array_equal(np.asarray(dicom.read_series(folder).dataobj).T, volume)
 
 
 def test_every_slice_has_a_slope_of_its_own(tmp_path):
     volume = phantom()
-    scaled = [{}, {"RescaleSlope": "2"}, {"RescaleIntercept": "-7"}, {"RescaleSlope": "0.25", "RescaleIntercept": "3"}]
+    scaled = [
+        {},
+        {"RescaleSlope": "2"},
+        {"RescaleIntercept": "-7"},
+        {"RescaleSlope": "0.25", "RescaleIntercept": "3"},
+    ]
     scaled.append({"RescaleSlope": "", "RescaleIntercept": ""})
     write_series(tmp_path, volume, each=scaled.__getitem__)
     wanted = [volume[0], 2.0 * volume[1], volume[2] - 7.0, 0.25 * volume[3] + 3, volume[4]]
@@ -148,7 +161,11 @@ def test_positions_that_were_rounded_are_even(tmp_path):
 
 @pytest.mark.parametrize(
     ("tags", "thickness_mm"),
-    [({"SpacingBetweenSlices": "3.3"}, 3.3), ({"SliceThickness": "5"}, 5), ({"SliceThickness": None}, 1)],
+    [
+        ({"SpacingBetweenSlices": "3.3"}, 3.3),
+        ({"SliceThickness": "5"}, 5),
+        ({"SliceThickness": None}, 1),
+    ],
 )
 def test_one_slice_is_a_volume_as_thick_as_it_says(tmp_path, tags, thickness_mm):
     write_series(tmp_path, phantom()[:1], **tags)
@@ -169,7 +186,10 @@ NO_SERIES = {
         {"each": lambda index: {"SeriesInstanceUID": "1.2.3" if index < 2 else "1.2.4"}},
         r"^series: holds 2 series: \d files \(IM000\d …\) and \d files \(IM000\d …\); give each a folder of its own$",
     ),
-    "an empty position": ({"ImagePositionPatient": ""}, r"no slice \(ImagePositionPatient missing\); take it out$"),
+    "an empty position": (
+        {"ImagePositionPatient": ""},
+        r"no slice \(ImagePositionPatient missing\); take it out$",
+    ),
     "frames": (
         {"each": only(0, NumberOfFrames=2, PixelData=bytes(2 * 48 * 39 * 2))},
         "expected one slice in a file, got 2 frames; convert it to NIfTI first",
@@ -186,13 +206,22 @@ NO_SERIES = {
         },
         "expected grey levels, got a colour picture",
     ),
-    "three samples": ({"SamplesPerPixel": 3, "PixelData": bytes(48 * 39 * 6)}, "expected grey levels, got a colour"),
-    "a palette": ({"PhotometricInterpretation": "PALETTE COLOR"}, "expected grey levels, got a colour picture"),
+    "three samples": (
+        {"SamplesPerPixel": 3, "PixelData": bytes(48 * 39 * 6)},
+        "expected grey levels, got a colour",
+    ),
+    "a palette": (
+        {"PhotometricInterpretation": "PALETTE COLOR"},
+        "expected grey levels, got a colour picture",
+    ),
     "another size": (
         {"each": only(2, Rows=24, PixelData=bytes(24 * 39 * 2))},
         r"IM000\d: expected the size, pixel spacing and orientation of IM000\d, got others",
     ),
-    "another spacing": ({"each": only(2, PixelSpacing=["2", "1.6"])}, "expected the size, pixel spacing and"),
+    "another spacing": (
+        {"each": only(2, PixelSpacing=["2", "1.6"])},
+        "expected the size, pixel spacing and",
+    ),
     "a localizer": (
         {"each": only(1, ImageOrientationPatient=numbers(ORIENTATIONS["coronal"]))},
         "got others; is it a localizer",
@@ -207,17 +236,27 @@ NO_SERIES = {
     ),
     "one position for all": ({"gap_mm": 0}, r"IM000\d: lies where IM000\d lies"),
     "a tilted gantry": (
-        {"each": lambda index: {"ImagePositionPatient": numbers((-80, -100 + index, -20 + 4 * index))}},
+        {
+            "each": lambda index: {
+                "ImagePositionPatient": numbers((-80, -100 + index, -20 + 4 * index))
+            }
+        },
         "series: expected each slice straight above the last, got a tilted gantry",
     ),
     "axes that are not perpendicular": (
         {"ImageOrientationPatient": numbers(((1, 0, 0), (0.5, 0.8, 0)))},
         "expected a position, two perpendicular unit vectors",
     ),
-    "axes of zeros": ({"ImageOrientationPatient": numbers(np.zeros(6))}, "two perpendicular unit vectors"),
+    "axes of zeros": (
+        {"ImageOrientationPatient": numbers(np.zeros(6))},
+        "two perpendicular unit vectors",
+    ),
     "too few numbers": ({"ImagePositionPatient": ["1", "2"]}, "not a readable DICOM file"),
     "no spacing": ({"PixelSpacing": ["0", "1"]}, "a spacing above 0 mm"),
-    "no pixels": ({"each": only(1, PixelData=None)}, "not a readable DICOM file .*[Pp]ixel [Dd]ata"),
+    "no pixels": (
+        {"each": only(1, PixelData=None)},
+        "not a readable DICOM file .*[Pp]ixel [Dd]ata",
+    ),
     "few pixels": (
         {"each": only(1, PixelData=bytes(100))},
         "not a readable DICOM file .*3744 bytes of pixels expected, got 100",
@@ -241,11 +280,14 @@ def test_what_is_no_series_is_refused_in_one_line(folder, capfd, what):
 
 
 def test_the_command_line_refuses_two_series_and_leaves_nothing(folder, skullmask):
-    write_series("series", phantom(), each=lambda index: {"SeriesInstanceUID": f"1.2.{3 + index // 2}"})
+    write_series(
+        "series", phantom(), each=lambda index: {"SeriesInstanceUID": f"1.2.{3 + index // 2}"}
+    )
     code, out, [line] = skullmask("mask", "series", "-o", "masks.nii.gz")
     assert (code, out) == (2, "")
     assert re.fullmatch(
-        r"skullmask: series: holds 3 series: \d files? .* and \d files? .*; give each a folder of its own", line
+        r"skullmask: series: holds 3 series: \d files? .* and \d files? .*; give each a folder of its own",
+        line,
     )
     assert [path.name for path in folder.iterdir()] == ["series"]
 
@@ -278,7 +320,9 @@ def test_no_cut_or_damage_goes_unseen(series, capfd):
         with warnings.catch_warnings(record=True) as told:
             warnings.simplefilter("always")
             try:
-                assert dicom.read_series(series).shape == whole.shape or "IM0002" in str(told[0].message)
+                assert dicom.read_series(series).shape == whole.shape or "IM0002" in str(
+                    told[0].message
+                )
             except InputError as error:
                 lines.append(str(error))
     assert len(lines) > 10
@@ -289,7 +333,9 @@ def test_no_cut_or_damage_goes_unseen(series, capfd):
 
 def test_without_pydicom_a_line_says_what_to_install(series, monkeypatch):
     monkeypatch.setitem(sys.modules, "pydicom", None)
-    with pytest.raises(InputError, match=r'^DICOM needs pydicom: pip install "skullmask\[volumes\]"$'):
+    with pytest.raises(
+        InputError, match=r'^DICOM needs pydicom: pip install "skullmask\[volumes\]"$'
+    ):
         sm.load(series)
 
 
@@ -301,7 +347,10 @@ def test_without_pydicom_a_line_says_what_to_install(series, monkeypatch):
 def test_a_series_loads_as_the_same_volume_in_nifti_does(tmp_path, name, axis):
     write_series(tmp_path / "series", phantom(), axes=ORIENTATIONS[name])
     nib.save(dicom.read_series(tmp_path / "series"), tmp_path / "same.nii.gz")
-    data, same = sm.load(tmp_path / "series", axis=axis), sm.load(tmp_path / "same.nii.gz", axis=axis)
+    data, same = (
+        sm.load(tmp_path / "series", axis=axis),
+        sm.load(tmp_path / "same.nii.gz", axis=axis),
+    )
     assert_array_equal(data.images, same.images)
     assert_allclose(data.spacing_mm, same.spacing_mm, rtol=1e-6)
     assert data.images.dtype == np.float32
@@ -311,7 +360,9 @@ def test_a_series_loads_as_the_same_volume_in_nifti_does(tmp_path, name, axis):
 
 def test_anterior_is_up_and_left_is_left(tmp_path):
     volume = np.zeros((3, 9, 11), np.int16)
-    volume[1, 1, 9] = 1  # towards anterior and, in a head that lies face up, towards the patient's left
+    volume[1, 1, 9] = (
+        1  # towards anterior and, in a head that lies face up, towards the patient's left
+    )
     write_series(tmp_path, volume)
     assert_array_equal(np.argwhere(sm.load(tmp_path).images), [[1, 1, 1]])
 
@@ -319,15 +370,23 @@ def test_anterior_is_up_and_left_is_left(tmp_path):
 def test_some_slices_and_a_truth(series, folder):
     data = sm.load(series)
     like = dicom.read_series(series)
-    nib.save(nib.Nifti1Image((np.asarray(like.dataobj) > 100).astype(np.uint8), like.affine), "truth.nii.gz")
+    nib.save(
+        nib.Nifti1Image((np.asarray(like.dataobj) > 100).astype(np.uint8), like.affine),
+        "truth.nii.gz",
+    )
     some = sm.load(series, truth="truth.nii.gz", slices=slice(1, 3))
     assert_array_equal(some.images, data.images[1:3])
     assert_array_equal(some.truth, data.images[1:3] > 100)
     assert some.names == ("series[1]", "series[2]")
-    nib.save(nib.Nifti1Image((np.asarray(like.dataobj) > 100).astype(np.uint8), np.eye(4)), "elsewhere.nii.gz")
+    nib.save(
+        nib.Nifti1Image((np.asarray(like.dataobj) > 100).astype(np.uint8), np.eye(4)),
+        "elsewhere.nii.gz",
+    )
     with pytest.raises(InputError, match=r"elsewhere\.nii\.gz: .*elsewhere than"):
         sm.load(series, truth="elsewhere.nii.gz")
-    nib.save(nib.Nifti1Image((np.asarray(like.dataobj) > 100).astype(np.uint8), None), "bare.nii.gz")
+    nib.save(
+        nib.Nifti1Image((np.asarray(like.dataobj) > 100).astype(np.uint8), None), "bare.nii.gz"
+    )
     with (
         pytest.warns(InputWarning, match=r"bare\.nii\.gz: .*orientation"),
         pytest.raises(InputError, match=r"^bare\.nii\.gz: .*orientation"),
@@ -344,7 +403,14 @@ def test_the_folder_one_is_in_has_its_name(series, monkeypatch):
 @pytest.mark.parametrize("name", ["sagittal", "oblique"])
 def test_masks_of_a_series_lie_where_it_lies(skullmask, name):
     volume = phantom()
-    write_series("series", volume, axes=ORIENTATIONS[name], suffix=".dcm", PatientName="DOE^JOHN", PatientID="19700101")
+    write_series(
+        "series",
+        volume,
+        axes=ORIENTATIONS[name],
+        suffix=".dcm",
+        PatientName="DOE^JOHN",
+        PatientID="19700101",
+    )
     data = sm.load("series")
     made = [(image > 100).astype(np.uint8) for image in data.images]
     assert datasets.masks_name("series") == "masks.nii.gz"
@@ -400,7 +466,9 @@ def test_what_else_lies_in_the_folder_is_named_once(series, skullmask):
     with pytest.warns(InputWarning) as said:
         assert_array_equal(sm.load(series).images, wanted)
     pipes = (
-        "IM9999, VERSION, lost.txt, notes.txt, pipe.dcm" if hasattr(os, "mkfifo") else "VERSION, lost.txt, notes.txt"
+        "IM9999, VERSION, lost.txt, notes.txt, pipe.dcm"
+        if hasattr(os, "mkfifo")
+        else "VERSION, lost.txt, notes.txt"
     )
     [line] = [str(each.message) for each in said]
     assert line == f"series: left out: {pipes} (no DICOM file); loop, sub (a subfolder)"
@@ -442,7 +510,11 @@ def test_a_damaged_file_is_named_however_it_is_damaged(skullmask, what, suffix):
     files = write_series("series", phantom(), order=range(5), suffix=suffix)
     for file in files[3:]:  # at the end, where nobody would miss them
         file.write_bytes(DAMAGE[what](file.read_bytes()))
-    for command in (("mask", "series", "-o", "a.nii.gz"), ("strip", "series", "out"), ("brain-mask", "series", "out")):
+    for command in (
+        ("mask", "series", "-o", "a.nii.gz"),
+        ("strip", "series", "out"),
+        ("brain-mask", "series", "out"),
+    ):
         code, out, [line] = skullmask(*command)
         assert (code, out) == (2, "")
         assert line.startswith("skullmask: series: 2 of 5 files are damaged: ")
@@ -463,7 +535,10 @@ def test_damage_of_several_kinds_is_told_in_one_line_and_runs_are_collapsed(tmp_
     files[20].write_bytes(files[20].read_bytes()[:-10])
     with pytest.raises(InputError) as refused:
         dicom.read_series(tmp_path)
-    assert re.search(r": 15 of 24 files are damaged: IM0002 … IM0015 \(empty\); IM0020 \(.*cut off", str(refused.value))
+    assert re.search(
+        r": 15 of 24 files are damaged: IM0002 … IM0015 \(empty\); IM0020 \(.*cut off",
+        str(refused.value),
+    )
 
 
 def test_pixels_that_are_left_out_are_said(tmp_path):
@@ -486,7 +561,9 @@ def test_a_page_that_was_saved_as_a_slice_is_damage(tmp_path):
         dicom.read_series(tmp_path)
 
 
-@pytest.mark.parametrize("syntax", [ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian])
+@pytest.mark.parametrize(
+    "syntax", [ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian]
+)
 @pytest.mark.parametrize("with_meta", [False, True])
 def test_files_without_a_preamble_are_read(tmp_path, syntax, with_meta):
     volume = phantom()
@@ -568,7 +645,9 @@ BESIDE = {
     "a document": lambda: report(pydicom.uid.EncapsulatedPDFStorage),
     "a segmentation": lambda: other(pydicom.uid.SegmentationStorage),
     "a secondary capture": lambda: other(SecondaryCaptureImageStorage),
-    "a secondary capture of the series": lambda: other(SecondaryCaptureImageStorage, SeriesInstanceUID=SERIES),
+    "a secondary capture of the series": lambda: other(
+        SecondaryCaptureImageStorage, SeriesInstanceUID=SERIES
+    ),
     "a colour picture": lambda: other(
         SecondaryCaptureImageStorage,
         PhotometricInterpretation="RGB",
@@ -616,7 +695,9 @@ def test_one_localizer_alone_is_read(tmp_path):
 def test_two_series_are_both_named(tmp_path):
     def each(index):
         tags = {"SeriesNumber": 3, "SeriesDescription": "t1 mpr", "SeriesInstanceUID": "1.2.3"}
-        return tags if index < 3 else {"SeriesInstanceUID": "1.2.4", "SeriesDescription": "t2\x1b[2J"}
+        return (
+            tags if index < 3 else {"SeriesInstanceUID": "1.2.4", "SeriesDescription": "t2\x1b[2J"}
+        )
 
     write_series(tmp_path, phantom(), each=each, order=range(5))
     with pytest.raises(InputError) as refused:
@@ -629,10 +710,16 @@ def test_two_series_are_both_named(tmp_path):
 
 def test_a_mosaic_is_refused_with_its_reason(skullmask):
     write_series("series", phantom(), ImageType=["ORIGINAL", "PRIMARY", "M", "ND", "MOSAIC"])
-    for command in (("mask", "series", "-o", "a.nii.gz"), ("strip", "series", "out"), ("brain-mask", "series", "out")):
+    for command in (
+        ("mask", "series", "-o", "a.nii.gz"),
+        ("strip", "series", "out"),
+        ("brain-mask", "series", "out"),
+    ):
         code, out, [line] = skullmask(*command)
         assert (code, out) == (2, "")
-        assert re.match(r"skullmask: series/IM000\d: a mosaic, many small slices in one picture", line)
+        assert re.match(
+            r"skullmask: series/IM000\d: a mosaic, many small slices in one picture", line
+        )
 
 
 @pytest.mark.parametrize("kind", ["same file", "other number", "other name"])
@@ -642,7 +729,9 @@ def test_copies_are_dropped_and_named(series, kind):
     data = pydicom.dcmread(copied)
     if kind == "other number":
         data.SOPInstanceUID = data.file_meta.MediaStorageSOPInstanceUID = pydicom.uid.generate_uid()
-    data.save_as(series / ("a copy" if kind == "other name" else "IM0009"), enforce_file_format=True)
+    data.save_as(
+        series / ("a copy" if kind == "other name" else "IM0009"), enforce_file_format=True
+    )
     with pytest.warns(InputWarning, match=r"^series: .*(IM0009|a copy|IM0002) \(.*copy.*\)$"):
         found = dicom.read_series(series)
     assert_array_equal(found.dataobj, wanted.dataobj)
@@ -666,7 +755,11 @@ def test_a_jitter_below_a_tenth_of_the_distance_is_even(tmp_path, gap_mm):
     jitter_mm = gap_mm * rng.choice((-0.099, 0.099), (40, 3))
 
     def each(index):
-        return {"ImagePositionPatient": numbers(np.array([-80, -100, -20 + gap_mm * index]) + jitter_mm[index])}
+        return {
+            "ImagePositionPatient": numbers(
+                np.array([-80, -100, -20 + gap_mm * index]) + jitter_mm[index]
+            )
+        }
 
     write_series(tmp_path, volume, each=each)
     image = dicom.read_series(tmp_path)
@@ -721,10 +814,10 @@ def test_one_series_in_subfolders_is_read(folder, skullmask):
     assert nib.load("top.nii.gz").shape == (39, 48, 5)
     assert len(datasets.files_in("top")) == 5
     assert len(provenance.sha256("top")) == 64
-    header(volume[0], SeriesInstanceUID="1.2.9").save_as("top/patient/IM9", enforce_file_format=True)
-    with pytest.raises(
-        InputError, match=r"^top: .*2 series.*patient/IM9.*patient/study/series"
-    ):
+    header(volume[0], SeriesInstanceUID="1.2.9").save_as(
+        "top/patient/IM9", enforce_file_format=True
+    )
+    with pytest.raises(InputError, match=r"^top: .*2 series.*patient/IM9.*patient/study/series"):
         dicom.read_series("top")
 
 
@@ -744,7 +837,11 @@ def test_subfolders_beside_pictures_are_not_read():
 def test_inverted_greys_are_those_of_the_same_head(tmp_path, signed, white):
     volume = phantom() - phantom().min()
     most = volume.max() if white == "the brightest" else white
-    tags = {"PixelRepresentation": signed, "PhotometricInterpretation": "MONOCHROME1", "RescaleSlope": "2"}
+    tags = {
+        "PixelRepresentation": signed,
+        "PhotometricInterpretation": "MONOCHROME1",
+        "RescaleSlope": "2",
+    }
     write_series(tmp_path, most - volume, RescaleIntercept="-20", **tags)
     assert_array_equal(np.asarray(dicom.read_series(tmp_path).dataobj).T, 2.0 * volume)
 
@@ -757,7 +854,10 @@ def test_greys_of_both_kinds_in_one_series_are_refused(tmp_path):
 
 PADDING = {
     "a value": (-2000, {"PixelPaddingValue": -2000}),
-    "in the other sign": (-2000, {"PixelPaddingValue": DataElement(0x00280120, "US", 65536 - 2000)}),
+    "in the other sign": (
+        -2000,
+        {"PixelPaddingValue": DataElement(0x00280120, "US", 65536 - 2000)},
+    ),
     "a range": (-2000, {"PixelPaddingValue": -2100, "PixelPaddingRangeLimit": -1900}),
     "a range downwards": (-2000, {"PixelPaddingValue": -1900, "PixelPaddingRangeLimit": -2100}),
     "bright": (30000, {"PixelPaddingValue": 30000}),
@@ -773,7 +873,9 @@ def test_padding_is_air(tmp_path, what, photometric):
     outside = np.hypot(*np.meshgrid(np.arange(39) - 19, np.arange(48) - 23.5)) > 23
     stored = volume.max() - volume if photometric == "MONOCHROME1" else volume
     padded = np.where(outside, value, stored)
-    write_series(tmp_path, padded, PhotometricInterpretation=photometric, RescaleIntercept="7", **tags)
+    write_series(
+        tmp_path, padded, PhotometricInterpretation=photometric, RescaleIntercept="7", **tags
+    )
     found = np.asarray(dicom.read_series(tmp_path).dataobj).T
     wanted = volume.astype(float)
     if photometric == "MONOCHROME1":
@@ -793,7 +895,11 @@ def test_nothing_but_padding_is_refused(tmp_path):
 @pytest.mark.parametrize("spacing_mm", [(0.002, 0.0015), (2000, 1500)])
 def test_a_spacing_that_cannot_be_right_is_refused(skullmask, spacing_mm):
     write_series("series", phantom(), spacing_mm=spacing_mm)
-    for command in (("mask", "series", "-o", "a.nii.gz"), ("strip", "series", "out"), ("brain-mask", "series", "out")):
+    for command in (
+        ("mask", "series", "-o", "a.nii.gz"),
+        ("strip", "series", "out"),
+        ("brain-mask", "series", "out"),
+    ):
         code, _, [line] = skullmask(*command)
         assert code == 2
         assert line.startswith("skullmask: series: expected voxels of 0.05 to 50 mm")
@@ -807,8 +913,13 @@ def test_an_enhanced_file_is_the_volume_of_its_frames(tmp_path, name):
     volume = phantom()
     write_series(tmp_path / "one by one", volume, axes=ORIENTATIONS[name])
     (tmp_path / "enhanced").mkdir()
-    enhanced(volume, axes=ORIENTATIONS[name]).save_as(tmp_path / "enhanced" / "a.dcm", enforce_file_format=True)
-    found, wanted = dicom.read_series(tmp_path / "enhanced"), dicom.read_series(tmp_path / "one by one")
+    enhanced(volume, axes=ORIENTATIONS[name]).save_as(
+        tmp_path / "enhanced" / "a.dcm", enforce_file_format=True
+    )
+    found, wanted = (
+        dicom.read_series(tmp_path / "enhanced"),
+        dicom.read_series(tmp_path / "one by one"),
+    )
     assert_array_equal(found.dataobj, wanted.dataobj)
     assert_allclose(found.affine, wanted.affine, atol=1e-6)
 
@@ -817,7 +928,12 @@ def test_every_frame_has_a_slope_of_its_own(tmp_path):
     volume = phantom()
     slopes = [(1 + k, 10 * k) for k in range(5)]
     enhanced(volume, slopes=slopes).save_as(tmp_path / "a.dcm", enforce_file_format=True)
-    wanted = np.stack([plane * slope + intercept for plane, (slope, intercept) in zip(volume, slopes, strict=True)])
+    wanted = np.stack(
+        [
+            plane * slope + intercept
+            for plane, (slope, intercept) in zip(volume, slopes, strict=True)
+        ]
+    )
     assert_array_equal(np.asarray(dicom.read_series(tmp_path).dataobj).T, wanted)
 
 
@@ -869,7 +985,9 @@ def compressed(syntax, **tags):
 )
 def test_the_decoder_to_install_is_named(tmp_path, syntax, package):
     compressed(syntax).save_as(tmp_path / "a.dcm", enforce_file_format=True)
-    with pytest.raises(InputError, match=rf"a\.dcm: compressed as {re.escape(syntax.name)}.*{package}"):
+    with pytest.raises(
+        InputError, match=rf"a\.dcm: compressed as {re.escape(syntax.name)}.*{package}"
+    ):
         dicom.read_series(tmp_path)
 
 
@@ -881,9 +999,15 @@ def test_the_decoder_to_install_is_named(tmp_path, syntax, package):
         {"BitsAllocated": 65528, "Rows": 500, "Columns": 500},
     ],
 )
-@pytest.mark.parametrize("syntax", [pydicom.uid.JPEG2000Lossless, RLELossless, ExplicitVRLittleEndian])
+@pytest.mark.parametrize(
+    "syntax", [pydicom.uid.JPEG2000Lossless, RLELossless, ExplicitVRLittleEndian]
+)
 def test_what_no_file_can_hold_is_refused_before_it_is_decoded(tmp_path, tags, syntax):
-    make = partial(header, phantom()[0]) if syntax == ExplicitVRLittleEndian else partial(compressed, syntax)
+    make = (
+        partial(header, phantom()[0])
+        if syntax == ExplicitVRLittleEndian
+        else partial(compressed, syntax)
+    )
     data = make(**tags)
     data.save_as(tmp_path / "a.dcm", enforce_file_format=True)
     tracemalloc.start()
@@ -972,7 +1096,9 @@ def test_a_compressed_series_has_a_largest_size(tmp_path, monkeypatch):
 def test_real_files_of_the_field_are_read_or_refused(tmp_path, capfd):
     """What pydicom brings to test itself: scanners' files, odd ones and broken ones."""
     read, lines = 0, []
-    for number, file in enumerate(sorted((Path(pydicom.data.__file__).parent / "test_files").glob("*.dcm"))):
+    for number, file in enumerate(
+        sorted((Path(pydicom.data.__file__).parent / "test_files").glob("*.dcm"))
+    ):
         folder = tmp_path / str(number)
         folder.mkdir()
         shutil.copyfile(file, folder / file.name)

@@ -161,7 +161,9 @@ def test_what_no_file_can_hold_is_refused_before_memory_is_taken(skullmask, shap
     Path("scan.nii").write_bytes(promising(shape, packed))
     save("good.nii.gz")
     tracemalloc.start()
-    code, out, err = skullmask(*("scan.nii" if part == "SCAN" else part for part in COMMANDS[command]))
+    code, out, err = skullmask(
+        *("scan.nii" if part == "SCAN" else part for part in COMMANDS[command])
+    )
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert (code, out, len(err)) == (2, "", 1), err
@@ -172,7 +174,11 @@ def test_what_no_file_can_hold_is_refused_before_memory_is_taken(skullmask, shap
 def test_a_stream_is_not_unpacked_beyond_its_promise(folder):
     packer = zlib.compressobj(9, wbits=31)
     path = save(folder / "a.nii")
-    parts = [packer.compress(path.read_bytes()), *(packer.compress(bytes(10**6)) for _ in range(100)), packer.flush()]
+    parts = [
+        packer.compress(path.read_bytes()),
+        *(packer.compress(bytes(10**6)) for _ in range(100)),
+        packer.flush(),
+    ]
     path.write_bytes(b"".join(parts))
     tracemalloc.start()
     with pytest.raises(InputError, match=r"a\.nii: .*8992 bytes"):
@@ -251,7 +257,9 @@ def test_every_command_refuses_a_pipe_at_once(skullmask, make):
             call("link.nii")
 
 
-@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="SKULLMASK_REAL: no devices on this system")
+@pytest.mark.skipif(
+    not Path("/dev/zero").exists(), reason="SKULLMASK_REAL: no devices on this system"
+)
 @pytest.mark.usefixtures("folder")
 def test_a_device_is_refused():
     Path("zero.nii").symlink_to("/dev/zero")
@@ -262,7 +270,9 @@ def test_a_device_is_refused():
 # --- place and unit --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("unit", "scale"), [("micron", 1), ("meter", 1), ("mm", 0.001), ("unknown", 1000)])
+@pytest.mark.parametrize(
+    ("unit", "scale"), [("micron", 1), ("meter", 1), ("mm", 0.001), ("unknown", 1000)]
+)
 def test_every_command_refuses_a_unit_that_cannot_be_right(skullmask, unit, scale):
     wrong = image(affine=np.diag([*(scale * AFFINE.diagonal()[:3]), 1]))
     wrong.header.set_xyzt_units(unit)
@@ -270,7 +280,9 @@ def test_every_command_refuses_a_unit_that_cannot_be_right(skullmask, unit, scal
     refuses_all(skullmask, "scan.nii", "expected voxels of 0.05 to 50 mm")
 
 
-@pytest.mark.parametrize(("size_mm", "good"), [(0.049, False), (0.05, True), (50, True), (51, False)])
+@pytest.mark.parametrize(
+    ("size_mm", "good"), [(0.049, False), (0.05, True), (50, True), (51, False)]
+)
 @pytest.mark.parametrize("axis", [0, 1, 2])
 def test_the_smallest_and_the_largest_voxel(folder, size_mm, good, axis):
     sizes_mm = np.ones(4)
@@ -325,8 +337,13 @@ def test_no_mirror_image_is_scored(skullmask, bare):
     without_orientation(bare, mask)
     with pytest.warns(InputWarning, match=f"{bare}: .*orientation"):
         mirrored = sm.load(bare).images
-    assert not np.array_equal(mirrored, sm.load({"masks.nii": "truth.nii"}.get(bare, "masks.nii")).images)
-    for command in (("score", "masks.nii", "truth.nii"), ("mask", "masks.nii", "--truth", "truth.nii", "-o", "a.npy")):
+    assert not np.array_equal(
+        mirrored, sm.load({"masks.nii": "truth.nii"}.get(bare, "masks.nii")).images
+    )
+    for command in (
+        ("score", "masks.nii", "truth.nii"),
+        ("mask", "masks.nii", "--truth", "truth.nii", "-o", "a.npy"),
+    ):
         code, out, [line] = skullmask(*command)
         assert (code, out) == (2, "")
         assert line.startswith(f"skullmask: {bare}: its header says nothing of orientation")
@@ -345,7 +362,9 @@ def test_no_mirror_image_is_scored(skullmask, bare):
 @pytest.mark.parametrize("suffix", [".nii", ".nii.gz"])
 def test_voxels_begin_behind_the_header_where_it_says_0(folder, kind, suffix):
     path = save(folder / f"a{suffix}", kind=kind)
-    data = bytearray(gzip.decompress(path.read_bytes()) if suffix == ".nii.gz" else path.read_bytes())
+    data = bytearray(
+        gzip.decompress(path.read_bytes()) if suffix == ".nii.gz" else path.read_bytes()
+    )
     if kind is nib.Nifti1Image:
         data[108:112] = bytes(4)
     else:
@@ -379,7 +398,9 @@ def test_either_file_of_a_pair_leads_to_its_volume(folder, skullmask, kind, endi
             same(nifti.stored(read)[0], volume())
         same(sm.load(f"head{suffix}{ending}").images, sm.load("one.nii").images)
         for output in ("masks.nii.gz", "masks.npy"):
-            assert skullmask("mask", f"head{suffix}{ending}", "-o", output, "--version", "v1")[0] == 0
+            assert (
+                skullmask("mask", f"head{suffix}{ending}", "-o", output, "--version", "v1")[0] == 0
+            )
         same(nib.load("masks.nii.gz").affine, AFFINE)
         assert skullmask("brain-mask", f"head{suffix}{ending}", "out")[0] == 0
         same(nib.load("out/head_brain_mask.nii.gz").get_fdata(), brain_masks.brain_mask(wanted))
@@ -498,14 +519,20 @@ def test_nan_around_the_head_is_zero_and_said_once(skullmask):
         with pytest.warns(InputWarning, match=r"scan\.nii\.gz: NaN"):
             same(nifti.read("scan.nii.gz", dtype)[0], nifti.read("zeros.nii.gz", dtype)[0])
     said = "skullmask: warning: scan.nii.gz: NaN around the head is taken as 0"
-    for command in (("mask", "-o", "NAME.npy", "--version", "v1"), ("brain-mask", "out"), ("strip", "out")):
+    for command in (
+        ("mask", "-o", "NAME.npy", "--version", "v1"),
+        ("brain-mask", "out"),
+        ("strip", "out"),
+    ):
         for name in ("scan", "zeros"):
             arguments = [part.replace("NAME", name) for part in command[1:]]
             code, _, err = skullmask(command[0], f"{name}.nii.gz", *arguments)
             assert (code, err.count(said)) == (0, name == "scan"), err
     same(np.load("scan.npy"), np.load("zeros.npy"))
     for kind in ("brain_mask", "brainmask", "brain"):
-        scan, zeros = (nib.load(f"out/{name}_{kind}.nii.gz").get_fdata() for name in ("scan", "zeros"))
+        scan, zeros = (
+            nib.load(f"out/{name}_{kind}.nii.gz").get_fdata() for name in ("scan", "zeros")
+        )
         same(scan, zeros)
 
 
@@ -530,7 +557,9 @@ def test_other_values_that_are_not_finite_are_refused(skullmask, what):
         array[:] = np.inf if what == "inf" else np.nan
     save("scan.nii.gz", array)
     for command in ("mask", "strip", "brain-mask"):
-        code, _, [line] = skullmask(*("scan.nii.gz" if part == "SCAN" else part for part in COMMANDS[command]))
+        code, _, [line] = skullmask(
+            *("scan.nii.gz" if part == "SCAN" else part for part in COMMANDS[command])
+        )
         assert code == 2
         assert line.startswith("skullmask: scan.nii.gz: expected finite values")
     assert sorted(path.name for path in Path().iterdir()) == ["scan.nii.gz"]
@@ -552,13 +581,19 @@ def test_no_text_of_a_header_is_written(skullmask, suffix):
     Path("heads").mkdir()
     name = f"heads/scan{suffix}"
     nib.save(named, name)
-    assert b"DOE" in (gzip.decompress(Path(name).read_bytes()) if suffix == ".nii.gz" else Path(name).read_bytes())
+    assert b"DOE" in (
+        gzip.decompress(Path(name).read_bytes()) if suffix == ".nii.gz" else Path(name).read_bytes()
+    )
     outputs = f"mask{suffix}"
     assert skullmask("mask", name, "-o", outputs, "--version", "v1")[0] == 0
     for command in ("strip", "brain-mask"):
         assert skullmask(command, name, "out")[0] == 0
     assert skullmask("batch", "heads", "batched", "--version", "v1", "--workers", "1")[0] == 0
-    made = [path for path in (Path(outputs), *Path("out").iterdir(), *Path("batched").iterdir()) if "nii" in path.name]
+    made = [
+        path
+        for path in (Path(outputs), *Path("out").iterdir(), *Path("batched").iterdir())
+        if "nii" in path.name
+    ]
     assert len(made) == 5
     for path in made:
         data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
@@ -585,7 +620,10 @@ def test_the_brain_mask_of_any_file(skullmask):
     assert (code, line) == (2, "skullmask: scan.mgz: no such file")
     Path("scan.mgz").touch()
     code, _, [line] = skullmask("brain-mask", "scan.mgz", "out")
-    assert (code, line.startswith("skullmask: scan.mgz: expected a file that ends in .nii")) == (2, True)
+    assert (code, line.startswith("skullmask: scan.mgz: expected a file that ends in .nii")) == (
+        2,
+        True,
+    )
 
 
 def test_messages_show_plain_numbers():

@@ -19,11 +19,16 @@ def order_of(images, truths, **options):
 
 
 @pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("name", ["slice_{}.png", "{}.png", "head-{}.tif", "p1/{}_T1.png", "IM{:04}.jpg"])
+@pytest.mark.parametrize(
+    "name", ["slice_{}.png", "{}.png", "head-{}.tif", "p1/{}_T1.png", "IM{:04}.jpg"]
+)
 def test_truths_find_their_images_whatever_is_written_around(way, name):
     images = [name.format(number) for number in (1, 10, 11, 12, 2, 3)]
     stems = [image.rpartition(".")[0] for image in images]
-    wanted = [f"{stem.rpartition('/')[0]}/{way.format(stem.rpartition('/')[2])}.png".lstrip("/") for stem in stems]
+    wanted = [
+        f"{stem.rpartition('/')[0]}/{way.format(stem.rpartition('/')[2])}.png".lstrip("/")
+        for stem in stems
+    ]
     truths = sorted(wanted)
     assert order_of(images, truths) == wanted
 
@@ -36,7 +41,9 @@ def test_numbers_are_enough():
 
 @given(st.randoms(), st.sampled_from(WAYS), st.booleans())
 def test_pairs_do_not_depend_on_the_order(shuffle: random.Random, way, spare):
-    images = [f"{who}_{number}.png" for who, number in itertools.product(("anna", "bert"), range(3))]
+    images = [
+        f"{who}_{number}.png" for who, number in itertools.product(("anna", "bert"), range(3))
+    ]
     wanted = [f"{way.format(image[:-4])}.tif" for image in images]
     truths = wanted.copy()
     shuffle.shuffle(truths)
@@ -91,7 +98,9 @@ def test_what_cannot_be_paired_is_refused_with_both_names(images, truths, named)
 
 
 def test_names_compare_as_they_read():
-    assert order_of(["Schädel 1.png", "SCHÄDEL 2.png"], ["scha\u0308del_2.png", "schädel_1.png"]) == [
+    assert order_of(
+        ["Schädel 1.png", "SCHÄDEL 2.png"], ["scha\u0308del_2.png", "schädel_1.png"]
+    ) == [
         *("schädel_1.png", "scha\u0308del_2.png"),
     ]
 

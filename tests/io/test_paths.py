@@ -35,9 +35,31 @@ def left_out(listing):
 
 
 def test_numbers_are_ordered_as_numbers():
-    names = ["slice_10", "slice_9", "Slice_11", "slice_010b", "slice_1", "b/2", "b/10", "a/3", f"x{'9' * 5000}", "x8"]
+    names = [
+        "slice_10",
+        "slice_9",
+        "Slice_11",
+        "slice_010b",
+        "slice_1",
+        "b/2",
+        "b/10",
+        "a/3",
+        f"x{'9' * 5000}",
+        "x8",
+    ]
     assert sorted(names, key=paths.natural) == [
-        *("a/3", "b/2", "b/10", "slice_1", "slice_9", "slice_10", "slice_010b", "Slice_11", "x8", f"x{'9' * 5000}"),
+        *(
+            "a/3",
+            "b/2",
+            "b/10",
+            "slice_1",
+            "slice_9",
+            "slice_10",
+            "slice_010b",
+            "Slice_11",
+            "x8",
+            f"x{'9' * 5000}",
+        ),
     ]
 
 
@@ -53,7 +75,16 @@ def test_any_names_have_one_order(names):
 
 
 def test_what_is_hidden_is_left_out_without_a_word(tmp_path):
-    touch(tmp_path, "a.png", "._a.png", ".DS_Store", "Thumbs.db", "desktop.ini", ".git/b.png", "notes.txt")
+    touch(
+        tmp_path,
+        "a.png",
+        "._a.png",
+        ".DS_Store",
+        "Thumbs.db",
+        "desktop.ini",
+        ".git/b.png",
+        "notes.txt",
+    )
     touch(tmp_path, ".ipynb_checkpoints/a-checkpoint.png", "__MACOSX/._a.png")
     for below in (False, True):
         listing = paths.listed(tmp_path, PICTURES, below=below)
@@ -63,12 +94,30 @@ def test_what_is_hidden_is_left_out_without_a_word(tmp_path):
 
 
 def test_what_looks_like_an_image_is_named_with_the_reason(tmp_path):
-    touch(tmp_path, "10.PNG", "9.jpg", "b.gif", "b.webp", "c.npz", "d.nii.gz", "sub/x/1.png", "empty/notes.txt")
+    touch(
+        tmp_path,
+        "10.PNG",
+        "9.jpg",
+        "b.gif",
+        "b.webp",
+        "c.npz",
+        "d.nii.gz",
+        "sub/x/1.png",
+        "empty/notes.txt",
+    )
     (tmp_path / "like.png").mkdir()
     (tmp_path / "array.zarr").mkdir()
     listing = paths.listed(tmp_path, PICTURES)
     assert names_of(listing, tmp_path) == ["9.jpg", "10.PNG"]
-    assert left_out(listing) == {"b.gif", "b.webp", "c.npz", "d.nii.gz", "sub", "like.png", "array.zarr"}
+    assert left_out(listing) == {
+        "b.gif",
+        "b.webp",
+        "c.npz",
+        "d.nii.gz",
+        "sub",
+        "like.png",
+        "array.zarr",
+    }
     assert [names for names in listing.left_out.values() if "sub" in names] == [["sub"]]
     listing = paths.listed(tmp_path, PICTURES, below=True)
     assert names_of(listing, tmp_path) == ["9.jpg", "10.PNG", "sub/x/1.png"]
@@ -92,7 +141,14 @@ def test_links_pipes_and_sockets(tmp_path, below):
         os.chdir(home)
         listing = paths.listed(tmp_path / "in", PICTURES, below=below)
     assert names_of(listing, tmp_path / "in") == ["1.png", "2.png"]
-    assert left_out(listing) == {"gone.png", "loop.png", "linked", "round", "pipe.png", "socket.png"}
+    assert left_out(listing) == {
+        "gone.png",
+        "loop.png",
+        "linked",
+        "round",
+        "pipe.png",
+        "socket.png",
+    }
     for name in ("pipe.png", "socket.png", "gone.png", "loop.png"):
         with pytest.raises(InputError, match=name):
             paths.kind_of(tmp_path / "in" / name)
@@ -142,17 +198,29 @@ def test_an_address_of_a_file_is_its_path():
     for start in ("file://", "file://localhost", "file:", "FILE://", "File://LOCALHOST"):
         assert paths.local(f"{start}/data/a%20b.npy") == "/data/a b.npy"
     assert paths.local(Path("file:///data/a%20b.npy")) == Path("/data/a b.npy")
-    for other in ("a%20b.npy", "memory://a.zarr", "C:/a.npy", Path("a.npy"), "phantom", "file:a.npy", "profile:/a.npy"):
+    for other in (
+        "a%20b.npy",
+        "memory://a.zarr",
+        "C:/a.npy",
+        Path("a.npy"),
+        "phantom",
+        "file:a.npy",
+        "profile:/a.npy",
+    ):
         assert paths.local(other) is other
 
 
-@pytest.mark.skipif(os.name != "posix" or os.fsencode("\udcff") != b"\xff", reason="names are text there")
+@pytest.mark.skipif(
+    os.name != "posix" or os.fsencode("\udcff") != b"\xff", reason="names are text there"
+)
 def test_an_address_keeps_every_byte():
     assert os.fsencode(paths.local("file:///data/%ff%C3%A4.npy")) == b"/data/" + b"\xff\xc3\xa4.npy"
     assert os.fsencode(paths.local("file:///data/\udcffä.npy")) == b"/data/" + b"\xff\xc3\xa4.npy"
 
 
-@pytest.mark.parametrize("address", ["file://server/share/x.npy", "file://x.npy", r"file:\\server\share\x.npy"])
+@pytest.mark.parametrize(
+    "address", ["file://server/share/x.npy", "file://x.npy", r"file:\\server\share\x.npy"]
+)
 def test_an_address_of_another_computer_is_refused(address):
     with pytest.raises(InputError) as error:
         paths.local(address)

@@ -44,7 +44,12 @@ def png(shape, *, depth=8, kind=0, rows=None, size=None):
     """Write a PNG by hand: of any depth and kind of colour, and with any size in its header."""
 
     def chunk(name, content):
-        return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+        return (
+            struct.pack(">I", len(content))
+            + name
+            + content
+            + struct.pack(">I", zlib.crc32(name + content))
+        )
 
     height, width = size or shape[:2]
     header = struct.pack(">IIBBBBB", width, height, depth, kind, 0, 0, 0)
@@ -72,7 +77,9 @@ def memory_of(function):
 def test_a_tiff_is_turned_as_its_tag_says(tmp_path, dtype, compression, orientation):
     options = {"compression": compression, "orientation": orientation}
     if dtype.startswith("colour"):
-        stored = np.stack([LEVELS, LEVELS + 1, LEVELS + 2], axis=-1).astype("u2" if dtype == "colour16" else "u1")
+        stored = np.stack([LEVELS, LEVELS + 1, LEVELS + 2], axis=-1).astype(
+            "u2" if dtype == "colour16" else "u1"
+        )
         options["photometric"] = "rgb"
     else:
         stored = LEVELS % 3 == 0 if dtype == "?" else LEVELS.astype(dtype)
@@ -80,7 +87,12 @@ def test_a_tiff_is_turned_as_its_tag_says(tmp_path, dtype, compression, orientat
     for pages in (1, 3):
         save_tiff(tmp_path / "a.tif", np.stack([stored] * pages), **options)
         values = pictures.read(tmp_path / "a.tif", keep_colour=True).values
-        same(values, SHOWN[orientation](stored) if pages == 1 else np.stack([SHOWN[orientation](stored)] * pages))
+        same(
+            values,
+            SHOWN[orientation](stored)
+            if pages == 1
+            else np.stack([SHOWN[orientation](stored)] * pages),
+        )
         assert pictures.count_pages(tmp_path / "a.tif") == pages
 
 
@@ -90,10 +102,14 @@ def test_a_png_and_a_jpeg_are_turned_as_their_tag_says(tmp_path, suffix, orienta
     tags = Image.Exif()
     tags[ORIENTATION] = orientation
     stored = np.kron(LEVELS, np.ones((8, 8))).astype(np.uint8)
-    Image.fromarray(stored).save(tmp_path / f"a.{suffix}", exif=tags, **({"quality": 95} if suffix == "jpg" else {}))
+    Image.fromarray(stored).save(
+        tmp_path / f"a.{suffix}", exif=tags, **({"quality": 95} if suffix == "jpg" else {})
+    )
     values = pictures.read(tmp_path / f"a.{suffix}").values
     assert values.shape == SHOWN[orientation](stored).shape
-    assert np.abs(values.astype(int) - SHOWN[orientation](stored)).max() <= (0 if suffix == "png" else 6)
+    assert np.abs(values.astype(int) - SHOWN[orientation](stored)).max() <= (
+        0 if suffix == "png" else 6
+    )
 
 
 @pytest.mark.parametrize("orientation", [0, 9, 65535])
@@ -109,7 +125,9 @@ def test_a_mask_is_turned_like_its_picture(tmp_path):
     same(data.images[0], SHOWN[6](stored))
     made = [sm.v7(data.images[0], dilation_size=9)]
     for output in ("m.png", "m.npy"):
-        datasets.write_masks(made, tmp_path / output, like=tmp_path / "a.tif", shape=data.images.shape)
+        datasets.write_masks(
+            made, tmp_path / output, like=tmp_path / "a.tif", shape=data.images.shape
+        )
     with Image.open(tmp_path / "m.png") as picture:
         assert picture.size == (60, 44)
         assert ORIENTATION not in picture.getexif()
@@ -125,7 +143,11 @@ def test_a_mask_is_turned_like_its_picture(tmp_path):
 def test_where_white_is_zero_levels_are_inverted(tmp_path, dtype, compression):
     shown = LEVELS % 3 == 0 if dtype == "?" else LEVELS.astype(dtype)
     stored = LEVELS.max() - shown if np.dtype(dtype).kind == "f" else ~shown
-    options = {"photometric": "miniswhite", "compression": compression, "byteorder": ">" if dtype[0] == ">" else "<"}
+    options = {
+        "photometric": "miniswhite",
+        "compression": compression,
+        "byteorder": ">" if dtype[0] == ">" else "<",
+    }
     save_tiff(tmp_path / "a.tif", stored, **options)
     same(pictures.read(tmp_path / "a.tif").values, shown)
     save_tiff(tmp_path / "b.tif", np.stack([stored, stored]), orientation=6, **options)
@@ -133,7 +155,12 @@ def test_where_white_is_zero_levels_are_inverted(tmp_path, dtype, compression):
 
 
 def test_numbers_of_a_tiff_keep_their_sign_and_size(tmp_path):
-    for dtype, low, high in (("i1", -128, 127), ("i2", -32768, 32767), ("u4", 0, 2**32 - 1), ("f8", -1e300, 1e300)):
+    for dtype, low, high in (
+        ("i1", -128, 127),
+        ("i2", -32768, 32767),
+        ("u4", 0, 2**32 - 1),
+        ("f8", -1e300, 1e300),
+    ):
         values = np.array([[low, 0, high], [1, 2, 3]], dtype)
         save_tiff(tmp_path / "a.tif", values)
         read = pictures.read(tmp_path / "a.tif").values
@@ -146,12 +173,16 @@ def test_floats_of_64_bits_are_read(tmp_path, compression):
     save_tiff(tmp_path / "a.tif", images, compression=compression)
     data = sm.load(tmp_path / "a.tif")
     same(data.images, images.astype(np.float32))
-    datasets.write_masks(data.images > 9, tmp_path / "m.npy", like=tmp_path / "a.tif", shape=data.images.shape)
+    datasets.write_masks(
+        data.images > 9, tmp_path / "m.npy", like=tmp_path / "a.tif", shape=data.images.shape
+    )
     assert np.load(tmp_path / "m.npy").shape == images.shape
 
 
 def test_colours_of_16_bits_keep_all_of_them(tmp_path):
-    grey = (LEVELS * 11).astype(np.uint16)  # below 4096, as scanners have it: Pillow would leave 0 to 10
+    grey = (LEVELS * 11).astype(
+        np.uint16
+    )  # below 4096, as scanners have it: Pillow would leave 0 to 10
     rows = [np.repeat(row, 3).astype(">u2").tobytes() for row in grey]
     (tmp_path / "a.png").write_bytes(png(grey.shape, depth=16, kind=2, rows=rows))
     save_tiff(tmp_path / "a.tif", np.stack([grey] * 3, axis=-1), photometric="rgb")
@@ -172,7 +203,9 @@ def planes(channels, dtype):
 @pytest.mark.parametrize("compression", [None, "zlib"])
 @pytest.mark.parametrize("dtype", ["u1", "u2", ">u2", "i2", "u4", "f4", "f8"])
 @pytest.mark.parametrize("channels", [2, 3, 4])
-def test_channels_one_after_another_are_read_right_or_refused(tmp_path, channels, dtype, compression):
+def test_channels_one_after_another_are_read_right_or_refused(
+    tmp_path, channels, dtype, compression
+):
     stored = planes(channels, dtype)
     save_tiff(
         tmp_path / "a.tif",
@@ -231,7 +264,9 @@ def test_a_jpeg_is_read_with_a_warning(tmp_path, suffix):
     assert np.abs(data.images[0] - GREY).mean() < 5
     assert datasets.masks_name(tmp_path / f"a.{suffix}") == "masks.png"
     with pytest.raises(InputError, match=r"m\.jpg.*m\.png"):
-        datasets.write_masks([GREY], tmp_path / "m.jpg", like=tmp_path / f"a.{suffix}", shape=(1, 48, 40))
+        datasets.write_masks(
+            [GREY], tmp_path / "m.jpg", like=tmp_path / f"a.{suffix}", shape=(1, 48, 40)
+        )
 
 
 def test_jpegs_of_a_folder_are_told_of_once(tmp_path):
@@ -347,7 +382,10 @@ def test_no_program_is_run_whatever_a_file_is_called(tmp_path, suffix, monkeypat
     for name in (f"a.{suffix}", f"b.{suffix}"):
         with pytest.raises(InputError, match=f"{name}: "):
             sm.load(tmp_path / name)
-    with pytest.raises(AssertionError, match="Ghostscript was run"), Image.open(tmp_path / f"a.{suffix}") as picture:
+    with (
+        pytest.raises(AssertionError, match="Ghostscript was run"),
+        Image.open(tmp_path / f"a.{suffix}") as picture,
+    ):
         picture.load()  # the trap itself works
 
 
@@ -376,7 +414,9 @@ def test_what_unpacks_to_too_much_is_refused_before_memory_is_taken(tmp_path, mo
     for name in ("a.png", "b.png", "c.tif", "d.jpg", "e.tif", "f.tif"):
 
         def refuse(name=name):
-            with pytest.raises(InputError, match=f"{name}: .*(at most 1048576 px|would take|exceeds limit)"):
+            with pytest.raises(
+                InputError, match=f"{name}: .*(at most 1048576 px|would take|exceeds limit)"
+            ):
                 sm.load(tmp_path / name)
 
         assert memory_of(refuse) < 2**20
@@ -393,9 +433,9 @@ def test_a_page_may_be_large_and_pages_may_be_many(tmp_path):
 
 
 def test_a_byte_that_changed_in_a_png_is_seen(tmp_path):
-    Image.fromarray((GREY + np.random.default_rng(0).integers(9, size=GREY.shape)).astype(np.uint8)).save(
-        tmp_path / "a.png"
-    )
+    Image.fromarray(
+        (GREY + np.random.default_rng(0).integers(9, size=GREY.shape)).astype(np.uint8)
+    ).save(tmp_path / "a.png")
     good = (tmp_path / "a.png").read_bytes()
     sm.load(tmp_path / "a.png")
     for place in range(41, len(good) - 20, 97):

@@ -25,7 +25,13 @@ from skullmask_lib import project
 from skullmask_lib.errors import InputError
 from skullmask_lib.io import datasets, registry
 
-TRACED = {"chris": (86, 156), "oms01": (18, 35), "oms01_FLAIR": (17, 29), "oms01_T2W": (17, 29), "oms19": (26, 43)}
+TRACED = {
+    "chris": (86, 156),
+    "oms01": (18, 35),
+    "oms01_FLAIR": (17, 29),
+    "oms01_T2W": (17, 29),
+    "oms19": (26, 43),
+}
 TRUTH = project.project_folder("data") / "truth"
 READ_ONLY = next((folder for folder in ("/proc/self", "/sys") if os.path.isdir(folder)), None)
 VOXEL_MM = (0.5, 0.75, 3.0)
@@ -33,7 +39,9 @@ VOXEL_MM = (0.5, 0.75, 3.0)
 
 def volume():
     """Give a RAS volume of six axial slices."""
-    return np.stack([head((44, 36), at=(k - 2, 0))[::-1].T + 3 * k for k in range(6)], axis=2).astype(np.int16)
+    return np.stack(
+        [head((44, 36), at=(k - 2, 0))[::-1].T + 3 * k for k in range(6)], axis=2
+    ).astype(np.int16)
 
 
 def traced():
@@ -48,7 +56,9 @@ def traced():
 def nifti(array, *, codes="LPS"):
     """Give a volume as the bytes of a .nii.gz file."""
     image = nib.Nifti1Image(array, np.diag([*VOXEL_MM, 1.0]))
-    turn = nib.orientations.ornt_transform(nib.io_orientation(image.affine), nib.orientations.axcodes2ornt(codes))
+    turn = nib.orientations.ornt_transform(
+        nib.io_orientation(image.affine), nib.orientations.axcodes2ornt(codes)
+    )
     return gzip.compress(image.as_reoriented(turn).to_bytes(), mtime=0)
 
 
@@ -106,7 +116,9 @@ def place(tmp_path, server, monkeypatch):
 def enter(data, content, url):
     """Write the registry anew, with one head."""
     sha256 = hashlib.sha256(content).hexdigest()
-    (data / "registry.txt").write_text(f"# a head | 0.5 × 0.75 × 3 | none\ntiny.nii.gz {sha256} {url}\n")
+    (data / "registry.txt").write_text(
+        f"# a head | 0.5 × 0.75 × 3 | none\ntiny.nii.gz {sha256} {url}\n"
+    )
 
 
 # --- what the project holds -------------------------------------------------------------------------------------
@@ -133,7 +145,9 @@ def test_entries_are_complete():
         assert all(vars(original).values())
         assert len(bytes.fromhex(original.sha256)) == 32
         assert original.url.startswith("https://raw.githubusercontent.com/")
-        assert len(bytes.fromhex(original.url.split("/")[5])) == 20, "an address names a commit, not a branch"
+        assert len(bytes.fromhex(original.url.split("/")[5])) == 20, (
+            "an address names a commit, not a branch"
+        )
 
 
 def test_truth_is_binary_small_and_known_on_one_range():
@@ -188,7 +202,9 @@ def test_a_progress_bar_is_for_terminals(place, monkeypatch, capfd):  # noqa: AR
     assert "tiny: " in capfd.readouterr().err
 
 
-@pytest.mark.parametrize("change", [lambda b: b[:-20], lambda b: b[:99] + b"x" + b[100:], lambda _: b""])
+@pytest.mark.parametrize(
+    "change", [lambda b: b[:-20], lambda b: b[:99] + b"x" + b[100:], lambda _: b""]
+)
 def test_a_damaged_file_is_deleted(place, server, skullmask, change):
     good = server.files["/tiny.nii.gz"]
     wanted, found = (hashlib.sha256(content).hexdigest()[:12] for content in (good, change(good)))
@@ -221,7 +237,10 @@ def test_a_damaged_file_that_cannot_be_deleted(place, skullmask, monkeypatch):
     monkeypatch.setattr(Path, "unlink", refuse)
     code, out, err = skullmask("data", "verify")
     assert (code, out, len(err)) == (2, "", 1)
-    assert "cannot be deleted (Read-only file system): delete it, or name another folder in SKULLMASK_DATA" in err[0]
+    assert (
+        "cannot be deleted (Read-only file system): delete it, or name another folder in SKULLMASK_DATA"
+        in err[0]
+    )
 
 
 def test_all_damaged_files_are_named(tmp_path, monkeypatch, skullmask):
@@ -230,7 +249,9 @@ def test_all_damaged_files_are_named(tmp_path, monkeypatch, skullmask):
         (tmp_path / f"{name}.nii.gz").write_bytes(b"bad")
     code, _, err = skullmask("data", "verify")
     assert (code, len(err)) == (2, 1)
-    assert all(f"{tmp_path}/{name}.nii.gz: expected sha256" in err[0] for name in ("chris", "oms19"))
+    assert all(
+        f"{tmp_path}/{name}.nii.gz: expected sha256" in err[0] for name in ("chris", "oms19")
+    )
     assert os.listdir(tmp_path) == []
 
 
@@ -251,19 +272,30 @@ HELP = "try again, put the file there, or name the folder that has it in SKULLMA
 def test_a_download_that_is_another_file(place, server, skullmask, arguments):
     server.files["/tiny.nii.gz"] = b"<html>"
     found = hashlib.sha256(b"<html>").hexdigest()[:12]
-    refused(arguments, skullmask, place, f"got {found}…", server.url, "not kept, try again: skullmask data fetch tiny")
+    refused(
+        arguments,
+        skullmask,
+        place,
+        f"got {found}…",
+        server.url,
+        "not kept, try again: skullmask data fetch tiny",
+    )
 
 
 @pytest.mark.parametrize("arguments", ASKING)
 def test_a_file_that_the_server_does_not_have(place, server, skullmask, arguments):
     del server.files["/tiny.nii.gz"]
-    refused(arguments, skullmask, place, f"{server.url}/tiny.nii.gz (404 Client Error: Not Found)", HELP)
+    refused(
+        arguments, skullmask, place, f"{server.url}/tiny.nii.gz (404 Client Error: Not Found)", HELP
+    )
 
 
 @pytest.mark.parametrize("arguments", ASKING)
 def test_no_server(place, server, skullmask, arguments):
     enter(place.parent / "data", b"", "http://127.0.0.1:1/tiny.nii.gz")
-    refused(arguments, skullmask, place, "http://127.0.0.1:1/tiny.nii.gz (Connection refused)", HELP)
+    refused(
+        arguments, skullmask, place, "http://127.0.0.1:1/tiny.nii.gz (Connection refused)", HELP
+    )
     assert server.asked == []
 
 
@@ -273,7 +305,13 @@ def test_no_network(place, skullmask, monkeypatch):
 
     monkeypatch.setattr(socket, "getaddrinfo", unknown)
     enter(place.parent / "data", b"", "https://heads.invalid/tiny.nii.gz")
-    refused(ASKING[0], skullmask, place, "https://heads.invalid/tiny.nii.gz (Temporary failure in name", HELP)
+    refused(
+        ASKING[0],
+        skullmask,
+        place,
+        "https://heads.invalid/tiny.nii.gz (Temporary failure in name",
+        HELP,
+    )
 
 
 def test_a_download_that_breaks_off(place, server, skullmask):
@@ -320,7 +358,9 @@ def process(place, code="registry.fetch('tiny')"):
 
 
 def test_two_processes_fetch_at_a_time(place, server):
-    server.barriers["/tiny.nii.gz"] = threading.Barrier(2)  # the first is answered when the second has asked
+    server.barriers["/tiny.nii.gz"] = threading.Barrier(
+        2
+    )  # the first is answered when the second has asked
     running = [process(place) for _ in range(2)]
     assert [one.communicate(timeout=120)[1] for one in running] == ["", ""]
     assert [one.returncode for one in running] == [0, 0]
@@ -407,7 +447,10 @@ def test_the_commands_take_a_head(place, skullmask):
     code, out, err = skullmask("sweep", "tiny", "--sizes", "3:5:2")
     assert (code, err) == (0, [])
     assert "leave one out" in out
-    for output, hint in (("x.nii.gz", f".npy, or mask the whole volume, {place}/tiny.nii.gz"), ("x.png", ".npy")):
+    for output, hint in (
+        ("x.nii.gz", f".npy, or mask the whole volume, {place}/tiny.nii.gz"),
+        ("x.png", ".npy"),
+    ):
         code, out, err = skullmask("mask", "tiny", "-o", output)
         assert (code, out, len(err)) == (2, "", 1)
         assert err[0].endswith(f"; use {hint}")
@@ -490,7 +533,9 @@ def originals(real, tmp_path, monkeypatch):
 
 def test_real_heads_are_what_the_registry_says(originals):
     assert registry.verify() == dict.fromkeys(registry.names(), True)
-    assert {file.name for file in originals.iterdir()} == {f"{name}.nii.gz" for name in registry.names()}
+    assert {file.name for file in originals.iterdir()} == {
+        f"{name}.nii.gz" for name in registry.names()
+    }
 
 
 @pytest.mark.parametrize("name", TRACED)
@@ -514,9 +559,7 @@ def test_a_real_head_without_truth(originals):  # noqa: ARG001
 def test_a_folder_that_is_none_is_not_the_networks_fault(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("SKULLMASK_DATA", str(tmp_path / "file"))
-    with pytest.raises(
-        InputError, match=r"chris\.nii\.gz: .*File exists.*SKULLMASK_DATA"
-    ):
+    with pytest.raises(InputError, match=r"chris\.nii\.gz: .*File exists.*SKULLMASK_DATA"):
         registry.fetch("chris")
     (tmp_path / "chris.nii.gz").mkdir()
     monkeypatch.setenv("SKULLMASK_DATA", str(tmp_path))

@@ -44,7 +44,11 @@ def save(path, array, *, packing, form=3, shards=None, chunks=2):
 
 
 def chunk_files(path):
-    return sorted(file for file in Path(path).rglob("*") if file.is_file() and file.name[:2] not in ("za", ".z"))
+    return sorted(
+        file
+        for file in Path(path).rglob("*")
+        if file.is_file() and file.name[:2] not in ("za", ".z")
+    )
 
 
 @pytest.mark.parametrize("packing", PACKINGS_3)
@@ -64,7 +68,9 @@ def test_what_says_the_truth_in_format_2_is_read(packing):
     same(np.load("m.npy"), one_by_one(heads(6)))
 
 
-@pytest.mark.parametrize(("form", "packing"), [(3, name) for name in PACKINGS_3] + [(2, name) for name in PACKINGS_2])
+@pytest.mark.parametrize(
+    ("form", "packing"), [(3, name) for name in PACKINGS_3] + [(2, name) for name in PACKINGS_2]
+)
 def test_a_chunk_that_unpacks_to_more_than_it_holds_fails_alone(form, packing):
     save("a.zarr", heads(6), packing=packing, form=form)
     bomb = PACKERS[packing](bytes(BOMB_BYTES))
@@ -119,7 +125,9 @@ def test_a_chunk_in_a_shard_that_unpacks_to_more_than_it_holds_fails():
     save("a.zarr", heads(4), packing="gzip", shards=(4, 48, 40))
     [shard] = chunk_files("a.zarr")
     whole, bomb = shard.read_bytes(), gzip.compress(bytes(BOMB_BYTES))
-    index = np.frombuffer(whole[-36:-4], "<u8").copy()  # where the two chunks lie and how long they are, before a CRC
+    index = np.frombuffer(
+        whole[-36:-4], "<u8"
+    ).copy()  # where the two chunks lie and how long they are, before a CRC
     index[2:] = len(whole) - 36, len(bomb)
     checked = numcodecs.CRC32C(location="end").encode(index.view(np.uint8))
     shard.write_bytes(whole[:-36] + bomb + bytes(checked))
@@ -149,7 +157,9 @@ def test_codecs_of_format_3_that_are_not_known_are_refused():
         stacks.opened("a.zarr")
 
 
-@pytest.mark.parametrize("shape", [(10**12, 48, 40), (10**7, 48, 40), (4, 10**6, 10**6), (4, 10**12, 40)])
+@pytest.mark.parametrize(
+    "shape", [(10**12, 48, 40), (10**7, 48, 40), (4, 10**6, 10**6), (4, 10**12, 40)]
+)
 def test_metadata_that_promises_too_much_is_refused(shape):
     save("a.zarr", heads(4), packing="zstd")
     about = json.loads(Path("a.zarr/zarr.json").read_text())
@@ -168,7 +178,9 @@ def test_chunks_that_hold_nothing_are_refused(form, axis):
     zarr.create_array("a.zarr", shape=(2, 3, 4), chunks=(1, 3, 4), dtype="u1", zarr_format=form)
     file = Path("a.zarr", "zarr.json" if form == 3 else ".zarray")
     metadata = json.loads(file.read_text())
-    chunks = metadata["chunk_grid"]["configuration"]["chunk_shape"] if form == 3 else metadata["chunks"]
+    chunks = (
+        metadata["chunk_grid"]["configuration"]["chunk_shape"] if form == 3 else metadata["chunks"]
+    )
     chunks[axis] = 0
     file.write_text(json.dumps(metadata))
     with pytest.raises(InputError, match=r"^.*a\.zarr: "):

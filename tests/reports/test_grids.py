@@ -39,7 +39,9 @@ def started(folder):
     return [item for item, record in map(json.loads, lines) if record["state"] == "started"]
 
 
-def test_every_combination_is_run_and_a_rerun_does_what_is_missing_or_changed(notebook, folder, skullmask):
+def test_every_combination_is_run_and_a_rerun_does_what_is_missing_or_changed(
+    notebook, folder, skullmask
+):
     arguments = ("report", "phantom", "-o", "out", "--notebook", notebook("width"), "--jobs", "2")
     grid = ("--grid", "width=3:9:3", "--grid", "name=a,b")
     code, out, err = skullmask(*arguments, *grid)
@@ -58,7 +60,16 @@ def test_every_combination_is_run_and_a_rerun_does_what_is_missing_or_changed(no
 
 
 def test_a_failed_run_does_not_stop_the_others_and_is_tried_again(notebook, folder, skullmask):
-    arguments = ("report", "phantom", "-o", "out", "--notebook", notebook("1 / (width % 2)"), "--grid", "width=1:4")
+    arguments = (
+        "report",
+        "phantom",
+        "-o",
+        "out",
+        "--notebook",
+        notebook("1 / (width % 2)"),
+        "--grid",
+        "width=1:4",
+    )
     for _ in range(2):
         code, out, err = skullmask(*arguments)
         assert (code, out) == (1, "The reports: out/index.html\n")
@@ -87,7 +98,19 @@ def test_nothing_runs_where_one_value_is_wrong(notebook, folder, skullmask):
 
 def test_another_input_is_another_grid(notebook, folder, skullmask):
     for images in ("phantom", "phantom-cropped"):
-        assert skullmask("report", images, "-o", "out", "--notebook", notebook("width"), "--grid", "width=1,2")[0] == 0
+        assert (
+            skullmask(
+                "report",
+                images,
+                "-o",
+                "out",
+                "--notebook",
+                notebook("width"),
+                "--grid",
+                "width=1,2",
+            )[0]
+            == 0
+        )
     assert len(started(folder)) == 4
     assert "phantom-cropped: 2 reports" in Path("out/index.html").read_text(encoding="utf-8")
 
@@ -96,7 +119,9 @@ def test_another_input_is_another_grid(notebook, folder, skullmask):
 def test_a_folder_with_other_files_is_left_alone(notebook, skullmask, name):
     Path("out").mkdir()
     Path("out", name).write_text('{"my": "log"}\n')
-    code, _, [line] = skullmask("report", "phantom", "-o", "out", "--notebook", notebook(), "--grid", "width=1")
+    code, _, [line] = skullmask(
+        "report", "phantom", "-o", "out", "--notebook", notebook(), "--grid", "width=1"
+    )
     assert code == 2
     assert line.endswith("choose another folder")
     assert Path("out", name).read_text() == '{"my": "log"}\n'
@@ -106,7 +131,9 @@ def test_a_folder_with_other_files_is_left_alone(notebook, skullmask, name):
 def test_the_index_speaks_of_its_own_runs_not_of_one_that_was_killed(notebook, skullmask):
     Path("out").mkdir()
     journal.append("out/runs.jsonl", "width=7", {"state": "started"})
-    code, _, err = skullmask("report", "phantom", "-o", "out", "--notebook", notebook("width"), "--grid", "width=1")
+    code, _, err = skullmask(
+        "report", "phantom", "-o", "out", "--notebook", notebook("width"), "--grid", "width=1"
+    )
     assert (code, err) == (0, [])
     assert "phantom: 1 reports" in Path("out/index.html").read_text(encoding="utf-8")
 
@@ -115,47 +142,81 @@ def test_the_index_speaks_of_its_own_runs_not_of_one_that_was_killed(notebook, s
 def test_values_that_make_one_name_are_two_runs(notebook, skullmask):
     long = "x" * 300
     code, _, err = skullmask(
-        *("report", "phantom", "-o", "out", "--notebook", notebook()), "--grid", f"name=a b,a_b,$x^$,{long}"
+        *("report", "phantom", "-o", "out", "--notebook", notebook()),
+        "--grid",
+        f"name=a b,a_b,$x^$,{long}",
     )
     assert (code, err) == (0, [])
     assert len([path for path in Path("out").iterdir() if path.is_dir()]) == 4
 
 
-@pytest.mark.parametrize("table", ["name,iou\na,n/a\n", *later("name,iou\n", "", "name,iou\na,0.5\n")])
+@pytest.mark.parametrize(
+    "table", ["name,iou\na,n/a\n", *later("name,iou\n", "", "name,iou\na,0.5\n")]
+)
 def test_a_table_of_ones_own_does_not_stop_the_index(notebook, skullmask, table):
-    path = notebook(f"open('scores.csv', 'w').write({table!r} if width == 1 else 'name,iou\\na,0.9\\n')")
-    code, _, err = skullmask("report", "phantom", "-o", "out", "--notebook", path, "--grid", "width=1,2")
+    path = notebook(
+        f"open('scores.csv', 'w').write({table!r} if width == 1 else 'name,iou\\na,0.9\\n')"
+    )
+    code, _, err = skullmask(
+        "report", "phantom", "-o", "out", "--notebook", path, "--grid", "width=1,2"
+    )
     assert (code, err) == (0, [])
     assert "0.9000" in Path("out/index.html").read_text(encoding="utf-8")
 
 
 def test_the_title_names_the_inputs_unless_one_is_given(notebook, skullmask):
-    arguments = ("report", "phantom-cropped", "-o", "out", "--notebook", notebook("width"), "--grid", "width=1")
-    assert skullmask(*arguments)[0] == 0
-    assert re.search("<title>(.*)</title>", Path("out/index.html").read_text(encoding="utf-8"))[1].startswith(
-        "phantom-cropped"
+    arguments = (
+        "report",
+        "phantom-cropped",
+        "-o",
+        "out",
+        "--notebook",
+        notebook("width"),
+        "--grid",
+        "width=1",
     )
+    assert skullmask(*arguments)[0] == 0
+    assert re.search("<title>(.*)</title>", Path("out/index.html").read_text(encoding="utf-8"))[
+        1
+    ].startswith("phantom-cropped")
     comparison.write(
-        Path("out"), {"a": {"width": 1}}, {"a": {"state": "failed", "error": "\x1b[2J", "inputs": {}}}, "\x1b"
+        Path("out"),
+        {"a": {"width": 1}},
+        {"a": {"state": "failed", "error": "\x1b[2J", "inputs": {}}},
+        "\x1b",
     )
     assert "\x1b" not in Path("out/index.html").read_text(encoding="utf-8")
 
 
 def test_means_of_a_grid_are_over_slices_of_known_truth():
-    rows = [{"iou": 0.5, "quality": 0.5}, {"iou": np.nan, "quality": 0.1}, {"iou": 0.7, "quality": 0.7}]
+    rows = [
+        {"iou": 0.5, "quality": 0.5},
+        {"iou": np.nan, "quality": 0.1},
+        {"iou": 0.7, "quality": 0.7},
+    ]
     assert comparison.mean_scores(rows) == pytest.approx({"iou": 0.6, "quality": 0.6})
-    assert comparison.mean_scores([{"quality": 0.5}, {"quality": 0.1}]) == pytest.approx({"quality": 0.3})
+    assert comparison.mean_scores([{"quality": 0.5}, {"quality": 0.1}]) == pytest.approx(
+        {"quality": 0.3}
+    )
 
 
 def test_a_parameter_comes_once(notebook, folder, skullmask):
     arguments = ("report", "phantom", "-o", "out", "--notebook", notebook())
-    for twice in (("-p", "width=1", "--grid", "width=1,2"), ("--grid", "width=1", "--grid", "width=2")):
-        assert skullmask(*arguments, *twice)[::2] == (2, ["skullmask: expected width once, got it 2 times"])
+    for twice in (
+        ("-p", "width=1", "--grid", "width=1,2"),
+        ("--grid", "width=1", "--grid", "width=2"),
+    ):
+        assert skullmask(*arguments, *twice)[::2] == (
+            2,
+            ["skullmask: expected width once, got it 2 times"],
+        )
     assert not (folder / "out").exists()
 
 
 def test_a_file_whose_name_needs_escaping_cannot_write_into_the_index(notebook, skullmask):
-    code, _, _ = skullmask("report", "phantom", "-o", "out", "--notebook", notebook(), "--grid", "name=<b>,a&b")
+    code, _, _ = skullmask(
+        "report", "phantom", "-o", "out", "--notebook", notebook(), "--grid", "name=<b>,a&b"
+    )
     assert code == 0
     index = Path("out/index.html").read_text(encoding="utf-8")
     assert "<b>" not in index
@@ -185,7 +246,18 @@ def test_nobody_leaves_the_working_folder(notebook, monkeypatch, skullmask):
 @pytest.mark.full
 def test_killed_half_way_only_what_was_missing_is_run(notebook, folder, skullmask, runs):
     path = notebook("import time\ntime.sleep(1)")
-    arguments = ["report", "phantom", "-o", "out", "--notebook", path, "--grid", "width=1:12", "--jobs", "2"]
+    arguments = [
+        "report",
+        "phantom",
+        "-o",
+        "out",
+        "--notebook",
+        path,
+        "--grid",
+        "width=1:12",
+        "--jobs",
+        "2",
+    ]
     record = folder / "out" / "runs.jsonl"
 
     def done():
@@ -201,7 +273,9 @@ def test_killed_half_way_only_what_was_missing_is_run(notebook, folder, skullmas
     wait_for(lambda: not runs.alive(), seconds=20)
     assert skullmask(*arguments)[0] == 0
     assert set(started(folder)[12:]) == {f"width={width}" for width in range(1, 13)} - finished
-    assert {name: (folder / "out" / name / "report.html").stat().st_mtime_ns for name in finished} == pages
+    assert {
+        name: (folder / "out" / name / "report.html").stat().st_mtime_ns for name in finished
+    } == pages
     index = (folder / "out" / "index.html").read_text(encoding="utf-8")
     assert index.count('<tr class="done">') == 12
     assert not list((folder / "out").rglob(".width*"))
@@ -210,7 +284,18 @@ def test_killed_half_way_only_what_was_missing_is_run(notebook, folder, skullmas
 @pytest.mark.full
 def test_ctrl_c_ends_a_grid_soon_and_without_a_stray_kernel(notebook, runs):
     path = notebook("import time\ntime.sleep(60)")
-    arguments = ["report", "phantom", "-o", "out", "--notebook", path, "--grid", "width=1:12", "--jobs", "2"]
+    arguments = [
+        "report",
+        "phantom",
+        "-o",
+        "out",
+        "--notebook",
+        path,
+        "--grid",
+        "width=1:12",
+        "--jobs",
+        "2",
+    ]
     with runs.start(sys.executable, "-m", "skullmask_lib.cli", *arguments) as run:
         wait_for(lambda: len(runs.alive("ipykernel_launcher")) == 2, seconds=60)
         run.send_signal(signal.SIGINT)
@@ -222,7 +307,9 @@ def test_ctrl_c_ends_a_grid_soon_and_without_a_stray_kernel(notebook, runs):
 @pytest.mark.full
 def test_the_index_sorts_and_compares_in_a_browser(folder, skullmask):
     pairs = [ring_head(at_mm=at) for at in ((0, 0), (3, 2))]
-    np.savez("slices.npz", images=np.stack([p[0] for p in pairs]), truth=np.stack([p[1] for p in pairs]))
+    np.savez(
+        "slices.npz", images=np.stack([p[0] for p in pairs]), truth=np.stack([p[1] for p in pairs])
+    )
     code, _, err = skullmask(
         *("report", "slices.npz", "-o", "out", "-p", "sizes=9:9", "--jobs", "2"),
         *("--grid", "dilation_size=9,13", "--grid", "version=v7,v8"),
@@ -250,7 +337,9 @@ def test_the_index_sorts_and_compares_in_a_browser(folder, skullmask):
 
 
 def test_a_chart_has_a_line_for_each_choice_of_the_other_parameters(monkeypatch):
-    runs = {f"{w}{v}": {"dilation_size": w, "version": v} for w in (16, 20, 24) for v in ("v5", "v7")}
+    runs = {
+        f"{w}{v}": {"dilation_size": w, "version": v} for w in (16, 20, 24) for v in ("v5", "v7")
+    }
     drawn = []
     monkeypatch.setattr(comparison.plots, "picture", lambda fig, alt: drawn.append((fig, alt)))
     means = {name: {"iou": 0.9} for name in runs} | {"16v5": {"iou": 0.5}}
@@ -259,4 +348,7 @@ def test_a_chart_has_a_line_for_each_choice_of_the_other_parameters(monkeypatch)
     assert alt.startswith("Mean iou of every run: 16v5 0.5000, ")
     lines = fig.axes[0].get_lines()
     assert [list(line.get_xdata()) for line in lines] == [[16, 20, 24], [16, 20, 24]]
-    assert [text.get_text() for text in fig.axes[0].get_legend().get_texts()] == ["version=v5", "version=v7"]
+    assert [text.get_text() for text in fig.axes[0].get_legend().get_texts()] == [
+        "version=v5",
+        "version=v7",
+    ]

@@ -10,7 +10,9 @@ from skullmask_lib.project import project_folder
 from skullmask_lib.reports import notebooks
 
 FOLDER = project_folder("notebooks")
-NOTEBOOKS = sorted(path for path in FOLDER.rglob("*.ipynb") if ".ipynb_checkpoints" not in path.parts)
+NOTEBOOKS = sorted(
+    path for path in FOLDER.rglob("*.ipynb") if ".ipynb_checkpoints" not in path.parts
+)
 LESSONS = notebooks.lessons()
 FORBIDDEN = {
     r"^\s*[!%]": "a magic or a shell command",
@@ -41,7 +43,9 @@ def code_cells(notebook):
 
 
 def markdown(path):
-    return "\n\n".join(c.source for c in nbformat.read(path, as_version=4).cells if c.cell_type == "markdown")
+    return "\n\n".join(
+        c.source for c in nbformat.read(path, as_version=4).cells if c.cell_type == "markdown"
+    )
 
 
 def test_executed_from_top_to_bottom_without_errors(notebook):
@@ -75,11 +79,15 @@ def test_every_figure_has_an_alternative_text(notebook):
                 assert len(output.metadata["image/png"]["alt"]) > 20, cell.source
 
 
-@pytest.mark.parametrize("path", [path for path in NOTEBOOKS if path.stem != "report"], ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", [path for path in NOTEBOOKS if path.stem != "report"], ids=lambda path: path.stem
+)
 def test_an_explorer_is_a_picture_where_no_kernel_runs(path):
     notebook = nbformat.read(path, as_version=4)
     shown = [
-        cell for cell in code_cells(notebook) if re.search(r"^explore\.(sliders|App)\(", cell.source, re.MULTILINE)
+        cell
+        for cell in code_cells(notebook)
+        if re.search(r"^explore\.(sliders|App)\(", cell.source, re.MULTILINE)
     ]
     for cell in shown:
         [output] = cell.outputs
@@ -89,19 +97,36 @@ def test_an_explorer_is_a_picture_where_no_kernel_runs(path):
 
 
 def test_no_formula_that_needs_a_script(notebook):
-    assert not [c for c in notebook.cells if c.cell_type == "markdown" and re.search(r"\$[^$]+\$|\\\(", c.source)]
+    assert not [
+        c
+        for c in notebook.cells
+        if c.cell_type == "markdown" and re.search(r"\$[^$]+\$|\\\(", c.source)
+    ]
 
 
 def test_parameters_are_annotated_literals_with_a_comment(lesson):
     assert notebooks.parameters(lesson)
-    cells = [c for c in code_cells(nbformat.read(lesson, as_version=4)) if "parameters" in c.metadata.get("tags", [])]
+    cells = [
+        c
+        for c in code_cells(nbformat.read(lesson, as_version=4))
+        if "parameters" in c.metadata.get("tags", [])
+    ]
     assert len(cells) == 1
     assert all("  # " in line for line in cells[0].source.splitlines())
 
 
 def test_template(lesson):
     text = markdown(lesson)
-    for part in ("Question", "Predict", "Exercises", "Modify", "Make", "Answers", "Summary", "Explore"):
+    for part in (
+        "Question",
+        "Predict",
+        "Exercises",
+        "Modify",
+        "Make",
+        "Answers",
+        "Summary",
+        "Explore",
+    ):
         assert part in text, f"{lesson.name} lacks {part}"
     assert re.search(r"\d+ minutes", text)
     code = "\n".join(cell.source for cell in code_cells(nbformat.read(lesson, as_version=4)))
@@ -110,7 +135,9 @@ def test_template(lesson):
     assert re.search(r"explore\.sliders\(\s*view", code)
     ast.parse(code)
     for version in re.findall(r"v\d", lesson.stem):
-        assert re.search(rf"^\s*assert np\.array_equal\(.*sm\.{version}\(", code, re.MULTILINE), version
+        assert re.search(rf"^\s*assert np\.array_equal\(.*sm\.{version}\(", code, re.MULTILINE), (
+            version
+        )
 
 
 def test_numbering_and_navigation():
@@ -134,4 +161,6 @@ def test_contents_list_every_lesson_with_its_minutes():
     contents = markdown(LESSONS[0])
     for path in LESSONS:
         minutes = re.search(r"(\d+) minutes", markdown(path))[1]
-        assert re.search(rf"\|[^\n]*{re.escape(path.name)}[^\n]*\|\s*{minutes}\s*\|", contents), path.name
+        assert re.search(rf"\|[^\n]*{re.escape(path.name)}[^\n]*\|\s*{minutes}\s*\|", contents), (
+            path.name
+        )

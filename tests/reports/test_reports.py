@@ -24,20 +24,36 @@ from PIL import Image
 import skullmask_lib as sm
 from skullmask_lib import polar, sweeps
 from skullmask_lib.errors import InputError
-from skullmask_lib.reports import demo, inputs, notebooks, pages, privacy, provenance, report, running
+from skullmask_lib.reports import (
+    demo,
+    inputs,
+    notebooks,
+    pages,
+    privacy,
+    provenance,
+    report,
+    running,
+)
 
 
 @pytest.fixture
 def notebook(tmp_path):
     """A tiny notebook: one parameters cell, one cell that uses them."""
 
-    def make(body="print(width * 2)", parameters="width: int = 3  # width [px]\nname: str = 'a'  # a name"):
+    def make(
+        body="print(width * 2)",
+        parameters="width: int = 3  # width [px]\nname: str = 'a'  # a name",
+    ):
         cells = [
             nbformat.v4.new_code_cell(parameters, metadata={"tags": ["parameters"]}, id="one"),
             nbformat.v4.new_code_cell(body, id="two"),
         ]
         made = nbformat.v4.new_notebook(cells=cells)
-        made.metadata["kernelspec"] = {"name": "a-kernel-nobody-has", "display_name": "x", "language": "python"}
+        made.metadata["kernelspec"] = {
+            "name": "a-kernel-nobody-has",
+            "display_name": "x",
+            "language": "python",
+        }
         nbformat.write(made, tmp_path / "tiny.ipynb")
         return tmp_path / "tiny.ipynb"
 
@@ -46,7 +62,12 @@ def notebook(tmp_path):
 
 def printed(path):
     cells = nbformat.read(path, as_version=4).cells
-    return "".join(output.get("text", "") for cell in cells if cell.cell_type == "code" for output in cell.outputs)
+    return "".join(
+        output.get("text", "")
+        for cell in cells
+        if cell.cell_type == "code"
+        for output in cell.outputs
+    )
 
 
 def test_execute_runs_with_parameters_whatever_kernel_the_notebook_names(notebook, tmp_path, capfd):
@@ -80,7 +101,10 @@ def test_parameters_are_checked_before_anything_runs(notebook, tmp_path, paramet
 
 @pytest.mark.parametrize(
     ("parameters", "message"),
-    [("width = 3", "expected annotated parameters"), ("width: int = int('3')", "expected a literal")],
+    [
+        ("width = 3", "expected annotated parameters"),
+        ("width: int = int('3')", "expected a literal"),
+    ],
 )
 def test_parameters_must_be_annotated_literals(notebook, parameters, message):
     with pytest.raises(InputError, match=message):
@@ -88,14 +112,18 @@ def test_parameters_must_be_annotated_literals(notebook, parameters, message):
 
 
 def test_a_failing_cell_is_named_and_what_ran_is_kept(notebook, tmp_path):
-    with pytest.raises(RuntimeError, match=r"tiny\.ipynb: cell 2 failed with ZeroDivisionError: division by zero"):
+    with pytest.raises(
+        RuntimeError, match=r"tiny\.ipynb: cell 2 failed with ZeroDivisionError: division by zero"
+    ):
         running.execute(notebook("print('so far')\n1 / 0"), tmp_path / "out.ipynb")
     assert "so far" in printed(tmp_path / "out.ipynb")
 
 
 def test_a_cell_that_hangs_is_stopped(notebook, tmp_path):
     with pytest.raises(RuntimeError, match="longer than 2 s"):
-        running.execute(notebook("import time; time.sleep(60)"), tmp_path / "out.ipynb", timeout_s=2)
+        running.execute(
+            notebook("import time; time.sleep(60)"), tmp_path / "out.ipynb", timeout_s=2
+        )
 
 
 def test_not_a_notebook(tmp_path):
@@ -156,7 +184,8 @@ def test_links_between_lessons_stay_on_the_page(tmp_path):
 def test_a_failing_lesson_stops_the_demo_and_is_kept(notebook, tmp_path, monkeypatch):
     monkeypatch.setattr(notebooks, "journey", lambda: [notebook("1 / 0")])
     with pytest.raises(
-        RuntimeError, match=r"ZeroDivisionError: division by zero; what ran is in .*page/failed/report\.ipynb"
+        RuntimeError,
+        match=r"ZeroDivisionError: division by zero; what ran is in .*page/failed/report\.ipynb",
     ):
         demo.demo(tmp_path / "page")
     assert files(tmp_path / "page") == ["failed"]
@@ -218,7 +247,11 @@ def test_text_becomes_what_the_annotation_asks_for(notebook, name, text, value):
         ("spacing_mm", "a,b", "spacing_mm: expected a row and a column spacing above 0 mm"),
         ("spacing_mm", "0.4", "spacing_mm: expected a row and a column spacing above 0 mm"),
         ("count", "{[]:1}", "expected count as int, got '{[]:1}'"),
-        ("version", "v8,newest", f"version: expected a version of {', '.join(sm.VERSIONS)}, got 'newest'"),
+        (
+            "version",
+            "v8,newest",
+            f"version: expected a version of {', '.join(sm.VERSIONS)}, got 'newest'",
+        ),
         ("sizes", "5:1", "sizes: expected whole numbers from 1 as start:stop:step"),
         ("slices", "x", "slices: expected whole numbers from 0 as start:stop:step"),
     ],
@@ -250,13 +283,18 @@ def test_values_of_a_grid_are_checked_each(notebook, text):
 
 
 def test_a_notebook_without_parameters(notebook):
-    with pytest.raises(InputError, match=r"tiny\.ipynb: has no parameters: no cell of it is tagged parameters"):
+    with pytest.raises(
+        InputError, match=r"tiny\.ipynb: has no parameters: no cell of it is tagged parameters"
+    ):
         notebooks.check(notebook(parameters=""), {"width": 3})
 
 
 @pytest.mark.parametrize(
     ("cell", "message"),
-    [("a: set = 3", "expected annotations of bool, int, float, str, list, None"), ("a: int = (", "no Python")],
+    [
+        ("a: set = 3", "expected annotations of bool, int, float, str, list, None"),
+        ("a: int = (", "no Python"),
+    ],
 )
 def test_parameters_that_cannot_be_read(notebook, cell, message):
     with pytest.raises(InputError, match=message):
@@ -270,7 +308,9 @@ def test_papermill_knows_every_parameter_too():
 
 
 def test_versions_may_come_as_a_list():
-    given = inputs.prepare(notebooks.find("report"), {"images": "phantom"}, {"version": ["v7", "v8"]})
+    given = inputs.prepare(
+        notebooks.find("report"), {"images": "phantom"}, {"version": ["v7", "v8"]}
+    )
     assert given["version"] == "v7,v8"
 
 
@@ -297,7 +337,9 @@ def slices(folder):
 
 
 def test_a_report_with_truth(slices, skullmask):
-    code, out, err = skullmask("report", "slices.npy", "--truth", "truth.npy", "-o", "out", "-p", "sizes=20:30:5")
+    code, out, err = skullmask(
+        "report", "slices.npy", "--truth", "truth.npy", "-o", "out", "-p", "sizes=20:30:5"
+    )
     assert (code, err) == (0, [])
     assert out == "The report: out/report.html\n"
     assert files(slices / "out") == MADE
@@ -314,19 +356,34 @@ def test_a_report_with_truth(slices, skullmask):
     assert page.index("default-src 'none'") < 500
     assert 'type="checkbox"' in page
     told = json.loads((slices / "out" / "provenance.json").read_text(encoding="utf-8"))
-    assert told["inputs"]["truth"] == {"name": "truth.npy", "sha256": provenance.sha256("truth.npy")}
+    assert told["inputs"]["truth"] == {
+        "name": "truth.npy",
+        "sha256": provenance.sha256("truth.npy"),
+    }
     assert told["parameters"]["sizes"] == "20:30:5"
-    assert told["files"] == {name: provenance.contents(Path("out", name)) for name in MADE if name != "provenance.json"}
-    assert told["command"] == "skullmask report slices.npy --truth truth.npy -p sizes=20:30:5 -o report"
+    assert told["files"] == {
+        name: provenance.contents(Path("out", name)) for name in MADE if name != "provenance.json"
+    }
+    assert (
+        told["command"]
+        == "skullmask report slices.npy --truth truth.npy -p sizes=20:30:5 -o report"
+    )
 
 
 @pytest.mark.full
 def test_a_lesson_on_volumes_needs_no_truth(folder, skullmask):
     shape = (60, 72, 60)
-    distance = np.sqrt(sum(axis**2 for axis in np.ogrid[tuple(slice(-1, 1, n * 1j) for n in shape)]))
-    head = np.select([distance < 0.68, distance < 0.72, distance < 0.8, distance < 0.9], [110.0, 25.0, 10.0, 150.0])
+    distance = np.sqrt(
+        sum(axis**2 for axis in np.ogrid[tuple(slice(-1, 1, n * 1j) for n in shape)])
+    )
+    head = np.select(
+        [distance < 0.68, distance < 0.72, distance < 0.8, distance < 0.9],
+        [110.0, 25.0, 10.0, 150.0],
+    )
     nib.save(nib.Nifti1Image(head.astype(np.float32), np.diag([3, 3, 3, 1])), "head.nii.gz")
-    code, _, err = skullmask("report", "head.nii.gz", "-o", "out", "--notebook", "11_brain_mask_of_a_volume")
+    code, _, err = skullmask(
+        "report", "head.nii.gz", "-o", "out", "--notebook", "11_brain_mask_of_a_volume"
+    )
     assert (code, err) == (0, [])
     assert "head.nii.gz" in (folder / "out" / "report.html").read_text(encoding="utf-8")
 
@@ -339,7 +396,9 @@ def test_a_report_is_replaced_as_a_whole(slices, skullmask):
     assert files(slices / "out") == sorted(["masks.nii.gz", *MADE[1:]])
 
 
-@pytest.mark.parametrize("change", ["a note", *later("a corrected mask", "a forged list", "a list of another kind")])
+@pytest.mark.parametrize(
+    "change", ["a note", *later("a corrected mask", "a forged list", "a list of another kind")]
+)
 def test_nothing_but_a_report_as_it_was_made_is_replaced(slices, skullmask, change):
     Path("precious.txt").write_text("mine")
     assert skullmask("report", "slices.npy", "-o", "out")[0] == 0
@@ -348,14 +407,17 @@ def test_nothing_but_a_report_as_it_was_made_is_replaced(slices, skullmask, chan
     else:
         Path("out/note.txt").write_text("mine")
     if change == "a forged list":
-        Path("out/provenance.json").write_text(json.dumps({"files": {"..": "", "/": "", "note.txt": ""}}))
+        Path("out/provenance.json").write_text(
+            json.dumps({"files": {"..": "", "/": "", "note.txt": ""}})
+        )
     if change == "a list of another kind":
         Path("out/provenance.json").write_text(json.dumps({"files": [*MADE, "note.txt"]}))
     before = {path: path.read_bytes() for path in slices.rglob("*") if path.is_file()}
     code, _, [line] = skullmask("report", "slices.npy", "-o", "out")
     assert code == 2
     assert re.fullmatch(
-        r"skullmask: out: holds \S+, which no report wrote or which was changed; choose another folder", line
+        r"skullmask: out: holds \S+, which no report wrote or which was changed; choose another folder",
+        line,
     )
     assert {path: path.read_bytes() for path in slices.rglob("*") if path.is_file()} == before
 
@@ -385,8 +447,20 @@ def test_a_death_while_a_report_takes_its_place_loses_neither(own, folder, skull
 @pytest.mark.full
 def test_two_runs_at_once_do_not_harm_each_other(own, folder):
     path = own("import time\ntime.sleep(1)")
-    command = [sys.executable, "-m", "skullmask_lib.cli", "report", "phantom", "-o", "out", "--notebook", path]
-    runs = [subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    command = [
+        sys.executable,
+        "-m",
+        "skullmask_lib.cli",
+        "report",
+        "phantom",
+        "-o",
+        "out",
+        "--notebook",
+        path,
+    ]
+    runs = [
+        subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, text=True) for _ in range(2)
+    ]
     assert [(run.communicate()[1], run.returncode) for run in runs] == [("", 0), ("", 0)]
     assert files(folder / "out") == MADE[1:4]
     assert files(folder) == ["out", "own.ipynb"]
@@ -430,16 +504,40 @@ def test_no_name_of_a_patient_or_a_folder_leaves_the_house(tmp_path, monkeypatch
         nib.save(image, home / f"{name}.nii")
     (home / "DOE JOHN").mkdir()
     for index, image in enumerate(images):
-        Image.fromarray((255 * image / image.max()).astype(np.uint8)).save(home / "DOE JOHN" / f"{index}.png")
-    texts = ("PatientName", "PatientID", "PatientAddress", "InstitutionName", "StationName", "OperatorsName", "StudyID")
-    planted = dict.fromkeys((*texts, "StudyDescription", "SeriesDescription", "ImageComments"), "DOE^JOHN")
-    planted |= {"PatientBirthDate": "19700101", "StudyDate": "19700101", "SeriesInstanceUID": "1.2.19700101"}
-    dicom = write_series(home / "DOE DICOM", (1000 * images).astype(np.int16), spacing_mm=(1, 1), **planted)
+        Image.fromarray((255 * image / image.max()).astype(np.uint8)).save(
+            home / "DOE JOHN" / f"{index}.png"
+        )
+    texts = (
+        "PatientName",
+        "PatientID",
+        "PatientAddress",
+        "InstitutionName",
+        "StationName",
+        "OperatorsName",
+        "StudyID",
+    )
+    planted = dict.fromkeys(
+        (*texts, "StudyDescription", "SeriesDescription", "ImageComments"), "DOE^JOHN"
+    )
+    planted |= {
+        "PatientBirthDate": "19700101",
+        "StudyDate": "19700101",
+        "SeriesInstanceUID": "1.2.19700101",
+    }
+    dicom = write_series(
+        home / "DOE DICOM", (1000 * images).astype(np.int16), spacing_mm=(1, 1), **planted
+    )
     assert all(file.read_bytes().count(b"DOE^JOHN") == 10 for file in dicom)
     cells = [
-        nbformat.v4.new_code_cell('images: str = "phantom"\ncount: int = 1', metadata={"tags": ["parameters"]}),
-        nbformat.v4.new_code_cell("import warnings\nwarnings.warn('see ' + __import__('os').path.abspath(images))"),
-        nbformat.v4.new_code_cell("import os, skullmask_lib as sm\nsm.load(os.path.realpath(images) + '/missing.npy')"),
+        nbformat.v4.new_code_cell(
+            'images: str = "phantom"\ncount: int = 1', metadata={"tags": ["parameters"]}
+        ),
+        nbformat.v4.new_code_cell(
+            "import warnings\nwarnings.warn('see ' + __import__('os').path.abspath(images))"
+        ),
+        nbformat.v4.new_code_cell(
+            "import os, skullmask_lib as sm\nsm.load(os.path.realpath(images) + '/missing.npy')"
+        ),
     ]
     nbformat.write(nbformat.v4.new_notebook(cells=cells), home / "broken.ipynb")
     runs = (
@@ -510,7 +608,9 @@ def test_no_links_and_no_hard_links_no_matter(slices, skullmask, monkeypatch):
         assert sorted(each.name for each in path.iterdir()) == ["0.png", "1.png", "2.png"]
         assert (path / "1.png").read_bytes() == Path("pictures/1.png").read_bytes()
     assert [path.stat().st_nlink > 1 for path in linked[::2]] == [True, False]
-    code, _, err = skullmask("report", "slices.npy", "--truth", "truth.npy", "-o", "out", "-p", "sizes=26")
+    code, _, err = skullmask(
+        "report", "slices.npy", "--truth", "truth.npy", "-o", "out", "-p", "sizes=26"
+    )
     assert (code, err) == (0, [])
     assert Path("slices.npy").is_file()
     assert files(slices / "out") == MADE
@@ -538,11 +638,17 @@ def test_a_report_beside_its_pictures_copies_no_more_than_them(folder, monkeypat
 def test_the_slices_of_a_series_go_by_its_folder_on_the_terminal_alone(folder, skullmask):
     images = np.random.default_rng(1).integers(0, 1000, (3, 64, 64)).astype(np.int16)
     write_series(folder / "JOHN DOE", images, spacing_mm=(3, 3))
-    code, _, err = skullmask("report", "JOHN DOE", "-o", "out", "-p", "overlay_count=1", "--version", "v2")
+    code, _, err = skullmask(
+        "report", "JOHN DOE", "-o", "out", "-p", "overlay_count=1", "--version", "v2"
+    )
     assert code == 0
     [told] = [line for line in err if "look at the mask" in line]
     assert "JOHN DOE[0] … JOHN DOE[2]" in told
-    assert [row["name"] for row in report.scores(folder / "out")] == ["series[0]", "series[1]", "series[2]"]
+    assert [row["name"] for row in report.scores(folder / "out")] == [
+        "series[0]",
+        "series[1]",
+        "series[2]",
+    ]
     assert "JOHN" not in (folder / "out" / "report.html").read_text(encoding="utf-8")
 
 
@@ -557,17 +663,31 @@ def test_versions_that_a_width_makes_the_same_are_refused(version):
 
 
 def test_a_width_that_was_given_is_in_the_sweep_and_of_its_version_alone(slices, skullmask):
-    given = ("--version", "v7,v8", "-p", "dilation_size=13", "-p", "sizes=20:30:10", "-p", "overlay_count=1")
+    given = (
+        "--version",
+        "v7,v8",
+        "-p",
+        "dilation_size=13",
+        "-p",
+        "sizes=20:30:10",
+        "-p",
+        "overlay_count=1",
+    )
     assert skullmask("report", "slices.npy", "--truth", "truth.npy", "-o", "out", *given)[0] == 0
     cells = nbformat.read(slices / "out" / "report.ipynb", as_version=4).cells
     tables = [
-        output.data.get("text/markdown", "") for cell in cells for output in cell.get("outputs", []) if "data" in output
+        output.data.get("text/markdown", "")
+        for cell in cells
+        for output in cell.get("outputs", [])
+        if "data" in output
     ]
     images, truth = np.load("slices.npy"), np.load("truth.npy")
 
     def mean(version, **options):
         pairs = zip(images, truth, strict=True)
-        return np.mean([sm.iou(sm.VERSIONS[version](image, **options), true) for image, true in pairs])
+        return np.mean(
+            [sm.iou(sm.VERSIONS[version](image, **options), true) for image, true in pairs]
+        )
 
     [ladder] = [table for table in tables if "width [px]" in table]
     rows = {
@@ -585,7 +705,10 @@ def test_slices_of_unknown_truth_are_shown_and_left_out_of_means(slices, skullma
     truth = np.load("truth.npy")
     truth[1] = 0
     np.save("truth.npy", truth)
-    assert skullmask("report", "slices.npy", "--truth", "truth.npy", "-o", "out", "-p", "sizes=26")[0] == 0
+    assert (
+        skullmask("report", "slices.npy", "--truth", "truth.npy", "-o", "out", "-p", "sizes=26")[0]
+        == 0
+    )
     rows = report.scores(slices / "out")
     assert np.isnan([rows[1][key] for key in ("iou", "dice", "assd_px")]).all()
     assert rows[1]["quality"] > 0
@@ -620,7 +743,9 @@ def test_what_was_noticed_on_reading_and_masking_is_in_the_report(slices, skullm
         "    return load(*args, **options)\n"
         "sm.load = loud\n"
     )
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(slices / "site"), str(Path(sm.__file__).parents[1])]))
+    monkeypatch.setenv(
+        "PYTHONPATH", os.pathsep.join([str(slices / "site"), str(Path(sm.__file__).parents[1])])
+    )
     assert skullmask("report", "slices.npy", "-o", "out", "-p", "overlay_count=1")[0] == 0
     page = (slices / "out" / "report.html").read_text(encoding="utf-8")
     assert "slices.npy: a ![remark](http://evil.example)" in html.unescape(page)
@@ -633,7 +758,9 @@ def test_a_demo_says_which_lesson_it_is_at(notebook, skullmask, monkeypatch):
     second.write_bytes(first.read_bytes())
     monkeypatch.setattr(notebooks, "journey", lambda: [first, second])
     for module in (sweeps, demo):
-        monkeypatch.setattr(module, "phantom_ladder", lambda: [("v1", 0.7, 0.7, 0.0, 0.7, "by construction")])
+        monkeypatch.setattr(
+            module, "phantom_ladder", lambda: [("v1", 0.7, 0.7, 0.0, 0.7, "by construction")]
+        )
     code, out, err = skullmask("demo", "--out", "page")
     assert code == 0
     assert err == ["lesson 1 of 2: tiny", "lesson 2 of 2: other"]
@@ -654,14 +781,20 @@ EVIL = (
 
 def test_names_in_a_file_are_only_names_in_the_page(slices, skullmask):
     images = np.load("slices.npy")[np.arange(len(EVIL)) % 3]
-    images[4:] = np.random.default_rng(0).random(images[4:].shape)  # to be looked at, and so named in lists
+    images[4:] = np.random.default_rng(0).random(
+        images[4:].shape
+    )  # to be looked at, and so named in lists
     np.savez("slices.npz", images=images, names=np.array(EVIL))
     title = f"{EVIL[0]} {EVIL[3]} {EVIL[4]}"
-    code, _, err = skullmask("report", "slices.npz", "-o", "out", "-p", f"title={title}", "-p", "overlay_count=8")
+    code, _, err = skullmask(
+        "report", "slices.npz", "-o", "out", "-p", f"title={title}", "-p", "overlay_count=8"
+    )
     assert code == 0
     assert "\x1b" not in "".join(err)
     page = (slices / "out" / "report.html").read_text(encoding="utf-8")
-    assert page.count("http-equiv") == page.count('http-equiv="Content') + page.count("&lt;meta http-equiv")
+    assert page.count("http-equiv") == page.count('http-equiv="Content') + page.count(
+        "&lt;meta http-equiv"
+    )
     assert not re.search(r"<form|<script|<h\d>Approved", page)
     assert page.count("evil.example") > 3
     assert not re.search(r"""<a [^>]*evil|(?:src|href)=["']?http|\x1b""", page)
@@ -671,8 +804,19 @@ def test_names_in_a_file_are_only_names_in_the_page(slices, skullmask):
 
 
 def test_parameters_reach_the_report(slices, skullmask):
-    given = ("-p", "title=Three rings", "-p", "slices=1:2", "-p", "spacing_mm=2,2", "-p", "overlay_count=1")
-    code, _, err = skullmask("report", "slices.npy", "-o", "out", "--version", "v7,v1", "-p", "dilation_size=9", *given)
+    given = (
+        "-p",
+        "title=Three rings",
+        "-p",
+        "slices=1:2",
+        "-p",
+        "spacing_mm=2,2",
+        "-p",
+        "overlay_count=1",
+    )
+    code, _, err = skullmask(
+        "report", "slices.npy", "-o", "out", "--version", "v7,v1", "-p", "dilation_size=9", *given
+    )
     assert code == 0
     assert err == [
         f"skullmask: warning: slices.npy[1] … slices.npy[2]: look at the mask, its quality is below {polar.TRUSTED}"
@@ -721,7 +865,9 @@ def own(folder):
 
     def make(*cells, name="own"):
         made = nbformat.v4.new_notebook()
-        first = nbformat.v4.new_code_cell('images: str = "phantom"  # what\nwidth: int = 1  # [px], 0 … 9')
+        first = nbformat.v4.new_code_cell(
+            'images: str = "phantom"  # what\nwidth: int = 1  # [px], 0 … 9'
+        )
         first.metadata["tags"] = ["parameters"]
         made.cells = [first, *map(nbformat.v4.new_code_cell, cells)]
         nbformat.write(made, folder / f"{name}.ipynb")
@@ -730,7 +876,9 @@ def own(folder):
     return make
 
 
-def test_a_notebook_of_ones_own_runs_where_nothing_of_the_working_folder_is_imported(own, folder, skullmask):
+def test_a_notebook_of_ones_own_runs_where_nothing_of_the_working_folder_is_imported(
+    own, folder, skullmask
+):
     (folder / "csv.py").write_text("raise RuntimeError('not this one')")
     path = own("import csv, os\nprint(width, sorted(os.listdir()))")
     assert skullmask("report", "phantom", "-o", "out", "--notebook", path, "-p", "width=4")[0] == 0
@@ -749,7 +897,12 @@ def test_a_kernel_that_dies(own, folder, skullmask):
 
 
 def test_what_failed_is_gone_once_it_went_well(own, folder, skullmask):
-    assert skullmask("report", "phantom", "-o", "out", "--notebook", own("1 / width"), "-p", "width=0")[0] == 1
+    assert (
+        skullmask(
+            "report", "phantom", "-o", "out", "--notebook", own("1 / width"), "-p", "width=0"
+        )[0]
+        == 1
+    )
     assert skullmask("report", "phantom", "-o", "out", "--notebook", own("1 / width"))[0] == 0
     assert files(folder / "out") == MADE[1:4]
     assert not (folder / "out_failed").exists()
@@ -765,7 +918,9 @@ def test_a_disk_that_is_full(own, folder, limit):
         f"sys.argv = ['skullmask', 'report', 'phantom', '-o', 'out', '--notebook', {path!r}]\n"
         "from skullmask_lib.cli.main import main; main()"
     )
-    done = subprocess.run([sys.executable, "-c", program], cwd=folder, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=folder, capture_output=True, text=True, check=False
+    )
     [line] = done.stderr.splitlines()
     assert "File too large" in line
     assert done.returncode == (1 if limit > 10_000 else 2)
@@ -778,7 +933,17 @@ def test_a_disk_that_is_full(own, folder, limit):
 @pytest.mark.full
 def test_a_killed_run_leaves_nothing_behind_for_the_next(own, folder, skullmask):
     path = own("import time\ntime.sleep(60 * width)")
-    command = [sys.executable, "-m", "skullmask_lib.cli", "report", "phantom", "-o", "out", "--notebook", path]
+    command = [
+        sys.executable,
+        "-m",
+        "skullmask_lib.cli",
+        "report",
+        "phantom",
+        "-o",
+        "out",
+        "--notebook",
+        path,
+    ]
     with subprocess.Popen(command, cwd=folder) as run:
         wait_for(lambda: list(folder.glob(".out-*")), seconds=60)
         run.kill()
@@ -802,7 +967,9 @@ def source(request, slices):  # noqa: ARG001
         five = request.getfixturevalue("real") / "five"
         return five / "images.npy", ("--truth", five / "masks.npy")
     if request.param == "nifti":
-        nib.save(nib.Nifti1Image(np.moveaxis(np.load("slices.npy"), 0, 2), np.eye(4)), "head.nii.gz")
+        nib.save(
+            nib.Nifti1Image(np.moveaxis(np.load("slices.npy"), 0, 2), np.eye(4)), "head.nii.gz"
+        )
         return "head.nii.gz", ("--version", "v8,v7")
     Path("pictures").mkdir()
     for index, image in enumerate(np.load("slices.npy")):
@@ -839,6 +1006,8 @@ def test_a_page_needs_no_network_and_fits_screen_and_paper(source, skullmask, sl
         page.emulate_media(media="print")
         page.set_viewport_size({"width": A4_PX, "height": 1000})
         assert page.evaluate("document.documentElement.scrollWidth") <= A4_PX
-        ends = page.locator("table, img, pre").evaluate_all("all => all.map(e => e.getBoundingClientRect().right)")
+        ends = page.locator("table, img, pre").evaluate_all(
+            "all => all.map(e => e.getBoundingClientRect().right)"
+        )
         assert max(ends) <= A4_PX
         assert len(page.pdf(format="A4")) > 10_000

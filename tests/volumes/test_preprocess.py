@@ -28,7 +28,19 @@ from skullmask_lib.errors import InputError
 from skullmask_lib.io import nifti, planes
 from skullmask_lib.volumes import preprocess
 
-NUMBERS = ("bool", "uint8", "int8", "uint16", "int16", "int32", "uint64", "int64", "float16", "float32", "float64")
+NUMBERS = (
+    "bool",
+    "uint8",
+    "int8",
+    "uint16",
+    "int16",
+    "int32",
+    "uint64",
+    "int64",
+    "float16",
+    "float32",
+    "float64",
+)
 SWAPPED = (">u2", ">i2", ">f4", ">f8")
 SIDES = st.tuples(st.integers(1, 24), st.integers(1, 24))
 ANGLES = st.tuples(*[st.floats(-3, 3)] * 3)
@@ -52,7 +64,9 @@ def image_of(dtype, shape=(64, 80)):
     """Blobs over the whole range of a type, of 32 bits where it has 64."""
     if dtype == "bool":
         return blobs(3, shape=shape, dtype="uint8") > 60
-    return blobs(3, shape=shape, dtype=np.int32 if dtype in ("int64", "uint64") else dtype).astype(dtype)
+    return blobs(3, shape=shape, dtype=np.int32 if dtype in ("int64", "uint64") else dtype).astype(
+        dtype
+    )
 
 
 def variation(image, inside):
@@ -106,7 +120,12 @@ def test_clahe_of_all_else_is_that_of_8_bit_in_its_own_range(seed, dtype):
     image = blobs(seed, shape=(97, 151), dtype=dtype)
     low, high = float(image.min()), float(image.max())
     levels = cv2.createCLAHE(2.0, (8, 8)).apply(masks.normalize(image))
-    close(preprocess.clahe(image), low + (high - low) * (levels / 255), rtol=1e-6, atol=1e-6 * (high - low))
+    close(
+        preprocess.clahe(image),
+        low + (high - low) * (levels / 255),
+        rtol=1e-6,
+        atol=1e-6 * (high - low),
+    )
 
 
 def test_a_limit_above_every_histogram_is_none():
@@ -123,7 +142,11 @@ def test_contrast_keeps_range_and_type(change, dtype):
     kept = image.dtype.kind == "f" or image.dtype.name in ("uint8", "uint16")
     assert made.dtype == (image.dtype.newbyteorder("=") if kept else np.float64)
     assert made.shape == image.shape
-    low, high = (0, np.iinfo(dtype).max) if made.dtype.kind == "u" else (float(image.min()), float(image.max()))
+    low, high = (
+        (0, np.iinfo(dtype).max)
+        if made.dtype.kind == "u"
+        else (float(image.min()), float(image.max()))
+    )
     if change is preprocess.equalize:
         assert (made.min(), made.max()) == (low, high)
     assert low <= made.min() < made.max() <= high
@@ -158,7 +181,10 @@ def test_contrast_of_extreme_ranges(change):
     [
         (np.array([[1, np.nan]]), "expected finite values, got 1"),
         (np.array([[1, np.inf]]), "expected finite values, got 1"),
-        (np.zeros((2, 3, 4)), r"one \(H, W\) slice, got shape \(2, 3, 4\); pass the slices one by one"),
+        (
+            np.zeros((2, 3, 4)),
+            r"one \(H, W\) slice, got shape \(2, 3, 4\); pass the slices one by one",
+        ),
         (np.zeros((0, 4)), "at least one pixel"),
         (np.array([["a"]]), "expected real numbers"),
     ],
@@ -221,7 +247,9 @@ def test_crop_takes_an_outline_that_is_broken_into_pieces():
     rows, columns = np.indices((200, 200)) - 99.5
     radius, angle = np.hypot(rows, columns), np.arctan2(rows, columns)
     brain = radius < 50
-    scalp = (radius > 70) & (radius < 76) & (np.abs(angle % (np.pi / 4) - np.pi / 8) < 0.2)  # eight arcs
+    scalp = (
+        (radius > 70) & (radius < 76) & (np.abs(angle % (np.pi / 4) - np.pi / 8) < 0.2)
+    )  # eight arcs
     crop = preprocess.crop_to_head(brain + 0.6 * scalp)
     assert holds(crop.box, scalp)
     assert max(crop.image.shape) < 165
@@ -237,7 +265,11 @@ def test_crop_without_a_contour_is_the_whole_frame(shape):
 @given(st.integers(0, 99), st.integers(0, 24))
 def test_crop_cuts_all_arrays_alike(seed, margin_px):
     image = blobs(seed, shape=(50, 25))
-    others = [np.arange(image.size).reshape(image.shape), (image > 0.1).astype(np.uint8), image.astype(">f8")]
+    others = [
+        np.arange(image.size).reshape(image.shape),
+        (image > 0.1).astype(np.uint8),
+        image.astype(">f8"),
+    ]
     crop = preprocess.crop_to_head(image, *others, margin_px=margin_px)
     for made, whole in zip((crop.image, *crop.others), (image, *others), strict=True):
         assert made.dtype == whole.dtype
@@ -247,7 +279,9 @@ def test_crop_cuts_all_arrays_alike(seed, margin_px):
 
 def test_the_margin_ends_at_the_frame():
     narrow, wide = (preprocess.crop_to_head(framed(), margin_px=n).box for n in (0, 25))
-    assert [(a.start - 25, a.stop + 25) for a in narrow[:1]] == [(a.start, a.stop) for a in wide[:1]]
+    assert [(a.start - 25, a.stop + 25) for a in narrow[:1]] == [
+        (a.start, a.stop) for a in wide[:1]
+    ]
     assert (wide[1].start, wide[1].stop) == (0, min(narrow[1].stop + 25, 100))
     assert preprocess.crop_to_head(framed(), margin_px=100).image.shape == (100, 100)
 
@@ -272,7 +306,9 @@ def test_a_cropped_slice_of_a_volume_keeps_its_place_in_the_world(angles):
     volume[20:40, 25:50] += 1
     k, height = 2, volume.shape[1]
     image = planes.to_slices(volume, axis=2)[k]
-    to_voxels = np.array([[0, 1, 0, 0], [-1, 0, 0, height - 1], [0, 0, 1, k], [0, 0, 0, 1]])  # as the docstring has it
+    to_voxels = np.array(
+        [[0, 1, 0, 0], [-1, 0, 0, height - 1], [0, 0, 1, k], [0, 0, 0, 1]]
+    )  # as the docstring has it
     crop = preprocess.crop_to_head(image, affine=affine @ to_voxels)
     assert crop.image.shape < image.shape
     for row, column in ((0, 0), (3, 7)):
@@ -312,7 +348,9 @@ def test_a_cropped_volume_keeps_its_place_in_the_world():
 
 
 def test_a_volume_is_cropped_to_its_widest_everywhere():
-    distance = np.sqrt(sum((axis - c) ** 2 for axis, c in zip(np.indices((60, 70, 50)), (18, 22, 17), strict=True)))
+    distance = np.sqrt(
+        sum((axis - c) ** 2 for axis, c in zip(np.indices((60, 70, 50)), (18, 22, 17), strict=True))
+    )
     inside = distance < 16  # the planes in the middle of the volume do not cut it at its widest
     crop = preprocess.crop_volume(inside * (100 - distance), np.eye(4))
     assert holds(crop.box, inside)
@@ -382,7 +420,11 @@ def by_simpleitk(path, mask_path, shrink):
 
 
 @pytest.mark.parametrize(
-    ("shape", "voxel_mm", "shrink"),  # shapes of which SimpleITK's first shrunken voxel lies halfway between none
+    (
+        "shape",
+        "voxel_mm",
+        "shrink",
+    ),  # shapes of which SimpleITK's first shrunken voxel lies halfway between none
     [
         ((42, 48, 45), (1, 1, 1), [3, 3, 3]),
         ((42, 48, 45), (0.9, 1, 1), [3, 3, 3]),
@@ -470,7 +512,9 @@ def test_n4_shows_a_bar_on_a_terminal_after_two_seconds():
     )
     outer, inner = pty.openpty()
     termios.tcsetwinsize(inner, (24, 80))
-    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=inner) as process:
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=inner
+    ) as process:
         os.close(inner)
         shown = b""
         with contextlib.suppress(OSError):  # that is how a terminal ends
@@ -490,7 +534,9 @@ def test_n4_shows_a_bar_on_a_terminal_after_two_seconds():
 @pytest.mark.full
 def test_n4_lowers_the_variation_of_white_matter(real, capsys):
     """White matter is the upper peak of the noise-free image in the brain, less what borders on anything else."""
-    clean, noisy = (nifti.read(real / "volumes" / n / "image.nii.gz")[0] for n in ("brainweb", "brainweb_noisy"))
+    clean, noisy = (
+        nifti.read(real / "volumes" / n / "image.nii.gz")[0] for n in ("brainweb", "brainweb_noisy")
+    )
     brain = nifti.read(real / "volumes" / "brainweb" / "brain.nii.gz")[0] > 0
     levels = np.bincount(np.rint(clean[brain]).astype(int))
     peak = 130 + levels[130:].argmax()
@@ -498,7 +544,10 @@ def test_n4_lowers_the_variation_of_white_matter(real, capsys):
     assert variation(clean, white) < 0.005
     before, after = variation(noisy, white), variation(preprocess.n4(noisy)[0], white)
     with capsys.disabled():
-        print(f" variation in {white.sum()} voxels of white matter: {before:.4f} before N4, {after:.4f} after ", end="")
+        print(
+            f" variation in {white.sum()} voxels of white matter: {before:.4f} before N4, {after:.4f} after ",
+            end="",
+        )
     assert before > 0.065
     assert after < 0.5 * before  # 3 % of noise is left
 
@@ -559,7 +608,12 @@ def test_resampling_is_that_of_nilearn(angles):
     for volume, how in ((image, "linear"), (np.uint8(image > 20), "nearest")):
         made, target = preprocess.resample_crop(volume, affine, shape=(30, 32, 34), voxel_mm=1.5)
         wanted = nilearn.image.resample_img(
-            nib.Nifti1Image(volume, affine), target, (30, 32, 34), how, force_resample=True, copy_header=True
+            nib.Nifti1Image(volume, affine),
+            target,
+            (30, 32, 34),
+            how,
+            force_resample=True,
+            copy_header=True,
         )
         same(made, wanted.get_fdata())
         assert made.dtype == volume.dtype
@@ -602,12 +656,22 @@ def test_empty_masks_stay_empty():
         (np.full((5, 5, 5), np.inf), np.eye(4), {}, "finite values, got 125"),
         (np.ones((5, 5, 5)), np.eye(3), {}, "affine of 4 rows"),
         (np.ones((5, 5, 5)), np.zeros((4, 4)), {}, "invertible affine"),
-        (np.ones((5, 5, 5)), np.eye(4), {"shape": (5, 5)}, r"three numbers of voxels .* got \(5, 5\)"),
+        (
+            np.ones((5, 5, 5)),
+            np.eye(4),
+            {"shape": (5, 5)},
+            r"three numbers of voxels .* got \(5, 5\)",
+        ),
         (np.ones((5, 5, 5)), np.eye(4), {"shape": (5, 5, 0)}, "number of voxels from 1 to 1024"),
         (np.ones((5, 5, 5)), np.eye(4), {"shape": (5, 5, 2.5)}, "whole number as number of voxels"),
         (np.ones((5, 5, 5)), np.eye(4), {"voxel_mm": 0}, "a size above 0 mm, got .* and 0"),
         (np.ones((5, 5, 5)), np.eye(4), {"voxel_mm": np.nan}, "a size above 0 mm"),
-        (ball()[0], nib.affines.from_matvec(np.eye(3), [500, 0, 0]), {}, "head about the origin of the world"),
+        (
+            ball()[0],
+            nib.affines.from_matvec(np.eye(3), [500, 0, 0]),
+            {},
+            "head about the origin of the world",
+        ),
     ],
 )
 def test_resampling_that_cannot_be(volume, affine, options, message):
@@ -692,7 +756,10 @@ def test_inputs_are_never_changed():
     for array in arrays:
         array.setflags(write=False)
     preprocess.equalize(image), preprocess.clahe(image)
-    preprocess.crop_to_head(image, image, affine=affine), preprocess.crop_volume(volume, affine, mask)
+    (
+        preprocess.crop_to_head(image, image, affine=affine),
+        preprocess.crop_volume(volume, affine, mask),
+    )
     preprocess.n4(volume, affine, mask=mask, iterations=(3,))
     preprocess.resample_crop(volume, affine), preprocess.resample_crop(mask, affine)
     preprocess.rescale(volume), preprocess.zscore(volume, mask)
@@ -702,8 +769,17 @@ def test_inputs_are_never_changed():
 
 def test_layout_does_not_matter():
     image = blobs(5, shape=(60, 64))
-    for other in (np.asfortranarray(image), np.repeat(image, 2, axis=1)[:, ::2], image[::-1, ::-1].copy()[::-1, ::-1]):
-        for change in (preprocess.equalize, preprocess.clahe, preprocess.rescale, preprocess.zscore):
+    for other in (
+        np.asfortranarray(image),
+        np.repeat(image, 2, axis=1)[:, ::2],
+        image[::-1, ::-1].copy()[::-1, ::-1],
+    ):
+        for change in (
+            preprocess.equalize,
+            preprocess.clahe,
+            preprocess.rescale,
+            preprocess.zscore,
+        ):
             same(change(other), change(image))
         same(preprocess.equalize(np.uint8(other * 99)), preprocess.equalize(np.uint8(image * 99)))
         same(preprocess.n4(other, iterations=(3,))[0], preprocess.n4(image, iterations=(3,))[0])
@@ -713,14 +789,20 @@ def test_layout_does_not_matter():
 def test_missing_extras_say_how_to_install_them(monkeypatch):
     monkeypatch.setitem(sys.modules, "SimpleITK", None)
     monkeypatch.setitem(sys.modules, "nilearn.image", None)
-    with pytest.raises(InputError, match=r'^N4 needs SimpleITK: pip install "skullmask\[volumes\]"$'):
+    with pytest.raises(
+        InputError, match=r'^N4 needs SimpleITK: pip install "skullmask\[volumes\]"$'
+    ):
         preprocess.n4(np.eye(20))
-    with pytest.raises(InputError, match=r'^resampling needs nilearn: pip install "skullmask\[volumes\]"$'):
+    with pytest.raises(
+        InputError, match=r'^resampling needs nilearn: pip install "skullmask\[volumes\]"$'
+    ):
         preprocess.resample_crop(np.ones((5, 5, 5)), np.eye(4))
 
 
 def test_the_import_stays_light():
     code = "import sys, skullmask_lib.volumes.preprocess; print({'SimpleITK', 'nilearn', 'pandas'} & set(sys.modules))"
     root = Path(__file__).parents[2]
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root
+    )
     assert done.stdout == "set()\n"

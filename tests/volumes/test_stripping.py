@@ -31,16 +31,17 @@ def head(sizes_mm=SIZES_MM, scale=1.0, noise=0.01):
     """Give a volume of a lopsided head and its brain: scalp, bone and brain, an ear of bone, ventricles."""
     shape = [int(200 / mm) for mm in sizes_mm]
     places = np.meshgrid(
-        *((np.arange(n) - (n - 1) / 2) * mm for n, mm in zip(shape, sizes_mm, strict=True)), indexing="ij"
+        *((np.arange(n) - (n - 1) / 2) * mm for n, mm in zip(shape, sizes_mm, strict=True)),
+        indexing="ij",
     )
     x, y, z = places
     radius = np.sqrt((x / 0.9) ** 2 + (y + 0.05 * x) ** 2 + (z + 6) ** 2)
     values = np.select([radius < 70, radius < 77, radius < 86], [0.8, 0.1, 1.0], 0.0)
     values[np.hypot(np.hypot(x - 20, y + 30), z) < 12] = 0.2
     rng = np.random.default_rng(0)
-    return (scale * np.abs(values + noise * rng.standard_normal(shape))).astype(np.float32), (radius < 70).astype(
-        np.uint8
-    )
+    return (scale * np.abs(values + noise * rng.standard_normal(shape))).astype(np.float32), (
+        radius < 70
+    ).astype(np.uint8)
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +59,9 @@ def test_the_brain_is_found_and_its_ventricles_filled(known):
     assert set(np.unique(mask)) == {0, 1}
     assert metrics.dice(mask, brain) > 0.93
     holes = (brain > 0) & (volume < 0.3)
-    assert 2 * np.cbrt(0.75 / np.pi * holes.sum() * np.prod(SIZES_MM)) > 20  # wider [mm] than what is bridged
+    assert (
+        2 * np.cbrt(0.75 / np.pi * holes.sum() * np.prod(SIZES_MM)) > 20
+    )  # wider [mm] than what is bridged
     assert mask[holes].all()
 
 
@@ -76,7 +79,9 @@ def test_values_of_any_type_and_scale(known, dtype):
     assert metrics.dice(strip(volume, np.diag([*SIZES_MM, 1])), known[2]) > 0.99
 
 
-ORDERS = [*itertools.product(itertools.permutations(range(3)), itertools.product((1, -1), repeat=3))]
+ORDERS = [
+    *itertools.product(itertools.permutations(range(3)), itertools.product((1, -1), repeat=3))
+]
 
 
 @pytest.mark.parametrize("order", [ORDERS[3], ORDERS[21], ORDERS[46], *later(*ORDERS)])
@@ -95,7 +100,12 @@ def test_an_oblique_affine_changes_nothing(known):
     volume, _, mask = known
     angle = np.deg2rad(20)
     turn = np.array(
-        [[1, 0, 0, 9], [0, np.cos(angle), -np.sin(angle), -7], [0, np.sin(angle), np.cos(angle), 3], [0, 0, 0, 1]]
+        [
+            [1, 0, 0, 9],
+            [0, np.cos(angle), -np.sin(angle), -7],
+            [0, np.sin(angle), np.cos(angle), 3],
+            [0, 0, 0, 1],
+        ]
     )
     assert np.array_equal(strip(volume, turn @ np.diag([*SIZES_MM, 1])), mask)
 
@@ -137,9 +147,14 @@ def test_nothing_that_is_a_brain():
 def test_a_brain_that_is_stripped_already_is_recognised(known):
     volume, brain, _ = known
     values = volume[brain > 0]
-    z_scored = np.where(brain, (volume - values.mean()) / values.std(), 0)  # air is brighter than some of the brain
+    z_scored = np.where(
+        brain, (volume - values.mean()) / values.std(), 0
+    )  # air is brighter than some of the brain
     for bare in (volume * brain, 1000 * volume * brain - 500, z_scored):
-        with pytest.warns(InputWarning, match="stripped already"), pytest.warns(UserWarning, match="the mask is empty"):
+        with (
+            pytest.warns(InputWarning, match="stripped already"),
+            pytest.warns(UserWarning, match="the mask is empty"),
+        ):
             assert not strip(bare, np.diag([*SIZES_MM, 1])).any()
 
 
@@ -148,10 +163,13 @@ def test_a_brain_that_is_stripped_already_is_recognised(known):
 def test_a_ct_is_doubted(known, window):
     _, brain, _ = known
     places = np.meshgrid(
-        *((np.arange(n) - (n - 1) / 2) * mm for n, mm in zip(brain.shape, SIZES_MM, strict=True)), indexing="ij"
+        *((np.arange(n) - (n - 1) / 2) * mm for n, mm in zip(brain.shape, SIZES_MM, strict=True)),
+        indexing="ij",
     )
     radius_mm = np.sqrt(sum(place**2 for place in places))
-    values = np.select([radius_mm < 68, radius_mm < 76, radius_mm < 82, radius_mm < 86], [32, 900, -90, 40], -1000)
+    values = np.select(
+        [radius_mm < 68, radius_mm < 76, radius_mm < 82, radius_mm < 86], [32, 900, -90, 40], -1000
+    )
     noisy = values + 6 * np.random.default_rng(0).standard_normal(values.shape)
     with pytest.warns(InputWarning, match="few slices show a skull clearly"):
         strip(noisy.clip(*window), np.diag([*SIZES_MM, 1]))
@@ -167,14 +185,22 @@ def with_nan():
     ("volume", "affine", "message"),
     [
         (np.zeros((4, 4)), np.eye(4), r"expected a volume \(X, Y, Z\), got shape \(4, 4\)"),
-        (np.zeros((4, 4, 4, 2)), np.eye(4), r"expected a volume \(X, Y, Z\), got shape \(4, 4, 4, 2\)"),
+        (
+            np.zeros((4, 4, 4, 2)),
+            np.eye(4),
+            r"expected a volume \(X, Y, Z\), got shape \(4, 4, 4, 2\)",
+        ),
         (np.zeros((4, 4, 4)), np.eye(4), "expected values that differ, every voxel is 0"),
         (with_nan(), np.eye(4), "expected finite values, got 1 that are NaN or infinite"),
         (np.ones((4, 4, 4), complex), np.eye(4), "expected real numbers, got dtype complex128"),
         (head()[0], np.eye(3), r"expected an affine \(4, 4\) that can be inverted"),
         (head()[0], np.zeros((4, 4)), r"expected an affine \(4, 4\) that can be inverted"),
         (head()[0], np.diag([1, 1e-9, 1, 1]), r"expected an affine \(4, 4\) that can be inverted"),
-        (head()[0], np.diag([0.001, 0.001, 0.001, 1]), "expected a field of view from 50 mm, got 0.05 mm"),
+        (
+            head()[0],
+            np.diag([0.001, 0.001, 0.001, 1]),
+            "expected a field of view from 50 mm, got 0.05 mm",
+        ),
         (head()[0], np.diag([100, 100, 100, 1]), "expected a field of view up to 1000 mm"),
     ],
 )
@@ -213,18 +239,33 @@ KINDS = {
 }
 
 
-@pytest.mark.parametrize(("kind", "suffix"), [*((kind, ".nii.gz") for kind in KINDS), ("int16", ".nii")])
+@pytest.mark.parametrize(
+    ("kind", "suffix"), [*((kind, ".nii.gz") for kind in KINDS), ("int16", ".nii")]
+)
 def test_outputs_lie_where_their_scan_lies(tmp_path, kind, suffix):
     path = scan(tmp_path / f"head{suffix}", **KINDS[kind])
     made = strip_scan(path, tmp_path / "new" / "out")
-    assert [file.name for file in made] == [f"head_brain{suffix}", f"head_brainmask{suffix}", "head_qc.png"]
+    assert [file.name for file in made] == [
+        f"head_brain{suffix}",
+        f"head_brainmask{suffix}",
+        "head_qc.png",
+    ]
     before, brain, mask = (nib.load(file) for file in (path, made.brain, made.mask))
     for image in (brain, mask):
         assert type(image) is type(before)
         assert image.shape == before.shape
         assert image.header.endianness == before.header.endianness
         assert np.array_equal(image.affine, before.affine)
-        for field in ("dim", "pixdim", "xyzt_units", "qform_code", "sform_code", "srow_x", "srow_y", "srow_z"):
+        for field in (
+            "dim",
+            "pixdim",
+            "xyzt_units",
+            "qform_code",
+            "sform_code",
+            "srow_x",
+            "srow_y",
+            "srow_z",
+        ):
             assert np.array_equal(image.header[field], before.header[field]), field
         assert not image.header["descrip"].item()
     assert mask.get_data_dtype() == np.uint8
@@ -238,7 +279,9 @@ def test_outputs_lie_where_their_scan_lies(tmp_path, kind, suffix):
     assert made.picture.read_bytes().startswith(b"\x89PNG")
 
 
-@pytest.mark.parametrize(("dtype", "slope"), [(np.uint8, (5, 30)), (np.int16, (1, -100000)), (np.float32, (1, 0.3))])
+@pytest.mark.parametrize(
+    ("dtype", "slope"), [(np.uint8, (5, 30)), (np.int16, (1, -100000)), (np.float32, (1, 0.3))]
+)
 def test_a_zero_that_cannot_be_stored(tmp_path, dtype, slope):
     values = (100 * head()[0]).astype(dtype)
     image = nib.Nifti1Image(values, np.diag([*SIZES_MM, 1]))
@@ -276,7 +319,9 @@ def test_planes_show_left_at_the_left_and_front_and_top_above(place, panel):
     part = part[: rows[-1] + 1]
     row, column = np.unravel_index(part[:, 2:-2].argmax(), part[:, 2:-2].shape)
     assert row < part.shape[0] / 2
-    assert (column < part.shape[1] / 2) == (panel != 2)  # in front is at the right of the sagittal plane
+    assert (column < part.shape[1] / 2) == (
+        panel != 2
+    )  # in front is at the right of the sagittal plane
 
 
 def test_thin_voxels_make_no_huge_picture():
@@ -306,12 +351,19 @@ def test_metres_are_understood(tmp_path, known):
     image = nib.Nifti1Image(known[0], np.diag([*(mm / 1000 for mm in SIZES_MM), 1]))
     image.header.set_xyzt_units("meter")
     nib.save(image, tmp_path / "head.nii")
-    assert np.array_equal(nib.load(strip_scan(tmp_path / "head.nii", tmp_path).mask).get_fdata(), known[2])
+    assert np.array_equal(
+        nib.load(strip_scan(tmp_path / "head.nii", tmp_path).mask).get_fdata(), known[2]
+    )
 
 
 def test_an_unusual_size_is_said(tmp_path):
-    nib.save(nib.Nifti1Image(head()[0], np.diag([*(0.7 * mm for mm in SIZES_MM), 1])), tmp_path / "child.nii")
-    with pytest.warns(UserWarning, match=r"child.nii: look at the mask, a brain of \d+ mL is unusual"):
+    nib.save(
+        nib.Nifti1Image(head()[0], np.diag([*(0.7 * mm for mm in SIZES_MM), 1])),
+        tmp_path / "child.nii",
+    )
+    with pytest.warns(
+        UserWarning, match=r"child.nii: look at the mask, a brain of \d+ mL is unusual"
+    ):
         strip_scan(tmp_path / "child.nii", tmp_path)
 
 
@@ -348,9 +400,15 @@ BAD = {
     "zipped text": (zipped_text, "not a readable .nii.gz file"),
     "folder": (Path.mkdir, ""),
     "1-D": (save(np.ones(4, np.uint8)), "expected one volume (X, Y, Z), got shape (4,"),
-    "4-D": (save(np.ones((4, 4, 4, 2), np.uint8)), "expected one volume (X, Y, Z), got shape (4, 4, 4, 2)"),
+    "4-D": (
+        save(np.ones((4, 4, 4, 2), np.uint8)),
+        "expected one volume (X, Y, Z), got shape (4, 4, 4, 2)",
+    ),
     "zeros": (save(np.zeros((4, 4, 4), np.uint8)), "expected values that differ, every voxel is 0"),
-    "constant": (save(np.full((4, 4, 4), -7.5)), "expected values that differ, every voxel is -7.5"),
+    "constant": (
+        save(np.full((4, 4, 4), -7.5)),
+        "expected values that differ, every voxel is -7.5",
+    ),
     "NaN": (save(with_nan()), "expected finite values, got 1 that are NaN or infinite"),
 }
 
@@ -405,7 +463,11 @@ def test_a_read_only_mount(folder):
     command = "mount -t tmpfs -o ro none out && exec skullmask strip head.nii.gz out"
     path = f"{Path(os.sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(
-        [*mount, command], env=os.environ | {"PATH": path}, capture_output=True, text=True, check=False
+        [*mount, command],
+        env=os.environ | {"PATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 2, done.stderr
     [line] = done.stderr.splitlines()
@@ -421,7 +483,9 @@ def test_real_brains(real):
     for name, levels in TRUSTED.items():
         image = nib.load(real / "volumes" / name / "image.nii.gz")
         brain = nib.load(real / "volumes" / name / "brain.nii.gz").get_fdata()[:, :, levels] > 0
-        found[name] = metrics.dice(strip(image.get_fdata(dtype=np.float32), image.affine)[:, :, levels], brain)
+        found[name] = metrics.dice(
+            strip(image.get_fdata(dtype=np.float32), image.affine)[:, :, levels], brain
+        )
     assert np.mean(list(found.values())) >= 0.93, found
     assert min(found.values()) >= 0.90, found
 
@@ -437,11 +501,16 @@ def test_neither_offset_nor_scale_nor_type_matters_on_real_heads(real, name):
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("name", ["_EASY", "_FAT", "SKULL_MM", "CORE_MM", "SULCUS_MM", "RIM_MM", "NECK_MM", "EVERY_MM"])
+@pytest.mark.parametrize(
+    "name", ["_EASY", "_FAT", "SKULL_MM", "CORE_MM", "SULCUS_MM", "RIM_MM", "NECK_MM", "EVERY_MM"]
+)
 def test_no_number_decides(real, monkeypatch, name):
     """A fifth less or more of any number moves the Dice of a real brain by less than 0.02."""
     image = nib.load(real / "volumes" / "oms01" / "image.nii.gz")
-    brain = nib.load(real / "volumes" / "oms01" / "brain.nii.gz").get_fdata()[:, :, TRUSTED["oms01"]] > 0
+    brain = (
+        nib.load(real / "volumes" / "oms01" / "brain.nii.gz").get_fdata()[:, :, TRUSTED["oms01"]]
+        > 0
+    )
 
     def dice():
         mask = strip(image.get_fdata(dtype=np.float32), image.affine)

@@ -23,8 +23,19 @@ from skullmask_lib.errors import InputError
 from skullmask_lib.volumes import brain_masks, morphology, scans
 from skullmask_lib.volumes.brain_masks import brain_mask, generate_brain_mask, quality_control
 
-SHAPES = ((1, 1, 2), (1, 9, 1), (7, 1, 4), (2, 2, 2), (3, 5, 4), (11, 12, 13), (9, 24, 17), (31, 20, 26))
-OBLIQUE = np.array([[1.1, 0.2, -0.1, 5], [-0.25, 0.9, 0.3, -7], [0.15, -0.2, 2.0, 11], [0, 0, 0, 1]])
+SHAPES = (
+    (1, 1, 2),
+    (1, 9, 1),
+    (7, 1, 4),
+    (2, 2, 2),
+    (3, 5, 4),
+    (11, 12, 13),
+    (9, 24, 17),
+    (31, 20, 26),
+)
+OBLIQUE = np.array(
+    [[1.1, 0.2, -0.1, 5], [-0.25, 0.9, 0.3, -7], [0.15, -0.2, 2.0, 11], [0, 0, 0, 1]]
+)
 
 
 def blobs(seed, shape=None):
@@ -36,7 +47,9 @@ def blobs(seed, shape=None):
         return rng.choice([-1000, 0, 0, 40, 90, 400], shape).astype(np.int16)
     if kind == 1:
         sparse = rng.random(shape) < 0.05
-        return np.where(sparse, rng.integers(1, 300, shape), rng.integers(-1000, 1, shape)).astype(np.int16)
+        return np.where(sparse, rng.integers(1, 300, shape), rng.integers(-1000, 1, shape)).astype(
+            np.int16
+        )
     if kind == 2:
         coarse = rng.choice([0, 0, 0, 60, 200], [-(-n // 3) for n in shape])
         return np.kron(coarse, np.ones((3, 3, 3)))[tuple(map(slice, shape))].astype(np.int16)
@@ -47,11 +60,13 @@ def blobs(seed, shape=None):
 def head(shape=(22, 26, 20)):
     """Give a bright ball, dark in its middle, in half a dim shell, in air of zeros."""
     axes = np.indices(shape)
-    distance = np.sqrt(sum((axis - middle) ** 2 for axis, middle in zip(axes, (9, 13, 10), strict=True)))
-    shell = np.where((distance > 7.5) & (axes[0] < 9), 30, 0)
-    return np.where((distance < 9) & (distance > 2), np.where(distance < 6, 100 - 3 * distance, shell), 0).astype(
-        np.int16
+    distance = np.sqrt(
+        sum((axis - middle) ** 2 for axis, middle in zip(axes, (9, 13, 10), strict=True))
     )
+    shell = np.where((distance > 7.5) & (axes[0] < 9), 30, 0)
+    return np.where(
+        (distance < 9) & (distance > 2), np.where(distance < 6, 100 - 3 * distance, shell), 0
+    ).astype(np.int16)
 
 
 def save(path, array, affine=None, **header):
@@ -106,13 +121,19 @@ def test_any_volume_equals_nidataset(seed, threshold, closing_radius, kind):
             nib.save(image, path)
         else:
             scaled = (
-                volume * 0.7 if np.dtype(kind).kind == "f" else np.clip(volume, 0, 255) if kind == "uint8" else volume
+                volume * 0.7
+                if np.dtype(kind).kind == "f"
+                else np.clip(volume, 0, 255)
+                if kind == "uint8"
+                else volume
             )
             save(path, scaled.astype(kind))
         values = nib.load(path).get_fdata()
         wanted = expected(path, threshold, closing_radius)
         if wanted is None or values.min() == values.max():
-            with pytest.raises(InputError, match=r"scan.nii.gz: (no voxel|expected values that differ)"):
+            with pytest.raises(
+                InputError, match=r"scan.nii.gz: (no voxel|expected values that differ)"
+            ):
                 made(path, threshold, closing_radius)
         else:
             same(made(path, threshold, closing_radius), wanted)
@@ -135,7 +156,9 @@ def test_real_heads_equal_nidataset(real, name):
 
 
 @pytest.mark.full
-@pytest.mark.parametrize(("threshold", "closing_radius"), [(None, 3), ((50, 300), 4), ((20, 100), 0)])
+@pytest.mark.parametrize(
+    ("threshold", "closing_radius"), [(None, 3), ((50, 300), 4), ((20, 100), 0)]
+)
 def test_every_real_volume_equals_nidataset(real, threshold, closing_radius):
     paths = sorted((real / "volumes").glob("*/image.nii.gz"))
     assert len(paths) >= 8
@@ -143,7 +166,10 @@ def test_every_real_volume_equals_nidataset(real, threshold, closing_radius):
         same(made(path, threshold, closing_radius), expected(path, threshold, closing_radius))
 
 
-@given(st.integers(0, 10**6), st.sampled_from(["uint8", "int16", "int32", "float32", "float64", "bool"]))
+@given(
+    st.integers(0, 10**6),
+    st.sampled_from(["uint8", "int16", "int32", "float32", "float64", "bool"]),
+)
 def test_otsu_equals_that_of_scikit_image(seed, dtype):
     volume = np.maximum(blobs(seed), 0).astype(dtype)
     if volume.any():
@@ -151,9 +177,14 @@ def test_otsu_equals_that_of_scikit_image(seed, dtype):
         assert brain_masks.otsu_range(volume) == (threshold / 2, threshold * 2)
 
 
-@example([1, 82, 139, 197, 255], [1, 4218, 1, 5049, 1])  # counts in another precision than float32 decide otherwise
+@example(
+    [1, 82, 139, 197, 255], [1, 4218, 1, 5049, 1]
+)  # counts in another precision than float32 decide otherwise
 @example([1, 81, 158, 236, 255], [1, 5278, 1, 5421, 1])
-@given(st.lists(st.integers(1, 255), min_size=5, max_size=5), st.lists(st.integers(1, 6000), min_size=5, max_size=5))
+@given(
+    st.lists(st.integers(1, 255), min_size=5, max_size=5),
+    st.lists(st.integers(1, 6000), min_size=5, max_size=5),
+)
 def test_otsu_equals_that_of_scikit_image_where_thresholds_tie(levels, counts):
     volume = np.repeat(np.uint8(levels), counts).reshape(1, 1, -1)
     threshold = threshold_otsu(volume[0].astype(float))
@@ -174,7 +205,10 @@ def test_the_primitives_equal_those_of_scipy_and_scikit_image(seed, radius):
     labels, count = ndimage.label(mask)
     sizes = [(labels == label).sum() for label in range(1, count + 1)]
     same(largest, labels == 1 + np.argmax(sizes) if count else mask)
-    for layout in (np.asfortranarray(mask), mask.copy().transpose(2, 0, 1).copy().transpose(1, 2, 0)):
+    for layout in (
+        np.asfortranarray(mask),
+        mask.copy().transpose(2, 0, 1).copy().transpose(1, 2, 0),
+    ):
         same(morphology.largest_component(layout), largest)
         same(morphology.close(layout, radius), morphology.close(mask, radius))
 
@@ -183,11 +217,16 @@ def test_the_steps_in_the_open_are_the_mask():
     volume = head()
     low, high = brain_masks.otsu_range(volume)
     inside = (volume >= low) & (volume <= high)
-    same(morphology.largest_component(morphology.close(morphology.fill_holes(inside), 3)), brain_mask(volume))
+    same(
+        morphology.largest_component(morphology.close(morphology.fill_holes(inside), 3)),
+        brain_mask(volume),
+    )
 
 
 def test_limits_are_compared_in_float64():
-    volume = np.float32([[[0, 0.3, 0.5, 0.7, 9]]])  # in float32 0.3 lies above 0.3, and 0.7 below 0.7
+    volume = np.float32(
+        [[[0, 0.3, 0.5, 0.7, 9]]]
+    )  # in float32 0.3 lies above 0.3, and 0.7 below 0.7
     same(brain_mask(volume, threshold=(0.3, 0.7), closing_radius=0), [[[0, 1, 1, 1, 0]]])
     same(brain_mask(volume, threshold=(0.7, 10), closing_radius=0), [[[0, 0, 0, 0, 1]]])
     same(brain_mask(volume, threshold=(-1, 0.3), closing_radius=0), [[[1, 0, 0, 0, 0]]])
@@ -238,7 +277,8 @@ def test_all_48_orders_of_axes_give_the_mask_in_its_place(tmp_path, axes, signs)
     path = tmp_path / "scan.nii.gz"
     nib.save(upright.as_reoriented(np.stack([axes, signs], axis=1)), path)
     assert nib.aff2axcodes(nib.load(path).affine) == nib.aff2axcodes(
-        nib.orientations.inv_ornt_aff(np.stack([axes, signs], axis=1), upright.shape) * [[2], [1.5], [1.25], [1]]
+        nib.orientations.inv_ornt_aff(np.stack([axes, signs], axis=1), upright.shape)
+        * [[2], [1.5], [1.25], [1]]
     )
     generate_brain_mask(path, tmp_path)
     output = check_geometry(path, tmp_path / "scan_brain_mask.nii.gz", np.uint8)
@@ -344,17 +384,35 @@ BAD_FILES = {
     "scan.nii": (lambda path: save(path, head()), "expected a .nii.gz file"),
     "scan.mgz": (lambda path: path.write_text("a"), "expected a .nii.gz file"),
     "text.nii.gz": (lambda path: path.write_text("a text"), "not a readable .nii.gz file"),
-    "cut.nii.gz": (lambda path: path.write_bytes(save(path, head()).read_bytes()[:700]), "not a readable .nii.gz file"),
+    "cut.nii.gz": (
+        lambda path: path.write_bytes(save(path, head()).read_bytes()[:700]),
+        "not a readable .nii.gz file",
+    ),
     "folder.nii.gz": (lambda path: path.mkdir(), "expected a file, got a folder"),
-    "4d.nii.gz": (lambda path: save(path, np.stack([head()] * 2, -1)), r"expected one volume \(X, Y, Z\)"),
-    "zeros.nii.gz": (lambda path: save(path, head() * 0), "expected values that differ, every voxel is 0"),
-    "constant.nii.gz": (lambda path: save(path, head() * 0 + 7), "expected values that differ, every voxel is 7"),
-    "negative.nii.gz": (lambda path: save(path, -head()), "no voxel is above zero.*give a threshold"),
+    "4d.nii.gz": (
+        lambda path: save(path, np.stack([head()] * 2, -1)),
+        r"expected one volume \(X, Y, Z\)",
+    ),
+    "zeros.nii.gz": (
+        lambda path: save(path, head() * 0),
+        "expected values that differ, every voxel is 0",
+    ),
+    "constant.nii.gz": (
+        lambda path: save(path, head() * 0 + 7),
+        "expected values that differ, every voxel is 7",
+    ),
+    "negative.nii.gz": (
+        lambda path: save(path, -head()),
+        "no voxel is above zero.*give a threshold",
+    ),
     "nan.nii.gz": (lambda path: save(path, with_value(np.nan)), "expected finite values, got 1 "),
     "inf.nii.gz": (lambda path: save(path, with_value(-np.inf)), "expected finite values, got 1 "),
 }
 BAD_OPTIONS = [
-    ({"threshold": (50, 300, 400)}, r"expected a threshold \(low, high\), two .+ order, got \(50, 300, 400\)"),
+    (
+        {"threshold": (50, 300, 400)},
+        r"expected a threshold \(low, high\), two .+ order, got \(50, 300, 400\)",
+    ),
     ({"threshold": (50,)}, "expected a threshold"),
     ({"threshold": 50}, "expected a threshold .*, got 50"),
     ({"threshold": (90, 20)}, r"expected a threshold \(low, high\).*got \(90, 20\)"),
@@ -384,7 +442,9 @@ def refuse(path, folder, message, **options):
     for call in (
         lambda: generate_brain_mask(path, folder / "new", **options),
         lambda: generate_brain_mask(path, folder, **options),
-        lambda: brain_masks.preprocess_scan(path, folder / "ready.nii.gz", **{"threshold": None} | options),
+        lambda: brain_masks.preprocess_scan(
+            path, folder / "ready.nii.gz", **{"threshold": None} | options
+        ),
     ):
         with pytest.raises(ValueError, match=f"{path.name}: {message}") as error:
             call()
@@ -424,7 +484,11 @@ def test_a_bad_option_is_refused_in_one_line(tmp_path, options, message):
     ],
 )
 def test_an_array_that_is_no_volume(volume, message):
-    for call in (brain_mask, lambda v: brain_masks.search_threshold(v, [None]), brain_masks.compare_radii):
+    for call in (
+        brain_mask,
+        lambda v: brain_masks.search_threshold(v, [None]),
+        brain_masks.compare_radii,
+    ):
         with pytest.raises(InputError, match=message):
             call(volume)
 
@@ -498,7 +562,9 @@ def test_quality_sees_every_side(side):
 def test_quality_of_coverage():
     for voxels, warns in ((0, True), (19, True), (20, False), (60, False), (61, True)):
         mask = (np.arange(100) < voxels).reshape(1, 10, 10)
-        assert any("the mask covers" in remark for remark in quality_control(mask).warnings) is warns
+        assert (
+            any("the mask covers" in remark for remark in quality_control(mask).warnings) is warns
+        )
     image = np.arange(100).reshape(1, 10, 10) - 49  # fifty above zero
     found = quality_control(image > 25, image)
     assert (found.coverage_percent, found.head_percent) == (25, 50)
@@ -541,7 +607,10 @@ def test_search_threshold_is_brain_mask_at_each():
 def test_apply_mask_and_overlay_keep_the_dtype():
     volume = head()
     mask = brain_mask(volume)
-    applied, overlay = brain_masks.apply_mask(volume, mask), brain_masks.overlay_edges(volume, mask * 255)
+    applied, overlay = (
+        brain_masks.apply_mask(volume, mask),
+        brain_masks.overlay_edges(volume, mask * 255),
+    )
     assert applied.dtype == overlay.dtype == np.int16
     same(applied, volume * mask)
     edge = brain_masks.surface(mask) == 1
@@ -556,7 +625,9 @@ def test_the_surface_is_seen_from_all_sides():
     mask = np.zeros((9, 9, 9), np.uint8)
     mask[2:7, 2:7, 2:7] = 1
     assert brain_masks.surface(mask).sum() == 5**3 - 3**3
-    assert not (ndimage.sobel(mask.astype(float)) > 0)[..., 4:].any()  # the page's count: one side alone
+    assert not (ndimage.sobel(mask.astype(float)) > 0)[
+        ..., 4:
+    ].any()  # the page's count: one side alone
     mask[:] = 1
     assert brain_masks.surface(mask).sum() == 9**3 - 7**3
 
@@ -575,15 +646,24 @@ def test_compare_radii_is_brain_mask_at_each():
 
 def test_preprocess_scan_standardizes_inside_of_the_mask(tmp_path):
     path = save(tmp_path / "scan.nii.gz", head())
-    brain_masks.preprocess_scan(path, tmp_path / "ready.nii.gz", threshold=(40, 95), closing_radius=2)
-    ready, mask = raw(tmp_path / "ready.nii.gz"), brain_mask(head(), threshold=(40, 95), closing_radius=2) == 1
+    brain_masks.preprocess_scan(
+        path, tmp_path / "ready.nii.gz", threshold=(40, 95), closing_radius=2
+    )
+    ready, mask = (
+        raw(tmp_path / "ready.nii.gz"),
+        brain_mask(head(), threshold=(40, 95), closing_radius=2) == 1,
+    )
     inside = head()[mask].astype(float)
     np.testing.assert_allclose(ready[mask], (inside - inside.mean()) / inside.std(), atol=1e-5)
     assert not ready[~mask].any()
-    with pytest.raises(InputError, match=r"ready\.png: expected a name that ends in \.nii or \.nii\.gz"):
+    with pytest.raises(
+        InputError, match=r"ready\.png: expected a name that ends in \.nii or \.nii\.gz"
+    ):
         brain_masks.preprocess_scan(path, tmp_path / "ready.png")
     with pytest.raises(InputError, match=r"scan\.nii\.gz: expected .+ values?, got .*30"):
-        brain_masks.preprocess_scan(path, tmp_path / "ready.nii.gz", threshold=(30, 30), closing_radius=0)
+        brain_masks.preprocess_scan(
+            path, tmp_path / "ready.nii.gz", threshold=(30, 30), closing_radius=0
+        )
     with pytest.raises(InputError, match="the output is the input"):
         brain_masks.preprocess_scan(path, path, threshold=None)
 
@@ -602,17 +682,33 @@ def test_the_parameters_of_the_modalities_are_the_documented_ones():
 
 def write_table(path, scans):
     if path.suffix == ".json":
-        path.write_text(json.dumps({scan: {"modality": modality, "age": 3} for scan, modality in scans}))
+        path.write_text(
+            json.dumps({scan: {"modality": modality, "age": 3} for scan, modality in scans})
+        )
     else:
         lines = [f'"{scan}",{modality},3' for scan, modality in scans]
-        path.write_text("\n".join(["scan_id,modality,age", *lines]), encoding="utf-8-sig")  # as spreadsheets write it
+        path.write_text(
+            "\n".join(["scan_id,modality,age", *lines]), encoding="utf-8-sig"
+        )  # as spreadsheets write it
     return path
 
 
 @pytest.mark.parametrize("suffix", [".json", ".csv"])
 def test_batch_masks_each_scan_by_its_modality(tmp_path, suffix, capsys):
-    scans = [("ct", "CT_contrast"), ("plain", "CT_plain"), ("t1", "MRI_T1"), ("pet", "PET"), ("cut", "MRI_T1")]
-    scans += [("../secret", "MRI_T1"), ("missing", "MRI_T1"), ("..", "MRI_T1"), ("", "MRI_T1"), ("t2", "MRI_T2")]
+    scans = [
+        ("ct", "CT_contrast"),
+        ("plain", "CT_plain"),
+        ("t1", "MRI_T1"),
+        ("pet", "PET"),
+        ("cut", "MRI_T1"),
+    ]
+    scans += [
+        ("../secret", "MRI_T1"),
+        ("missing", "MRI_T1"),
+        ("..", "MRI_T1"),
+        ("", "MRI_T1"),
+        ("t2", "MRI_T2"),
+    ]
     (tmp_path / "scans").mkdir()
     for scan in ("ct", "plain", "t1", "pet", "cut", "t2", "../secret"):
         save(tmp_path / "scans" / f"{scan}.nii.gz", head() * (2 if scan == "t2" else 1))
@@ -624,11 +720,17 @@ def test_batch_masks_each_scan_by_its_modality(tmp_path, suffix, capsys):
     for row in rows:
         assert (row["state"] == "done") == (row["reason"] == "") == (row["output"] is not None)
         if row["output"]:
-            assert row["output"] == tmp_path / "masks" / row["modality"] / f"{row['scan']}_brain_mask.nii.gz"
+            assert (
+                row["output"]
+                == tmp_path / "masks" / row["modality"] / f"{row['scan']}_brain_mask.nii.gz"
+            )
             volume = raw(tmp_path / "scans" / f"{row['scan']}.nii.gz")
             same(raw(row["output"]), brain_mask(volume, **brain_masks.MODALITIES[row["modality"]]))
     reasons = [row["reason"] for row in rows]
-    assert reasons[3] == "no parameters for the modality 'PET'; known are CT_contrast, CT_plain, MRI_T1, MRI_T2"
+    assert (
+        reasons[3]
+        == "no parameters for the modality 'PET'; known are CT_contrast, CT_plain, MRI_T1, MRI_T2"
+    )
     assert "cut.nii.gz: not a readable .nii.gz file" in reasons[4]
     assert reasons[5] == "expected the plain name of a scan, got '../secret'"
     assert reasons[6].endswith("missing.nii.gz: no such file")
@@ -648,7 +750,10 @@ def test_batch_shows_its_progress_when_asked(tmp_path, capsys):
 def test_a_scan_is_named_and_not_placed(tmp_path, scan):
     table = write_table(tmp_path / "table.json", [(scan, "MRI_T1")])
     [row] = brain_masks.batch(table, tmp_path, tmp_path / "masks")
-    assert (row["state"], row["reason"]) == ("failed", f"expected the plain name of a scan, got {scan!r}")
+    assert (row["state"], row["reason"]) == (
+        "failed",
+        f"expected the plain name of a scan, got {scan!r}",
+    )
 
 
 @pytest.mark.parametrize(
@@ -665,7 +770,9 @@ def test_a_scan_is_named_and_not_placed(tmp_path, scan):
 )
 def test_a_table_that_is_none(tmp_path, name, text):
     (tmp_path / name).write_text(text, errors="surrogateescape")
-    with pytest.raises(InputError, match=rf"{name}: not a readable JSON .+ or CSV scan_id,modality file \(.+\)$"):
+    with pytest.raises(
+        InputError, match=rf"{name}: not a readable JSON .+ or CSV scan_id,modality file \(.+\)$"
+    ):
         brain_masks.batch(tmp_path / name, tmp_path, tmp_path / "masks")
     assert not (tmp_path / "masks").exists()
 
@@ -674,7 +781,9 @@ def test_a_table_with_gaps(tmp_path):
     (tmp_path / "table.csv").write_text("modality,scan_id\nMRI_T1\n\nPET,b\n")
     (tmp_path / "table.json").write_text('{"a": {}, "b": {"modality": ["MRI_T1"]}}')
     for name, states in (("table.csv", ["failed", "skipped"]), ("table.json", ["skipped"] * 2)):
-        assert [row["state"] for row in brain_masks.batch(tmp_path / name, tmp_path, tmp_path)] == states
+        assert [
+            row["state"] for row in brain_masks.batch(tmp_path / name, tmp_path, tmp_path)
+        ] == states
 
 
 def test_the_command_line_makes_the_mask_and_refuses_in_one_line(folder, skullmask):
@@ -683,7 +792,9 @@ def test_the_command_line_makes_the_mask_and_refuses_in_one_line(folder, skullma
     code, out, err = skullmask("brain-mask", "scan.nii.gz", "masks", *options)
     assert (code, out) == (0, "The brain mask: masks/scan_brain_mask.nii.gz\n")
     wanted = brain_mask(head(), threshold=(20, 90), closing_radius=1)
-    assert err == [f"skullmask: warning: scan.nii.gz: {told}" for told in quality_control(wanted).warnings]
+    assert err == [
+        f"skullmask: warning: scan.nii.gz: {told}" for told in quality_control(wanted).warnings
+    ]
     same(nib.load("masks/scan_brain_mask.nii.gz").get_fdata(), wanted)
     for wrong in (("--threshold", "90", "20"), ("--closing-radius", "-1")):
         code, out, [line] = skullmask("brain-mask", "scan.nii.gz", "wrong", *wrong)
@@ -693,7 +804,9 @@ def test_the_command_line_makes_the_mask_and_refuses_in_one_line(folder, skullma
 
 @pytest.mark.parametrize("kind", [np.int64, np.uint64, np.float64])
 def test_values_that_are_large_against_their_range_need_a_threshold(kind):
-    volume = np.pad(np.indices((8, 8, 8)).sum(axis=0) + 90, 4).astype(kind) * kind(200) + kind(2**60)
+    volume = np.pad(np.indices((8, 8, 8)).sum(axis=0) + 90, 4).astype(kind) * kind(200) + kind(
+        2**60
+    )
     with pytest.raises(InputError, match=r"1\.15292e\+18.*threshold"):
         brain_mask(volume)
     low = float(volume.min()) + 9000
