@@ -285,3 +285,12 @@ def test_the_width_of_v7_in_millimetres():
 def test_no_page_names_a_folder_of_one_machine():
     for page in pages.ALL_PAGES:
         assert not re.search(r"(?<![\w.])/(work|tmp|home|root|Users)/", pages.text_of(page)), page
+
+
+def test_the_files_that_contributing_names_exist():
+    text = pages.text_of(pages.HOUSE / "CONTRIBUTING.md")
+    rooms = "io|volumes|batches|reports|explore|cli"
+    named = re.findall(rf"`((?:{rooms})/\w+\.py|\w+\.py)`", text)
+    assert named
+    library = pages.HOUSE / "skullmask_lib"
+    assert [name for name in named if not (library / name).is_file()] == []
