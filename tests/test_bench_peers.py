@@ -11,7 +11,6 @@ import pages
 import pytest
 from oldest import release
 from pages import table_of
-from test_house import release
 
 import skullmask_lib as sm
 

@@ -21,11 +21,6 @@ HOUSE = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((HOUSE / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 
-def release(version):
-    """Turn the text of a release into numbers that compare: ``"0.10.0"`` comes after ``"0.9.1"``."""
-    return tuple(int(part) for part in version.split("."))
-
-
 def test_the_conda_door_leads_to_pyproject():
     environment = yaml.safe_load((HOUSE / "environment.yml").read_text(encoding="utf-8"))
     *packages, pip = environment["dependencies"]
