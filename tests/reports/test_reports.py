@@ -763,7 +763,7 @@ def test_a_disk_that_is_full(own, folder, limit):
     program = (
         f"import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))\n"
         f"sys.argv = ['skullmask', 'report', 'phantom', '-o', 'out', '--notebook', {path!r}]\n"
-        "from skullmask_lib import cli; cli.main()"
+        "from skullmask_lib.cli.main import main; main()"
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=folder, capture_output=True, text=True, check=False)
     [line] = done.stderr.splitlines()
