@@ -53,7 +53,10 @@ def run_name(choice: Mapping[str, object]) -> str:
     >>> run_name({"title": "a b"})
     'title=a_b_d7c6d0'
     """
-    name = ",".join(f"{parameter}={_shown(value)}" for parameter, value in choice.items())
+    parts = []
+    for parameter, value in choice.items():
+        parts.append(f"{parameter}={_shown(value)}")
+    name = ",".join(parts)
     safe = re.sub(r"[^\w.=+,-]", "_", name)[:_NAME_LIMIT]
     if safe == name:
         return name
@@ -207,9 +210,11 @@ def mean_scores(rows: Sequence[Mapping[str, float]]) -> dict[str, float]:
     known = [row for row in rows if not math.isnan(row.get("iou", 0.0))]
     means = {}
     for column in _COMPARED:
-        values = np.array([row.get(column, math.nan) for row in known or rows])
-        finite = values[np.isfinite(values)]
-        if finite.size:
+        finite = []
+        for row in known or rows:
+            if math.isfinite(row.get(column, math.nan)):
+                finite.append(row[column])
+        if finite:
             means[column] = float(np.mean(finite))
     return means
 
@@ -267,12 +272,11 @@ def chart(
 
 def _most_varied(runs: Mapping[str, Mapping[str, object]]) -> str:
     """Find the parameter with most values."""
-    first, *_ = runs.values()
-
-    def count_values(parameter: str) -> int:
-        return len({str(choice[parameter]) for choice in runs.values()})
-
-    return max(first, key=count_values)
+    values: dict[str, set[str]] = {}
+    for choice in runs.values():
+        for parameter, value in choice.items():
+            values.setdefault(parameter, set()).add(str(value))
+    return max(values, key=lambda parameter: len(values[parameter]))
 
 
 def _are_numbers(values: Sequence[object]) -> bool:

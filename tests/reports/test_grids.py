@@ -13,8 +13,8 @@ import pytest
 from browser import chromium, open_page, wait_for
 from inputs import later, ring_head
 
-from skullmask_lib.io import journal
-from skullmask_lib.reports import comparison
+from skullmask_lib.io import datasets, journal
+from skullmask_lib.reports import comparison, grids
 
 
 @pytest.fixture
@@ -94,6 +94,33 @@ def test_nothing_runs_where_one_value_is_wrong(notebook, folder, skullmask):
         assert code == 2
         assert message in line
     assert not (folder / "out").exists()
+
+
+def test_inputs_are_loaded_and_hashed_once(notebook, skullmask, monkeypatch):
+    np.save("head.npy", ring_head()[0])
+    calls = []
+
+    def counted(name, function):
+        def call(*arguments, **options):
+            calls.append((name, *arguments))
+            return function(*arguments, **options)
+
+        return call
+
+    monkeypatch.setattr(datasets, "load", counted("load", datasets.load))
+    monkeypatch.setattr(grids, "sha256", counted("hash", grids.sha256))
+    arguments = (
+        "report",
+        "head.npy",
+        "-o",
+        "out",
+        "--notebook",
+        notebook("width"),
+        "--grid",
+        "width=1:3",
+    )
+    assert skullmask(*arguments)[0] == 0
+    assert calls == [("load", "head.npy"), ("hash", "head.npy")]
 
 
 def test_another_input_is_another_grid(notebook, folder, skullmask):
