@@ -621,9 +621,9 @@ class _Run:
                 _write_csv(table, columns, self.rows())
         with outputs.replacing(errors) as failures:
             _write_csv(failures, ["name", "error"], failed)
+        for other in earlier:
+            self.book.with_name(f"results.{other}").unlink(missing_ok=True)
         if earlier:
-            for other in earlier:
-                self.book.with_name(f"results.{other}").unlink(missing_ok=True)
             self._record_tables([kind])
         return results, errors
 
