@@ -31,8 +31,8 @@ def opened(book: Path, output: str) -> tuple[dict | None, Iterator[tuple[int, di
     -------
     run : dict or None
         What was recorded, and under ``made`` the `Stack` of its masks; None where nothing is recorded.
-        ``tables`` are the formats of the table that may lie there, once the iterator is at its end: one, but for
-        a run that was stopped while it put another in the place of the first.
+        ``tables`` lists the formats of the table that may lie there, once the iterator is exhausted. There are two
+        if a run was stopped while it replaced a table by one of the other format.
     chunks : iterator of (start, record, place)
         In the order they were written.
 
@@ -127,9 +127,9 @@ def _are_names(names: object, shape: object) -> bool:
 
 
 def _is_name(name: object) -> bool:
-    """Tell what a list may name, relative to the folder of all, from what leads out of that folder.
+    """Tell a name below the folder of all images, or that folder itself, from one that leads out of it.
 
-    The folder itself, ``.``, is no image, as the line ``/`` is none: no mask is written for it.
+    A list that has the line ``/`` names the folder itself, ``.``; it is no image, and has no file of masks.
     """
     if not isinstance(name, str):
         return False

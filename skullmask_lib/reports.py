@@ -71,8 +71,8 @@ def execute(
 ) -> Path:
     """Run a notebook from top to bottom in a kernel of this interpreter.
 
-    It sees matplotlib's default settings, not the user's, and every docstring (see `surroundings.for_kernels`),
-    but for a ``matplotlibrc`` in the folder where it runs.
+    It sees every docstring, and matplotlib's default settings instead of the user's, see `surroundings.for_kernels`.
+    A ``matplotlibrc`` in the folder where it runs still counts.
 
     Parameters
     ----------

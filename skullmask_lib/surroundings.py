@@ -84,7 +84,7 @@ def _find_home() -> None:
 def for_kernels(environment: Mapping[str, str] | None = None) -> dict[str, str]:
     """Give the environment of a kernel that makes pictures: nothing in it changes how they look.
 
-    A ``matplotlibrc`` in the folder where the kernel runs comes before all of it.
+    It cannot rule out a ``matplotlibrc`` in the folder where the kernel runs, which matplotlib reads first.
 
     Parameters
     ----------

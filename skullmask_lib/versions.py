@@ -665,7 +665,7 @@ def _mask_volume(slices: Iterable[tuple[np.ndarray, str, dict]]) -> Iterator[np.
 def _is_clear(unwrapped: polar.Unwrapped | None, outline: np.ndarray | None, trust: float) -> bool:
     """Tell whether a slice shows a skull as large as a head, with an outline that can be trusted.
 
-    Without a spacing the head itself is the ruler, so that only the trust decides.
+    Without a spacing the head is its own ruler, and only the trust decides.
     """
     if unwrapped is None or trust < polar.TRUSTED:
         return False
