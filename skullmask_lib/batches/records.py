@@ -194,9 +194,9 @@ def _are_names(names: object, shape: object) -> bool:
 
 
 def _is_name(name: object) -> bool:
-    """Return whether a name can be that of an image: it must not lead out of the folder of all.
+    """Return whether a name is below the folder of all images, or that folder itself.
 
-    The folder itself, ``.``, is no image, nor is the line ``/``: no mask is written for them.
+    A list that has the line ``/`` names the folder itself, ``.``; it has no file of masks.
     """
     if not isinstance(name, str):
         return False

@@ -61,9 +61,9 @@ def write(history: History, kind: str) -> tuple[Path, Path]:
         _record_kinds(history, [*earlier_kinds, kind])
     results = _write_results(history, kind)
     errors = _write_errors(history)
+    for earlier in earlier_kinds:
+        history.beside(f"results.{earlier}").unlink(missing_ok=True)
     if earlier_kinds:
-        for earlier in earlier_kinds:
-            history.beside(f"results.{earlier}").unlink(missing_ok=True)
         _record_kinds(history, [kind])
     return results, errors
 

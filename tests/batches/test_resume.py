@@ -359,6 +359,10 @@ def test_a_table_of_another_kind_is_not_left_beside():
     ]
 
 
+def killed(*_, **__):
+    raise KeyboardInterrupt
+
+
 @pytest.mark.parametrize("replaced", [True, False])
 @pytest.mark.parametrize("then", ["csv", "parquet"])
 @pytest.mark.parametrize("restart", [False, True])
@@ -379,8 +383,14 @@ def test_a_run_stopped_between_two_tables_goes_on_with_either(monkeypatch, repla
     assert (made.images, made.failed) == (4, 0)
 
 
-def killed(*_, **__):
-    raise KeyboardInterrupt
+def test_a_table_that_does_not_fit_on_the_disk_is_the_one_that_is_named(monkeypatch):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    np.save("a.npy", heads(4))
+    monkeypatch.setattr("pyarrow.parquet.ParquetWriter", full)
+    with pytest.raises(InputError, match=r"results\.parquet: "):
+        serial("a.npy", "m.npy", table="parquet")
 
 
 @pytest.mark.parametrize("name", ["results.csv", "errors.csv"])
@@ -889,6 +899,7 @@ OUTSIDE = {
     "above": "../x.png",
     "above a folder": "sub/../../x.png",
     "absolute": "/etc/x.png",
+    "the folder itself": ".",
     "nothing": "",
 }
 
