@@ -1,4 +1,4 @@
-"""What an earlier run left at an output: opened by one run only, then resumed or removed.
+"""What an earlier run left: opened by one run alone, then continued, refused or forgotten.
 
 `records` checks what a journal may say; `runs` decides what a run adds to it.
 """
