@@ -1,6 +1,6 @@
-"""Skull masks for MRI slices without deep learning: the journey v1 … v7 and v8 beyond it, measured.
+"""Skull masks for MRI slices without deep learning: the article's versions v1 … v7, and our v8.
 
-Names are loaded when they are first used; ``__init__.pyi`` lists them, and where each one lives.
+Names are loaded when they are first used; ``__init__.pyi`` lists them and says where each lives.
 """
 
 import importlib

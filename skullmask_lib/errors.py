@@ -1,7 +1,7 @@
 """Errors, warnings, and the checks of arguments that raise them.
 
-A message names what came and what was wanted. Every module may import this one, so it imports
-nothing of ours, and nothing heavy such as OpenCV.
+A message names what was found and what was expected. Every module may import this one, so it
+imports no other module of ours, and nothing heavy such as OpenCV.
 """
 
 import contextlib

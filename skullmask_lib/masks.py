@@ -1,6 +1,6 @@
 """Primitives that every version is built from: arrays in, a new array out, no input changed.
 
-What one version alone needs is in `versions` or `polar` instead. Images are ``(H, W)``, rows before
+What only one version needs is in `versions` or `polar`. Images are ``(H, W)``, rows before
 columns. Masks are ``uint8`` arrays of {0, 1}. Components are 8-connected, background is
 4-connected, and foreground is strictly above a threshold.
 """

@@ -1,11 +1,11 @@
 """How well a mask agrees with the truth: overlap, surface distances and area.
 
-Scores of masks live here; what chooses a version or a width by its scores is in `sweeps`.
+Scores of masks live here; `sweeps` uses them to choose a version or a width.
 
 If both masks are empty, IoU and Dice are 1, and distances and the area error are 0. If one of them
 is empty, IoU and Dice are 0 and distances are infinite. The surface of a mask is the set of its
 pixels with a 4-neighbour outside of it; beyond the frame counts as outside. For scores of many
-slices see `known_slices`.
+slices, see `known_slices`.
 """
 
 import itertools

@@ -19,8 +19,8 @@ The five slices of the source were never published; this head stands in for them
 the data: value range 1.83e-07 … 3.49e-05, Otsu threshold 23 of 255, mean IoU 0.73 for v1 and 0.82
 for v2, v7's level of 0.98, and 26 as the best width. The random search also kept v7 even over the
 slices (none far under 0.97) and asked for a peak at 26 that stands clear of 24 and 28. These
-figures therefore agree **by construction**. All else is prediction: the shape of the curve further
-out, v3 to v6, leave-one-out, the cropped variant, and every other seed.
+figures therefore agree **by construction**. Everything else is prediction: the shape of the curve
+further out, v3 to v6, leave-one-out, the cropped variant, and every other seed.
 
 Otsu's 23 is set by a few very bright scalp vessels (inflow of fresh blood): a few dozen pixels in
 each slice stretch the range upwards. With their signal set to that of skin, the threshold is 39 to

@@ -1,4 +1,4 @@
-"""The files that come with the project: its folders, and the figures of the sources.
+"""The files that come with the project: its folders, and the published numbers of the sources.
 
 The user's own files are read in `io`.
 """

@@ -1,7 +1,7 @@
-"""What a process must not depend on: a home, the terminal's encoding, settings of matplotlib.
+"""What a process must not depend on: a home, the terminal's encoding, matplotlib's settings.
 
-Nothing here runs on import. The command line settles its own process; `reports` and `explore`
-settle the kernels that they start.
+Nothing here runs on import. The command line prepares its own process; `reports` and `explore`
+prepare the kernels that they start.
 """
 
 import atexit

@@ -1,7 +1,7 @@
 """What scores choose: the dilation width of v7, with and without the scored slice, and the ladder.
 
-Statistics over the scores of many slices or versions live here; the scores are in `metrics`, and
-figures of them in `plots`.
+Statistics over the scores of many slices or versions live here. `metrics` computes the scores, and
+`plots` draws them.
 """
 
 import csv

@@ -1,4 +1,4 @@
-"""How names from files are shown safely in a terminal, a table or a page, and briefly if many.
+"""Names from files, shown safely in a terminal, a table or a page, and shortened if there are many.
 
 A file's name, and the names of slices in it, may contain anything: escape codes, formulas,
 Markdown. Each function here makes such a text harmless for one place. Nothing here opens a file.

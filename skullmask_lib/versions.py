@@ -1,11 +1,11 @@
-"""The versions v1 … v8. Each takes one slice, returns its mask, and mends the failure of the last.
+"""The versions v1 … v8. Each takes one slice, returns its mask, and repairs the one before.
 
-A version is a few lines of primitives, and a new one goes here; the primitives are in `masks` and,
+A version is a few lines of primitives, and a new one goes here. The primitives are in `masks` and,
 for v8, in `polar`. `trace` shows the stages on the way, and `mask_slices` masks many slices.
 
 The source of v1 … v7 is the article "Building a Skull Mask Generator for MRI Images Without Deep
 Learning". What it left open (v3, v4, the widths of v5 and v6) is reconstructed here and labelled
-so. v8 is this project's own.
+as such. v8 is this project's own.
 """
 
 import contextlib

@@ -1,6 +1,6 @@
 """Many images: stacks, chunks of work, workers, and the journal from which a batch resumes.
 
-- `runs` has the public `batch`, and decides the order of a run.
+- `runs` has the public `batch`, and decides the order of the steps.
 - `history` opens, resumes or forgets what an earlier run left; `records` checks its journal, and
   `tables` writes the results.
 - `chunks` is what a worker does, with `rows` of the results and the `software` that it uses.

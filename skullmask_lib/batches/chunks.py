@@ -1,7 +1,7 @@
 """One chunk of a batch: what a worker receives, and what it does with it.
 
-What is said of a mask belongs to `rows`; how images are read and masks written, to `reading` and
-`writing`.
+What the results say of a mask belongs in `rows`. Images are read in `reading`, and masks are
+written in `writing`.
 """
 
 import contextlib

@@ -1,6 +1,6 @@
-"""A cluster of Dask as a pool: a local one, or that of a running scheduler.
+"""A Dask cluster as a pool: a local one, or that of a running scheduler.
 
-The only module that knows Dask, which is an extra and imported when it is needed.
+No other module knows Dask. Dask is an extra, so it is imported only when it is needed.
 """
 
 import asyncio

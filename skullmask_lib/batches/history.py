@@ -1,6 +1,6 @@
-"""The earlier run with an output: opened for one run alone, then continued, refused or forgotten.
+"""What an earlier run left: opened by one run alone, then continued, refused or forgotten.
 
-What a journal may say is checked in `records`; what a run adds to it is decided in `runs`.
+`records` checks what a journal may say; `runs` decides what a run adds to it.
 """
 
 import contextlib

@@ -1,6 +1,6 @@
 """Planned stacks of masks: the kind, the shape and the file names that an output stands for.
 
-Nothing is written here. `writing` writes the masks, and `ownership` tells them from other files.
+Nothing is written here: `writing` writes the masks, and `ownership` tells them from other files.
 """
 
 import io

@@ -1,7 +1,7 @@
-"""Whose files lie where masks go: masks of a batch, files that systems leave, or somebody's own.
+"""Whose files lie where masks go: a batch's masks, the operating system's files, or somebody's own.
 
-Whatever removes or replaces something where masks go does so here, and only after this has been
-settled.
+All code that removes or replaces something where masks go is here, and does so only once it knows
+whose it is.
 """
 
 import os

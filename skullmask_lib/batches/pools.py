@@ -1,4 +1,4 @@
-"""Pools: where the tasks of a batch go, and how they are kept busy though workers may die.
+"""Pools: where the tasks of a batch go, and how they are kept busy even if workers die.
 
 The pool of this process is here; processes of this machine are in `workers`, and Dask is in
 `clusters`.

@@ -1,4 +1,4 @@
-"""Reading some images of a stack, one after another; what cannot be read comes as its error."""
+"""Read images of a stack, one after another; one that cannot be read gives its error instead."""
 
 import itertools
 import math

@@ -1,7 +1,7 @@
 """What the journal of a batch may say of its run and its chunks, checked before it is used.
 
-A journal can have been changed by anybody: nothing is read, written or removed because of it before
-it has passed these checks. What is done with it afterwards belongs to `history`.
+Anybody can have changed a journal, so nothing is read, written or removed because of it before it
+has passed these checks. What is done with it afterwards belongs in `history`.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""Rows of the results table: what is said of one mask, or of an image without one.
+"""Rows of the results table: what it says of one mask, or of an image without one.
 
 Masks are measured and scored here; they are made and written in `chunks`.
 """

@@ -1,9 +1,9 @@
-"""`batch`: the skull masks of many images, made in chunks on this machine or on a cluster of Dask.
+"""`batch`: the skull masks of many images, made in chunks on this machine or on a Dask cluster.
 
 A chunk is done once its masks are safely on disk and its record is in the journal. A worker holds
 one image at a time, or one chunk of a Zarr array or of a ``.npy`` in Fortran order, so memory does
-not grow with the number of images. Only the order of a run is decided here; each step has a module
-of its own.
+not grow with the number of images. Only the order of the steps is decided here; each step has a
+module of its own.
 """
 
 import contextlib

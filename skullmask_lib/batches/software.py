@@ -1,4 +1,4 @@
-"""Which software makes the masks: a batch resumes only with the same, and so do its workers."""
+"""Which software makes the masks: the same when a batch resumes, and on all of its workers."""
 
 import ast
 import hashlib

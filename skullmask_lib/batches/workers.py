@@ -1,7 +1,7 @@
 """Processes of this machine as a pool; they end with this process, however it ends.
 
 `concurrent.futures` cannot say which task a dead worker was running, and its workers wait for one
-another when they are stopped; so each worker has a pipe of its own here.
+another when they are stopped; so here each worker has a pipe of its own.
 """
 
 import concurrent.futures as cf

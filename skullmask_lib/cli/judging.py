@@ -1,7 +1,7 @@
-"""What there is to say of masks while they are made: which need a look, how they score.
+"""What to say of masks while they are made: which of them need a look, and how they score.
 
-Masks and images pass by one at a time, so that none has to stay in memory. The measures themselves
-are those of `polar` and `metrics`; here they become warnings and lists.
+Masks and images pass through one at a time, so that none has to stay in memory. `polar` and
+`metrics` measure them; here the numbers become warnings and lists.
 """
 
 from collections.abc import Iterable, Iterator

@@ -1,6 +1,6 @@
 """Run the command line: from the arguments to the exit code.
 
-Here errors become one line on stderr. Which commands there are stands in `commands`.
+Errors become one line on stderr here. `commands` lists the commands.
 """
 
 import logging

@@ -1,6 +1,6 @@
 """Parameters that several commands share, and how typer reads them.
 
-A parameter that only one command takes stands in the signature of that command.
+A parameter that only one command takes is declared in the signature of that command.
 """
 
 from pathlib import Path

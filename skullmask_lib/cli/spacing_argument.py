@@ -1,6 +1,6 @@
-"""``--spacing`` in one word or two: what has to happen to the arguments before typer reads them.
+"""``--spacing`` in one word or two: rewrite the arguments before typer reads them.
 
-Only this option lives here: typer cannot read two numbers from one word.
+No other option needs this: typer cannot read two numbers from one word.
 """
 
 import re

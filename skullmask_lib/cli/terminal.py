@@ -1,7 +1,7 @@
 """What commands write to the terminal: lines, tables, warnings and progress.
 
-Nothing here knows masks, scores or a single command. Names that come from files are made harmless
-by `texts` before they are printed.
+Nothing here knows masks, scores or any particular command. Names that come from files are
+made harmless by `texts` before they are printed.
 """
 
 import contextlib

@@ -1,7 +1,7 @@
 """The explorer as a page in the browser, served by Voila to this computer alone.
 
-Only the server lives here, and the notebook that it serves is filled in; the page itself is
-`app`, and its template in ``jupyter/``.
+Only the server lives here. It fills in the notebook that it serves; the page itself is `app`, and
+its template is in ``jupyter/``.
 """
 
 import os

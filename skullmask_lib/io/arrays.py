@@ -1,7 +1,7 @@
 """Arrays in NumPy's files, ``.npy`` and ``.npz``.
 
-Headers are checked before memory is taken, and nothing is ever unpickled. What an array means as
-slices is no matter of this module, see `reading`.
+Headers are checked before memory is allocated, and nothing is ever unpickled. `reading` turns an
+array into slices.
 """
 
 import math

@@ -1,6 +1,6 @@
 """The data sets of the sources: which files belong to whom, and which are missing.
 
-Files are listed and tables are read here, no slices: see `loading`. ``data/README.md`` says where
+This module lists files and reads tables; `loading` reads the slices. ``data/README.md`` says where
 the data sets are published.
 
 - NFBS has a folder for every participant: ``A00028185/sub-A00028185_ses-NFB3_T1w.nii.gz`` and two

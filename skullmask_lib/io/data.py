@@ -1,6 +1,6 @@
 """`Data`: the slices that everything else works on, and what is known of them.
 
-Here live `Data` and the functions that make one `Data` from another. No file is opened here.
+`Data` lives here, with the functions that make one `Data` from another. No file is opened here.
 """
 
 from collections.abc import Sequence

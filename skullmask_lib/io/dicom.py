@@ -1,8 +1,8 @@
-"""A folder of DICOM files read as one volume in its place.
+"""A folder of DICOM files read as one volume, placed where the scanner saw it.
 
-Of the tags only geometry and scaling are used here, nothing that says whose head it is. Every file
-is surveyed before any pixel is read. Damaged files are refused, and what is not a slice of the one
-series is left out; either way the message names each file.
+Only the tags for geometry and scaling are used, none that says whose head it is. Every file is
+surveyed before any pixel is read. Damaged files are refused, and files that are not slices of the
+one series are skipped; in both cases the message names each file.
 """
 
 import io

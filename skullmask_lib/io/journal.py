@@ -1,6 +1,6 @@
 """A journal of long work: one line of JSON for each item, on disk before the next item counts.
 
-What a record means is no matter of this module.
+What a record means does not matter here.
 """
 
 import json

@@ -1,7 +1,7 @@
 """`load`: the one way from a source, with or without its truth, to a `Data`.
 
-Images and truth are brought together here, and the files of a data set one after another. How one
-file or folder is read stands in `reading`.
+Images and truth are brought together here, and so are the files of a data set. `reading` reads one
+file or folder.
 """
 
 import os

@@ -1,7 +1,7 @@
-"""NIfTI volumes in and out: read once and checked, written with the geometry of their scan.
+"""NIfTI volumes in and out: read once and checked, and written with the geometry of their scan.
 
 A file is read by what it holds, not by its name: gzip or plain, NIfTI-1 or -2, one file or a pair,
-Analyze 7.5. The header is checked against the size of the file before any memory is taken. Volumes
+Analyze 7.5. The header is checked against the size of the file before memory is allocated. Volumes
 are cut into slices in `planes`, not here.
 """
 

@@ -1,7 +1,7 @@
 """Outputs that appear whole or not at all, whatever is in them.
 
-Every file or folder that a command writes passes through here; its format is no matter of this
-module, see `writing` for masks.
+Every file or folder that a command writes passes through here, whatever its format. `writing` knows
+the formats of masks.
 """
 
 import contextlib

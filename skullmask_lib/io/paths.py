@@ -1,6 +1,6 @@
-"""Paths that users give: addresses of files, and what a folder holds in which order.
+"""Paths that users give: addresses of files, and what a folder holds, in natural order.
 
-No file is opened here; what is in a file is no matter of this module.
+No file is opened here.
 """
 
 import os

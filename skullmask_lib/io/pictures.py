@@ -1,7 +1,7 @@
 """One picture file read as viewers show it: PNG, TIFF, JPEG or BMP.
 
-Only these formats are ever tried, whatever a file is called: others run programs (EPS runs
-Ghostscript). Folders of pictures are read in `reading`, and masks are written in `writing`.
+Only these formats are ever tried, whatever a file is called, because others run programs: EPS runs
+Ghostscript. Folders of pictures are read in `reading`, and masks are written in `writing`.
 """
 
 import contextlib

@@ -1,4 +1,4 @@
-"""Real heads: what ``data/registry.txt`` names, where the files are kept, and how they get there.
+"""Real heads: those that ``data/registry.txt`` names, where they are kept, and how they get there.
 
 The heads are other people's work and stay where they are published; our traced truth comes with
 the project. The sha256 of a file is compared with the registry's on every read, and a file that

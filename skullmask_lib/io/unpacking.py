@@ -2,7 +2,7 @@
 
 A chunk of a few megabytes may unpack to many gigabytes, and some codecs, such as ``pickle``, run
 code from the chunk. Only known codecs are allowed. Import this module only where Zarr is needed,
-for Zarr is an extra.
+because Zarr is an extra.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
-"""Masks written beside their images, in the format of these: where every mask file comes from.
+"""Masks written beside their images, in the same format; every mask file is made here.
 
-A format in which masks can be written is added to `masks_writer`.
+To add a format for masks, extend `masks_writer`.
 """
 
 import warnings

@@ -1,4 +1,4 @@
-"""What a report is made from: checked before anything runs, and linked to where the notebook runs.
+"""What a report is made from: checked before anything runs, then linked to where the notebook runs.
 
 Nothing here runs a notebook or writes a report.
 """

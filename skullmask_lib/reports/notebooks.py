@@ -1,7 +1,7 @@
 """The notebooks of the project, and the parameters that a notebook declares.
 
-A notebook is found, read and checked here; nothing is run or written. Declarations stand in the
-cell that is tagged ``parameters``.
+A notebook is found, read and checked here; nothing is run or written. The cell that is tagged
+``parameters`` holds the declarations.
 """
 
 import ast

@@ -1,6 +1,6 @@
 """What a report was made from: inputs, parameters and versions, and the command to make it again.
 
-Files are hashed and packages looked up here; nothing is run or written.
+Files are hashed and package versions looked up here; nothing is run or written.
 """
 
 import datetime

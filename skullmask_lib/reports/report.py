@@ -1,4 +1,4 @@
-"""One report on a user's slices: a notebook is run on them, and a folder made that can be sent.
+"""One report on a user's slices: run a notebook on them, and make a folder that can be shared.
 
 Only the steps and their order live here. `inputs` checks, `running` runs, `privacy` cleans,
 `provenance` records, and `folders` writes.

@@ -1,7 +1,7 @@
 """Running notebooks in a kernel of this interpreter, and the only importer of papermill.
 
-Kernels are started and stopped here, and parameters filled in. What is made of an executed
-notebook lives elsewhere: `privacy` cleans it, `pages` shows it, `report` files it.
+Kernels are started and stopped here, and parameters filled in. Executed notebooks are handled
+elsewhere: `privacy` cleans them, `pages` shows them, and `report` files them.
 """
 
 import contextlib

@@ -1,6 +1,6 @@
-"""Brain masks by nidataset's recipe, and what its page does with them: search, check, apply.
+"""Brain masks by nidataset's recipe, and what the page on it does with them: search, check, apply.
 
-Reading scans belongs in `scans`, binary morphology in `morphology`, our own method in `stripping`.
+Scans are read in `scans`, binary morphology is in `morphology`, our own method in `stripping`.
 
 Volumes are ``(X, Y, Z)`` in the order of their file; masks are ``uint8`` of {0, 1}. The recipe was
 made for CT angiography.

@@ -1,6 +1,6 @@
 """Morphology in three dimensions: holes, components, balls and boxes.
 
-Only functions of binary masks belong here; they know nothing of files or grey values.
+Only functions of binary masks belong here, nothing that knows files or grey values.
 
 Masks are ``(X, Y, Z)``. Voxels are neighbours where they share a face (6-connected), in the mask
 as in its background.

@@ -1,6 +1,6 @@
-"""Scans on disk: find one, read it as a volume, check it, and name it in what goes wrong.
+"""Scans on disk: find one, read it as a volume, check it, and name it in errors.
 
-What computes a mask does not belong here.
+Nothing here computes a mask.
 """
 
 import contextlib

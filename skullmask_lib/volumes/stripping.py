@@ -3,9 +3,9 @@
 Only this method belongs here; nidataset's recipe is in `brain_masks`, v8 itself in `polar`.
 
 *Brain* means all tissue within the skull, down to the upper end of the spinal cord, with ventricles
-and sulci filled and about a millimetre of fluid around it. The *vault* are the slices in which v8
-trusts its own outline. They hold the mask together: further down, at the orbits, the petrous bone
-and the neck, only what is connected to the brain of the vault counts as brain.
+and sulci filled and about a millimetre of fluid around it. The *vault* is the set of slices in
+which v8 trusts its own outline. Further down, at the orbits, the petrous bone and the neck, only
+what is connected to the brain of the vault counts as brain.
 """
 
 import warnings
