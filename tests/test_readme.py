@@ -16,7 +16,7 @@ import skullmask_lib as sm
 from skullmask_lib import errors, polar
 from skullmask_lib.batches import stacks
 from skullmask_lib.cli import main
-from skullmask_lib.explore import explorers
+from skullmask_lib.explore import app
 from skullmask_lib.io import nifti
 from skullmask_lib.reports import notebooks
 from skullmask_lib.sweeps import OTHER_SEEDS
@@ -193,7 +193,7 @@ def test_the_lessons_and_their_minutes():
 def test_the_explorer_shows_its_questions():
     text = pages.text_of(pages.HOUSE / "docs" / "explorer.md")
     rows = pages.table_of(text, ("question", "lesson", "what you move"))
-    assert [row[0] for row in rows] == list(explorers.QUESTIONS)
+    assert [row[0] for row in rows] == list(app.QUESTIONS)
 
 
 @pytest.mark.parametrize("page", pages.ALL_PAGES, ids=pages.name_of)
@@ -235,7 +235,7 @@ FACTS = [
     ),
     ("docs/security.md", "| {0} × {0} pixels".format(round(errors.LARGEST_SLICE_PX**0.5))),
     ("docs/own-slices.md", "voxels outside of {:g} to {:g} mm".format(*nifti.VOXEL_MM)),
-    ("docs/explorer.md", f"a file of up to {explorers.UPLOAD_LIMIT_MB:g} MB"),
+    ("docs/explorer.md", f"a file of up to {app.UPLOAD_LIMIT_MB:g} MB"),
     ("docs/results.md", f"mean on {_NUMBERS[len(OTHER_SEEDS)]} phantom heads"),
     ("docs/volumes.md", "{} × {} × {} voxels of {:g} mm".format(*_GRID, _VOXEL_MM)),
     ("data/README.md", "slices of {} × {} px at {} × {} mm".format(*_PHANTOM_PX, *_PHANTOM_MM)),

@@ -199,7 +199,9 @@ def test_a_chunk_that_kills_three_workers_is_set_aside_and_named(runs, killer, b
     assert code == 1
     if backend == "processes":
         assert len(lines) == 1
-    [line] = [line for line in lines if line.startswith("skullmask:")]  # Dask may have words of its own
+    [line] = [
+        line for line in lines if line.startswith("skullmask:")
+    ]  # Dask may have words of its own
     assert line == (
         f"skullmask: 3 of 20 images failed, see {Path('m.npy.batch/errors.csv').absolute()}; "
         "set aside, for they killed their workers: a.npy[6] … a.npy[8]"
