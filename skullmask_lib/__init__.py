@@ -8,7 +8,14 @@ import re
 
 import lazy_loader
 
-_listed, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+_MODULES = {"masks", "metrics", "polar", "versions"}  # a star import must not bind such names
+
+_listed, _, _names = lazy_loader.attach_stub(__name__, __file__)
+__all__ = sorted({*_names} - _MODULES)
+
+
+def __dir__() -> list[str]:
+    return [*_names, "__version__"]
 
 
 def __getattr__(name: str) -> object:

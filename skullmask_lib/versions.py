@@ -80,9 +80,7 @@ def v2(image: np.ndarray) -> np.ndarray:
 
 
 def v3(image: np.ndarray, *, threshold: GreyLevel = 50) -> np.ndarray:
-    """Fixed threshold: the largest piece above a round grey level, filled.
-
-    This is a reconstruction.
+    """Fixed threshold: the largest piece above a round grey level, filled. A reconstruction.
 
     Parameters
     ----------
@@ -110,9 +108,7 @@ def v3(image: np.ndarray, *, threshold: GreyLevel = 50) -> np.ndarray:
 
 
 def v4(image: np.ndarray, *, block_size: BlockSize = 101) -> np.ndarray:
-    """Adaptive threshold: the largest piece above its neighbourhood's mean, filled.
-
-    This is a reconstruction.
+    """Adaptive threshold: the largest piece above its surroundings' mean, filled. A reconstruction.
 
     Parameters
     ----------

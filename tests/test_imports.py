@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import pytest
@@ -98,7 +99,12 @@ def test_completion_of_names_loads_nothing_heavy(tmp_path):
 def test_every_public_name_can_be_imported(tmp_path):
     lines = [f"from skullmask_lib import {name}; {name}" for name in sm.__all__]
     in_fresh_interpreter("\n".join(lines), tmp_path)
-    assert {*sm.__all__} <= {*dir(sm)}
+    assert {*sm.__all__, "__version__", "masks"} <= {*dir(sm)}
+
+
+def test_a_star_import_binds_no_module():
+    modules = [name for name in sm.__all__ if isinstance(getattr(sm, name), types.ModuleType)]
+    assert modules == []
 
 
 def test_no_public_name_hides_a_module():

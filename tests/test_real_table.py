@@ -20,18 +20,22 @@ real_heads = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(real_heads)
 
 WEIGHTS = [
-    "_AIR",
+    "MIN_SCALP_MM",
+    "_AIR_SHARE",
+    "_BEND_COST",
+    "_BONE_WINDOW_MM",
+    "_BRAIN_WEIGHT",
+    "_BRAIN_WINDOW_MM",
+    "_BRIGHTEST",
     "_CLOSING_MM",
-    "_FLOOR",
-    "_CEILING",
-    "_WINDOW_MM",
-    "_INNER_MM",
-    "_BRAIN_MM",
-    "_DARK",
-    "_BRAIN",
-    "_DEEP",
+    "_DARKEST",
+    "_DARKNESS_WEIGHT",
+    "_DEPTH_COST_PER_MM",
+    "_FRAME_COST",
+    "_SURFACE_WINDOW_MM",
+    "_THICKNESS_COST_PER_MM",
+    "_THIN_SCALP_COST",
 ]
-WEIGHTS += ["_ODD", "_BEND", "_FRAME", "_NEVER", "MIN_SCALP_MM"]
 METHODS = [*sm.VERSIONS, real_heads.WIDE, real_heads.ERODED, real_heads.DILATED]
 
 

@@ -61,6 +61,7 @@ def test_wheel_holds_what_it_needs_and_nothing_else(wheel):
         or "checkpoints" in name
         or "__pycache__" in name
         or name.startswith("tests")
+        or name.endswith("ruff.toml")
     ]
 
 

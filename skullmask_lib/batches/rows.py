@@ -223,7 +223,7 @@ def truth_in_place(images: Stack, truths: Stack | None, index: int, truth: Truth
     truth_file = Path(truths.path, stacks.name(truths, index))
     try:
         datasets.check_headers(image_file, truth_file)
-    except InputError as error:
+    except Exception as error:  # a bad header must not stop the other images
         return error
     return truth
 

@@ -183,6 +183,7 @@ def batch(
     backends.check_choice("table", table, records.TABLES)
     if table == "parquet":
         extra("pyarrow", "Parquet", "batch")
+    spacing_mm = _spacing(spacing_mm)
     opening_pool = backends.pool(backend, workers, scheduler)
     image_stack, truth_stack, mask_stack = _stacks(images, output, truth, channel)
     job = chunks.Job(
@@ -191,7 +192,7 @@ def batch(
         masks=mask_stack,
         version=version,
         options=options,
-        spacing_mm=_spacing(spacing_mm),
+        spacing_mm=spacing_mm,
         quality=version == "v8" if quality is None else quality,
         fail_fast=fail_fast,
         software=software.in_use(),

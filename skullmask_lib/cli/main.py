@@ -42,6 +42,8 @@ def _exit_code(arguments: list[str]) -> int | None:
     try:
         code = app(split_spacing(arguments), prog_name="skullmask", standalone_mode=False)
         terminal.flush_output()
+        if code != _INTERRUPTED:
+            terminal.show_warnings(collected)
     except BrokenPipeError:  # the reader of our output went away, as head does
         return _FAILED
     except (KeyboardInterrupt, typer.Abort):
@@ -54,8 +56,6 @@ def _exit_code(arguments: list[str]) -> int | None:
         return _FAILED
     if code == _INTERRUPTED:
         terminal.complain("interrupted")
-    else:
-        terminal.show_warnings(collected)
     return code
 
 

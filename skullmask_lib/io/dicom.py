@@ -187,10 +187,29 @@ def is_dicom(file: Path) -> bool:
     >>> is_dicom(Path(__file__)), is_dicom(Path("missing"))
     (False, False)
     """
-    start = _start(file)
-    if start[128:132] == b"DICM":
+    if has_mark(file):
         return True
+    start = _start(file)
     return bool(_WITH_TYPE.match(start) or _WITHOUT_TYPE.match(start))
+
+
+def has_mark(file: Path) -> bool:
+    """Return whether a file has DICM at byte 128, as every DICOM file should.
+
+    Parameters
+    ----------
+    file : Path
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> has_mark(Path(__file__))
+    False
+    """
+    return _start(file)[128:132] == b"DICM"
 
 
 def _start(file: Path) -> bytes:

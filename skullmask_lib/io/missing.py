@@ -15,27 +15,6 @@ FEW_SPECKS = 0.02  # of the background
 NEAR_PX = 5  # from the background; a diagonal step counts as one
 
 
-def zero_background(array: np.ndarray) -> np.ndarray:
-    """Set NaN to 0 where it is background; see `without_nan`.
-
-    Parameters
-    ----------
-    array : ndarray of shape (H, W) or (X, Y, Z)
-
-    Returns
-    -------
-    ndarray of the same shape and dtype
-        The very same array if it holds no NaN.
-
-    Examples
-    --------
-    >>> zero_background(np.array([[np.nan, np.nan, 5], [np.nan, 6, 7]]))
-    array([[0., 0., 5.],
-           [0., 6., 7.]])
-    """
-    return without_nan(array)[0]
-
-
 def without_nan(array: np.ndarray) -> tuple[np.ndarray, str]:
     """Set NaN to 0 where it is background, that is, connected to a side of the array.
 

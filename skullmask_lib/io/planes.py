@@ -173,7 +173,8 @@ def placed(path: Path) -> tuple[tuple[int, ...], np.ndarray]:
     skullmask_lib.errors.InputError: missing.nii: no such file
     """
     image = nifti.read_header(path)
-    empty = np.broadcast_to(0, image.shape[:3])
+    sides = (*image.shape, 1, 1)[:3]  # a file of one slice may have two axes
+    empty = np.broadcast_to(0, sides)
     volume, affine_mm = nifti.to_ras(empty, nifti.affine_mm(image, path))
     return volume.shape, affine_mm
 
@@ -234,6 +235,16 @@ def check_place(
     >>> check_place("chris", np.eye(4), "phantom", np.eye(4), (2, 3, 4))
     """
     _check_orientation(source, truth)
+    _check_same_place(source, affine, truth, true_affine, shape)
+
+
+def _check_same_place(
+    source: AnyPath,
+    affine: np.ndarray,
+    truth: AnyPath,
+    true_affine: np.ndarray,
+    shape: tuple[int, ...],
+) -> None:
     if not same_place(affine, true_affine, shape):
         raise InputError(
             f"{truth}: lies elsewhere than {source}: the affines of the two headers differ"
@@ -262,9 +273,10 @@ def check_headers(source: AnyPath, truth: AnyPath) -> None:
     suffixes = {sources.suffix_of(Path(source)), sources.suffix_of(Path(truth))}
     if not suffixes <= set(nifti.READABLE):
         return
+    _check_orientation(source, truth)
     shape, affine = placed(Path(source))
     true_shape, true_affine = placed(Path(truth))
-    check_place(source, affine, truth, true_affine, max(shape, true_shape))
+    _check_same_place(source, affine, truth, true_affine, max(shape, true_shape))
 
 
 def _check_orientation(source: AnyPath, truth: AnyPath) -> None:

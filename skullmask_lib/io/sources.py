@@ -151,7 +151,7 @@ def contents_of(folder: Path) -> Contents:
     others = _beside_pictures(folder)
     if _are_previews(listing.files) and any(map(dicom.is_dicom, others)):
         return Contents(nothing, dicom.files_in(folder))  # `dicom` names the previews
-    marked = [file for file in others if _has_dicom_mark(file)]
+    marked = [file for file in others if dicom.has_mark(file)]
     return Contents(listing, marked)
 
 
@@ -168,18 +168,6 @@ def _beside_pictures(folder: Path) -> list[Path]:
         if not is_picture and name != "dicomdir" and not paths.is_hidden(name):
             others.append(entry)
     return others
-
-
-def _has_dicom_mark(file: Path) -> bool:
-    """Return whether a file begins as every DICOM file should."""
-    try:
-        if not file.is_file():
-            return False
-        with open(file, "rb") as stream:
-            start = stream.read(132)
-    except OSError:
-        return False
-    return start[128:] == b"DICM"
 
 
 def pictures_in(folder: Path) -> list[Path]:

@@ -17,7 +17,7 @@ from pathlib import Path
 from ..errors import InputError
 from ..io import journal, outputs
 from . import comparison, folders, inputs, notebooks, privacy, report, running
-from .provenance import provenance, sha256
+from .provenance import provenance, sha256_once
 
 _STOP_AGAIN_AFTER_S = 0.2
 _ORIGIN = ("skullmask", "notebook", "inputs", "parameters")  # what decides whether to run again
@@ -89,7 +89,7 @@ def grid(
     sources = inputs.sources(images, truth)
     parameters = parameters or {}
     progress = progress or _ignore
-    hash_once = functools.cache(sha256)
+    hash_once = sha256_once()
     runs = _plan(notebook, sources, values, parameters, hash_once)
 
     record = folder / "runs.jsonl"

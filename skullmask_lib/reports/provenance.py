@@ -47,14 +47,55 @@ def sha256(source: str | Path) -> str | None:
         return None
     if datasets.is_name(source):
         return registry.originals()[source].sha256
-    prefix, path = cohorts.prefixed(source)
-    path = path.resolve()
+    path, files = _files_of(source)
     if path.is_dir():
-        return _hash_together(path, datasets.files_in(f"{prefix}{path}"))
-    files = nifti.files(path)
+        return _hash_together(path, files)
     if len(files) == 1:
         return contents(path)
     return _hash_together(path.parent, files)
+
+
+def _files_of(source: str | Path) -> tuple[Path, list[Path]]:
+    """Resolve the path of a source, and list the files that it is read from."""
+    prefix, path = cohorts.prefixed(source)
+    path = path.resolve()
+    if path.is_dir():
+        return path, datasets.files_in(f"{prefix}{path}")
+    return path, nifti.files(path)
+
+
+def sha256_once() -> Callable[[str], str | None]:
+    """Make a `sha256` that remembers, and hashes a source again only if its files changed.
+
+    Returns
+    -------
+    callable
+        Takes a source.
+
+    Examples
+    --------
+    >>> hash_source = sha256_once()
+    >>> hash_source("phantom") is None
+    True
+    """
+    hashes: dict[tuple, str | None] = {}
+
+    def hash_source(source: str) -> str | None:
+        if datasets.is_name(source):
+            return sha256(source)
+        _, files = _files_of(source)
+        state = (source, *map(_state, files))
+        if state not in hashes:
+            hashes[state] = sha256(source)
+        return hashes[state]
+
+    return hash_source
+
+
+def _state(file: Path) -> tuple[str, int, int]:
+    """Return what changes when a file is written: its size, and the time of writing."""
+    about = file.stat()
+    return str(file), about.st_size, about.st_mtime_ns
 
 
 def contents(path: Path) -> str:
@@ -105,7 +146,7 @@ def provenance(
         The images and, where there is one, the truth.
     parameters : dict of str to object
     hash_source : callable
-        Hashes an input: `sha256`, or one that remembers what it hashed.
+        Hashes an input: `sha256`, or `sha256_once` for many reports on the same inputs.
 
     Returns
     -------

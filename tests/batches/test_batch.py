@@ -1005,3 +1005,20 @@ def test_a_terminal_shows_how_fast_it_goes_and_how_much_failed():
     assert shown.splitlines()[-1].endswith(
         f"1 of 30 images failed, see {Path('m.npy.batch/errors.csv').absolute()}"
     )
+
+
+@pytest.mark.parametrize("alike", [True, False])
+def test_slices_as_nifti_of_two_axes_are_scored_or_left_unscored(alike):
+    Path("a").mkdir()
+    Path("truth").mkdir()
+    affine = np.diag([2.0, 2, 1, 1])
+    image = nib.Nifti1Image(ring_head()[0].astype(np.float32), affine)
+    truth = nib.Nifti1Image(ring_head()[1].astype(np.uint8), affine if alike else None)
+    nib.save(image, "a/x.nii")
+    nib.save(truth, "truth/x.nii")
+    np.save("a/y.npy", ring_head()[0])
+    np.save("truth/y.npy", ring_head()[1])
+    serial("a", "m", truth="truth")
+    x, y = rows_of("m.batch/results.csv")
+    assert (x["flags"], y["flags"]) == ("" if alike else "unscored", "")
+    assert bool(x["iou"]) == alike

@@ -14,7 +14,7 @@ from browser import chromium, open_page, wait_for
 from inputs import later, ring_head
 
 from skullmask_lib.io import datasets, journal
-from skullmask_lib.reports import comparison, grids
+from skullmask_lib.reports import comparison, grids, provenance
 
 
 @pytest.fixture
@@ -108,7 +108,7 @@ def test_inputs_are_loaded_and_hashed_once(notebook, skullmask, monkeypatch):
         return call
 
     monkeypatch.setattr(datasets, "load", counted("load", datasets.load))
-    monkeypatch.setattr(grids, "sha256", counted("hash", grids.sha256))
+    monkeypatch.setattr(provenance, "contents", counted("hash", provenance.contents))
     arguments = (
         "report",
         "head.npy",
@@ -120,7 +120,15 @@ def test_inputs_are_loaded_and_hashed_once(notebook, skullmask, monkeypatch):
         "width=1:3",
     )
     assert skullmask(*arguments)[0] == 0
-    assert calls == [("load", "head.npy"), ("hash", "head.npy")]
+    assert calls.count(("load", "head.npy")) == 1
+    assert calls.count(("hash", Path("head.npy").absolute())) == 1
+
+
+def test_an_input_that_changes_while_a_grid_runs_is_hashed_again(folder):  # noqa: ARG001
+    hash_source = provenance.sha256_once()
+    for value in (1, 1, 2):
+        np.save("head.npy", np.full((4, 4), value))
+        assert hash_source("head.npy") == provenance.sha256("head.npy")
 
 
 def test_another_input_is_another_grid(notebook, folder, skullmask):
