@@ -58,17 +58,16 @@ def test_a_place_is_put_in_front_of_another():
     assert error.where is None
 
 
-def test_what_comes_from_a_block_has_its_place():
-    with (
-        pytest.warns(EmptyMaskWarning) as caught,
-        pytest.raises(InputError) as error,
-    ):
-        with errors.placed("a.npy[3]"):
-            warnings.warn("no head", EmptyMaskWarning, stacklevel=1)
-        with errors.placed("a.npy[4]"):
-            _refuse(None)
-    assert [warning.message.where for warning in caught] == ["a.npy[3]"]
+def test_an_error_from_a_block_has_its_place():
+    with pytest.raises(InputError) as error, errors.placed("a.npy[4]"):
+        _refuse(None)
     assert error.value.where == "a.npy[4]"
+
+
+def test_a_warning_from_a_block_has_its_place():
+    with pytest.warns(EmptyMaskWarning) as caught, errors.placed("a.npy[3]"):
+        warnings.warn("no head", EmptyMaskWarning, stacklevel=1)
+    assert [warning.message.where for warning in caught] == ["a.npy[3]"]
 
 
 def test_warnings_of_others_are_named_in_their_text():
