@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import plain
 import pytest
+from complaints import refused
 from inputs import blobs, head, ring_head
 from numpy.testing import assert_array_equal as same
 from scipy import ndimage
@@ -392,11 +393,11 @@ def test_errors_and_warnings_of_many_slices_tell_the_name():
     slices = [head(), np.zeros((48, 40)), np.full((48, 40), np.nan)]
     with (
         pytest.warns(UserWarning, match="^b: the mask is empty") as told,
-        pytest.raises(InputError, match=r"^c: .*NaN"),
+        refused("c", naming=["NaN"]),
     ):
         list(sm.mask_slices(slices, names="abc"))
     assert len(told) == 1
-    with pytest.raises(InputError, match=r"^a: expected a dilation size"):
+    with refused("a", naming=["dilation size"]):
         list(sm.mask_slices(slices, names="abc", dilation_size=99))
 
 
@@ -414,7 +415,7 @@ def test_every_slice_has_its_own_spacing():
             )
         )
     for volume in (False, True):
-        with pytest.raises(InputError, match=r"^b: expected a row and a column spacing above 0 mm"):
+        with refused("b", naming=["0 mm"]):
             list(
                 sm.mask_slices(
                     [image, image], names="ab", spacing_mm=[(1, 1), (1, 0)], volume=volume
@@ -508,7 +509,7 @@ def test_slices_are_read_one_by_one():
 
 def test_what_is_wrong_in_a_volume_is_named():
     image, _ = ring_head()
-    with pytest.raises(InputError, match=r"^d: .*NaN"):
+    with refused("d", naming=["NaN"]):
         list(
             sm.mask_slices(
                 [image, image, image, np.full_like(image, np.nan)], names="abcd", volume=True
