@@ -9,9 +9,10 @@ import importlib
 import math
 import operator
 import os
-from collections.abc import Iterable
+import warnings
+from collections.abc import Iterable, Iterator
 from types import ModuleType
-from typing import NamedTuple
+from typing import NamedTuple, Self, TypeAlias
 
 import numpy as np
 
@@ -21,23 +22,148 @@ LARGEST_UNPACKED_BYTES = 2 * _GIB
 # 4096 x 4096, eight times the largest MR slice; v8 takes some 40 bytes per pixel
 LARGEST_SLICE_PX = 2**24
 
+# What a message speaks of: a file, a folder, an option or the name of a slice
+Place: TypeAlias = str | os.PathLike
 
-class InputError(ValueError):
+
+class _Placed(Exception):
+    """A message of one line, and the file or slice that it speaks of."""
+
+    message: str
+    where: str | None
+
+    def __init__(self, message: str, where: Place | None = None) -> None:
+        self.message = message
+        self.where = None
+        if where is not None:
+            self.where = str(where)
+        super().__init__(message, self.where)  # pickle and copy call the class with these
+
+    def __str__(self) -> str:
+        if self.where is None:
+            return self.message
+        return f"{self.where}: {self.message}"
+
+    def at(self, place: Place) -> Self:
+        """Return the same with a place; one that it has already comes behind it.
+
+        Parameters
+        ----------
+        place : str or path
+
+        Returns
+        -------
+        InputError or InputWarning
+            Of the same class.
+
+        Examples
+        --------
+        >>> error = InputError("expected 1 to 9, got 0")
+        >>> print(error.at("sizes"))
+        sizes: expected 1 to 9, got 0
+        >>> print(error.at("sizes").at("report.ipynb"))
+        report.ipynb: sizes: expected 1 to 9, got 0
+        """
+        where = str(place)
+        if self.where is not None:
+            where = f"{place}: {self.where}"
+        return type(self)(self.message, where)
+
+
+class InputError(_Placed, ValueError):
     """An input cannot be used.
 
-    The message is one line that says what came and what was wanted.
+    Parameters
+    ----------
+    message : str
+        One line that says what came and what was wanted, without the place.
+    where : str or path, optional
+        The file, folder, option or slice that the message speaks of.
+
+    Attributes
+    ----------
+    message, where : str
+        ``where`` is None where no place is known.
+
+    Examples
+    --------
+    >>> error = InputError("expected a file, got a folder", where="heads")
+    >>> print(error)
+    heads: expected a file, got a folder
+    >>> error.where
+    'heads'
     """
 
 
-class InputWarning(UserWarning):
-    """An input or a result needs attention.
+class InputWarning(_Placed, UserWarning):
+    """An input or a result needs attention; has the same fields as `InputError`.
 
-    The message is one line that names the file or slice.
+    Examples
+    --------
+    >>> print(InputWarning("the mask is empty", where="a.npy[3]"))
+    a.npy[3]: the mask is empty
     """
 
 
 class EmptyMaskWarning(InputWarning):
     """The mask of a slice or of a volume is empty."""
+
+
+@contextlib.contextmanager
+def placed(place: Place) -> Iterator[None]:
+    """Put a place in front of the errors and warnings that come from the ``with`` block.
+
+    Parameters
+    ----------
+    place : str or path
+        The file or slice that the block works on.
+
+    Raises
+    ------
+    InputError
+
+    Examples
+    --------
+    >>> with placed("a.npy[3]"):
+    ...     check_slice(np.zeros((0, 3)))  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    ...
+    skullmask_lib.errors.InputError: a.npy[3]: expected a slice with at least one pixel, ...
+    """
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            yield
+        except InputError as error:
+            raise error.at(place) from None
+    for warning in caught:
+        warn_at(place, warning, stacklevel=4)
+
+
+def warn_at(place: Place, warning: warnings.WarningMessage, *, stacklevel: int = 2) -> None:
+    """Warn again of what was caught, with a place in front.
+
+    Parameters
+    ----------
+    place : str or path
+    warning : WarningMessage
+        Caught by ``warnings.catch_warnings``.
+    stacklevel : int
+        As in ``warnings.warn``.
+
+    Examples
+    --------
+    >>> with warnings.catch_warnings(record=True, action="always") as caught:
+    ...     warnings.warn("too dark", InputWarning)
+    ...     warn_at("a.npy[3]", caught[0])
+    >>> print(caught[1].message)
+    a.npy[3]: too dark
+    """
+    remark = warning.message
+    if isinstance(remark, InputWarning):
+        warnings.warn(remark.at(place), stacklevel=stacklevel)
+    else:
+        warnings.warn(f"{place}: {remark}", warning.category, stacklevel=stacklevel)
 
 
 def extra(module: str, what: str, name: str) -> ModuleType:
@@ -123,7 +249,7 @@ def check_unmasked(array: np.ndarray) -> np.ndarray:
 def check_unpacked(
     size: int,
     packed: int,
-    name: object,
+    name: Place,
     *,
     hint: str = "save it in smaller parts, or as .npy, which is read slice by slice",
 ) -> None:
@@ -155,16 +281,16 @@ def check_unpacked(
     if size > max(LARGEST_UNPACKED_BYTES, 4 * packed):
         wanted = f"{size / _GIB:.3g} GiB of memory"
         most = f"at most {LARGEST_UNPACKED_BYTES / _GIB:.3g} GiB are allowed"
-        raise InputError(f"{name}: would take {wanted}, {most}; {hint}")
+        raise InputError(f"would take {wanted}, {most}; {hint}", where=name)
 
 
-def check_slice_px(shape: tuple[int, int], name: object = "") -> None:
+def check_slice_px(shape: tuple[int, int], name: Place | None = None) -> None:
     """Refuse a slice that is far larger than any of a head; a small packed file may hold one.
 
     Parameters
     ----------
     shape : (H, W)
-    name : str or path
+    name : str or path, optional
         The file, for the message.
 
     Raises
@@ -184,8 +310,7 @@ def check_slice_px(shape: tuple[int, int], name: object = "") -> None:
         return
     side = math.isqrt(LARGEST_SLICE_PX)
     most = f"slices of at most {LARGEST_SLICE_PX} px ({side} x {side})"
-    text = f"expected {most}, got {rows} x {columns}; resample it"
-    raise InputError(f"{name}: {text}" if name else text)
+    raise InputError(f"expected {most}, got {rows} x {columns}; resample it", where=name)
 
 
 def check_slice(image: np.ndarray) -> np.ndarray:

@@ -34,7 +34,7 @@ def project_folder(name: str) -> Path:
     for place in (package / name, package.parent / name):
         if place.is_dir():
             return place
-    raise InputError(f"{name}: not found beside the installed package; install skullmask again")
+    raise InputError("not found beside the installed package; install skullmask again", where=name)
 
 
 def published() -> dict[str, float]:

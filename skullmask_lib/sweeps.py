@@ -18,7 +18,7 @@ import numpy as np
 from . import errors, masks, phantom, project
 from .metrics import dice, iou, known_slices
 from .texts import csv_text
-from .versions import VERSIONS, Stages, brain_and_scalp, mask_slices, naming
+from .versions import VERSIONS, Stages, brain_and_scalp, mask_slices
 
 
 @dataclass(frozen=True)
@@ -92,9 +92,11 @@ def sweep(
         count += 1
         name = names[index] if names else f"slice {index}"
         if index >= len(known):
-            raise errors.InputError(f"{name}: expected a truth for each slice, got {len(truth)}")
+            raise errors.InputError(
+                f"expected a truth for each slice, got {len(truth)}", where=name
+            )
         if known[index]:
-            with naming(name):
+            with errors.placed(name):
                 slice_ious, slice_dices = _scores(image, truth[index], sizes)
             ious.append(slice_ious)
             dices.append(slice_dices)

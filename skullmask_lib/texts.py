@@ -9,6 +9,8 @@ import unicodedata
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from .errors import InputWarning
+
 _ASCII = {
     "…": "...", "×": "x", "·": "-", "–": "-", "—": "-", "−": "-", "→": "->", "≤": "<=", "≥": ">=",
     "‘": "'", "’": "'", "“": '"', "”": '"', "²": "2", "³": "3", "°": "deg",
@@ -158,13 +160,13 @@ def _entity(match: re.Match) -> str:
     return f"{text[:-1]}&#46;"  # www.
 
 
-def grouped(remarks: Iterable[str]) -> list[str]:
+def grouped(remarks: Iterable[Warning]) -> list[str]:
     """Join equal remarks on many slices; runs of slices are named by their ends.
 
     Parameters
     ----------
-    remarks : iterable of str
-        Each a name, a colon and a text, or a text alone.
+    remarks : iterable of Warning
+        An `InputWarning` names the slice.
 
     Returns
     -------
@@ -172,16 +174,19 @@ def grouped(remarks: Iterable[str]) -> list[str]:
 
     Examples
     --------
-    >>> grouped(["a[0]: dark", "a[1]: dark", "b: empty"])
-    ['a[0] … a[1]: dark', 'b: empty']
+    >>> grouped([InputWarning("dark", where=name) for name in ("a[0]", "a[1]", "b")])
+    ['a[0] … a[1], b: dark']
     """
     groups: dict[str, list[str]] = {}
-    for remark in dict.fromkeys(remarks):
-        name, colon, text = remark.partition(": ")
-        if not colon:
-            name = ""
-            text = remark
-        groups.setdefault(text, []).append(name)
+    for remark in remarks:
+        text = str(remark)
+        name = ""
+        if isinstance(remark, InputWarning):
+            text = remark.message
+            name = remark.where or ""
+        names = groups.setdefault(text, [])
+        if name not in names:
+            names.append(name)
     lines = []
     for text, names in groups.items():
         joined = ", ".join(spans(names))

@@ -8,7 +8,6 @@ Learning". What it left open (v3, v4, the widths of v5 and v6) is reconstructed 
 as such. v8 is this project's own.
 """
 
-import contextlib
 import difflib
 import inspect
 import itertools
@@ -907,14 +906,14 @@ def _make_masks(work: _Work) -> Iterator[_Made]:
     if work.version != "v8":
         version = VERSIONS[work.version]
         for one in work.slices:
-            with naming(one.name):
+            with errors.placed(one.name):
                 mask = version(one.image, **one.options)
             yield _Made(mask, one)
     elif work.is_volume:
         yield from _masks_of_volume(work.slices)
     else:
         for one in work.slices:
-            with naming(one.name):
+            with errors.placed(one.name):
                 unwrapped = _unwrap(one.image, **one.options)
                 mask = _mask(_stages_of_head(unwrapped, np.shape(one.image)))
             yield _Made(mask, one, unwrapped)
@@ -925,7 +924,7 @@ def _quality_of(made: _Made, version: str) -> float:
     if version == "v8":
         return polar.trust_in(made.unwrapped, made.mask)
     image, name, spacing_mm, _ = made.slice
-    with naming(name):
+    with errors.placed(name):
         return polar.quality(image, made.mask, spacing_mm=spacing_mm)
 
 
@@ -944,7 +943,7 @@ def _masks_of_volume(slices: Iterable[_Slice]) -> Iterator[_Made]:
                 outline = _outline(unwrapped, near)
             mask = _filled(unwrapped, outline)
         if not mask.any():
-            with naming(head.slice.name):
+            with errors.placed(head.slice.name):
                 _warn_of_empty_mask(_NO_HEAD)
         yield _Made(mask, head.slice, unwrapped)
 
@@ -969,13 +968,13 @@ def _heads(slices: Iterable[_Slice]) -> Iterator[_Head]:
     slices = list(slices)
     contrasts = []
     for one in slices:
-        with naming(one.name):
+        with errors.placed(one.name):
             contrasts.append(polar.contrast(errors.check_slice(one.image)))
     least = 0.0
     if contrasts:
         least = _DIM_SHARE * np.percentile(contrasts, _USUAL_CONTRAST_PERCENTILE)
     for one, contrast in zip(slices, contrasts, strict=True):
-        with naming(one.name):
+        with errors.placed(one.name):
             head = _find_head(one, is_dim=contrast < least)
         yield head
 
@@ -1018,33 +1017,3 @@ def _is_clear(
         return False
     radius_mm = polar.STEP_MM * np.maximum(unwrapped.skin - outline, 0)
     return np.pi * np.mean(radius_mm**2) >= polar.HEAD_MM2
-
-
-@contextlib.contextmanager
-def naming(name: str) -> Iterator[None]:
-    """Put a slice's name in front of the errors and warnings that come from the block.
-
-    Parameters
-    ----------
-    name : str
-
-    Raises
-    ------
-    InputError
-
-    Examples
-    --------
-    >>> with naming("a.npy[3]"):
-    ...     errors.check_slice(np.zeros((0, 3)))  # doctest: +ELLIPSIS
-    Traceback (most recent call last):
-    ...
-    skullmask_lib.errors.InputError: a.npy[3]: expected a slice with at least one pixel, ...
-    """
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        try:
-            yield
-        except errors.InputError as error:
-            raise errors.InputError(f"{name}: {error}") from None
-    for warning in caught:
-        warnings.warn(f"{name}: {warning.message}", warning.category, stacklevel=3)

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import tifffile
 import zarr
+from complaints import refused
 from dicoms import write_series
 from hypothesis import given
 from hypothesis import strategies as st
@@ -135,10 +136,7 @@ def test_otsu_is_the_best_of_all_thresholds(seed):
 
 
 def test_otsu_wants_grey_levels_of_one_byte():
-    assert masks.otsu_threshold(np.full((3, 3), 9, np.uint8)) in (
-        0,
-        9,
-    )  # flat: nothing is above in a normalised slice
+    assert masks.otsu_threshold(np.full((3, 3), 9, np.uint8)) == 0  # flat
     assert masks.otsu_threshold(np.zeros((3, 3), np.uint8)) == 0
     with pytest.raises(InputError, match=r"uint8 slice \(see normalize\), got dtype float64"):
         masks.otsu_threshold(np.zeros((3, 3)))
@@ -395,7 +393,7 @@ def test_what_takes_too_much_memory_is_refused_before_it_is_taken():
     errors.check_unpacked(most, 100, "a.npz")
     errors.check_unpacked(4 * most, most, "a.npz")  # the file is as large itself
     for size, packed in ((most + 1, 100), (10**30, 10**9)):
-        with pytest.raises(InputError, match=r"^a\.npz: "):
+        with refused("a.npz"):
             errors.check_unpacked(size, packed, "a.npz")
 
 
@@ -491,9 +489,9 @@ def test_of_a_volume_the_slices_count_that_are_cut(tmp_path, monkeypatch):
     monkeypatch.setattr(errors, "LARGEST_SLICE_PX", 30)
     assert sm.load(tmp_path / "a.nii.gz", axis=0).images.shape == (50, 6, 4)
     for axis in (1, 2):
-        with pytest.raises(InputError, match=r"a\.nii\.gz: expected slices of at most 30 px"):
+        with refused("a.nii.gz", naming=["30 px"]):
             sm.load(tmp_path / "a.nii.gz", axis=axis)
-    with pytest.raises(InputError, match=r"a\.nii\.gz: expected slices of at most 30 px"):
+    with refused("a.nii.gz", naming=["30 px"]):
         scans.read(tmp_path / "a.nii.gz")
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from .. import polar, versions
+from .. import errors, polar, versions
 from ..errors import EmptyMaskWarning, InputError, InputWarning
 from ..io import datasets, outputs
 from . import pools, reading, records, rows, software, stacks, writing
@@ -221,32 +221,32 @@ def _read(
     job: Job,
     start: int,
     stop: int,
-) -> Iterator[tuple[int, datasets.Data | Exception, rows.Truth, list[str]]]:
+) -> Iterator[tuple[int, datasets.Data | Exception, rows.Truth, list[InputWarning]]]:
     """Yield the index, the image, its truth, or None without one, and the remarks on both."""
     images = reading.read(job.images, start, stop)
     truths = None
     if job.truth:
         truths = reading.read(job.truth, start, stop)
     for index in range(start, stop):
-        remarks: list[str] = []
+        remarks: list[InputWarning] = []
         truth = None
         with _collecting_remarks(remarks):
             _, image = next(images)
         if truths:
-            remarks_on_truth: list[str] = []
+            remarks_on_truth: list[InputWarning] = []
             with _collecting_remarks(remarks_on_truth):
                 _, truth = next(truths)
             for remark in remarks_on_truth:
-                remarks.append(_about_truth(job, index, remark))
+                remarks.append(InputWarning(_about_truth(job, index, remark)))
         yield index, image, truth, remarks
 
 
-def _about_truth(job: Job, index: int, error: Exception | str) -> str:
+def _about_truth(job: Job, index: int, error: Exception) -> str:
     return f"the truth: {rows.reason(error, job.truth, index)}"
 
 
 @contextlib.contextmanager
-def _collecting_remarks(remarks: list[str]) -> Iterator[None]:
+def _collecting_remarks(remarks: list[InputWarning]) -> Iterator[None]:
     """Collect this library's warnings, but not of empty masks, which are flagged."""
     with warnings.catch_warnings(record=True, action="ignore") as caught:
         warnings.simplefilter("always", InputWarning)
@@ -254,7 +254,7 @@ def _collecting_remarks(remarks: list[str]) -> Iterator[None]:
     for warning in caught:
         is_ours = issubclass(warning.category, InputWarning)
         if is_ours and not issubclass(warning.category, EmptyMaskWarning):
-            remarks.append(str(warning.message))
+            remarks.append(warning.message)
 
 
 def _checksum(parts: Iterable[object], crc: int) -> int:
@@ -273,7 +273,7 @@ def _masks_and_rows(
     index: int,
     image: datasets.Data | Exception,
     truth: rows.Truth,
-    remarks: list[str],
+    remarks: list[InputWarning],
 ) -> tuple[np.ndarray | None, list[dict]]:
     """Make the masks of an image and a row for each of its slices, or for its failure."""
     try:
@@ -319,7 +319,7 @@ def _add_scores(row: dict, scores: dict) -> None:
         row["flags"].append("unknown truth")
 
 
-def _add_remarks(row: dict, job: Job, index: int, remarks: list[str]) -> None:
+def _add_remarks(row: dict, job: Job, index: int, remarks: list[InputWarning]) -> None:
     reasons = [rows.reason(remark, job.images, index) for remark in remarks]
     if reasons:
         row["remarks"] = "; ".join(dict.fromkeys(reasons))
@@ -351,5 +351,5 @@ def _warn_of_rivals(data: datasets.Data) -> None:
         if not polar.may_have_rivals(image):
             continue
         spacing_mm = rows.spacing_of(data, number)
-        with versions.naming(data.names[number]), contextlib.suppress(InputError):
+        with errors.placed(data.names[number]), contextlib.suppress(InputError):
             polar.warn_of_rivals(polar.unwrap(image, spacing_mm))

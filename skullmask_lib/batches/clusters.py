@@ -153,7 +153,7 @@ def _joined_cluster(scheduler: str) -> Iterator["distributed.Client"]:
             client.wait_for_workers(1, timeout=_PATIENCE_S)
         except Exception as error:  # whatever comes of what is no scheduler
             wanted = "expected a scheduler of Dask with workers"
-            raise InputError(f"{scheduler}: {wanted} ({_one_line(error)})") from None
+            raise InputError(f"{wanted} ({_one_line(error)})", where=scheduler) from None
         yield client
 
 

@@ -123,7 +123,7 @@ def in_the_way(masks: Stack, unfinished: Stack) -> InputError:
     m.npy: is in the way of the masks, which are in masks-1.npy; move it
     """
     message = f"is in the way of the masks, which are in {unfinished.path}; move it"
-    return InputError(f"{masks.path}: {message}")
+    return InputError(message, where=masks.path)
 
 
 @contextlib.contextmanager
@@ -230,25 +230,25 @@ def _check_places(masks: Stack, folder: Path) -> None:
     """Check that the masks, and the folder beside them, can be put in their places."""
     output = Path(masks.path)
     if not folder.parent.is_dir():
-        raise InputError(f"{masks.path}: cannot be written, its folder does not exist")
+        raise InputError("cannot be written, its folder does not exist", where=masks.path)
     if not stores.is_address(masks.path) and (output.is_symlink() or os.path.ismount(output)):
         message = "is a link or a mount point, and could not be replaced; name a place in it"
-        raise InputError(f"{masks.path}: {message}")
+        raise InputError(message, where=masks.path)
     if folder.is_symlink():
-        raise InputError(f"{folder}: is a link; choose another name for the masks")
+        raise InputError("is a link; choose another name for the masks", where=folder)
 
 
 def _check_new(masks: Stack, history: History) -> None:
     """Check that nobody's files lie where a run writes that has nothing there yet."""
     if not _has_masks(masks, history) and ownership.exists(masks):
-        raise InputError(f"{masks.path}: {ownership.NOT_OURS}")
+        raise InputError(ownership.NOT_OURS, where=masks.path)
     folder = history.journal_file.parent
     if history.run is not None or not folder.is_dir():
         return
     for path in folder.iterdir():
         if path != history.journal_file and not paths.is_hidden(path.name):
             message = "holds files that no batch wrote; choose another name for the masks"
-            raise InputError(f"{folder}: {message}")
+            raise InputError(message, where=folder)
 
 
 def _has_masks(masks: Stack, history: History) -> bool:
@@ -266,7 +266,7 @@ def _check_table(history: History, table: str) -> None:
         return
     results = history.beside(f"results.{table}")
     if os.path.lexists(results):
-        raise InputError(f"{results}: {ownership.NOT_OURS}")
+        raise InputError(ownership.NOT_OURS, where=results)
 
 
 def _lock(file: BinaryIO, masks: Stack) -> None:
@@ -276,7 +276,7 @@ def _lock(file: BinaryIO, masks: Stack) -> None:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        raise InputError(f"{masks.path}: another run is at work on it") from None
+        raise InputError("another run is at work on it", where=masks.path) from None
     except OSError:
         pass  # this file system has no locks
 
@@ -289,11 +289,13 @@ def _begins_anew(masks: Stack, history: History, facts: dict, restart: bool) -> 
     if run["address"] != facts["address"]:
         folder = history.journal_file.parent
         owner = texts.plain(str(run["address"] or folder.with_suffix("")))
-        raise InputError(f"{folder}: belongs to {owner}; start from another folder")
+        raise InputError(f"belongs to {owner}; start from another folder", where=folder)
     differences = list(records.differences(run, facts))
     if history.chunks and differences and not restart:
         hint = "run it as it was begun, or begin anew with restart=True (--restart)"
-        raise InputError(f"{masks.path}: was begun otherwise ({'; '.join(differences)}); {hint}")
+        raise InputError(
+            f"was begun otherwise ({'; '.join(differences)}); {hint}", where=masks.path
+        )
     return restart or bool(differences)
 
 

@@ -65,7 +65,7 @@ def _kind_of_masks(output: str | os.PathLike) -> str:
     suffix = path.suffix.lower()
     if suffix in _REFUSED_SUFFIXES:
         wanted = "a .npy, a .zarr, an address or a folder"
-        raise InputError(f"{output}: expected {wanted}, got {path.suffix}")
+        raise InputError(f"expected {wanted}, got {path.suffix}", where=output)
     if stores.is_address(output) or suffix == ".zarr":
         return "zarr"
     return "npy" if suffix == ".npy" else "files"
@@ -89,7 +89,7 @@ def _slice_shape(images: Stack, output: str | os.PathLike) -> tuple[int, ...]:
         problem = "got a file of several"
         break
     hint = "name a folder for the masks"
-    raise InputError(f"{output}: wants files of one slice each, {problem}; {hint}")
+    raise InputError(f"wants files of one slice each, {problem}; {hint}", where=output)
 
 
 def masks_at(path: str, kind: str, shape: tuple[int, ...], names: tuple[str, ...] = ()) -> Stack:

@@ -198,7 +198,7 @@ def check_alone(masks: Stack) -> None:
     """
     stranger = stranger_in(masks)
     if stranger:
-        raise InputError(f"{stranger}: {NOT_OURS}")
+        raise InputError(NOT_OURS, where=stranger)
 
 
 def check_unmixed(masks: Stack) -> None:
@@ -230,7 +230,7 @@ def check_unmixed(masks: Stack) -> None:
         for name in mask_stacks.mask_names(masks, index):
             file = Path(masks.path, name)
             if not is_recorded(Path(name).as_posix()) and os.path.lexists(file):
-                raise InputError(f"{file}: {NOT_OURS}")
+                raise InputError(NOT_OURS, where=file)
 
 
 def remove(masks: Stack) -> None:
@@ -316,7 +316,7 @@ def keep_hidden(earlier: Stack, later: Stack) -> None:
         elif kind == "hidden":
             target = Path(later.path, path.relative_to(earlier.path))
             if os.path.lexists(target):
-                raise InputError(f"{path}: is in the way of the masks; move it")
+                raise InputError("is in the way of the masks; move it", where=path)
             target.parent.mkdir(parents=True, exist_ok=True)
             os.replace(path, target)
     Path(earlier.path).rmdir()

@@ -75,7 +75,7 @@ def _without_nan(image: np.ndarray, name: str) -> np.ndarray:
         return image
     if remark != missing.NAN_IS_ZERO:
         remark = missing.SPECKS_ARE_ZERO
-    warnings.warn(f"{name}: {remark}", InputWarning, stacklevel=3)
+    warnings.warn(InputWarning(remark, where=name), stacklevel=3)
     return filled
 
 
@@ -97,9 +97,9 @@ def _read_file(path: Path, channel: int | None) -> datasets.Data:
     """Read a file; one that is no image by its name, or no file, is not opened."""
     if not stacks.is_image(path.name):
         wanted = f"a file that ends in {', '.join(stacks.IMAGE_SUFFIXES)}"
-        raise InputError(f"{path}: expected {wanted}, got {path.suffix or 'no suffix'}")
+        raise InputError(f"expected {wanted}, got {path.suffix or 'no suffix'}", where=path)
     if paths.kind_of(path) == "folder":
-        raise InputError(f"{path}: expected a file, got a folder")
+        raise InputError("expected a file, got a folder", where=path)
     with warnings.catch_warnings(action="ignore"):  # the readers' own
         warnings.simplefilter("always", InputWarning)
         data = datasets.load(path, channel=channel)
@@ -113,7 +113,7 @@ def _read_npy(
     stop: int,
 ) -> Iterator[tuple[int, np.ndarray | Exception]]:
     if not os.access(stack.path, os.R_OK):
-        raise InputError(f"{stack.path}: cannot be read by {platform.node()}")
+        raise InputError(f"cannot be read by {platform.node()}", where=stack.path)
     if stack.fortran:
         yield from _read_fortran(stack, start, stop)
         return

@@ -89,7 +89,7 @@ def check_file(journal_file: Path) -> None:
     is_other = journal_file.exists() and not journal_file.is_file()
     if journal_file.is_symlink() or is_other:
         message = "expected a file, got a link or something else; choose another folder"
-        raise InputError(f"{journal_file}: {message}")
+        raise InputError(message, where=journal_file)
 
 
 def differences(recorded: dict, present: dict, subject: str = "") -> Iterator[str]:
@@ -128,7 +128,7 @@ def _shortened(value: object) -> str:
 
 def _damaged(journal_file: Path, problem: str) -> InputError:
     message = f"not a journal that a batch can resume ({problem})"
-    return InputError(f"{journal_file}: {message}; move {journal_file.parent} away")
+    return InputError(f"{message}; move {journal_file.parent} away", where=journal_file)
 
 
 def _is_count(value: object, low: int = 0, high: int = _LARGEST_COUNT) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from .. import metrics, polar
-from ..errors import InputError
+from ..errors import InputError, InputWarning
 from ..io import datasets
 from . import stacks
 from .stacks import Stack
@@ -33,7 +33,8 @@ def of_failure(images: Stack, index: int, error: Exception) -> dict:
 
     Examples
     --------
-    >>> of_failure(Stack("a", "files", (1,), names=("x.png",)), 0, InputError("a/x.png: is broken"))
+    >>> stack = Stack("a", "files", (1,), names=("x.png",))
+    >>> of_failure(stack, 0, InputError("is broken", where="a/x.png"))
     {'name': 'x.png', 'flags': 'failed', 'error': 'is broken'}
     """
     return {
@@ -228,7 +229,11 @@ def truth_in_place(images: Stack, truths: Stack | None, index: int, truth: Truth
     return truth
 
 
-def remarks_on(names: Sequence[str], number: int, remarks: list[str]) -> list[str]:
+def remarks_on(
+    names: Sequence[str],
+    number: int,
+    remarks: list[InputWarning],
+) -> list[InputWarning]:
     """Choose the remarks on one slice, and those on its file as a whole.
 
     Parameters
@@ -237,32 +242,35 @@ def remarks_on(names: Sequence[str], number: int, remarks: list[str]) -> list[st
         Of all slices of the file.
     number : int
         Of this slice.
-    remarks : list of str
+    remarks : list of InputWarning
 
     Returns
     -------
-    list of str
+    list of InputWarning
+        Those on the slice have no place.
 
     Examples
     --------
-    >>> remarks_on(("a[0]", "a[1]"), 1, ["is lossy", "a[0]: is dark", "a[1]: is bright"])
-    ['is lossy', 'is bright']
+    >>> remarks = [InputWarning("is dark", "a[0]"), InputWarning("is bright", "a[1]")]
+    >>> remarks_on(("a[0]", "a[1]"), 1, [InputWarning("is lossy"), *remarks])
+    [InputWarning('is lossy', None), InputWarning('is bright', None)]
     """
-    name = names[number]
-    others = tuple(f"{other}: " for other in names if other != name)
     chosen = []
     for remark in remarks:
-        if not remark.startswith(others):
-            chosen.append(remark.removeprefix(f"{name}: "))
+        if remark.where == names[number]:
+            chosen.append(InputWarning(remark.message))
+        elif remark.where not in names:
+            chosen.append(remark)
     return chosen
 
 
-def reason(error: Exception | str, stack: Stack, index: int) -> str:
+def reason(error: Exception, stack: Stack, index: int) -> str:
     r"""Return an error or a remark in one line, without the image's name in front.
 
     Parameters
     ----------
-    error : Exception or str
+    error : Exception
+        An error, or a warning.
     stack : Stack
     index : int
 
@@ -272,13 +280,15 @@ def reason(error: Exception | str, stack: Stack, index: int) -> str:
 
     Examples
     --------
-    >>> reason("a/x.png: is\nlossy", Stack("a", "files", (1,), names=("x.png",)), 0)
+    >>> stack = Stack("a", "files", (1,), names=("x.png",))
+    >>> reason(InputWarning("is\nlossy", "a/x.png"), stack, 0)
     'is lossy'
     """
-    text = " ".join(str(error).split()) or type(error).__name__
+    text = str(error)
     name = stacks.name(stack, index)
     path = str(Path(stack.path, name))
     file = Path(name).name
-    for prefix in (path, stack.path, name, f"{file}[0]", file):
-        text = text.removeprefix(f"{prefix}: ")
-    return text
+    places = (path, stack.path, name, f"{file}[0]", file)
+    if isinstance(error, (InputError, InputWarning)) and error.where in places:
+        text = error.message
+    return " ".join(text.split()) or type(error).__name__

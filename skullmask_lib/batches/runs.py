@@ -234,7 +234,7 @@ def _path(path: str | os.PathLike) -> str:
     text = str(paths.local(path))
     if "\0" in text:
         message = "expected a path, got one that holds a NUL character"
-        raise InputError(f"{texts.plain(text)}: {message}")
+        raise InputError(message, where=texts.plain(text))
     return text
 
 
@@ -291,12 +291,12 @@ def _check_apart(source: str, inputs: Stack, masks: Stack, output: str) -> None:
         is_inside = target != folder and target.is_relative_to(folder)
         if Path(source).is_dir() and is_inside:
             message = f"lies in the folder of the images, {source}; choose a place beside it"
-            raise InputError(f"{output}: {message}")
+            raise InputError(message, where=output)
         files = {Path(folder, name) for name in inputs.names} or {folder}
         replaces_input = _holds_any(target, files)
     if replaces_input:
         message = "the output is the input, or holds it; choose another name"
-        raise InputError(f"{output}: {message}")
+        raise InputError(message, where=output)
 
 
 def _holds_any(target: Path, files: set[Path]) -> bool:
@@ -383,7 +383,7 @@ class _Run:
             f"some of images {start} to {stop - 1} are no longer those that this run began with"
         )
         hint = "bring them back, or begin anew with restart=True (--restart)"
-        return InputError(f"{self.job.images.path}: {changed}; {hint}")
+        return InputError(f"{changed}; {hint}", where=self.job.images.path)
 
     def _prepare(self, present: Stack) -> bool:
         """Put the masks beside the journal, to be worked on; return whether there were none yet."""

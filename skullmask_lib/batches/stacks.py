@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import zarr
 
 IMAGE_SUFFIXES = tuple(suffix for suffix in datasets.SUFFIXES if suffix != ".npz")
+_NAMES_NO_IMAGE = f"names no file that ends in {', '.join(IMAGE_SUFFIXES)}"
 NAMES_FACT = "sha256 of the names"
 _LARGEST_CHUNK_BYTES = 2**28  # of Zarr; a worker holds a chunk twice while it unpacks it
 _MOST_IMAGES = 10**8
@@ -136,7 +137,7 @@ def opened(source: str | os.PathLike, channel: int | None = None) -> Stack:
     path = Path(source)
     kind = paths.kind_of(path)
     if not kind:
-        raise InputError(f"{path}: no such file or folder")
+        raise InputError("no such file or folder", where=path)
     if kind == "folder":
         if _looks_like_zarr(path):
             return _opened_zarr(str(path.absolute()), channel)
@@ -147,7 +148,7 @@ def opened(source: str | os.PathLike, channel: int | None = None) -> Stack:
     if suffix == ".txt":
         return _opened_list(path, channel)
     wanted = "a .npy, a Zarr array, a folder or a .txt of paths"
-    raise InputError(f"{path}: expected {wanted}, got {path.suffix or 'no suffix'}")
+    raise InputError(f"expected {wanted}, got {path.suffix or 'no suffix'}", where=path)
 
 
 def _looks_like_zarr(folder: Path) -> bool:
@@ -160,16 +161,14 @@ def _opened_folder(folder: Path, channel: int | None) -> Stack:
     listing = paths.listed(folder, IMAGE_SUFFIXES, below=True)
     remark = listing.remark()
     if not listing.files:
-        message = _names_no_image(folder)
-        raise InputError(f"{message}; {remark}" if remark else message)
+        message = _NAMES_NO_IMAGE
+        if remark:
+            message += f"; {remark}"
+        raise InputError(message, where=folder)
     names = [file.relative_to(folder).as_posix() for file in listing.files]
     if remark:
-        warnings.warn(f"{folder}: {remark}", InputWarning, stacklevel=2)
+        warnings.warn(InputWarning(remark, where=folder), stacklevel=2)
     return _stack_of_files(folder, folder.absolute(), names, channel)
-
-
-def _names_no_image(source: Path) -> str:
-    return f"{source}: names no file that ends in {', '.join(IMAGE_SUFFIXES)}"
 
 
 def _opened_list(path: Path, channel: int | None) -> Stack:
@@ -178,8 +177,10 @@ def _opened_list(path: Path, channel: int | None) -> Stack:
         if line.strip():
             listed.append(_path_in_list(path, line.strip()))
     if not any(map(is_image, listed)):
-        message = _names_no_image(path)
-        raise InputError(f"{message}, but {paths.some(listed)}" if listed else message)
+        message = _NAMES_NO_IMAGE
+        if listed:
+            message += f", but {paths.some(listed)}"
+        raise InputError(message, where=path)
     folder = os.path.commonpath([os.path.dirname(name) for name in listed])
     names = [os.path.relpath(name, folder) for name in listed]
     return _stack_of_files(path, Path(folder), names, channel)
@@ -223,7 +224,7 @@ def _stack_of_files(source: Path, folder: Path, names: list[str], channel: int |
     lossy = sum(name.lower().endswith(pictures.LOSSY) for name in names)
     if lossy:
         remark = f"{pictures.IS_LOSSY} ({lossy} of {len(names)} files)"
-        warnings.warn(f"{source}: {remark}", InputWarning, stacklevel=2)
+        warnings.warn(InputWarning(remark, where=source), stacklevel=2)
     readable = list(filter(is_image, names))
     paths.check_distinct([mask_stem(name) for name in readable], readable, source)
     return Stack(str(folder), "files", (len(names),), names=tuple(names), channel=channel)
@@ -268,7 +269,7 @@ def _opened_zarr(path: str, channel: int | None) -> Stack:
     array = stores.open_array(path)
     _check_array(path, array.shape, array.dtype, channel)
     if array.shape[0] > _MOST_IMAGES:
-        raise InputError(f"{path}: expected up to {_MOST_IMAGES} images, got {array.shape[0]}")
+        raise InputError(f"expected up to {_MOST_IMAGES} images, got {array.shape[0]}", where=path)
     _check_chunk_size(path, array)
     if not stores.is_address(path):
         _check_stored(path, array)
@@ -283,7 +284,7 @@ def _check_chunk_size(path: str, array: "zarr.Array") -> None:
         if size_bytes > _LARGEST_CHUNK_BYTES:
             size = f"{size_bytes / 2**20:.0f} MiB, over {_LARGEST_CHUNK_BYTES >> 20}"
             hint = "store it anew in chunks of fewer images"
-            raise InputError(f"{path}: each of its chunks has {size}; {hint}")
+            raise InputError(f"each of its chunks has {size}; {hint}", where=path)
 
 
 def _check_stored(path: str, array: "zarr.Array") -> None:
@@ -296,11 +297,11 @@ def _check_stored(path: str, array: "zarr.Array") -> None:
     for _, _, names in os.walk(path):
         stored += sum(map(_may_be_chunk, names))
     if stored < _STORED_AT_LEAST * promised:
-        raise InputError(f"{path}: its metadata promises {promised} chunks, {stored} are there")
+        raise InputError(f"its metadata promises {promised} chunks, {stored} are there", where=path)
     if stored < promised:
         missing = f"{promised - stored} of {promised} chunks are missing"
         remark = f"{missing}; there all values are {array.fill_value}"
-        warnings.warn(f"{path}: {remark}", InputWarning, stacklevel=2)
+        warnings.warn(InputWarning(remark, where=path), stacklevel=2)
 
 
 def _may_be_chunk(name: str) -> bool:
@@ -314,11 +315,11 @@ def _check_array(
     channel: int | None,
 ) -> None:
     if channel is not None:
-        raise InputError(f"{path}: has no channels, shape {shape}; leave the channel out")
+        raise InputError(f"has no channels, shape {shape}; leave the channel out", where=path)
     if dtype.kind not in "buif":
-        raise InputError(f"{path}: expected real numbers, got dtype {dtype}")
+        raise InputError(f"expected real numbers, got dtype {dtype}", where=path)
     if len(shape) != 3 or min(shape) < 1:
-        raise InputError(f"{path}: expected images of shape (N, H, W), got {shape}")
+        raise InputError(f"expected images of shape (N, H, W), got {shape}", where=path)
     errors.check_slice_px(shape[1:], path)
 
 
@@ -375,7 +376,7 @@ def matched(truth: Stack, images: Stack, source: str | os.PathLike) -> Stack:
     wanted = images.shape if len(truth.shape) == 3 else images.shape[:1]
     if truth.shape[: len(wanted)] != wanted:
         message = f"expected a truth of the images' shape {wanted}, got {truth.shape}"
-        raise InputError(f"{source}: {message}")
+        raise InputError(message, where=source)
     return truth
 
 

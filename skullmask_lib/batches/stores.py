@@ -125,7 +125,7 @@ def reaching(
         raise
     except Exception as error:
         reason = " ".join(str(error).split()) or type(error).__name__
-        raise InputError(f"{path}: {complaint} ({reason})") from None
+        raise InputError(f"{complaint} ({reason})", where=path) from None
 
 
 def file_system(path: str) -> tuple:

@@ -237,7 +237,7 @@ def _writing_files(
 def _replace_file(masks: Stack, index: int, mask: np.ndarray | None, source: str) -> None:
     """Write the masks of an image to their file, and remove the files of an earlier attempt."""
     if not Path(masks.path).is_dir():
-        raise InputError(f"{masks.path}: is gone, another run has taken its place")
+        raise InputError("is gone, another run has taken its place", where=masks.path)
     files = mask_stacks.mask_files(masks, index)
     output = None
     if mask is not None:

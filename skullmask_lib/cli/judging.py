@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .. import metrics, polar, versions
+from .. import errors, metrics, polar
 from ..io.datasets import Data
 from . import terminal
 from .options import AXIAL
@@ -133,7 +133,7 @@ def warn_of_rivals(images: Iterable[np.ndarray], data: Data) -> Iterator[np.ndar
     5
     """
     for index, image in enumerate(images):
-        with versions.naming(data.names[index]):
+        with errors.placed(data.names[index]):
             unwrapped = polar.unwrap(image, _spacing_of(data, index))
             polar.warn_of_rivals(unwrapped)
         yield image

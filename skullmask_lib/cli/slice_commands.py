@@ -60,7 +60,7 @@ def mask(
     settings = options.version_options(dilation_size)
     version, _ = versions.choose(version, settings)
     if slices is not None and output.suffix.lower() != ".npy":
-        raise InputError(f"{output}: the masks of some slices alone go into a .npy")
+        raise InputError("the masks of some slices alone go into a .npy", where=output)
     data = datasets.load(
         input,
         truth=truth,
@@ -129,7 +129,7 @@ def score(
     data = datasets.load(pred, truth=truth, slices=part, axis=axis)
     data = data.spaced(spacing)
     if data.truth is None:
-        raise InputError(f"{truth}: {datasets.NONE_KNOWN}")
+        raise InputError(datasets.NONE_KNOWN, where=truth)
     masks = datasets.binary(data.images, pred)
     masks = terminal.progress_bar(len(masks), "slice", masks)
     profiles: list[judging.Profile] = []
@@ -219,16 +219,16 @@ def _check_truth(
     """Refuse to choose a width where there is no truth to choose it by."""
     if data.truth is None:
         if truth is not None:
-            raise InputError(f"{truth}: {datasets.NONE_KNOWN}")
+            raise InputError(datasets.NONE_KNOWN, where=truth)
         which = "" if slices is None else " of these slices"
-        raise InputError(f"{images}: brings no truth{which}; name the true masks as well")
+        raise InputError(f"brings no truth{which}; name the true masks as well", where=images)
     if not data.truth.any():
-        raise InputError(f"{truth or images}: the truth is empty, so no width is the best")
+        raise InputError("the truth is empty, so no width is the best", where=truth or images)
 
 
 def _check_suffix(file: Path | None, suffix: str) -> None:
     if file and file.suffix.lower() != suffix:
-        raise InputError(f"{file}: expected a name that ends in {suffix}")
+        raise InputError(f"expected a name that ends in {suffix}", where=file)
 
 
 def _replacing(

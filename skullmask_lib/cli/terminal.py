@@ -96,17 +96,17 @@ def warn(source: str, text: str) -> None:
     >>> print(caught[0].message)
     a.npy[3]: too dark
     """
-    warnings.warn(f"{source}: {text}", errors.InputWarning, stacklevel=2)
+    warnings.warn(errors.InputWarning(text, where=source), stacklevel=2)
 
 
-def collect_warnings() -> list[str]:
+def collect_warnings() -> list[Warning]:
     """Keep all warnings from now on in a list instead of showing them.
 
     They are shown at the end, grouped: a run that fails then says nothing but its error.
 
     Returns
     -------
-    list of str
+    list of Warning
         Grows with every warning.
 
     Examples
@@ -115,29 +115,30 @@ def collect_warnings() -> list[str]:
     ...     collected = collect_warnings()
     ...     warn("a.npy[3]", "too dark")
     >>> collected
-    ['a.npy[3]: too dark']
+    [InputWarning('too dark', 'a.npy[3]')]
     """
-    collected: list[str] = []
+    collected: list[Warning] = []
 
     def collect(message, *_details, **_streams) -> None:
-        collected.append(str(message))
+        collected.append(message)
 
     warnings.showwarning = collect
     warnings.simplefilter("always", UserWarning)
     return collected
 
 
-def show_warnings(collected: Iterable[str]) -> None:
+def show_warnings(collected: Iterable[Warning]) -> None:
     """Print warnings on stderr, those with the same text in one line.
 
     Parameters
     ----------
-    collected : iterable of str
+    collected : iterable of Warning
 
     Examples
     --------
+    >>> remarks = [errors.InputWarning("too dark", where=name) for name in ("a[0]", "a[1]")]
     >>> with contextlib.redirect_stderr(sys.stdout):
-    ...     show_warnings(["a[0]: too dark", "a[1]: too dark"])
+    ...     show_warnings(remarks)
     skullmask: warning: a[0] … a[1]: too dark
     """
     for text in texts.grouped(collected):

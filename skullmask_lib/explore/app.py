@@ -15,7 +15,7 @@ import ipywidgets as widgets
 import numpy as np
 
 from .. import texts, views
-from ..errors import InputError
+from ..errors import InputError, InputWarning
 from ..io import datasets
 from ..plots import Picture
 from . import controls as making
@@ -152,7 +152,7 @@ class App:
                 picture = view(chosen.data, slice_index=slice_index, **options)
             except InputError as error:
                 name = chosen.data.names[slice_index]
-                raise InputError(f"{name}: {error}") from None
+                raise error.at(name) from None
             lines = [
                 "import skullmask_lib as sm",
                 f"image = {chosen.call}.images[{slice_index}]",
@@ -243,8 +243,9 @@ def _read_upload(
     size_mb = file["size"] / _BYTES_PER_MB
     if size_mb > UPLOAD_LIMIT_MB:
         raise InputError(
-            f"{name}: expected up to {UPLOAD_LIMIT_MB} MB, got {size_mb:.0f} MB; "
-            f"open it with: skullmask explore {name}"
+            f"expected up to {UPLOAD_LIMIT_MB} MB, got {size_mb:.0f} MB; "
+            f"open it with: skullmask explore {name}",
+            where=name,
         )
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, name)
@@ -254,21 +255,30 @@ def _read_upload(
                 data = datasets.load(path, channel=channel)
                 images = np.array(data.images)  # in memory: the file goes
         except (OSError, ValueError) as error:  # ValueError for a name that no file can have
-            raise InputError(_without(folder, error)) from None
+            raise _outside(folder, error, InputError) from None
     return replace(data, images=images), _remarks(caught, folder)
 
 
-def _without(folder: str, text: object) -> str:
+def _outside(folder: str, problem: Exception, kind: type) -> Exception:
     """Leave out the name of the temporary folder that an upload was opened in."""
-    message = str(text)
+    if not isinstance(problem, (InputError, InputWarning)):
+        return kind(_without(folder, str(problem)))
+    message = _without(folder, problem.message)
+    if problem.where is None:
+        return kind(message)
+    return kind(message, _without(folder, problem.where))
+
+
+def _without(folder: str, text: str) -> str:
     if folder:
-        message = message.replace(f"{Path(folder)}{os.sep}", "")
-    return texts.plain(message)
+        text = text.replace(f"{Path(folder)}{os.sep}", "")
+    return texts.plain(text)
 
 
 def _remarks(caught: list[warnings.WarningMessage], folder: str = "") -> list[str]:
     """Collect what was noticed while a file was read, one line for many slices."""
-    return texts.grouped(_without(folder, warning.message) for warning in caught)
+    remarks = [_outside(folder, warning.message, InputWarning) for warning in caught]
+    return texts.grouped(remarks)
 
 
 def _no_memory(name: str) -> str:

@@ -85,12 +85,12 @@ def read_header(file: BinaryIO, size: int, name: AnyPath) -> Header:
     version = np.lib.format.read_magic(file)
     if version not in _HEADERS:
         got = f"{version[0]}.{version[1]}"
-        raise InputError(f"{name}: expected a .npy of version 1.0 or 2.0, got {got}")
+        raise InputError(f"expected a .npy of version 1.0 or 2.0, got {got}", where=name)
     header = Header(*_HEADERS[version](file), file.tell())
     if header.dtype.hasobject:
         raise ValueError("it holds Python objects, which are not loaded: allow_pickle=False")
     if min(header.shape, default=0) < 0:
-        raise InputError(f"{name}: expected images of shape (N, H, W), got {header.shape}")
+        raise InputError(f"expected images of shape (N, H, W), got {header.shape}", where=name)
     if header.dtype.itemsize == 0:
         raise ValueError(f"its header says dtype {header.dtype}")
     _check_stored(header, size - header.offset, name)
@@ -102,11 +102,11 @@ def _check_stored(header: Header, stored: int, name: AnyPath) -> None:
     if stored < header.nbytes:
         promised = f"its header promises {header.nbytes} bytes of values"
         got = f"{stored}{_whole_images(header, stored)}"
-        raise InputError(f"{name}: is cut off: {promised}, got {got}")
+        raise InputError(f"is cut off: {promised}, got {got}", where=name)
     if stored > header.nbytes:
         rest = f"{stored - header.nbytes} bytes at its end are left out"
-        remark = f"{name}: is longer than its header says; {rest}"
-        warnings.warn(remark, InputWarning, stacklevel=3)
+        remark = f"is longer than its header says; {rest}"
+        warnings.warn(InputWarning(remark, where=name), stacklevel=3)
 
 
 def _whole_images(header: Header, stored: int) -> str:
@@ -237,7 +237,7 @@ def parts(array: np.ndarray) -> Iterator[np.ndarray]:
             content = file.read(high - low)
             if len(content) < high - low:
                 hint = "is cut off: it was longer when it was opened"
-                raise InputError(f"{whole.filename}: {hint}")
+                raise InputError(hint, where=whole.filename)
             first = part.ctypes.data - low
             yield np.ndarray(part.shape, part.dtype, content, first, part.strides)
 
@@ -342,7 +342,7 @@ def read_npz(path: Path, keys: Sequence[str]) -> dict[str, np.ndarray]:
             members[info.filename.removesuffix(".npy")] = info
         if keys[0] not in members:
             got = ", ".join(members) or "no keys"
-            raise InputError(f"{path}: expected the key {keys[0]}, got {got}")
+            raise InputError(f"expected the key {keys[0]}, got {got}", where=path)
         present = [key for key in keys if key in members]
         _check_members(archive, [members[key] for key in present], path)
         return {key: _read_member(archive, members[key]) for key in present}
@@ -366,7 +366,7 @@ def _check_members(
 def _member_header(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path) -> Header:
     if info.compress_type not in _PACKINGS:
         hint = "is packed in a way that NumPy does not use; save it anew"
-        raise InputError(f"{path}: {info.filename} {hint}")
+        raise InputError(f"{info.filename} {hint}", where=path)
     key = info.filename.removesuffix(".npy")
     with archive.open(info) as member:
         return read_header(member, info.file_size, f"{path} ({key})")

@@ -82,7 +82,8 @@ def prefixed(source: AnyPath) -> tuple[str, Path]:
     prefix = _prefix(source)
     if prefix and prefix == source:
         raise InputError(
-            f"{source} expected the folder of the data set behind the colon, got nothing"
+            "expected the folder of the data set behind the colon, got nothing",
+            where=prefix.removesuffix(":"),
         )
     return prefix, Path(paths.local(str(source).removeprefix(prefix)))
 
@@ -226,7 +227,7 @@ def _homes(folder: AnyPath, person: str) -> list[Path]:
     layout = _LAYOUTS[person]
     top = Path(folder)
     if not top.is_dir():
-        raise InputError(f"{folder}: no such folder")
+        raise InputError("no such folder", where=folder)
     if re.fullmatch(layout.pattern, top.resolve().name):
         return [top.resolve()]
     for depth in ("*", "*/*", "*/*/*"):
@@ -234,7 +235,7 @@ def _homes(folder: AnyPath, person: str) -> list[Path]:
         if homes:  # LGG is in its archive twice
             first = homes[0].parent
             return [home for home in homes if home.parent == first]
-    raise InputError(f"{folder}: expected the layout of {layout.example}; no such folder in it")
+    raise InputError(f"expected the layout of {layout.example}; no such folder in it", where=folder)
 
 
 def _is_home(home: Path, top: Path, layout: _Layout) -> bool:

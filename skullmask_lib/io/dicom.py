@@ -244,7 +244,7 @@ def _below(folder: Path) -> Iterator[Path]:
             count += 1
             if count > _MOST_FILES:
                 hint = "name that of one series"
-                raise InputError(f"{folder}: holds over {_MOST_FILES} files; {hint}")
+                raise InputError(f"holds over {_MOST_FILES} files; {hint}", where=folder)
             if depth and not paths.is_hidden(name):
                 yield Path(parent, name)
 
@@ -287,7 +287,7 @@ def read_series(folder: AnyPath) -> nib.Nifti1Image:
     folder = Path(folder)
     files = files_in(folder)
     if not files:
-        raise InputError(f"{folder}: no DICOM file in this folder")
+        raise InputError("no DICOM file in this folder", where=folder)
     dcmread = extra("pydicom", "DICOM", "volumes").dcmread
     surveys = _survey_all(folder, files, dcmread)
     series = _one_series(folder, surveys)
@@ -308,7 +308,7 @@ def read_series(folder: AnyPath) -> nib.Nifti1Image:
     left_out += [(copy, "a copy of another") for copy in copies]
     if left_out:
         remark = f"left out: {_shown(left_out, folder)}"
-        warnings.warn(f"{folder.absolute().name}: {remark}", InputWarning, stacklevel=2)
+        warnings.warn(InputWarning(remark, where=folder.absolute().name), stacklevel=2)
     return _image(folder, slices, volume)
 
 
@@ -335,15 +335,14 @@ def _survey_all(folder: Path, files: list[Path], dcmread: Callable) -> list[_Sur
             with nifti.reading(file, "DICOM"):
                 surveys.append(_survey(file, _tags(file, dcmread)))
         except InputError as error:
-            reason = str(error).removeprefix(f"{file}: ")
-            damaged.append((file, reason))
+            damaged.append((file, error.message))
     if len(damaged) == 1:
         [(file, reason)] = damaged
-        raise InputError(f"{file}: {reason}")
+        raise InputError(reason, where=file)
     if damaged:
         total = len({*files, *dict(damaged)})
         count = f"{len(damaged)} of {total} files are damaged"
-        raise InputError(f"{folder}: {count}: {_shown(damaged, folder)}")
+        raise InputError(f"{count}: {_shown(damaged, folder)}", where=folder)
     return surveys
 
 
@@ -419,7 +418,7 @@ class _Bounded(io.BufferedReader):
             unpacked = inflater.decompress(data, _SLICE_BYTES + 1)
             if len(unpacked) > _SLICE_BYTES:
                 most = f"{_SLICE_BYTES >> 20} MiB, more than a slice takes"
-                raise InputError(f"{self.name}: unpacks to over {most}")
+                raise InputError(f"unpacks to over {most}", where=self.name)
         return data
 
 
@@ -532,8 +531,8 @@ def _check_stored(file: Path, tags, promised: int) -> None:
         raise ValueError(f"cut off: {expected}, got {stored}")
     if stored > promised + 1:  # an even number is right
         excess = f"{stored - promised} bytes behind its pixels are left out"
-        remark = f"{file.name}: {excess}; is its size right?"
-        warnings.warn(remark, InputWarning, stacklevel=2)
+        remark = f"{excess}; is its size right?"
+        warnings.warn(InputWarning(remark, where=file.name), stacklevel=2)
 
 
 def _count_frames(tags) -> int:
@@ -601,7 +600,7 @@ def _slices(file: Path, tags) -> Iterator[_Slice]:
         intercept = float(look_up("RescaleIntercept") or 0)
         if not np.isfinite([slope, intercept]).all():
             wanted = "a finite slope and intercept"
-            raise InputError(f"{file}: expected {wanted}, got {(slope, intercept)}")
+            raise InputError(f"expected {wanted}, got {(slope, intercept)}", where=file)
         frame = [tags.Rows, tags.Columns, *spacing_mm, *axes.ravel()]
         yield _Slice(
             file=file,
@@ -625,7 +624,7 @@ def _check_geometry(
     is_finite = np.isfinite([*place_mm, *spacing_mm]).all()
     if not is_square or not is_finite or not (spacing_mm > 0).all():
         wanted = "a position, two perpendicular unit vectors and a spacing above 0 mm"
-        raise InputError(f"{file}: expected {wanted}")
+        raise InputError(f"expected {wanted}", where=file)
 
 
 def _one_series(folder: Path, surveys: list[_Survey]) -> list[_Survey]:
@@ -635,18 +634,18 @@ def _one_series(folder: Path, surveys: list[_Survey]) -> list[_Survey]:
         described = [_described(files, folder) for files in series.values()]
         count = f"holds {len(series)} series"
         hint = "give each a folder of its own"
-        raise InputError(f"{folder}: {count}: {' and '.join(described)}; {hint}")
+        raise InputError(f"{count}: {' and '.join(described)}; {hint}", where=folder)
     for survey in surveys:
         is_of_it = survey.series in ("", *series)
         if survey.fault and (is_of_it or not series):
-            raise InputError(f"{survey.file}: {survey.fault}")
+            raise InputError(survey.fault, where=survey.file)
     if not series:
         others = [(survey.file, survey.left_out) for survey in surveys]
-        raise InputError(f"{folder}: holds no slice, but {_shown(others, folder)}")
+        raise InputError(f"holds no slice, but {_shown(others, folder)}", where=folder)
     [chosen] = series.values()
     if len({survey.is_inverted for survey in chosen}) > 1:
         wanted = "MONOCHROME1 or MONOCHROME2 in all files of a series"
-        raise InputError(f"{folder}: expected {wanted}, got both")
+        raise InputError(f"expected {wanted}, got both", where=folder)
     return chosen
 
 
@@ -704,7 +703,7 @@ def _ordered(slices: list[_Slice]) -> list[_Slice]:
         if not np.allclose(one.frame, first.frame, rtol=1e-4, atol=1e-3):
             wanted = f"the size, pixel spacing and orientation of {first.file.name}"
             hint = "is it a localizer?"
-            raise InputError(f"{one.file}: expected {wanted}, got others; {hint}")
+            raise InputError(f"expected {wanted}, got others; {hint}", where=one.file)
     normal = first.normal
     return sorted(slices, key=lambda one: one.place_mm @ normal)
 
@@ -727,7 +726,7 @@ def _without_copies(
         is_same = np.array_equal(volume[kept[-1]], volume[number])
         is_close = np.allclose(one.place_mm, other.place_mm, atol=1e-3)
         if not (is_same and is_close):
-            raise InputError(_overlap(one, other))
+            raise InputError(_overlap(one, other), where=one.file)
         copies.append(other.file)
     if copies:
         volume = volume[kept]
@@ -737,9 +736,9 @@ def _without_copies(
 def _overlap(one: _Slice, other: _Slice) -> str:
     if one.file == other.file:
         hint = "convert each echo or time to NIfTI"
-        return f"{one.file}: holds two slices in one place; {hint}"
+        return f"holds two slices in one place; {hint}"
     hint = "give every echo or time a folder of its own"
-    return f"{one.file}: lies where {other.file.name} lies; {hint}"
+    return f"lies where {other.file.name} lies; {hint}"
 
 
 def _affine(folder: Path, slices: list[_Slice]) -> np.ndarray:
@@ -753,7 +752,7 @@ def _affine(folder: Path, slices: list[_Slice]) -> np.ndarray:
         drift_mm = np.linalg.norm(np.cross(step_mm, first.normal))
         if drift_mm > _SHEAR * np.linalg.norm(step_mm):
             wanted = "each slice straight above the last"
-            raise InputError(f"{folder}: expected {wanted}, got a tilted gantry")
+            raise InputError(f"expected {wanted}, got a tilted gantry", where=folder)
     row_spacing_mm, column_spacing_mm = first.spacing_mm
     along_row, along_column = first.axes
     column_mm = along_row * column_spacing_mm  # from one column to the next
@@ -773,7 +772,7 @@ def _line(folder: Path, places_mm: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         gaps_mm = np.diff(places_mm @ (step_mm / length_mm))
         got = f"{gaps_mm.min():.4g} to {gaps_mm.max():.4g} mm; is one missing?"
         wanted = "slices at even distances"
-        raise InputError(f"{folder}: expected {wanted}, got {got}")
+        raise InputError(f"expected {wanted}, got {got}", where=folder)
     return origin_mm, step_mm
 
 
@@ -823,7 +822,7 @@ def _decoded(file: Path, tags) -> np.ndarray:
         return tags.pixel_array
     except (RuntimeError, NotImplementedError) as error:
         reason = _undecoded(tags.file_meta.TransferSyntaxUID, error)
-        raise InputError(f"{file}: {reason}") from None
+        raise InputError(reason, where=file) from None
 
 
 def _undecoded(syntax, error: Exception) -> str:
@@ -870,7 +869,7 @@ def _without_padding(volume: np.ndarray, folder: Path, is_inverted: bool) -> np.
     """Invert a volume whose high values are dark, and fill its padding with its lowest value."""
     padding = np.isnan(volume)
     if padding.all():
-        raise InputError(f"{folder}: expected pixels, every one is padding")
+        raise InputError("expected pixels, every one is padding", where=folder)
     if is_inverted:
         volume = np.nanmax(volume) - volume
     if padding.any():

@@ -152,7 +152,7 @@ def _parsed(line: bytes, path: AnyPath) -> tuple[str, dict] | None:
     except (TypeError, ValueError, RecursionError):
         pass  # JSON, but no record
     if not isinstance(item, str) or not isinstance(record, dict):
-        raise InputError(f"{path}: is no journal of ours; choose another folder")
+        raise InputError("is no journal of ours; choose another folder", where=path)
     return item, record
 
 

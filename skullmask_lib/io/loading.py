@@ -117,7 +117,7 @@ def _open(
     prefix, path = cohorts.prefixed(source)
     is_name = sources.is_name(source)
     if channel is not None and (is_name or prefix == "nfbs:"):
-        raise InputError(f"{source}: has no channels; leave the channel out")
+        raise InputError("has no channels; leave the channel out", where=source)
     if prefix:
         data = _read_cohort(prefix, path, axis, channel, slices or slice(None))
         opened = Opened(data, is_selection=True)
@@ -152,7 +152,7 @@ def _check_axis(axis: int, images: Opened, masks: Opened | None = None) -> None:
         return
     if masks is not None and _is_cut(masks):
         return
-    raise InputError(f"{images.source}: has no axes to choose from; leave the axis out")
+    raise InputError("has no axes to choose from; leave the axis out", where=images.source)
 
 
 def _is_cut(opened: Opened) -> bool:
@@ -188,7 +188,7 @@ def _no_slice_left(source: AnyPath, count: int, slices: slice) -> InputError:
     if slices.step is not None:
         ends.append(slices.step)
     typed = ":".join("" if end is None else str(end) for end in ends)
-    return InputError(f"{source}: no slice left of {count} with {typed}")
+    return InputError(f"no slice left of {count} with {typed}", where=source)
 
 
 def _without_nan(images: np.ndarray, source: AnyPath) -> np.ndarray:
@@ -212,7 +212,7 @@ def _without_nan(images: np.ndarray, source: AnyPath) -> np.ndarray:
     remark = missing.SPECKS_ARE_ZERO
     if remarks == {missing.NAN_IS_ZERO}:
         remark = missing.NAN_IS_ZERO
-    warnings.warn(f"{source}: {remark}", InputWarning, stacklevel=2)
+    warnings.warn(InputWarning(remark, where=source), stacklevel=2)
     return filled
 
 
@@ -228,9 +228,10 @@ def _in_memory(images: np.ndarray, source: AnyPath) -> np.ndarray:
     except MemoryError:
         size = f"{images.nbytes / 2**30:.3g} GiB"
         raise InputError(
-            f"{source}: NaN around its heads would be set to 0, but its {size} do not fit in "
+            f"NaN around its heads would be set to 0, but its {size} do not fit in "
             "memory; take some of its slices (--slices), or use batch, which reads one after "
-            "another"
+            "another",
+            where=source,
         ) from None
 
 
@@ -253,7 +254,7 @@ def _in_order_of(images: Opened, masks: Opened) -> Opened:
         if not pairing.are_unrelated(image_names, mask_names):
             raise
         remark = "paired with the images in order, for their names have nothing in common"
-        warnings.warn(f"{masks.source}: {remark}", InputWarning, stacklevel=2)
+        warnings.warn(InputWarning(remark, where=masks.source), stacklevel=2)
         return masks
     return masks._replace(data=select(masks.data, order))
 
@@ -267,7 +268,7 @@ def _with_truth(images: Opened, masks: Opened, slices: slice | None) -> Data:
     if truth.shape != shape:
         wanted = f"a truth of the images' shape {shape}"
         got = f"{truth.shape} ({images.source})"
-        raise InputError(f"{masks.source}: expected {wanted}, got {got}")
+        raise InputError(f"expected {wanted}, got {got}", where=masks.source)
     if images.affine is not None and masks.affine is not None:
         planes.check_place(images.source, images.affine, masks.source, masks.affine, shape)
     truth = reading.binary(truth, _lossy_name(true.names) or masks.source)
@@ -302,7 +303,7 @@ def _without_unknown(
         return data
     if not any(np.nan_to_num(mask).any() for mask in masks):
         return data
-    warnings.warn(f"{truth}: {NONE_KNOWN}", InputWarning, stacklevel=2)
+    warnings.warn(InputWarning(NONE_KNOWN, where=truth), stacklevel=2)
     return replace(data, truth=None)
 
 
@@ -336,7 +337,7 @@ class _Filling:
         target = self.arrays[kind]
         if array.shape != (part.count, *target.shape[1:]):
             wanted = "slices of the first file's shape"
-            raise InputError(f"{part.image}: expected {wanted}, got {array.shape}")
+            raise InputError(f"expected {wanted}, got {array.shape}", where=part.image)
         target[part.rows] = array[part.places]
 
 
@@ -399,9 +400,9 @@ def _parts_of_cohort(prefix: str, folder: Path, axis: int, slices: slice) -> lis
 
 def _check_cohort_axis(prefix: str, folder: Path, axis: int) -> None:
     if prefix == "nfbs:" and axis not in (0, 1, 2):
-        raise InputError(f"{folder}: expected axis 0, 1 or 2, got {axis}")
+        raise InputError(f"expected axis 0, 1 or 2, got {axis}", where=folder)
     if prefix == "lgg:" and axis != 2:
-        raise InputError(f"{folder}: expected axis 2, got {axis}")
+        raise InputError(f"expected axis 2, got {axis}", where=folder)
 
 
 def _count_slices(prefix: str, image: Path, axis: int) -> int:
@@ -422,4 +423,4 @@ def _warn_of(remark: str, owners: list[str]) -> None:
     """Warn of what holds for some participants, each named once."""
     if owners:
         shown = paths.some(list(dict.fromkeys(owners)))
-        warnings.warn(f"{remark}: {shown}", InputWarning, stacklevel=2)
+        warnings.warn(InputWarning(shown, where=remark), stacklevel=2)

@@ -167,11 +167,11 @@ def affine_mm(image: nib.Nifti1Image, path: AnyPath) -> np.ndarray:
     unit = image.header.get_xyzt_units()[0]
     if unit not in _MILLIMETRES:
         wanted = "a header in metres, millimetres or micrometres"
-        raise InputError(f"{path}: expected {wanted}, got {unit}")
+        raise InputError(f"expected {wanted}, got {unit}", where=path)
     scale = _MILLIMETRES[unit]
     affine = np.diag([scale, scale, scale, 1.0]) @ image.affine
     if not np.isfinite(affine).all():
-        raise InputError(f"{path}: expected a finite affine, got {affine.tolist()}")
+        raise InputError(f"expected a finite affine, got {affine.tolist()}", where=path)
     check_voxels(nib.affines.voxel_sizes(affine), path, unit)
     return affine
 
@@ -207,7 +207,7 @@ def check_voxels(sizes_mm: np.ndarray, path: AnyPath, unit: str = "mm") -> None:
     wanted = f"voxels of {low:g} to {high:g} mm"
     got = f"{_times(sizes_mm)} mm"
     hint = f"is the unit of its header right ({unit})?"
-    raise InputError(f"{path}: expected {wanted}, got {got}; {hint}")
+    raise InputError(f"expected {wanted}, got {got}; {hint}", where=path)
 
 
 def _times(sizes: np.ndarray) -> str:
@@ -244,11 +244,11 @@ def reading(path: Path, kind: str) -> Iterator[None]:
     except InputError:
         raise
     except MemoryError:
-        raise InputError(f"{path}: does not fit in memory") from None
+        raise InputError("does not fit in memory", where=path) from None
     except Exception as error:  # readers raise whatever they like where a file is damaged
         reason = re.sub(r"\s+", " ", str(error)) or type(error).__name__
         reason = _without_path(reason, path)
-        raise InputError(f"{path}: not a readable {kind} file ({reason})") from None
+        raise InputError(f"not a readable {kind} file ({reason})", where=path) from None
     for warning in caught:
         if issubclass(warning.category, InputWarning):  # what readers remark themselves is checked
             warnings.warn(warning.message, stacklevel=3)
@@ -416,7 +416,7 @@ def _partner(path: Path, ending: str, content: str) -> Path:
             if partner.is_file():
                 return partner
     lacking = f"the file with its {content} is missing beside it"
-    raise InputError(f"{path}: {lacking}, a .{ending}")
+    raise InputError(f"{lacking}, a .{ending}", where=path)
 
 
 def check_file(path: AnyPath) -> Path:
@@ -445,9 +445,9 @@ def check_file(path: AnyPath) -> Path:
     path = Path(path)
     kind = paths.kind_of(path)
     if not kind:
-        raise InputError(f"{path}: no such file")
+        raise InputError("no such file", where=path)
     if kind == "folder":
-        raise InputError(f"{path}: expected a file, got a folder")
+        raise InputError("expected a file, got a folder", where=path)
     return path
 
 
@@ -496,7 +496,7 @@ def _read_header(path: Path) -> _Header:
         voxels = others[0]
     else:
         hint = "name it .hdr, beside the .img"
-        raise InputError(f"{path}: its voxels are in another file; {hint}")
+        raise InputError(f"its voxels are in another file; {hint}", where=path)
     offset = int(fields["vox_offset"])
     spare = _SPARE_BYTES
     if is_single and offset == 0:  # the standard demands at least the size of the header
@@ -537,10 +537,10 @@ def _check_header(path: Path, header: _Header) -> None:
     """Refuse what is not one volume, and what no file of this size can hold."""
     if header.dtype.kind not in "buif":
         got = f"dtype {header.dtype}"
-        raise InputError(f"{path}: expected real numbers, got {got}")
+        raise InputError(f"expected real numbers, got {got}", where=path)
     if len(_volume_shape(header.shape)) != 3 or min(header.shape) < 1:
         got = f"shape {header.shape}"
-        raise InputError(f"{path}: expected one volume (X, Y, Z), got {got}")
+        raise InputError(f"expected one volume (X, Y, Z), got {got}", where=path)
     size = header.voxels.stat().st_size
     is_packed = _is_packed(header.voxels)
     can_hold = size * PACKING if is_packed else size
@@ -617,7 +617,7 @@ def _voxels(path: Path, header: _Header) -> nib.arrayproxy.ArrayProxy:
         raise EOFError(f"cut off: {promised}, got {header.end + excess}")
     if excess > header.spare:
         promised = f"the {header.end} bytes that its header promises"
-        raise InputError(f"{path}: holds more than {promised}")
+        raise InputError(f"holds more than {promised}", where=path)
     if excess:
         hint = f"is its shape {header.shape} right?"
         _warn(path, f"{excess} bytes behind its voxels are left out; {hint}")
@@ -626,7 +626,7 @@ def _voxels(path: Path, header: _Header) -> nib.arrayproxy.ArrayProxy:
 
 
 def _warn(path: Path, remark: str) -> None:
-    warnings.warn(f"{path.name}: {remark}", InputWarning, stacklevel=3)
+    warnings.warn(InputWarning(remark, where=path.name), stacklevel=3)
 
 
 def _warn_of_guesses(
@@ -659,7 +659,7 @@ def _finite(values: np.ndarray, path: Path) -> np.ndarray:
         bad = bad or values.size
     if bad:
         got = f"{bad} that are NaN or infinite"
-        raise InputError(f"{path}: expected finite values, got {got}")
+        raise InputError(f"expected finite values, got {got}", where=path)
     _warn(path, remark)
     return filled
 

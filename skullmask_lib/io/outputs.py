@@ -75,7 +75,7 @@ def replacing(
         if error.filename and folder and not str(error.filename).startswith(folder):
             raise  # it is about another file
         reason = error.strerror or error
-        raise InputError(f"{output}: cannot be written ({reason})") from None
+        raise InputError(f"cannot be written ({reason})", where=output) from None
 
 
 def _behind_links(output: Path) -> Path:
@@ -87,7 +87,7 @@ def _behind_links(output: Path) -> Path:
     except (OSError, RuntimeError):  # a link to itself; which one depends on the version of Python
         target = output
     if target.is_symlink():
-        raise InputError(f"{output}: is a link that leads nowhere; choose another name")
+        raise InputError("is a link that leads nowhere; choose another name", where=output)
     return target
 
 
@@ -104,14 +104,14 @@ def _check_place(
     parent = place.parent
     if not parent.is_dir():
         reason = "is not a folder" if parent.exists() else "does not exist"
-        raise InputError(f"{output}: cannot be written, {parent} {reason}")
+        raise InputError(f"cannot be written, {parent} {reason}", where=output)
     if any(_is_same_file(place, Path(file)) for file in inputs):
-        raise InputError(f"{output}: the output is the input; choose another name")
+        raise InputError("the output is the input; choose another name", where=output)
     if place.is_dir():
         if not over:
             _check_folder(output, place)
     elif place.exists() and not place.is_file():
-        raise InputError(f"{output}: is neither a file nor a folder; choose another name")
+        raise InputError("is neither a file nor a folder; choose another name", where=output)
 
 
 def _is_same_file(place: Path, other: Path) -> bool:
@@ -121,9 +121,9 @@ def _is_same_file(place: Path, other: Path) -> bool:
 def _check_folder(output: Path, place: Path) -> None:
     """Refuse a folder in the place of a file, and a folder that is not empty."""
     if output.suffix:
-        raise InputError(f"{output}: is a folder; choose another name")
+        raise InputError("is a folder; choose another name", where=output)
     if any(place.iterdir()):
-        raise InputError(f"{output}: is a folder that is not empty; choose another name")
+        raise InputError("is a folder that is not empty; choose another name", where=output)
 
 
 def _exchange(temporary: Path, place: Path, *, earlier: Path) -> None:
@@ -186,7 +186,9 @@ def writable(path: AnyPath) -> Iterator[None]:
         yield
     except OSError as error:
         reason = error.strerror or error
-        raise InputError(f"{path}: cannot be written ({reason}); what is done is kept") from None
+        raise InputError(
+            f"cannot be written ({reason}); what is done is kept", where=path
+        ) from None
 
 
 def sync(path: AnyPath) -> None:

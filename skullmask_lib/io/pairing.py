@@ -68,7 +68,7 @@ def paired(
     unused = [name for place, name in enumerate(truths) if place not in used]
     if lacking or (unused and not spare):
         complaint = _complaint(lacking, unused, len(images))
-        raise InputError(f"{source}: {complaint}")
+        raise InputError(complaint, where=source)
     return [pairs[place] for place in range(len(images))]
 
 

@@ -122,7 +122,7 @@ def _without_host(place: str, path: AnyPath) -> str:
     if host.casefold() in ("", "localhost"):
         return slash + rest
     wanted = f"a file of this computer, as in file:///{rest or host}"
-    raise InputError(f"{path}: expected {wanted}, got one of {host}")
+    raise InputError(f"expected {wanted}, got one of {host}", where=path)
 
 
 def _unquoted(place: str, path: AnyPath) -> str:
@@ -133,7 +133,7 @@ def _unquoted(place: str, path: AnyPath) -> str:
     except UnicodeError:
         place = "\0"
     if "\0" in place:
-        raise InputError(f"{path}: is the address of a name that no file can have here")
+        raise InputError("is the address of a name that no file can have here", where=path)
     return place
 
 
@@ -164,17 +164,17 @@ def kind_of(path: Path) -> str:
     except (FileNotFoundError, NotADirectoryError):
         if path.is_symlink():
             target = os.readlink(path)
-            raise InputError(f"{path}: is a link that leads nowhere, to {target}") from None
+            raise InputError(f"is a link that leads nowhere, to {target}", where=path) from None
         return ""
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise InputError(f"{texts.plain(path)}: cannot be opened ({reason})") from None
+        raise InputError(f"cannot be opened ({reason})", where=texts.plain(path)) from None
     if stat.S_ISDIR(mode):
         return "folder"
     if stat.S_ISREG(mode):
         return "file"
     kind = _SPECIAL_FILES.get(stat.S_IFMT(mode), "device")
-    raise InputError(f"{path}: expected a file, got a {kind}")
+    raise InputError(f"expected a file, got a {kind}", where=path)
 
 
 def is_hidden(name: str) -> bool:
@@ -228,11 +228,11 @@ def check_distinct(outputs: Sequence[str], names: Sequence[str], source: AnyPath
         if key not in owners:
             owners[key] = name
         elif owners[key] == name:
-            raise InputError(f"{source}: names {name} twice")
+            raise InputError(f"names {name} twice", where=source)
         else:
             both = f"{owners[key]} and {name}"
             hint = "rename one of them"
-            raise InputError(f"{source}: {both} would give one mask; {hint}")
+            raise InputError(f"{both} would give one mask; {hint}", where=source)
 
 
 def natural(name: str) -> tuple:
@@ -324,7 +324,7 @@ def _entries(folder: Path, suffixes: tuple[str, ...], below: bool) -> Iterator[t
             entries = list(os.scandir(parent))
         except OSError as error:
             if parent == folder:
-                raise InputError(f"{folder}: cannot be read ({error.strerror})") from None
+                raise InputError(f"cannot be read ({error.strerror})", where=folder) from None
             yield parent, _CLOSED
             continue
         for entry in entries:

@@ -154,7 +154,7 @@ def read(path: AnyPath, *, keep_colour: bool = False) -> Picture:
         pages = _grey(pages, remarks)
     sizes = {page.shape for page in pages}
     if len(sizes) > 1:
-        raise InputError(f"{path}: expected pages of one size, got {len(sizes)} sizes")
+        raise InputError(f"expected pages of one size, got {len(sizes)} sizes", where=path)
     values = pages[0] if len(pages) == 1 else np.stack(pages)
     return Picture(values, tuple(dict.fromkeys(remarks)))
 
@@ -248,7 +248,7 @@ def _read_with_pillow(
     for frame in _frames(picture):
         if frame.mode not in _MODES:
             got = f"a picture of mode {frame.mode}; save it as greyscale"
-            raise InputError(f"{path}: expected grey levels, got {got}")
+            raise InputError(f"expected grey levels, got {got}", where=path)
         if _is_misread(frame):
             return _all_bits(picture, path), remarks
         pages.append(_page(frame, remarks))
@@ -312,7 +312,7 @@ def _check_planes(path: Path, tags: dict) -> None:
     is_8_bit_colour = bits <= 8 and samples >= 3
     if samples > 1 and not is_8_bit_colour:
         layout = f"{samples} channels of {bits} bits stored one after another"
-        raise InputError(f"{path}: expected grey levels, got {layout}; save it as greyscale")
+        raise InputError(f"expected grey levels, got {layout}; save it as greyscale", where=path)
 
 
 def _page(frame: Image.Image, remarks: list[str]) -> np.ndarray:
@@ -453,7 +453,7 @@ def _check_decoded(path: Path, page: np.ndarray, tags: dict) -> None:
     bits = tags[_BITS][0]
     if (channels, 8 * page.dtype.itemsize) != (samples, bits):
         layout = f"{samples} channels of {bits} bits, which are not read whole"
-        raise InputError(f"{path}: expected grey levels, got {layout}; save it as greyscale")
+        raise InputError(f"expected grey levels, got {layout}; save it as greyscale", where=path)
 
 
 def _directories(path: AnyPath) -> Iterator[dict]:

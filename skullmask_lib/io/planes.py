@@ -130,7 +130,7 @@ def cut(
     ((4, 3, 2), array([2., 1.]))
     """
     if axis not in (0, 1, 2):
-        raise InputError(f"{path}: expected an axis of 0, 1 or 2, got {axis}")
+        raise InputError(f"expected an axis of 0, 1 or 2, got {axis}", where=path)
     volume, affine_mm = nifti.to_ras(volume, affine_mm)
     slices = to_slices(volume, axis)
     errors.check_slice_px(slices.shape[1:], path)
@@ -247,7 +247,7 @@ def _check_same_place(
 ) -> None:
     if not same_place(affine, true_affine, shape):
         raise InputError(
-            f"{truth}: lies elsewhere than {source}: the affines of the two headers differ"
+            f"lies elsewhere than {source}: the affines of the two headers differ", where=truth
         )
 
 
@@ -287,9 +287,10 @@ def _check_orientation(source: AnyPath, truth: AnyPath) -> None:
     bare = truth if is_oriented else source
     other = source if is_oriented else truth
     raise InputError(
-        f"{bare}: its header says nothing of orientation (the codes of sform and qform are 0), "
+        "its header says nothing of orientation (the codes of sform and qform are 0), "
         f"that of {other} does: left and right may be swapped; "
-        "give both the same header, or both as .npy"
+        "give both the same header, or both as .npy",
+        where=bare,
     )
 
 

@@ -102,7 +102,7 @@ def read_head(name: str, axis: int) -> Opened:
     """
     if axis != 2:
         hint = "the traced truth is known for whole axial slices alone"
-        raise InputError(f"{name}: expected axis 2, got {axis}: {hint}")
+        raise InputError(f"expected axis 2, got {axis}: {hint}", where=name)
     data, affine = planes.read(registry.fetch(name, progress=True), axis)
     data = replace(data, names=numbered(name, len(data.images)))
     traced = registry.truth(name)
@@ -114,7 +114,7 @@ def read_head(name: str, axis: int) -> Opened:
     has_place = planes.same_place(affine, true_affine, shape)
     if not (has_shape and has_place):
         hint = "install skullmask again"
-        raise InputError(f"{traced}: lies elsewhere than {name}; {hint}")
+        raise InputError(f"lies elsewhere than {name}; {hint}", where=traced)
     known = np.flatnonzero(true.images.any(axis=(1, 2)))
     part = slice(known[0], known[-1] + 1)
     affine[:3, 3] += affine[:3, 2] * part.start
@@ -162,7 +162,7 @@ def read_path(path: Path, axis: int, channel: int | None) -> Opened:
         return _read_file(path, axis, channel)
     names = [*sources.PHANTOMS, *registry.names(), "nfbs:FOLDER", "lgg:FOLDER"]
     hint = f"nor the name of a phantom or head ({', '.join(names)})"
-    raise InputError(f"{path}: no such file or folder, {hint}")
+    raise InputError(f"no such file or folder, {hint}", where=path)
 
 
 def _read_file(path: Path, axis: int, channel: int | None) -> Opened:
@@ -170,7 +170,7 @@ def _read_file(path: Path, axis: int, channel: int | None) -> Opened:
     if suffix in pictures.SUFFIXES:
         data, remarks = _read_picture(path, channel)
         for remark in remarks:
-            warnings.warn(f"{path}: {remark}", InputWarning, stacklevel=2)
+            warnings.warn(InputWarning(remark, where=path), stacklevel=2)
         return Opened(data)
     _check_not_empty(path)
     with nifti.reading(path, suffix):
@@ -183,7 +183,7 @@ def _read_file(path: Path, axis: int, channel: int | None) -> Opened:
 
 def _check_not_empty(path: Path) -> None:
     if path.stat().st_size == 0:
-        raise InputError(f"{path}: the file is empty")
+        raise InputError("the file is empty", where=path)
 
 
 # --- arrays --------------------------------------------------------------------------------------
@@ -197,14 +197,14 @@ def _from_array(array: np.ndarray, path: Path, channel: int | None) -> Data:
 def _as_slices(array: np.ndarray, path: Path, channel: int | None) -> np.ndarray:
     """Return an array as (N, H, W), or say why it cannot be."""
     if array.dtype.kind not in "buif":
-        raise InputError(f"{path}: expected real numbers, got dtype {array.dtype}")
+        raise InputError(f"expected real numbers, got dtype {array.dtype}", where=path)
     arrays.check_slices_px(array.shape, path)
     _check_channel(array.shape, path, channel)
     if channel is not None:
         array = array[..., channel]
     if array.ndim not in (2, 3) or array.size == 0:
         wanted = "slices (N, H, W) or one slice (H, W)"
-        raise InputError(f"{path}: expected {wanted}, got shape {array.shape}")
+        raise InputError(f"expected {wanted}, got shape {array.shape}", where=path)
     return array[None] if array.ndim == 2 else array
 
 
@@ -217,16 +217,16 @@ def _check_channel(
     is_colour = arrays.is_colour(shape)
     if is_colour and channel is None:
         hint = "choose a channel with channel=0 (--channel 0)"
-        raise InputError(f"{path}: looks like colour, shape {shape}; {hint}")
+        raise InputError(f"looks like colour, shape {shape}; {hint}", where=path)
     if channel is None:
         return
     if not is_colour:
         hint = "leave the channel out"
-        raise InputError(f"{path}: has no channels, shape {shape}; {hint}")
+        raise InputError(f"has no channels, shape {shape}; {hint}", where=path)
     last = shape[-1] - 1
     if not 0 <= channel <= last:
         wanted = f"a channel from 0 to {last}"
-        raise InputError(f"{path}: expected {wanted}, got {channel}")
+        raise InputError(f"expected {wanted}, got {channel}", where=path)
 
 
 def _read_npz(path: Path, channel: int | None) -> Opened:
@@ -257,26 +257,26 @@ def _masks_of_npz(
 ) -> np.ndarray:
     masks = binary(_as_slices(array, path, None), f"{path} ({key})")
     if masks.shape != shape:
-        raise InputError(f"{path}: images {shape} and {key} {masks.shape} differ in shape")
+        raise InputError(f"images {shape} and {key} {masks.shape} differ in shape", where=path)
     return masks
 
 
 def _spacing_of_npz(array: np.ndarray, path: Path, count: int) -> np.ndarray:
     if array.shape != (count, 2) or array.dtype.kind not in "iuf":
         wanted = f"spacing_mm of shape {(count, 2)}"
-        raise InputError(f"{path}: expected {wanted}, got {array.shape}")
+        raise InputError(f"expected {wanted}, got {array.shape}", where=path)
     spacing_mm = array.astype(np.float64)
     is_positive = np.isfinite(spacing_mm) & (spacing_mm > 0)
     if not is_positive.all():
         got = f"{spacing_mm.min():g}"
-        raise InputError(f"{path}: expected spacing_mm above 0 mm, got {got}")
+        raise InputError(f"expected spacing_mm above 0 mm, got {got}", where=path)
     return spacing_mm
 
 
 def _names_of_npz(array: np.ndarray, path: Path, count: int) -> tuple[str, ...]:
     labels = array.ravel()
     if len(labels) != count:
-        raise InputError(f"{path}: expected {count} names, got {len(labels)}")
+        raise InputError(f"expected {count} names, got {len(labels)}", where=path)
     if labels.dtype.kind == "S":
         labels = np.char.decode(labels, "utf-8", "replace")
     return tuple(map(str, labels))
@@ -312,7 +312,7 @@ def binary(array: np.ndarray, name: AnyPath) -> np.ndarray:
         hint = ""
         if is_lossy(name):
             hint = "; JPEG changes the values of masks: save them as PNG"
-        raise InputError(f"{name}: {error}{hint}") from None
+        raise InputError(f"{error.message}{hint}", where=name) from None
 
 
 def is_lossy(name: AnyPath) -> bool:
@@ -352,12 +352,12 @@ def _read_picture(
 def _read_folder(folder: Path, axis: int, channel: int | None) -> Opened:
     if folder.name.lower().endswith(sources.SUFFIXES):
         hint = "rename it, or name a file in it"
-        raise InputError(f"{folder}: is a folder, and named like a file; {hint}")
+        raise InputError(f"is a folder, and named like a file; {hint}", where=folder)
     contents = sources.contents_of(folder)
     _check_contents(folder, contents)
     remark = contents.pictures.remark()
     if remark:
-        warnings.warn(f"{folder}: {remark}", InputWarning, stacklevel=2)
+        warnings.warn(InputWarning(remark, where=folder), stacklevel=2)
     if contents.series:
         image = dicom.read_series(folder)
         volume = np.asarray(image.dataobj)
@@ -377,12 +377,12 @@ def _check_contents(folder: Path, contents: sources.Contents) -> None:
         count = _counted(files, "picture")
         series_count = _counted(series, "DICOM file")
         hint = "put the pictures and the DICOM files into separate folders"
-        raise InputError(f"{folder}: holds {count} and {series_count}; {hint}")
+        raise InputError(f"holds {count} and {series_count}; {hint}", where=folder)
     if files or series:
         return
     remark = contents.pictures.remark()
     hint = f"; {remark}" if remark else ""
-    raise InputError(f"{folder}: no picture in this folder, nor a DICOM series{hint}")
+    raise InputError(f"no picture in this folder, nor a DICOM series{hint}", where=folder)
 
 
 def _counted(files: Sequence[Path], kind: str) -> str:
@@ -404,9 +404,9 @@ def _read_pictures(
         images.append(data.images)
         if data.images.shape != (1, *images[0].shape[1:]):
             wanted = "one slice of the first file's shape"
-            raise InputError(f"{file}: expected {wanted}, got {data.images.shape}")
+            raise InputError(f"expected {wanted}, got {data.images.shape}", where=file)
         tally.update(remarks)
     for remark, count in tally.items():
         share = f"{count} of {_counted(files, 'picture')}"
-        warnings.warn(f"{folder}: {remark} ({share})", InputWarning, stacklevel=2)
+        warnings.warn(InputWarning(f"{remark} ({share})", where=folder), stacklevel=2)
     return np.concatenate(images)

@@ -136,7 +136,7 @@ def path(name: str) -> Path:
     """
     if name not in names():
         expected = ", ".join(names())
-        raise InputError(f"{name}: no such data set; expected one of {expected}")
+        raise InputError(f"no such data set; expected one of {expected}", where=name)
     return folder() / f"{name}{_SUFFIX}"
 
 
@@ -254,7 +254,7 @@ def _difference(file: Path, name: str) -> str:
 def _verify(file: Path, name: str) -> None:
     """Refuse a file of another sha256, and delete it."""
     if not file.is_file():
-        raise InputError(f"{file}: expected a file; name another folder in SKULLMASK_DATA")
+        raise InputError("expected a file; name another folder in SKULLMASK_DATA", where=file)
     difference = _difference(file, name)
     if not difference:
         return
@@ -265,7 +265,7 @@ def _verify(file: Path, name: str) -> None:
         hint = "delete it, or name another folder in SKULLMASK_DATA"
         outcome = f"cannot be deleted ({error.strerror}): {hint}"
     again = f"fetch it again: skullmask data fetch {name}"
-    raise InputError(f"{file}: {difference}; {outcome}; {again}")
+    raise InputError(f"{difference}; {outcome}; {again}", where=file)
 
 
 def _download(file: Path, name: str, progress: bool, timeout_s: float) -> None:
@@ -278,8 +278,9 @@ def _download(file: Path, name: str, progress: bool, timeout_s: float) -> None:
     except OSError as error:  # of the network or of the disk
         reason = _reason(error, outside)
         raise InputError(
-            f"{file}: not here, and not to be had from {url} ({reason}); "
-            "try again, put the file there, or name the folder that has it in SKULLMASK_DATA"
+            f"not here, and not to be had from {url} ({reason}); "
+            "try again, put the file there, or name the folder that has it in SKULLMASK_DATA",
+            where=file,
         ) from None
 
 
@@ -288,7 +289,7 @@ def _make_folder(file: Path) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         hint = "name a folder in SKULLMASK_DATA"
-        raise InputError(f"{file}: cannot be written ({error.strerror}); {hint}") from None
+        raise InputError(f"cannot be written ({error.strerror}); {hint}", where=file) from None
 
 
 def _download_beside(file: Path, name: str, url: str, progress: bool, timeout_s: float) -> None:
@@ -303,7 +304,7 @@ def _download_beside(file: Path, name: str, url: str, progress: bool, timeout_s:
         difference = _difference(temporary, name)
         if difference:
             again = f"not kept, try again: skullmask data fetch {name}"
-            raise InputError(f"{file}: {difference} from {url}; {again}")
+            raise InputError(f"{difference} from {url}; {again}", where=file)
         os.replace(temporary, file)
 
 

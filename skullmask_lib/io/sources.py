@@ -117,7 +117,7 @@ def suffix_of(path: Path) -> str:
     got = path.suffix or "no suffix"
     if dicom.is_dicom(path):
         got = "one file of DICOM: name the folder of its series"
-    raise InputError(f"{path}: expected a file that ends in {', '.join(SUFFIXES)}, got {got}")
+    raise InputError(f"expected a file that ends in {', '.join(SUFFIXES)}, got {got}", where=path)
 
 
 def contents_of(folder: Path) -> Contents:

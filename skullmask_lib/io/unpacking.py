@@ -76,11 +76,11 @@ def open_array(path: str, mode: str = "r") -> zarr.Array:
     shards = getattr(array, "shards", None) or ()
     if min((*array.chunks, *shards), default=1) < 1:
         wanted = "chunks of at least one value"
-        raise InputError(f"{path}: expected {wanted}, got {array.chunks}")
+        raise InputError(f"expected {wanted}, got {array.chunks}", where=path)
     for name, allowed in _codecs(array.metadata):
         if name not in allowed:
             hint = "store it anew with blosc, gzip or zstd"
-            raise InputError(f"{path}: its chunks are packed by {name}; {hint}")
+            raise InputError(f"its chunks are packed by {name}; {hint}", where=path)
     return array
 
 

@@ -73,7 +73,7 @@ def write_masks(
     writer = masks_writer(output, like)
     if writer is _write_png and shape[0] > 1:
         hint = "do not fit in one PNG; use .npy"
-        raise InputError(f"{output}: the {shape[0]} masks of {like} {hint}")
+        raise InputError(f"the {shape[0]} masks of {like} {hint}", where=output)
     if writer is _write_nifti:
         writer = partial(writer, axis=axis)
     inputs = [like, *map(paths.local, keep)]
@@ -149,7 +149,7 @@ def masks_writer(output: Path, like: AnyPath) -> Writer:
     if suffix in nifti.SUFFIXES and source in ("series", *nifti.READABLE):
         return _write_nifti
     hint = _other_format(output, suffix, like, source)
-    raise InputError(f"{output}: the masks of {like} cannot be written as {suffix}; use {hint}")
+    raise InputError(f"the masks of {like} cannot be written as {suffix}; use {hint}", where=output)
 
 
 def _other_format(output: Path, suffix: str, like: AnyPath, source: str) -> str:

@@ -18,8 +18,6 @@ from ..io import outputs
 from . import notebooks, pages, privacy
 from .provenance import contents
 
-KEPT_IN = "; what ran is in "  # begins the end of a message
-
 
 def check_replaceable(folder: Path) -> None:
     """Refuse a folder that holds anything but an earlier report as it was made.
@@ -41,15 +39,16 @@ def check_replaceable(folder: Path) -> None:
     if not folder.exists():
         return
     if not folder.is_dir():
-        raise InputError(f"{folder}: is a file, and a report is a folder; choose another name")
+        raise InputError("is a file, and a report is a folder; choose another name", where=folder)
     recorded = _recorded_files(folder)
     for path in folder.iterdir():
         if path.name == "provenance.json":
             continue
         if recorded.get(path.name) != contents(path):
             raise InputError(
-                f"{folder}: holds {path.name}, which no report wrote or which was changed; "
-                "choose another folder"
+                f"holds {path.name}, which no report wrote or which was changed; "
+                "choose another folder",
+                where=folder,
             )
 
 
@@ -154,9 +153,9 @@ def keep_failed(
         ):
             temporary.mkdir()
             write(executed, temporary, provenance, page=page)
-            return f"{KEPT_IN}{folder / 'report.ipynb'}"
+            return f"; what ran is in {folder / 'report.ipynb'}"
     copy = shutil.copy(ran, tempfile.mkdtemp(prefix="skullmask-"))
-    return f"{KEPT_IN}{copy}"
+    return f"; what ran is in {copy}"
 
 
 def _cut_after_last_run(executed: nbformat.NotebookNode) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from ..errors import InputError
 from ..io import journal, outputs
-from . import comparison, folders, inputs, notebooks, privacy, report, running
+from . import comparison, inputs, notebooks, privacy, report, running
 from .provenance import provenance, sha256_once
 
 _STOP_AGAIN_AFTER_S = 0.2
@@ -115,6 +115,7 @@ def grid(
                 folder / name,
                 runs[name].parameters,
                 hash_source=hash_once,
+                names_remains=False,
             )
         except Exception as error:
             private = inputs.private_folders(folder, notebook, sources, {})
@@ -162,14 +163,13 @@ def _check_ours(folder: Path, record: Path) -> None:
         return
     if any(folder.iterdir()):
         raise InputError(
-            f"{folder}: holds files that no grid of reports wrote; choose another folder"
+            "holds files that no grid of reports wrote; choose another folder", where=folder
         )
 
 
 def _reason(error: Exception, private: Sequence[Path]) -> str:
-    """Say why a report failed, without folders and without where its remains are."""
-    message, _, _ = str(error).partition(folders.KEPT_IN)
-    return privacy.pathless(message or repr(error), *private)
+    """Say why a report failed, without folders."""
+    return privacy.pathless(str(error) or repr(error), *private)
 
 
 @contextlib.contextmanager

@@ -87,11 +87,11 @@ def _check_named_slice(name: str, image: object) -> None:
     try:
         check_slice(image)
     except InputError as error:
-        raise InputError(f"{name}: {error}") from None
+        raise error.at(name) from None
     try:
         name.encode()
     except UnicodeEncodeError:
-        raise InputError(f"{name!a}: expected a name in UTF-8") from None
+        raise InputError("expected a name in UTF-8", where=f"{name!a}") from None
 
 
 def prepare(
@@ -138,8 +138,8 @@ def prepare(
     )
     if data.truth is None and _measures(notebook):
         raise InputError(
-            f"{inputs['images']}: brings no truth, and {notebook.name} measures; "
-            "name the true masks as well"
+            f"brings no truth, and {notebook.name} measures; name the true masks as well",
+            where=inputs["images"],
         )
     _check_fits(notebook, inputs["images"], data, parameters)
     return parameters
@@ -153,8 +153,8 @@ def _completed(
     """Merge inputs and parameters, and let the notebook save its masks if it can."""
     for name in _RESERVED & set(parameters):
         raise InputError(
-            f"{notebook.name}: {name} is not chosen as a parameter: "
-            "images and truth have a place of their own"
+            f"{name} is not chosen as a parameter: images and truth have a place of their own",
+            where=notebook.name,
         )
     completed = inputs | parameters
     if "save" in notebooks.parameters(notebook):
@@ -172,8 +172,9 @@ def _check_versions_differ(notebook: Path, parameters: dict[str, object]) -> Non
     dilation_size = parameters.get("dilation_size")
     if dilation_size and len(same) > 1:
         raise InputError(
-            f"{notebook.name}: {', '.join(same)} differ in their width alone, and are the same "
-            f"with dilation_size={dilation_size}; name one of them, or leave dilation_size out"
+            f"{', '.join(same)} differ in their width alone, and are the same "
+            f"with dilation_size={dilation_size}; name one of them, or leave dilation_size out",
+            where=notebook.name,
         )
 
 
@@ -216,7 +217,7 @@ def _check_fits(
         value = values.get(name)
         if isinstance(value, int) and value > high:
             raise InputError(
-                f"{notebook.name}: expected {name} up to {high} for {images}, got {value}"
+                f"expected {name} up to {high} for {images}, got {value}", where=notebook.name
             )
 
 

@@ -135,7 +135,7 @@ def find(name: str | Path) -> Path:
     similar = difflib.get_close_matches(path.stem, ours, n=1)
     if similar:
         hint = f"did you mean {similar[0]}?"
-    raise InputError(f"{name}: no such notebook; {hint}")
+    raise InputError(f"no such notebook; {hint}", where=name)
 
 
 def _named(name: str, ours: dict[str, Path]) -> Path | None:
@@ -216,12 +216,12 @@ def _declared(notebook: Path) -> dict[str, _Parameter]:
     try:
         statements = ast.parse(source).body
     except SyntaxError as error:
-        raise InputError(f"{notebook}: parameters that are no Python ({error})") from None
+        raise InputError(f"parameters that are no Python ({error})", where=notebook) from None
     declared = {}
     for statement in statements:
         if not isinstance(statement, ast.AnnAssign):
             code = ast.unparse(statement)
-            raise InputError(f"{notebook}: expected annotated parameters, got {code}")
+            raise InputError(f"expected annotated parameters, got {code}", where=notebook)
         low, high = _limits(lines[statement.end_lineno - 1])
         declared[statement.target.id] = _Parameter(
             kinds=_annotated_kinds(notebook, statement),
@@ -235,12 +235,12 @@ def _declared(notebook: Path) -> dict[str, _Parameter]:
 def _parameters_source(notebook: Path) -> str:
     """Join the code of all cells that are tagged ``parameters``."""
     if not notebook.is_file():
-        raise InputError(f"{notebook}: no such notebook")
+        raise InputError("no such notebook", where=notebook)
     try:
         cells = nbformat.read(notebook, as_version=4).cells
     except Exception as error:  # nbformat raises whatever its JSON and schema readers raise
         reason = str(error).splitlines()[0]
-        raise InputError(f"{notebook}: not a readable notebook ({reason})") from None
+        raise InputError(f"not a readable notebook ({reason})", where=notebook) from None
     sources = []
     for cell in cells:
         if "parameters" in cell.metadata.get("tags", []):
@@ -253,7 +253,7 @@ def _annotated_kinds(notebook: Path, statement: ast.AnnAssign) -> tuple[type, ..
     if not set(names) <= set(_KINDS):
         wanted = ", ".join(_KINDS)
         code = ast.unparse(statement)
-        raise InputError(f"{notebook}: expected annotations of {wanted}, got {code}")
+        raise InputError(f"expected annotations of {wanted}, got {code}", where=notebook)
     return tuple(_KINDS[name] for name in names)
 
 
@@ -272,7 +272,7 @@ def _default(notebook: Path, statement: ast.AnnAssign) -> object:
         return ast.literal_eval(statement.value)
     except ValueError:
         code = ast.unparse(statement)
-        raise InputError(f"{notebook}: expected a literal, got {code}") from None
+        raise InputError(f"expected a literal, got {code}", where=notebook) from None
 
 
 def parameters(notebook: str | Path) -> dict[str, object]:
@@ -304,14 +304,16 @@ def parameters(notebook: str | Path) -> dict[str, object]:
 def _parameter(notebook: Path, declared: dict[str, _Parameter], name: str) -> _Parameter:
     """Look up a parameter; if it is missing, suggest what was meant."""
     if not declared:
-        raise InputError(f"{notebook.name}: has no parameters: no cell of it is tagged parameters")
+        raise InputError(
+            "has no parameters: no cell of it is tagged parameters", where=notebook.name
+        )
     if name in declared:
         return declared[name]
     hint = f"it has {', '.join(declared)}"
     similar = difflib.get_close_matches(name, declared, n=1)
     if similar:
         hint = f"did you mean {similar[0]}?"
-    raise InputError(f"{notebook.name}: no parameter {name}; {hint}")
+    raise InputError(f"no parameter {name}; {hint}", where=notebook.name)
 
 
 def check(notebook: str | Path, given: dict[str, object]) -> None:
@@ -342,7 +344,7 @@ def check(notebook: str | Path, given: dict[str, object]) -> None:
         try:
             _check_value(name, value, parameter)
         except InputError as error:
-            raise InputError(f"{notebook.name}: {error}") from None
+            raise error.at(notebook.name) from None
 
 
 def _check_value(name: str, value: object, parameter: _Parameter) -> None:
@@ -357,7 +359,7 @@ def _check_value(name: str, value: object, parameter: _Parameter) -> None:
         try:
             _CHECKS[name](value)
         except InputError as error:
-            raise InputError(f"{name}: {error}") from None
+            raise error.at(name) from None
 
 
 def read(notebook: str | Path, name: str, text: str) -> object:

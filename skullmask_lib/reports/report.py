@@ -99,6 +99,7 @@ def make(
     timeout_s: int = _CELL_TIMEOUT_S,
     progress_bar: dict[str, object] | bool = False,
     hash_source: Callable[[str], str | None] = sha256,
+    names_remains: bool = True,
 ) -> Path:
     """Make a report from inputs and parameters that were checked already.
 
@@ -115,6 +116,8 @@ def make(
         See `report`.
     hash_source : callable
         Hashes an input: `provenance.sha256`, or one that remembers what it hashed.
+    names_remains : bool
+        Whether an error also says where it left what ran.
 
     Returns
     -------
@@ -178,9 +181,11 @@ def make(
             shutil.rmtree(work)  # makes room where the disk is full
             shutil.rmtree(temporary)
             kept = folders.keep_failed(ran, failed_folder, record, private)
+            if not names_remains:
+                kept = ""
             if isinstance(error, OSError):
                 reason = f"cannot be written ({error.strerror})"
-                raise InputError(f"{folder}: {reason}{kept}") from None
+                raise InputError(f"{reason}{kept}", where=folder) from None
             raise RuntimeError(f"{error}{kept}") from None
     shutil.rmtree(failed_folder, ignore_errors=True)
     return folder / "report.html"

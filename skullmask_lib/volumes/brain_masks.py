@@ -19,6 +19,7 @@ import numpy as np
 from scipy import ndimage
 from tqdm import tqdm
 
+from .. import errors
 from ..errors import InputError, check_binary, check_unmasked
 from ..io import nifti
 from . import morphology, preprocess, scans
@@ -274,7 +275,7 @@ def _check_gz(path: ScanPath) -> None:
     """Refuse every file that nidataset's function refuses."""
     _, suffix = nifti.split_name(scans.existing(path))
     if suffix != ".nii.gz":
-        raise InputError(f"{path}: expected a .nii.gz file")
+        raise InputError("expected a .nii.gz file", where=path)
     nifti.check_file(path)
 
 
@@ -377,7 +378,7 @@ class _MaskedScan(NamedTuple):
 def _mask_file(scan: ScanPath, threshold: Threshold, closing_radius: int) -> _MaskedScan:
     """Read a scan in its own dtype and make its mask."""
     volume, image = scans.read(scan, None)
-    with scans.naming(scan):
+    with errors.placed(scan):
         limits = _limits(scans.check_volume(volume), threshold)
         mask = brain_mask(volume, threshold=limits, closing_radius=closing_radius)
     return _MaskedScan(limits, mask, volume, image)
@@ -423,10 +424,10 @@ def preprocess_scan(
     output = Path(output_path)
     if not output.name.lower().endswith(nifti.SUFFIXES):
         endings = " or ".join(nifti.SUFFIXES)
-        raise InputError(f"{output}: expected a name that ends in {endings}")
+        raise InputError(f"expected a name that ends in {endings}", where=output)
     _check_gz(nii_path)
     masked = _mask_file(nii_path, threshold, closing_radius)
-    with scans.naming(nii_path):
+    with errors.placed(nii_path):
         scores = preprocess.zscore(masked.volume, masked.mask)
     scans.write(scores, output, masked.image, nii_path)
 

@@ -3,9 +3,7 @@
 Nothing here computes a mask.
 """
 
-import contextlib
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -111,7 +109,7 @@ def read(source: ScanPath, dtype: type | None = np.float32) -> tuple[np.ndarray,
     if not suffix:
         endings = ", ".join(nifti.READABLE[:4])
         wanted = f"a file that ends in {endings}, or the folder of a DICOM series"
-        raise InputError(f"{source}: expected {wanted}")
+        raise InputError(f"expected {wanted}", where=source)
     return nifti.read(source, dtype)
 
 
@@ -231,34 +229,7 @@ def make_folder(folder: ScanPath) -> None:
         Path(folder).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         reason = error.strerror
-        raise InputError(f"{folder}: is no folder and cannot be made one ({reason})") from None
-
-
-@contextlib.contextmanager
-def naming(path: ScanPath) -> Iterator[None]:
-    """Name the scan in any `InputError` raised inside the ``with`` block.
-
-    Parameters
-    ----------
-    path : str or path
-
-    Raises
-    ------
-    InputError
-        With the path in front of the original message.
-
-    Examples
-    --------
-    >>> with naming("a.nii.gz"):
-    ...     check_volume(np.zeros((2, 2, 2)))
-    Traceback (most recent call last):
-    ...
-    skullmask_lib.errors.InputError: a.nii.gz: expected values that differ, every voxel is 0
-    """
-    try:
-        yield
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from None
+        raise InputError(f"is no folder and cannot be made one ({reason})", where=folder) from None
 
 
 def check_volume(volume: np.ndarray) -> np.ndarray:

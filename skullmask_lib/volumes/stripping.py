@@ -17,7 +17,7 @@ import nibabel as nib
 import numpy as np
 from scipy import ndimage
 
-from .. import masks, polar, versions
+from .. import errors, masks, polar, versions
 from ..errors import EmptyMaskWarning, InputError, InputWarning
 from ..io import nifti, outputs
 from . import morphology, scans
@@ -504,15 +504,15 @@ def strip_scan(scan: ScanPath, output_path: ScanPath, *, n4: bool = False) -> St
     volume, image = scans.read(scan)
     affine = nifti.affine_mm(image, scan)
     values = volume
-    with scans.naming(scan), warnings.catch_warnings(record=True) as remarks:
+    with errors.placed(scan), warnings.catch_warnings(record=True) as remarks:
         warnings.simplefilter("always")
         if n4:
             values, _ = preprocess.n4(volume, affine, progress=True)
         mask = strip(values, affine)
     for remark in remarks:
-        warnings.warn(f"{name}: {remark.message}", remark.category, stacklevel=2)
+        errors.warn_at(name, remark, stacklevel=3)
     for doubt in _doubts(mask, affine):
-        warnings.warn(f"{name}: {doubt}", InputWarning, stacklevel=2)
+        warnings.warn(InputWarning(doubt, where=name), stacklevel=2)
 
     stored = values
     scaling = _PLAIN

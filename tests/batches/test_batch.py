@@ -839,7 +839,7 @@ def test_what_is_remarked_while_reading_is_in_each_row_of_the_file_and_readers_a
 
     def remarking(path, **options):
         if path.name == "b.npy":
-            warnings.warn(f"{path}: is\nlossy", InputWarning, stacklevel=2)
+            warnings.warn(InputWarning("is\nlossy", where=path), stacklevel=2)
             warnings.warn("a library has something to say", DeprecationWarning, stacklevel=2)
         return load(path, **options)
 

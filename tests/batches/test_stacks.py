@@ -10,6 +10,7 @@ import pyarrow.parquet
 import pytest
 import zarr
 from batching import errors_of, everything, heads, one_by_one, rows_of, same, serial
+from complaints import refused
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from inputs import ring_head
@@ -181,7 +182,7 @@ def test_an_array_at_an_address_is_not_written_over():
 def test_a_group_at_an_address_is_not_written_over():
     np.save("a.npy", heads(4))
     zarr.create_group("memory://precious").create_array("x", shape=(2,), dtype="u1")[:] = 7
-    with pytest.raises(InputError, match=r"memory://precious: "):
+    with refused("memory://precious"):
         serial("a.npy", "memory://precious")
     assert (zarr.open_group("memory://precious", mode="r")["x"][:] == 7).all()
 
@@ -382,11 +383,11 @@ def test_true_masks_in_files_are_found_by_their_names_without_suffixes():
     assert [row["iou"] for row in rows_of("n.batch/results.csv")] == ["1.0"] * 5
     Path("t/sub/c.png").unlink()
     before = everything(".")
-    with pytest.raises(InputError, match=r"^t: .*sub/c\.png \(1 of 5 .*one_more\.png"):
+    with refused("t", naming=["sub/c.png (1 of 5", "one_more.png"]):
         serial("a", "o", truth="t")
     np.save("t.npy", one_by_one(given)[:, 1:])
     np.save("a.npy", given)
-    with pytest.raises(InputError, match=r"^t\.npy: .*\(5, 48, 40\), got"):
+    with refused("t.npy", naming=["(5, 48, 40)"]):
         serial("a.npy", "o", truth="t.npy")
     assert set(everything(".")) == {*before, Path("a.npy")}
 
@@ -455,7 +456,7 @@ def test_files_that_do_not_pair_are_refused_with_both_names():
     save_pictures("a", heads(3, np.uint8), "slice_{}.png")
     save_pictures("t", one_by_one(heads(2, np.uint8)), "slice_{}_mask.png")
     save_pictures("t", one_by_one(heads(1, np.uint8)), "slice_1{}_mask.png")
-    with pytest.raises(InputError, match=r"^t: .*slice_3\.png.*slice_11_mask\.png"):
+    with refused("t", naming=["slice_3.png", "slice_11_mask.png"]):
         serial("a", "m", truth="t")
 
 

@@ -24,6 +24,7 @@ from scipy import ndimage
 import skullmask_lib as sm
 from skullmask_lib import texts
 from skullmask_lib.cli import commands, data_commands
+from skullmask_lib.errors import InputWarning
 from skullmask_lib.io import datasets
 
 LIST = typer.main.get_command(commands.app).commands
@@ -433,13 +434,18 @@ def test_what_follows_two_dashes_is_no_option(skullmask):
     ],
 )
 def test_runs_of_slices_are_named_by_their_ends(names, told):
-    assert texts.grouped(f"{name}: too dark: by far" for name in names) == [
-        f"{told}: too dark: by far"
-    ]
+    remarks = [InputWarning("too dark: by far", where=name) for name in names]
+    assert texts.grouped(remarks) == [f"{told}: too dark: by far"]
 
 
 def test_every_text_is_said_once_and_in_order():
-    remarks = ["a[0]: dark", "a[0]: empty", "a[1]: dark", "all went wrong", "a[2]: empty"]
+    remarks = [
+        InputWarning("dark", where="a[0]"),
+        InputWarning("empty", where="a[0]"),
+        InputWarning("dark", where="a[1]"),
+        UserWarning("all went wrong"),
+        InputWarning("empty", where="a[2]"),
+    ]
     assert texts.grouped(remarks) == ["a[0] … a[1]: dark", "a[0], a[2]: empty", "all went wrong"]
     assert texts.grouped([]) == []
 

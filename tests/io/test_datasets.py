@@ -13,6 +13,7 @@ import nibabel as nib
 import numpy as np
 import psutil
 import pytest
+from complaints import refused
 from inputs import blobs, head
 from numpy.testing import assert_array_equal as same
 from PIL import Image
@@ -200,7 +201,7 @@ def test_npz_that_does_not_fit_together(tmp_path, change, message):
 
 def test_npz_without_images(tmp_path):
     np.savez(tmp_path / "a.npz", image=np.zeros((2, 8, 9)), labels=np.zeros(3))
-    with pytest.raises(InputError, match=r"a\.npz: .*images.*image, labels"):
+    with refused("a.npz", naming=["images", "image, labels"]):
         sm.load(tmp_path / "a.npz")
 
 
@@ -234,14 +235,14 @@ def test_pages_of_a_tiff_are_slices(tmp_path):
     assert data.images.shape == (3, 48, 40)
     same(data.images[2], np.array(pages[2]))
     pages[0].save(tmp_path / "b.tif", save_all=True, append_images=[pages[1].crop((0, 0, 9, 9))])
-    with pytest.raises(InputError, match=r"b\.tif: .* 2 sizes"):
+    with refused("b.tif", naming=["2 sizes"]):
         sm.load(tmp_path / "b.tif")
 
 
 def test_a_channel_of_a_colour_picture(tmp_path):
     colour = np.stack([head(), head() / 2, head() / 3], axis=-1).astype(np.uint8)
     Image.fromarray(colour).save(tmp_path / "a.png")
-    with pytest.raises(InputError, match=r"a\.png: .*\(48, 40, 3\).*channel=0"):
+    with refused("a.png", naming=["(48, 40, 3)", "channel=0"]):
         sm.load(tmp_path / "a.png")
     for channel in range(3):
         same(sm.load(tmp_path / "a.png", channel=channel).images[0], colour[..., channel])
@@ -261,7 +262,7 @@ def test_a_folder_of_pictures(tmp_path):
     same(data.images, np.stack([head(at=(at, 0)) for at in range(3)]).astype(np.uint8))
     Image.fromarray(np.zeros((4, 4), np.uint8)).save(tmp_path / "d.png")
     (tmp_path / "sub.png").rmdir()
-    with pytest.raises(InputError, match=r"d\.png: .*\(1, 4, 4\)"):
+    with refused("d.png", naming=["(1, 4, 4)"]):
         sm.load(tmp_path)
 
 
@@ -300,7 +301,7 @@ def test_nifti_along_the_other_axes_has_superior_up(tmp_path):
     same(coronal.images, [canonical[:, j, ::-1].T for j in range(44)])
     same(sagittal.spacing_mm[0], (2.0, 0.75))
     same(coronal.spacing_mm[0], (2.0, 1.5))
-    with pytest.raises(InputError, match=r"a\.nii: .*axis.* 3$"):
+    with refused("a.nii", naming=["axis", "got 3"]):
         sm.load(tmp_path / "a.nii", axis=3)
 
 
@@ -481,7 +482,7 @@ def test_masks_are_taken_one_at_a_time(tmp_path):
 def test_masks_appear_whole_or_not_at_all(tmp_path):
     np.save(tmp_path / "a.npy", np.stack([head(), np.full((48, 40), np.inf)]))
     (tmp_path / "b.npy").write_bytes(b"precious")
-    with pytest.raises(InputError, match=r"a\.npy\[1\]: .*finite"):
+    with refused("a.npy[1]", naming=["finite"]):
         make_masks(tmp_path / "a.npy", tmp_path / "b.npy")
     assert (tmp_path / "b.npy").read_bytes() == b"precious"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.npy", "b.npy"]
@@ -522,7 +523,7 @@ def test_replacing_cleans_up_whatever_happens(tmp_path):
         (temporary / "a.txt").write_text("whole")
     assert (tmp_path / "folder" / "a.txt").read_text() == "whole"
     with (
-        pytest.raises(InputError, match=r"folder: .*not empty"),
+        refused("folder", naming=["not empty"]),
         outputs.replacing(tmp_path / "folder"),
     ):
         pass
@@ -662,13 +663,13 @@ def test_values_beyond_float32_are_refused(tmp_path):
 
 def test_a_gzip_of_something_else(tmp_path):
     (tmp_path / "a.nii.gz").write_bytes(gzip.compress(b"no image" * 100))
-    with pytest.raises(InputError, match=r"a\.nii\.gz: "):
+    with refused("a.nii.gz"):
         sm.load(tmp_path / "a.nii.gz")
 
 
 def test_a_channel_of_grey_slices_is_refused(tmp_path):
     np.save(tmp_path / "grey.npy", np.zeros((2, 9, 9), np.float32))
-    with pytest.raises(sm.InputError, match=r"grey\.npy: .*channel.*\(2, 9, 9\)"):
+    with refused("grey.npy", naming=["channel", "(2, 9, 9)"]):
         sm.load(tmp_path / "grey.npy", channel=1)
 
 
@@ -703,7 +704,7 @@ def test_image_and_truth_must_lie_in_one_place(tmp_path):
     moved[0, 3] = 3
     for affine in (np.eye(4), np.diag([-2.0, 2.0, 2.0, 1.0]), moved):
         nib.save(nib.Nifti1Image(mask, affine), tmp_path / "other.nii")
-        with pytest.raises(InputError, match=r"other\.nii: .*image\.nii"):
+        with refused("other.nii", naming=["image.nii"]):
             sm.load(tmp_path / "image.nii", truth=tmp_path / "other.nii")
     flipped = nib.Nifti1Image(mask, np.diag([2.0, 2.0, 2.0, 1.0])).as_reoriented(
         [[0, -1], [1, 1], [2, 1]]
@@ -718,7 +719,7 @@ def test_image_and_truth_must_lie_in_one_place(tmp_path):
 @pytest.mark.parametrize("spacing", [0.0, -1.0, np.nan, np.inf])
 def test_npz_spacing_must_be_a_length(tmp_path, spacing):
     np.savez(tmp_path / "a.npz", images=np.zeros((1, 5, 5)), spacing_mm=[[1.0, spacing]])
-    with pytest.raises(InputError, match=r"a\.npz: .*spacing_mm"):
+    with refused("a.npz", naming=["spacing_mm"]):
         sm.load(tmp_path / "a.npz")
 
 
@@ -776,7 +777,7 @@ def test_places_are_compared_in_millimetres(tmp_path):
     same(
         sm.load(tmp_path / "metres.nii", truth=tmp_path / "millimetres.nii").truth.sum(), mask.sum()
     )
-    with pytest.raises(InputError, match=r"wrong\.nii: .*0\.05 to 50 mm"):
+    with refused("wrong.nii", naming=["0.05 to 50 mm"]):
         sm.load(tmp_path / "millimetres.nii", truth=tmp_path / "wrong.nii")
 
 
@@ -795,7 +796,7 @@ def test_errors_of_a_relative_output_name_it(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device", str(temporary))
 
     with (
-        pytest.raises(InputError, match=r"^a\.npy: cannot be written \(No space left"),
+        refused("a.npy", naming=["No space left"]),
         outputs.replacing("a.npy") as made,
     ):
         fail(made)
@@ -804,7 +805,7 @@ def test_errors_of_a_relative_output_name_it(tmp_path, monkeypatch):
 def test_a_path_is_no_name(tmp_path, monkeypatch):
     (tmp_path / "chris").mkdir()
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(InputError, match=r"^chris: "):
+    with refused("chris"):
         sm.load(Path("./chris"))
 
 
@@ -899,16 +900,16 @@ def test_folders_that_do_not_pair_are_refused_with_both_names(tmp_path):
     save_numbered(tmp_path / "a", HEADS, "slice_{}.png")
     save_numbered(tmp_path / "t", TRUTH, "slice_{}_mask.png")
     (tmp_path / "t" / "slice_7_mask.png").rename(tmp_path / "t" / "slice_13_mask.png")
-    with pytest.raises(InputError, match=r"t: .*slice_7\.png.*slice_13_mask\.png"):
+    with refused("t", naming=["slice_7.png", "slice_13_mask.png"]):
         sm.load(tmp_path / "a", truth=tmp_path / "t")
     (tmp_path / "t" / "slice_13_mask.png").unlink()
-    with pytest.raises(InputError, match=r"t: .*slice_7\.png"):
+    with refused("t", naming=["slice_7.png"]):
         sm.load(tmp_path / "a", truth=tmp_path / "t")
     save_numbered(tmp_path / "few", HEADS[:3], "slice_{}.png")
-    with pytest.raises(InputError, match=r"t: .*slice_4_mask\.png"):
+    with refused("t", naming=["slice_4_mask.png"]):
         sm.load(tmp_path / "few", truth=tmp_path / "t")
     np.save(tmp_path / "few.npy", HEADS[:3])
-    with pytest.raises(InputError, match=r"t: .*\(3, 48, 40\)"):
+    with refused("t", naming=["(3, 48, 40)"]):
         sm.load(tmp_path / "few.npy", truth=tmp_path / "t")
 
 
@@ -932,7 +933,7 @@ def test_what_is_left_out_of_a_folder_is_said_once(tmp_path):
     assert not any(name in line for name in ("hidden", "Thumbs", "notes", "checkpoints", "._1"))
     for path in (tmp_path / "in").glob("[123].png"):
         path.unlink()
-    with pytest.raises(InputError, match=r"in: .*a\.gif"):
+    with refused("in", naming=["a.gif"]):
         sm.load(tmp_path / "in")
 
 
@@ -969,7 +970,7 @@ def test_pictures_beside_what_only_begins_like_dicom_are_read(tmp_path):
     (tmp_path / "in" / "DICOMDIR").write_bytes(bytes(128) + b"DICM")
     same(sm.load(tmp_path / "in").images, HEADS[:3])
     (tmp_path / "in" / "IM1").write_bytes(bytes(128) + b"DICM")
-    with pytest.raises(InputError, match=r"in: .*DICOM"):
+    with refused("in", naming=["DICOM"]):
         sm.load(tmp_path / "in")
 
 
@@ -1012,7 +1013,7 @@ def test_addresses_of_files(tmp_path):
         data.truth, f"{address}/m.npy", like=f"{address}/a%20b.npy", shape=HEADS.shape
     )
     same(np.load(tmp_path / "m.npy"), data.truth)
-    with pytest.raises(InputError, match=r"t\.npy: .*input"):
+    with refused("t.npy", naming=["input"]):
         datasets.write_masks(
             data.truth,
             tmp_path / "t.npy",
@@ -1071,7 +1072,7 @@ def test_an_npz_that_unpacks_to_too_much_is_refused(tmp_path):
     packed(tmp_path / "a.npz", 600 * 2**20)  # of bytes, which become four times as many
     assert (tmp_path / "a.npz").stat().st_size < 2**20
     tracemalloc.start()
-    with pytest.raises(InputError, match=r"a\.npz: .*2\.34 GiB"):
+    with refused("a.npz", naming=["2.34 GiB"]):
         sm.load(tmp_path / "a.npz")
     assert tracemalloc.get_traced_memory()[1] < 2**22
     tracemalloc.stop()
@@ -1080,7 +1081,7 @@ def test_an_npz_that_unpacks_to_too_much_is_refused(tmp_path):
 @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
 def test_an_npz_that_numpy_would_not_write_is_refused(tmp_path, method):
     packed(tmp_path / "a.npz", 2**20, method)
-    with pytest.raises(InputError, match=r"a\.npz: "):
+    with refused("a.npz"):
         sm.load(tmp_path / "a.npz")
 
 
@@ -1103,7 +1104,7 @@ def test_a_byte_that_changed_in_an_npz_is_seen(tmp_path, place):
         content = bytearray((tmp_path / "a.npz").read_bytes())
         content[int(place * len(content))] ^= 1
         (tmp_path / "a.npz").write_bytes(content)
-        with pytest.raises(InputError, match=r"a\.npz: "):
+        with refused("a.npz"):
             sm.load(tmp_path / "a.npz")
 
 
@@ -1176,7 +1177,7 @@ def test_nan_in_a_file_that_is_larger_than_what_may_be_unpacked(tmp_path, monkey
         raise MemoryError
 
     monkeypatch.setattr(arrays, "loaded", fail)
-    with pytest.raises(InputError, match=r"a\.npy: .*--slices.*batch") as error:
+    with refused("a.npy", naming=["--slices", "batch"]) as error:
         sm.load(tmp_path / "a.npy")
     assert "save it" not in str(error.value)
 
@@ -1220,7 +1221,7 @@ def test_data_is_shown_in_one_short_line(tmp_path):
 def test_numbers_of_numpy_are_shown_as_numbers():
     data = sm.load("phantom", slices=slice(np.uint8(1), np.int64(3)))
     assert len(data.images) == 2
-    with pytest.raises(InputError, match=r"^phantom: .* 5 .*7:$"):
+    with refused("phantom", naming=[" 5 ", " 7:"]):
         sm.load("phantom", slices=slice(np.uint8(7), None))
     same(data.spaced(np.array([2.0, 3.0])).spacing_mm, [[2, 3]] * 2)
     assert data.spaced(None) is data.spaced(()) is data

@@ -17,6 +17,7 @@ import numpy as np
 import pydicom.data
 import pytest
 import SimpleITK as sitk
+from complaints import refused
 from dicoms import AXIAL, SERIES, enhanced, header, numbers, phantom, write_series
 from hypothesis import strategies as st
 from inputs import doubted, later
@@ -300,7 +301,7 @@ def test_what_nothing_decodes_is_named(series):
     data["PixelData"].is_undefined_length = True
     file.unlink()
     pydicom.dcmwrite(file, data, enforce_file_format=True)
-    with pytest.raises(InputError, match=r"IM0000: .*MPEG2 .*decompress"):
+    with refused("IM0000", naming=["MPEG2", "decompress"]):
         dicom.read_series(series)
 
 
@@ -382,14 +383,14 @@ def test_some_slices_and_a_truth(series, folder):
         nib.Nifti1Image((np.asarray(like.dataobj) > 100).astype(np.uint8), np.eye(4)),
         "elsewhere.nii.gz",
     )
-    with pytest.raises(InputError, match=r"elsewhere\.nii\.gz: .*elsewhere than"):
+    with refused("elsewhere.nii.gz", naming=["elsewhere than"]):
         sm.load(series, truth="elsewhere.nii.gz")
     nib.save(
         nib.Nifti1Image((np.asarray(like.dataobj) > 100).astype(np.uint8), None), "bare.nii.gz"
     )
     with (
         pytest.warns(InputWarning, match=r"bare\.nii\.gz: .*orientation"),
-        pytest.raises(InputError, match=r"^bare\.nii\.gz: .*orientation"),
+        refused("bare.nii.gz", naming=["orientation"]),
     ):
         sm.load(series, truth="bare.nii.gz")
     assert len(list(folder.iterdir())) == 4
@@ -434,7 +435,7 @@ def test_masks_of_a_series_lie_where_it_lies(skullmask, name):
 
 def test_pictures_and_dicom_in_one_folder_are_refused(series):
     Image.fromarray(np.zeros((4, 4), np.uint8)).save(series / "a.png")
-    with pytest.raises(InputError, match=r"series: .*1 picture .*5 DICOM"):
+    with refused("series", naming=["1 picture", "5 DICOM"]):
         sm.load(series)
 
 
@@ -550,14 +551,14 @@ def test_pixels_that_are_left_out_are_said(tmp_path):
 
 def test_a_link_to_nothing_is_a_lost_slice(series):
     (series / "IM0005").symlink_to(series / "missing")
-    with pytest.raises(InputError, match=r"IM0005: .*link"):
+    with refused("IM0005", naming=["link"]):
         dicom.read_series(series)
 
 
 def test_a_page_that_was_saved_as_a_slice_is_damage(tmp_path):
     write_series(tmp_path, phantom(), suffix=".dcm")
     (tmp_path / "IM0005.dcm").write_text("<html>not found</html>")
-    with pytest.raises(InputError, match=r"IM0005\.dcm: "):
+    with refused("IM0005.dcm"):
         dicom.read_series(tmp_path)
 
 
@@ -817,7 +818,7 @@ def test_one_series_in_subfolders_is_read(folder, skullmask):
     header(volume[0], SeriesInstanceUID="1.2.9").save_as(
         "top/patient/IM9", enforce_file_format=True
     )
-    with pytest.raises(InputError, match=r"^top: .*2 series.*patient/IM9.*patient/study/series"):
+    with refused("top", naming=["2 series", "patient/IM9", "patient/study/series"]):
         dicom.read_series("top")
 
 
@@ -951,12 +952,12 @@ def test_frames_that_are_no_volume(tmp_path):
     volume = phantom()
     data = enhanced(volume, gap_mm=0)
     data.save_as(tmp_path / "a.dcm", enforce_file_format=True)
-    with pytest.raises(InputError, match=r"a\.dcm: .*two slices"):
+    with refused("a.dcm", naming=["two slices"]):
         dicom.read_series(tmp_path)
     data = enhanced(volume)
     data.PerFrameFunctionalGroupsSequence = data.PerFrameFunctionalGroupsSequence[:4]
     data.save_as(tmp_path / "a.dcm", enforce_file_format=True)
-    with pytest.raises(InputError, match=r"a\.dcm: .*5 frames"):
+    with refused("a.dcm", naming=["5 frames"]):
         dicom.read_series(tmp_path)
 
 
@@ -1011,7 +1012,7 @@ def test_what_no_file_can_hold_is_refused_before_it_is_decoded(tmp_path, tags, s
     data = make(**tags)
     data.save_as(tmp_path / "a.dcm", enforce_file_format=True)
     tracemalloc.start()
-    with pytest.raises(InputError, match=r"a\.dcm: "):
+    with refused("a.dcm"):
         dicom.read_series(tmp_path)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
@@ -1027,7 +1028,7 @@ def test_a_deflated_file_is_bounded(tmp_path):
     data.save_as(tmp_path / "a.dcm", enforce_file_format=True)
     del data
     tracemalloc.start()
-    with pytest.raises(InputError, match=r"a\.dcm: .*64 MiB"):
+    with refused("a.dcm", naming=["64 MiB"]):
         dicom.read_series(tmp_path)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
@@ -1072,7 +1073,7 @@ def test_a_deflated_file_is_bounded_whatever_it_begins_with(tmp_path, monkeypatc
     (tmp_path / "a.dcm").write_bytes(deflated(bomb, **DISGUISES[disguise]))
     del bomb
     tracemalloc.start()
-    with pytest.raises(InputError, match=r"a\.dcm: unpacks to over"):
+    with refused("a.dcm", naming=["unpacks"]):
         dicom.read_series(tmp_path)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()

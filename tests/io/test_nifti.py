@@ -12,6 +12,7 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
+from complaints import refused
 from numpy.testing import assert_array_equal as same
 from scipy import ndimage
 
@@ -107,7 +108,7 @@ def test_no_changed_byte_is_read_as_something_else(scan, dtype):
 @pytest.mark.parametrize("cut", [1, 4, 8, 100, 3000])
 def test_a_stream_that_is_cut_is_refused(scan, cut):
     scan.write_bytes(scan.read_bytes()[:-cut])
-    with pytest.raises(InputError, match=r"scan\.nii\.gz: "):
+    with refused("scan.nii.gz"):
         nifti.read(scan)
 
 
@@ -181,7 +182,7 @@ def test_a_stream_is_not_unpacked_beyond_its_promise(folder):
     ]
     path.write_bytes(b"".join(parts))
     tracemalloc.start()
-    with pytest.raises(InputError, match=r"a\.nii: .*8992 bytes"):
+    with refused("a.nii", naming=["8992 bytes"]):
         nifti.read(path)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
@@ -194,7 +195,7 @@ def test_a_packed_volume_has_a_largest_size(scan, monkeypatch):
     monkeypatch.setattr(errors, "LARGEST_UNPACKED_BYTES", 4 * flat.size)  # of float32
     assert nifti.read(scan)[0].shape == flat.shape
     monkeypatch.setattr(errors, "LARGEST_UNPACKED_BYTES", 4 * flat.size - 1)
-    with pytest.raises(InputError, match=r"scan\.nii\.gz: .*GiB"):
+    with refused("scan.nii.gz", naming=["GiB"]):
         nifti.read(scan)
     assert nifti.read(save(scan.with_name("a.nii"), flat))[0].shape == flat.shape
     noise = np.random.default_rng(0).integers(0, 2**15, flat.shape, np.int16)
@@ -263,7 +264,7 @@ def test_every_command_refuses_a_pipe_at_once(skullmask, make):
 @pytest.mark.usefixtures("folder")
 def test_a_device_is_refused():
     Path("zero.nii").symlink_to("/dev/zero")
-    with pytest.raises(InputError, match=r"zero\.nii: expected a file, got a device"):
+    with refused("zero.nii", naming=["device"]):
         scans.read("zero.nii")
 
 
@@ -291,7 +292,7 @@ def test_the_smallest_and_the_largest_voxel(folder, size_mm, good, axis):
     if good:
         assert nifti.read(path)[0].shape == (20, 24, 9)
     else:
-        with pytest.raises(InputError, match=r"a\.nii: .*voxels"):
+        with refused("a.nii", naming=["voxels"]):
             nifti.read(path)
 
 
@@ -316,7 +317,7 @@ def test_a_place_that_is_none_is_refused(folder):
     made = image()
     made.header["srow_x"][3] = np.inf
     nib.save(nib.Nifti1Image(volume(), None, made.header), folder / "a.nii")
-    with pytest.raises(InputError, match=r"a\.nii: .*affine"):
+    with refused("a.nii", naming=["affine"]):
         nifti.read("a.nii")
 
 
@@ -448,7 +449,7 @@ def test_half_a_pair_is_refused(folder, skullmask, lost):
         assert line.startswith(f"skullmask: {left}: ")
         assert f"a {lost}" in line
     Path("head.nii").write_bytes(b"".join(Path(left).read_bytes() for _ in (0, 1)))
-    with pytest.raises(InputError, match=r"^head\.nii: "):
+    with refused("head.nii"):
         nifti.read("head.nii")
 
 

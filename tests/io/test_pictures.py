@@ -11,6 +11,7 @@ from functools import partial
 import numpy as np
 import pytest
 import tifffile
+from complaints import refused
 from inputs import head
 from numpy.testing import assert_array_equal as same
 from PIL import EpsImagePlugin, Image
@@ -220,7 +221,7 @@ def test_channels_one_after_another_are_read_right_or_refused(
         same(pictures.read(tmp_path / "a.tif", keep_colour=True).values, [stored] * 2)
         return
     for keep_colour in (False, True):
-        with pytest.raises(InputError, match=r"a\.tif: .*greyscale"):
+        with refused("a.tif", naming=["greyscale"]):
             pictures.read(tmp_path / "a.tif", keep_colour=keep_colour)
 
 
@@ -239,7 +240,7 @@ def test_grey_with_alpha_keeps_all_bits_or_is_refused(tmp_path, dtype, compressi
     if dtype == "u1":
         same(pictures.read(tmp_path / "a.tif").values, stored[..., 0])
         return
-    with pytest.raises(InputError, match=r"a\.tif: "):
+    with refused("a.tif"):
         sm.load(tmp_path / "a.tif")
 
 
@@ -313,7 +314,7 @@ def test_three_equal_channels_are_grey_unless_one_is_chosen(tmp_path):
     datasets.write_masks([GREY > 0], tmp_path / "m.npy", like=tmp_path / "a.png", shape=(1, 48, 40))
     assert np.load(tmp_path / "m.npy").shape == (48, 40)
     Image.fromarray(np.stack([GREY, GREY, GREY // 2], axis=-1)).save(tmp_path / "b.png")
-    with pytest.raises(InputError, match=r"b\.png: .*colour"):
+    with refused("b.png", naming=["colour"]):
         sm.load(tmp_path / "b.png")
 
 
@@ -345,7 +346,7 @@ def test_kinds_of_colour_that_are_not_read_are_named(tmp_path):
         with pytest.raises(InputError, match=f"{name}: .*CMYK"):
             sm.load(tmp_path / name)
     save_tiff(tmp_path / "b.tif", GREY.astype(np.float16))
-    with pytest.raises(InputError, match=r"b.tif: .*16 bits"):
+    with refused("b.tif", naming=["16 bits"]):
         sm.load(tmp_path / "b.tif")
 
 
@@ -442,7 +443,7 @@ def test_a_byte_that_changed_in_a_png_is_seen(tmp_path):
         bad = bytearray(good)
         bad[place] ^= 4
         (tmp_path / "a.png").write_bytes(bad)
-        with pytest.raises(InputError, match=r"a\.png: "):
+        with refused("a.png"):
             sm.load(tmp_path / "a.png")
 
 
@@ -452,7 +453,7 @@ def test_a_checksum_of_a_png_is_looked_at_even_where_the_pixels_are_whole(tmp_pa
     end = written.rindex(b"IEND")
     written[end - 5] ^= 1  # the last byte of the checksum of the pixels
     (tmp_path / "a.png").write_bytes(written)
-    with pytest.raises(InputError, match=r"a\.png: "):
+    with refused("a.png"):
         sm.load(tmp_path / "a.png")
 
 
@@ -461,7 +462,7 @@ def test_numbers_of_a_palette_are_not_taken_for_grey_levels(tmp_path, dtype):
     save_tiff(tmp_path / "a.tif", LEVELS.astype(dtype))
     with tifffile.TiffFile(tmp_path / "a.tif", mode="r+") as file:
         file.pages[0].tags["PhotometricInterpretation"].overwrite(3)
-    with pytest.raises(InputError, match=r"a\.tif: "):
+    with refused("a.tif"):
         sm.load(tmp_path / "a.tif")
 
 

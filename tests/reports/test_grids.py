@@ -14,7 +14,7 @@ from browser import chromium, open_page, wait_for
 from inputs import later, ring_head
 
 from skullmask_lib.io import datasets, journal
-from skullmask_lib.reports import comparison, grids, provenance
+from skullmask_lib.reports import comparison, provenance
 
 
 @pytest.fixture

@@ -1,0 +1,76 @@
+"""Errors and warnings carry the place that they speak of, wherever they travel."""
+
+import copy
+import pickle
+import warnings
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from skullmask_lib import errors
+from skullmask_lib.batches.writing import Unwritable
+from skullmask_lib.errors import EmptyMaskWarning, InputError, InputWarning
+
+KINDS = [InputError, Unwritable, InputWarning, EmptyMaskWarning]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_text_is_the_place_and_the_message(kind):
+    problem = kind("too dark", where=Path("heads", "a.npy"))
+    assert (problem.message, problem.where) == ("too dark", str(Path("heads", "a.npy")))
+    assert str(problem) == f"{problem.where}: too dark"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_without_a_place_the_text_is_the_message(kind):
+    problem = kind("too dark")
+    assert (problem.where, str(problem)) == (None, "too dark")
+
+
+@pytest.mark.parametrize("where", [None, "a.npy[3]"])
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "passed_on",
+    [copy.copy, copy.deepcopy, lambda problem: pickle.loads(pickle.dumps(problem))],
+    ids=["copy", "deepcopy", "pickle"],
+)
+def test_a_copy_keeps_class_message_and_place(passed_on, kind, where):
+    problem = passed_on(kind("too dark", where))
+    assert type(problem) is kind
+    assert (problem.message, problem.where) == ("too dark", where)
+
+
+def _refuse(where):
+    raise InputError("too dark", where=where)
+
+
+def test_an_error_of_another_process_has_its_place():
+    with ProcessPoolExecutor(1) as pool, pytest.raises(InputError) as error:
+        pool.submit(_refuse, "a.npy[3]").result()
+    assert (error.value.message, error.value.where) == ("too dark", "a.npy[3]")
+
+
+def test_a_place_is_put_in_front_of_another():
+    error = InputError("expected 1 to 9, got 0")
+    placed = error.at("sizes").at(Path("report.ipynb"))
+    assert (placed.message, placed.where) == (error.message, "report.ipynb: sizes")
+    assert error.where is None
+
+
+def test_an_error_from_a_block_has_its_place():
+    with pytest.raises(InputError) as error, errors.placed("a.npy[4]"):
+        _refuse(None)
+    assert error.value.where == "a.npy[4]"
+
+
+def test_a_warning_from_a_block_has_its_place():
+    with pytest.warns(EmptyMaskWarning) as caught, errors.placed("a.npy[3]"):
+        warnings.warn("no head", EmptyMaskWarning, stacklevel=1)
+    assert [warning.message.where for warning in caught] == ["a.npy[3]"]
+
+
+def test_warnings_of_others_are_named_in_their_text():
+    with pytest.warns(RuntimeWarning) as caught, errors.placed("a.npy[3]"):
+        warnings.warn("divided by zero", RuntimeWarning, stacklevel=1)
+    assert str(caught[0].message) == "a.npy[3]: divided by zero"
