@@ -4,6 +4,7 @@ Slices are cut here, and the affines of two volumes are compared. Whole sources 
 `reading`.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 import nibabel as nib
@@ -12,7 +13,7 @@ import numpy as np
 from .. import errors
 from ..errors import InputError
 from . import cohorts, nifti, sources
-from .data import Data, numbered
+from .data import Data, Origin, numbered
 from .paths import AnyPath
 
 
@@ -75,6 +76,7 @@ def read(path: Path, axis: int) -> tuple[Data, np.ndarray]:
     Returns
     -------
     data : Data
+        With its origin.
     affine_mm : ndarray of shape (4, 4)
         Of the volume in RAS order.
 
@@ -91,7 +93,10 @@ def read(path: Path, axis: int) -> tuple[Data, np.ndarray]:
     skullmask_lib.errors.InputError: missing.nii: no such file
     """
     volume, image = nifti.read(path, axis=axis)
-    return cut(volume, nifti.affine_mm(image, path), axis, path)
+    data, affine_mm = cut(volume, nifti.affine_mm(image, path), axis, path)
+    _, suffix = nifti.split_name(path)
+    origin = Origin(path, suffix, geometry=nifti.geometry(image), axis=axis)
+    return replace(data, origin=origin), affine_mm
 
 
 def cut(
