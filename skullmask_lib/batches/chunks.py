@@ -276,7 +276,7 @@ def _masks_and_rows(
             masks, qualities = _masks_and_qualities(job, image)
     except Exception as error:  # whatever is wrong with one image must not stop the others
         return None, [rows.of_failure(job.images, index, error)]
-    truth = rows.truth_in_place(job.images, job.truth, index, truth)
+    truth = rows.truth_in_place(image, truth)
     is_known = rows.known_slices(truth)
     names = rows.slice_names(stacks.name(job.images, index), len(masks))
     rows_of_image = []

@@ -268,7 +268,8 @@ def _with_truth(images: Opened, masks: Opened, slices: slice | None) -> Data:
         got = f"{truth.shape} ({images.source})"
         raise InputError(f"{masks.source}: expected {wanted}, got {got}")
     if images.affine is not None and masks.affine is not None:
-        planes.check_place(images.source, images.affine, masks.source, masks.affine, shape)
+        origin = data.origin
+        planes.check_place(origin, images.affine, masks.data.origin, masks.affine, shape)
     truth = reading.binary(truth, _lossy_name(true.names) or masks.source)
     spacing_mm = data.spacing_mm
     if spacing_mm is None:

@@ -12,7 +12,7 @@ import numpy as np
 
 from .. import errors
 from ..errors import InputError
-from . import cohorts, nifti, sources
+from . import nifti
 from .data import Data, Origin, numbered
 from .paths import AnyPath
 
@@ -177,7 +177,10 @@ def placed(path: Path) -> tuple[tuple[int, ...], np.ndarray]:
     ...
     skullmask_lib.errors.InputError: missing.nii: no such file
     """
-    image = nifti.read_header(path)
+    return _placed(nifti.read_header(path), path)
+
+
+def _placed(image: nib.Nifti1Image, path: AnyPath) -> tuple[tuple[int, ...], np.ndarray]:
     empty = np.broadcast_to(0, image.shape[:3])
     volume, affine_mm = nifti.to_ras(empty, nifti.affine_mm(image, path))
     return volume.shape, affine_mm
@@ -211,9 +214,9 @@ def same_place(affine: np.ndarray, other: np.ndarray, shape: tuple[int, ...]) ->
 
 
 def check_place(
-    source: AnyPath,
+    images: Origin,
     affine: np.ndarray,
-    truth: AnyPath,
+    truth: Origin,
     true_affine: np.ndarray,
     shape: tuple[int, ...],
 ) -> None:
@@ -221,8 +224,8 @@ def check_place(
 
     Parameters
     ----------
-    source, truth : str or path
-        Volumes.
+    images, truth : Origin
+        Of volumes.
     affine, true_affine : ndarray of shape (4, 4)
         Where they lie, in RAS order [mm].
     shape : tuple of int
@@ -236,24 +239,26 @@ def check_place(
 
     Examples
     --------
-    >>> check_place("chris", np.eye(4), "phantom", np.eye(4), (2, 3, 4))
+    >>> head = Origin("chris", "name")
+    >>> check_place(head, np.eye(4), head, np.eye(4), (2, 3, 4))
     """
-    _check_orientation(source, truth)
+    _check_orientation(images, truth)
     if not same_place(affine, true_affine, shape):
         raise InputError(
-            f"{truth}: lies elsewhere than {source}: the affines of the two headers differ"
+            f"{truth.source}: lies elsewhere than {images.source}: "
+            "the affines of the two headers differ"
         )
 
 
-def check_headers(source: AnyPath, truth: AnyPath) -> None:
+def check_headers(images: Origin, truth: Origin) -> None:
     """Check by their headers that a volume and its truth lie in one place, as `load` does.
 
-    No voxel is read.
+    No file is opened.
 
     Parameters
     ----------
-    source, truth : str or path
-        Files. Only NIfTI says where it lies, so files of other kinds pass.
+    images, truth : Origin
+        Only a volume says where it lies, so slices of other kinds pass.
 
     Raises
     ------
@@ -262,23 +267,22 @@ def check_headers(source: AnyPath, truth: AnyPath) -> None:
 
     Examples
     --------
-    >>> check_headers("heads.npy", "masks.nii.gz")
+    >>> check_headers(Origin("heads.npy", ".npy"), Origin("masks.npy", ".npy"))
     """
-    suffixes = {sources.suffix_of(Path(source)), sources.suffix_of(Path(truth))}
-    if not suffixes <= set(nifti.READABLE):
+    if images.geometry is None or truth.geometry is None:
         return
-    shape, affine = placed(Path(source))
-    true_shape, true_affine = placed(Path(truth))
-    check_place(source, affine, truth, true_affine, max(shape, true_shape))
+    shape, affine = _placed(nifti.empty(images.geometry), images.source)
+    true_shape, true_affine = _placed(nifti.empty(truth.geometry), truth.source)
+    check_place(images, affine, truth, true_affine, max(shape, true_shape))
 
 
-def _check_orientation(source: AnyPath, truth: AnyPath) -> None:
+def _check_orientation(images: Origin, truth: Origin) -> None:
     """Refuse two volumes of which only one says where its axes point."""
-    is_oriented = _is_oriented(source)
+    is_oriented = _is_oriented(images)
     if is_oriented == _is_oriented(truth):
         return
-    bare = truth if is_oriented else source
-    other = source if is_oriented else truth
+    bare = truth.source if is_oriented else images.source
+    other = images.source if is_oriented else truth.source
     raise InputError(
         f"{bare}: its header says nothing of orientation (the codes of sform and qform are 0), "
         f"that of {other} does: left and right may be swapped; "
@@ -286,8 +290,7 @@ def _check_orientation(source: AnyPath, truth: AnyPath) -> None:
     )
 
 
-def _is_oriented(source: AnyPath) -> bool:
-    if sources.format_of(source) not in nifti.READABLE:
-        return True  # a head of the registry, or a DICOM series
-    _, path = cohorts.prefixed(source)
-    return nifti.has_orientation(nifti.read_header(path))
+def _is_oriented(origin: Origin) -> bool:
+    if origin.geometry is None:
+        return True  # a head of the registry
+    return nifti.has_orientation(nifti.empty(origin.geometry))
