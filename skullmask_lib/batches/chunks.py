@@ -11,7 +11,6 @@ import warnings
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -133,12 +132,14 @@ def work(job: Job, start: int, stop: int) -> dict:
             stopwatch.lap("read")
             masks, rows_of_image = _masks_and_rows(job, index, image, truth, remarks)
             image_crc = _checksum((image, truth), image_crc)
+            origin = None
             if isinstance(image, datasets.Data):
+                origin = image.origin
                 size_bytes += image.images.nbytes
             seconds = stopwatch.lap("compute") / len(rows_of_image)
             try:
                 with _collecting_remarks([]):  # they were collected when the image was read
-                    mask_crc = write(index, masks, _source(job, index))
+                    mask_crc = write(index, masks, origin)
             except writing.Unwritable as error:
                 rows_of_image = [rows.of_failure(job.images, index, error)]
             stopwatch.lap("write")
@@ -197,13 +198,6 @@ def _check_software(job: Job) -> None:
         differences = "; ".join(records.differences(job.software, installed))
         hint = "install the same versions there"
         raise InputError(f"a worker on {platform.node()} differs: {differences}; {hint}")
-
-
-def _source(job: Job, index: int) -> str:
-    """Return the file of an image, ``""`` if it is one of an array."""
-    if not job.images.names:
-        return ""
-    return str(Path(job.images.path, stacks.name(job.images, index)))
 
 
 def _has_failed(rows_of_image: list[dict], fail_fast: bool) -> bool:
@@ -282,7 +276,7 @@ def _masks_and_rows(
             masks, qualities = _masks_and_qualities(job, image)
     except Exception as error:  # whatever is wrong with one image must not stop the others
         return None, [rows.of_failure(job.images, index, error)]
-    truth = rows.truth_in_place(job.images, job.truth, index, truth)
+    truth = rows.truth_in_place(image, truth)
     is_known = rows.known_slices(truth)
     names = rows.slice_names(stacks.name(job.images, index), len(masks))
     rows_of_image = []

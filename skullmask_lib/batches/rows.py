@@ -197,14 +197,12 @@ def spacing_of(image: datasets.Data, number: int) -> tuple[float, float] | None:
     return tuple(image.spacing_mm[number])
 
 
-def truth_in_place(images: Stack, truths: Stack | None, index: int, truth: Truth) -> Truth:
+def truth_in_place(image: datasets.Data, truth: Truth) -> Truth:
     """Return the truth of an image, or the error if its header places it elsewhere than the image.
 
     Parameters
     ----------
-    images : Stack
-    truths : Stack or None
-    index : int
+    image : Data
     truth : Data, Exception or None
 
     Returns
@@ -213,17 +211,16 @@ def truth_in_place(images: Stack, truths: Stack | None, index: int, truth: Truth
 
     Examples
     --------
-    >>> truth_in_place(Stack("a.npy", "npy", (1, 4, 4)), None, 0, None) is None
-    True
+    >>> image = datasets.Data(np.eye(4)[None], None, None, ("a",))
+    >>> truth_in_place(image, None) is None, truth_in_place(image, image) is image
+    (True, True)
     """
     if not isinstance(truth, datasets.Data):
         return truth
-    if images.kind != "files" or truths.kind != "files":
+    if image.origin is None or truth.origin is None:  # slices of an array
         return truth
-    image_file = Path(images.path, stacks.name(images, index))
-    truth_file = Path(truths.path, stacks.name(truths, index))
     try:
-        datasets.check_headers(image_file, truth_file)
+        datasets.check_headers(image.origin, truth.origin)
     except Exception as error:  # a bad header must not stop the other images
         return error
     return truth

@@ -420,7 +420,7 @@ class _Run:
             writing.writing(self.job.masks, start, stop) as write,
         ):
             for index in range(start, stop):
-                write(index, None, "")
+                write(index, None, None)
                 name = stacks.name(self.job.images, index)
                 rows.append({"name": name, "flags": "failed", "error": error})
         count = stop - start

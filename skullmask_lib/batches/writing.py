@@ -17,7 +17,8 @@ from ..io import datasets, outputs
 from . import mask_stacks, ownership, reading, stacks, stores
 from .stacks import Stack
 
-WriteMask = Callable[[int, np.ndarray | None, str], int]
+WriteMask = Callable[[int, np.ndarray | None, datasets.Origin | None], int]
+_WriteOne = Callable[[int, np.ndarray | None, datasets.Origin | None], None]
 _CANNOT_BE_WRITTEN = "cannot be written"
 _ERRORS_OF_ONE_NAME = (
     errno.ENAMETOOLONG,
@@ -144,8 +145,9 @@ def writing(masks: Stack, start: int, stop: int) -> Iterator[WriteMask]:
     ------
     callable
         To be called with each index in turn, the masks of shape (n, H, W), or None if there are
-        none, and the image's file, or ``""``. It returns the checksum of all masks so far, see
-        `checksum`, and raises `Unwritable` if this mask cannot be written though others can.
+        none, and the origin of an image in a file, or None. It returns the checksum of all masks
+        so far, see `checksum`, and raises `Unwritable` if this mask cannot be written though
+        others can.
 
     Examples
     --------
@@ -154,8 +156,8 @@ def writing(masks: Stack, start: int, stop: int) -> Iterator[WriteMask]:
     ...     masks = mask_stacks.planned(f"{folder}/masks.npy", Stack("", "npy", (2, 1, 3)))
     ...     _ = prepare(masks, 2)
     ...     with writing(masks, 0, 2) as write:
-    ...         _ = write(0, np.ones((1, 1, 3), np.uint8), "")
-    ...         _ = write(1, None, "")
+    ...         _ = write(0, np.ones((1, 1, 3), np.uint8), None)
+    ...         _ = write(1, None, None)
     ...     np.load(masks.path)[:, 0].tolist()
     [[1, 1, 1], [0, 0, 0]]
     """
@@ -166,10 +168,14 @@ def writing(masks: Stack, start: int, stop: int) -> Iterator[WriteMask]:
     crc = 0
     with writers[masks.kind](masks, start, stop) as write_one:
 
-        def write(index: int, mask: np.ndarray | None, source: str) -> int:
+        def write(
+            index: int,
+            mask: np.ndarray | None,
+            origin: datasets.Origin | None,
+        ) -> int:
             nonlocal crc
             mask = empty if mask is None else np.ascontiguousarray(mask)
-            write_one(index, mask, source)
+            write_one(index, mask, origin)
             if mask is not None:
                 crc = zlib.crc32(mask, crc)
             return crc
@@ -182,10 +188,10 @@ def _writing_npy(
     masks: Stack,
     _start: int,
     _stop: int,
-) -> Iterator[Callable[[int, np.ndarray, str], None]]:
+) -> Iterator[_WriteOne]:
     with open(masks.path, "r+b", buffering=0) as file:
 
-        def write(index: int, mask: np.ndarray, _source: str) -> None:
+        def write(index: int, mask: np.ndarray, _origin: datasets.Origin | None) -> None:
             file.seek(masks.offset + index * mask.nbytes)
             left = memoryview(mask).cast("B")
             while left:
@@ -201,10 +207,10 @@ def _writing_zarr(
     masks: Stack,
     start: int,
     stop: int,
-) -> Iterator[Callable[[int, np.ndarray, str], None]]:
+) -> Iterator[_WriteOne]:
     block = np.zeros((stop - start, *masks.shape[1:]), np.uint8)
 
-    def write(index: int, mask: np.ndarray, _source: str) -> None:
+    def write(index: int, mask: np.ndarray, _origin: datasets.Origin | None) -> None:
         block[index - start] = mask
 
     yield write
@@ -226,15 +232,24 @@ def _writing_files(
     masks: Stack,
     start: int,
     stop: int,
-) -> Iterator[Callable[[int, np.ndarray | None, str], None]]:
-    def write(index: int, mask: np.ndarray | None, source: str) -> None:
-        _replace_file(masks, index, mask, source)
+) -> Iterator[_WriteOne]:
+    def write(
+        index: int,
+        mask: np.ndarray | None,
+        origin: datasets.Origin | None,
+    ) -> None:
+        _replace_file(masks, index, mask, origin)
 
     yield write
     _sync(masks, _existing_files(masks, start, stop))
 
 
-def _replace_file(masks: Stack, index: int, mask: np.ndarray | None, source: str) -> None:
+def _replace_file(
+    masks: Stack,
+    index: int,
+    mask: np.ndarray | None,
+    origin: datasets.Origin | None,
+) -> None:
     """Write the masks of an image to their file, and remove the files of an earlier attempt."""
     if not Path(masks.path).is_dir():
         raise InputError("is gone, another run has taken its place", where=masks.path)
@@ -242,23 +257,30 @@ def _replace_file(masks: Stack, index: int, mask: np.ndarray | None, source: str
     output = None
     if mask is not None:
         with _naming_the_mask():
-            output = _write_file(files, mask, source)
+            output = _write_file(files, mask, origin)
     for file in files:
         if file != output:
             with contextlib.suppress(Unwritable), _naming_the_mask():
                 file.unlink(missing_ok=True)
 
 
-def _write_file(files: list[Path], mask: np.ndarray, source: str) -> Path:
-    """Write masks in their image's format to one of the files that may hold them; return it."""
-    is_picture = not source or datasets.masks_name(source).endswith(".png")
+def _write_file(
+    files: list[Path],
+    mask: np.ndarray,
+    origin: datasets.Origin | None,
+) -> Path:
+    """Write masks in their image's format to one of the files that may hold them; return it.
+
+    The mask of an image of an array, which has no origin, is a PNG.
+    """
+    if origin is None:
+        origin = datasets.Origin(files[0], ".png", is_single=True)
+    is_picture = datasets.masks_name(origin).endswith(".png")
     output = files[0] if is_picture else files[-1]
-    like = source or output
     suffix = output.name[-7:]  # long enough for .nii.gz
     temporary = output.with_name(f"{ownership.PARTIAL}{secrets.token_hex(4)}{suffix}")
-    write = datasets.masks_writer(temporary, like)
     output.parent.mkdir(parents=True, exist_ok=True)
-    write(mask, temporary, like, mask.shape)
+    datasets.write_straight(mask, temporary, origin)
     os.replace(temporary, output)
     return output
 

@@ -75,10 +75,8 @@ def mask(
     datasets.write_masks(
         judging.judge_masks(masks, data, judgements),
         output,
-        like=input,
-        shape=data.images.shape,
+        data,
         keep=[truth] if truth else [],
-        axis=axis,
     )
     _say_outcome(judgements, version, output)
     if data.truth is not None:

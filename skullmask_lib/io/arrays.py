@@ -280,31 +280,6 @@ def _slowest_axis(array: np.ndarray) -> int:
     return int(np.argmax(np.abs(array.strides)))
 
 
-def npz_shape(path: Path, key: str) -> tuple[int, ...]:
-    """Read the shape of one array in a ``.npz``, and nothing else.
-
-    Parameters
-    ----------
-    path : Path
-    key : str
-
-    Returns
-    -------
-    tuple of int
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     np.savez(f"{folder}/a.npz", images=np.zeros((2, 3)))
-    ...     npz_shape(Path(folder, "a.npz"), "images")
-    (2, 3)
-    """
-    with zipfile.ZipFile(path) as archive:
-        info = archive.getinfo(f"{key}.npy")
-        return _member_header(archive, info, path).shape
-
-
 def read_npz(path: Path, keys: Sequence[str]) -> dict[str, np.ndarray]:
     """Read some arrays of a ``.npz``.
 

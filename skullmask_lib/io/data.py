@@ -1,17 +1,52 @@
-"""`Data`: the slices that everything else works on, and what is known of them.
+"""`Data`: the slices that everything else works on, what is known of them, and their `Origin`.
 
 `Data` lives here, with the functions that make one `Data` from another. No file is opened here.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .. import errors
+from .paths import AnyPath
+
+if TYPE_CHECKING:
+    import nibabel as nib
 
 _ARRAYS = ("images", "truth", "spacing_mm", "brain", "tumour")
 _MASKS = ("truth", "brain", "tumour")
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where slices come from: all that is needed to write their masks in the same format.
+
+    It is small, holds no file open, and can be sent to another process.
+
+    Attributes
+    ----------
+    source : str or path
+        As the user named it.
+    format : str
+        As `sources.format_of` names it: ``".npy"``, ``"folder"``, ``"series"``, ``"name"``, …
+    is_single : bool
+        The source is an array or a picture of one slice, (H, W), without an axis of slices.
+    files : tuple of str
+        The names of the pictures in a folder, one for each slice; empty for other formats.
+    geometry : Nifti1Header, Nifti2Header or None
+        Shape and place of a NIfTI or DICOM volume, without text, see `nifti.geometry`.
+    axis : {0, 1, 2}
+        Axis of that volume, in RAS order, across which it was cut.
+    """
+
+    source: AnyPath
+    format: str
+    is_single: bool = False
+    files: tuple[str, ...] = ()
+    geometry: "nib.Nifti1Header | None" = None
+    axis: int = 2
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -36,6 +71,9 @@ class Data:
         Whether the slices follow one another in one volume.
     tumour : ndarray of shape (N, H, W), uint8 of {0, 1}, or None
         The tumour masks of LGG.
+    origin : Origin or None
+        Where `load` read the slices, so that masks can be written beside them; also kept by a
+        selection of them. None for arrays that were put together by hand.
     """
 
     images: np.ndarray
@@ -45,6 +83,7 @@ class Data:
     brain: np.ndarray | None = None
     volume: bool = False
     tumour: np.ndarray | None = None
+    origin: Origin | None = None
 
     def __repr__(self) -> str:
         count, rows, columns = self.images.shape

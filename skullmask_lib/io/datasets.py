@@ -5,25 +5,26 @@ Nothing from a file is ever executed: arrays are read with ``allow_pickle=False`
 cannot be used raises `InputError` with one line that names the file.
 """
 
-from .data import Data
+from .data import Data, Origin
 from .loading import NONE_KNOWN, load
 from .planes import check_headers
 from .reading import binary
 from .sources import PHANTOMS, SUFFIXES, files_in, is_name, pictures_in
-from .writing import masks_name, masks_writer, write_masks
+from .writing import masks_name, write_masks, write_straight
 
 __all__ = [
     "NONE_KNOWN",
     "PHANTOMS",
     "SUFFIXES",
     "Data",
+    "Origin",
     "binary",
     "check_headers",
     "files_in",
     "is_name",
     "load",
     "masks_name",
-    "masks_writer",
     "pictures_in",
     "write_masks",
+    "write_straight",
 ]

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..errors import InputError, InputWarning
 from . import arrays, cohorts, missing, pairing, paths, planes, reading, sources
-from .data import Data, select
+from .data import Data, Origin, select
 from .paths import AnyPath
 from .reading import Opened
 
@@ -70,7 +70,8 @@ def load(
     Data
         NaN around the head, as other programs leave it in the background, is 0. The truth is None
         where it is empty on all slices taken and not on others: then it is unknown, see
-        `metrics.known_slices`.
+        `metrics.known_slices`. The origin lets `write_masks` write beside the source without
+        opening it again.
 
     Raises
     ------
@@ -120,14 +121,12 @@ def _open(
         raise InputError("has no channels; leave the channel out", where=source)
     if prefix:
         data = _read_cohort(prefix, path, axis, channel, slices or slice(None))
-        opened = Opened(data, is_selection=True)
-    elif source in sources.PHANTOMS:
-        opened = Opened(reading.read_phantom(source))
-    elif is_name:
-        opened = reading.read_head(source, axis)
-    else:
-        opened = reading.read_path(path, axis, channel)
-    return opened._replace(source=source)
+        return Opened(data, is_selection=True).named(source)
+    if source in sources.PHANTOMS:
+        return Opened(reading.read_phantom(source))
+    if is_name:
+        return reading.read_head(source, axis)
+    return reading.read_path(path, axis, channel).named(source)
 
 
 def _check_source(source: object) -> None:
@@ -270,7 +269,8 @@ def _with_truth(images: Opened, masks: Opened, slices: slice | None) -> Data:
         got = f"{truth.shape} ({images.source})"
         raise InputError(f"expected {wanted}, got {got}", where=masks.source)
     if images.affine is not None and masks.affine is not None:
-        planes.check_place(images.source, images.affine, masks.source, masks.affine, shape)
+        origin = data.origin
+        planes.check_place(origin, images.affine, masks.data.origin, masks.affine, shape)
     truth = reading.binary(truth, _lossy_name(true.names) or masks.source)
     spacing_mm = data.spacing_mm
     if spacing_mm is None:
@@ -373,6 +373,7 @@ def _read_cohort(
         brain=filling.arrays.get("brain"),
         volume=has_one_owner and _are_neighbours(slices),
         tumour=filling.arrays.get("tumour"),
+        origin=Origin(folder, prefix),
     )
 
 

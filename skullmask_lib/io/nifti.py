@@ -576,6 +576,57 @@ def _volume_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
     return (*shape[:2], *(rest or [1]))
 
 
+def geometry(image: nib.Nifti1Image) -> nib.Nifti1Header:
+    """Return a header with the shape, the spacing, the unit and the orientation of an image.
+
+    Any text, and many of the numbers in a header, may say whose head it is: they are left out.
+
+    Parameters
+    ----------
+    image : Nifti1Image or Nifti2Image
+
+    Returns
+    -------
+    Nifti1Header or Nifti2Header
+        In the byte order of the image.
+
+    Examples
+    --------
+    >>> image = nib.Nifti1Image(np.zeros((2, 3, 4), np.int16), np.diag([1, 2, 3, 1]))
+    >>> image.header["descrip"] = "someone's head"
+    >>> header = geometry(image)
+    >>> header.get_data_shape(), header.get_best_affine().diagonal(), header["descrip"].item()
+    ((2, 3, 4), array([1., 2., 3., 1.]), b'')
+    """
+    header = type(image.header)(endianness=image.header.endianness)
+    header.set_data_shape(image.shape)  # first, for it resets spacings
+    for field in _GEOMETRY:
+        header[field] = image.header[field]
+    return header
+
+
+def empty(header: nib.Nifti1Header) -> nib.Nifti1Image:
+    """Make a volume of zeros, which take no memory, with the geometry of a header.
+
+    Parameters
+    ----------
+    header : Nifti1Header or Nifti2Header
+        As `geometry` returns it.
+
+    Returns
+    -------
+    Nifti1Image or Nifti2Image
+
+    Examples
+    --------
+    >>> image = nib.Nifti1Image(np.zeros((2, 3, 4), np.int16), np.diag([1, 2, 3, 1]))
+    >>> empty(geometry(image)).shape
+    (2, 3, 4)
+    """
+    voxels = np.broadcast_to(np.uint8(0), header.get_data_shape())
+    return _bundled(voxels, header)
+
+
 def _without_voxels(header: _Header) -> nib.Nifti1Image:
     """Make an image of zeros, which take no memory."""
     zero = header.dtype.type(0)
@@ -583,8 +634,12 @@ def _without_voxels(header: _Header) -> nib.Nifti1Image:
 
 
 def _image(header: _Header, voxels: object) -> nib.Nifti1Image:
-    """Bundle voxels with their header, as nibabel does."""
-    fields = header.fields
+    """Bundle voxels with the header of their file."""
+    return _bundled(voxels, header.fields)
+
+
+def _bundled(voxels: object, fields: nib.Nifti1Header) -> nib.Nifti1Image:
+    """Bundle voxels with a header, as nibabel does."""
     image_type = nib.Nifti1Image
     if isinstance(fields, nib.Nifti2Header):
         image_type = nib.Nifti2Image
@@ -702,8 +757,7 @@ def write(
 ) -> None:
     """Write a volume with the geometry and the shape of another.
 
-    Only shape, spacing, unit and orientation of the header are kept: any text, and many of the
-    numbers, may say whose head it is.
+    Of its header only what `geometry` returns is kept.
 
     Parameters
     ----------
@@ -727,10 +781,7 @@ def write(
     >>> written.shape, written.get_data_dtype().name, written.header.get_zooms()[:3] == (1, 2, 3)
     ((2, 2, 2, 1), 'uint8', True)
     """
-    header = type(like.header)(endianness=like.header.endianness)
-    header.set_data_shape(like.shape)  # first, for it resets spacings
-    for field in _GEOMETRY:
-        header[field] = like.header[field]
+    header = geometry(like)
     header.set_data_dtype(array.dtype)
     header["cal_min"], header["cal_max"] = shown
     image = type(like)(array.reshape(like.shape), like.affine, header)

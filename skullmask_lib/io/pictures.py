@@ -159,34 +159,6 @@ def read(path: AnyPath, *, keep_colour: bool = False) -> Picture:
     return Picture(values, tuple(dict.fromkeys(remarks)))
 
 
-def count_pages(path: AnyPath) -> int:
-    """Count the pages of a picture without reading them.
-
-    Parameters
-    ----------
-    path : str or path
-
-    Returns
-    -------
-    int
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     page = Image.new("L", (4, 3))
-    ...     page.save(f"{folder}/a.tif", save_all=True, append_images=[page])
-    ...     count_pages(f"{folder}/a.tif")
-    2
-    """
-    with open(path, "rb") as file, _silence_for(file):
-        picture = _opened(file)
-        if picture is None:
-            return len(list(_directories(path)))
-        with picture:
-            return _count_frames(picture)
-
-
 def _silence_for(file: BinaryIO) -> contextlib.AbstractContextManager:
     """Silence the reader of a TIFF; other readers write nothing, and stderr is left alone."""
     mark = file.read(2)

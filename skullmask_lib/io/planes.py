@@ -4,6 +4,7 @@ Slices are cut here, and the affines of two volumes are compared. Whole sources 
 `reading`.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 import nibabel as nib
@@ -11,8 +12,8 @@ import numpy as np
 
 from .. import errors
 from ..errors import InputError
-from . import cohorts, nifti, sources
-from .data import Data, numbered
+from . import nifti
+from .data import Data, Origin, numbered
 from .paths import AnyPath
 
 
@@ -75,6 +76,7 @@ def read(path: Path, axis: int) -> tuple[Data, np.ndarray]:
     Returns
     -------
     data : Data
+        With its origin.
     affine_mm : ndarray of shape (4, 4)
         Of the volume in RAS order.
 
@@ -91,7 +93,10 @@ def read(path: Path, axis: int) -> tuple[Data, np.ndarray]:
     skullmask_lib.errors.InputError: missing.nii: no such file
     """
     volume, image = nifti.read(path, axis=axis)
-    return cut(volume, nifti.affine_mm(image, path), axis, path)
+    data, affine_mm = cut(volume, nifti.affine_mm(image, path), axis, path)
+    _, suffix = nifti.split_name(path)
+    origin = Origin(path, suffix, geometry=nifti.geometry(image), axis=axis)
+    return replace(data, origin=origin), affine_mm
 
 
 def cut(
@@ -172,7 +177,10 @@ def placed(path: Path) -> tuple[tuple[int, ...], np.ndarray]:
     ...
     skullmask_lib.errors.InputError: missing.nii: no such file
     """
-    image = nifti.read_header(path)
+    return _placed(nifti.read_header(path), path)
+
+
+def _placed(image: nib.Nifti1Image, path: AnyPath) -> tuple[tuple[int, ...], np.ndarray]:
     sides = (*image.shape, 1, 1)[:3]  # a file of one slice may have two axes
     empty = np.broadcast_to(0, sides)
     volume, affine_mm = nifti.to_ras(empty, nifti.affine_mm(image, path))
@@ -207,9 +215,9 @@ def same_place(affine: np.ndarray, other: np.ndarray, shape: tuple[int, ...]) ->
 
 
 def check_place(
-    source: AnyPath,
+    images: Origin,
     affine: np.ndarray,
-    truth: AnyPath,
+    truth: Origin,
     true_affine: np.ndarray,
     shape: tuple[int, ...],
 ) -> None:
@@ -217,8 +225,8 @@ def check_place(
 
     Parameters
     ----------
-    source, truth : str or path
-        Volumes.
+    images, truth : Origin
+        Of volumes.
     affine, true_affine : ndarray of shape (4, 4)
         Where they lie, in RAS order [mm].
     shape : tuple of int
@@ -232,34 +240,36 @@ def check_place(
 
     Examples
     --------
-    >>> check_place("chris", np.eye(4), "phantom", np.eye(4), (2, 3, 4))
+    >>> head = Origin("chris", "name")
+    >>> check_place(head, np.eye(4), head, np.eye(4), (2, 3, 4))
     """
-    _check_orientation(source, truth)
-    _check_same_place(source, affine, truth, true_affine, shape)
+    _check_orientation(images, truth)
+    _check_same_place(images, affine, truth, true_affine, shape)
 
 
 def _check_same_place(
-    source: AnyPath,
+    images: Origin,
     affine: np.ndarray,
-    truth: AnyPath,
+    truth: Origin,
     true_affine: np.ndarray,
     shape: tuple[int, ...],
 ) -> None:
     if not same_place(affine, true_affine, shape):
         raise InputError(
-            f"lies elsewhere than {source}: the affines of the two headers differ", where=truth
+            f"lies elsewhere than {images.source}: the affines of the two headers differ",
+            where=truth.source,
         )
 
 
-def check_headers(source: AnyPath, truth: AnyPath) -> None:
+def check_headers(images: Origin, truth: Origin) -> None:
     """Check by their headers that a volume and its truth lie in one place, as `load` does.
 
-    No voxel is read.
+    No file is opened.
 
     Parameters
     ----------
-    source, truth : str or path
-        Files. Only NIfTI says where it lies, so files of other kinds pass.
+    images, truth : Origin
+        Only a volume says where it lies, so slices of other kinds pass.
 
     Raises
     ------
@@ -268,24 +278,23 @@ def check_headers(source: AnyPath, truth: AnyPath) -> None:
 
     Examples
     --------
-    >>> check_headers("heads.npy", "masks.nii.gz")
+    >>> check_headers(Origin("heads.npy", ".npy"), Origin("masks.npy", ".npy"))
     """
-    suffixes = {sources.suffix_of(Path(source)), sources.suffix_of(Path(truth))}
-    if not suffixes <= set(nifti.READABLE):
+    if images.geometry is None or truth.geometry is None:
         return
-    _check_orientation(source, truth)
-    shape, affine = placed(Path(source))
-    true_shape, true_affine = placed(Path(truth))
-    _check_same_place(source, affine, truth, true_affine, max(shape, true_shape))
+    _check_orientation(images, truth)
+    shape, affine = _placed(nifti.empty(images.geometry), images.source)
+    true_shape, true_affine = _placed(nifti.empty(truth.geometry), truth.source)
+    _check_same_place(images, affine, truth, true_affine, max(shape, true_shape))
 
 
-def _check_orientation(source: AnyPath, truth: AnyPath) -> None:
+def _check_orientation(images: Origin, truth: Origin) -> None:
     """Refuse two volumes of which only one says where its axes point."""
-    is_oriented = _is_oriented(source)
+    is_oriented = _is_oriented(images)
     if is_oriented == _is_oriented(truth):
         return
-    bare = truth if is_oriented else source
-    other = source if is_oriented else truth
+    bare = truth.source if is_oriented else images.source
+    other = images.source if is_oriented else truth.source
     raise InputError(
         "its header says nothing of orientation (the codes of sform and qform are 0), "
         f"that of {other} does: left and right may be swapped; "
@@ -294,8 +303,7 @@ def _check_orientation(source: AnyPath, truth: AnyPath) -> None:
     )
 
 
-def _is_oriented(source: AnyPath) -> bool:
-    if sources.format_of(source) not in nifti.READABLE:
-        return True  # a head of the registry, or a DICOM series
-    _, path = cohorts.prefixed(source)
-    return nifti.has_orientation(nifti.read_header(path))
+def _is_oriented(origin: Origin) -> bool:
+    if origin.geometry is None:
+        return True  # a head of the registry
+    return nifti.has_orientation(nifti.empty(origin.geometry))

@@ -16,7 +16,7 @@ import numpy as np
 from .. import errors, phantom
 from ..errors import InputError, InputWarning
 from . import arrays, dicom, nifti, paths, pictures, planes, registry, sources
-from .data import Data, numbered
+from .data import Data, Origin, numbered
 from .paths import AnyPath
 
 _NPZ_KEYS = ("images", "truth", "brain", "spacing_mm", "names")
@@ -32,20 +32,29 @@ class Opened(NamedTuple):
         Of a volume, in RAS order [mm].
     has_names : bool
         The slices bear names of their own, not numbers alone.
-    is_folder : bool
-        The names are those of files in a folder.
     is_selection : bool
         Only the slices that were asked for were read.
-    source : str or path
-        As the user named it.
     """
 
     data: Data
     affine: np.ndarray | None = None
     has_names: bool = False
-    is_folder: bool = False
     is_selection: bool = False
-    source: AnyPath = ""
+
+    @property
+    def source(self) -> AnyPath:
+        """The source, as the user named it."""
+        return self.data.origin.source
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether the names are those of pictures in a folder."""
+        return self.data.origin.format == "folder"
+
+    def named(self, source: AnyPath) -> "Opened":
+        """Return the same slices with their source as the user named it."""
+        origin = replace(self.data.origin, source=source)
+        return self._replace(data=replace(self.data, origin=origin))
 
 
 @cache
@@ -72,7 +81,14 @@ def read_phantom(name: str) -> Data:
     brain = phantom.brain_mask(labels)
     truth.setflags(write=False)
     brain.setflags(write=False)
-    return Data(images, truth, spacing_mm, numbered(name, len(images)), brain)
+    return Data(
+        images=images,
+        truth=truth,
+        spacing_mm=spacing_mm,
+        names=numbered(name, len(images)),
+        brain=brain,
+        origin=Origin(name, "name"),
+    )
 
 
 def read_head(name: str, axis: int) -> Opened:
@@ -104,7 +120,11 @@ def read_head(name: str, axis: int) -> Opened:
         hint = "the traced truth is known for whole axial slices alone"
         raise InputError(f"expected axis 2, got {axis}: {hint}", where=name)
     data, affine = planes.read(registry.fetch(name, progress=True), axis)
-    data = replace(data, names=numbered(name, len(data.images)))
+    data = replace(
+        data,
+        names=numbered(name, len(data.images)),
+        origin=Origin(name, "name"),
+    )
     traced = registry.truth(name)
     if traced is None:
         return Opened(data, affine)
@@ -124,6 +144,7 @@ def read_head(name: str, axis: int) -> Opened:
         spacing_mm=data.spacing_mm[part],
         names=data.names[part],
         volume=True,
+        origin=data.origin,
     )
     return Opened(data, affine)
 
@@ -191,7 +212,10 @@ def _check_not_empty(path: Path) -> None:
 
 def _from_array(array: np.ndarray, path: Path, channel: int | None) -> Data:
     images = _as_slices(array, path, channel)
-    return Data(images, None, None, numbered(path.name, len(images)))
+    axes = array.ndim - arrays.is_colour(array.shape)
+    origin = Origin(path, sources.suffix_of(path), is_single=axes == 2)
+    names = numbered(path.name, len(images))
+    return Data(images, None, None, names, origin=origin)
 
 
 def _as_slices(array: np.ndarray, path: Path, channel: int | None) -> np.ndarray:
@@ -361,12 +385,15 @@ def _read_folder(folder: Path, axis: int, channel: int | None) -> Opened:
     if contents.series:
         image = dicom.read_series(folder)
         volume = np.asarray(image.dataobj)
-        return Opened(*planes.cut(volume, image.affine, axis, folder))
+        data, affine = planes.cut(volume, image.affine, axis, folder)
+        origin = Origin(folder, "series", geometry=nifti.geometry(image), axis=axis)
+        return Opened(replace(data, origin=origin), affine)
     files = contents.pictures.files
     names = tuple(file.name for file in files)
     images = _read_pictures(folder, files, channel)
-    data = Data(images, None, None, names)
-    return Opened(data, has_names=True, is_folder=True)
+    origin = Origin(folder, "folder", files=names)
+    data = Data(images, None, None, names, origin=origin)
+    return Opened(data, has_names=True)
 
 
 def _check_contents(folder: Path, contents: sources.Contents) -> None:

@@ -258,7 +258,7 @@ def test_a_worker_left_over_makes_no_folder_anew():
     found = stacks.Stack("", "npy", (2, 48, 40))
     made = mask_stacks.planned("m.batch/masks-1", found)
     with pytest.raises(InputError, match=r"/masks-1: "), writing.writing(made, 0, 2) as write:
-        write(0, one_by_one(heads(1)), "")
+        write(0, one_by_one(heads(1)), None)
     assert os.listdir() == []
 
 

@@ -459,12 +459,13 @@ def test_sources_that_will_not_do(nfbs, lgg, monkeypatch, source, options, messa
 
 def test_masks_of_a_data_set_are_arrays(nfbs, monkeypatch):
     monkeypatch.chdir(nfbs.parent)
-    assert datasets.masks_name("nfbs:NFBS_Dataset") == "masks.npy"
+    data = sm.load("nfbs:NFBS_Dataset")
+    assert datasets.masks_name(data.origin) == "masks.npy"
     made = np.zeros((36, 10, 8), np.uint8)
-    datasets.write_masks(made, "a.npy", like="nfbs:NFBS_Dataset", shape=made.shape)
+    datasets.write_masks(made, "a.npy", data)
     assert np.load("a.npy").shape == made.shape
     with refused("a.nii.gz", naming=["nfbs:NFBS_Dataset", ".npy"]):
-        datasets.write_masks(made, "a.nii.gz", like="nfbs:NFBS_Dataset", shape=made.shape)
+        datasets.write_masks(made, "a.nii.gz", data)
 
 
 def test_a_data_set_is_told_by_the_hash_of_its_files(nfbs, lgg):

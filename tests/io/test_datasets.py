@@ -62,7 +62,7 @@ def axial_slices(canonical):
 def make_masks(source, output):
     data = sm.load(source)
     made = sm.mask_slices(data.images, names=data.names, dilation_size=9)
-    datasets.write_masks(made, output, like=source, shape=data.images.shape)
+    datasets.write_masks(made, output, data)
     return data
 
 
@@ -424,12 +424,12 @@ def test_npy_masks_of_every_source(tmp_path):
     for source, shape in (("a.png", (48, 40)), ("a.npz", (1, 48, 40)), ("a.nii", (5, 44, 36))):
         make_masks(tmp_path / source, tmp_path / f"{source}.npy")
         assert np.load(tmp_path / f"{source}.npy").shape == shape
-    datasets.write_masks(
-        [sm.v1(head())], tmp_path / "c.npy", like=tmp_path / "colour.npy", shape=(1, 48, 40)
-    )
+    colour = sm.load(tmp_path / "colour.npy", channel=0)
+    datasets.write_masks([sm.v1(head())], tmp_path / "c.npy", colour)
     assert np.load(tmp_path / "c.npy").shape == (48, 40)
-    datasets.write_masks([sm.v1(head())] * 5, tmp_path / "p.npy", like="phantom", shape=(5, 48, 40))
-    assert np.load(tmp_path / "p.npy").shape == (5, 48, 40)
+    phantom = sm.load("phantom")
+    datasets.write_masks(phantom.truth, tmp_path / "p.npy", phantom)
+    same(np.load(tmp_path / "p.npy"), phantom.truth)
 
 
 @pytest.mark.parametrize("source", ["a.png", "a.tif"])
@@ -474,7 +474,7 @@ def test_masks_are_taken_one_at_a_time(tmp_path):
             yield np.full((4, 5), index % 2, np.uint8)
 
     np.save(tmp_path / "a.npy", np.zeros((3, 4, 5)))
-    datasets.write_masks(made(), tmp_path / "b.npy", like=tmp_path / "a.npy", shape=(3, 4, 5))
+    datasets.write_masks(made(), tmp_path / "b.npy", sm.load(tmp_path / "a.npy"))
     assert seen == [0, 1, 2]
     assert [int(mask[0, 0]) for mask in np.load(tmp_path / "b.npy")] == [0, 1, 0]
 
@@ -489,7 +489,7 @@ def test_masks_appear_whole_or_not_at_all(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("like", "output", "message"),
+    ("source", "output", "message"),
     [
         ("a.npy", "b.png", r"\.png.*\.npy"),
         ("a.npy", "b.nii.gz", r"\.nii\.gz.*\.npy"),
@@ -501,15 +501,15 @@ def test_masks_appear_whole_or_not_at_all(tmp_path):
         ("phantom", "b.png", r"\.png.*\.npy"),
     ],
 )
-def test_formats_that_do_not_fit(tmp_path, like, output, message):
+def test_formats_that_do_not_fit(tmp_path, source, output, message):
     pages = [Image.fromarray(head().astype(np.uint8))] * 2
     pages[0].save(tmp_path / "a.tif", save_all=True, append_images=pages[1:])
     np.save(tmp_path / "a.npy", np.stack([head()] * 2))
     nib.save(nib.Nifti1Image(volume(), np.eye(4)), tmp_path / "a.nii")
     before = sorted(tmp_path.iterdir())
-    source = like if like == "phantom" else tmp_path / like
+    data = sm.load(source if source == "phantom" else tmp_path / source)
     with pytest.raises(InputError, match=f"{output}.*{message}"):
-        datasets.write_masks([sm.v1(head())] * 2, tmp_path / output, like=source, shape=(2, 48, 40))
+        datasets.write_masks([sm.v1(head())] * 2, tmp_path / output, data)
     assert sorted(tmp_path.iterdir()) == before
 
 
@@ -783,9 +783,8 @@ def test_places_are_compared_in_millimetres(tmp_path):
 
 def test_an_npz_of_one_slice_gives_one_mask(tmp_path):
     np.savez(tmp_path / "a.npz", images=np.eye(9))
-    datasets.write_masks(
-        [np.eye(9, dtype=np.uint8)], tmp_path / "m.npy", like=tmp_path / "a.npz", shape=(1, 9, 9)
-    )
+    data = sm.load(tmp_path / "a.npz")
+    datasets.write_masks([np.eye(9, dtype=np.uint8)], tmp_path / "m.npy", data)
     same(np.load(tmp_path / "m.npy"), np.eye(9))
 
 
@@ -835,7 +834,7 @@ def test_slices_of_a_folder_are_in_natural_order(tmp_path):
     assert data.names == tuple(f"slice_{number}.png" for number in range(1, 13))
     same(data.images, HEADS)
     made = [sm.v1(image) for image in HEADS]
-    datasets.write_masks(made, tmp_path / "m", like=tmp_path / "a", shape=HEADS.shape)
+    datasets.write_masks(made, tmp_path / "m", data)
     for number, mask in enumerate(made, 1):
         same(np.array(Image.open(tmp_path / "m" / f"slice_{number}.png")), 255 * mask)
 
@@ -941,8 +940,9 @@ def test_previews_beside_a_series_are_left_out(tmp_path, monkeypatch):
     monkeypatch.setattr(dicom, "read_series", lambda _: nib.Nifti1Image(volume(), np.eye(4)))
     (tmp_path / "IM1").write_bytes(bytes(128) + b"DICM")
     Image.fromarray(HEADS[0]).save(tmp_path / "preview.jpg")
-    assert sm.load(tmp_path).images.shape == (5, 44, 36)  # `dicom` would say what it left out
-    assert datasets.masks_name(tmp_path) == "masks.nii.gz"
+    data = sm.load(tmp_path)
+    assert data.images.shape == (5, 44, 36)  # `dicom` would say what it left out
+    assert datasets.masks_name(data.origin) == "masks.nii.gz"
     assert datasets.files_in(tmp_path) == [tmp_path / "IM1"]
 
 
@@ -958,7 +958,6 @@ def test_pictures_are_not_opened_to_look_for_dicom(tmp_path, monkeypatch, name):
     with monkeypatch.context() as patch:
         patch.setattr("builtins.open", refuse)
         files = datasets.files_in(tmp_path / "in")
-        assert datasets.masks_name(tmp_path / "in") == "masks"
     assert [file.name for file in files] == [name.format(number) for number in (1, 2, 3)]
     assert opened == []
 
@@ -1009,19 +1008,17 @@ def test_addresses_of_files(tmp_path):
     same(data.truth, HEADS > 0)
     assert data.names[3] == "a b.npy[3]"
     same(sm.load(f"{address}/in").images, HEADS)
-    datasets.write_masks(
-        data.truth, f"{address}/m.npy", like=f"{address}/a%20b.npy", shape=HEADS.shape
-    )
+    datasets.write_masks(data.truth, f"{address}/m.npy", data)
     same(np.load(tmp_path / "m.npy"), data.truth)
     with refused("t.npy", naming=["input"]):
         datasets.write_masks(
             data.truth,
             tmp_path / "t.npy",
-            like=f"{address}/a%20b.npy",
-            shape=HEADS.shape,
+            data,
             keep=[f"{address}/t.npy"],
         )
-    assert datasets.masks_name(f"{address}/in") == "masks"
+    with pytest.raises(InputError, match=r"a b\.npy: .*input"):
+        datasets.write_masks(data.truth, tmp_path / "a b.npy", data)
 
 
 # --- headers and sizes that lie --------------------------------------------------------------------------------
@@ -1141,7 +1138,7 @@ def test_nan_around_the_heads_is_zero_and_said_once(tmp_path, dtype):
         same(data.images, wanted)
         assert data.images.dtype.kind == "f"
     made = [sm.v1(image) for image in data.images]
-    datasets.write_masks(made, tmp_path / "m.npy", like=tmp_path / "a.npy", shape=given.shape)
+    datasets.write_masks(made, tmp_path / "m.npy", data)
     same(np.load(tmp_path / "m.npy"), [sm.v1(image) for image in wanted])
 
 
@@ -1241,10 +1238,7 @@ def test_masks_cut_along_any_axis_lie_where_the_image_lies(tmp_path, axis, codes
     data = sm.load(tmp_path / "a.nii.gz", axis=axis)
     made = (image > 60 for image in data.images)
     made = (mask.astype(np.uint8) for mask in made)
-    shape = data.images.shape
-    datasets.write_masks(
-        made, tmp_path / "m.nii.gz", like=tmp_path / "a.nii.gz", shape=shape, axis=axis
-    )
+    datasets.write_masks(made, tmp_path / "m.nii.gz", data)
     written = nib.load(tmp_path / "m.nii.gz")
     same(np.asarray(written.dataobj), stored(inside, codes))
     same(written.affine, nib.load(tmp_path / "a.nii.gz").affine)
@@ -1257,8 +1251,9 @@ def test_messages_show_no_temporary_name(tmp_path, monkeypatch):
     pages[0].save("a.tif", save_all=True, append_images=pages[1:])
     save_numbered(tmp_path / "in", HEADS[:2])
     Image.fromarray(HEADS[0]).save("in/1.tif")
-    for like, output in (("a.tif", "mp.png"), ("in", "m")):
+    for source, output in (("a.tif", "mp.png"), ("in", "m")):
+        data = sm.load(source)
         with pytest.raises(InputError) as error:
-            datasets.write_masks(HEADS[:2] > 0, output, like=like, shape=(2, 48, 40))
+            datasets.write_masks(data.images > 0, output, data)
         assert f".{output}" not in str(error.value)
         assert not Path(output).exists()

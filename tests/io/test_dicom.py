@@ -414,20 +414,20 @@ def test_masks_of_a_series_lie_where_it_lies(skullmask, name):
     )
     data = sm.load("series")
     made = [(image > 100).astype(np.uint8) for image in data.images]
-    assert datasets.masks_name("series") == "masks.nii.gz"
+    assert datasets.masks_name(data.origin) == "masks.nii.gz"
     for output in ("a.nii.gz", "a.nii"):
-        datasets.write_masks(made, output, like="series", shape=data.images.shape)
+        datasets.write_masks(made, output, data)
         mask = nib.load(output)
         assert_array_equal(np.asarray(mask.dataobj).T, volume > 100)
         assert mask.get_data_dtype() == np.uint8
         assert_allclose(mask.affine, dicom.read_series("series").affine, atol=1e-5)
         assert_array_equal(sm.load(output).images, made)
     assert not re.search(b"DOE|JOHN|1970", Path("a.nii").read_bytes())
-    datasets.write_masks(made, "a.npy", like="series", shape=data.images.shape)
+    datasets.write_masks(made, "a.npy", data)
     assert_array_equal(np.load("a.npy"), made)
     for output in ("b.png", "b"):
         with pytest.raises(InputError, match=f"^{output}: "):
-            datasets.write_masks(made, output, like="series", shape=data.images.shape)
+            datasets.write_masks(made, output, data)
     code, _, err = skullmask("mask", "series", "-o", "b.nii.gz", "--version", "v1")
     assert (code, err) == (0, doubted(f"series[0] … series[{len(made) - 1}]"))
     assert nib.load("b.nii.gz").shape == (39, 48, 5)
@@ -443,9 +443,10 @@ def test_a_preview_beside_a_series_is_named_and_left_out(series):
     wanted = sm.load(series).images
     Image.fromarray(np.zeros((4, 4), np.uint8)).save(series / "preview.jpg")
     with pytest.warns(InputWarning, match=r"preview\.jpg") as told:
-        assert_array_equal(sm.load(series).images, wanted)
+        data = sm.load(series)
+    assert_array_equal(data.images, wanted)
     assert len(told) == 1
-    assert datasets.masks_name(series) == "masks.nii.gz"
+    assert datasets.masks_name(data.origin) == "masks.nii.gz"
 
 
 def test_what_else_lies_in_the_folder_is_named_once(series, skullmask):
