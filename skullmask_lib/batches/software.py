@@ -1,7 +1,14 @@
-"""Which software makes the masks: the same when a batch resumes, and on all of its workers."""
+"""Which software makes the masks of a batch: our code, Python and the packages that compute.
+
+A batch resumes only with the software that it began with, and all of its workers must have it.
+This module only says what the software is; `records.differences` compares two of its answers. A
+module that may change a mask, a score or a file of masks belongs in the list below.
+"""
 
 import ast
 import hashlib
+import platform
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -32,35 +39,52 @@ _COMPUTING = (  # all code that the masks, their scores and their files depend o
 def in_use() -> dict[str, str]:
     """Return what a mask depends on beside its image: our code, and the packages it uses.
 
-    Comments, docstrings and the layout of the code do not count.
+    Comments, docstrings and the layout of the code do not count. Python counts with its minor
+    version, because each of them has its own syntax tree of the same code.
 
     Returns
     -------
     dict of str to str
 
+    Raises
+    ------
+    RuntimeError
+        If a module that computes masks is missing.
+
     Examples
     --------
     >>> list(in_use())
-    ['skullmask', 'numpy', 'opencv', 'scipy']
+    ['skullmask', 'python', 'numpy', 'opencv', 'scipy']
     """
     code = hashlib.sha256()
-    for pattern in _COMPUTING:
-        for file in sorted(_LIBRARY.glob(pattern)):
-            statements = _statements(file.read_text(encoding="utf-8"))
-            code.update(statements.encode())
+    for file in _computing_files():
+        statements = _statements(file.read_text(encoding="utf-8"))
+        code.update(statements.encode())
+    major, minor, _ = platform.python_version_tuple()
     return {
         "skullmask": f"code {code.hexdigest()[:12]}",
+        "python": f"{major}.{minor}",
         "numpy": np.__version__,
         "opencv": cv2.__version__,
         "scipy": scipy.__version__,
     }
 
 
+def _computing_files() -> Iterator[Path]:
+    """Yield the files of the code that masks depend on."""
+    for pattern in _COMPUTING:
+        files = sorted(_LIBRARY.glob(pattern))
+        if not files:
+            raise RuntimeError(f"{_LIBRARY / pattern}: no such module; correct the list of them")
+        yield from files
+
+
 def _statements(source: str) -> str:
     """Return the statements of a module without comments and docstrings."""
     tree = ast.parse(source)
     for node in ast.walk(tree):
-        may_have_docstring = isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
-        if may_have_docstring and ast.get_docstring(node, clean=False):
+        if not isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
+            continue
+        if ast.get_docstring(node, clean=False):
             del node.body[0]
     return ast.dump(tree)
