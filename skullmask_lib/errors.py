@@ -10,7 +10,7 @@ import math
 import operator
 import os
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from types import ModuleType
 from typing import NamedTuple, Self, TypeAlias
 
@@ -517,7 +517,7 @@ def check_whole(
     return number
 
 
-def check_spacing(spacing_mm: tuple[float, float]) -> np.ndarray:
+def check_spacing(spacing_mm: Sequence[float] | np.ndarray) -> np.ndarray:
     """Convert a row and a column spacing to an array; both must be finite and positive.
 
     Parameters

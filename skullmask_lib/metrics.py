@@ -380,10 +380,11 @@ def score_slices(
     if not isinstance(truth, np.ndarray):
         truth = list(truth)
     known = known_slices(truth)
-    if spacing_mm is None:
-        spacing_mm = itertools.repeat(None, len(known))
+    spacings: Iterable[Spacing | None] = itertools.repeat(None, len(known))
+    if spacing_mm is not None:
+        spacings = spacing_mm
     scores = []
-    slices = zip(made, truth, spacing_mm, known, strict=True)
+    slices = zip(made, truth, spacings, known, strict=True)
     for mask, true_mask, spacing, is_known in slices:
         if is_known:
             scores.append(score(mask, true_mask, spacing))

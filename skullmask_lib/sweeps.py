@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import numpy as np
 
@@ -406,7 +407,7 @@ def phantom_ladder() -> tuple[tuple[str, float, float, float, float, str], ...]:
     return tuple(rows)
 
 
-def _ladder_of_phantom(**head) -> dict[str, np.ndarray]:
+def _ladder_of_phantom(**head: Any) -> dict[str, np.ndarray]:
     """Score every version on the five slices of a seeded head."""
     images, labels, spacing_mm, _ = phantom.five_slices(**head)
     return ladder(images, phantom.skull_mask(labels), spacing_mm=spacing_mm)

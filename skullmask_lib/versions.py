@@ -13,7 +13,7 @@ import inspect
 import itertools
 import warnings
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -612,7 +612,7 @@ def _hint_for(option: str, options: Iterable[str]) -> str:
     return f"; {', '.join(takers)} {verb} it"
 
 
-def trace(version: str, image: np.ndarray, **options) -> Stages:
+def trace(version: str, image: np.ndarray, **options: Any) -> Stages:
     """Run a version and return all its stages.
 
     Parameters
@@ -648,7 +648,7 @@ def create_skull_mask(
     image: np.ndarray,
     *,
     version: str | None = None,
-    **options,
+    **options: Any,
 ) -> np.ndarray:
     """Make the skull mask of one slice: the one-call door.
 
@@ -725,7 +725,7 @@ def mask_slices(
     version: str | None = None,
     spacing_mm: np.ndarray | None = None,
     volume: bool | None = None,
-    **options,
+    **options: Any,
 ) -> Iterator[np.ndarray]:
     """Make the masks of many slices one after another; errors and warnings name the slice.
 
@@ -773,7 +773,7 @@ def masks_with_quality(
     version: str | None = None,
     spacing_mm: np.ndarray | None = None,
     volume: bool | None = None,
-    **options,
+    **options: Any,
 ) -> Iterator[tuple[np.ndarray, float]]:
     """Make the masks of many slices, and estimate how far to trust each.
 
@@ -814,7 +814,7 @@ class _Slice(NamedTuple):
     image: np.ndarray
     name: str
     spacing_mm: Spacing | None
-    options: dict[str, object]  # of the version
+    options: dict[str, Any]  # of the version
 
 
 class _Work(NamedTuple):
@@ -836,7 +836,7 @@ class _Made(NamedTuple):
 class _Head(NamedTuple):
     """What v8 finds in a slice of a volume before it compares the neighbours."""
 
-    slice: _Slice | None = None
+    slice: _Slice
     unwrapped: polar.Unwrapped | None = None
     outline: np.ndarray | None = None  # [steps below the skin]
     trust: float = 0.0
@@ -853,7 +853,7 @@ def _prepare(
     """Check the arguments of `mask_slices`, and complete them from `Data`."""
     version, options = choose(version, options)
     if hasattr(images, "images"):
-        data = images
+        data: Any = images
         images = data.images
         if names is None:
             names = data.names
@@ -862,12 +862,13 @@ def _prepare(
         if volume is None:
             volume = data.volume
     errors.check_stack(images)
+    stack: Any = images
     if names is None:
-        images = list(images)
-        names = [f"slice {index}" for index in range(len(images))]
+        stack = list(stack)
+        names = [f"slice {index}" for index in range(len(stack))]
     names = tuple(names)
     spacings = _spacings(spacing_mm, len(names))
-    slices = _slices(images, names, spacings, options)
+    slices = _slices(stack, names, spacings, options)
     return _Work(version, slices, bool(volume))
 
 
@@ -933,14 +934,10 @@ def _masks_of_volume(slices: Iterable[_Slice]) -> Iterator[_Made]:
     for before, head, after in _with_neighbours(_heads(slices)):
         unwrapped = head.unwrapped
         mask = np.zeros(np.shape(head.slice.image), np.uint8)
-        if unwrapped is not None:
-            outline = head.outline
+        outline = head.outline
+        if unwrapped is not None and outline is not None:
             if _is_outdone(head, before, after):
-                near = [
-                    polar.outline(before.unwrapped, before.outline),
-                    polar.outline(after.unwrapped, after.outline),
-                ]
-                outline = _outline(unwrapped, near)
+                outline = _outline(unwrapped, _places(before, after))
             mask = _filled(unwrapped, outline)
         if not mask.any():
             with errors.placed(head.slice.name):
@@ -950,11 +947,20 @@ def _masks_of_volume(slices: Iterable[_Slice]) -> Iterator[_Made]:
 
 def _with_neighbours(heads: Iterable[_Head]) -> Iterator[tuple[_Head, _Head, _Head]]:
     """Yield every head between the one before and the one after it."""
-    nobody = _Head()
+    nobody = _Head(_Slice(np.empty((0, 0)), "", None, {}))
     padded = itertools.chain([nobody], heads, [nobody])
     pairs = itertools.pairwise(padded)
     for (before, head), (_, after) in itertools.pairwise(pairs):
         yield before, head, after
+
+
+def _places(*heads: _Head) -> list[polar.Places]:
+    """Return where the outlines of heads run."""
+    places = []
+    for head in heads:
+        if head.unwrapped is not None and head.outline is not None:
+            places.append(polar.outline(head.unwrapped, head.outline))
+    return places
 
 
 def _is_outdone(head: _Head, before: _Head, after: _Head) -> bool:

@@ -7,7 +7,7 @@ The pool of this process is here; processes of this machine are in `workers`, an
 import concurrent.futures as cf
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 DEATHS = 3  # of workers, after which a task is given up
 LOST = "the scheduler of Dask was lost; the same command goes on from what is recorded"
@@ -90,7 +90,7 @@ def finished(
     pool: Pool,
     function: Callable,
     tasks: Iterable[tuple],
-) -> Iterator[tuple[tuple, object]]:
+) -> Iterator[tuple[tuple, Any]]:
     """Keep a pool busy, with no more tasks than it has room for, and yield their results.
 
     A task whose worker dies is tried again. Dask cannot say which of several tasks killed their

@@ -14,7 +14,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from .. import texts, versions
 from ..errors import InputError, check_spacing, check_whole, extra
@@ -93,7 +93,7 @@ def batch(
     restart: bool = False,
     fail_fast: bool = False,
     progress: Callable[[Progress], object] | None = None,
-    **options,
+    **options: Any,
 ) -> Batch:
     """Make the skull masks of many images; the same call resumes a run that was stopped.
 
@@ -241,7 +241,8 @@ def _path(path: str | os.PathLike) -> str:
 def _spacing(spacing_mm: Sequence[float] | None) -> chunks.Spacing:
     if spacing_mm is None:
         return None
-    return tuple(map(float, check_spacing(spacing_mm)))
+    row_mm, column_mm = check_spacing(spacing_mm)
+    return float(row_mm), float(column_mm)
 
 
 def _stacks(
@@ -258,7 +259,7 @@ def _stacks(
     with warnings.catch_warnings(record=True):  # of the images it looks at; the table has them
         mask_stack = mask_stacks.planned(output, image_stack)
     _check_apart(images, image_stack, mask_stack, output)
-    if truth_stack:
+    if truth and truth_stack:
         _check_apart(truth, truth_stack, mask_stack, output)
     return image_stack, truth_stack, mask_stack
 

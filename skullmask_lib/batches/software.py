@@ -1,4 +1,4 @@
-"""Which software makes the masks of a batch: our code, Python and the packages that compute.
+"""Which software makes the masks of a batch: our code and the packages that compute.
 
 A batch resumes only with the software that it began with, and all of its workers must have it.
 This module only says what the software is; `records.differences` compares two of its answers. A
@@ -7,7 +7,6 @@ module that may change a mask, a score or a file of masks belongs in the list be
 
 import ast
 import hashlib
-import platform
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -39,8 +38,7 @@ _COMPUTING = (  # all code that the masks, their scores and their files depend o
 def in_use() -> dict[str, str]:
     """Return what a mask depends on beside its image: our code, and the packages it uses.
 
-    Comments, docstrings and the layout of the code do not count. Python counts with its minor
-    version, because each of them has its own syntax tree of the same code.
+    Comments, docstrings and the layout of the code do not count, nor does the version of Python.
 
     Returns
     -------
@@ -54,16 +52,14 @@ def in_use() -> dict[str, str]:
     Examples
     --------
     >>> list(in_use())
-    ['skullmask', 'python', 'numpy', 'opencv', 'scipy']
+    ['skullmask', 'numpy', 'opencv', 'scipy']
     """
     code = hashlib.sha256()
     for file in _computing_files():
         statements = _statements(file.read_text(encoding="utf-8"))
         code.update(statements.encode())
-    major, minor, _ = platform.python_version_tuple()
     return {
         "skullmask": f"code {code.hexdigest()[:12]}",
-        "python": f"{major}.{minor}",
         "numpy": np.__version__,
         "opencv": cv2.__version__,
         "scipy": scipy.__version__,
@@ -87,4 +83,20 @@ def _statements(source: str) -> str:
             continue
         if ast.get_docstring(node, clean=False):
             del node.body[0]
-    return ast.dump(tree)
+    return repr(_nested(tree))
+
+
+def _nested(node: object) -> object:
+    """Turn a syntax tree into nested lists, the same on every version of Python.
+
+    Empty fields are left out, because newer versions have more of them.
+    """
+    if isinstance(node, list):
+        return [_nested(item) for item in node]
+    if not isinstance(node, ast.AST):
+        return repr(node)
+    parts: list[object] = [type(node).__name__]
+    for field, value in ast.iter_fields(node):
+        if value is not None and value != []:
+            parts.append([field, _nested(value)])
+    return parts

@@ -16,7 +16,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from operator import itemgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import InputError, extra
 from . import nifti, paths, pictures
@@ -328,7 +328,7 @@ def lgg_index(folder: AnyPath) -> "pd.DataFrame":
 
 
 def _index(
-    rows: list[dict[str, object]],
+    rows: list[dict[str, Any]],
     person: str,
     folder: AnyPath,
 ) -> "pd.DataFrame":

@@ -5,7 +5,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -130,7 +130,7 @@ def select(data: Data, places: slice | list[int]) -> Data:
     ('c', 'a')
     """
     names = np.array(data.names, dtype=object)
-    selected = {"names": tuple(names[places])}
+    selected: dict[str, Any] = {"names": tuple(names[places])}
     for field in _ARRAYS:
         array = getattr(data, field)
         if array is not None:
