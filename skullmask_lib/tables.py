@@ -1,6 +1,6 @@
 """Tables of results, as Markdown for a notebook and as text for a terminal.
 
-Only the layout of rows that are already computed lives here.
+Only the layout of rows lives here. What columns a table has is decided where its rows are made.
 """
 
 import re

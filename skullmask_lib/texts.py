@@ -89,6 +89,25 @@ def plain(text: object) -> str:
     return "".join(map(_visible, one_line))
 
 
+def of_error(error: BaseException) -> str:
+    r"""Return the message of an error in one line, or its type where it has no message.
+
+    Parameters
+    ----------
+    error : BaseException
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> of_error(OSError("no\nroute")), of_error(TimeoutError())
+    ('no route', 'TimeoutError')
+    """
+    return " ".join(str(error).split()) or type(error).__name__
+
+
 def _visible(sign: str) -> str:
     is_control = unicodedata.category(sign) in ("Cc", "Cs")
     if is_control or _TURNS.match(sign):

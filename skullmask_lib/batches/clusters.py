@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from .. import texts
 from ..errors import InputError, extra
 from .pools import DEATHS, LOST, Pool, Stopped, wait
 from .workers import cores, ignoring_interrupts
@@ -106,10 +107,6 @@ def _count_threads(client: "distributed.Client") -> int:
         raise Stopped(LOST) from None
 
 
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
-
-
 @contextlib.contextmanager
 def _local_cluster(count: int) -> Iterator["distributed.Client"]:
     """Start a cluster on this machine, for nobody else, and yield a client of it."""
@@ -134,7 +131,7 @@ def _local_cluster(count: int) -> Iterator["distributed.Client"]:
             context.enter_context(client)
             client.wait_for_workers(1, timeout=_START_S)
         except Exception as error:  # whatever comes of a worker that dies at once
-            reason = _one_line(error)
+            reason = texts.of_error(error)
             message = f"no worker of Dask could be started on this machine ({reason})"
             raise Stopped(message) from None
         yield client
@@ -153,7 +150,7 @@ def _joined_cluster(scheduler: str) -> Iterator["distributed.Client"]:
             client.wait_for_workers(1, timeout=_PATIENCE_S)
         except Exception as error:  # whatever comes of what is no scheduler
             wanted = "expected a scheduler of Dask with workers"
-            raise InputError(f"{wanted} ({_one_line(error)})", where=scheduler) from None
+            raise InputError(f"{wanted} ({texts.of_error(error)})", where=scheduler) from None
         yield client
 
 

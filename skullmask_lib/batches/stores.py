@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from .. import texts
 from ..errors import InputError, extra
 
 if TYPE_CHECKING:
@@ -124,8 +125,7 @@ def reaching(
     except passed:
         raise
     except Exception as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise InputError(f"{complaint} ({reason})", where=path) from None
+        raise InputError(f"{complaint} ({texts.of_error(error)})", where=path) from None
 
 
 def file_system(path: str) -> tuple:

@@ -1,4 +1,7 @@
-"""Writing the masks of a chunk so that they are safe on disk, and reading back their checksum."""
+"""The masks of one chunk of a batch: written safely to disk, and read back for their checksum.
+
+Arrays are written here; a mask file beside its image is made by `io.writing`.
+"""
 
 import contextlib
 import errno

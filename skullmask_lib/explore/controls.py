@@ -1,6 +1,7 @@
 """Sliders, menus and checkboxes for the arguments of a view, made from its signature.
 
-Single widgets are made here; `explorers` puts them together.
+To add a slider, add an annotated argument to a function in `views`; it needs no change here. Single
+widgets are made here; `explorers` puts them together.
 """
 
 import inspect

@@ -1,6 +1,7 @@
 """One source read as slices: a phantom, a head of the registry, a file or a folder.
 
-Here each format becomes a `Data`. Truth and images are brought together in `loading`.
+Here each format becomes a `Data`. A new file format is first added to `sources.SUFFIXES`, then read
+here. Truth and images are brought together in `loading`.
 """
 
 import warnings

@@ -1,7 +1,8 @@
-"""Masks written beside their images, in the same format; every mask file is made here.
+"""Masks written in the format of their images: .npy, NIfTI, PNG or a folder of PNG.
 
-The `Origin` of the images says all about their source, which is not opened again. To add a format
-for masks, extend `_writer`.
+Every command that saves masks writes them here; `batches.writing` calls it for each file of a batch
+and writes arrays itself. The `Origin` of the images says all about their source, which is not
+opened again. To add a format for masks, extend `_writer`.
 """
 
 import math

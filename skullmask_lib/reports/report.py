@@ -1,7 +1,8 @@
 """One report on a user's slices: run a notebook on them, and make a folder that can be shared.
 
 Only the steps and their order live here. `inputs` checks, `running` runs, `privacy` cleans,
-`provenance` records, and `folders` writes.
+`provenance` records, and `folders` writes. The figures and columns of the report are made in the
+notebook, ``notebooks/report.ipynb``.
 """
 
 import csv
