@@ -2,8 +2,8 @@
 
 Everything happens on a grid of `STEP_MM`, on which heads of any resolution look alike. Depth is
 counted inwards from the skin. Without a spacing the head is its own ruler: its mean radius is taken
-to be `RADIUS_MM`. `versions` puts the stages of v8 together; nothing here reads files or draws. This
-module may import `borders`, `masks` and `errors`. Primitives of a later version get a module like
+to be `RADIUS_MM`. `versions` puts the stages of v8 together; nothing here reads files or draws. It
+may import `borders`, `masks` and `errors`. Primitives of a later version get a module like
 this one, and a place among the layers in pyproject.toml.
 
 The weights are rounded to one or two digits. Halving any one of them, or raising it by half, moves
