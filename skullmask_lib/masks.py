@@ -1,7 +1,7 @@
-"""Primitives that every version is built from: arrays in, a new array out, no input changed.
+"""Primitives that versions share: arrays in, a new array out, no input changed.
 
-What only one version needs is in `versions` or `polar`. Images are ``(H, W)``, rows before
-columns. Masks are ``uint8`` arrays of {0, 1}. Components are 8-connected, background is
+What only v8 needs is in `polar`; a later version gets a module of its own. Images are ``(H, W)``,
+rows before columns. Masks are ``uint8`` arrays of {0, 1}. Components are 8-connected, background is
 4-connected, and foreground is strictly above a threshold.
 """
 

@@ -1,4 +1,4 @@
-"""Figures in one look: on the Axes of a `figure`, or faster, set into the frames of `panels`.
+"""Figures in one look. `figure` gives Axes to draw on; `panels` only places images, and is faster.
 
 What draws images, masks, curves and tables of scores lives here; what a lesson asks, and so which
 picture it needs, is in `views`. Nothing here loads data or makes masks.

@@ -1,4 +1,4 @@
-"""The files that come with the project: its folders, and the published numbers of the sources.
+"""The files that come with the project: its folders, and the numbers that the articles published.
 
 The user's own files are read in `io`.
 """

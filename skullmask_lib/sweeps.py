@@ -1,4 +1,4 @@
-"""What scores choose: the dilation width of v7, with and without the scored slice, and the ladder.
+"""Choices and comparisons by scores: the dilation width of v7, and the ladder of all versions.
 
 Statistics over the scores of many slices or versions live here. `metrics` computes the scores, and
 `plots` draws them.

@@ -1,7 +1,9 @@
-"""The versions v1 … v8. Each takes one slice, returns its mask, and repairs the one before.
+"""The versions v1 … v8. Each takes one slice and returns its mask.
 
 A version is a few lines of primitives, and a new one goes here. The primitives are in `masks` and,
-for v8, in `polar`. `trace` shows the stages on the way, and `mask_slices` masks many slices.
+for v8, in `polar`. Primitives that only a new version needs get a module like `polar`, which is
+also entered in the layers in pyproject.toml and in the list in `batches.software`. `trace` shows
+the stages on the way, and `mask_slices` masks many slices.
 
 The source of v1 … v7 is the article "Building a Skull Mask Generator for MRI Images Without Deep
 Learning". What it left open (v3, v4, the widths of v5 and v6) is reconstructed here and labelled

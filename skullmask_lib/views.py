@@ -1,9 +1,9 @@
 """One picture for each question of the lessons, as a pure function of data and sliders.
 
 A new view goes here, and so does a new slider: every view takes `Data` and keyword arguments, and
-each annotated argument becomes a slider, whose values its type gives. The widgets themselves are
-made in `explore`, and drawing is done in `plots`. The picture carries the skull mask that it shows,
-and the call that makes this mask from ``image``.
+each annotated argument becomes a slider, a menu or a checkbox; its type gives the values. The
+widgets themselves are made in `explore`, and drawing is done in `plots`. The picture carries the
+skull mask that it shows, and the call that makes this mask from ``image``.
 """
 
 import inspect

@@ -1,4 +1,4 @@
-"""Planned stacks of masks: the kind, the shape and the file names that an output stands for.
+"""Planned stacks of masks: which kind, shape and file names the masks at an output will have.
 
 Nothing is written here: `writing` writes the masks, and `ownership` tells them from other files.
 """

@@ -1,4 +1,7 @@
-"""Read images of a stack, one after another; one that cannot be read gives its error instead."""
+"""Read images of a stack, one after another; one that cannot be read gives its error instead.
+
+Files of any format are read by `io.datasets`; only arrays are read here.
+"""
 
 import itertools
 import math

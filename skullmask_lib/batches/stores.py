@@ -1,7 +1,7 @@
 """Zarr arrays, and the stores that addresses lead to.
 
-Everything that knows Zarr or fsspec lives here. Whether an array holds images or masks does not
-matter here.
+All of this folder that knows Zarr or fsspec lives here; `io.unpacking` opens an array safely.
+Whether an array holds images or masks does not matter here.
 """
 
 import contextlib

@@ -1,6 +1,6 @@
 """``--spacing`` in one word or two: rewrite the arguments before typer reads them.
 
-No other option needs this: typer cannot read two numbers from one word.
+Typer cannot read two numbers from one word, and no other option takes two.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""The data sets of the sources: which files belong to whom, and which are missing.
+"""The data sets of the articles, NFBS and LGG: whose files they are, and which are missing.
 
 This module lists files and reads tables; `loading` reads the slices. ``data/README.md`` says where
 the data sets are published.

@@ -1,7 +1,8 @@
 """What a source is: the name of a phantom or head, a data set, a folder, a DICOM series or a file.
 
-Sources are told apart here by their names and by the first bytes of files. A new file format is
-added to `SUFFIXES`; its slices are read in `reading` and its masks are written in `writing`.
+Sources are told apart here by their names and by the first bytes of files. A new file format gets a
+module like `pictures` and its suffix in `SUFFIXES`. `reading` turns its slices into a `Data`, and
+`writing` writes its masks.
 """
 
 from collections.abc import Sequence

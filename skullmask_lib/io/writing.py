@@ -1,8 +1,8 @@
-"""Masks written in the format of their images: .npy, NIfTI, PNG or a folder of PNG.
+"""Masks of slices, written as .npy, NIfTI, PNG or a folder of PNG, whichever suits their images.
 
-Every command that saves masks writes them here; `batches.writing` calls it for each file of a batch
-and writes arrays itself. The `Origin` of the images says all about their source, which is not
-opened again. To add a format for masks, extend `_writer`.
+For each file of a batch `batches.writing` calls this module; it writes the arrays of a batch
+itself. Masks of volumes are written in `volumes.scans`. The `Origin` of the images says all about
+their source, which is not opened again. To add a format for masks, extend `_writer`.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""Brain masks by nidataset's recipe, and what the page on it does with them: search, check, apply.
+"""Brain masks by nidataset's recipe: make them, search for thresholds, and check their quality.
 
 Scans are read in `scans`, binary morphology is in `morphology`, our own method in `stripping`.
 

@@ -1,6 +1,6 @@
-"""Scans on disk: find one, read it as a volume, check it, and name it in errors.
+"""Scans on disk: find one, read it as a volume, check it, and write a result beside it.
 
-Nothing here computes a mask.
+The masks of volumes are written here, but none is computed.
 """
 
 import os

@@ -1,6 +1,7 @@
 """The brain of a whole volume, without training: v8 finds the skull, and the brain lies within.
 
-Only this method belongs here; nidataset's recipe is in `brain_masks`, v8 itself in `polar`.
+Only this method belongs here. nidataset's recipe is in `brain_masks`, v8 in `versions`, and v8's
+primitives in `polar`.
 
 *Brain* means all tissue within the skull, down to the upper end of the spinal cord, with ventricles
 and sulci filled and about a millimetre of fluid around it. The *vault* is the set of slices in
