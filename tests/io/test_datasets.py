@@ -496,7 +496,7 @@ def test_masks_appear_whole_or_not_at_all(tmp_path):
         ("a.nii", "b.png", r"\.png.*\.npy"),
         ("a.npy", "b.npz", r"\.npz.*\.npy"),
         ("a.npy", "b.txt", r"\.npy.*\.txt"),
-        ("a.npy", "b", "got no suffix"),
+        ("a.npy", "b", "suffix"),
         ("a.tif", "b.png", r" 2 .*PNG.*\.npy"),
         ("phantom", "b.png", r"\.png.*\.npy"),
     ],
@@ -655,7 +655,7 @@ def test_nifti_that_is_no_volume(tmp_path, shape, dtype, message):
 
 def test_values_beyond_float32_are_refused(tmp_path):
     np.savez(tmp_path / "a.npz", images=np.array([[[0, 1e300]]]))
-    with pytest.raises(InputError, match="finite values, got 1 "):
+    with refused(None, naming=["finite", " 1 "]):
         sm.v1(sm.load(tmp_path / "a.npz").images[0])
     np.save(tmp_path / "a.npy", np.array([[[0, 1e300]]]))
     same(sm.v1(sm.load(tmp_path / "a.npy").images[0]), [[0, 1]])  # float64 stays what it is
@@ -725,7 +725,7 @@ def test_npz_spacing_must_be_a_length(tmp_path, spacing):
 
 def test_an_empty_name_is_no_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(InputError, match="empty name"):
+    with refused(None, naming=["empty"]):
         sm.load("")
 
 
@@ -1184,25 +1184,34 @@ def test_nan_within_a_head_and_nan_alone_stay_refused(tmp_path):
     given[5, 20, 20] = np.nan
     np.save(tmp_path / "a.npy", given)
     data = sm.load(tmp_path / "a.npy")
-    with pytest.raises(InputError, match="got 1 that are NaN"):
+    with refused(None, naming=[" 1 ", "NaN"]):
         sm.v1(data.images[5])
     np.save(tmp_path / "b.npy", np.full((2, 9, 9), np.nan))
-    with pytest.raises(InputError, match="got 81 that are NaN"):
+    with refused(None, naming=[" 81 ", "NaN"]):
         sm.v1(sm.load(tmp_path / "b.npy").images[0])
 
 
 # --- Python's doors --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("given", [HEADS, [1, 2], 7, b"a.npy", sm.load("phantom")])
-def test_what_is_no_path_is_told_where_to_go(given):
+@pytest.mark.parametrize(
+    ("given", "got"),
+    [
+        (HEADS, str(HEADS.shape)),
+        ([1, 2], "(2,)"),
+        (7, "int"),
+        (b"a.npy", "bytes"),
+        (sm.load("phantom"), "Data"),
+    ],
+)
+def test_what_is_no_path_is_told_where_to_go(given, got):
     for arguments in ({"source": given}, {"source": "phantom", "truth": given}):
-        with pytest.raises(InputError, match="expected a path or a name") as error:
+        with refused(None, naming=["path", got]) as error:
             sm.load(**arguments)
         assert "\n" not in str(error.value)
-    with pytest.raises(InputError, match="create_skull_mask"):
+    with refused(None, naming=[str(HEADS.shape), "create_skull_mask"]):
         sm.load(HEADS)
-    with pytest.raises(InputError, match="got NoneType"):
+    with refused(None, naming=["NoneType"]):
         sm.load(None)
 
 
@@ -1222,7 +1231,7 @@ def test_numbers_of_numpy_are_shown_as_numbers():
         sm.load("phantom", slices=slice(np.uint8(7), None))
     same(data.spaced(np.array([2.0, 3.0])).spacing_mm, [[2, 3]] * 2)
     assert data.spaced(None) is data.spaced(()) is data
-    with pytest.raises(InputError, match=r"got \(0\.0, 1\.0\)$"):
+    with refused(None, naming=["(0.0, 1.0)"]):
         data.spaced((np.float32(0), np.float64(1)))
 
 
