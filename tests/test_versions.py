@@ -68,19 +68,17 @@ def test_options_of_v3_and_v4_count():
     same(sm.v3(image, threshold=120), ndimage.binary_fill_holes(largest(gray > 120)))
     same(sm.v4(image, block_size=9), ndimage.binary_fill_holes(largest(gray > local_mean(gray, 9))))
     for threshold in (-1, 255):
-        with pytest.raises(
-            InputError, match=f"threshold from 0 to 254 grey levels, got {threshold}"
-        ):
+        with refused(None, naming=["threshold", "0 to 254", f"got {threshold}"]):
             sm.v3(image, threshold=threshold)
     for block_size in (0, 1, -3):
-        with pytest.raises(InputError, match=f"block size from 3 to 9999 px, got {block_size}"):
+        with refused(None, naming=["block size", "3 to 9999 px", f"got {block_size}"]):
             sm.v4(image, block_size=block_size)
-    with pytest.raises(InputError, match="expected an odd block size, got 4 px"):
+    with refused(None, naming=["odd", "4 px"]):
         sm.v4(image, block_size=4)
     for option in ("a", 5.0, True):
-        with pytest.raises(InputError, match="expected a whole number as"):
+        with refused(None, naming=["threshold", f"got {option!r}"]):
             sm.v3(image, threshold=option)
-        with pytest.raises(InputError, match="expected a whole number as"):
+        with refused(None, naming=["block size", f"got {option!r}"]):
             sm.v4(image, block_size=option)
 
 
@@ -196,7 +194,7 @@ def test_every_layout_gives_the_same_mask_and_stays_as_it_was(version, dtype):
 @pytest.mark.parametrize("version", sm.VERSIONS)
 @pytest.mark.parametrize("shape", [(5, 64, 64), (64,), (0, 64), (64, 64, 3)])
 def test_only_a_slice_will_do(version, shape):
-    with pytest.raises(InputError, match=re.escape(f"got shape {shape}")):
+    with refused(None, naming=[f"got shape {shape}"]):
         sm.VERSIONS[version](np.zeros(shape))
 
 
@@ -204,7 +202,7 @@ def test_only_a_slice_will_do(version, shape):
 def test_nan_is_refused(version):
     image = np.ones((30, 30), np.float32)
     image[3, 3] = np.nan
-    with pytest.raises(InputError, match="1 that are NaN"):
+    with refused(None, naming=[" 1 ", "NaN"]):
         sm.VERSIONS[version](image)
 
 
@@ -284,12 +282,12 @@ def test_stages_of_v7_mean_what_they_say():
 def test_an_empty_mask_tells():
     flat = np.ones((30, 30))
     for version, make in sm.VERSIONS.items():
-        with pytest.warns(UserWarning, match="the mask is empty") as told:
+        with pytest.warns(EmptyMaskWarning) as told:
             mask = make(flat)
         assert mask.dtype == np.uint8
         assert not mask.any()
         assert len(told) == 1, version
-    with pytest.warns(UserWarning, match="the mask is empty"):
+    with pytest.warns(EmptyMaskWarning):
         assert not sm.v7(
             np.pad(np.zeros((28, 28)), 1, constant_values=1)
         ).any()  # bright, but at the frame alone
@@ -327,42 +325,42 @@ def test_one_call_makes_a_mask():
 
 
 @pytest.mark.parametrize(
-    ("call", "message"),
+    ("call", "naming"),
     [
-        ({"version": "v77"}, "expected a version of v1, .* got 'v77'; did you mean v7"),
-        ({"version": "otsu"}, "got 'otsu'$"),
-        ({"version": 7}, "got 7"),
+        ({"version": "v77"}, ["version", "v1, ", "got 'v77'", "mean v7"]),
+        ({"version": "otsu"}, ["version", "got 'otsu'"]),
+        ({"version": 7}, ["version", "got 7"]),
         (
             {"version": "v1", "dilation_size": 3},
-            "v1 has no option dilation_size; v5, v6, v7.* have it",
+            ["v1 ", "dilation_size", "v5, v6, v7"],
         ),
         (
             {"version": "v3", "dilation_size": 3},
-            "v3 has no option dilation_size; v5, v6, v7.* have it",
+            ["v3 ", "dilation_size", "v5, v6, v7"],
         ),
-        ({"version": "v7", "threshold": 3}, "v7 has no option threshold; v3 "),
-        ({"version": "v7", "spacing_mm": (1, 1)}, "v7 has no option spacing_mm; v8 has it"),
-        ({"dilation_size": 3, "spacing_mm": (1, 1)}, "v7 has no option spacing_mm; v8 has it"),
+        ({"version": "v7", "threshold": 3}, ["v7 ", "threshold", "v3 "]),
+        ({"version": "v7", "spacing_mm": (1, 1)}, ["v7 ", "spacing_mm", "v8 "]),
+        ({"dilation_size": 3, "spacing_mm": (1, 1)}, ["v7 ", "spacing_mm", "v8 "]),
         (
             {"version": "v8", "dilation_size": 3},
-            "v8 has no option dilation_size; v5, v6, v7.* have it",
+            ["v8 ", "dilation_size", "v5, v6, v7"],
         ),
-        ({"version": "v7", "dilation": 3}, "v7 has no option dilation; did you mean dilation_size"),
-        ({"dilation": 3}, "v8 has no option dilation$"),
-        ({"dilation_size": 0}, "dilation size from 1 to 40 px .*, got 0"),
-        ({"dilation_size": -1}, "got -1"),
-        ({"dilation_size": 41}, "from 1 to 40 px .*, got 41"),
-        ({"dilation_size": 26.0}, r"whole number as dilation size, got 26\.0"),
-        ({"dilation_size": "26"}, "got '26'"),
-        ({"dilation_size": True}, "got True"),
+        ({"version": "v7", "dilation": 3}, ["v7 ", "dilation", "mean dilation_size"]),
+        ({"dilation": 3}, ["v8 ", "dilation"]),
+        ({"dilation_size": 0}, ["dilation size", "1 to 40 px", "got 0"]),
+        ({"dilation_size": -1}, ["dilation size", "got -1"]),
+        ({"dilation_size": 41}, ["1 to 40 px", "got 41"]),
+        ({"dilation_size": 26.0}, ["dilation size", "got 26.0"]),
+        ({"dilation_size": "26"}, ["dilation size", "got '26'"]),
+        ({"dilation_size": True}, ["dilation size", "got True"]),
     ],
 )
-def test_the_one_call_door_says_what_is_wrong(call, message):
+def test_the_one_call_door_says_what_is_wrong(call, naming):
     for door in (
         sm.create_skull_mask,
         lambda image, version=None, **options: sm.trace(version, image, **options),
     ):
-        with pytest.raises(InputError, match=message):
+        with refused(None, naming=naming):
             door(head(), **call)
 
 
@@ -370,7 +368,7 @@ def test_the_sides_of_the_image_limit_the_width():
     for shape in ((30, 50), (50, 30)):
         image = blobs(1, shape=shape)
         assert sm.v7(image, dilation_size=30).shape == shape
-        with pytest.raises(InputError, match="from 1 to 30 px"):
+        with refused(None, naming=["1 to 30 px", "got 31"]):
             sm.v7(image, dilation_size=31)
 
 
@@ -392,7 +390,7 @@ def test_many_slices_are_made_one_after_another():
 def test_errors_and_warnings_of_many_slices_tell_the_name():
     slices = [head(), np.zeros((48, 40)), np.full((48, 40), np.nan)]
     with (
-        pytest.warns(UserWarning, match="^b: the mask is empty") as told,
+        pytest.warns(EmptyMaskWarning, match="^b: ") as told,
         refused("c", naming=["NaN"]),
     ):
         list(sm.mask_slices(slices, names="abc"))
@@ -462,7 +460,7 @@ def test_slices_of_air_are_empty_in_a_volume():
     )  # structure, but no clear head, and far dimmer
     slices = np.stack([ghost, image, 0.3 * image, image, image, ghost])
     for scaled in (slices, 1000 * slices - 500):
-        with pytest.warns(UserWarning, match="the mask is empty: no head in it") as told:
+        with pytest.warns(EmptyMaskWarning, match="no head") as told:
             made = list(
                 sm.mask_slices(scaled, names="abcdef", spacing_mm=[(1, 1)] * 6, volume=True)
             )
@@ -516,7 +514,7 @@ def test_what_is_wrong_in_a_volume_is_named():
             )
         )
     slices = [image, np.zeros_like(image), image]
-    with pytest.warns(UserWarning, match="^b: the mask is empty: no head in it") as told:
+    with pytest.warns(EmptyMaskWarning, match="^b: .*no head") as told:
         masks = list(sm.mask_slices(slices, names="abc", volume=True))
     assert len(told) == 1
     same([mask.any() for mask in masks], [True, False, True])
@@ -530,14 +528,12 @@ def test_every_slice_has_its_spacing():
     images, names = np.ones((2, 9, 9)), ["a", "b"]
     for version in ("v7", "v8"):
         for spacing_mm in ((0.5, 0.5), [(0.5, 0.5)], np.ones((2, 3))):
-            with pytest.raises(
-                InputError, match=r"the spacings of 2 slices, shape \(2, 2\), got shape"
-            ):
+            with refused(None, naming=["spacings", "(2, 2)", str(np.shape(spacing_mm))]):
                 list(sm.mask_slices(images, names=names, version=version, spacing_mm=spacing_mm))
 
 
 def test_only_none_leaves_the_choice_of_the_version():
-    with pytest.raises(InputError, match=r"expected a version of v1, .*, got ''"):
+    with refused(None, naming=["version", "v1, ", "got ''"]):
         sm.create_skull_mask(np.eye(3), version="")
 
 
@@ -550,7 +546,7 @@ def test_a_version_may_be_named_in_large_letters():
 
 
 def test_an_option_that_is_nearly_one_is_told():
-    with pytest.raises(InputError, match="spacing_mm"):
+    with refused(None, naming=["spacing", "spacing_mm"]):
         sm.create_skull_mask(np.eye(3), spacing=(1, 1))
 
 
@@ -558,10 +554,10 @@ def test_an_option_that_is_nearly_one_is_told():
     "door", [sm.create_skull_mask, sm.v8, sm.v1, lambda image: sm.trace("v7", image)]
 )
 def test_what_is_no_array_is_told_what_to_pass(door):
-    with pytest.raises(InputError, match=r"images\[0\].*mask_slices\(data\)"):
+    with refused(None, naming=["images[0]", "mask_slices(data)"]):
         door(sm.load("phantom"))
     for path in ("head.png", Path("head.png")):
-        with pytest.raises(InputError, match=r"head\.png.*load"):
+        with refused(None, naming=["head.png", "load"]):
             door(path)
 
 
@@ -570,9 +566,9 @@ def test_the_masks_of_data_are_those_of_its_parts():
     wanted = list(sm.mask_slices(data.images, names=data.names, spacing_mm=data.spacing_mm))
     same(list(sm.mask_slices(data)), wanted)
     same(list(sm.mask_slices(data, version="v7")), [sm.v7(image) for image in data.images])
-    with pytest.raises(InputError, match=r"load"):
+    with refused(None, naming=["phantom", "load"]):
         next(sm.mask_slices("phantom"))
-    with pytest.raises(InputError, match=r"^slice 1: "):
+    with refused("slice 1", naming=["finite"]):
         list(sm.mask_slices([np.eye(9), np.full((9, 9), np.nan)], version="v1"))
 
 
@@ -597,7 +593,7 @@ def test_what_is_no_stack_is_refused(door, wrong):
 
 @pytest.mark.parametrize("door", [door for door in DOORS if door != "mask_slices"])
 def test_data_in_place_of_a_stack_is_told_what_to_pass(door):
-    with pytest.raises(InputError, match=r"data\.images"):
+    with refused(None, naming=["data.images"]):
         DOORS[door](sm.load("phantom-cropped"))
 
 

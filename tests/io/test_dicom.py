@@ -185,15 +185,15 @@ def only(index, **tags):
 NO_SERIES = {
     "two series": (
         {"each": lambda index: {"SeriesInstanceUID": "1.2.3" if index < 2 else "1.2.4"}},
-        r"^series: holds 2 series: \d files \(IM000\d …\) and \d files \(IM000\d …\); give each a folder of its own$",
+        r"^series: .*2 series: \d files \(IM000\d …\) .*\d files \(IM000\d …\)",
     ),
     "an empty position": (
         {"ImagePositionPatient": ""},
-        r"no slice \(ImagePositionPatient missing\); take it out$",
+        r"IM000\d: .*ImagePositionPatient",
     ),
     "frames": (
         {"each": only(0, NumberOfFrames=2, PixelData=bytes(2 * 48 * 39 * 2))},
-        "expected one slice in a file, got 2 frames; convert it to NIfTI first",
+        r"IM000\d: .*2 frames",
     ),
     "colour": (
         {
@@ -205,64 +205,67 @@ NO_SERIES = {
                 PixelData=bytes(48 * 39 * 6),
             )
         },
-        "expected grey levels, got a colour picture",
+        r"IM000\d: .*colour",
     ),
     "three samples": (
         {"SamplesPerPixel": 3, "PixelData": bytes(48 * 39 * 6)},
-        "expected grey levels, got a colour",
+        r"IM000\d: .*colour",
     ),
     "a palette": (
         {"PhotometricInterpretation": "PALETTE COLOR"},
-        "expected grey levels, got a colour picture",
+        r"IM000\d: .*colour",
     ),
     "another size": (
         {"each": only(2, Rows=24, PixelData=bytes(24 * 39 * 2))},
-        r"IM000\d: expected the size, pixel spacing and orientation of IM000\d, got others",
+        r"IM000\d: .*size.*IM000\d",
     ),
     "another spacing": (
         {"each": only(2, PixelSpacing=["2", "1.6"])},
-        "expected the size, pixel spacing and",
+        r"IM000\d: .*spacing.*IM000\d",
     ),
     "a localizer": (
         {"each": only(1, ImageOrientationPatient=numbers(ORIENTATIONS["coronal"]))},
-        "got others; is it a localizer",
+        r"IM000\d: .*orientation.*IM000\d.*localizer",
     ),
     "a gap": (
         {"each": only(4, ImagePositionPatient=["-80", "-100", "0"])},
-        "series: expected slices at even distances, got 4 to 8 mm; is one missing",
+        "^series: .*4 to 8 mm",
     ),
     "one position twice": (
         {"each": only(4, ImagePositionPatient=["-80", "-100", "-8"])},
-        r"IM000\d: lies where IM000\d lies; give every echo or time a folder of its own",
+        r"IM000\d: lies where IM000\d",
     ),
-    "one position for all": ({"gap_mm": 0}, r"IM000\d: lies where IM000\d lies"),
+    "one position for all": ({"gap_mm": 0}, r"IM000\d: lies where IM000\d"),
     "a tilted gantry": (
         {
             "each": lambda index: {
                 "ImagePositionPatient": numbers((-80, -100 + index, -20 + 4 * index))
             }
         },
-        "series: expected each slice straight above the last, got a tilted gantry",
+        "^series: .*tilted",
     ),
     "axes that are not perpendicular": (
         {"ImageOrientationPatient": numbers(((1, 0, 0), (0.5, 0.8, 0)))},
-        "expected a position, two perpendicular unit vectors",
+        "^series: 5 of 5 .*perpendicular",
     ),
     "axes of zeros": (
         {"ImageOrientationPatient": numbers(np.zeros(6))},
-        "two perpendicular unit vectors",
+        "^series: 5 of 5 .*perpendicular",
     ),
-    "too few numbers": ({"ImagePositionPatient": ["1", "2"]}, "not a readable DICOM file"),
-    "no spacing": ({"PixelSpacing": ["0", "1"]}, "a spacing above 0 mm"),
+    "too few numbers": (
+        {"ImagePositionPatient": ["1", "2"]},
+        r"^series: 5 of 5 .*\(3,\)",
+    ),
+    "no spacing": ({"PixelSpacing": ["0", "1"]}, "^series: 5 of 5 .*0 mm"),
     "no pixels": (
         {"each": only(1, PixelData=None)},
-        "not a readable DICOM file .*[Pp]ixel [Dd]ata",
+        r"IM000\d: .*[Pp]ixel [Dd]ata",
     ),
     "few pixels": (
         {"each": only(1, PixelData=bytes(100))},
-        "not a readable DICOM file .*3744 bytes of pixels expected, got 100",
+        r"IM000\d: .*3744 bytes.* 100",
     ),
-    "no size": ({"each": only(1, Rows=None)}, "not a readable DICOM file .*Rows"),
+    "no size": ({"each": only(1, Rows=None)}, r"IM000\d: .*Rows"),
 }
 
 
@@ -272,10 +275,10 @@ def test_what_is_no_series_is_refused_in_one_line(folder, capfd, what):
     write_series("series", phantom(), **options)
     capfd.readouterr()
     for read in (dicom.read_series, sm.load):
-        with pytest.raises(InputError, match=message) as refused:
+        with pytest.raises(InputError, match=message) as error:
             read("series")
-        assert "\n" not in str(refused.value)
-        assert str(refused.value).startswith("series")
+        assert "\n" not in str(error.value)
+        assert str(error.value).startswith("series")
     assert capfd.readouterr() == ("", "")
     assert [path.name for path in folder.iterdir()] == ["series"]
 
@@ -287,7 +290,7 @@ def test_the_command_line_refuses_two_series_and_leaves_nothing(folder, skullmas
     code, out, [line] = skullmask("mask", "series", "-o", "masks.nii.gz")
     assert (code, out) == (2, "")
     assert re.fullmatch(
-        r"skullmask: series: holds 3 series: \d files? .* and \d files? .*; give each a folder of its own",
+        r"skullmask: series: .*3 series: \d files? .* and \d files? .*",
         line,
     )
     assert [path.name for path in folder.iterdir()] == ["series"]
@@ -334,9 +337,7 @@ def test_no_cut_or_damage_goes_unseen(series, capfd):
 
 def test_without_pydicom_a_line_says_what_to_install(series, monkeypatch):
     monkeypatch.setitem(sys.modules, "pydicom", None)
-    with pytest.raises(
-        InputError, match=r'^DICOM needs pydicom: pip install "skullmask\[volumes\]"$'
-    ):
+    with pytest.raises(InputError, match=r"DICOM.*pydicom.*skullmask\[volumes\]"):
         sm.load(series)
 
 
@@ -490,7 +491,7 @@ def test_one_file_of_a_series_leads_to_its_folder(tmp_path, name):
 
 
 def test_a_folder_without_dicom(tmp_path):
-    with pytest.raises(InputError, match=r"no DICOM file in this folder$"):
+    with refused(str(tmp_path), naming=["DICOM"]):
         dicom.read_series(tmp_path)
 
 
@@ -519,7 +520,7 @@ def test_a_damaged_file_is_named_however_it_is_damaged(skullmask, what, suffix):
     ):
         code, out, [line] = skullmask(*command)
         assert (code, out) == (2, "")
-        assert line.startswith("skullmask: series: 2 of 5 files are damaged: ")
+        assert line.startswith("skullmask: series: 2 of 5 files ")
         assert files[3].name in line
         assert files[4].name in line
         assert files[2].name not in line
@@ -535,12 +536,9 @@ def test_damage_of_several_kinds_is_told_in_one_line_and_runs_are_collapsed(tmp_
     for file in files[2:16]:
         file.write_bytes(b"")
     files[20].write_bytes(files[20].read_bytes()[:-10])
-    with pytest.raises(InputError) as refused:
+    runs = ["IM0002 … IM0015 (empty)", "IM0020 ("]
+    with refused(str(tmp_path), naming=["15 of 24", *runs, "cut off"]):
         dicom.read_series(tmp_path)
-    assert re.search(
-        r": 15 of 24 files are damaged: IM0002 … IM0015 \(empty\); IM0020 \(.*cut off",
-        str(refused.value),
-    )
 
 
 def test_pixels_that_are_left_out_are_said(tmp_path):
@@ -702,12 +700,9 @@ def test_two_series_are_both_named(tmp_path):
         )
 
     write_series(tmp_path, phantom(), each=each, order=range(5))
-    with pytest.raises(InputError) as refused:
+    series = ["3 files (IM0000 …, 3 t1 mpr)", "2 files (IM0003 …, t2[2J)"]
+    with refused(str(tmp_path), naming=["2 series", *series]):
         dicom.read_series(tmp_path)
-    assert str(refused.value) == (
-        f"{tmp_path}: holds 2 series: 3 files (IM0000 …, 3 t1 mpr) and 2 files (IM0003 …, t2[2J); "
-        "give each a folder of its own"
-    )
 
 
 def test_a_mosaic_is_refused_with_its_reason(skullmask):
@@ -719,9 +714,7 @@ def test_a_mosaic_is_refused_with_its_reason(skullmask):
     ):
         code, out, [line] = skullmask(*command)
         assert (code, out) == (2, "")
-        assert re.match(
-            r"skullmask: series/IM000\d: a mosaic, many small slices in one picture", line
-        )
+        assert re.match(r"skullmask: series/IM000\d: .*mosaic", line)
 
 
 @pytest.mark.parametrize("kind", ["same file", "other number", "other name"])
@@ -740,7 +733,7 @@ def test_copies_are_dropped_and_named(series, kind):
     assert_array_equal(found.affine, wanted.affine)
     data.PixelData = bytes(len(data.PixelData))  # the same number, another picture
     data.save_as(series / "IM0009", enforce_file_format=True)
-    with pytest.raises(InputError, match="lies where"):
+    with pytest.raises(InputError, match=r"IM000\d: lies where IM000\d"):
         dicom.read_series(series)
 
 
@@ -769,11 +762,11 @@ def test_a_jitter_below_a_tenth_of_the_distance_is_even(tmp_path, gap_mm):
     assert_allclose(image.header.get_zooms()[2], gap_mm, rtol=0.01)
     assert_allclose(image.affine[:3, 3], [80, 100, -20], atol=0.1 * gap_mm)
     sorted(tmp_path.iterdir())[7].unlink()
-    with pytest.raises(InputError, match=r"even distances, got .* mm"):
+    with refused(str(tmp_path), naming=["distances", " mm"]):
         dicom.read_series(tmp_path)
     jitter_mm *= 3
     write_series(tmp_path, volume, each=each)
-    with pytest.raises(InputError, match=r"even distances"):
+    with refused(str(tmp_path), naming=["distances", " mm"]):
         dicom.read_series(tmp_path)
 
 
@@ -783,7 +776,7 @@ def test_a_missing_slice_is_never_a_jitter(tmp_path, count):
     for lost in range(1, count):
         files = write_series(tmp_path, volume, order=range(count + 1))
         files[lost].unlink()
-        with pytest.raises(InputError, match="even distances"):
+        with refused(str(tmp_path), naming=["distances", " mm"]):
             dicom.read_series(tmp_path)
 
 
@@ -890,7 +883,7 @@ def test_padding_is_air(tmp_path, what, photometric):
 
 def test_nothing_but_padding_is_refused(tmp_path):
     write_series(tmp_path, 0 * phantom() - 5, PixelPaddingValue=-5)
-    with pytest.raises(InputError, match="padding"):
+    with refused(str(tmp_path), naming=["padding"]):
         dicom.read_series(tmp_path)
 
 
@@ -904,7 +897,8 @@ def test_a_spacing_that_cannot_be_right_is_refused(skullmask, spacing_mm):
     ):
         code, _, [line] = skullmask(*command)
         assert code == 2
-        assert line.startswith("skullmask: series: expected voxels of 0.05 to 50 mm")
+        assert line.startswith("skullmask: series: ")
+        assert "0.05 to 50 mm" in line
 
 
 # --- several frames in a file ----------------------------------------------------------------------------------
@@ -987,9 +981,7 @@ def compressed(syntax, **tags):
 )
 def test_the_decoder_to_install_is_named(tmp_path, syntax, package):
     compressed(syntax).save_as(tmp_path / "a.dcm", enforce_file_format=True)
-    with pytest.raises(
-        InputError, match=rf"a\.dcm: compressed as {re.escape(syntax.name)}.*{package}"
-    ):
+    with pytest.raises(InputError, match=rf"a\.dcm: .*{re.escape(syntax.name)}.*{package}"):
         dicom.read_series(tmp_path)
 
 
