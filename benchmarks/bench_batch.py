@@ -1,8 +1,9 @@
-"""Thousands of slices from disk to disk: ours beside the source's script and beside what this machine can do at most.
+"""Thousands of slices from disk to disk: ours, the source's script, and the machine's limits.
 
-The source loads all slices at once and maps a pool over them; with its component loop that is the baseline. Each round
-runs both, input and output out of the page cache before. The ceiling is the slowest of three things done alone by as
-many processes: reading, computing in memory, and writing until it is on disk. Writes data/batch.csv.
+The source loads all slices at once and maps a pool over them; with its component loop that is the
+baseline. Each round runs both, input and output out of the page cache before. The ceiling is the
+slowest of three things done alone by as many processes: reading, computing in memory, and writing
+until it is on disk. Writes data/batch.csv.
 """
 
 import argparse
@@ -67,7 +68,7 @@ def source_script(slices: Path, output: Path, processes: int) -> None:
 
 
 def watched(command: list[object]) -> tuple[float, float]:
-    """Run a command; give its seconds, and the most memory that all of its processes held together [MB]."""
+    """Run a command; return its seconds, and the peak memory of all its processes together [MB]."""
     most, over = [0.0], threading.Event()
 
     def watch(process: psutil.Process) -> None:
@@ -218,25 +219,51 @@ def measure(
     eighth = other("v8.npy", "--version", "v8")
     compressed = size_mb(folder / "few.npy") / size_mb(folder / "masks.zarr")
     note, names = f"{few} slices", {"v7": median(mine), "v8": eighth}
-    cores = f"{workers} processes, {os.cpu_count()} cores, {psutil.virtual_memory().total / 2**30:.0f} GB"
+    memory_gb = psutil.virtual_memory().total / 2**30
+    cores = f"{workers} processes, {os.cpu_count()} cores, {memory_gb:.0f} GB"
+    software = f"{processor()}, Python {platform.python_version()}, OpenCV {cv2.__version__}"
+    included = f"{count} slices, start of the processes included"
     return [
-        ("machine", cores, "", f"{processor()}, Python {platform.python_version()}, OpenCV {cv2.__version__}"),
+        ("machine", cores, "", software),
         ("date", datetime.datetime.now(datetime.UTC).date().isoformat(), "", ""),
         ("slices", count, "", f"float32, {SHAPE[0]} x {SHAPE[1]}, {size_mb(many) / 1e3:.1f} GB"),
         ("the source's script", f"{median(base):.1f}", "images/s", f"{note}: it holds all of them"),
-        ("v7", f"{median(mine):.1f}", "images/s", f"{count} slices, start of the processes included"),
-        ("v7 ÷ the source's script", f"{median(ratios):.2f}", "", "median of the rounds; wanted: 2"),
+        ("v7", f"{median(mine):.1f}", "images/s", included),
+        (
+            "v7 ÷ the source's script",
+            f"{median(ratios):.2f}",
+            "",
+            "median of the rounds; wanted: 2",
+        ),
         ("reading alone", f"{alone_['read']:.1f}", "images/s", ""),
         ("computing v7 alone", f"{alone_['compute']:.1f}", "images/s", "in memory"),
         ("writing alone", f"{alone_['write']:.1f}", "images/s", "until it is on disk"),
         ("v7 ÷ the slowest of these", f"{median(shares):.2f}", "", "wanted: 0.60"),
         ("memory at most", f"{most[count]:.0f}", "MB", f"{count} slices; wanted: 1500"),
-        ("memory at most, fewer", f"{most[few]:.0f}", "MB", f"{few} slices; wanted: equal within 10 %"),
-        ("v7 to Zarr", f"{zarr:.1f}", "images/s", f"{note}; {compressed:.0f} times smaller than .npy"),
-        ("v7 on a local cluster of Dask", f"{dask:.1f}", "images/s", f"{note}, start of the cluster included"),
+        (
+            "memory at most, fewer",
+            f"{most[few]:.0f}",
+            "MB",
+            f"{few} slices; wanted: equal within 10 %",
+        ),
+        (
+            "v7 to Zarr",
+            f"{zarr:.1f}",
+            "images/s",
+            f"{note}; {compressed:.0f} times smaller than .npy",
+        ),
+        (
+            "v7 on a local cluster of Dask",
+            f"{dask:.1f}",
+            "images/s",
+            f"{note}, start of the cluster included",
+        ),
         ("v7 with its quality", f"{quality:.1f}", "images/s", note),
         ("v8 with its quality", f"{eighth:.1f}", "images/s", note),
-        *((f"{ALL} images, {name}", f"{ALL / rate / 60:.0f}", "min", "extrapolated") for name, rate in names.items()),
+        *(
+            (f"{ALL} images, {name}", f"{ALL / rate / 60:.0f}", "min", "extrapolated")
+            for name, rate in names.items()
+        ),
     ]  # fmt: skip
 
 

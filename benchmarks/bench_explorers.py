@@ -1,7 +1,8 @@
-"""From a slider's event to its new picture, in Chromium: every explorer of the app and of the lessons.
+"""From a slider's event to its new picture, in Chromium.
 
-The slices are the phantom's, 768 × 624. A move is a real key press on a slider; its time runs from the key's event in
-the page to the frame in which the new picture is there.
+Every explorer of the app and of the lessons is measured. The slices are the phantom's, 768 × 624. A
+move is a real key press on a slider; its time runs from the key's event in the page to the frame in
+which the new picture is there.
 """
 
 import argparse

@@ -1,11 +1,13 @@
-"""Brain masks of whole volumes: `strip` beside three other programs, each with its defaults: ``make bench-peers``.
+"""Brain masks of whole volumes: `strip` beside three other programs: ``make bench-peers``.
 
-The folder that SKULLMASK_REAL names holds the scans, as ``volumes/NAME/image.nii.gz`` with ``brain.nii.gz`` beside it;
-they are not part of the project. The peers live in an environment of their own. Every mask is made in a process of its
-own, from a file to a file, and scored on the axial levels on which the truth can be trusted. "Brain" is not the same
-thing in every row. Seconds run from the file to the mask on disk, without imports and without what numba compiles.
-brainextractor warns of voxels that are not equally wide, and crashes on them more often than not; it gets these volumes
-resampled. The table goes to data/brain_masks.csv; rows that are not measured anew stay as they are there.
+The folder that SKULLMASK_REAL names holds the scans, as ``volumes/NAME/image.nii.gz`` with
+``brain.nii.gz`` beside it; they are not part of the project. Each program runs with its defaults.
+The peers live in an environment of their own. Every mask is made in a process of its own, from a
+file to a file, and scored on the axial levels on which the truth can be trusted. "Brain" is not the
+same thing in every row. Seconds run from the file to the mask on disk, without imports and without
+what numba compiles. brainextractor warns of voxels that are not equally wide, and crashes on them
+more often than not; it gets these volumes resampled. The table goes to data/brain_masks.csv; rows
+that are not measured anew stay as they are there.
 """
 
 import argparse
@@ -44,15 +46,18 @@ HEADER = (
 )
 HEADER += ("date", "version")
 EXAMPLES = """examples:
-  make bench-peers                                                   everything: builds the peers' environment first
-  python benchmarks/bench_peers.py --methods strip                   ours alone; the peers' rows stay as they are
-  python benchmarks/bench_peers.py --volumes oms01 --keep masks      one volume; its masks stay in the folder masks
+  make bench-peers
+      everything: builds the peers' environment first
+  python benchmarks/bench_peers.py --methods strip
+      ours alone; the peers' rows stay as they are
+  python benchmarks/bench_peers.py --volumes oms01 --keep masks
+      one volume; its masks stay in the folder masks
 """
 
 
 @dataclass(frozen=True)
 class Volume:
-    """What counts as brain in a volume's truth, and the first and last axial level, in RAS order, to score."""
+    """What counts as brain in a truth, and the first and last axial level (RAS) to score."""
 
     brain_means: str
     levels: tuple[int, int]
@@ -69,7 +74,8 @@ class Method:
     parameters: dict[str, object]
 
 
-# The functions up to `work` run in another Python: their source is sent there, and they import what they need.
+# The functions up to `work` run in another Python: their source is sent there, and they import
+# what they need.
 
 
 def strip(scan: str, mask: str) -> None:
@@ -116,7 +122,10 @@ def brainextractor(scan: str, mask: str, *, voxel_mm: float, **parameters: objec
 
     image = given = nib.load(scan)
     if not np.allclose(image.header.get_zooms(), image.header.get_zooms()[0], rtol=1e-3):
-        told = f"resampled to {voxel_mm} mm and back: on unequal voxels it reads outside of the volume and crashes"
+        told = (
+            f"resampled to {voxel_mm} mm and back: "
+            "on unequal voxels it reads outside of the volume and crashes"
+        )
         warnings.warn(told, stacklevel=1)
         given = resample_to_output(image, voxel_mm, order=1)
     extractor = BrainExtractor(given)
@@ -182,9 +191,10 @@ TABLE_HEADER = ("volume", "brain means", "levels", *METHODS)
 
 
 def make_mask(method: Method, python: Path, scan: Path, mask: Path) -> dict[str, object]:
-    """Make a mask with another Python; give version, seconds and a note, or why there is no mask."""
+    """Make a mask with another Python; return version, seconds and a note, or what went wrong."""
     given = (method.package, method.module, str(scan), str(mask), method.parameters)
-    source = f"{inspect.getsource(method.make)}\n{inspect.getsource(work)}\nwork({method.make.__name__}, *{given!r})"
+    call = f"work({method.make.__name__}, *{given!r})"
+    source = "\n".join([inspect.getsource(method.make), inspect.getsource(work), call])
     run = subprocess.run(
         [python, "-I", "-c", source], capture_output=True, text=True, errors="replace"
     )
@@ -194,9 +204,10 @@ def make_mask(method: Method, python: Path, scan: Path, mask: Path) -> dict[str,
 
 
 def failure(run: subprocess.CompletedProcess[str]) -> str:
-    """Say why a process failed: the signal that ended it, if one did, and the last line of its errors."""
+    """Say why a process failed: the signal that ended it, and the last line of its errors."""
     ended = [f"ended by signal {-run.returncode}"] if run.returncode < 0 else []
-    return f"failed: {', after: '.join(ended + run.stderr.strip().splitlines()[-1:]) or 'said nothing'}"
+    reasons = ended + run.stderr.strip().splitlines()[-1:]
+    return f"failed: {', after: '.join(reasons) or 'said nothing'}"
 
 
 def ras(path: Path) -> np.ndarray:
@@ -229,7 +240,7 @@ def measure(heads: Path, volume: str, method: str, python: Path, folder: Path) -
 def merged(
     old: Iterable[dict[str, object]], new: Iterable[dict[str, object]]
 ) -> list[dict[str, object]]:
-    """Put new rows in the place of old ones, in the order of the volumes and methods; drop what is neither."""
+    """Replace old rows by new ones, in the order of volumes and methods; drop all others."""
     by_pair = {(row["volume"], row["method"]): row for row in [*old, *new]}
     pairs = ((volume, method) for volume in VOLUMES for method in METHODS)
     return [by_pair[pair] for pair in pairs if pair in by_pair]

@@ -1,6 +1,7 @@
-"""Speed of v7, v8 and of the sweep beside the loop that the source describes, as ratios on this machine.
+"""Speed of v7, v8 and the sweep beside the loop that the source describes, as ratios.
 
-Runs of both are interleaved on one thread, and the median of the ratios counts, so that a busy machine slows both.
+Runs of both are interleaved on one thread, and the median of the ratios counts, so that a busy
+machine slows both.
 """
 
 import argparse
@@ -186,9 +187,8 @@ def main() -> None:
     rows.append(
         (f"v7, {MANY} components", f"{MANY} ÷ {FEW}", *times, f"{grown:+.0%}", "< +30%", met)
     )
-    print(
-        f"OpenCV {cv2.__version__}, numpy {np.__version__}, one thread, {options.rounds} rounds per slice, medians\n"
-    )
+    software = f"OpenCV {cv2.__version__}, numpy {np.__version__}, one thread"
+    print(f"{software}, {options.rounds} rounds per slice, medians\n")
     print(
         markdown(
             rows, ("what", "ratio of", "first [ms]", "second [ms]", "ratio", "target", "met")

@@ -1,7 +1,8 @@
-"""Speed of generate_brain_mask beside nidataset, as ratios on this machine: whole calls, reading and writing included.
+"""Speed of generate_brain_mask beside nidataset, as ratios on this machine.
 
-Runs of both are interleaved on one thread, and the median of the ratios counts, so that a busy machine slows both. The
-volumes are a generated head and those in SKULLMASK_REAL/volumes whose voxels are at most 1 mm wide; a mask that is not
+Whole calls are timed, reading and writing included. Runs of both are interleaved on one thread, and
+the median of the ratios counts, so that a busy machine slows both. The volumes are a generated head
+and those in SKULLMASK_REAL/volumes whose voxels are at most 1 mm wide; a mask that is not
 nidataset's ends the run.
 """
 
@@ -74,7 +75,7 @@ def race(path: Path, folder: Path, rounds: int, closing_radius: int) -> list[tup
 
 
 def steps(path: Path, folder: Path) -> dict[str, float]:
-    """Time each step of one call on its own, on the whole volume; the call itself crops it first."""
+    """Time each step of one call alone, on the whole volume; the call itself crops it first."""
     found: dict[str, object] = {}
 
     def do(name: str, run: Callable[[], object]) -> float:

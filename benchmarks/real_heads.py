@@ -1,8 +1,9 @@
 """Every version on real heads, beside two anchors that look for no skull: ``make real-heads``.
 
-The folder that SKULLMASK_REAL names holds the heads, as ``slices/*.npz``; they are not part of the project. The
-constants of the anchors are the best there are, chosen with the truth: the erosion once for all heads, the dilation for
-each. The table goes to data/real_heads.csv, the figure to figures/real_heads.png.
+The folder that SKULLMASK_REAL names holds the heads, as ``slices/*.npz``; they are not part of the
+project. The constants of the anchors are the best there are, chosen with the truth: the erosion
+once for all heads, the dilation for each. The table goes to data/real_heads.csv, the figure to
+figures/real_heads.png.
 """
 
 import argparse
@@ -26,7 +27,8 @@ from skullmask_lib.io import outputs
 TABLE = Path(__file__).parents[1] / "data" / "real_heads.csv"
 FIGURE = Path(__file__).parents[1] / "figures" / "real_heads.png"
 ERODED, DILATED = "filled head, eroded", "true brain, dilated"
-WIDE = "v7, width in mm"  # the published width on the phantom's pixels, carried over to the pixels of each head
+# The published width on the phantom's pixels, carried over to the pixels of each head
+WIDE = "v7, width in mm"
 MEASURES = ("iou", "iou_min", "assd_mm", "hd95_mm")
 MEANS_HEADER = ("method", "sets", "IoU", "worst set", "worst slice", "ASSD_mm", "HD95_mm")
 HEADER = (
@@ -49,9 +51,8 @@ def sequence_of(head: str) -> str:
     """Read the sequence off a head's name; those without one are T1."""
     suffix = head.partition("_")[2]
     if suffix not in SEQUENCES:
-        raise sm.InputError(
-            f"{head}: expected a name that ends in one of {', '.join(filter(None, SEQUENCES))}, or in none"
-        )
+        endings = ", ".join(filter(None, SEQUENCES))
+        raise sm.InputError(f"expected a name that ends in one of {endings}, or in none", head)
     return SEQUENCES[suffix]
 
 
@@ -111,14 +112,14 @@ def best_constant(
 
 
 def published_width_mm() -> float:
-    """Give the width of v7 on the phantom's pixels, where it was matched to the published figures."""
+    """Return v7's width on the phantom's pixels, where it was matched to the published figures."""
     return round(
         versions.options_of("v7")["dilation_size"] * float(sm.load("phantom").spacing_mm[0, 0]), 2
     )
 
 
 def masks_of(method: str, data: sm.Data, constant_mm: float) -> Iterable[np.ndarray]:
-    """Make the masks of a version or an anchor; v7 with its width in mm and the anchors need their constant."""
+    """Make the masks of a version or an anchor; the anchors and v7 in mm need their constant."""
     if method == WIDE:
         sizes = [round(constant_mm / float(mm.mean())) for mm in data.spacing_mm]
         return [
