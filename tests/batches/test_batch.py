@@ -18,6 +18,7 @@ import pyarrow.parquet
 import pytest
 import zarr
 from batching import errors_of, everything, heads, one_by_one, read, recorded, rows_of, same, serial
+from complaints import refused
 from inputs import later, ring_head
 from PIL import Image
 
@@ -62,7 +63,10 @@ def test_one_of_a_hundred_is_named_stays_empty_and_is_made_once_it_is_mended(sku
     for _ in range(2):
         code, out, err = skullmask("batch", "a.npy", output, *SERIAL)
         errors = Path(f"{output}.batch/errors.csv").absolute()
-        assert (code, err) == (1, [f"skullmask: 1 of 99 images failed, see {errors}"])
+        [line] = err
+        assert code == 1
+        assert line.startswith("skullmask: 1 of 99 ")
+        assert line.endswith(f" {errors}")
         assert re.search(r"^99 images, [\d.]+ s$", out, re.MULTILINE)
         found = read(output)
         assert not found[41].any()
@@ -109,10 +113,9 @@ def broken(folder):
 def test_files_of_which_most_are_broken(skullmask, output):
     reasons, wanted = broken("a"), one_by_one(heads(8, np.uint8))
     code, _, [line] = skullmask("batch", "a", output, *SERIAL)
-    assert (code, line) == (
-        1,
-        f"skullmask: 6 of 8 images failed, see {Path(output).absolute()}.batch/errors.csv",
-    )
+    assert code == 1
+    assert line.startswith("skullmask: 6 of 8 ")
+    assert line.endswith(f" {Path(output).absolute()}.batch/errors.csv")
     errors = errors_of(output)
     assert [*errors] == [*reasons]
     for name, reason in reasons.items():
@@ -185,8 +188,9 @@ def test_a_truncated_input_is_one_line(skullmask):
     os.truncate("a.npy", 128 + 4 * 5 * 48 * 40 + 1000)
     code, out, [line] = skullmask("batch", "a.npy", "m.npy", *SERIAL)
     assert (code, out) == (2, "")
-    assert line.startswith("skullmask: a.npy: is cut off: ")
-    assert line.endswith("5 of 10 images")
+    assert line.startswith("skullmask: a.npy: ")
+    assert "cut off" in line
+    assert "5 of 10 images" in line
     assert os.listdir() == ["a.npy"]
 
 
@@ -324,30 +328,26 @@ def other_version(monkeypatch):
 
 
 OTHERWISE = {
-    "version": (("--version", "v1"), None, "(version was v7, is v1"),
-    "width": (("--dilation-size", "9"), None, "(options: dilation_size was 26, is 9)"),
-    "chunk": (("--chunk", "4"), None, "(chunk was 3, is 4)"),
-    "spacing": (("--spacing", "1", "2"), None, "(spacing_mm was None, is [1.0, 2.0])"),
-    "quality": (("--quality",), None, "(quality was False, is True)"),
-    "truth": (("--truth", "t.npy"), None, "truth was None, is {"),
+    "version": (("--version", "v1"), None, r"\(version .*\bv7\b.*\bv1\b"),
+    "width": (("--dilation-size", "9"), None, r"\bdilation_size .*\b26\b.*\b9\b"),
+    "chunk": (("--chunk", "4"), None, r"\(chunk .*\b3\b.*\b4\b"),
+    "spacing": (("--spacing", "1", "2"), None, r"\(spacing_mm .*None.*\[1\.0, 2\.0\]"),
+    "quality": (("--quality",), None, r"\(quality .*False.*True"),
+    "truth": (("--truth", "t.npy"), None, r"\btruth .*None.*\{"),
     "count": (
         (),
         lambda _: np.save("a.npy", heads(11)),
-        "images: shape was [10, 48, 40], is [11, 48, 40]",
+        r"images: shape .*\[10, 48, 40\].*\[11, 48, 40\]",
     ),
-    "dtype": (
-        (),
-        lambda _: np.save("a.npy", heads(10, np.float64)),
-        "(images: dtype was <f4, is <f8)",
-    ),
-    "library": ((), other_version, ": skullmask was code "),
+    "dtype": ((), lambda _: np.save("a.npy", heads(10, np.float64)), "images: dtype .*<f4.*<f8"),
+    "library": ((), other_version, r": skullmask .*\bcode "),
 }
 
 
 @pytest.mark.parametrize("case", OTHERWISE)
 @pytest.mark.parametrize("done", [False, True])
 def test_other_work_is_refused_and_says_what_differs(skullmask, monkeypatch, case, done):
-    options, change, message = OTHERWISE[case]
+    options, change, difference = OTHERWISE[case]
     np.save("a.npy", heads(10))
     np.save("t.npy", one_by_one(heads(10)))
     serial("a.npy", "m.npy") if done else stopped("m.npy")
@@ -356,7 +356,7 @@ def test_other_work_is_refused_and_says_what_differs(skullmask, monkeypatch, cas
     before = everything(".")
     code, out, [line] = skullmask("batch", "a.npy", "m.npy", *SERIAL, *options)
     assert (code, out) == (2, "")
-    assert message in line
+    assert re.search(difference, line)
     assert "--restart" in line
     assert everything(".") == before
 
@@ -386,7 +386,7 @@ def test_another_file_of_the_same_name_is_refused():
     with pytest.raises(InputError, match=r"/a: .*images 3 to 3 "):
         serial("a", "m")
     Path("a/3.npy").rename("a/4.npy")
-    with pytest.raises(InputError, match="sha256 of the names was"):
+    with refused("m", naming=["sha256 of the names"]):
         serial("a", "m")
 
 
@@ -413,7 +413,7 @@ def test_what_no_batch_made_is_left_alone(output, restart):
         Path(output).mkdir()
         Path(output, "mine.txt").write_text("mine")
     before = everything(".")
-    with pytest.raises(InputError, match=rf"/{output}: "):
+    with refused(output):
         serial("a.npy", output, restart=restart)
     assert everything(".") == before
 
@@ -424,7 +424,7 @@ def test_a_folder_of_the_name_of_the_journal_s_is_left_alone(restart):
     Path("m.npy.batch").mkdir()
     Path("m.npy.batch/mine.txt").write_text("mine")
     before = everything(".")
-    with pytest.raises(InputError, match=r"/m\.npy\.batch: "):
+    with refused("m.npy.batch"):
         serial("a.npy", "m.npy", restart=restart)
     assert everything(".") == before
 
@@ -452,9 +452,9 @@ def test_two_runs_at_once():
 
     def progress(_):
         for restart in (False, True):
-            with pytest.raises(InputError, match=r"/m\.npy: another run") as refused:
+            with refused("m.npy", naming=["another run"]) as error:
                 serial("a.npy", "m.npy", restart=restart)
-            told.append(refused)
+            told.append(error)
 
     serial("a.npy", "m.npy", progress=progress)
     assert len(told) == 8
@@ -500,44 +500,44 @@ def test_what_the_command_line_does_not_let_through(options):
 
 
 BAD_ARGUMENTS = {
-    "no input": (("gone.npy", "m.npy"), "gone.npy: no such file or folder"),
-    "input of another kind": (("a.mat", "m.npy"), "a.mat: expected "),
-    "one slice": (("one.npy", "m.npy"), "one.npy: expected images of shape (N, H, W), got (48, 40)"),
-    "none": (("none.npy", "m.npy"), "none.npy: expected images of shape (N, H, W), got (0, 48, 40)"),
-    "colour": (("colour.npy", "m.npy"), "colour.npy: expected images of shape (N, H, W), got (4, 48, 40, 3)"),
-    "complex": (("complex.npy", "m.npy"), "complex.npy: expected real numbers, got dtype complex64"),
-    "objects": (("objects.npy", "m.npy"), "objects.npy: not a readable .npy file"),
-    "no .npy": (("text.npy", "m.npy"), "text.npy: not a readable .npy file"),
-    "no Zarr": (("empty.zarr", "m.npy"), "empty.zarr: "),
-    "no such store": (("a.npy", "noway://m.zarr"), "noway://m.zarr: "),
-    "no Zarr there": (("memory://gone", "m.npy"), "memory://gone: "),
-    "no such protocol": (("noway://a.zarr", "m.npy"), "noway://a.zarr: "),
-    "empty folder": (("empty", "m.npy"), "empty: names no file"),
-    "empty list": (("empty.txt", "m.npy"), "empty.txt: names no file"),
-    "list of others": (("list.txt", "m.npy"), "list.txt: names no file"),
-    "two of one name": (("twins", "m"), "twins: a.png and a.tif "),
-    "twice the same": (("twice.txt", "m"), "twice.txt: names a.npy twice"),
-    "volumes from an array": (("a.npy", "m.nii.gz"), "m.nii.gz: expected "),
-    "no width": (("a.npy", "m.npy", "--dilation-size", 0), "expected a dilation size from 1 to 1000000 pixels, got 0"),
-    "output of another kind": (("a.npy", "m.png"), "m.png: expected "),
-    "output nowhere": (("a.npy", "gone/m.npy"), "gone/m.npy: cannot be written"),
-    "output over a file": (("a.npy", "text.npy"), "text.npy: "),
-    "output over the input": (("a.npy", "a.npy"), "a.npy: "),
-    "array of volumes": (("volumes", "m.npy"), "m.npy: wants files of one slice each"),
-    "array of nothing": (("broken", "m.npy"), "m.npy: wants files of one slice each"),
-    "no such version": (("a.npy", "m.npy", "--version", "newest"), "'newest'"),
-    "no such option": (("a.npy", "m.npy", "--version", "v1", "--dilation-size", "3"), "v1 has no option dilation_size"),
-    "no such backend": (("a.npy", "m.npy", "--backend", "threads"), "a backend of processes, serial, dask, got"),
-    "no such table": (("a.npy", "m.npy", "--table", "xlsx"), "a table of csv, parquet, got 'xlsx'"),
-    "no chunk": (("a.npy", "m.npy", "--chunk", "0"), "chunk"),
-    "no workers": (("a.npy", "m.npy", "--workers", "0"), "'--workers'"),
-    "workers of a cluster": (("a.npy", "m.npy", "--scheduler", "tcp://a:1", "--workers", "2"), "has its own workers"),
-    "no scheduler": (("a.npy", "m.npy", "--scheduler", ""), "expected the address of a scheduler"),
-    "a blank scheduler": (("a.npy", "m.npy", "--scheduler", " "), "expected the address of a scheduler"),
-    "no spacing": (("a.npy", "m.npy", "--spacing", "0", "1"), "expected a row and a column spacing above 0 mm"),
-    "no truth": (("a.npy", "m.npy", "--truth", "gone.npy"), "gone.npy: no such file or folder"),
-    "channel of an array": (("a.npy", "m.npy", "--channel", "0"), "channel"),
-    "read-only": (("a.npy", "/proc/self/m.npy"), "/proc/self/m.npy: cannot be written"),
+    "no input": (("gone.npy", "m.npy"), ["gone.npy: ", "no such file"]),
+    "input of another kind": (("a.mat", "m.npy"), ["a.mat: ", " .mat"]),
+    "one slice": (("one.npy", "m.npy"), ["one.npy: ", " (48, 40)"]),
+    "none": (("none.npy", "m.npy"), ["none.npy: ", " (0, 48, 40)"]),
+    "colour": (("colour.npy", "m.npy"), ["colour.npy: ", " (4, 48, 40, 3)"]),
+    "complex": (("complex.npy", "m.npy"), ["complex.npy: ", "complex64"]),
+    "objects": (("objects.npy", "m.npy"), ["objects.npy: ", ".npy file"]),
+    "no .npy": (("text.npy", "m.npy"), ["text.npy: ", ".npy file"]),
+    "no Zarr": (("empty.zarr", "m.npy"), ["empty.zarr: "]),
+    "no such store": (("a.npy", "noway://m.zarr"), ["noway://m.zarr: "]),
+    "no Zarr there": (("memory://gone", "m.npy"), ["memory://gone: "]),
+    "no such protocol": (("noway://a.zarr", "m.npy"), ["noway://a.zarr: "]),
+    "empty folder": (("empty", "m.npy"), ["empty: ", "no file"]),
+    "empty list": (("empty.txt", "m.npy"), ["empty.txt: ", "no file"]),
+    "list of others": (("list.txt", "m.npy"), ["list.txt: ", "no file"]),
+    "two of one name": (("twins", "m"), ["twins: ", "a.png", "a.tif"]),
+    "twice the same": (("twice.txt", "m"), ["twice.txt: ", "a.npy", "twice"]),
+    "volumes from an array": (("a.npy", "m.nii.gz"), ["m.nii.gz: ", " .gz"]),
+    "no width": (("a.npy", "m.npy", "--dilation-size", 0), ["dilation size", "1 to 1000000", " 0"]),
+    "output of another kind": (("a.npy", "m.png"), ["m.png: ", " .png"]),
+    "output nowhere": (("a.npy", "gone/m.npy"), ["gone/m.npy: ", "written"]),
+    "output over a file": (("a.npy", "text.npy"), ["text.npy: "]),
+    "output over the input": (("a.npy", "a.npy"), ["a.npy: "]),
+    "array of volumes": (("volumes", "m.npy"), ["m.npy: ", "one slice", "several"]),
+    "array of nothing": (("broken", "m.npy"), ["m.npy: ", "one slice", "none"]),
+    "no such version": (("a.npy", "m.npy", "--version", "newest"), ["'newest'"]),
+    "no such option": (("a.npy", "m.npy", "--version", "v1", "--dilation-size", "3"), ["v1 ", "dilation_size"]),
+    "no such backend": (("a.npy", "m.npy", "--backend", "threads"), ["processes, serial, dask", "'threads'"]),
+    "no such table": (("a.npy", "m.npy", "--table", "xlsx"), ["csv, parquet", "'xlsx'"]),
+    "no chunk": (("a.npy", "m.npy", "--chunk", "0"), ["chunk"]),
+    "no workers": (("a.npy", "m.npy", "--workers", "0"), ["'--workers'"]),
+    "workers of a cluster": (("a.npy", "m.npy", "--scheduler", "tcp://a:1", "--workers", "2"), ["tcp://a:1 ", "workers"]),
+    "no scheduler": (("a.npy", "m.npy", "--scheduler", ""), ["address", "scheduler"]),
+    "a blank scheduler": (("a.npy", "m.npy", "--scheduler", " "), ["address", "scheduler"]),
+    "no spacing": (("a.npy", "m.npy", "--spacing", "0", "1"), ["spacing", " 0 mm"]),
+    "no truth": (("a.npy", "m.npy", "--truth", "gone.npy"), ["gone.npy: ", "no such file"]),
+    "channel of an array": (("a.npy", "m.npy", "--channel", "0"), ["channel"]),
+    "read-only": (("a.npy", "/proc/self/m.npy"), ["/proc/self/m.npy: ", "written"]),
 }  # fmt: skip
 
 
@@ -560,11 +560,11 @@ def test_a_bad_argument_is_one_line_and_nothing_is_written(skullmask, case):
     np.save("volumes/a.npy", heads(2))
     Path("broken/a.png").write_text("broken")
     before = everything(".")
-    arguments, message = BAD_ARGUMENTS[case]
+    arguments, words = BAD_ARGUMENTS[case]
     code, out, err = skullmask("batch", *arguments)
     assert (code, out, len(err)) == (2, "", 1), err
     assert err[0].startswith("skullmask: ")
-    assert message in err[0]
+    assert all(word in err[0] for word in words)
     assert everything(".") == before
 
 
@@ -719,9 +719,9 @@ def test_a_picture_named_like_a_folder_of_masks_fails_alone():
 ])  # fmt: skip
 def test_a_path_that_cannot_be_is_refused(images, output):
     np.save("a.npy", heads(2))
-    with pytest.raises(InputError) as refused:
+    with pytest.raises(InputError) as error:
         serial(images, output)
-    assert str(refused.value).isprintable()
+    assert str(error.value).isprintable()
     assert os.listdir() == ["a.npy"]
 
 

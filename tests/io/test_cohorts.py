@@ -227,14 +227,14 @@ def test_a_folder_with_nothing_in_it_is_refused(tmp_path):
     (tmp_path / "empty").mkdir()
     (tmp_path / "file").touch()
     for index, prefix, layout in (
-        (cohorts.nfbs_index, "nfbs:", r"NFBS: A00028185/sub-A00028185_ses-NFB3_T1w\.nii\.gz"),
-        (cohorts.lgg_index, "lgg:", r"LGG: TCGA_CS_4941_19960909/TCGA_CS_4941_19960909_1\.tif"),
+        (cohorts.nfbs_index, "nfbs:", "A00028185/sub-A00028185_ses-NFB3_T1w.nii.gz"),
+        (cohorts.lgg_index, "lgg:", "TCGA_CS_4941_19960909/TCGA_CS_4941_19960909_1.tif"),
     ):
         for read in (index, lambda folder, prefix=prefix: sm.load(f"{prefix}{folder}")):
-            with pytest.raises(InputError, match=f"empty: .*{layout}"):
+            with refused("empty", naming=[layout]):
                 read(tmp_path / "empty")
             for name in ("missing", "file"):
-                with pytest.raises(InputError, match=f"{name}: "):
+                with refused(name):
                     read(tmp_path / name)
 
 
@@ -248,9 +248,7 @@ def test_a_damaged_mask_is_named(lgg):
 def test_without_pandas_a_line_says_what_to_install(nfbs, lgg, monkeypatch):
     monkeypatch.setitem(sys.modules, "pandas", None)
     for index, folder in ((cohorts.nfbs_index, nfbs), (cohorts.lgg_index, lgg)):
-        with pytest.raises(
-            InputError, match=r'^an index needs pandas: pip install "skullmask\[volumes\]"$'
-        ):
+        with refused(None, naming=["pandas", "skullmask[volumes]"]):
             index(folder)
     assert len(sm.load(f"lgg:{lgg}").images) == 17
 
@@ -379,7 +377,7 @@ def test_who_lacks_an_image_is_left_out_and_named(nfbs, lgg):
         assert sm.load(f"lgg:{lgg}").names[0] == "TCGA_CS_4941_19960909_3.tif"
     for file in nfbs.rglob("*T1w.nii.gz"):
         file.unlink()
-    with pytest.warns(InputWarning, match="A00037112"), pytest.raises(InputError, match=" 0 "):
+    with pytest.warns(InputWarning, match="A00037112"), refused(nfbs.name, naming=[" 0 "]):
         sm.load(f"nfbs:{nfbs}")
 
 
@@ -405,25 +403,23 @@ def test_many_names_are_cut_short(nfbs):
 def test_files_that_do_not_fit_together_are_named(nfbs, lgg):
     image = nfbs_file(nfbs / PARTICIPANTS[1], "T1w")
     nib.save(nib.Nifti1Image(head_of(1, (10, 12, 9))[0], NFBS_AFFINE), image)
-    with pytest.raises(
-        InputError, match=rf"{PARTICIPANTS[1]}_ses-NFB3_T1w_brainmask\.nii\.gz: .*shape"
-    ):
+    with refused(nfbs_file(nfbs / PARTICIPANTS[1], "T1w_brainmask").name, naming=["shape"]):
         sm.load(f"nfbs:{nfbs}")
     mask = nfbs_file(nfbs / PARTICIPANTS[1], "T1w_brainmask")
     nib.save(nib.Nifti1Image(head_of(1, (10, 12, 9))[1], NFBS_AFFINE), mask)
-    with pytest.raises(InputError, match=rf"{image.name}: .*\(12, 10, 9\)"):
+    with refused(image.name, naming=["(12, 10, 9)"]):
         sm.load(f"nfbs:{nfbs}")
     nib.save(nib.Nifti1Image(head_of(1)[0], NFBS_AFFINE), image)
     nib.save(nib.Nifti1Image(head_of(1)[1], np.eye(4)), mask)
-    with pytest.raises(InputError, match=rf"{mask.name}: (lies elsewhere|expected a truth)"):
+    with refused(mask.name, naming=["(8, 12, 10)"]):
         sm.load(f"nfbs:{nfbs}")
     image.write_bytes(image.read_bytes()[:200])
-    with pytest.raises(InputError, match=rf"{image.name}: "):
+    with refused(image.name):
         sm.load(f"nfbs:{nfbs}")
     image = lgg / "TCGA_CS_4941_19960909" / "TCGA_CS_4941_19960909_2.tif"
     Image.fromarray(lgg_slice(1)[:10]).save(image)
     Image.fromarray(np.zeros((10, 16), np.uint8)).save(image.with_name(f"{image.stem}_mask.tif"))
-    with pytest.raises(InputError, match=rf"{image.name}: .*\(1, 10, 16\)"):
+    with refused(image.name, naming=["(1, 10, 16)"]):
         sm.load(f"lgg:{lgg}")
     pages = [Image.fromarray(lgg_slice(k)) for k in (1, 2)]
     pages[0].save(image, save_all=True, append_images=pages[1:])
@@ -432,28 +428,24 @@ def test_files_that_do_not_fit_together_are_named(nfbs, lgg):
 
 
 @pytest.mark.parametrize(
-    ("source", "options", "message"),
+    ("source", "options", "where", "values"),
     [
-        ("nfbs:", {}, "^nfbs: expected the folder of the data set behind the colon, got nothing$"),
-        ("lgg:", {}, "^lgg: expected the folder of the data set behind the colon, got nothing$"),
-        ("nfbs:data", {"channel": 1}, "^nfbs:data: has no channels; leave the channel out$"),
-        ("nfbs:data", {"axis": 3}, "^data: expected axis 0, 1 or 2, got 3$"),
-        ("lgg:data", {"axis": 1}, "^data: expected axis 2, got 1$"),
-        ("nfbs:data", {"slices": slice(99, None)}, r"^data: no slice left of 36 with 99:$"),
-        (
-            r"C:\data\x.npy",
-            {},
-            r"^C:\\data\\x\.npy: no such file or folder, nor the name of .*, nfbs:FOLDER, lgg:FOLDER\)",
-        ),
-        ("NFBS:data", {}, "^NFBS:data: no such file or folder"),
-        ("./nfbs:data", {}, "^nfbs:data: no such file or folder"),
-        (Path("nfbs:data"), {}, "^nfbs:data: no such file or folder"),
+        ("nfbs:", {}, "nfbs", ["folder", "colon"]),
+        ("lgg:", {}, "lgg", ["folder", "colon"]),
+        ("nfbs:data", {"channel": 1}, "nfbs:data", ["channel"]),
+        ("nfbs:data", {"axis": 3}, "data", ["axis 0, 1 or 2", " 3"]),
+        ("lgg:data", {"axis": 1}, "data", ["axis 2", " 1"]),
+        ("nfbs:data", {"slices": slice(99, None)}, "data", [" 36 ", " 99:"]),
+        (r"C:\data\x.npy", {}, r"C:\data\x.npy", ["no such file", "nfbs:FOLDER, lgg:FOLDER"]),
+        ("NFBS:data", {}, "NFBS:data", ["no such file"]),
+        ("./nfbs:data", {}, "nfbs:data", ["no such file"]),
+        (Path("nfbs:data"), {}, "nfbs:data", ["no such file"]),
     ],
 )
-def test_sources_that_will_not_do(nfbs, lgg, monkeypatch, source, options, message):
+def test_sources_that_will_not_do(nfbs, lgg, monkeypatch, source, options, where, values):
     (lgg if str(source).startswith("lgg") else nfbs).rename(nfbs.parent / "data")
     monkeypatch.chdir(nfbs.parent)
-    with pytest.raises(InputError, match=message):
+    with refused(where, naming=values):
         sm.load(source, **options)
 
 
@@ -500,10 +492,9 @@ def test_the_command_line_masks_and_reports_on_data_sets(nfbs, lgg, skullmask, w
     assert all("warning" in line for line in err)
     assert len(np.load("masks.npy")) == len(sm.load(which).images)
     code, _, [line] = skullmask("mask", "nfbs:", "-o", "masks.npy")
-    assert (code, line) == (
-        2,
-        "skullmask: nfbs: expected the folder of the data set behind the colon, got nothing",
-    )
+    assert code == 2
+    assert line.startswith("skullmask: nfbs: ")
+    assert "folder" in line
     assert skullmask("report", which, "-o", "out", "--version", "v1", "-p", "slices=0:2")[0] == 0
     page = Path("out/report.html").read_text(encoding="utf-8")
     assert re.search(rf"{which.partition(':')[0]}:FOLDER_OF_IMAGES, sha256 \w{{64}}", page)

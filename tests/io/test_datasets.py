@@ -85,7 +85,7 @@ def test_phantoms_load(name):
     same(some.images, data.images[1:4:2])
     same(some.truth, data.truth[1:4:2])
     assert some.names == (f"{name}[1]", f"{name}[3]")
-    with pytest.raises(InputError, match=f"^{name}: .* 5 .*9:$"):
+    with refused(name, naming=[" 5 ", " 9:"]):
         sm.load(name, slices=slice(9, None))
 
 
@@ -247,7 +247,7 @@ def test_a_channel_of_a_colour_picture(tmp_path):
     for channel in range(3):
         same(sm.load(tmp_path / "a.png", channel=channel).images[0], colour[..., channel])
     for channel in (-1, 3):
-        with pytest.raises(InputError, match=f"a.png: .*0 to 2.*{channel}"):
+        with refused("a.png", naming=["0 to 2", f" {channel}"]):
             sm.load(tmp_path / "a.png", channel=channel)
 
 
@@ -267,7 +267,7 @@ def test_a_folder_of_pictures(tmp_path):
 
 
 def test_a_folder_without_pictures(tmp_path):
-    with pytest.raises(InputError, match=str(tmp_path)):
+    with refused(str(tmp_path), naming=["picture", "DICOM"]):
         sm.load(tmp_path)
 
 
@@ -314,7 +314,7 @@ def test_slices_have_no_axis(tmp_path, monkeypatch, source, axis):
     Image.fromarray(HEADS[0]).save("a.png")
     save_numbered(tmp_path / "in", HEADS)
     for truth in (None, source):
-        with pytest.raises(InputError, match=f"^{source}: .*axis"):
+        with refused(source, naming=["axis"]):
             sm.load(source, truth=truth, axis=axis)
 
 
@@ -459,7 +459,7 @@ def test_pictures_that_would_get_one_name_are_refused(tmp_path, other):
     (tmp_path / "in").mkdir()
     for name in ("a.png", other):
         Image.fromarray(head().astype(np.uint8)).save(tmp_path / "in" / name)
-    with pytest.raises(InputError, match=rf"in: .*a\.png.*{other}|in: .*{other}.*a\.png"):
+    with refused("in", naming=["a.png", other]):
         make_masks(tmp_path / "in", tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
@@ -489,26 +489,26 @@ def test_masks_appear_whole_or_not_at_all(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("source", "output", "message"),
+    ("source", "output", "values"),
     [
-        ("a.npy", "b.png", r"\.png.*\.npy"),
-        ("a.npy", "b.nii.gz", r"\.nii\.gz.*\.npy"),
-        ("a.nii", "b.png", r"\.png.*\.npy"),
-        ("a.npy", "b.npz", r"\.npz.*\.npy"),
-        ("a.npy", "b.txt", r"\.npy.*\.txt"),
-        ("a.npy", "b", "suffix"),
-        ("a.tif", "b.png", r" 2 .*PNG.*\.npy"),
-        ("phantom", "b.png", r"\.png.*\.npy"),
+        ("a.npy", "b.png", ["a.npy", ".png", "use .npy"]),
+        ("a.npy", "b.nii.gz", ["a.npy", ".nii.gz", "use .npy"]),
+        ("a.nii", "b.png", ["a.nii", ".png", "use .npy"]),
+        ("a.npy", "b.npz", ["a.npy", ".npz", "use .npy"]),
+        ("a.npy", "b.txt", [".npy", "got .txt"]),
+        ("a.npy", "b", [".npy", "no suffix"]),
+        ("a.tif", "b.png", [" 2 ", "a.tif", "PNG", ".npy"]),
+        ("phantom", "b.png", ["phantom", ".png", "use .npy"]),
     ],
 )
-def test_formats_that_do_not_fit(tmp_path, source, output, message):
+def test_formats_that_do_not_fit(tmp_path, source, output, values):
     pages = [Image.fromarray(head().astype(np.uint8))] * 2
     pages[0].save(tmp_path / "a.tif", save_all=True, append_images=pages[1:])
     np.save(tmp_path / "a.npy", np.stack([head()] * 2))
     nib.save(nib.Nifti1Image(volume(), np.eye(4)), tmp_path / "a.nii")
     before = sorted(tmp_path.iterdir())
     data = sm.load(source if source == "phantom" else tmp_path / source)
-    with pytest.raises(InputError, match=f"{output}.*{message}"):
+    with refused(output, naming=values):
         datasets.write_masks([sm.v1(head())] * 2, tmp_path / output, data)
     assert sorted(tmp_path.iterdir()) == before
 
@@ -552,9 +552,9 @@ def test_nothing_is_ever_unpickled(tmp_path):
     np.savez(tmp_path / "object.npz", images=trap)
     np.savez(tmp_path / "names.npz", images=head()[None], names=trap[:1])
     for name in ("pickle.npy", "pickle.npz", "object.npy", "object.npz", "names.npz"):
-        with pytest.raises(InputError, match=name):
+        with refused(name):
             sm.load(tmp_path / name)
-        with pytest.raises(InputError, match=name):
+        with refused(name):
             sm.load("phantom", truth=tmp_path / name)
     assert not sprung.exists()
     np.load(tmp_path / "object.npy", allow_pickle=True)
@@ -597,7 +597,7 @@ def test_a_file_under_another_name_is_refused(tmp_path):
                 {"".join(file.suffixes), suffix} <= kind for kind in kinds
             ) or file.name.endswith(suffix)
             assert readable or (
-                line.startswith(f"{other}: not a readable {suffix} file (") and "\n" not in line
+                line.startswith(f"{other}: ") and f" {suffix} file" in line and "\n" not in line
             )
 
 
@@ -633,23 +633,23 @@ def test_a_nifti_whose_axes_point_nowhere(tmp_path, axis):
     image = nib.Nifti1Image(volume(), None)
     image.header.set_sform(affine, code=1)
     nib.save(image, tmp_path / "a.nii")
-    with pytest.raises(InputError, match=r"a.nii"):
+    with refused("a.nii", naming=["0.05 to 50 mm"]):
         sm.load(tmp_path / "a.nii")
 
 
 @pytest.mark.parametrize(
-    ("shape", "dtype", "message"),
+    ("shape", "dtype", "values"),
     [
-        ((8,), np.uint8, r"volume.*\(8,\)"),
-        ((8, 9, 3, 2), np.uint8, r"volume.*\(8, 9, 3, 2\)"),
-        ((8, 9, 3, 1, 2), np.uint8, r"volume.*\(8, 9, 3, 1, 2\)"),
-        ((8, 9, 3), np.complex64, "complex64"),
-        ((8, 9, 3), [("R", "u1"), ("G", "u1"), ("B", "u1")], "dtype .*R.*G.*B"),
+        ((8,), np.uint8, ["volume", "(8,)"]),
+        ((8, 9, 3, 2), np.uint8, ["volume", "(8, 9, 3, 2)"]),
+        ((8, 9, 3, 1, 2), np.uint8, ["volume", "(8, 9, 3, 1, 2)"]),
+        ((8, 9, 3), np.complex64, ["complex64"]),
+        ((8, 9, 3), [("R", "u1"), ("G", "u1"), ("B", "u1")], ["dtype", "'R'", "'G'", "'B'"]),
     ],
 )
-def test_nifti_that_is_no_volume(tmp_path, shape, dtype, message):
+def test_nifti_that_is_no_volume(tmp_path, shape, dtype, values):
     nib.save(nib.Nifti1Image(np.zeros(shape, dtype), np.eye(4)), tmp_path / "a.nii.gz")
-    with pytest.raises(InputError, match=f"a.nii.gz: .*{message}"):
+    with refused("a.nii.gz", naming=values):
         sm.load(tmp_path / "a.nii.gz")
 
 
@@ -810,7 +810,7 @@ def test_a_path_is_no_name(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("name", ["phantom", "chris"])
 def test_a_name_has_no_channels(name):
-    with pytest.raises(InputError, match=f"^{name}: .*channel"):
+    with refused(name, naming=["channel"]):
         sm.load(name, channel=0)
 
 
@@ -891,7 +891,7 @@ def test_names_of_an_npz_that_do_not_pair_are_refused(tmp_path, first):
     save_numbered(tmp_path / "a", HEADS, "slice_{}.png")
     save_numbered(tmp_path / "t", TRUTH, "slice_{}_mask.png")
     for source, truth in (("a.npz", "t"), ("a", "t.npz")):
-        with pytest.raises(InputError, match=f"{truth}: .*slice_"):
+        with refused(truth, naming=["slice_"]):
             sm.load(tmp_path / source, truth=tmp_path / truth)
 
 
@@ -976,7 +976,7 @@ def test_pictures_beside_what_only_begins_like_dicom_are_read(tmp_path):
 @pytest.mark.parametrize("name", ["a.png", "A.NII.GZ", "a.npy"])
 def test_a_folder_named_like_a_file_is_refused(tmp_path, name):
     save_numbered(tmp_path / name, HEADS[:1])
-    with pytest.raises(InputError, match=f"{name}: .*folder"):
+    with refused(name, naming=["folder"]):
         sm.load(tmp_path / name)
 
 
@@ -988,7 +988,7 @@ def test_pipes_and_devices_are_never_opened(tmp_path, name):
     (tmp_path / "gone.png").symlink_to("nowhere.png")
     for path in (tmp_path / name, tmp_path / "null.png", tmp_path / "gone.png"):
         for arguments in ({"source": path}, {"source": "phantom", "truth": path}):
-            with pytest.raises(InputError, match=path.name):
+            with refused(path.name):
                 sm.load(**arguments)
 
 
@@ -1017,7 +1017,7 @@ def test_addresses_of_files(tmp_path):
             data,
             keep=[f"{address}/t.npy"],
         )
-    with pytest.raises(InputError, match=r"a b\.npy: .*input"):
+    with refused("a b.npy", naming=["input"]):
         datasets.write_masks(data.truth, tmp_path / "a b.npy", data)
 
 

@@ -1,6 +1,7 @@
 """Files of volumes: read by what they hold, held to what they promise, refused in one line where they are damaged."""
 
 import gzip
+import math
 import os
 import shutil
 import socket
@@ -85,7 +86,7 @@ def test_every_command_refuses_a_changed_byte(skullmask, scan):
     data = bytearray(scan.read_bytes())
     data[-7] ^= 1  # of the checksum: all else unpacks as before
     scan.write_bytes(data)
-    refuses_all(skullmask, "scan.nii.gz", "not a readable .nii.gz file")
+    refuses_all(skullmask, "scan.nii.gz", "CRC")
 
 
 @pytest.mark.parametrize("dtype", [np.float32, None])
@@ -133,10 +134,10 @@ def test_a_header_that_promises_other_than_what_is_there(folder, suffix):
         path.write_bytes(gzip.compress(data) if suffix == ".nii.gz" else data)
 
     write((20, 24, 10))  # a slice more
-    with pytest.raises(InputError, match=rf"a\{suffix}: .*cut off"):
+    with refused(f"a{suffix}", naming=["cut off"]):
         nifti.read(path)
     write((20, 12, 9))  # half of it
-    with pytest.raises(InputError, match=rf"a\{suffix}: .*more than"):
+    with refused(f"a{suffix}", naming=["4320 bytes" if suffix == ".hdr" else "4672 bytes"]):
         nifti.read(path)
     write((20, 24, 8))  # a slice less, no more than what some writers put behind the voxels
     with pytest.warns(InputWarning, match=rf"a\{suffix}: 960 bytes"):
@@ -168,7 +169,8 @@ def test_what_no_file_can_hold_is_refused_before_memory_is_taken(skullmask, shap
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert (code, out, len(err)) == (2, "", 1), err
-    assert "scan.nii: not a readable .nii file" in err[0]
+    assert "scan.nii: " in err[0]
+    assert f" {math.prod(shape)} voxels" in err[0]
     assert peak < 50e6
 
 
@@ -226,7 +228,8 @@ def test_a_header_is_read_without_its_voxels(scan):
 def test_only_the_name_is_replaced_in_a_reason(path, reason, shown):
     with pytest.raises(InputError) as error, nifti.reading(Path(path), ".nii"):
         raise EOFError(reason)
-    assert str(error.value) == f"{path}: not a readable .nii file ({shown})"
+    assert error.value.where == path
+    assert error.value.message.endswith(f" .nii file ({shown})")
 
 
 # --- pipes -----------------------------------------------------------------------------------------------------
@@ -254,7 +257,7 @@ def test_every_command_refuses_a_pipe_at_once(skullmask, make):
             assert name in err[0]
     Path("link.nii").symlink_to("scan.nii")
     for call in (nifti.read, scans.read, sm.load, scans.existing):
-        with pytest.raises(InputError, match=r"link\.nii: expected a file, got a (pipe|socket)"):
+        with pytest.raises(InputError, match=r"link\.nii: .*(pipe|socket)"):
             call("link.nii")
 
 
@@ -278,7 +281,7 @@ def test_every_command_refuses_a_unit_that_cannot_be_right(skullmask, unit, scal
     wrong = image(affine=np.diag([*(scale * AFFINE.diagonal()[:3]), 1]))
     wrong.header.set_xyzt_units(unit)
     nib.save(wrong, "scan.nii")
-    refuses_all(skullmask, "scan.nii", "expected voxels of 0.05 to 50 mm")
+    refuses_all(skullmask, "scan.nii", "0.05 to 50 mm")
 
 
 @pytest.mark.parametrize(
@@ -347,16 +350,15 @@ def test_no_mirror_image_is_scored(skullmask, bare):
     ):
         code, out, [line] = skullmask(*command)
         assert (code, out) == (2, "")
-        assert line.startswith(f"skullmask: {bare}: its header says nothing of orientation")
+        assert line.startswith(f"skullmask: {bare}: ")
+        assert "orientation" in line
     for path in ("masks.nii", "truth.nii"):
         without_orientation(path, mask)
-    code, out, err = skullmask("score", "masks.nii", "truth.nii")
+    code, out, [line] = skullmask("score", "masks.nii", "truth.nii")
     assert code == 0
     assert "1.0000" in out
-    assert err == [
-        "skullmask: warning: masks.nii, truth.nii: its header says nothing of orientation; left and right, and what "
-        "is up, are a guess"
-    ]
+    assert line.startswith("skullmask: warning: masks.nii, truth.nii: ")
+    assert "orientation" in line
 
 
 @pytest.mark.parametrize("kind", [nib.Nifti1Image, nib.Nifti2Image])
@@ -374,7 +376,7 @@ def test_voxels_begin_behind_the_header_where_it_says_0(folder, kind, suffix):
     assert nib.load(path).dataobj.offset == 0
     same(nifti.read(path)[0], volume())
     path.write_bytes(data[:540] + bytes(16) + data[540:])  # an extension, or what else there may be
-    with pytest.raises(InputError, match="holds more than"):
+    with refused(path.name, naming=[f"{len(data)} bytes"]):
         nifti.read(path)
 
 
@@ -519,7 +521,7 @@ def test_nan_around_the_head_is_zero_and_said_once(skullmask):
     for dtype in (np.float32, None):
         with pytest.warns(InputWarning, match=r"scan\.nii\.gz: NaN"):
             same(nifti.read("scan.nii.gz", dtype)[0], nifti.read("zeros.nii.gz", dtype)[0])
-    said = "skullmask: warning: scan.nii.gz: NaN around the head is taken as 0"
+    said = "skullmask: warning: scan.nii.gz: NaN "
     for command in (
         ("mask", "-o", "NAME.npy", "--version", "v1"),
         ("brain-mask", "out"),
@@ -528,7 +530,8 @@ def test_nan_around_the_head_is_zero_and_said_once(skullmask):
         for name in ("scan", "zeros"):
             arguments = [part.replace("NAME", name) for part in command[1:]]
             code, _, err = skullmask(command[0], f"{name}.nii.gz", *arguments)
-            assert (code, err.count(said)) == (0, name == "scan"), err
+            told = [line for line in err if line.startswith(said)]
+            assert (code, len(told)) == (0, name == "scan"), err
     same(np.load("scan.npy"), np.load("zeros.npy"))
     for kind in ("brain_mask", "brainmask", "brain"):
         scan, zeros = (
@@ -562,7 +565,8 @@ def test_other_values_that_are_not_finite_are_refused(skullmask, what):
             *("scan.nii.gz" if part == "SCAN" else part for part in COMMANDS[command])
         )
         assert code == 2
-        assert line.startswith("skullmask: scan.nii.gz: expected finite values")
+        assert line.startswith("skullmask: scan.nii.gz: ")
+        assert "NaN" in line
     assert sorted(path.name for path in Path().iterdir()) == ["scan.nii.gz"]
 
 
@@ -615,18 +619,19 @@ def test_the_brain_mask_of_any_file(skullmask):
         suffix = name[4:].lower()
         assert (code, out) == (0, f"The brain mask: out/scan_brain_mask{suffix}\n")
         same(nib.load(f"out/scan_brain_mask{suffix}").get_fdata(), brain_masks.brain_mask(volume()))
-    with pytest.raises(ValueError, match=r"scan\.nii: .*\.nii\.gz"):
+    with refused("scan.nii", naming=[".nii.gz"]):
         sm.generate_brain_mask("scan.nii", "out")
     code, _, [line] = skullmask("brain-mask", "scan.mgz", "out")
-    assert (code, line) == (2, "skullmask: scan.mgz: no such file")
+    assert code == 2
+    assert line.startswith("skullmask: scan.mgz: ")
+    assert "no such file" in line
     Path("scan.mgz").touch()
     code, _, [line] = skullmask("brain-mask", "scan.mgz", "out")
-    assert (code, line.startswith("skullmask: scan.mgz: expected a file that ends in .nii")) == (
-        2,
-        True,
-    )
+    assert code == 2
+    assert line.startswith("skullmask: scan.mgz: ")
+    assert ".nii" in line
 
 
 def test_messages_show_plain_numbers():
-    with pytest.raises(InputError, match=r"got \(7, 3\)$"):
+    with refused(None, naming=["threshold", "(7, 3)"]):
         brain_masks.brain_mask(volume(), threshold=(np.uint8(7), np.int64(3)))

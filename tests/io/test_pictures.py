@@ -260,7 +260,7 @@ def test_a_jpeg_is_read_with_a_warning(tmp_path, suffix):
     assert len(told) == 1
     assert np.abs(data.images[0] - GREY).mean() < 5
     assert datasets.masks_name(data.origin) == "masks.png"
-    with pytest.raises(InputError, match=r"m\.jpg.*m\.png"):
+    with refused("m.jpg", naming=["m.png"]):
         datasets.write_masks([GREY], tmp_path / "m.jpg", data)
 
 
@@ -280,7 +280,7 @@ def test_a_true_mask_does_not_survive_as_jpeg(tmp_path):
     (tmp_path / "in").mkdir()
     truth.save(tmp_path / "in" / "a.jpg")
     for path in (tmp_path / "t.jpg", tmp_path / "in"):
-        with pytest.raises(InputError, match=r"\.jpg.*: .*binary.*PNG"):
+        with pytest.raises(InputError, match=r"\.jpg.*: .*JPEG.*PNG"):
             sm.load(tmp_path / "a.png", truth=path)
 
 
@@ -296,7 +296,7 @@ def test_palettes_are_resolved(tmp_path, suffix):
     colours[:, 2] //= 2
     indexed.putpalette(colours.tobytes())
     indexed.save(tmp_path / f"b.{suffix}")
-    with pytest.raises(InputError, match=f"b.{suffix}: .*colour"):
+    with refused(f"b.{suffix}", naming=["colour"]):
         sm.load(tmp_path / f"b.{suffix}")
     same(sm.load(tmp_path / f"b.{suffix}", channel=2).images[0], (255 - GREY) // 2)
 
@@ -338,7 +338,7 @@ def test_kinds_of_colour_that_are_not_read_are_named(tmp_path):
     Image.new("CMYK", (9, 9)).save(tmp_path / "a.tif")
     Image.new("CMYK", (9, 9)).save(tmp_path / "a.jpg")
     for name in ("a.tif", "a.jpg"):
-        with pytest.raises(InputError, match=f"{name}: .*CMYK"):
+        with refused(name, naming=["CMYK"]):
             sm.load(tmp_path / name)
     save_tiff(tmp_path / "b.tif", GREY.astype(np.float16))
     with refused("b.tif", naming=["16 bits"]):
@@ -358,7 +358,7 @@ def test_nan_around_the_head_is_zero(tmp_path):
     within[12:24, 18:22] = True
     same(np.isnan(data.images[0]), within)
     same(data.images[0][outside], 0)
-    with pytest.raises(InputError, match="got 48 that are NaN"):
+    with refused(None, naming=[" 48 ", "NaN"]):
         sm.v1(data.images[0])
 
 
@@ -376,7 +376,7 @@ def test_no_program_is_run_whatever_a_file_is_called(tmp_path, suffix, monkeypat
     Image.new("L", (9, 9)).save(tmp_path / "b.gif")
     (tmp_path / "b.gif").rename(tmp_path / f"b.{suffix}")
     for name in (f"a.{suffix}", f"b.{suffix}"):
-        with pytest.raises(InputError, match=f"{name}: "):
+        with refused(name, naming=["PNG, TIFF, JPEG, BMP"]):
             sm.load(tmp_path / name)
     with (
         pytest.raises(AssertionError, match="Ghostscript was run"),
@@ -407,12 +407,18 @@ def test_what_unpacks_to_too_much_is_refused_before_memory_is_taken(tmp_path, mo
         file.pages[0].tags["ImageWidth"].overwrite(10**6, dtype="I")
     page = Image.new("1", (2**10, 2**10))
     page.save(tmp_path / "f.tif", compression="group4", save_all=True, append_images=[page] * 12)
-    for name in ("a.png", "b.png", "c.tif", "d.jpg", "e.tif", "f.tif"):
+    sizes = {
+        "a.png": "4096 x 4096",
+        "b.png": str((2**31 - 1) ** 2),
+        "c.tif": "4096 x 4096",
+        "d.jpg": "4096 x 4096",
+        "e.tif": "16 x 1000000",
+        "f.tif": "0.0508 GiB",
+    }
+    for name, size in sizes.items():
 
-        def refuse(name=name):
-            with pytest.raises(
-                InputError, match=f"{name}: .*(at most 1048576 px|would take|exceeds limit)"
-            ):
+        def refuse(name=name, size=size):
+            with refused(name, naming=[size]):
                 sm.load(tmp_path / name)
 
         assert memory_of(refuse) < 2**20

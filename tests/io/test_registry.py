@@ -16,13 +16,13 @@ import nibabel as nib
 import numpy as np
 import pooch
 import pytest
+from complaints import refused
 from inputs import doubted, head
 from numpy.testing import assert_array_equal as same
 from PIL import Image
 
 import skullmask_lib as sm
 from skullmask_lib import project
-from skullmask_lib.errors import InputError
 from skullmask_lib.io import datasets, registry
 
 TRACED = {
@@ -126,7 +126,7 @@ def enter(data, content, url):
 
 def test_project_folders_are_found():
     assert (project.project_folder("data") / "published.csv").is_file()
-    with pytest.raises(InputError, match="attic: not found beside the installed package"):
+    with refused("attic", naming=["package"]):
         project.project_folder("attic")
 
 
@@ -208,10 +208,6 @@ def test_a_progress_bar_is_for_terminals(place, monkeypatch, capfd):  # noqa: AR
 def test_a_damaged_file_is_deleted(place, server, skullmask, change):
     good = server.files["/tiny.nii.gz"]
     wanted, found = (hashlib.sha256(content).hexdigest()[:12] for content in (good, change(good)))
-    line = (
-        f"skullmask: {place}/tiny.nii.gz: expected sha256 {wanted}…, got {found}…; deleted; "
-        "fetch it again: skullmask data fetch tiny"
-    )
     for arguments in (
         ("data", "fetch", "tiny"),
         ("data", "fetch", "--all"),
@@ -221,7 +217,10 @@ def test_a_damaged_file_is_deleted(place, server, skullmask, change):
         ("sweep", "tiny"),
     ):
         (place / "tiny.nii.gz").write_bytes(change(good))
-        assert skullmask(*arguments) == (2, "", [line])
+        code, out, [line] = skullmask(*arguments)
+        assert (code, out) == (2, "")
+        assert line.startswith(f"skullmask: {place}/tiny.nii.gz: ")
+        assert all(value in line for value in (wanted, found, "deleted", "data fetch tiny"))
         assert os.listdir(place) == []
     assert server.asked == []
     assert skullmask("data", "fetch", "tiny") == (0, f"{place}/tiny.nii.gz\n", [])
@@ -237,10 +236,9 @@ def test_a_damaged_file_that_cannot_be_deleted(place, skullmask, monkeypatch):
     monkeypatch.setattr(Path, "unlink", refuse)
     code, out, err = skullmask("data", "verify")
     assert (code, out, len(err)) == (2, "", 1)
-    assert (
-        "cannot be deleted (Read-only file system): delete it, or name another folder in SKULLMASK_DATA"
-        in err[0]
-    )
+    assert f"{place}/tiny.nii.gz: " in err[0]
+    assert "deleted (Read-only file system)" in err[0]
+    assert "SKULLMASK_DATA" in err[0]
 
 
 def test_all_damaged_files_are_named(tmp_path, monkeypatch, skullmask):
@@ -249,13 +247,13 @@ def test_all_damaged_files_are_named(tmp_path, monkeypatch, skullmask):
         (tmp_path / f"{name}.nii.gz").write_bytes(b"bad")
     code, _, err = skullmask("data", "verify")
     assert (code, len(err)) == (2, 1)
-    assert all(
-        f"{tmp_path}/{name}.nii.gz: expected sha256" in err[0] for name in ("chris", "oms19")
-    )
+    assert all(f"{tmp_path}/{name}.nii.gz: " in err[0] for name in ("chris", "oms19"))
+    assert err[0].count(f" {hashlib.sha256(b'bad').hexdigest()[:12]}") == 2
     assert os.listdir(tmp_path) == []
 
 
-def refused(arguments, skullmask, place, *words):
+def fetch_fails(arguments, skullmask, place, *words):
+    """See a command stop with one line that names the file and these words, and leave nothing."""
     code, out, err = skullmask(*arguments)
     assert (code, out, len(err)) == (2, "", 1), err
     assert err[0].startswith(f"skullmask: {place}/tiny.nii.gz: ")
@@ -265,36 +263,34 @@ def refused(arguments, skullmask, place, *words):
 
 
 ASKING = [("data", "fetch", "tiny"), ("mask", "tiny", "-o", "masks.npy"), ("sweep", "tiny")]
-HELP = "try again, put the file there, or name the folder that has it in SKULLMASK_DATA"
+HELP = "SKULLMASK_DATA"
 
 
 @pytest.mark.parametrize("arguments", ASKING)
 def test_a_download_that_is_another_file(place, server, skullmask, arguments):
     server.files["/tiny.nii.gz"] = b"<html>"
     found = hashlib.sha256(b"<html>").hexdigest()[:12]
-    refused(
+    fetch_fails(
         arguments,
         skullmask,
         place,
         f"got {found}…",
         server.url,
-        "not kept, try again: skullmask data fetch tiny",
+        "skullmask data fetch tiny",
     )
 
 
 @pytest.mark.parametrize("arguments", ASKING)
 def test_a_file_that_the_server_does_not_have(place, server, skullmask, arguments):
     del server.files["/tiny.nii.gz"]
-    refused(
-        arguments, skullmask, place, f"{server.url}/tiny.nii.gz (404 Client Error: Not Found)", HELP
-    )
+    fetch_fails(arguments, skullmask, place, f"{server.url}/tiny.nii.gz", "404", HELP)
 
 
 @pytest.mark.parametrize("arguments", ASKING)
 def test_no_server(place, server, skullmask, arguments):
     enter(place.parent / "data", b"", "http://127.0.0.1:1/tiny.nii.gz")
-    refused(
-        arguments, skullmask, place, "http://127.0.0.1:1/tiny.nii.gz (Connection refused)", HELP
+    fetch_fails(
+        arguments, skullmask, place, "http://127.0.0.1:1/tiny.nii.gz", "Connection refused", HELP
     )
     assert server.asked == []
 
@@ -305,24 +301,25 @@ def test_no_network(place, skullmask, monkeypatch):
 
     monkeypatch.setattr(socket, "getaddrinfo", unknown)
     enter(place.parent / "data", b"", "https://heads.invalid/tiny.nii.gz")
-    refused(
+    fetch_fails(
         ASKING[0],
         skullmask,
         place,
-        "https://heads.invalid/tiny.nii.gz (Temporary failure in name",
+        "https://heads.invalid/tiny.nii.gz",
+        "Temporary failure in name resolution",
         HELP,
     )
 
 
 def test_a_download_that_breaks_off(place, server, skullmask):
     server.promised = 10
-    refused(ASKING[0], skullmask, place, "IncompleteRead", HELP)
+    fetch_fails(ASKING[0], skullmask, place, "IncompleteRead", HELP)
 
 
 def test_a_server_that_falls_silent(place, server):
     server.promised, server.hold = 10, threading.Event()
     begun = time.monotonic()
-    with pytest.raises(InputError, match=r"tiny.nii.gz \(.*timed out.*\); try again"):
+    with refused("tiny.nii.gz", naming=[f"{server.url}/tiny.nii.gz", "timed out"]):
         registry.fetch("tiny", timeout_s=0.3)
     assert time.monotonic() - begun < 5
     assert os.listdir(place) == []
@@ -333,7 +330,7 @@ def test_the_reason_is_that_of_this_error(place):
     try:
         raise FileNotFoundError(2, "an older trouble")
     except FileNotFoundError:
-        with pytest.raises(InputError, match="Connection refused"):
+        with refused("tiny.nii.gz", naming=["Connection refused"]):
             registry.fetch("tiny")
 
 
@@ -342,7 +339,8 @@ def test_a_folder_that_cannot_be_written(place, server, skullmask, monkeypatch):
     monkeypatch.setenv("SKULLMASK_DATA", READ_ONLY)
     code, out, err = skullmask("data", "fetch", "tiny")
     assert (code, out, len(err)) == (2, "", 1)
-    assert err[0].startswith(f"skullmask: {READ_ONLY}/tiny.nii.gz: not here")
+    assert err[0].startswith(f"skullmask: {READ_ONLY}/tiny.nii.gz: ")
+    assert "SKULLMASK_DATA" in err[0]
     assert server.asked == []
     monkeypatch.setenv("SKULLMASK_DATA", __file__)
     code, _, err = skullmask("data", "fetch", "tiny")
@@ -394,13 +392,13 @@ def test_a_head_gives_the_slices_that_were_traced(place):  # noqa: ARG001
     some = sm.load("tiny", slices=slice(1, None))
     assert some.names == data.names[1:]
     same(some.truth, data.truth[1:])
-    with pytest.raises(InputError, match=r"^tiny: .* 3 "):
+    with refused("tiny", naming=[" 3 "]):
         sm.load("tiny", slices=slice(3, None))
 
 
 def test_a_head_is_cut_along_its_truth_alone(place):
     for axis in (0, 1, 3):
-        with pytest.raises(InputError, match=f"^tiny: .*axis 2.*{axis}"):
+        with refused("tiny", naming=["axis 2", f" {axis}"]):
             sm.load("tiny", axis=axis)
     assert os.listdir(place) == []
 
@@ -416,19 +414,19 @@ def test_a_head_without_truth_gives_all_slices(place):
 def test_truth_must_lie_where_the_head_lies(place):
     file = place.parent / "data" / "truth" / "tiny.nii.gz"
     file.write_bytes(nifti(traced()[:, :, :5], codes="RAS"))
-    with pytest.raises(InputError, match=r"tiny\.nii\.gz: .*tiny"):
+    with refused("tiny.nii.gz", naming=["tiny"]):
         sm.load("tiny")
     shifted = np.diag([*VOXEL_MM, 1.0])
     shifted[2, 3] = 3
     nib.save(nib.Nifti1Image(traced(), shifted), file)
-    with pytest.raises(InputError, match=r"tiny\.nii\.gz: .*tiny"):
+    with refused("tiny.nii.gz", naming=["tiny"]):
         sm.load("tiny")
 
 
 def test_another_truth_lies_where_the_slices_lie(place):
     affine = np.diag([*VOXEL_MM, 1.0])
     nib.save(nib.Nifti1Image(traced()[:, :, 2:5], affine), place / "low.nii.gz")
-    with pytest.raises(InputError, match=r"low\.nii\.gz: .*tiny"):
+    with refused("low.nii.gz", naming=["tiny"]):
         sm.load("tiny", truth=place / "low.nii.gz")
     affine[2, 3] = 2 * VOXEL_MM[2]
     nib.save(nib.Nifti1Image(traced()[:, :, 2:5], affine), place / "right.nii.gz")
@@ -474,7 +472,7 @@ def test_a_name_comes_before_a_folder(place, skullmask, name):  # noqa: ARG001
 
 
 def test_what_is_neither_a_file_nor_a_name():
-    with pytest.raises(InputError, match=r"^oms1: .*phantom, .*oms01, "):
+    with refused("oms1", naming=["phantom", "oms01"]):
         sm.load("oms1")
 
 
@@ -504,18 +502,20 @@ def test_verify_says_what_is_missing(place, skullmask):  # noqa: ARG001
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("arguments", "words"),
     [
-        (["fetch"], "expected names of heads (see skullmask data list), or --all"),
-        (["fetch", "tiny", "--all"], "expected names of heads (see skullmask data list), or --all"),
-        (["fetch", "huge"], "huge: no such data set; expected one of tiny"),
-        (["fetch", "../tiny"], "../tiny: no such data set; expected one of tiny"),
-        (["dance"], "No such command 'dance'. (see skullmask --help)"),
+        (["fetch"], ["skullmask data list", "--all"]),
+        (["fetch", "tiny", "--all"], ["skullmask data list", "--all"]),
+        (["fetch", "huge"], ["huge: ", "data set", " tiny"]),
+        (["fetch", "../tiny"], ["../tiny: ", "data set", " tiny"]),
+        (["dance"], ["command 'dance'", "--help"]),
     ],
 )
-def test_bad_arguments(place, server, skullmask, arguments, message):
-    code, out, err = skullmask("data", *arguments)
-    assert (code, out, err) == (2, "", [f"skullmask: {message}"])
+def test_bad_arguments(place, server, skullmask, arguments, words):
+    code, out, [line] = skullmask("data", *arguments)
+    assert (code, out) == (2, "")
+    assert line.startswith("skullmask: ")
+    assert all(word in line for word in words)
     assert (os.listdir(place), server.asked) == ([], [])
 
 
@@ -559,14 +559,14 @@ def test_a_real_head_without_truth(originals):  # noqa: ARG001
 def test_a_folder_that_is_none_is_not_the_networks_fault(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("SKULLMASK_DATA", str(tmp_path / "file"))
-    with pytest.raises(InputError, match=r"chris\.nii\.gz: .*File exists.*SKULLMASK_DATA"):
+    with refused("chris.nii.gz", naming=["File exists", "SKULLMASK_DATA"]):
         registry.fetch("chris")
     (tmp_path / "chris.nii.gz").mkdir()
     monkeypatch.setenv("SKULLMASK_DATA", str(tmp_path))
-    with pytest.raises(InputError, match=r"chris\.nii\.gz: "):
+    with refused("chris.nii.gz", naming=["expected a file"]):
         registry.fetch("chris")
 
 
 def test_truth_is_of_a_registered_head():
-    with pytest.raises(InputError, match="no such data set"):
+    with refused("../truth/chris", naming=["data set"]):
         registry.truth("../truth/chris")

@@ -16,13 +16,14 @@ import numpy as np
 import papermill
 import pytest
 from browser import chromium, open_page, wait_for
+from complaints import refused
 from dicoms import write_series
-from inputs import later, ring_head
+from inputs import doubted, later, ring_head
 from numpy.testing import assert_array_equal
 from PIL import Image
 
 import skullmask_lib as sm
-from skullmask_lib import polar, sweeps
+from skullmask_lib import sweeps
 from skullmask_lib.errors import InputError
 from skullmask_lib.reports import (
     demo,
@@ -84,43 +85,40 @@ def test_execute_runs_in_this_interpreter(notebook, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("parameters", "message"),
+    ("parameters", "values"),
     [
-        ({"widht": 3}, r"tiny.ipynb: no parameter widht; did you mean width\?"),
-        ({"zzz": 3}, "tiny.ipynb: no parameter zzz; it has width, name"),
-        ({"width": "3"}, "tiny.ipynb: expected width as int, got '3'"),
-        ({"width": True}, "tiny.ipynb: expected width as int, got True"),
-        ({"name": 3}, "tiny.ipynb: expected name as str, got 3"),
+        ({"widht": 3}, ["widht", " width"]),
+        ({"zzz": 3}, ["zzz", "width, name"]),
+        ({"width": "3"}, ["width", "int", "'3'"]),
+        ({"width": True}, ["width", "int", "True"]),
+        ({"name": 3}, ["name", "str", " 3"]),
     ],
 )
-def test_parameters_are_checked_before_anything_runs(notebook, tmp_path, parameters, message):
-    with pytest.raises(InputError, match=message):
+def test_parameters_are_checked_before_anything_runs(notebook, tmp_path, parameters, values):
+    with refused("tiny.ipynb", naming=values):
         running.execute(notebook(), tmp_path / "out.ipynb", parameters=parameters)
     assert not (tmp_path / "out.ipynb").exists()
 
 
 @pytest.mark.parametrize(
-    ("parameters", "message"),
-    [
-        ("width = 3", "expected annotated parameters"),
-        ("width: int = int('3')", "expected a literal"),
-    ],
+    ("parameters", "word"),
+    [("width = 3", "annotated"), ("width: int = int('3')", "literal")],
 )
-def test_parameters_must_be_annotated_literals(notebook, parameters, message):
-    with pytest.raises(InputError, match=message):
+def test_parameters_must_be_annotated_literals(notebook, parameters, word):
+    with refused("tiny.ipynb", naming=[word, parameters]):
         notebooks.parameters(notebook(parameters=parameters))
 
 
 def test_a_failing_cell_is_named_and_what_ran_is_kept(notebook, tmp_path):
     with pytest.raises(
-        RuntimeError, match=r"tiny\.ipynb: cell 2 failed with ZeroDivisionError: division by zero"
+        RuntimeError, match=r"tiny\.ipynb: cell 2 .*ZeroDivisionError: division by zero"
     ):
         running.execute(notebook("print('so far')\n1 / 0"), tmp_path / "out.ipynb")
     assert "so far" in printed(tmp_path / "out.ipynb")
 
 
 def test_a_cell_that_hangs_is_stopped(notebook, tmp_path):
-    with pytest.raises(RuntimeError, match="longer than 2 s"):
+    with pytest.raises(RuntimeError, match=" 2 s"):
         running.execute(
             notebook("import time; time.sleep(60)"), tmp_path / "out.ipynb", timeout_s=2
         )
@@ -128,7 +126,7 @@ def test_a_cell_that_hangs_is_stopped(notebook, tmp_path):
 
 def test_not_a_notebook(tmp_path):
     (tmp_path / "text.ipynb").write_text("no JSON")
-    with pytest.raises(InputError, match=r"text\.ipynb: not a readable notebook"):
+    with refused("text.ipynb", naming=["JSON"]):
         running.execute(tmp_path / "text.ipynb", tmp_path / "out.ipynb")
 
 
@@ -156,7 +154,9 @@ def test_a_demo_replaces_no_folder_of_others(folder, skullmask):
     (folder / "page" / "failed").mkdir(parents=True)
     (folder / "page" / "failed" / "notes.txt").write_text("mine")
     code, _, [line] = skullmask("demo", "--out", "page")
-    assert (code, line.partition(", which")[0]) == (2, "skullmask: page/failed: holds notes.txt")
+    assert code == 2
+    assert line.startswith("skullmask: page/failed: ")
+    assert "notes.txt" in line
     assert (folder / "page" / "failed" / "notes.txt").read_text() == "mine"
 
 
@@ -185,7 +185,7 @@ def test_a_failing_lesson_stops_the_demo_and_is_kept(notebook, tmp_path, monkeyp
     monkeypatch.setattr(notebooks, "journey", lambda: [notebook("1 / 0")])
     with pytest.raises(
         RuntimeError,
-        match=r"ZeroDivisionError: division by zero; what ran is in .*page/failed/report\.ipynb",
+        match=r"ZeroDivisionError: division by zero; .*page/failed/report\.ipynb",
     ):
         demo.demo(tmp_path / "page")
     assert files(tmp_path / "page") == ["failed"]
@@ -232,34 +232,31 @@ def test_text_becomes_what_the_annotation_asks_for(notebook, name, text, value):
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "message"),
+    ("name", "text", "values"),
     [
-        ("cuont", "7", "no parameter cuont; did you mean count?"),
-        ("count", "many", "expected count as int, got 'many'"),
-        ("count", "1.5", "expected count as int, got 1.5"),
-        ("count", "0", "expected count from 1 to 9, got 0"),
-        ("count", "true", "expected count as int, got True"),
-        ("share", "nan", "expected share as float, got 'nan'"),
-        ("share", "1.01", "expected share from 0 to 1, got 1.01"),
-        ("width", "1000", "expected width from 1 to 999, got 1000"),
-        ("width", "wide", "expected width as int or None, got 'wide'"),
-        ("flag", "1", "expected flag as bool, got 1"),
-        ("spacing_mm", "a,b", "spacing_mm: expected a row and a column spacing above 0 mm"),
-        ("spacing_mm", "0.4", "spacing_mm: expected a row and a column spacing above 0 mm"),
-        ("count", "{[]:1}", "expected count as int, got '{[]:1}'"),
-        (
-            "version",
-            "v8,newest",
-            f"version: expected a version of {', '.join(sm.VERSIONS)}, got 'newest'",
-        ),
-        ("sizes", "5:1", "sizes: expected whole numbers from 1 as start:stop:step"),
-        ("slices", "x", "slices: expected whole numbers from 0 as start:stop:step"),
+        ("cuont", "7", [" count"]),
+        ("count", "many", ["int", "'many'"]),
+        ("count", "1.5", ["int", " 1.5"]),
+        ("count", "0", ["1 to 9", " 0"]),
+        ("count", "true", ["int", "True"]),
+        ("share", "nan", ["float", "'nan'"]),
+        ("share", "1.01", ["0 to 1", "1.01"]),
+        ("width", "1000", ["1 to 999", "1000"]),
+        ("width", "wide", ["int or None", "'wide'"]),
+        ("flag", "1", ["bool", " 1"]),
+        ("spacing_mm", "a,b", ["0 mm", "'a'"]),
+        ("spacing_mm", "0.4", ["0 mm", "0.4"]),
+        ("count", "{[]:1}", ["int", "'{[]:1}'"]),
+        ("version", "v8,newest", [", ".join(sm.VERSIONS), "'newest'"]),
+        ("sizes", "5:1", ["from 1", "start:stop:step", "5:1"]),
+        ("slices", "x", ["from 0", "start:stop:step", "x"]),
     ],
 )
-def test_text_that_will_not_do(notebook, name, text, message):
+def test_text_that_will_not_do(notebook, name, text, values):
     path = notebook(parameters=DECLARED)
-    with pytest.raises(InputError, match=re.escape(f"tiny.ipynb: {message}")):
+    with pytest.raises(InputError, match=rf"^tiny\.ipynb: .*\b{name}\b") as error:
         notebooks.check(path, {name: notebooks.read(path, name, text)})
+    assert all(value in error.value.message for value in values)
 
 
 @pytest.mark.parametrize(
@@ -278,26 +275,24 @@ def test_values_of_a_grid(notebook, name, text, values):
 
 @pytest.mark.parametrize("text", ["1:13:4", "4,many", "0:3"])
 def test_values_of_a_grid_are_checked_each(notebook, text):
-    with pytest.raises(InputError, match="count"):
+    with refused("tiny.ipynb", naming=["count"]):
         notebooks.read_values(notebook(parameters=DECLARED), "count", text)
 
 
 def test_a_notebook_without_parameters(notebook):
-    with pytest.raises(
-        InputError, match=r"tiny\.ipynb: has no parameters: no cell of it is tagged parameters"
-    ):
+    with refused("tiny.ipynb", naming=["tagged parameters"]):
         notebooks.check(notebook(parameters=""), {"width": 3})
 
 
 @pytest.mark.parametrize(
-    ("cell", "message"),
+    ("cell", "values"),
     [
-        ("a: set = 3", "expected annotations of bool, int, float, str, list, None"),
-        ("a: int = (", "no Python"),
+        ("a: set = 3", ["bool, int, float, str, list, None", "a: set = 3"]),
+        ("a: int = (", ["Python"]),
     ],
 )
-def test_parameters_that_cannot_be_read(notebook, cell, message):
-    with pytest.raises(InputError, match=message):
+def test_parameters_that_cannot_be_read(notebook, cell, values):
+    with refused("tiny.ipynb", naming=values):
         notebooks.parameters(notebook(parameters=cell))
 
 
@@ -416,7 +411,7 @@ def test_nothing_but_a_report_as_it_was_made_is_replaced(slices, skullmask, chan
     code, _, [line] = skullmask("report", "slices.npy", "-o", "out")
     assert code == 2
     assert re.fullmatch(
-        r"skullmask: out: holds \S+, which no report wrote or which was changed; choose another folder",
+        r"skullmask: out: holds (masks\.npy|note\.txt), .*",
         line,
     )
     assert {path: path.read_bytes() for path in slices.rglob("*") if path.is_file()} == before
@@ -656,7 +651,7 @@ def test_the_slices_of_a_series_go_by_its_folder_on_the_terminal_alone(folder, s
 def test_versions_that_a_width_makes_the_same_are_refused(version):
     path = notebooks.find("report")
     chosen = {"version": version, "dilation_size": 5}
-    with pytest.raises(InputError, match="dilation_size"):
+    with refused("report.ipynb", naming=["dilation_size=5"]):
         inputs.prepare(path, {"images": "phantom-cropped"}, chosen)
     for other in (chosen | {"dilation_size": 0}, {"version": "v8,v7", "dilation_size": 5}):
         inputs.prepare(path, {"images": "phantom-cropped"}, other)
@@ -818,9 +813,7 @@ def test_parameters_reach_the_report(slices, skullmask):
         "report", "slices.npy", "-o", "out", "--version", "v7,v1", "-p", "dilation_size=9", *given
     )
     assert code == 0
-    assert err == [
-        f"skullmask: warning: slices.npy[1] … slices.npy[2]: look at the mask, its quality is below {polar.TRUSTED}"
-    ]
+    assert err == doubted("slices.npy[1] … slices.npy[2]")
     expected = [sm.v7(image, dilation_size=9) for image in np.load("slices.npy")[1:]]
     assert_array_equal(np.load("out/masks.npy"), expected)
     page = (slices / "out" / "report.html").read_text(encoding="utf-8")
@@ -890,7 +883,10 @@ def test_a_kernel_that_dies(own, folder, skullmask):
     path = own("print('so far')", "import os\nos.kill(os.getpid(), 9)")
     code, out, err = skullmask("report", "phantom", "-o", "out", "--notebook", path)
     assert (code, out) == (1, "")
-    assert err == ["skullmask: own.ipynb: the kernel died; what ran is in out_failed/report.ipynb"]
+    [line] = err
+    assert line.startswith("skullmask: own.ipynb: ")
+    assert "kernel died" in line
+    assert "out_failed/report.ipynb" in line
     assert files(folder) == ["out_failed", "own.ipynb"]
     assert files(folder / "out_failed") == MADE[1:4]
     assert "so far" in printed(folder / "out_failed" / "report.ipynb")
@@ -926,7 +922,7 @@ def test_a_disk_that_is_full(own, folder, limit):
     assert done.returncode == (1 if limit > 10_000 else 2)
     assert not (folder / "out" / "report.html").exists()
     if limit > 10_000:
-        assert line.endswith("what ran is in out_failed/report.ipynb")
+        assert line.endswith(" out_failed/report.ipynb")
         assert "so far" in printed(folder / "out_failed" / "report.ipynb")
 
 
