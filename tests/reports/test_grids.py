@@ -73,7 +73,9 @@ def test_a_failed_run_does_not_stop_the_others_and_is_tried_again(notebook, fold
     for _ in range(2):
         code, out, err = skullmask(*arguments)
         assert (code, out) == (1, "The reports: out/index.html\n")
-        assert err == ["skullmask: 2 of 4 failed: width=2, width=4; their pages show the error"]
+        [line] = err
+        assert line.startswith("skullmask: 2 of 4 ")
+        assert "width=2, width=4" in line
     assert started(folder)[4:] == ["width=2", "width=4"]
     index = Path("out/index.html").read_text(encoding="utf-8")
     assert index.count("own.ipynb: cell 3 failed with ZeroDivisionError") == 2
@@ -84,15 +86,15 @@ def test_a_failed_run_does_not_stop_the_others_and_is_tried_again(notebook, fold
 
 def test_nothing_runs_where_one_value_is_wrong(notebook, folder, skullmask):
     arguments = ("report", "phantom", "-o", "out", "--notebook", notebook("width"))
-    for wrong, message in (
-        ("width=1:100:33", "expected width from 0 to 99, got 100"),
-        ("wdith=1", "no parameter wdith; did you mean width?"),
-        ("width", "expected a parameter as NAME=VALUE, got 'width'"),
-        ("images=phantom,phantom-cropped", "images is not chosen as a parameter"),
+    for wrong, values in (
+        ("width=1:100:33", ["width", "0 to 99", " 100"]),
+        ("wdith=1", ["wdith", " width"]),
+        ("width", ["NAME=VALUE", "'width'"]),
+        ("images=phantom,phantom-cropped", ["images ", "parameter"]),
     ):
         code, _, [line] = skullmask(*arguments, "--grid", "name=a", "--grid", wrong)
         assert code == 2
-        assert message in line
+        assert all(value in line for value in values)
     assert not (folder / "out").exists()
 
 
@@ -241,10 +243,10 @@ def test_a_parameter_comes_once(notebook, folder, skullmask):
         ("-p", "width=1", "--grid", "width=1,2"),
         ("--grid", "width=1", "--grid", "width=2"),
     ):
-        assert skullmask(*arguments, *twice)[::2] == (
-            2,
-            ["skullmask: expected width once, got it 2 times"],
-        )
+        code, _, [line] = skullmask(*arguments, *twice)
+        assert code == 2
+        assert "width once" in line
+        assert " 2 " in line
     assert not (folder / "out").exists()
 
 
