@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from complaints import refused
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -13,7 +14,6 @@ from scipy import ndimage
 
 import skullmask_lib as sm
 from skullmask_lib import metrics
-from skullmask_lib.errors import InputError
 
 SPACINGS = ((1.0, 1.0), (0.42, 0.42), (3.0, 0.5), (0.7, 1.9))
 DISTANCES = (sm.hausdorff_mm, sm.hd95_mm, sm.assd_mm)
@@ -282,18 +282,18 @@ def test_score_of_empty_masks_is_float_throughout(empty):
 
 @pytest.mark.parametrize("measure", [*SCORES, sm.area_error, sm.score])
 def test_masks_of_different_shape_are_refused(measure):
-    with pytest.raises(InputError, match=r"one shape, got \(3, 3\) and \(3, 4\)"):
+    with refused(None, naming=["(3, 3)", "(3, 4)"]):
         measure(np.zeros((3, 3)), np.zeros((3, 4)))
 
 
 @pytest.mark.parametrize("measure", [*DISTANCES, sm.score])
 @pytest.mark.parametrize("spacing_mm", [(0, 1), (1, -1), (1,), (1, 1, 1), (np.nan, 1), (np.inf, 1)])
 def test_spacings_that_cannot_be(measure, spacing_mm):
-    with pytest.raises(InputError, match="a row and a column spacing above 0 mm"):
+    with refused(None, naming=["spacing", "above 0 mm"]):
         measure(np.eye(3), np.eye(3), spacing_mm)
 
 
 @pytest.mark.parametrize("measure", [*DISTANCES, sm.score])
 def test_distances_are_those_of_slices(measure):
-    with pytest.raises(InputError, match=r"\(H, W\) mask and truth of one shape, got \(2, 3, 3\)"):
+    with refused(None, naming=["(H, W)", "(2, 3, 3)"]):
         measure(np.zeros((2, 3, 3)), np.zeros((2, 3, 3)))

@@ -14,6 +14,7 @@ import nilearn.image
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from complaints import refused
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -24,7 +25,6 @@ from scipy import ndimage
 
 import skullmask_lib as sm
 from skullmask_lib import masks, phantom
-from skullmask_lib.errors import InputError
 from skullmask_lib.io import nifti, planes
 from skullmask_lib.volumes import preprocess
 
@@ -177,39 +177,39 @@ def test_contrast_of_extreme_ranges(change):
 
 @pytest.mark.parametrize("change", [preprocess.equalize, preprocess.clahe, preprocess.crop_to_head])
 @pytest.mark.parametrize(
-    ("image", "message"),
+    ("image", "naming"),
     [
-        (np.array([[1, np.nan]]), "expected finite values, got 1"),
-        (np.array([[1, np.inf]]), "expected finite values, got 1"),
+        (np.array([[1, np.nan]]), ["finite", "got 1 "]),
+        (np.array([[1, np.inf]]), ["finite", "got 1 "]),
         (
             np.zeros((2, 3, 4)),
-            r"one \(H, W\) slice, got shape \(2, 3, 4\); pass the slices one by one",
+            ["(H, W)", "(2, 3, 4)"],
         ),
-        (np.zeros((0, 4)), "at least one pixel"),
-        (np.array([["a"]]), "expected real numbers"),
+        (np.zeros((0, 4)), ["one pixel", "(0, 4)"]),
+        (np.array([["a"]]), ["<U1"]),
     ],
 )
-def test_what_is_not_a_slice_is_refused(change, image, message):
-    with pytest.raises(InputError, match=message):
+def test_what_is_not_a_slice_is_refused(change, image, naming):
+    with refused(None, naming=naming):
         change(image)
 
 
 @pytest.mark.parametrize(
-    ("options", "message"),
+    ("options", "naming"),
     [
-        ({"clip_limit": 0}, "clip limit above 0 and .* got 0 and"),
-        ({"clip_limit": -2.5}, "got -2.5"),
-        ({"clip_limit": np.nan}, "got nan"),
-        ({"clip_limit": np.inf}, "got inf"),
-        ({"grid": 8}, "a grid of rows and columns, got 2.0 and 8"),
-        ({"grid": (8, 8, 8)}, r"and \(8, 8, 8\)"),
-        ({"grid": (0, 8)}, "number of tiles from 1 to 32 a side, got 0"),
-        ({"grid": (8, 33)}, "got 33"),
-        ({"grid": (8, 2.5)}, "whole number as number of tiles, got 2.5"),
+        ({"clip_limit": 0}, ["clip limit above 0", "got 0 and"]),
+        ({"clip_limit": -2.5}, ["clip limit", "got -2.5"]),
+        ({"clip_limit": np.nan}, ["clip limit", "got nan"]),
+        ({"clip_limit": np.inf}, ["clip limit", "got inf"]),
+        ({"grid": 8}, ["grid", "got 2.0 and 8"]),
+        ({"grid": (8, 8, 8)}, ["grid", "(8, 8, 8)"]),
+        ({"grid": (0, 8)}, ["tiles", "1 to 32", "got 0"]),
+        ({"grid": (8, 33)}, ["tiles", "got 33"]),
+        ({"grid": (8, 2.5)}, ["tiles", "got 2.5"]),
     ],
 )
-def test_options_of_clahe_that_cannot_be(options, message):
-    with pytest.raises(InputError, match=message):
+def test_options_of_clahe_that_cannot_be(options, naming):
+    with refused(None, naming=naming):
         preprocess.clahe(np.eye(5), **options)
 
 
@@ -373,25 +373,25 @@ def test_cropped_real_volumes_hold_their_skull(real):
 
 
 @pytest.mark.parametrize(
-    ("others", "options", "message"),
+    ("others", "options", "naming"),
     [
-        ([np.zeros((3, 4))], {}, r"the image's shape \(100, 100\), got \(3, 4\)"),
-        ([], {"margin_px": -1}, "margin from 0 to 100 px, got -1"),
-        ([], {"margin_px": 2.5}, "whole number as margin"),
-        ([], {"affine": np.eye(2)}, r"affine of 3 or 4 rows, got \[\[1"),
-        ([], {"affine": np.zeros((4, 4))}, "invertible affine"),
-        ([], {"affine": np.diag([1, 1, np.nan])}, "invertible affine"),
+        ([np.zeros((3, 4))], {}, ["(100, 100)", "got (3, 4)"]),
+        ([], {"margin_px": -1}, ["margin", "0 to 100 px", "got -1"]),
+        ([], {"margin_px": 2.5}, ["margin", "got 2.5"]),
+        ([], {"affine": np.eye(2)}, ["affine", "3 or 4", "got [[1"]),
+        ([], {"affine": np.zeros((4, 4))}, ["affine", "[[0"]),
+        ([], {"affine": np.diag([1, 1, np.nan])}, ["affine", "nan"]),
     ],
 )
-def test_crops_that_cannot_be(others, options, message):
-    with pytest.raises(InputError, match=message):
+def test_crops_that_cannot_be(others, options, naming):
+    with refused(None, naming=naming):
         preprocess.crop_to_head(framed(), *others, **options)
 
 
 def test_a_volume_needs_an_affine_of_its_own_size():
-    with pytest.raises(InputError, match="affine of 4 rows"):
+    with refused(None, naming=["affine of 4", "[[1"]):
         preprocess.crop_volume(np.zeros((5, 5, 5)), np.eye(3))
-    with pytest.raises(InputError, match=r"array of 3 axes, got shape \(5, 5\)"):
+    with refused(None, naming=["3 axes", "(5, 5)"]):
         preprocess.crop_volume(np.zeros((5, 5)), np.eye(4))
 
 
@@ -553,29 +553,29 @@ def test_n4_lowers_the_variation_of_white_matter(real, capsys):
 
 
 @pytest.mark.parametrize(
-    ("volume", "options", "message"),
+    ("volume", "options", "naming"),
     [
-        (np.zeros(9), {}, r"array of 2 or 3 axes, got shape \(9,\)"),
-        (np.zeros((4, 4, 4, 4)), {}, r"array of 2 or 3 axes, got shape \(4, 4, 4, 4\)"),
-        (np.zeros((4, 0)), {}, "at least one pixel"),
-        (np.full((20, 20), np.nan), {}, "expected finite values, got 400"),
-        (np.full((20, 20), 5), {}, "foreground above 0"),
-        (np.zeros((20, 20)), {}, "foreground above 0"),
-        (-np.eye(20) - 1, {}, "foreground above 0"),
-        (np.eye(20), {"mask": np.zeros((20, 20))}, "foreground above 0"),
-        (np.eye(20), {"mask": np.ones((20, 21))}, r"the image's shape \(20, 20\), got \(20, 21\)"),
-        (np.eye(20), {"mask": np.arange(400).reshape(20, 20)}, "expected a binary mask"),
-        (np.eye(20)[..., None], {}, r"2 voxels a side .* got \(20, 20, 1\)"),
-        (np.eye(20), {"affine": np.zeros((3, 3))}, "invertible affine"),
-        (np.ones((20, 20, 20)), {"affine": np.eye(3)}, "affine of 4 rows"),
-        (np.eye(20), {"shrink_factor": 0}, "shrink factor from 1 to 100"),
-        (np.eye(20), {"shrink_factor": 1.5}, "whole number as shrink factor"),
-        (np.eye(20), {"iterations": (20, 0)}, "number of iterations from 1 to 1000 a level, got 0"),
-        (np.eye(20), {"iterations": 2.5}, "whole number as number of iterations"),
+        (np.zeros(9), {}, ["2 or 3 axes", "(9,)"]),
+        (np.zeros((4, 4, 4, 4)), {}, ["2 or 3 axes", "(4, 4, 4, 4)"]),
+        (np.zeros((4, 0)), {}, ["one pixel", "(4, 0)"]),
+        (np.full((20, 20), np.nan), {}, ["finite", "got 400 "]),
+        (np.full((20, 20), 5), {}, ["foreground above 0"]),
+        (np.zeros((20, 20)), {}, ["foreground above 0"]),
+        (-np.eye(20) - 1, {}, ["foreground above 0"]),
+        (np.eye(20), {"mask": np.zeros((20, 20))}, ["foreground above 0"]),
+        (np.eye(20), {"mask": np.ones((20, 21))}, ["(20, 20)", "got (20, 21)"]),
+        (np.eye(20), {"mask": np.arange(400).reshape(20, 20)}, ["binary", "1, 2, 3, 4, …"]),
+        (np.eye(20)[..., None], {}, ["2 voxels", "got (20, 20, 1)"]),
+        (np.eye(20), {"affine": np.zeros((3, 3))}, ["affine", "[[0"]),
+        (np.ones((20, 20, 20)), {"affine": np.eye(3)}, ["affine of 4", "[[1"]),
+        (np.eye(20), {"shrink_factor": 0}, ["shrink factor", "1 to 100", "got 0"]),
+        (np.eye(20), {"shrink_factor": 1.5}, ["shrink factor", "got 1.5"]),
+        (np.eye(20), {"iterations": (20, 0)}, ["iterations", "1 to 1000", "got 0"]),
+        (np.eye(20), {"iterations": 2.5}, ["iterations", "got 2.5"]),
     ],
 )
-def test_n4_that_cannot_be(volume, options, message):
-    with pytest.raises(InputError, match=message) as error:
+def test_n4_that_cannot_be(volume, options, naming):
+    with refused(None, naming=naming) as error:
         preprocess.n4(volume, **options)
     assert "\n" not in str(error.value)
 
@@ -650,32 +650,32 @@ def test_empty_masks_stay_empty():
 
 
 @pytest.mark.parametrize(
-    ("volume", "affine", "options", "message"),
+    ("volume", "affine", "options", "naming"),
     [
-        (np.zeros((5, 5)), np.eye(4), {}, r"array of 3 axes, got shape \(5, 5\)"),
-        (np.full((5, 5, 5), np.inf), np.eye(4), {}, "finite values, got 125"),
-        (np.ones((5, 5, 5)), np.eye(3), {}, "affine of 4 rows"),
-        (np.ones((5, 5, 5)), np.zeros((4, 4)), {}, "invertible affine"),
+        (np.zeros((5, 5)), np.eye(4), {}, ["3 axes", "(5, 5)"]),
+        (np.full((5, 5, 5), np.inf), np.eye(4), {}, ["finite", "got 125 "]),
+        (np.ones((5, 5, 5)), np.eye(3), {}, ["affine of 4", "[[1"]),
+        (np.ones((5, 5, 5)), np.zeros((4, 4)), {}, ["affine", "[[0"]),
         (
             np.ones((5, 5, 5)),
             np.eye(4),
             {"shape": (5, 5)},
-            r"three numbers of voxels .* got \(5, 5\)",
+            ["three", "got (5, 5)"],
         ),
-        (np.ones((5, 5, 5)), np.eye(4), {"shape": (5, 5, 0)}, "number of voxels from 1 to 1024"),
-        (np.ones((5, 5, 5)), np.eye(4), {"shape": (5, 5, 2.5)}, "whole number as number of voxels"),
-        (np.ones((5, 5, 5)), np.eye(4), {"voxel_mm": 0}, "a size above 0 mm, got .* and 0"),
-        (np.ones((5, 5, 5)), np.eye(4), {"voxel_mm": np.nan}, "a size above 0 mm"),
+        (np.ones((5, 5, 5)), np.eye(4), {"shape": (5, 5, 0)}, ["voxels", "1 to 1024", "got 0"]),
+        (np.ones((5, 5, 5)), np.eye(4), {"shape": (5, 5, 2.5)}, ["voxels", "got 2.5"]),
+        (np.ones((5, 5, 5)), np.eye(4), {"voxel_mm": 0}, ["above 0 mm", "and 0"]),
+        (np.ones((5, 5, 5)), np.eye(4), {"voxel_mm": np.nan}, ["above 0 mm", "nan"]),
         (
             ball()[0],
             nib.affines.from_matvec(np.eye(3), [500, 0, 0]),
             {},
-            "head about the origin of the world",
+            ["head", "origin"],
         ),
     ],
 )
-def test_resampling_that_cannot_be(volume, affine, options, message):
-    with pytest.raises(InputError, match=message) as error:
+def test_resampling_that_cannot_be(volume, affine, options, naming):
+    with refused(None, naming=naming) as error:
         preprocess.resample_crop(volume, affine, **options)
     assert "\n" not in str(error.value)
 
@@ -722,26 +722,26 @@ def test_intensities_of_extreme_ranges():
 
 @pytest.mark.parametrize("change", [preprocess.rescale, preprocess.zscore])
 @pytest.mark.parametrize(
-    ("image", "message"),
+    ("image", "naming"),
     [
-        (np.full((3, 3), 7), r"at least two different values, got \[7.0\]"),
-        (np.zeros((3, 3, 3)), r"at least two different values, got \[0.0\]"),
-        (np.array([[1, np.nan]]), "finite values"),
-        (np.arange(3), r"array of 2 or 3 axes, got shape \(3,\)"),
+        (np.full((3, 3), 7), ["two different", "got [7.0]"]),
+        (np.zeros((3, 3, 3)), ["two different", "got [0.0]"]),
+        (np.array([[1, np.nan]]), ["finite", "got 1 "]),
+        (np.arange(3), ["2 or 3 axes", "(3,)"]),
     ],
 )
-def test_intensities_that_cannot_be(change, image, message):
-    with pytest.raises(InputError, match=message):
+def test_intensities_that_cannot_be(change, image, naming):
+    with refused(None, naming=naming):
         change(image)
 
 
 def test_masks_of_zscore_that_cannot_be():
     image = np.arange(9).reshape(3, 3)
-    with pytest.raises(InputError, match=r"at least two different values, got \[\]"):
+    with refused(None, naming=["two different", "got []"]):
         preprocess.zscore(image, np.zeros((3, 3)))
-    with pytest.raises(InputError, match=r"at least two different values, got \[4.0\]"):
+    with refused(None, naming=["two different", "got [4.0]"]):
         preprocess.zscore(image, image == 4)
-    with pytest.raises(InputError, match=r"the image's shape \(3, 3\), got \(3, 4\)"):
+    with refused(None, naming=["(3, 3)", "got (3, 4)"]):
         preprocess.zscore(image, np.zeros((3, 4)))
 
 
@@ -789,13 +789,9 @@ def test_layout_does_not_matter():
 def test_missing_extras_say_how_to_install_them(monkeypatch):
     monkeypatch.setitem(sys.modules, "SimpleITK", None)
     monkeypatch.setitem(sys.modules, "nilearn.image", None)
-    with pytest.raises(
-        InputError, match=r'^N4 needs SimpleITK: pip install "skullmask\[volumes\]"$'
-    ):
+    with refused(None, naming=["N4", "SimpleITK", "skullmask[volumes]"]):
         preprocess.n4(np.eye(20))
-    with pytest.raises(
-        InputError, match=r'^resampling needs nilearn: pip install "skullmask\[volumes\]"$'
-    ):
+    with refused(None, naming=["resampling", "nilearn", "skullmask[volumes]"]):
         preprocess.resample_crop(np.ones((5, 5, 5)), np.eye(4))
 
 
