@@ -187,9 +187,9 @@ def is_dicom(file: Path) -> bool:
     >>> is_dicom(Path(__file__)), is_dicom(Path("missing"))
     (False, False)
     """
-    if has_mark(file):
-        return True
     start = _start(file)
+    if _is_marked(start):
+        return True
     return bool(_WITH_TYPE.match(start) or _WITHOUT_TYPE.match(start))
 
 
@@ -209,7 +209,11 @@ def has_mark(file: Path) -> bool:
     >>> has_mark(Path(__file__))
     False
     """
-    return _start(file)[128:132] == b"DICM"
+    return _is_marked(_start(file))
+
+
+def _is_marked(start: bytes) -> bool:
+    return start[128:132] == b"DICM"
 
 
 def _start(file: Path) -> bytes:
