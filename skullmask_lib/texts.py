@@ -196,16 +196,14 @@ def grouped(remarks: Iterable[Warning]) -> list[str]:
     >>> grouped([InputWarning("dark", where=name) for name in ("a[0]", "a[1]", "b")])
     ['a[0] … a[1], b: dark']
     """
-    groups: dict[str, list[str]] = {}
+    groups: dict[str, dict[str, None]] = {}  # names in their order, each once
     for remark in remarks:
         text = str(remark)
         name = ""
         if isinstance(remark, InputWarning):
             text = remark.message
             name = remark.where or ""
-        names = groups.setdefault(text, [])
-        if name not in names:
-            names.append(name)
+        groups.setdefault(text, {})[name] = None
     lines = []
     for text, names in groups.items():
         joined = ", ".join(spans(names))
