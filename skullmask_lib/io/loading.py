@@ -410,7 +410,7 @@ def _count_slices(prefix: str, image: Path, axis: int) -> int:
     """Count the slices of a volume by its header alone; a picture of LGG is one slice."""
     if prefix == "lgg:":
         return 1
-    shape, _ = planes.placed(image)
+    shape, _ = planes.read_place(image)
     return shape[axis]
 
 

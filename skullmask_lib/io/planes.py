@@ -151,7 +151,7 @@ def cut(
     return data, affine_mm
 
 
-def placed(path: Path) -> tuple[tuple[int, ...], np.ndarray]:
+def read_place(path: Path) -> tuple[tuple[int, ...], np.ndarray]:
     """Read the shape and the place of a volume from its header.
 
     Parameters
@@ -172,15 +172,15 @@ def placed(path: Path) -> tuple[tuple[int, ...], np.ndarray]:
 
     Examples
     --------
-    >>> placed(Path("missing.nii"))
+    >>> read_place(Path("missing.nii"))
     Traceback (most recent call last):
     ...
     skullmask_lib.errors.InputError: missing.nii: no such file
     """
-    return _placed(nifti.read_header(path), path)
+    return _shape_and_place(nifti.read_header(path), path)
 
 
-def _placed(image: nib.Nifti1Image, path: AnyPath) -> tuple[tuple[int, ...], np.ndarray]:
+def _shape_and_place(image: nib.Nifti1Image, path: AnyPath) -> tuple[tuple[int, ...], np.ndarray]:
     sides = (*image.shape, 1, 1)[:3]  # a file of one slice may have two axes
     empty = np.broadcast_to(0, sides)
     volume, affine_mm = nifti.to_ras(empty, nifti.affine_mm(image, path))
@@ -244,16 +244,6 @@ def check_place(
     >>> check_place(head, np.eye(4), head, np.eye(4), (2, 3, 4))
     """
     _check_orientation(images, truth)
-    _check_same_place(images, affine, truth, true_affine, shape)
-
-
-def _check_same_place(
-    images: Origin,
-    affine: np.ndarray,
-    truth: Origin,
-    true_affine: np.ndarray,
-    shape: tuple[int, ...],
-) -> None:
     if not same_place(affine, true_affine, shape):
         raise InputError(
             f"lies elsewhere than {images.source}: the affines of the two headers differ",
@@ -282,10 +272,9 @@ def check_headers(images: Origin, truth: Origin) -> None:
     """
     if images.geometry is None or truth.geometry is None:
         return
-    _check_orientation(images, truth)
-    shape, affine = _placed(nifti.empty(images.geometry), images.source)
-    true_shape, true_affine = _placed(nifti.empty(truth.geometry), truth.source)
-    _check_same_place(images, affine, truth, true_affine, max(shape, true_shape))
+    shape, affine = _shape_and_place(nifti.empty(images.geometry), images.source)
+    true_shape, true_affine = _shape_and_place(nifti.empty(truth.geometry), truth.source)
+    check_place(images, affine, truth, true_affine, max(shape, true_shape))
 
 
 def _check_orientation(images: Origin, truth: Origin) -> None:
