@@ -25,6 +25,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
+from matplotlib.patheffects import Normal, Stroke
 from matplotlib.transforms import Transform
 from nibabel.affines import voxel_sizes
 from PIL import Image
@@ -36,17 +37,20 @@ from .texts import plain
 STYLE = mpl.rc_params_from_file(
     Path(__file__).with_name("skullmask.mplstyle"), use_default_template=False
 )
+# One colour for one role, in every figure; they stay apart for colour-blind readers.
 COLOURS = {
+    # on slices
     "truth": "#F0E442",
     "mask": "#E69F00",
-    "over-reach": "#D55E00",
+    "over-reach": "#C8102E",
     "miss": "#0072B2",
     "scalp": "#CC79A7",
     "path": "#56B4E9",
     "brain": "#009E73",
-    "measured": "#0072B2",
-    "published": "#D55E00",
-    "anchor": "#009E73",
+    # in plots
+    "measured": "#222222",
+    "published": "#8A63D2",
+    "baseline": "#8C8C8C",
 }
 
 # Of a figure of panels: the strip below them for the key, and the space beside a slice
@@ -58,6 +62,9 @@ _PANELS_WIDTH_IN = 11.0
 _WHITE_PERCENTILE = 99.5
 _PAINT_OPACITY = 0.65
 _OUTLINE_POINTS = 1.6
+# A dark rim on both sides keeps an outline visible on bright tissue
+_RIM_POINTS = 1.0
+_RIM_DOTS = 1
 # OpenCV draws lines at places in sixteenths of a dot
 _SHIFT_BITS = 4
 _BLACK = (0, 0, 0)
@@ -403,7 +410,8 @@ def _draw_lines(
 ) -> None:
     """Draw smooth lines into pixels, in place; lines are (P, 2) of OpenCV's (x, y)."""
     points = [(line * 2**_SHIFT_BITS).round().astype(np.int32) for line in lines]
-    cv2.polylines(pixels, points, closed, _rgb(kind), 1, cv2.LINE_AA, shift=_SHIFT_BITS)
+    for colour, thickness in ((_BLACK, 1 + 2 * _RIM_DOTS), (_rgb(kind), 1)):
+        cv2.polylines(pixels, points, closed, colour, thickness, cv2.LINE_AA, shift=_SHIFT_BITS)
 
 
 def _title(fig: Figure, frame: Frame, title: str) -> None:
@@ -631,6 +639,10 @@ def outline(axes: Axes, mask: np.ndarray, kind: str = "truth") -> Axes:
         _contours(mask),
         colors=[COLOURS[kind]],
         linewidths=_OUTLINE_POINTS,
+        path_effects=[
+            Stroke(linewidth=_OUTLINE_POINTS + 2 * _RIM_POINTS, foreground="black"),
+            Normal(),
+        ],
     )
     axes.add_collection(lines, autolim=False)
     return axes
@@ -769,7 +781,7 @@ def histogram(
     """
     counts = np.bincount(gray.ravel(), minlength=256)
     axes.stairs(np.log10(1 + counts), np.arange(257) - 0.5, fill=True, color="0.6")
-    lines = itertools.cycle([("measured", "-"), ("published", "--"), ("anchor", ":")])
+    lines = itertools.cycle([("measured", "-"), ("published", "--"), ("baseline", ":")])
     for name, level in (thresholds or {}).items():
         kind, style = next(lines)
         label = f"{name}: {level:.0f}"
@@ -886,7 +898,7 @@ def sweep_curve(
     *,
     score: str = "iou",
     label: str = "measured",
-    color: str = COLOURS["measured"],
+    linestyle: str = "-",
 ) -> Axes:
     """Draw a score against the dilation width: each slice, their mean, and the best width.
 
@@ -895,7 +907,7 @@ def sweep_curve(
     axes : Axes
     result : Sweep
     score : {"iou", "dice"}
-    label, color : str
+    label, linestyle : str
         Of the mean.
 
     Returns
@@ -909,9 +921,10 @@ def sweep_curve(
     'IoU'
     """
     values = getattr(result, score)
-    axes.plot(result.sizes, values.T, color=color, alpha=0.25, linewidth=1)
-    axes.plot(result.sizes, values.mean(axis=0), color=color, label=label)
-    axes.axvline(result.best_size, color="0.5", linestyle=":", linewidth=1.5)
+    look = {"color": COLOURS["measured"], "linestyle": linestyle}
+    axes.plot(result.sizes, values.T, alpha=0.25, linewidth=1.2, **look)
+    axes.plot(result.sizes, values.mean(axis=0), label=label, **look)
+    axes.axvline(result.best_size, color=COLOURS["baseline"], linestyle=":", linewidth=1.5)
     names = {"iou": "IoU", "dice": "Dice"}
     axes.set(xlabel="width of the structuring element [px]", ylabel=names[score])
     return axes
@@ -937,7 +950,7 @@ def sweep_picture(result: Sweep) -> Picture:
     """
     fig, axes = figure(1, width=9)
     sweep_curve(axes[0], result, label="IoU")
-    sweep_curve(axes[0], result, score="dice", label="Dice", color=COLOURS["mask"])
+    sweep_curve(axes[0], result, score="dice", label="Dice", linestyle="--")
     axes[0].set_ylabel("mean score, thin: each slice")
     axes[0].legend()
     widths = f"{result.sizes[0]} to {result.sizes[-1]} px"
@@ -967,13 +980,14 @@ def ladder_picture(rows: Sequence[tuple]) -> Picture:
     fig, (axes,) = figure(width=11, height=3.8)
     places = np.arange(len(rows))
     bars = (
-        (-0.27, 1, "published", "published"),
-        (0.0, 2, "measured", "phantom"),
-        (0.27, 4, "path", "other seeds"),
+        (-0.27, 1, "published", "published", 1.0),
+        (0.0, 2, "measured", "phantom", 1.0),
+        (0.27, 4, "measured", "other seeds", 0.4),
     )
-    for shift, column, kind, label in bars:
+    for shift, column, kind, label, opacity in bars:
         heights = [row[column] for row in rows]
-        drawn = axes.bar(places + shift, heights, 0.26, color=COLOURS[kind], label=label)
+        look = {"color": COLOURS[kind], "alpha": opacity, "label": label}
+        drawn = axes.bar(places + shift, heights, 0.26, **look)
         axes.bar_label(drawn, list(map(_two_digits, heights)), fontsize=9, padding=2)
     axes.set_xticks(places, list(map(_ladder_label, rows)), fontsize=9)
     axes.set(ylabel="mean IoU", ylim=(0, 1.12))

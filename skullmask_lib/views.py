@@ -206,7 +206,7 @@ def thresholds(
     return _picture(fig, data, slice_index, alt, mask, _call(version, options))
 
 
-def edge_rule(
+def frame_rule(
     data: Data,
     *,
     slice_index: int = 0,
@@ -236,7 +236,7 @@ def edge_rule(
     Examples
     --------
     >>> from skullmask_lib.io.datasets import load
-    >>> edge_rule(load("phantom-cropped")).alt.split(", IoU")[0]
+    >>> frame_rule(load("phantom-cropped")).alt.split(", IoU")[0]
     'phantom-cropped[0]: v5, width 16 px, rule on, 1 component at the frame'
     """
     image = data.images[slice_index]
@@ -376,7 +376,7 @@ def _curves(
     best = _best_width(stages, truth, dict(zip(widths, ious, strict=True)))
 
     def draw(axes: Sequence[Axes]) -> None:
-        axes[0].plot(widths, ious, color="0.2", label="IoU")
+        axes[0].plot(widths, ious, color=plots.COLOURS["measured"], label="IoU")
         for kind, parts in _error_shares(candidates, truth).items():
             axes[0].plot(widths, parts, color=plots.COLOURS[kind], label=kind)
         _mark_best(axes[0], best)
@@ -394,7 +394,7 @@ def _draw_areas(
     widths: list[int],
     areas: list[float],
 ) -> None:
-    axes.plot(widths, areas, color="0.2")
+    axes.plot(widths, areas, color=plots.COLOURS["measured"])
     axes.set(ylabel="part of the slice inside of the mask", **_WIDTH_AXIS)
 
 
@@ -414,7 +414,7 @@ def _error_shares(
 def _mark_best(axes: Axes, best: _Best) -> None:
     axes.plot(
         *best,
-        color=plots.COLOURS["anchor"],
+        color=plots.COLOURS["measured"],
         linestyle="none",
         marker="D",
         markersize=9,

@@ -68,12 +68,12 @@ def test_otsu_finds_the_published_threshold(index):
     assert threshold == pytest.approx(sm.published()["otsu_threshold"], abs=2)
 
 
-def test_the_edge_rule_never_fires():
+def test_the_frame_rule_never_fires():
     assert [sm.trace("v7", image)["scalp"].any() for image in head()[0]] == [False] * 5
     assert sm.published()["edge_components_per_slice"] == 0
 
 
-def test_the_edge_rule_fires_on_every_cropped_slice():
+def test_the_frame_rule_fires_on_every_cropped_slice():
     images = sm.load("phantom-cropped").images
     assert [sm.trace("v7", image)["scalp"].any() for image in images] == [True] * 5
 

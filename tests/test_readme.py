@@ -8,6 +8,7 @@ import sys
 
 import nibabel as nib
 import numpy as np
+import pacing
 import pages
 import pytest
 from PIL import Image
@@ -187,7 +188,7 @@ def test_the_lessons_and_their_minutes():
     assert [name for _, name, _ in listed] == [path.name for path in lessons]
     for (title, _, minutes), path in zip(listed, lessons, strict=True):
         assert title == notebooks.title(path)
-        assert f"{minutes} minutes" in path.read_text(encoding="utf-8")
+        assert int(minutes) == pacing.total(path)
 
 
 def test_the_explorer_shows_its_questions():

@@ -359,7 +359,7 @@ from skullmask_lib.sweeps import Sweep
 data = sm.load("phantom", slices=slice(0, 2))
 scores = np.array([[0.8, 0.9, 0.8]])
 runs = {"a": {"width": 1}, "b": {"width": 2}}
-made = {view.__name__: view(data) for view in (views.largest_component, views.edge_rule, views.width, views.boundary)}
+made = {view.__name__: view(data) for view in (views.largest_component, views.frame_rule, views.width, views.boundary)}
 made["sweep"] = plots.sweep_picture(Sweep(np.array([24, 26, 28]), scores, scores))
 made["ladder"] = plots.ladder_picture([("v1", 0.73, 0.7309, 0.0009, 0.7349, "by construction")])
 made["classes"] = plots.class_picture({"no tumour": 2556, "tumour": 1373})

@@ -112,7 +112,8 @@ def test_what_is_no_slice_is_refused(view):
 def test_what_touches_the_frame_is_counted_with_and_without_the_rule():
     for rule in (True, False):
         assert (
-            "1 component at the frame" in views.edge_rule(sm.load("phantom-cropped"), rule=rule).alt
+            "1 component at the frame"
+            in views.frame_rule(sm.load("phantom-cropped"), rule=rule).alt
         )
 
 
@@ -211,7 +212,7 @@ def test_curves_and_their_dot_lie_at_the_scores():
     diamond = curves.pixels[
         len(curves.pixels) - y - 1 : len(curves.pixels) - y + 2, x - 1 : x + 2
     ].reshape(-1, 3)
-    assert near(diamond, "anchor", slice(None)) == 1
+    assert near(diamond, "measured", slice(None)) == 1
 
 
 @pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.__name__)

@@ -29,7 +29,7 @@ QUESTIONS = {
     "v1 · Which threshold?": views.largest_component,
     "v2 · Where does the flood arrive?": views.flood,
     "v3, v4 · Another threshold?": views.thresholds,
-    "v5 · What is the edge rule worth?": views.edge_rule,
+    "v5 · What is the frame rule worth?": views.frame_rule,
     "v6, v7 · How wide?": views.width,
     "v8 · Where does the path run?": views.boundary,
     "Any version, stage by stage": views.stages,

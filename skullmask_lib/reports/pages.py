@@ -25,6 +25,7 @@ _CODE_SWITCH = (
     '<input type="checkbox" id="code"> show the code</label>'
 )
 _NOTEBOOK_LINK = re.compile(r"\[([^\]]*)\]\((\w+\.ipynb)?(?:#[^)]*)?\)")
+_DOCS_LINK = re.compile(r"\[([^\]]*)\]\(\.\./docs/[^)]*\)")  # a page stands alone
 _SCRIPT = re.compile(r"<script.*?</script>", re.DOTALL)
 _HEADING_ID = re.compile(r"<(h[1-6]) id=\"[^\"]*\"")
 _BODY = re.compile(r"<body[^>]*>")
@@ -102,6 +103,7 @@ def _chapter(
         cell.id = f"chapter-{number}-{cell.id}"
         if cell.cell_type == "markdown":
             cell.source = _NOTEBOOK_LINK.sub(link, cell.source)
+            cell.source = _DOCS_LINK.sub(r"\1", cell.source)
         for output in cell.get("outputs", []):
             _keep_alternative_text(output)
     return cells

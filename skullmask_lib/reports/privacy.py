@@ -14,6 +14,7 @@ import nbformat
 
 from .. import texts
 
+HIDDEN = "hide-input"  # the tag of a cell whose code only draws, formats or gives an answer
 _WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 _UNTOUCHED = {"data", "output_type", "image/png", "image/jpeg"}  # parts of an output
 _COLOURS = re.compile(r"\x1b\[[\d;]*m")
@@ -44,7 +45,8 @@ def clean(executed: nbformat.NotebookNode, *private: str | Path) -> nbformat.Not
     Returns
     -------
     NotebookNode
-        The same notebook, with tags as the only cell metadata and without widget views.
+        The same notebook without widget views. Of the metadata of its cells it keeps the tags, and
+        closes the code of cells tagged ``hide-input``.
 
     Examples
     --------
@@ -58,11 +60,20 @@ def clean(executed: nbformat.NotebookNode, *private: str | Path) -> nbformat.Not
         "language_info": {"name": "python", "version": version.rpartition(".")[0]},
     }
     for cell in executed.cells:
-        tags = cell.metadata.get("tags")
-        cell.metadata = {"tags": tags} if tags else {}
+        cell.metadata = _cell_metadata(cell.metadata.get("tags"))
         for output in cell.get("outputs", []):
             _clean_output(output, private)
     return executed
+
+
+def _cell_metadata(tags: list[str] | None) -> dict[str, object]:
+    """Keep the tags of a cell; a cell tagged ``hide-input`` is also closed in JupyterLab."""
+    metadata: dict[str, object] = {}
+    if tags:
+        metadata["tags"] = tags
+    if tags and HIDDEN in tags:
+        metadata["jupyter"] = {"source_hidden": True}
+    return metadata
 
 
 def _clean_output(output: nbformat.NotebookNode, private: Sequence[str | Path]) -> None:

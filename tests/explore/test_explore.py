@@ -146,7 +146,7 @@ def test_controls_come_from_the_signature():
         "opacity",
     ]
     assert controls["version"].options == ("v3", "v4")
-    rule = explorers.sliders(partial(views.edge_rule, sm.load("phantom"))).controls["rule"]
+    rule = explorers.sliders(partial(views.frame_rule, sm.load("phantom"))).controls["rule"]
     assert isinstance(rule, widgets.Checkbox)
     assert rule.value is True
 

@@ -4,6 +4,7 @@ import ast
 import re
 
 import nbformat
+import pacing
 import pytest
 
 from skullmask_lib.project import project_folder
@@ -123,12 +124,10 @@ def test_template(lesson):
         "Exercises",
         "Modify",
         "Make",
-        "Answers",
         "Summary",
         "Explore",
     ):
         assert part in text, f"{lesson.name} lacks {part}"
-    assert re.search(r"\d+ minutes", text)
     code = "\n".join(cell.source for cell in code_cells(nbformat.read(lesson, as_version=4)))
     assert re.search(r"^(def view\(|view = partial\(views\.)", code, re.MULTILINE)
     assert re.search(r"^view\(\)$", code, re.MULTILINE), "view is called once in the open"
@@ -160,7 +159,44 @@ def test_links_lead_somewhere(notebook):
 def test_contents_list_every_lesson_with_its_minutes():
     contents = markdown(LESSONS[0])
     for path in LESSONS:
-        minutes = re.search(r"(\d+) minutes", markdown(path))[1]
+        minutes = pacing.total(path)
         assert re.search(rf"\|[^\n]*{re.escape(path.name)}[^\n]*\|\s*{minutes}\s*\|", contents), (
             path.name
         )
+
+
+def test_a_lesson_states_the_minutes_of_its_sections(lesson):
+    assert pacing.stated(lesson) == pacing.line(lesson), "run python tests/pacing.py"
+
+
+def test_a_cell_is_hidden_if_and_only_if_it_is_tagged(notebook):
+    for cell in notebook.cells:
+        hidden = cell.metadata.get("jupyter", {}).get("source_hidden", False)
+        assert hidden == ("hide-input" in cell.metadata.get("tags", [])), cell.source
+
+
+def test_cells_that_only_write_a_sentence_or_an_answer_are_hidden(lesson):
+    for cell in code_cells(nbformat.read(lesson, as_version=4)):
+        if re.search(r"^(Markdown|display\(exercises\.|exercises\.)", cell.source, re.MULTILINE):
+            assert "hide-input" in cell.metadata.get("tags", []), cell.source
+
+
+def test_each_exercise_and_each_wrong_prediction_has_a_fold_of_its_own(lesson):
+    notebook = nbformat.read(lesson, as_version=4)
+    shown = "\n".join(
+        [markdown(lesson)]
+        + [
+            "".join(output.get("data", {}).get("text/markdown", ""))
+            for cell in code_cells(notebook)
+            for output in cell.outputs
+        ]
+    )
+    summaries = re.findall(r"<summary>(.*?)</summary>", shown)
+    for exercise in ("Explore", "Modify", "Make"):
+        assert sum(exercise in summary for summary in summaries) >= 1, (exercise, summaries)
+    wrong = [summary for summary in summaries if re.search(r"\([abc]\)", summary)]
+    assert len(wrong) >= 2, summaries
+
+
+def test_every_lesson_links_to_the_glossary(lesson):
+    assert "(../docs/glossary.md)" in markdown(lesson)

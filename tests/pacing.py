@@ -1,0 +1,103 @@
+"""How many minutes a student needs for each section of a lesson, counted from its cells.
+
+Run it to write the minutes into the lessons, into the contents of lesson 00 and into README.md:
+``python tests/pacing.py``. A test compares them.
+"""
+
+import re
+from pathlib import Path
+
+import nbformat
+
+HOUSE = Path(__file__).parent.parent
+LESSONS = sorted((HOUSE / "notebooks").glob("[0-9]*.ipynb"))
+
+# A student reads a text that teaches, in a language that may not be their own.
+WORDS_PER_MINUTE = 130
+LINES_OF_CODE_PER_MINUTE = 8
+MINUTES_PER_OUTPUT = 0.7  # a figure, a table or what a cell prints
+MINUTES_TO_EXPLORE = 4
+MINUTES_TO_PREDICT = 1.5
+MINUTES_TO_MODIFY = 10
+MINUTES_TO_MAKE = 20
+
+_HIDDEN = "hide-input"
+_FOLD = re.compile(r"<details>.*?</details>", re.DOTALL)
+_TAG = re.compile(r"<[^>]+>")
+_LINE = re.compile(r"^\*About \d+ minutes.*\*$", re.MULTILINE)
+
+
+def sections(path):
+    """Count the minutes of each section of a lesson, rounded; the first is called *start*."""
+    exact = {"start": 0.0}
+    name = "start"
+    for cell in nbformat.read(path, as_version=4).cells:
+        heading = re.search(r"^## (.+)$", cell.source, re.MULTILINE)
+        if cell.cell_type == "markdown" and heading:
+            before, after = cell.source[: heading.start()], cell.source[heading.start() :]
+            exact[name] += _reading(before)
+            name = heading[1]
+            exact[name] = _reading(after)
+        elif cell.cell_type == "markdown":
+            exact[name] += _reading(cell.source)
+        else:
+            exact[name] += _studying(cell)
+    return {name: max(1, round(minutes)) for name, minutes in exact.items()}
+
+
+def _reading(text):
+    """Count the minutes for a text and for what it asks the student to do."""
+    text = _TAG.sub(" ", _FOLD.sub(" ", text))
+    minutes = len(text.split()) / WORDS_PER_MINUTE
+    minutes += MINUTES_TO_PREDICT * text.count("**Predict")
+    minutes += MINUTES_TO_MODIFY * text.count("**Modify")
+    minutes += MINUTES_TO_MAKE * text.count("**Make")
+    return minutes
+
+
+def _studying(cell):
+    """Count the minutes for a code cell and its outputs; answers come with their exercises."""
+    if "exercises.answer" in cell.source or "exercises.fold" in cell.source:
+        return 0.0
+    minutes = 0.0
+    if _HIDDEN not in cell.metadata.get("tags", []):
+        minutes += len(cell.source.splitlines()) / LINES_OF_CODE_PER_MINUTE
+    if "explore.sliders(" in cell.source:
+        return minutes + MINUTES_TO_EXPLORE
+    return minutes + MINUTES_PER_OUTPUT * len(cell.outputs)
+
+
+def total(path):
+    """Sum the minutes of a lesson."""
+    return sum(sections(path).values())
+
+
+def line(path):
+    """Write the line that a lesson states below its title."""
+    parts = [f"{name.lower()} {minutes}" for name, minutes in sections(path).items()]
+    return f"*About {total(path)} minutes: {', '.join(parts)}.*"
+
+
+def stated(path):
+    """Read the line that a lesson states."""
+    first = nbformat.read(path, as_version=4).cells[0].source
+    found = _LINE.search(first)
+    return found[0] if found else None
+
+
+def main():
+    for path in LESSONS:
+        notebook = nbformat.read(path, as_version=4)
+        first = notebook.cells[0]
+        first.source = _LINE.sub(lambda _, path=path: line(path), first.source)
+        nbformat.write(notebook, path)
+    for page in (HOUSE / "README.md", LESSONS[0]):
+        text = page.read_text(encoding="utf-8")
+        for path in LESSONS:
+            row = re.compile(rf"({path.name}\)[^\n]*\|\s*)\d+(\s*\|)")
+            text = row.sub(rf"\g<1>{total(path)}\g<2>", text)
+        page.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
