@@ -64,6 +64,7 @@ _PAINT_OPACITY = 0.65
 _OUTLINE_POINTS = 1.6
 # A dark rim on both sides keeps an outline visible on bright tissue
 _RIM_POINTS = 1.0
+_OUTLINE_DOTS = 2
 _RIM_DOTS = 1
 # OpenCV draws lines at places in sixteenths of a dot
 _SHIFT_BITS = 4
@@ -410,7 +411,8 @@ def _draw_lines(
 ) -> None:
     """Draw smooth lines into pixels, in place; lines are (P, 2) of OpenCV's (x, y)."""
     points = [(line * 2**_SHIFT_BITS).round().astype(np.int32) for line in lines]
-    for colour, thickness in ((_BLACK, 1 + 2 * _RIM_DOTS), (_rgb(kind), 1)):
+    with_rim = _OUTLINE_DOTS + 2 * _RIM_DOTS
+    for colour, thickness in ((_BLACK, with_rim), (_rgb(kind), _OUTLINE_DOTS)):
         cv2.polylines(pixels, points, closed, colour, thickness, cv2.LINE_AA, shift=_SHIFT_BITS)
 
 
