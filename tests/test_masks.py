@@ -92,25 +92,25 @@ def test_normalize_of_a_range_that_overflows_its_type(dtype):
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, ">f4"])
 def test_normalize_refuses_what_is_not_finite(bad, dtype):
-    with pytest.raises(InputError, match="expected finite values, got 1 that are NaN or infinite"):
+    with refused(None, naming=["finite", "got 1 "]):
         masks.normalize(np.array([[0, bad], [1, 2]], dtype))
 
 
 @pytest.mark.parametrize(
-    ("image", "message"),
+    ("image", "naming"),
     [
-        (np.zeros(3), r"one \(H, W\) slice, got shape \(3,\)$"),
-        (np.zeros((2, 3, 4)), r"got shape \(2, 3, 4\); pass the slices one by one"),
-        (np.zeros((0, 3)), r"at least one pixel, got shape \(0, 3\)"),
-        (np.zeros((2, 2), complex), "expected real numbers, got dtype complex128"),
-        (np.array([["a"]]), "expected real numbers, got dtype <U1"),
-        (np.array([[None]]), "expected real numbers, got dtype object"),
-        (np.zeros((2, 2), "M8[s]"), "expected real numbers, got dtype datetime64"),
+        (np.zeros(3), ["(H, W)", "got shape (3,)"]),
+        (np.zeros((2, 3, 4)), ["(H, W)", "got shape (2, 3, 4)", "slices"]),
+        (np.zeros((0, 3)), ["one pixel", "got shape (0, 3)"]),
+        (np.zeros((2, 2), complex), ["real", "dtype complex128"]),
+        (np.array([["a"]]), ["real", "dtype <U1"]),
+        (np.array([[None]]), ["real", "dtype object"]),
+        (np.zeros((2, 2), "M8[s]"), ["real", "dtype datetime64[s]"]),
     ],
 )
-def test_what_is_not_a_slice_is_refused(image, message):
+def test_what_is_not_a_slice_is_refused(image, naming):
     assert issubclass(InputError, ValueError)
-    with pytest.raises(InputError, match=message):
+    with refused(None, naming=naming):
         masks.normalize(image)
 
 
@@ -138,7 +138,7 @@ def test_otsu_is_the_best_of_all_thresholds(seed):
 def test_otsu_wants_grey_levels_of_one_byte():
     assert masks.otsu_threshold(np.full((3, 3), 9, np.uint8)) == 0  # flat
     assert masks.otsu_threshold(np.zeros((3, 3), np.uint8)) == 0
-    with pytest.raises(InputError, match=r"uint8 slice \(see normalize\), got dtype float64"):
+    with refused(None, naming=["uint8", "normalize", "dtype float64"]):
         masks.otsu_threshold(np.zeros((3, 3)))
 
 
@@ -230,24 +230,24 @@ def test_dilate_of_a_point_at_the_frame(size, where):
 
 
 @pytest.mark.parametrize(
-    ("size", "message"),
+    ("size", "naming"),
     [
-        (0, "dilation size from 1 to 5 px"),
-        (-1, "dilation size from 1 to 5 px .*, got -1"),
-        (6, r"from 1 to 5 px \(the shorter side\), got 6"),
-        (2.0, r"whole number as dilation size, got 2\.0"),
-        (2.5, r"got 2\.5"),
-        ("3", "got '3'"),
-        (None, "got None"),
-        (True, "got True"),
-        (np.bool_(True), "got True$"),
-        (np.float32(7.5), r"got 7\.5$"),
-        (np.nan, "got nan"),
-        (10**30, "got 1000000"),
+        (0, ["1 to 5 px", "got 0"]),
+        (-1, ["1 to 5 px", "got -1"]),
+        (6, ["1 to 5 px", "shorter side", "got 6"]),
+        (2.0, ["whole", "got 2.0"]),
+        (2.5, ["whole", "got 2.5"]),
+        ("3", ["whole", "got '3'"]),
+        (None, ["whole", "got None"]),
+        (True, ["whole", "got True"]),
+        (np.bool_(True), ["whole", "got True"]),
+        (np.float32(7.5), ["whole", "got 7.5"]),
+        (np.nan, ["whole", "got nan"]),
+        (10**30, ["1 to 5 px", f"got {10**30}"]),
     ],
 )
-def test_dilation_sizes_that_cannot_be(size, message):
-    with pytest.raises(InputError, match=message):
+def test_dilation_sizes_that_cannot_be(size, naming):
+    with refused(None, naming=["dilation size", *naming]):
         masks.dilate(np.ones((5, 9), np.uint8), size)
 
 
@@ -274,20 +274,20 @@ def test_binary_masks_of_one_value(value):
 
 
 @pytest.mark.parametrize(
-    ("mask", "message"),
+    ("mask", "naming"),
     [
-        ([[0, 1, 2]], "0 and one other value.*got values beside 0: 1, 2$"),
-        ([[0, 1, 2, 3, 4, 5]], "got values beside 0: 1, 2, 3, 4, …"),
-        ([[0.5, 1.0]], "got values beside 0: 0.5, 1"),
-        ([[0.0, 1.0, np.nan]], "NaN or infinite"),
-        ([[0.0, np.nan]], "NaN or infinite"),
-        ([[[0.0, np.nan]], [[np.nan, 0.0]]], "NaN or infinite"),
-        ([[0j, 1j]], "got dtype complex128"),
-        ([["0", "1"]], "got dtype <U1"),
+        ([[0, 1, 2]], ["0 and one other", ": 1, 2"]),
+        ([[0, 1, 2, 3, 4, 5]], ["0 and one other", ": 1, 2, 3, 4, …"]),
+        ([[0.5, 1.0]], ["0 and one other", ": 0.5, 1"]),
+        ([[0.0, 1.0, np.nan]], ["NaN"]),
+        ([[0.0, np.nan]], ["NaN"]),
+        ([[[0.0, np.nan]], [[np.nan, 0.0]]], ["NaN"]),
+        ([[0j, 1j]], ["dtype complex128"]),
+        ([["0", "1"]], ["dtype <U1"]),
     ],
 )
-def test_masks_that_are_not_binary(mask, message):
-    with pytest.raises(InputError, match=message):
+def test_masks_that_are_not_binary(mask, naming):
+    with refused(None, naming=["binary mask", *naming]):
         errors.check_binary(np.array(mask))
 
 
@@ -375,7 +375,7 @@ def test_masked_arrays_are_refused_where_a_value_is_masked(name):
     else:
         assert clean == plain
     hidden[(0,) * array.ndim] = np.ma.masked
-    with pytest.raises(InputError, match=r"got 1 masked; .*filled\(0\)"):
+    with refused(None, naming=["got 1 masked", "filled(0)"]):
         function(hidden)
 
 
@@ -462,20 +462,20 @@ def test_a_batch_refuses_a_slice_that_is_too_large(tmp_path, monkeypatch, name):
             :
         ] = 1
     monkeypatch.setattr(errors, "LARGEST_SLICE_PX", 2**20)
-    with pytest.raises(InputError, match=rf"{name}: .*1048576 px.* 1024 x 2048"):
+    with refused(name, naming=["1048576 px", "got 1024 x 2048"]):
         stacks.opened(tmp_path / name)
 
 
 def test_an_array_has_a_largest_slice(monkeypatch):
     monkeypatch.setattr(errors, "LARGEST_SLICE_PX", 1300**2)
-    for function in (
-        sm.v1,
-        sm.v8,
-        masks.normalize,
-        lambda image: list(sm.mask_slices(image[None])),
+    for function, where in (
+        (sm.v1, None),
+        (sm.v8, None),
+        (masks.normalize, None),
+        (lambda image: list(sm.mask_slices(image[None])), "slice 0"),
     ):
         function(ring_head((1300, 1300))[0])
-        with pytest.raises(InputError, match=r"1690000 px \(1300 x 1300\), got 1301 x 1300"):
+        with refused(where, naming=["1690000 px", "1300 x 1300", "got 1301 x 1300"]):
             function(ring_head((1301, 1300))[0])
 
 
@@ -507,5 +507,5 @@ def test_the_values_of_a_volume_may_stand_in_a_row(monkeypatch):
     values = np.arange(200, dtype=np.uint8)
     assert masks.normalize(values[None]).max() == 255
     assert masks.otsu_threshold(values[None]) == 99
-    with pytest.raises(InputError):
+    with refused(None, naming=["100 px", "got 2 x 100"]):
         masks.otsu_threshold(values.reshape(2, -1))

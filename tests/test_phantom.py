@@ -3,9 +3,9 @@
 import cv2
 import numpy as np
 import pytest
+from complaints import refused
 
 from skullmask_lib import phantom
-from skullmask_lib.errors import InputError
 from skullmask_lib.phantom import (
     LABELS,
     brain_mask,
@@ -337,35 +337,35 @@ def test_crop_cuts_scalp_alone_by_two_to_five_millimetres(stack, cropped):
 
 
 @pytest.mark.parametrize(
-    ("call", "message"),
+    ("call", "naming"),
     [
-        (lambda: five_slices(seed=-1), r"seed is -1; wanted an integer"),
-        (lambda: five_slices(seed=2.5), r"seed is 2\.5; wanted an integer"),
-        (lambda: five_slices(seed=True), r"seed is True"),
-        (lambda: five_slices(contrast="t1"), r"contrast is 't1'; wanted one of T1, T2, FLAIR"),
-        (lambda: five_slices(contrast=["T1"]), r"contrast is \['T1'\]"),
-        (lambda: render_slice("top"), r"level_mm is 'top'; wanted 1 finite number"),
-        (lambda: render_slice(float("nan")), r"level_mm is nan"),
-        (lambda: render_slice(0, shape=(10,)), r"shape is \(10,\); wanted 2 integers above zero"),
-        (lambda: render_slice(0, shape=(10, 0)), r"shape is \(10, 0\)"),
-        (lambda: render_slice(0, shape=(10, 2.5)), r"shape is \(10, 2\.5\); wanted 2 integers"),
-        (lambda: render_slice(0, shape=10), r"shape is 10; wanted 2 integers"),
+        (lambda: five_slices(seed=-1), ["seed", "-1", "0 or more"]),
+        (lambda: five_slices(seed=2.5), ["seed", "2.5", "0 or more"]),
+        (lambda: five_slices(seed=True), ["seed", "True", "0 or more"]),
+        (lambda: five_slices(contrast="t1"), ["contrast", "'t1'", "T1, T2, FLAIR"]),
+        (lambda: five_slices(contrast=["T1"]), ["contrast", "['T1']", "T1, T2, FLAIR"]),
+        (lambda: render_slice("top"), ["level_mm", "'top'", "1 finite"]),
+        (lambda: render_slice(float("nan")), ["level_mm", "nan", "1 finite"]),
+        (lambda: render_slice(0, shape=(10,)), ["shape", "(10,)", "2 integers", "above zero"]),
+        (lambda: render_slice(0, shape=(10, 0)), ["shape", "(10, 0)", "2 integers", "above zero"]),
+        (lambda: render_slice(0, shape=(10, 2.5)), ["shape", "(10, 2.5)", "2 integers"]),
+        (lambda: render_slice(0, shape=10), ["shape", "10", "2 integers"]),
         (
             lambda: render_slice(0, spacing_mm=(1, -1)),
-            r"spacing_mm is \(1, -1\); wanted 2 finite numbers above zero",
+            ["spacing_mm", "(1, -1)", "2 finite", "above zero"],
         ),
         (
             lambda: render_slice(0, center_mm=(1, float("inf"))),
-            r"center_mm is \(1, inf\); wanted 2 finite numbers",
+            ["center_mm", "(1, inf)", "2 finite"],
         ),
-        (lambda: render_volume(shape=(10, 10)), r"shape is \(10, 10\); wanted 3 integers"),
+        (lambda: render_volume(shape=(10, 10)), ["shape", "(10, 10)", "3 integers"]),
         (
             lambda: render_volume(spacing_mm=2.0),
-            r"spacing_mm is 2\.0; wanted 3 finite numbers above zero",
+            ["spacing_mm", "2.0", "3 finite", "above zero"],
         ),
-        (lambda: render_volume(contrast=None), r"contrast is None"),
+        (lambda: render_volume(contrast=None), ["contrast", "None", "T1, T2, FLAIR"]),
     ],
 )
-def test_bad_arguments_give_one_clear_error(call, message):
-    with pytest.raises(InputError, match=message):
+def test_bad_arguments_give_one_clear_error(call, naming):
+    with refused(None, naming=naming):
         call()

@@ -1,5 +1,6 @@
 """The brain of a volume: where it should be, in any orientation, written in its place, or refused in one line."""
 
+import errno
 import gzip
 import itertools
 import os
@@ -10,10 +11,11 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
+from complaints import refused
 from inputs import later
 
 from skullmask_lib import metrics, phantom, plots
-from skullmask_lib.errors import InputError, InputWarning
+from skullmask_lib.errors import EmptyMaskWarning, InputWarning
 from skullmask_lib.volumes import stripping
 from skullmask_lib.volumes.stripping import strip, strip_scan
 
@@ -136,11 +138,11 @@ def test_the_phantom():
 
 def test_nothing_that_is_a_brain():
     volume = np.random.default_rng(0).random((20, 20, 6))
-    with pytest.warns(UserWarning, match=r"the mask is empty|few slices show a skull clearly"):
+    with pytest.warns(InputWarning, match="no brain|few slices"):
         mask = strip(volume, np.diag([8, 8, 8, 1]))
     assert mask.shape == volume.shape
     one = np.random.default_rng(0).random((50, 1, 25))
-    with pytest.warns(UserWarning, match=r"the mask is empty|few slices show a skull clearly"):
+    with pytest.warns(InputWarning, match="no brain|few slices"):
         assert not strip(one, np.diag([4, 5, 8, 1])).any()
 
 
@@ -152,13 +154,13 @@ def test_a_brain_that_is_stripped_already_is_recognised(known):
     )  # air is brighter than some of the brain
     for bare in (volume * brain, 1000 * volume * brain - 500, z_scored):
         with (
-            pytest.warns(InputWarning, match="stripped already"),
-            pytest.warns(UserWarning, match="the mask is empty"),
+            pytest.warns(InputWarning, match="stripped"),
+            pytest.warns(EmptyMaskWarning, match="no brain"),
         ):
             assert not strip(bare, np.diag([*SIZES_MM, 1])).any()
 
 
-@pytest.mark.filterwarnings("ignore:the mask is empty")
+@pytest.mark.filterwarnings("ignore::skullmask_lib.errors.EmptyMaskWarning")
 @pytest.mark.parametrize("window", [(-160, 240), (-100, 200)])
 def test_a_ct_is_doubted(known, window):
     _, brain, _ = known
@@ -171,7 +173,7 @@ def test_a_ct_is_doubted(known, window):
         [radius_mm < 68, radius_mm < 76, radius_mm < 82, radius_mm < 86], [32, 900, -90, 40], -1000
     )
     noisy = values + 6 * np.random.default_rng(0).standard_normal(values.shape)
-    with pytest.warns(InputWarning, match="few slices show a skull clearly"):
+    with pytest.warns(InputWarning, match="few slices"):
         strip(noisy.clip(*window), np.diag([*SIZES_MM, 1]))
 
 
@@ -182,30 +184,30 @@ def with_nan():
 
 
 @pytest.mark.parametrize(
-    ("volume", "affine", "message"),
+    ("volume", "affine", "naming"),
     [
-        (np.zeros((4, 4)), np.eye(4), r"expected a volume \(X, Y, Z\), got shape \(4, 4\)"),
-        (
-            np.zeros((4, 4, 4, 2)),
-            np.eye(4),
-            r"expected a volume \(X, Y, Z\), got shape \(4, 4, 4, 2\)",
-        ),
-        (np.zeros((4, 4, 4)), np.eye(4), "expected values that differ, every voxel is 0"),
-        (with_nan(), np.eye(4), "expected finite values, got 1 that are NaN or infinite"),
-        (np.ones((4, 4, 4), complex), np.eye(4), "expected real numbers, got dtype complex128"),
-        (head()[0], np.eye(3), r"expected an affine \(4, 4\) that can be inverted"),
-        (head()[0], np.zeros((4, 4)), r"expected an affine \(4, 4\) that can be inverted"),
-        (head()[0], np.diag([1, 1e-9, 1, 1]), r"expected an affine \(4, 4\) that can be inverted"),
+        (np.zeros((4, 4)), np.eye(4), ["(X, Y, Z)", "got shape (4, 4)"]),
+        (np.zeros((4, 4, 4, 2)), np.eye(4), ["(X, Y, Z)", "got shape (4, 4, 4, 2)"]),
+        (np.zeros((4, 4, 4)), np.eye(4), ["differ", " 0"]),
+        (with_nan(), np.eye(4), ["finite", "got 1 "]),
+        (np.ones((4, 4, 4), complex), np.eye(4), ["real", "dtype complex128"]),
+        (head()[0], np.eye(3), ["affine (4, 4)", "got [[1.0, 0.0, 0.0], "]),
+        (head()[0], np.zeros((4, 4)), ["affine (4, 4)", "got [[0.0, 0.0, 0.0, 0.0], "]),
+        (head()[0], np.diag([1, 1e-9, 1, 1]), ["affine (4, 4)", "[0.0, 1e-09, 0.0, 0.0]"]),
         (
             head()[0],
             np.diag([0.001, 0.001, 0.001, 1]),
-            "expected a field of view from 50 mm, got 0.05 mm",
+            ["field of view", "from 50 mm", "got 0.05 mm"],
         ),
-        (head()[0], np.diag([100, 100, 100, 1]), "expected a field of view up to 1000 mm"),
+        (
+            head()[0],
+            np.diag([100, 100, 100, 1]),
+            ["field of view", "up to 1000 mm", "got 5000 mm"],
+        ),
     ],
 )
-def test_bad_input_is_one_line(volume, affine, message):
-    with pytest.raises(InputError, match=message) as raised:
+def test_bad_input_is_one_line(volume, affine, naming):
+    with refused(None, naming=naming) as raised:
         strip(volume, affine)
     assert "\n" not in str(raised.value)
 
@@ -361,10 +363,11 @@ def test_an_unusual_size_is_said(tmp_path):
         nib.Nifti1Image(head()[0], np.diag([*(0.7 * mm for mm in SIZES_MM), 1])),
         tmp_path / "child.nii",
     )
-    with pytest.warns(
-        UserWarning, match=r"child.nii: look at the mask, a brain of \d+ mL is unusual"
-    ):
-        strip_scan(tmp_path / "child.nii", tmp_path)
+    with pytest.warns(InputWarning, match=r"^child\.nii: .* \d+ mL") as told:
+        files = strip_scan(tmp_path / "child.nii", tmp_path)
+    voxels = np.count_nonzero(nib.load(files.mask).get_fdata())
+    brain_ml = voxels * 0.7**3 * np.prod(SIZES_MM) / 1000
+    assert any(f" {brain_ml:.0f} mL" in str(warning.message) for warning in told)
 
 
 def test_n4_gives_the_corrected_values(tmp_path, known):
@@ -394,33 +397,28 @@ def save(values):
 
 
 BAD = {
-    "missing": (lambda _: None, "no such file"),
-    "truncated": (truncated, "not a readable .nii.gz file"),
-    "text": (text, "not a readable .nii.gz file"),
-    "zipped text": (zipped_text, "not a readable .nii.gz file"),
-    "folder": (Path.mkdir, ""),
-    "1-D": (save(np.ones(4, np.uint8)), "expected one volume (X, Y, Z), got shape (4,"),
-    "4-D": (
-        save(np.ones((4, 4, 4, 2), np.uint8)),
-        "expected one volume (X, Y, Z), got shape (4, 4, 4, 2)",
-    ),
-    "zeros": (save(np.zeros((4, 4, 4), np.uint8)), "expected values that differ, every voxel is 0"),
-    "constant": (
-        save(np.full((4, 4, 4), -7.5)),
-        "expected values that differ, every voxel is -7.5",
-    ),
-    "NaN": (save(with_nan()), "expected finite values, got 1 that are NaN or infinite"),
+    "missing": (lambda _: None, ["no such file"]),
+    "truncated": (truncated, ["readable .nii.gz"]),
+    "text": (text, ["readable .nii.gz"]),
+    "zipped text": (zipped_text, ["readable .nii.gz"]),
+    "folder": (Path.mkdir, ["DICOM"]),
+    "1-D": (save(np.ones(4, np.uint8)), ["(X, Y, Z)", "got shape (4,"]),
+    "4-D": (save(np.ones((4, 4, 4, 2), np.uint8)), ["(X, Y, Z)", "got shape (4, 4, 4, 2)"]),
+    "zeros": (save(np.zeros((4, 4, 4), np.uint8)), ["differ", " 0"]),
+    "constant": (save(np.full((4, 4, 4), -7.5)), ["differ", " -7.5"]),
+    "NaN": (save(with_nan()), ["finite", "got 1 "]),
 }
 
 
 @pytest.mark.parametrize("name", BAD)
 def test_a_bad_scan_is_one_line_with_exit_code_2(folder, skullmask, name):
-    make, told = BAD[name]
+    make, naming = BAD[name]
     make(folder / "scan.nii.gz")
     code, out, [line] = skullmask("strip", "scan.nii.gz", "out")
     assert (code, out) == (2, "")
     assert line.startswith("skullmask: scan.nii.gz: ")
-    assert told in line
+    for value in naming:
+        assert value in line
     assert not list(folder.glob("out/*"))
 
 
@@ -443,14 +441,20 @@ def test_the_command_line_names_what_it_wrote(folder, skullmask):
 def test_a_folder_that_cannot_be_written(folder, skullmask):
     scan(folder / "head.nii.gz")
     (folder / "file").write_text("mine")
-    for out in ("file", "file/in/it", "/proc/nowhere"):
+    for out, cause in (
+        ("file", errno.EEXIST),
+        ("file/in/it", errno.ENOTDIR),
+        ("/proc/nowhere", errno.ENOENT),
+    ):
         code, _, [line] = skullmask("strip", "head.nii.gz", out)
-        assert (code, line.partition(" and")[0]) == (2, f"skullmask: {out}: is no folder")
+        assert (code, line.startswith(f"skullmask: {out}: ")) == (2, True)
+        assert os.strerror(cause) in line
     assert (folder / "file").read_text() == "mine"
     shutil.copy(folder / "head.nii.gz", folder / "a.nii.gz")
     (folder / "out" / "a_qc.png").mkdir(parents=True)
     code, _, [line] = skullmask("strip", "a.nii.gz", "out")
-    assert (code, "out/a_qc.png: is a folder" in line) == (2, True)
+    assert (code, line.startswith("skullmask: out/a_qc.png: ")) == (2, True)
+    assert "folder" in line
     assert [path.name for path in (folder / "out").iterdir()] == ["a_qc.png"]
 
 
@@ -471,7 +475,8 @@ def test_a_read_only_mount(folder):
     )
     assert done.returncode == 2, done.stderr
     [line] = done.stderr.splitlines()
-    assert line == "skullmask: out/head_brain.nii.gz: cannot be written (Read-only file system)"
+    assert line.startswith("skullmask: out/head_brain.nii.gz: ")
+    assert os.strerror(errno.EROFS) in line
 
 
 # --- real heads ----------------------------------------------------------------------------------------------------

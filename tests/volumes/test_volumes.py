@@ -1,5 +1,6 @@
 """Brain masks of volumes: equal to nidataset's, lying where their scan lies; and what is made of them."""
 
+import errno
 import itertools
 import json
 import os
@@ -11,6 +12,7 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
+from complaints import refused
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from nidataset.volume import generate_brain_mask as by_nidataset
@@ -19,7 +21,6 @@ from scipy import ndimage
 from skimage.filters import threshold_otsu
 from skimage.morphology import ball, binary_closing
 
-from skullmask_lib.errors import InputError
 from skullmask_lib.volumes import brain_masks, morphology, scans
 from skullmask_lib.volumes.brain_masks import brain_mask, generate_brain_mask, quality_control
 
@@ -131,9 +132,12 @@ def test_any_volume_equals_nidataset(seed, threshold, closing_radius, kind):
         values = nib.load(path).get_fdata()
         wanted = expected(path, threshold, closing_radius)
         if wanted is None or values.min() == values.max():
-            with pytest.raises(
-                InputError, match=r"scan.nii.gz: (no voxel|expected values that differ)"
-            ):
+            naming = ["no voxel"]
+            if values.min() == values.max():
+                naming = ["differ", f" {values.min():g}"]
+            elif threshold:
+                naming += ["{:g} to {:g}".format(*threshold)]
+            with refused("scan.nii.gz", naming=naming):
                 made(path, threshold, closing_radius)
         else:
             same(made(path, threshold, closing_radius), wanted)
@@ -368,7 +372,7 @@ def test_a_missing_scan_is_said_with_its_name(tmp_path):
         lambda: brain_masks.preprocess_scan(tmp_path / "no.nii.gz", tmp_path / "masks" / "a.nii"),
         lambda: brain_masks.batch(tmp_path / "no.nii.gz", tmp_path, tmp_path / "masks"),
     ):
-        with pytest.raises(FileNotFoundError, match=r"no\.nii\.gz: no such file$"):
+        with pytest.raises(FileNotFoundError, match=r"no\.nii\.gz: "):
             call()
     assert not any(tmp_path.iterdir())
 
@@ -376,57 +380,45 @@ def test_a_missing_scan_is_said_with_its_name(tmp_path):
 def test_a_link_that_leads_nowhere_is_called_so(tmp_path):
     (tmp_path / "a.nii.gz").symlink_to(tmp_path / "missing.nii.gz")
     for read in (scans.read, scans.existing):
-        with pytest.raises(InputError, match=r"a\.nii\.gz: is a link"):
+        with refused("a.nii.gz", naming=["link", str(tmp_path / "missing.nii.gz")]):
             read(tmp_path / "a.nii.gz")
 
 
 BAD_FILES = {
-    "scan.nii": (lambda path: save(path, head()), "expected a .nii.gz file"),
-    "scan.mgz": (lambda path: path.write_text("a"), "expected a .nii.gz file"),
-    "text.nii.gz": (lambda path: path.write_text("a text"), "not a readable .nii.gz file"),
+    "scan.nii": (lambda path: save(path, head()), ["expected", ".nii.gz"]),
+    "scan.mgz": (lambda path: path.write_text("a"), ["expected", ".nii.gz"]),
+    "text.nii.gz": (lambda path: path.write_text("a text"), ["readable .nii.gz"]),
     "cut.nii.gz": (
         lambda path: path.write_bytes(save(path, head()).read_bytes()[:700]),
-        "not a readable .nii.gz file",
+        ["readable .nii.gz"],
     ),
-    "folder.nii.gz": (lambda path: path.mkdir(), "expected a file, got a folder"),
+    "folder.nii.gz": (lambda path: path.mkdir(), ["got a folder"]),
     "4d.nii.gz": (
         lambda path: save(path, np.stack([head()] * 2, -1)),
-        r"expected one volume \(X, Y, Z\)",
+        ["(X, Y, Z)", "got shape (22, 26, 20, 2)"],
     ),
-    "zeros.nii.gz": (
-        lambda path: save(path, head() * 0),
-        "expected values that differ, every voxel is 0",
-    ),
-    "constant.nii.gz": (
-        lambda path: save(path, head() * 0 + 7),
-        "expected values that differ, every voxel is 7",
-    ),
-    "negative.nii.gz": (
-        lambda path: save(path, -head()),
-        "no voxel is above zero.*give a threshold",
-    ),
-    "nan.nii.gz": (lambda path: save(path, with_value(np.nan)), "expected finite values, got 1 "),
-    "inf.nii.gz": (lambda path: save(path, with_value(-np.inf)), "expected finite values, got 1 "),
+    "zeros.nii.gz": (lambda path: save(path, head() * 0), ["differ", " 0"]),
+    "constant.nii.gz": (lambda path: save(path, head() * 0 + 7), ["differ", " 7"]),
+    "negative.nii.gz": (lambda path: save(path, -head()), ["above zero", "threshold (low, high)"]),
+    "nan.nii.gz": (lambda path: save(path, with_value(np.nan)), ["finite", "got 1 "]),
+    "inf.nii.gz": (lambda path: save(path, with_value(-np.inf)), ["finite", "got 1 "]),
 }
 BAD_OPTIONS = [
-    (
-        {"threshold": (50, 300, 400)},
-        r"expected a threshold \(low, high\), two .+ order, got \(50, 300, 400\)",
-    ),
-    ({"threshold": (50,)}, "expected a threshold"),
-    ({"threshold": 50}, "expected a threshold .*, got 50"),
-    ({"threshold": (90, 20)}, r"expected a threshold \(low, high\).*got \(90, 20\)"),
-    ({"threshold": (np.nan, 20)}, "expected a threshold"),
-    ({"threshold": ("20", "90")}, "expected a threshold"),
-    ({"threshold": "ab"}, "expected a threshold"),
-    ({"threshold": (None, 90)}, "expected a threshold"),
-    ({"threshold": np.eye(3)}, "expected a threshold"),
-    ({"threshold": ((1, 2), (3,))}, "expected a threshold"),
-    ({"threshold": (200, 300)}, "no voxel lies from 200 to 300, the values go from 0 to 93"),
-    ({"closing_radius": -1}, "expected a closing radius from 0 to 50 voxels, got -1"),
-    ({"closing_radius": 51}, "expected a closing radius from 0 to 50 voxels"),
-    ({"closing_radius": 1.5}, r"expected a whole number as closing radius, got 1\.5"),
-    ({"closing_radius": "3"}, "expected a whole number as closing radius"),
+    ({"threshold": (50, 300, 400)}, ["threshold (low, high)", "got (50, 300, 400)"]),
+    ({"threshold": (50,)}, ["threshold (low, high)", "got (50,)"]),
+    ({"threshold": 50}, ["threshold (low, high)", "got 50"]),
+    ({"threshold": (90, 20)}, ["threshold (low, high)", "got (90, 20)"]),
+    ({"threshold": (np.nan, 20)}, ["threshold (low, high)", "got (nan, 20)"]),
+    ({"threshold": ("20", "90")}, ["threshold (low, high)", "got ('20', '90')"]),
+    ({"threshold": "ab"}, ["threshold (low, high)", "got ab"]),
+    ({"threshold": (None, 90)}, ["threshold (low, high)", "got (None, 90)"]),
+    ({"threshold": np.eye(3)}, ["threshold (low, high)", "got [[1"]),
+    ({"threshold": ((1, 2), (3,))}, ["threshold (low, high)", "got ((1, 2), (3,))"]),
+    ({"threshold": (200, 300)}, ["no voxel", "200 to 300", "0 to 93"]),
+    ({"closing_radius": -1}, ["closing radius", "0 to 50 voxels", "got -1"]),
+    ({"closing_radius": 51}, ["closing radius", "0 to 50 voxels", "got 51"]),
+    ({"closing_radius": 1.5}, ["whole", "closing radius", "got 1.5"]),
+    ({"closing_radius": "3"}, ["whole", "closing radius", "got '3'"]),
 ]
 
 
@@ -436,7 +428,7 @@ def with_value(value):
     return volume
 
 
-def refuse(path, folder, message, **options):
+def refuse(path, folder, naming, **options):
     """Both writers refuse in one line that names the file, write nothing, and leave an earlier output alone."""
     before = {file: file.stat().st_mtime_ns for file in folder.parent.rglob("*")}
     for call in (
@@ -446,50 +438,49 @@ def refuse(path, folder, message, **options):
             path, folder / "ready.nii.gz", **{"threshold": None} | options
         ),
     ):
-        with pytest.raises(ValueError, match=f"{path.name}: {message}") as error:
+        with refused(path.name, naming=naming) as error:
             call()
-        assert isinstance(error.value, InputError)
         assert len(str(error.value).splitlines()) == 1
     assert {file: file.stat().st_mtime_ns for file in folder.parent.rglob("*")} == before
 
 
 @pytest.mark.parametrize("name", BAD_FILES)
 def test_a_bad_file_is_refused_in_one_line(tmp_path, name):
-    make, message = BAD_FILES[name]
+    make, naming = BAD_FILES[name]
     make(tmp_path / name)
     (tmp_path / "masks").mkdir()
     (tmp_path / "masks" / f"{name.removesuffix('.nii.gz')}_brain_mask.nii.gz").write_text("good")
     (tmp_path / "masks" / "ready.nii.gz").write_text("good")
-    refuse(tmp_path / name, tmp_path / "masks", message)
+    refuse(tmp_path / name, tmp_path / "masks", naming)
 
 
-@pytest.mark.parametrize(("options", "message"), BAD_OPTIONS)
-def test_a_bad_option_is_refused_in_one_line(tmp_path, options, message):
+@pytest.mark.parametrize(("options", "naming"), BAD_OPTIONS)
+def test_a_bad_option_is_refused_in_one_line(tmp_path, options, naming):
     save(tmp_path / "scan.nii.gz", head())
     (tmp_path / "masks").mkdir()
     (tmp_path / "masks" / "scan_brain_mask.nii.gz").write_text("good")
-    refuse(tmp_path / "scan.nii.gz", tmp_path / "masks", message, **options)
-    with pytest.raises(InputError, match=f"^{message}"):
+    refuse(tmp_path / "scan.nii.gz", tmp_path / "masks", naming, **options)
+    with refused(None, naming=naming):
         brain_mask(head(), **options)
 
 
 @pytest.mark.parametrize(
-    ("volume", "message"),
+    ("volume", "naming"),
     [
-        (np.ones((3, 3)), r"expected a volume \(X, Y, Z\), got shape \(3, 3\)"),
-        (np.ones((3, 3, 3, 1)), "expected a volume"),
-        (np.ones((3, 0, 3)), "expected a volume"),
-        (np.ones((3, 3, 3), complex), "expected real numbers, got dtype complex128"),
-        (np.full((3, 3, 3), "a"), "expected real numbers"),
+        (np.ones((3, 3)), ["(X, Y, Z)", "got shape (3, 3)"]),
+        (np.ones((3, 3, 3, 1)), ["(X, Y, Z)", "got shape (3, 3, 3, 1)"]),
+        (np.ones((3, 0, 3)), ["(X, Y, Z)", "got shape (3, 0, 3)"]),
+        (np.ones((3, 3, 3), complex), ["real", "dtype complex128"]),
+        (np.full((3, 3, 3), "a"), ["real", "dtype <U1"]),
     ],
 )
-def test_an_array_that_is_no_volume(volume, message):
+def test_an_array_that_is_no_volume(volume, naming):
     for call in (
         brain_mask,
         lambda v: brain_masks.search_threshold(v, [None]),
         brain_masks.compare_radii,
     ):
-        with pytest.raises(InputError, match=message):
+        with refused(None, naming=naming):
             call(volume)
 
 
@@ -505,18 +496,19 @@ def read_only():
 def test_a_folder_that_cannot_be_written(tmp_path):
     path = save(tmp_path / "scan.nii.gz", head())
     (tmp_path / "file").write_text("good")
-    for folder, message in (
-        (tmp_path / "file", r"file: is no folder and cannot be made one \(.+\)$"),
-        (tmp_path / "file" / "in" / "it", r"it: is no folder and cannot be made one \(.+\)$"),
-        (read_only(), r"scan_brain_mask.nii.gz: cannot be written \(.+\)$"),
-        (read_only() / "new", r"new: is no folder and cannot be made one \(.+\)$"),
+    closed = errno.EACCES if os.geteuid() else errno.ENOENT  # root meets /proc
+    for folder, where, cause in (
+        (tmp_path / "file", "file", errno.EEXIST),
+        (tmp_path / "file" / "in" / "it", "it", errno.ENOTDIR),
+        (read_only(), "scan_brain_mask.nii.gz", closed),
+        (read_only() / "new", "new", closed),
     ):
-        with pytest.raises(InputError, match=message):
+        with refused(where, naming=[os.strerror(cause)]):
             generate_brain_mask(path, folder)
     assert sorted(file.name for file in tmp_path.iterdir()) == ["file", "scan.nii.gz"]
     assert (tmp_path / "file").read_text() == "good"
     (tmp_path / "a_brain_mask.nii.gz").mkdir()
-    with pytest.raises(InputError, match="is a folder"):
+    with refused("a_brain_mask.nii.gz", naming=["folder"]):
         generate_brain_mask(save(tmp_path / "a.nii.gz", head()), tmp_path)
 
 
@@ -543,11 +535,8 @@ def test_quality_counts_what_it_says():
     mask[9, 9, 9] = 1
     found = quality_control(mask * np.uint8(255))
     assert (found.components, found.holes, found.touches_frame) == (3, 2, True)
-    assert found.warnings == (
-        "the mask has 3 components",
-        "the mask has 2 holes",
-        "the mask touches the frame of the volume",
-    )
+    for remark, what in zip(found.warnings, ("3 components", "2 holes", "frame"), strict=True):
+        assert what in remark
 
 
 @pytest.mark.parametrize("side", range(6))
@@ -562,9 +551,8 @@ def test_quality_sees_every_side(side):
 def test_quality_of_coverage():
     for voxels, warns in ((0, True), (19, True), (20, False), (60, False), (61, True)):
         mask = (np.arange(100) < voxels).reshape(1, 10, 10)
-        assert (
-            any("the mask covers" in remark for remark in quality_control(mask).warnings) is warns
-        )
+        told = any(f" {voxels}.0 %" in remark for remark in quality_control(mask).warnings)
+        assert told is warns
     image = np.arange(100).reshape(1, 10, 10) - 49  # fifty above zero
     found = quality_control(image > 25, image)
     assert (found.coverage_percent, found.head_percent) == (25, 50)
@@ -573,19 +561,19 @@ def test_quality_of_coverage():
 
 def test_masks_that_are_none_are_refused():
     volume = head()
-    for mask, message in (
-        (volume, "expected a binary mask"),
-        (volume[1:] > 20, r"expected a mask of shape \(22, 26, 20\), got \(21, 26, 20\)"),
+    for mask, naming in (
+        (volume, ["binary mask", "0 and one other"]),
+        (volume[1:] > 20, ["(22, 26, 20)", "got (21, 26, 20)"]),
     ):
         for call in (
             quality_control,
             lambda m, v: brain_masks.apply_mask(v, m),
             lambda m, v: brain_masks.overlay_edges(v, m),
         ):
-            with pytest.raises(InputError, match=message):
+            with refused(None, naming=naming):
                 call(mask, volume)
     for mask in (np.eye(3), np.ones((2, 0, 2))):
-        with pytest.raises(InputError, match=r"expected a mask of shape \(X, Y, Z\)"):
+        with refused(None, naming=["mask", "(X, Y, Z)", f"got {mask.shape}"]):
             quality_control(mask)
 
 
@@ -600,7 +588,7 @@ def test_search_threshold_is_brain_mask_at_each():
         assert {key: row[key] for key in asdict(wanted)} == asdict(wanted)
     assert (rows[3]["coverage_percent"], rows[3]["components"]) == (0, 0)
     assert len({row["coverage_percent"] for row in rows}) == 4
-    with pytest.raises(InputError, match="expected a threshold"):
+    with refused(None, naming=["threshold (low, high)", "got (90, 20)"]):
         brain_masks.search_threshold(volume, [(90, 20)])
 
 
@@ -656,15 +644,13 @@ def test_preprocess_scan_standardizes_inside_of_the_mask(tmp_path):
     inside = head()[mask].astype(float)
     np.testing.assert_allclose(ready[mask], (inside - inside.mean()) / inside.std(), atol=1e-5)
     assert not ready[~mask].any()
-    with pytest.raises(
-        InputError, match=r"ready\.png: expected a name that ends in \.nii or \.nii\.gz"
-    ):
+    with refused("ready.png", naming=[" .nii ", " .nii.gz"]):
         brain_masks.preprocess_scan(path, tmp_path / "ready.png")
-    with pytest.raises(InputError, match=r"scan\.nii\.gz: expected .+ values?, got .*30"):
+    with refused("scan.nii.gz", naming=["two different", "got [30"]):
         brain_masks.preprocess_scan(
             path, tmp_path / "ready.nii.gz", threshold=(30, 30), closing_radius=0
         )
-    with pytest.raises(InputError, match="the output is the input"):
+    with refused("scan.nii.gz", naming=["input"]):
         brain_masks.preprocess_scan(path, path, threshold=None)
 
 
@@ -727,13 +713,15 @@ def test_batch_masks_each_scan_by_its_modality(tmp_path, suffix, capsys):
             volume = raw(tmp_path / "scans" / f"{row['scan']}.nii.gz")
             same(raw(row["output"]), brain_mask(volume, **brain_masks.MODALITIES[row["modality"]]))
     reasons = [row["reason"] for row in rows]
-    assert (
-        reasons[3]
-        == "no parameters for the modality 'PET'; known are CT_contrast, CT_plain, MRI_T1, MRI_T2"
-    )
-    assert "cut.nii.gz: not a readable .nii.gz file" in reasons[4]
-    assert reasons[5] == "expected the plain name of a scan, got '../secret'"
-    assert reasons[6].endswith("missing.nii.gz: no such file")
+    for value in ("'PET'", "CT_contrast, CT_plain, MRI_T1, MRI_T2"):
+        assert value in reasons[3]
+    assert reasons[4].startswith(f"{tmp_path / 'scans' / 'cut.nii.gz'}: ")
+    assert "readable .nii.gz" in reasons[4]
+    assert "got '../secret'" in reasons[5]
+    assert reasons[6].startswith(f"{tmp_path / 'scans' / 'missing.nii.gz'}: ")
+    assert "no such file" in reasons[6]
+    assert "got '..'" in reasons[7]
+    assert "got ''" in reasons[8]
     assert not list(tmp_path.rglob("*secret_brain_mask*"))
     assert len(list((tmp_path / "masks").rglob("*.nii.gz"))) == 4
     assert capsys.readouterr() == ("", "")
@@ -750,10 +738,8 @@ def test_batch_shows_its_progress_when_asked(tmp_path, capsys):
 def test_a_scan_is_named_and_not_placed(tmp_path, scan):
     table = write_table(tmp_path / "table.json", [(scan, "MRI_T1")])
     [row] = brain_masks.batch(table, tmp_path, tmp_path / "masks")
-    assert (row["state"], row["reason"]) == (
-        "failed",
-        f"expected the plain name of a scan, got {scan!r}",
-    )
+    assert row["state"] == "failed"
+    assert f"got {scan!r}" in row["reason"]
 
 
 @pytest.mark.parametrize(
@@ -770,9 +756,7 @@ def test_a_scan_is_named_and_not_placed(tmp_path, scan):
 )
 def test_a_table_that_is_none(tmp_path, name, text):
     (tmp_path / name).write_text(text, errors="surrogateescape")
-    with pytest.raises(
-        InputError, match=rf"{name}: not a readable JSON .+ or CSV scan_id,modality file \(.+\)$"
-    ):
+    with refused(name, naming=["JSON", "CSV scan_id,modality"]):
         brain_masks.batch(tmp_path / name, tmp_path, tmp_path / "masks")
     assert not (tmp_path / "masks").exists()
 
@@ -796,9 +780,15 @@ def test_the_command_line_makes_the_mask_and_refuses_in_one_line(folder, skullma
         f"skullmask: warning: scan.nii.gz: {told}" for told in quality_control(wanted).warnings
     ]
     same(nib.load("masks/scan_brain_mask.nii.gz").get_fdata(), wanted)
-    for wrong in (("--threshold", "90", "20"), ("--closing-radius", "-1")):
+    for wrong, naming in (
+        (("--threshold", "90", "20"), ("threshold", "got (90.0, 20.0)")),
+        (("--closing-radius", "-1"), ("closing radius", "0 to 50 voxels", "got -1")),
+    ):
         code, out, [line] = skullmask("brain-mask", "scan.nii.gz", "wrong", *wrong)
-        assert (code, out, line.partition(" a ")[0]) == (2, "", "skullmask: scan.nii.gz: expected")
+        assert (code, out) == (2, "")
+        assert line.startswith("skullmask: scan.nii.gz: ")
+        for value in naming:
+            assert value in line
     assert not Path("wrong").exists()
 
 
@@ -807,7 +797,7 @@ def test_values_that_are_large_against_their_range_need_a_threshold(kind):
     volume = np.pad(np.indices((8, 8, 8)).sum(axis=0) + 90, 4).astype(kind) * kind(200) + kind(
         2**60
     )
-    with pytest.raises(InputError, match=r"1\.15292e\+18.*threshold"):
+    with refused(None, naming=["got 1.15292e+18", "threshold (low, high)"]):
         brain_mask(volume)
     low = float(volume.min()) + 9000
     assert brain_mask(volume, threshold=(low, 2 * low)).any()
