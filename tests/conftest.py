@@ -18,6 +18,7 @@ from skullmask_lib.cli import main
 
 REAL = "SKULLMASK_REAL"
 LATER = "needs make test-full"
+LONG_LESSONS = ("11_", "12_", "20_")  # volumes and many images take minutes
 
 sys.path.insert(0, str(Path(__file__).parent))  # the tests share plain.py and inputs.py
 hypothesis.settings.register_profile("skullmask", deadline=None, derandomize=True)
@@ -56,6 +57,9 @@ def pytest_report_header():
 
 
 def pytest_collection_modifyitems(config, items):
+    for item in items:
+        if item.path.suffix == ".ipynb" and item.path.name.startswith(LONG_LESSONS):
+            item.add_marker(pytest.mark.full)
     rest = [item for item in items if item.get_closest_marker("full")]
     if config.getoption("--rest"):
         config.hook.pytest_deselected(items=[item for item in items if item not in rest])

@@ -408,6 +408,7 @@ def test_a_look_ends():
     assert dict(mpl.rcParams) == before
 
 
+@pytest.mark.full
 def test_odd_settings_stop_nothing(folder):
     np.save("a.npy", ring_head((110, 95), (2, 2))[0])
     np.save("t.npy", ring_head((110, 95), (2, 2))[1])

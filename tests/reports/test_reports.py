@@ -485,6 +485,7 @@ def test_folders_are_taken_out_of_a_text(text, told):
     assert privacy.pathless(text, "/data/JOHN DOE") == told
 
 
+@pytest.mark.full
 def test_no_name_of_a_patient_or_a_folder_leaves_the_house(tmp_path, monkeypatch, skullmask):
     home = tmp_path / "DOE_JOHN_19700101"
     home.mkdir()
