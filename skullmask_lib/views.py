@@ -68,11 +68,11 @@ def largest_component(
     bright = (gray > level).astype(np.uint8)
     mask = masks.largest_component(bright)
     call = "sm.v1(image)"
-    title = "Otsu's threshold"
+    title = f"thick line: threshold {level}"
     if offset:
         above = f"(sm.masks.normalize(image) > {level}).astype('uint8')"
         call = f"sm.masks.largest_component({above})"
-        title = f"Otsu's threshold {offset:+d}"
+        title += f", Otsu's {offset:+d}"
     fig, frames = plots.panels(1, 1.2, 1)
     window = plots.head_window(image)
     plots.slice_panel(fig, frames[0], bright, f"brighter than {level}", window=window)

@@ -26,6 +26,10 @@ _FOLD = re.compile(r"<details>.*?</details>", re.DOTALL)
 _TAG = re.compile(r"<[^>]+>")
 _LINE = re.compile(r"^\*About \d+ minutes.*\*$", re.MULTILINE)
 
+# For teachers with little time; lesson 00 names these lessons and says how long they take
+SHORT_COURSE = ("00", "01", "04", "07")
+_SHORT_COURSE = re.compile(r"takes about \d+ minutes without the exercises")
+
 
 def sections(path):
     """Count the minutes of each section of a lesson, rounded; the first is called *start*."""
@@ -85,6 +89,15 @@ def stated(path):
     return found[0] if found else None
 
 
+def short_course():
+    """Write how long the short course takes; lesson 00 says so to teachers."""
+    minutes = 0
+    for path in LESSONS:
+        if path.name.startswith(SHORT_COURSE):
+            minutes += total(path) - sections(path).get("Exercises", 0)
+    return f"takes about {minutes} minutes without the exercises"
+
+
 def main():
     for path in LESSONS:
         notebook = nbformat.read(path, as_version=4)
@@ -96,6 +109,7 @@ def main():
         for path in LESSONS:
             row = re.compile(rf"({path.name}\)[^\n]*\|\s*)\d+(\s*\|)")
             text = row.sub(rf"\g<1>{total(path)}\g<2>", text)
+        text = _SHORT_COURSE.sub(short_course(), text)
         page.write_text(text, encoding="utf-8")
 
 

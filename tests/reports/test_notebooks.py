@@ -165,6 +165,12 @@ def test_contents_list_every_lesson_with_its_minutes():
         )
 
 
+def test_contents_tell_teachers_how_long_the_short_course_takes():
+    names = ", ".join(pacing.SHORT_COURSE[:-1])
+    course = f"lessons {names} and {pacing.SHORT_COURSE[-1]} {pacing.short_course()}"
+    assert course in markdown(LESSONS[0]), "run python tests/pacing.py"
+
+
 def test_a_lesson_states_the_minutes_of_its_sections(lesson):
     assert pacing.stated(lesson) == pacing.line(lesson), "run python tests/pacing.py"
 
