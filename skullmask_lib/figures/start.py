@@ -1,0 +1,172 @@
+"""TODO start."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.patheffects import Normal, Stroke
+
+from ..plots import (
+    COLOURS,
+    Picture,
+    _in_look,
+    compare,
+    errors,
+    figure,
+    histogram,
+    key,
+    picture,
+    zoom,
+)
+
+
+@_in_look
+def name_places(axes: Axes, places: Mapping[str, tuple[int, int]]) -> Axes:
+    """Name places of a slice: the names stand beside it, and arrows lead from them to the places.
+
+    Parameters
+    ----------
+    axes : Axes
+        They show the slice, and all that is to be seen of it.
+    places : mapping of str to (row, column)
+
+    Returns
+    -------
+    Axes
+
+    Examples
+    --------
+    >>> axes = show(figure()[1][0], np.eye(10))
+    >>> named = name_places(axes, {"first": (0, 0), "last": (9, 9)})
+    >>> [text.get_text() for text in named.texts]
+    ['first', 'last']
+    """
+    middle = np.mean(axes.get_xlim())
+    left = {}
+    right = {}
+    for name, (row, column) in sorted(places.items(), key=lambda item: item[1]):
+        side = left if column < middle else right
+        side[name] = (column, row)
+    _name_one_side(axes, left, place=-0.06, alignment="right")
+    _name_one_side(axes, right, place=1.06, alignment="left")
+    return axes
+
+
+def _name_one_side(
+    axes: Axes,
+    points: Mapping[str, tuple[int, int]],
+    *,
+    place: float,
+    alignment: str,
+) -> None:
+    """Write names one below the other at a side of the axes; points are matplotlib's (x, y)."""
+    rim = [Stroke(linewidth=4, foreground="black"), Normal()]
+    heights = np.linspace(0.9, 0.1, len(points))
+    for (name, point), height in zip(points.items(), heights, strict=True):
+        axes.annotate(
+            name,
+            point,
+            (place, height),
+            textcoords="axes fraction",
+            ha=alignment,
+            va="center",
+            arrowprops={
+                "arrowstyle": "->",
+                "color": "white",
+                "linewidth": 1.8,
+                "shrinkB": 0,
+                "relpos": (1 if alignment == "right" else 0, 0.5),
+                "path_effects": rim,
+            },
+        )
+
+
+@_in_look
+def otsu_picture(gray: np.ndarray, variance: np.ndarray, threshold: int) -> Picture:
+    """Draw what Otsu's method compares: the histogram, and below it the between-class variance.
+
+    Parameters
+    ----------
+    gray : ndarray of shape (H, W), uint8
+    variance : ndarray of shape (256,)
+        Between-class variance at every threshold.
+    threshold : int
+        The one that was chosen.
+
+    Returns
+    -------
+    Picture
+
+    Examples
+    --------
+    >>> gray = np.array([[0, 200]], np.uint8)
+    >>> otsu_picture(gray, np.arange(256) < 200, 0).alt
+    'Histogram of a slice and between-class variance, which is highest at 0; Otsu takes 0.'
+    """
+    fig, (above, below) = figure(1, 2, width=9.0, height=5.0)
+    histogram(above, gray, {"Otsu's threshold": threshold})
+    above.set(xlabel="", ylabel="pixels (log scale)", title="histogram of the slice")
+    look = {"color": COLOURS["measured"]}
+    below.plot(variance, label="between-class variance", **look)
+    below.plot(threshold, variance[threshold], "o", markersize=9, label="at the threshold", **look)
+    below.set(xlim=above.get_xlim(), xlabel="grey level, 0 … 255", ylabel="variance [levels²]")
+    below.legend(loc="upper right")
+    highest = f"which is highest at {int(np.argmax(variance))}; Otsu takes {threshold}"
+    return picture(fig, f"Histogram of a slice and between-class variance, {highest}.")
+
+
+@_in_look
+def threshold_picture(
+    image: np.ndarray,
+    truth: np.ndarray,
+    levels: Sequence[int],
+    candidates: Sequence[np.ndarray],
+) -> Picture:
+    """Draw how a mask depends on its threshold, and the mask at the best one and one step lower.
+
+    Parameters
+    ----------
+    image : ndarray of shape (H, W)
+    truth : ndarray of shape (H, W), {0, 1}
+    levels : sequence of int
+        Thresholds, ascending.
+    candidates : sequence of ndarray of shape (H, W), {0, 1}
+        The mask at each of them.
+
+    Returns
+    -------
+    Picture
+
+    Examples
+    --------
+    >>> image = np.array([[0, 1, 2, 3]])
+    >>> truth = np.array([[0, 0, 1, 1]])
+    >>> threshold_picture(image, truth, [0, 1, 2], [image > level for level in range(3)]).alt
+    'The IoU is highest, 1.000, at threshold 1. One step lower it is 0.667, with more over-reach.'
+    """
+    true_area_px = max(np.count_nonzero(truth), 1)
+    shares = {"IoU": [], "miss": [], "over-reach": []}
+    for mask in candidates:
+        for kind, region in errors(mask, truth).items():
+            shares[kind].append(np.count_nonzero(region) / true_area_px)
+        inside = 1 - shares["miss"][-1]
+        shares["IoU"].append(inside / (1 + shares["over-reach"][-1]))
+    best = int(np.argmax(shares["IoU"]))
+    lower = max(best - 1, 0)
+    fig, axes = figure(3, height=4.6)
+    for name, style in (("IoU", "-"), ("miss", "--"), ("over-reach", ":")):
+        colour = COLOURS["measured" if name == "IoU" else name]
+        axes[0].plot(levels, shares[name], style, color=colour, label=name)
+    axes[0].set(xlabel="threshold [grey level]", ylabel="IoU; errors per true area", ylim=(0, 1.02))
+    axes[0].legend(loc="upper right")
+    for one, index in zip(axes[1:], (lower, best), strict=True):
+        title = f"threshold {levels[index]}: IoU {shares['IoU'][index]:.3f}"
+        compare(one, image, candidates[index], truth, title)
+    zoom(axes[1:], image)
+    key(fig)
+    gain = shares["over-reach"][lower] - shares["over-reach"][best]
+    change = "more over-reach" if gain > 0 else "no more over-reach"
+    at_best = f"The IoU is highest, {shares['IoU'][best]:.3f}, at threshold {levels[best]}"
+    return picture(
+        fig, f"{at_best}. One step lower it is {shares['IoU'][lower]:.3f}, with {change}."
+    )
