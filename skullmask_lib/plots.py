@@ -1273,7 +1273,7 @@ def option_picture(curves: Sequence[OptionCurve]) -> Picture:
 def _draw_option(axes: Axes, curve: OptionCurve) -> None:
     black = COLOURS["measured"]
     mean = curve.ious.mean(axis=0)
-    each, *_ = axes.plot(curve.values, curve.ious.T, color=black, alpha=0.4, linewidth=1.5)
+    each, *_ = axes.plot(curve.values, curve.ious.T, color=black, alpha=0.5, linewidth=1.6)
     each.set_label("each slice")
     axes.plot(curve.values, mean, color=black, linewidth=3.5, label="mean")
     axes.plot(

@@ -842,7 +842,8 @@ def _histogram_with_key(
         grey = {"color": plots.COLOURS["baseline"], "linestyle": ":", "linewidth": 3}
         axes[0].axvline(otsu, label=f"Otsu: {otsu}", **grey)
         black = {"color": plots.COLOURS["measured"], "linewidth": 3}
-        axes[0].plot([], [], label=version, **black)
+        label = version if version == "v3" else f"{version}, its ends"
+        axes[0].plot([], [], label=label, **black)
         axes[0].legend(loc="upper right")
 
     return plots.plot(frame, draw)
