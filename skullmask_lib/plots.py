@@ -1386,7 +1386,7 @@ def band_picture(
     --------
     >>> one = np.ones((4, 4))
     >>> band_picture(np.eye(4), one, one, one, np.array([[0.5, 0.9]]), [1], [6, 18]).alt
-    'The mean IoU is highest, 0.900, for the band 1 … 18; one step of the lower end can make it nan.'
+    'The mean IoU is highest, 0.900, for the band 1 … 18; another lower end can make it nan.'
     """
     fig = Figure(figsize=(_PANELS_WIDTH_IN, 4.6))
     FigureCanvasAgg(fig)
@@ -1407,7 +1407,7 @@ def band_picture(
     beside = ious[[near for near in (row - 1, row + 1) if 0 <= near < len(lows)], column]
     worst = beside.min() if beside.size else np.nan
     best = f"The mean IoU is highest, {ious.max():.3f}, for the band {lows[row]} … {highs[column]}"
-    return picture(fig, f"{best}; one step of the lower end can make it {worst:.3f}.")
+    return picture(fig, f"{best}; another lower end can make it {worst:.3f}.")
 
 
 def _draw_table(
