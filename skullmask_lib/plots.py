@@ -1134,9 +1134,3 @@ def _cut(
     """Cut a volume; the last row and column axes point up and to the right."""
     part = np.take(volume, at[plane.axis], plane.axis)
     return part.T[::-1].astype(np.float32)
-
-
-# Lesson 00
-
-
-# Lesson 01

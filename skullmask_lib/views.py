@@ -133,7 +133,7 @@ def flood(
     window = plots.head_window(image)
     plots.slice_panel(fig, frames[0], image, "the slice", window=window)
     shades = (1 - passable + 0.6 * wet).astype(np.float32)
-    title = f"grey: reached through ≤ {level}"
+    title = f"wet in grey: the flood passes ≤ {level}"
     plots.slice_panel(fig, frames[1], shades, title, window=window, white_percentile=100)
     verdict = _judge(fig, frames[2], data, slice_index, mask, opacity)
     wet_share = f"{wet.mean():.3f} of the slice is wet"
@@ -192,11 +192,11 @@ def thresholds(
         fig,
         frames[0],
         stages["above"],
-        "largest piece: orange",
+        "orange: the largest component",
         window=window,
         kinds={"mask": stages["largest"]},
     )
-    histogram = _histogram(frames[1], data, slice_index)
+    histogram = _histogram_with_key(frames[1], data, slice_index, version)
     title = f"{version}'s threshold: {' … '.join(map(str, levels))}"
     marks = [(level, None) for level in levels]
     plots.plot_panel(fig, frames[1], histogram, title, marks=marks)
@@ -821,3 +821,29 @@ def _call(version: str, options: dict[str, object]) -> str:
     for name, value in options.items():
         arguments.append(f"{name}={value!r}")
     return f"sm.{version}({', '.join(arguments)})"
+
+
+# --- For lesson 03 -------------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=16)
+def _histogram_with_key(
+    frame: Frame,
+    data: Data,
+    slice_index: int,
+    version: str,
+) -> Plot:
+    """Draw a histogram with Otsu's threshold, and explain the marks that follow."""
+    gray = masks.normalize(data.images[slice_index])
+    otsu = masks.otsu_threshold(gray)
+
+    def draw(axes: Sequence[Axes]) -> None:
+        plots.histogram(axes[0], gray)
+        grey = {"color": plots.COLOURS["baseline"], "linestyle": ":", "linewidth": 3}
+        axes[0].axvline(otsu, label=f"Otsu: {otsu}", **grey)
+        black = {"color": plots.COLOURS["measured"], "linewidth": 3}
+        label = version if version == "v3" else f"{version}, its ends"
+        axes[0].plot([], [], label=label, **black)
+        axes[0].legend(loc="upper right")
+
+    return plots.plot(frame, draw)
