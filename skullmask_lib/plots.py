@@ -982,16 +982,16 @@ def ladder_picture(rows: Sequence[tuple]) -> Picture:
     fig, (axes,) = figure(width=11, height=3.8)
     places = np.arange(len(rows))
     bars = (
-        (-0.27, 1, "published", "published", 1.0),
-        (0.0, 2, "measured", "phantom", 1.0),
-        (0.27, 4, "measured", "other seeds", 0.4),
+        (-0.27, 1, "published", "published", None),
+        (0.0, 2, "measured", "phantom", None),
+        (0.27, 4, "measured", "other seeds", "///"),
     )
-    for shift, column, kind, label, opacity in bars:
+    for shift, column, kind, label, hatch in bars:
         heights = [row[column] for row in rows]
-        look = {"color": COLOURS[kind], "alpha": opacity, "label": label}
+        look = {"color": COLOURS[kind], "label": label, "fill": hatch is None, "hatch": hatch}
         drawn = axes.bar(places + shift, heights, 0.26, **look)
-        axes.bar_label(drawn, list(map(_two_digits, heights)), fontsize=9, padding=2)
-    axes.set_xticks(places, list(map(_ladder_label, rows)), fontsize=9)
+        axes.bar_label(drawn, list(map(_two_digits, heights)), fontsize=10, padding=2)
+    axes.set_xticks(places, list(map(_ladder_label, rows)), fontsize=10)
     axes.set(ylabel="mean IoU", ylim=(0, 1.12))
     fig.legend(loc="outside upper center", ncols=3, frameon=False)
     scores = []
@@ -1134,3 +1134,57 @@ def _cut(
     """Cut a volume; the last row and column axes point up and to the right."""
     part = np.take(volume, at[plane.axis], plane.axis)
     return part.T[::-1].astype(np.float32)
+
+
+# Figures of the lessons 04 to 06
+
+_LARGE_TITLE_POINTS = 16
+_LARGE_TITLE_DOTS = 32
+
+
+def stacked(frames: Sequence[Frame], rows: int) -> list[Frame]:
+    """Split frames into rows, with room for a large title above each.
+
+    Parameters
+    ----------
+    frames : sequence of Frame
+        From `panels` with ``lines=0``.
+    rows : int
+
+    Returns
+    -------
+    list of Frame
+        Row by row from the top.
+
+    Examples
+    --------
+    >>> stacked([Frame(left=0, bottom=30, width=220, height=400)], 2)
+    [Frame(left=0, bottom=230, width=220, height=168), Frame(left=0, bottom=30, width=220, ...)]
+    """
+    split = []
+    for row in reversed(range(rows)):
+        for frame in frames:
+            height = frame.height // rows
+            bottom = frame.bottom + row * height
+            split.append(Frame(frame.left, bottom, frame.width, height - _LARGE_TITLE_DOTS))
+    return split
+
+
+@_in_look
+def large_title(fig: Figure, frame: Frame, title: str) -> None:
+    """Write a title above a frame of `stacked` that can be read from the back of a room.
+
+    Parameters
+    ----------
+    fig, frame
+    title : str
+
+    Examples
+    --------
+    >>> fig, frames = panels(1, lines=0)
+    >>> large_title(fig, stacked(frames, 1)[0], "1 normalise")
+    """
+    middle = frame.left + frame.width / 2
+    top = frame.bottom + frame.height + _TITLE_GAP_DOTS
+    place = np.divide((middle, top), _size_dots(fig))
+    fig.text(*place, plain(title), ha="center", size=_LARGE_TITLE_POINTS)

@@ -25,6 +25,7 @@ Opacity = Annotated[float, errors.Range(0.0, 1.0, 0.05, "")]
 Offset = Annotated[int, errors.Range(-20, 60, 1, "grey levels")]
 Stage = Annotated[int, errors.Range(1, 7, 1, "")]
 Version = Literal[tuple(versions.VERSIONS)]
+_DARKER = 0.7
 # The widths of the structuring element on a curve
 WIDTHS_PX = range(1, 62, 2)
 SEEDS = {
@@ -243,16 +244,18 @@ def frame_rule(
     stages = versions.trace("v5", image, dilation_size=dilation_size)
     call = _call("v5", {"dilation_size": dilation_size})
     count = _count_pieces(stages["scalp"])
+    pieces = "1 component" if count == 1 else f"{count} components"
     if not rule:
         stages = _stages_without_rule(stages, dilation_size)
         call = f"sm.masks.fill_holes(sm.masks.dilate(sm.v1(image), {dilation_size}))"
     fig, frames = plots.panels(1, 1, 1)
     window = plots.head_window(image)
+    darker = stages["bright"] - _DARKER * stages["brain"]  # tells it from scalp without colour
     plots.slice_panel(
         fig,
         frames[0],
-        stages["bright"],
-        f"{count} touching the frame",
+        darker,
+        f"{pieces} at the frame",
         window=window,
         kinds={"brain": stages["brain"], "scalp": stages["scalp"]},
         opacity=opacity,
@@ -262,7 +265,6 @@ def frame_rule(
     mask = stages["filled"]
     verdict = _judge(fig, frames[2], data, slice_index, mask, opacity)
     on_off = "on" if rule else "off"
-    pieces = "1 component" if count == 1 else f"{count} components"
     settings = f"width {dilation_size} px, rule {on_off}"
     alt = f"v5, {settings}, {pieces} at the frame, {verdict}"
     return _picture(fig, data, slice_index, alt, mask, call, also=("brain", "scalp"))
@@ -340,6 +342,78 @@ def width(
     return _picture(fig, data, slice_index, alt, mask, call)
 
 
+def pipeline(
+    data: Data,
+    *,
+    slice_index: int = 0,
+    version: str = "v7",
+    dilation_size: versions.DilationSize = versions.options_of("v7")["dilation_size"],
+    opacity: Opacity = 0.65,
+) -> Picture:
+    """Show v5, v6 or v7 as a pipeline: what each of its six steps makes of a slice.
+
+    Parameters
+    ----------
+    data : Data
+    slice_index : int
+    version : {"v5", "v6", "v7"}
+        The name to call it by; these versions differ only in the default of the width.
+    dilation_size : int
+        See `versions.v7` [px].
+    opacity : float
+        Of the paint over the slice, 0 … 1.
+
+    Returns
+    -------
+    Picture
+
+    Examples
+    --------
+    >>> from skullmask_lib.io.datasets import load
+    >>> pipeline(load("phantom"), version="v5", dilation_size=16).alt.split(", area")[0]
+    'phantom[0]: v5 in six steps, width 16 px: IoU 0.9505'
+    """
+    image = data.images[slice_index]
+    truth = _truth(data, slice_index)
+    stages = versions.trace(version, image, dilation_size=dilation_size)
+    mask = stages["filled"]
+    steps = [
+        _Step("1 normalise", stages["gray"]),
+        _Step("2 threshold (Otsu)", stages["bright"]),
+        _Step("3 choose the brain", stages["bright"], {"brain": stages["brain"]}),
+        _Step(f"4 dilate, {dilation_size} px wide", image, {"mask": stages["dilated"]}),
+        _Step("5 scalp out, 6 fill holes", image, {"mask": mask}),
+    ]
+    colours = ("brain", "mask")
+    verdict = "the truth is unknown"
+    if truth is not None:
+        score = metrics.iou(mask, truth)
+        verdict = f"IoU {score:.4f}, area error {metrics.area_error(mask, truth):+.3f}"
+        wrong = plots.errors(mask, truth)
+        steps.append(_Step(f"beside the truth: IoU {score:.3f}", image, wrong, {"truth": truth}))
+        colours = ("brain", "mask", "over-reach", "miss", "truth")
+    fig, frames = plots.panels(1, 1, 1, height=8, lines=0)
+    window = plots.head_window(image)
+    for frame, step in zip(plots.stacked(frames, 2), steps, strict=False):
+        look = {"window": window, "kinds": step.painted, "outlined": step.outlined}
+        plots.slice_panel(fig, frame, step.background, opacity=opacity, **look)
+        plots.large_title(fig, frame, step.title)
+    plots.key(fig, colours)
+    width_px = f"width {dilation_size} px"
+    alt = f"{data.names[slice_index]}: {version} in six steps, {width_px}: {verdict}."
+    call = _call(version, {"dilation_size": dilation_size})
+    return plots.picture(fig, alt, mask=mask, call=call)
+
+
+class _Step(NamedTuple):
+    """A panel of `pipeline`: what is shown, painted over it and outlined."""
+
+    title: str
+    background: np.ndarray
+    painted: dict[str, np.ndarray] | None = None
+    outlined: dict[str, np.ndarray] | None = None
+
+
 class _Best(NamedTuple):
     """The width with the highest IoU, and that."""
 
@@ -352,6 +426,29 @@ def _histogram(frame: Frame, data: Data, slice_index: int) -> Plot:
     gray = masks.normalize(data.images[slice_index])
     otsu = {"Otsu": masks.otsu_threshold(gray)}
     return plots.plot(frame, lambda axes: plots.histogram(axes[0], gray, otsu))
+
+
+@lru_cache(maxsize=16)
+def _histogram_with_key(
+    frame: Frame,
+    data: Data,
+    slice_index: int,
+    version: str,
+) -> Plot:
+    """Draw a histogram with Otsu's threshold, and explain the marks that follow."""
+    gray = masks.normalize(data.images[slice_index])
+    otsu = masks.otsu_threshold(gray)
+
+    def draw(axes: Sequence[Axes]) -> None:
+        plots.histogram(axes[0], gray)
+        grey = {"color": plots.COLOURS["baseline"], "linestyle": ":", "linewidth": 3}
+        axes[0].axvline(otsu, label=f"Otsu: {otsu}", **grey)
+        black = {"color": plots.COLOURS["measured"], "linewidth": 3}
+        label = version if version == "v3" else f"{version}, its ends"
+        axes[0].plot([], [], label=label, **black)
+        axes[0].legend(loc="upper right")
+
+    return plots.plot(frame, draw)
 
 
 @lru_cache(maxsize=16)
@@ -821,29 +918,3 @@ def _call(version: str, options: dict[str, object]) -> str:
     for name, value in options.items():
         arguments.append(f"{name}={value!r}")
     return f"sm.{version}({', '.join(arguments)})"
-
-
-# --- For lesson 03 -------------------------------------------------------------------------------
-
-
-@lru_cache(maxsize=16)
-def _histogram_with_key(
-    frame: Frame,
-    data: Data,
-    slice_index: int,
-    version: str,
-) -> Plot:
-    """Draw a histogram with Otsu's threshold, and explain the marks that follow."""
-    gray = masks.normalize(data.images[slice_index])
-    otsu = masks.otsu_threshold(gray)
-
-    def draw(axes: Sequence[Axes]) -> None:
-        plots.histogram(axes[0], gray)
-        grey = {"color": plots.COLOURS["baseline"], "linestyle": ":", "linewidth": 3}
-        axes[0].axvline(otsu, label=f"Otsu: {otsu}", **grey)
-        black = {"color": plots.COLOURS["measured"], "linewidth": 3}
-        label = version if version == "v3" else f"{version}, its ends"
-        axes[0].plot([], [], label=label, **black)
-        axes[0].legend(loc="upper right")
-
-    return plots.plot(frame, draw)

@@ -118,6 +118,17 @@ def test_what_touches_the_frame_is_counted_with_and_without_the_rule():
         )
 
 
+def test_the_pipeline_shows_the_mask_of_the_version_with_and_without_a_truth():
+    data = sm.load("phantom")
+    expected = sm.v5(data.images[0], dilation_size=16)
+    for truth in (data.truth[0], None):
+        alone = data_of(data.images[0], truth)
+        picture = views.pipeline(alone, version="v5", dilation_size=16)
+        assert np.array_equal(picture.mask, expected)
+        assert ("IoU" in picture.alt) == (truth is not None)
+        assert picture.call == "sm.v5(image, dilation_size=16)"
+
+
 def test_a_picture_follows_its_controls():
     data = sm.load("phantom")
     base = views.largest_component(data)

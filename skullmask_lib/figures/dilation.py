@@ -1,0 +1,273 @@
+"""TODO dilation."""
+
+from collections.abc import Mapping, Sequence
+
+import cv2
+import numpy as np
+from matplotlib.axes import Axes
+
+from ..plots import COLOURS, Picture, _in_look, figure, picture, show, zoom
+from ..sweeps import Sweep
+
+
+@_in_look
+def error_bars(axes: Axes, shares: Mapping[str, np.ndarray]) -> Axes:
+    """Draw over-reach upwards and misses downwards: a group for each version, a bar for each slice.
+
+    Parameters
+    ----------
+    axes : Axes
+    shares : mapping of str to ndarray of shape (N, 2)
+        Over-reach and miss of every slice [% of the true area], by version.
+
+    Returns
+    -------
+    Axes
+
+    Examples
+    --------
+    >>> shares = {"v1": np.array([[0, 30]]), "v2": np.array([[20, 0]])}
+    >>> error_bars(figure()[1][0], shares).get_ylabel()
+    'error [% of the true area]'
+    """
+    start = 0
+    middles = []
+    for index, slices in enumerate(shares.values()):
+        over_reach, miss = np.asarray(slices, float).T
+        places = start + np.arange(len(over_reach))
+        look = {"width": 0.8, "label": None}
+        axes.bar(places, over_reach, color=COLOURS["over-reach"], **look)
+        axes.bar(places, -miss, color=COLOURS["miss"], **look)
+        label = None if index else "area error: the difference"
+        net = over_reach - miss
+        axes.plot(places, net, "D", color=COLOURS["measured"], markeredgecolor="white", label=label)
+        middles.append(places.mean())
+        start = places[-1] + 2.5
+    axes.axhline(0, color="black", linewidth=1.2)
+    axes.set_xticks(middles, list(shares))
+    axes.set(ylabel="error [% of the true area]", xlabel="version; a bar for each slice")
+    axes.margins(y=0.2)
+    axes.legend(loc="upper right")
+    return axes
+
+
+@_in_look
+def coloured_outline(
+    axes: Axes,
+    image: np.ndarray,
+    outline: np.ndarray,
+    values: np.ndarray,
+    *,
+    title: str,
+    label: str,
+) -> Axes:
+    """Show the pixels of an outline on a slice, coloured by a value, with a colour bar.
+
+    Parameters
+    ----------
+    axes : Axes
+    image : ndarray of shape (H, W)
+    outline : ndarray of shape (H, W), bool
+    values : ndarray of shape (P,)
+        One for each pixel of the outline, in the order of ``image[outline]``.
+    title, label : str
+        Of the axes and of the colour bar.
+
+    Returns
+    -------
+    Axes
+
+    Examples
+    --------
+    >>> fig, (axes,) = figure()
+    >>> diagonal = np.eye(3) > 0
+    >>> coloured_outline(axes, np.eye(3), diagonal, np.arange(3), title="a", label="b").get_title()
+    'a'
+    """
+    show(axes, image, title)
+    zoom([axes], image)
+    y, x = np.nonzero(outline)
+    low, high = np.percentile(values, (2, 95))
+    dots = axes.scatter(x, y, c=values, s=14, cmap="plasma", vmin=low, vmax=max(high, low + 0.1))
+    extend = "both" if values.min() < low else "max"
+    bar = axes.get_figure().colorbar(dots, ax=axes, extend=extend, shrink=0.85)
+    bar.set_label(label)
+    return axes
+
+
+@_in_look
+def elements_picture(widths_px: Sequence[int]) -> Picture:
+    """Draw structuring elements, each with its anchor and its middle.
+
+    Parameters
+    ----------
+    widths_px : sequence of int
+
+    Returns
+    -------
+    Picture
+
+    Examples
+    --------
+    >>> elements_picture([5, 6]).alt
+    'Structuring elements: in the width of 5 px the anchor lies in the middle; in the width of ...'
+    """
+    fig, axes = figure(len(widths_px), width=11, height=4.5)
+    widest = max(widths_px)
+    places = []
+    for one, width in zip(axes, widths_px, strict=True):
+        element = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, width))
+        sides = np.arange(width + 1)
+        one.pcolormesh(sides, sides, element, cmap="Greys", vmax=2.5, edgecolors="0.75", lw=0.4)
+        anchor = width // 2 + 0.5
+        middle = width / 2
+        dot = {"markersize": 13, "markerfacecolor": "none", "markeredgewidth": 2}
+        one.plot(anchor, anchor, "o", color="black", label="anchor", **dot)
+        one.plot(middle, middle, "+", color="black", markersize=9, mew=2, label="middle")
+        one.set(title=f"width {width} px", aspect="equal", xlabel="column [px]")
+        one.set(xlim=(0, widest), ylim=(widest, 0))
+        offset = anchor - middle
+        where = f"{offset:g} px below and to the right of" if offset else "in"
+        places.append(f"in the width of {width} px the anchor lies {where} the middle")
+    axes[0].set_ylabel("row [px]")
+    handles, labels = axes[0].get_legend_handles_labels()
+    fig.legend(handles, labels, loc="outside lower center", ncols=2)
+    return picture(fig, f"Structuring elements: {'; '.join(places)}.")
+
+
+@_in_look
+def published_sweep_picture(
+    result: Sweep,
+    published: Mapping[str, float],
+    *,
+    name: str,
+) -> Picture:
+    """Draw a sweep beside the scores that the source published: all widths, and its widths alone.
+
+    Parameters
+    ----------
+    result : Sweep
+        Scores of all published widths among them.
+    published : mapping of str to float
+        From `project.published`.
+    name : str
+        Of the measured slices.
+
+    Returns
+    -------
+    Picture
+
+    Examples
+    --------
+    >>> scores = np.array([[0.8, 0.9, 0.8]])
+    >>> published = {"iou_width_26": 0.98, "dice_width_26": 0.99}
+    >>> sweep = Sweep(np.array([24, 26, 28]), scores, scores)
+    >>> published_sweep_picture(sweep, published, name="phantom").alt
+    'On phantom the mean IoU rises to 0.900 at 26 px and falls to 0.800 at 28 px; ...'
+    """
+    widths = [int(item.split("_")[-1]) for item in published if item.startswith("iou_width_")]
+    sizes = result.sizes
+    mean = result.iou.mean(axis=0)
+    black = COLOURS["measured"]
+    fig, (left, right) = figure(2, width=11, height=4.8)
+    for index, ious in enumerate(result.iou):
+        label = None if index else "IoU, each slice"
+        left.plot(sizes, ious, color=black, alpha=0.3, linewidth=1.2, label=label)
+    left.plot(sizes, mean, color=black, linewidth=2.5, label="IoU, mean")
+    look = {"color": black, "linestyle": ":", "linewidth": 1.8}
+    left.axvline(result.best_size, label=f"best mean: {result.best_size} px", **look)
+    _published_points(left, published, "iou", widths)
+    left.set(title=f"all widths, {name}", xlabel=_WIDTH_LABEL, ylabel="IoU")
+    left.legend(loc="lower right")
+    near = (sizes >= min(widths) - 3) & (sizes <= max(widths) + 3)
+    for score, style in (("iou", "o-"), ("dice", "s--")):
+        means = getattr(result, score).mean(axis=0)
+        label = f"{_SCORE_NAMES[score]}, measured"
+        right.plot(sizes[near], means[near], style, color=black, markersize=4, label=label)
+        _published_points(right, published, score, widths)
+    right.set(title="the top, mean of the slices", xlabel=_WIDTH_LABEL, ylabel="mean score")
+    right.margins(y=0.35)
+    right.legend(loc="lower center", ncols=2)
+    alt = f"On {name} the mean IoU rises to {mean.max():.3f} at {result.best_size} px"
+    alt += f" and falls to {mean[-1]:.3f} at {sizes[-1]} px"
+    gap = max(abs(mean[list(sizes).index(w)] - published[f"iou_width_{w}"]) for w in widths)
+    return picture(fig, f"{alt}; the published means differ from the curve by at most {gap:.3f}.")
+
+
+_WIDTH_LABEL = "width of the structuring element [px]"
+
+
+_SCORE_NAMES = {"iou": "IoU", "dice": "Dice"}
+
+
+_PUBLISHED_MARKERS = {"iou": "o", "dice": "s"}
+
+
+def _published_points(
+    axes: Axes,
+    published: Mapping[str, float],
+    score: str,
+    widths: Sequence[int],
+) -> None:
+    """Draw the published scores of some widths as open markers."""
+    scores = [published[f"{score}_width_{width}"] for width in widths]
+    axes.plot(
+        widths,
+        scores,
+        linestyle="none",
+        marker=_PUBLISHED_MARKERS[score],
+        markersize=10,
+        markerfacecolor="none",
+        markeredgewidth=2.2,
+        color=COLOURS["published"],
+        label=f"{_SCORE_NAMES[score]}, published",
+    )
+
+
+@_in_look
+def reach_picture(
+    image: np.ndarray,
+    outline: np.ndarray,
+    needed_px: np.ndarray,
+    *,
+    reaches_px: Mapping[str, int],
+    title: str,
+) -> Picture:
+    """Show which reach of a dilation each place of an outline needs: on the slice, and as counts.
+
+    Parameters
+    ----------
+    image : ndarray of shape (H, W)
+    outline : ndarray of shape (H, W), bool
+    needed_px : ndarray of shape (P,)
+        One for each pixel of the outline, in the order of ``image[outline]``.
+    reaches_px : mapping of str to int
+        Reaches to mark, the first as measured, the second as published; by name.
+    title : str
+
+    Returns
+    -------
+    Picture
+
+    Examples
+    --------
+    >>> needed_px = np.array([1.0, 2.0, 3.0])
+    >>> reach_picture(
+    ...     np.eye(3), np.eye(3) > 0, needed_px, reaches_px={"v6": 2}, title="slice 0"
+    ... ).alt
+    'slice 0: half of the outline needs a reach between 1.5 and 2.5 px, and 5 % more than 2.9 px.'
+    """
+    fig, (left, right) = figure(2, width=11, height=4.8)
+    label = "reach needed [px]"
+    coloured_outline(left, image, outline, needed_px, title=title, label=label)
+    steps = np.arange(needed_px.max() + 2) - 0.5
+    right.hist(needed_px, bins=steps, color="0.8", label="true outline")
+    looks = (("measured", "-"), ("published", "--"))
+    for (name, reach), (kind, style) in zip(reaches_px.items(), looks, strict=False):
+        look = {"color": COLOURS[kind], "linestyle": style, "linewidth": 2.5}
+        right.axvline(reach, label=f"{name}: reach {reach} px", **look)
+    right.set(xlabel=label, ylabel="pixels of the true outline", title="one reach does not fit all")
+    right.legend(loc="upper right")
+    low, high, last = np.percentile(needed_px, (25, 75, 95))
+    middle = f"half of the outline needs a reach between {low:.1f} and {high:.1f} px"
+    return picture(fig, f"{title}: {middle}, and 5 % more than {last:.1f} px.")
