@@ -27,11 +27,11 @@ from skullmask_lib.io import outputs
 TABLE = Path(__file__).parents[1] / "data" / "real_causes.csv"
 JOINED = "brain joined to scalp"
 SCALP = "scalp in place of brain"
-PIECES = "brain in pieces"
+SPLIT = "brain split"
 DARK = "dark fluid"
 BRIGHT = "bright fluid"
 WIDTH = "width alone"
-CAUSES = (JOINED, SCALP, PIECES, DARK, BRIGHT, WIDTH)
+CAUSES = (JOINED, SCALP, SPLIT, DARK, BRIGHT, WIDTH)
 # What v7 did on a slice:
 # outside        share of its component outside of the true skull mask
 # held           share of what is bright and deep in the skull that its component holds
@@ -40,10 +40,18 @@ CAUSES = (JOINED, SCALP, PIECES, DARK, BRIGHT, WIDTH)
 # rim_brightness of the dark part of the brain that the component lacks; 1: the brain's bright half
 # over_reach, miss   of the mask, as parts of the true area
 QUANTITIES = ("outside", "held", "gap_mm", "brain_gap_mm", "rim_brightness", "over_reach", "miss")
-# The IoU of v7 with its width in mm, then with one thing after another mended: every bright piece
+# The IoU of v7 with its width in mm, then with one thing after another mended: every bright part
 # of the brain beside the component; the scalp black before the threshold; the true brain in place
 # of the component; the constant that suits the set best, then the slice; last, the IoU of v8
-CHAIN = ("iou_v7", "iou_pieces", "iou_no_scalp", "iou_true_brain", "iou_set", "iou_slice", "iou_v8")
+CHAIN = (
+    "iou_v7",
+    "iou_unsplit",
+    "iou_no_scalp",
+    "iou_true_brain",
+    "iou_set",
+    "iou_slice",
+    "iou_v8",
+)
 # The last two constants once more, but with v7's own component
 OWN_COMPONENT = ("iou_own_set", "iou_own_slice")
 HEADER = (
@@ -82,7 +90,7 @@ def cause_of(
     if row["outside"] > most_outside:
         return JOINED if row["held"] > 0.5 else SCALP
     if row["held"] < least_held:
-        return PIECES
+        return SPLIT
     if row["brain_gap_mm"] == "":
         return WIDTH
     wider_mm = row["gap_mm"] - row["brain_gap_mm"]
@@ -199,7 +207,7 @@ def chain(one: Slice) -> Row:
         return row
     bright = bright_without_scalp(one)
     largest = masks.largest_component(bright.astype(np.uint8)).astype(bool)
-    row["iou_pieces"] = iou_of(one, one.component | (one.bright & one.brain))
+    row["iou_unsplit"] = iou_of(one, one.component | (one.bright & one.brain))
     row["iou_no_scalp"] = iou_of(one, largest | (bright & one.brain))
     row["iou_true_brain"] = iou_of(one, one.brain)
     return row
