@@ -1,7 +1,7 @@
-"""Every version on real heads, beside two anchors that look for no skull: ``make real-heads``.
+"""Every version on real heads, beside two baselines that look for no skull: ``make real-heads``.
 
 The folder that SKULLMASK_REAL names holds the heads, as ``slices/*.npz``; they are not part of the
-project. The constants of the anchors are the best there are, chosen with the truth: the erosion
+project. The constants of the baselines are the best there are, chosen with the truth: the erosion
 once for all heads, the dilation for each. The table goes to data/real_heads.csv, the figure to
 figures/real_heads.png.
 """
@@ -89,7 +89,7 @@ def dilated(data: sm.Data, constant_mm: float) -> list[np.ndarray]:
     ]
 
 
-ANCHORS = {ERODED: eroded, DILATED: dilated}
+BASELINES = {ERODED: eroded, DILATED: dilated}
 
 
 def best_constant(
@@ -119,14 +119,14 @@ def published_width_mm() -> float:
 
 
 def masks_of(method: str, data: sm.Data, constant_mm: float) -> Iterable[np.ndarray]:
-    """Make the masks of a version or an anchor; the anchors and v7 in mm need their constant."""
+    """Make the masks of a version or a baseline; the baselines and v7 in mm need their constant."""
     if method == WIDE:
         sizes = [round(constant_mm / float(mm.mean())) for mm in data.spacing_mm]
         return [
             sm.v7(image, dilation_size=size) for image, size in zip(data.images, sizes, strict=True)
         ]
-    if method in ANCHORS:
-        return ANCHORS[method](data, constant_mm)
+    if method in BASELINES:
+        return BASELINES[method](data, constant_mm)
     return sm.mask_slices(data.images, names=data.names, version=method, spacing_mm=data.spacing_mm)
 
 

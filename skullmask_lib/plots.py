@@ -58,6 +58,8 @@ _KEY_DOTS = 30
 _GAP_DOTS = 8
 _TITLE_DOTS = 18  # a line
 _TITLE_GAP_DOTS = 6
+_LARGE_TITLE_POINTS = 16
+_LARGE_TITLE_DOTS = 32
 _PANELS_WIDTH_IN = 11.0
 _WHITE_PERCENTILE = 99.5
 _PAINT_OPACITY = 0.65
@@ -422,6 +424,54 @@ def _title(fig: Figure, frame: Frame, title: str) -> None:
     place = np.divide((middle, top), _size_dots(fig))
     lines = map(plain, title.split("\n"))
     fig.text(*place, "\n".join(lines), ha="center", size=STYLE["axes.titlesize"])
+
+
+def stacked(frames: Sequence[Frame], rows: int) -> list[Frame]:
+    """Split frames into rows, with room for a large title above each.
+
+    Parameters
+    ----------
+    frames : sequence of Frame
+        From `panels` with ``lines=0``.
+    rows : int
+
+    Returns
+    -------
+    list of Frame
+        Row by row from the top.
+
+    Examples
+    --------
+    >>> stacked([Frame(left=0, bottom=30, width=220, height=400)], 2)
+    [Frame(left=0, bottom=230, width=220, height=168), Frame(left=0, bottom=30, width=220, ...)]
+    """
+    split = []
+    for row in reversed(range(rows)):
+        for frame in frames:
+            height = frame.height // rows
+            bottom = frame.bottom + row * height
+            split.append(Frame(frame.left, bottom, frame.width, height - _LARGE_TITLE_DOTS))
+    return split
+
+
+@_in_look
+def large_title(fig: Figure, frame: Frame, title: str) -> None:
+    """Write a title above a frame of `stacked` that can be read from the back of a room.
+
+    Parameters
+    ----------
+    fig, frame
+    title : str
+
+    Examples
+    --------
+    >>> fig, frames = panels(1, lines=0)
+    >>> large_title(fig, stacked(frames, 1)[0], "1 normalise")
+    """
+    middle = frame.left + frame.width / 2
+    top = frame.bottom + frame.height + _TITLE_GAP_DOTS
+    place = np.divide((middle, top), _size_dots(fig))
+    fig.text(*place, plain(title), ha="center", size=_LARGE_TITLE_POINTS)
 
 
 def _painted(
@@ -1134,57 +1184,3 @@ def _cut(
     """Cut a volume; the last row and column axes point up and to the right."""
     part = np.take(volume, at[plane.axis], plane.axis)
     return part.T[::-1].astype(np.float32)
-
-
-# Figures of the lessons 04 to 06
-
-_LARGE_TITLE_POINTS = 16
-_LARGE_TITLE_DOTS = 32
-
-
-def stacked(frames: Sequence[Frame], rows: int) -> list[Frame]:
-    """Split frames into rows, with room for a large title above each.
-
-    Parameters
-    ----------
-    frames : sequence of Frame
-        From `panels` with ``lines=0``.
-    rows : int
-
-    Returns
-    -------
-    list of Frame
-        Row by row from the top.
-
-    Examples
-    --------
-    >>> stacked([Frame(left=0, bottom=30, width=220, height=400)], 2)
-    [Frame(left=0, bottom=230, width=220, height=168), Frame(left=0, bottom=30, width=220, ...)]
-    """
-    split = []
-    for row in reversed(range(rows)):
-        for frame in frames:
-            height = frame.height // rows
-            bottom = frame.bottom + row * height
-            split.append(Frame(frame.left, bottom, frame.width, height - _LARGE_TITLE_DOTS))
-    return split
-
-
-@_in_look
-def large_title(fig: Figure, frame: Frame, title: str) -> None:
-    """Write a title above a frame of `stacked` that can be read from the back of a room.
-
-    Parameters
-    ----------
-    fig, frame
-    title : str
-
-    Examples
-    --------
-    >>> fig, frames = panels(1, lines=0)
-    >>> large_title(fig, stacked(frames, 1)[0], "1 normalise")
-    """
-    middle = frame.left + frame.width / 2
-    top = frame.bottom + frame.height + _TITLE_GAP_DOTS
-    place = np.divide((middle, top), _size_dots(fig))
-    fig.text(*place, plain(title), ha="center", size=_LARGE_TITLE_POINTS)
