@@ -1137,6 +1137,36 @@ def _cut(
 # --- Lesson 08 -----------------------------------------------------------------------------------
 
 
+def stored(path: Path, alt: str) -> Picture:
+    """Read a figure that is kept as a file, in 64 colours to keep stored notebooks small.
+
+    Parameters
+    ----------
+    path : Path
+        Of a picture, such as ``figures/real_heads.png``.
+    alt : str
+        What it shows, see `Picture`.
+
+    Returns
+    -------
+    Picture
+
+    Examples
+    --------
+    >>> from skullmask_lib.project import project_folder
+    >>> stored(project_folder("figures") / "real_heads.png", "four scans").pixels.shape[2]
+    3
+    """
+    figure_of_file = Image.open(path).convert("RGB")
+    few = figure_of_file.quantize(
+        64,
+        method=Image.Quantize.MAXCOVERAGE,
+        kmeans=1,
+        dither=Image.Dither.NONE,
+    )
+    return Picture(np.asarray(few.convert("RGB")), alt)
+
+
 @_in_look
 def ray_picture(
     layers: Sequence[tuple[str, float, float]],
@@ -1189,7 +1219,11 @@ def ray_picture(
         for one in axes:
             label = f"{name}: {depth_mm:g} mm"
             one.axvline(depth_mm, color=colour, linestyle=style, linewidth=2.5, label=label)
+        there = price[round(depth_mm / polar.STEP_MM)]
+        text = f"{there:.2f}".replace("-", "−")
+        axes[1].annotate(text, (depth_mm + 0.8, there), va="center", fontsize=11)
     axes[0].set(ylim=(0, 1.45 * highest), ylabel="brightness, 1 is the brain's")
+    axes[0].set_yticks(np.arange(0, highest + 0.1, 0.2))
     axes[1].set(ylabel="price, low is good")
     fig.legend(*axes[1].get_legend_handles_labels(), loc="outside lower center", ncols=len(stops))
     return picture(fig, alt)
@@ -1268,23 +1302,21 @@ def set_scores(
 
 
 @_in_look
-def trust_curve(
-    amounts: Sequence[float],
-    ious: Sequence[float],
-    qualities: Sequence[float],
+def trust_curves(
+    curves: Sequence[tuple[str, Sequence[float], Sequence[float], Sequence[float]]],
+    xlabels: Sequence[str],
     alt: str,
-    *,
-    xlabel: str,
 ) -> Picture:
-    """Draw IoU and quality of a slice that is spoiled more and more.
+    """Draw IoU and quality of a slice that is spoiled more and more, in one way or another.
 
     Parameters
     ----------
-    amounts, ious, qualities : sequence of float
+    curves : sequence of (title, amounts, IoUs, qualities)
+        One panel each. Amounts run from left to right in the order they come in.
+    xlabels : sequence of str
+        What was done, with its unit.
     alt : str
         See `picture`.
-    xlabel : str
-        What was done, with its unit.
 
     Returns
     -------
@@ -1292,18 +1324,25 @@ def trust_curve(
 
     Examples
     --------
-    >>> trust_curve([0, 1], [1.0, 0.5], [0.7, 0.1], "worse", xlabel="noise [%]").alt
+    >>> noise = "noise", [0, 1], [1.0, 0.5], [0.7, 0.1]
+    >>> trust_curves([noise], ["noise [%]"], "worse").alt
     'worse'
     """
-    fig, (axes,) = figure(width=9, height=3.8)
-    look = {"color": COLOURS["measured"], "markersize": 7}
-    axes.plot(amounts, ious, "o-", label="IoU: needs the truth", **look)
-    look["fillstyle"] = "none"
-    axes.plot(amounts, qualities, "s--", label="quality: needs no truth", **look)
-    label = f"polar.TRUSTED, {polar.TRUSTED:g}"
-    axes.axhline(polar.TRUSTED, color=COLOURS["baseline"], linestyle=":", label=label)
-    axes.set(xlabel=xlabel, ylabel="IoU, quality", ylim=(-0.03, 1.05))
-    fig.legend(loc="outside upper center", ncols=3, frameon=False)
+    fig, axes = figure(len(curves), height=3.8)
+    for one, xlabel, (title, amounts, ious, qualities) in zip(axes, xlabels, curves, strict=True):
+        look = {"color": COLOURS["measured"], "markersize": 7}
+        one.plot(amounts, ious, "o-", label="IoU: needs the truth", **look)
+        one.plot(
+            amounts, qualities, "s--", fillstyle="none", label="quality: needs no truth", **look
+        )
+        trusted = f"below {polar.TRUSTED:g}: look at the mask"
+        one.axhline(polar.TRUSTED, color=COLOURS["baseline"], linestyle=":", label=trusted)
+        one.set(title=title, xlabel=xlabel, ylim=(-0.03, 1.05))
+        if amounts[0] > amounts[-1]:
+            one.invert_xaxis()
+    axes[0].set_ylabel("IoU, quality")
+    handles = axes[0].get_legend_handles_labels()
+    fig.legend(*handles, loc="outside upper center", ncols=3, frameon=False)
     return picture(fig, alt)
 
 
@@ -1311,6 +1350,8 @@ def trust_curve(
 def comparisons(
     cases: Sequence[tuple[str, np.ndarray, np.ndarray, np.ndarray]],
     alt: str,
+    *,
+    window: tuple[slice, slice] = (slice(None), slice(None)),
 ) -> Picture:
     """Compare masks with the truth side by side, each on its own slice.
 
@@ -1320,6 +1361,8 @@ def comparisons(
         Titles of at most two lines; image, mask and truth are (H, W).
     alt : str
         See `picture`.
+    window : pair of slice
+        Rows and columns to show.
 
     Returns
     -------
@@ -1330,16 +1373,10 @@ def comparisons(
     >>> comparisons([("a mask", np.eye(4), np.eye(4), np.ones((4, 4)))], "one mask").alt
     'one mask'
     """
-    fig, frames = panels(*[1] * len(cases), height=4.6, lines=2)
+    fig, frames = panels(*[1] * len(cases), height=4.2, lines=2)
     for frame, (title, image, mask, truth) in zip(frames, cases, strict=True):
-        slice_panel(
-            fig,
-            frame,
-            image,
-            title,
-            window=head_window(image),
-            kinds=errors(mask, truth),
-            outlined={"truth": truth},
-        )
+        wrong = errors(mask, truth)
+        outlined = {"truth": truth}
+        slice_panel(fig, frame, image, title, window=window, kinds=wrong, outlined=outlined)
     key(fig)
     return picture(fig, alt)
