@@ -1230,7 +1230,7 @@ def ray_picture(
 
 
 @_in_look
-def set_scores(
+def sets_picture(
     scores: Mapping[str, Mapping[str, float]],
     sets: Mapping[str, bool],
     alt: str,
@@ -1261,7 +1261,7 @@ def set_scores(
     Examples
     --------
     >>> scores = {"v7": {"a": 0.9, "b": 0.8}, "v8": {"a": 0.98, "b": 0.99}}
-    >>> set_scores(scores, {"a": True, "b": False}, "two sets").alt
+    >>> sets_picture(scores, {"a": True, "b": False}, "two sets").alt
     'two sets'
     """
     fig, (axes,) = figure(height=1.8 + 0.32 * len(sets))
@@ -1302,7 +1302,7 @@ def set_scores(
 
 
 @_in_look
-def trust_curves(
+def trust_picture(
     curves: Sequence[tuple[str, Sequence[float], Sequence[float], Sequence[float]]],
     xlabels: Sequence[str],
     alt: str,
@@ -1325,7 +1325,7 @@ def trust_curves(
     Examples
     --------
     >>> noise = "noise", [0, 1], [1.0, 0.5], [0.7, 0.1]
-    >>> trust_curves([noise], ["noise [%]"], "worse").alt
+    >>> trust_picture([noise], ["noise [%]"], "worse").alt
     'worse'
     """
     fig, axes = figure(len(curves), height=3.8)
@@ -1347,7 +1347,7 @@ def trust_curves(
 
 
 @_in_look
-def comparisons(
+def comparisons_picture(
     cases: Sequence[tuple[str, np.ndarray, np.ndarray, np.ndarray]],
     alt: str,
     *,
@@ -1370,7 +1370,7 @@ def comparisons(
 
     Examples
     --------
-    >>> comparisons([("a mask", np.eye(4), np.eye(4), np.ones((4, 4)))], "one mask").alt
+    >>> comparisons_picture([("a mask", np.eye(4), np.eye(4), np.ones((4, 4)))], "one mask").alt
     'one mask'
     """
     fig, frames = panels(*[1] * len(cases), height=4.2, lines=2)
