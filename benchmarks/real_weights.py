@@ -1,0 +1,181 @@
+"""How much each term of v8's price matters on real heads: ``make real-heads``.
+
+Every term is halved, raised by half and removed, one at a time, and v8 masks all slices anew. The
+last row removes four terms at once and leaves the step from scalp to bone alone. The folder that
+SKULLMASK_REAL names holds the heads, as ``slices/*.npz``; they are not part of the project. The
+table goes to data/real_weights.csv.
+"""
+
+import argparse
+import contextlib
+import csv
+import datetime
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+from tqdm import tqdm
+
+import skullmask_lib as sm
+from skullmask_lib import polar, tables, versions
+from skullmask_lib.io import outputs
+
+TABLE = Path(__file__).parents[1] / "data" / "real_weights.csv"
+HEADER = ("head", "term", "factor", "iou", "iou_min", "date", "version")
+# A term of the price, and the constant of `polar` that is its weight
+WEIGHTS = {
+    "dark bone": "_DARKNESS_WEIGHT",
+    "step from bone to brain": "_BRAIN_WEIGHT",
+    "depth below the skin": "_DEPTH_COST_PER_MM",
+    "unusual thickness": "_THICKNESS_COST_PER_MM",
+    "thin scalp": "_THIN_SCALP_COST",
+    "frame": "_FRAME_COST",
+    "bends of the path": "_BEND_COST",
+}
+# The one term whose weight is always 1
+STEP = "step from scalp to bone"
+# The terms beside it; the others say where the path may run
+BESIDE_STEP = (
+    "dark bone",
+    "step from bone to brain",
+    "depth below the skin",
+    "unusual thickness",
+)
+ALL_BUT_STEP = "all four beside the step"
+NOTHING = "nothing"
+FACTORS = {0.5: "halved", 1.5: "raised by half", 0.0: "removed"}
+MEANS_HEADER = ("term", *FACTORS.values())
+# Stands for 0 where a factor divides
+ALMOST_ZERO = 1e-6
+
+
+def settings() -> list[tuple[str, float]]:
+    """List every term with every factor; first v8 as it is, last with the step alone."""
+    changed = [(term, factor) for term in (STEP, *WEIGHTS) for factor in FACTORS]
+    return [(NOTHING, 1.0), *changed, (ALL_BUT_STEP, 0.0)]
+
+
+def factors_of(term: str, factor: float) -> dict[str, float]:
+    """Return the factor of every constant that has to change.
+
+    A path depends on the ratios of the weights alone. So the step from scalp to bone counts half
+    if all other weights are doubled.
+    """
+    if term == NOTHING:
+        return {}
+    if term == STEP:
+        return dict.fromkeys(WEIGHTS.values(), 1 / max(factor, ALMOST_ZERO))
+    if term == ALL_BUT_STEP:
+        return {WEIGHTS[name]: factor for name in BESIDE_STEP}
+    return {WEIGHTS[term]: factor}
+
+
+@contextlib.contextmanager
+def weighted(term: str, factor: float) -> Iterator[None]:
+    """Multiply a term of the price within a ``with`` block."""
+    factors = factors_of(term, factor)
+    usual = {name: getattr(polar, name) for name in factors}
+    for name, times in factors.items():
+        setattr(polar, name, times * usual[name])
+    try:
+        yield
+    finally:
+        for name, value in usual.items():
+            setattr(polar, name, value)
+
+
+def unwrapped_slices(data: sm.Data) -> list[polar.Unwrapped | None]:
+    """Unwrap the head of every slice; the weights have no part in that."""
+    pairs = zip(data.images, data.spacing_mm, strict=True)
+    return [polar.unwrap(image, spacing_mm) for image, spacing_mm in pairs]
+
+
+def masks_of(unwrapped: Sequence[polar.Unwrapped | None], data: sm.Data) -> list[np.ndarray]:
+    """Make v8's masks; a slice without a head gets an empty one."""
+    masks = []
+    for head in unwrapped:
+        stages = versions.no_head(data.images.shape[1:])
+        if head is not None:
+            stages = versions.scalp_boundary(head)
+        masks.append(stages["filled"])
+    return masks
+
+
+def score(
+    term: str,
+    factor: float,
+    unwrapped: Sequence[polar.Unwrapped | None],
+    data: sm.Data,
+) -> dict[str, float]:
+    """Score v8 on the slices of a head with one term multiplied."""
+    with weighted(term, factor):
+        masks = masks_of(unwrapped, data)
+    ious = [sm.iou(mask, truth) for mask, truth in zip(masks, data.truth, strict=True)]
+    return {"iou": round(float(np.mean(ious)), 4), "iou_min": round(min(ious), 4)}
+
+
+def measure(folder: Path, *, progress: bool = False) -> list[dict[str, object]]:
+    """Score v8 with every setting on every head of a folder of ``.npz`` files."""
+    files = sorted(folder.glob("*.npz"))
+    if not files:
+        raise sm.InputError(f"{folder}: expected .npz files of heads, found none")
+    rows = []
+    with tqdm(
+        total=len(files) * len(settings()),
+        unit="score",
+        leave=False,
+        disable=None if progress else True,
+    ) as bar:
+        for file in files:
+            data = sm.load(file)
+            unwrapped = unwrapped_slices(data)
+            for term, factor in settings():
+                row = {"head": file.stem, "term": term, "factor": factor}
+                rows.append(row | score(term, factor, unwrapped, data))
+                bar.update()
+    return rows
+
+
+def means(rows: Sequence[dict[str, object]]) -> list[tuple[object, ...]]:
+    """Average over the sets: a row for each term, with the change that each factor makes."""
+    ious = {}
+    for row in rows:
+        ious.setdefault((row["term"], float(row["factor"])), []).append(float(row["iou"]))
+    usual = np.mean(ious[NOTHING, 1.0])
+    table = []
+    for term in (STEP, *WEIGHTS, ALL_BUT_STEP):
+        means = [np.mean(ious.get((term, factor), np.nan)) for factor in FACTORS]
+        table.append((term, *(float(mean - usual) for mean in means)))
+    return table
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    given = os.environ.get("SKULLMASK_REAL")
+    parser.add_argument(
+        "--heads", type=Path, default=given and Path(given, "slices"), help="folder of .npz heads"
+    )
+    parser.add_argument("-o", "--output", type=Path, default=TABLE, help="the CSV")
+    options = parser.parse_args()
+    if options.heads is None:
+        sys.exit("real_weights: SKULLMASK_REAL is not set, and no folder given with --heads")
+    cv2.setNumThreads(1)
+    rows = measure(options.heads, progress=True)
+    stamp = {"date": datetime.date.today().isoformat(), "version": sm.__version__}
+    with (
+        outputs.replacing(options.output) as temporary,
+        open(temporary, "w", newline="", encoding="utf-8") as file,
+    ):
+        writer = csv.DictWriter(file, HEADER, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(row | stamp for row in rows)
+    print(tables.markdown(means(rows), MEANS_HEADER).data)
+
+
+if __name__ == "__main__":
+    main()

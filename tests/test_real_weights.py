@@ -1,0 +1,106 @@
+"""The table of v8's weights: whole, and what the program computes where the heads are."""
+
+import csv
+import importlib.util
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from oldest import release
+
+import skullmask_lib as sm
+from skullmask_lib import polar
+
+HOUSE = Path(__file__).resolve().parents[1]
+spec = importlib.util.spec_from_file_location(
+    "real_weights", HOUSE / "benchmarks" / "real_weights.py"
+)
+real_weights = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(real_weights)
+
+HEADS = HOUSE / "data" / "real_heads.csv"
+# Only neighbouring slices of a volume bring this one into play
+IN_VOLUMES_ALONE = "_NEIGHBOUR_COST_PER_MM"
+
+
+def read(path):
+    with open(path, newline="", encoding="utf-8") as table:
+        return list(csv.DictReader(table))
+
+
+@pytest.fixture(scope="module")
+def rows():
+    return read(real_weights.TABLE)
+
+
+def test_the_table_is_whole(rows):
+    assert all(tuple(row) == real_weights.HEADER for row in rows)
+    settings = {}
+    for row in rows:
+        settings.setdefault(row["head"], []).append((row["term"], float(row["factor"])))
+        assert release(row["version"]) <= release(sm.__version__)
+        assert 0 <= float(row["iou_min"]) <= float(row["iou"]) <= 1
+    assert list(settings) == list(dict.fromkeys(row["head"] for row in read(HEADS)))
+    assert all(tried == real_weights.settings() for tried in settings.values())
+
+
+def test_v8_as_it_is_scores_as_in_the_table_of_heads(rows):
+    known = {row["head"]: row for row in read(HEADS) if row["method"] == "v8"}
+    for row in rows:
+        if row["term"] == real_weights.NOTHING:
+            for key in ("iou", "iou_min"):
+                assert float(row[key]) == pytest.approx(float(known[row["head"]][key]), abs=5e-4)
+
+
+def test_every_weight_of_the_price_is_a_term():
+    weights = {name for name in vars(polar) if re.search(r"_(WEIGHT|COST|COST_PER_MM)$", name)}
+    assert set(real_weights.WEIGHTS.values()) == weights - {IN_VOLUMES_ALONE}
+
+
+def test_no_weight_decides(rows):
+    *terms, together = real_weights.means(rows)
+    assert [term for term, *_ in terms] == [real_weights.STEP, *real_weights.WEIGHTS]
+    for term, halved, raised, _ in terms:
+        assert max(abs(halved), abs(raised)) < 0.01, term
+    assert together[0] == real_weights.ALL_BUT_STEP
+    assert np.isnan(together[1:3]).all()
+
+
+def test_a_term_is_multiplied_and_set_back():
+    usual = {name: getattr(polar, name) for name in real_weights.WEIGHTS.values()}
+    with real_weights.weighted("dark bone", 0.5):
+        changed = {name: getattr(polar, name) for name in usual}
+    assert changed == usual | {"_DARKNESS_WEIGHT": usual["_DARKNESS_WEIGHT"] / 2}
+    with real_weights.weighted(real_weights.STEP, 0.5):
+        changed = {name: getattr(polar, name) for name in usual}
+    assert changed == {name: 2 * weight for name, weight in usual.items()}
+    assert {name: getattr(polar, name) for name in usual} == usual
+
+
+def test_the_step_alone_has_no_weight_of_its_own():
+    """Halving the step changes the price as it would if the step had a weight."""
+    ray = np.repeat(np.float32([[1.0, 0.6, 0.2, 0.7, 0.1, 1.0]]), 16, axis=1)
+    usual = polar.boundary_cost(ray)
+    scalp, depths = round(polar.MIN_SCALP_MM / polar.STEP_MM), usual.shape[1]
+    level = polar._log_brightness(ray)
+    sums = np.cumsum(np.pad(level, ((0, 0), (1, 0))), axis=1, dtype=np.float64)
+    place, window = np.arange(depths), round(polar._SURFACE_WINDOW_MM / polar.STEP_MM)
+    outside = polar._mean_between(sums, place - window, place)
+    step = polar._mean_between(sums, place, place + window) - outside
+    with real_weights.weighted(real_weights.STEP, 0.5):
+        halved = polar.boundary_cost(ray)
+    np.testing.assert_allclose(halved[:, scalp:] / 2, (usual - step / 2)[:, scalp:])
+
+
+@pytest.mark.full
+def test_the_program_computes_the_table(rows, real):
+    """One head is enough here; `make real-heads` computes all of them."""
+    head = "oms01_T2W"
+    data = sm.load(real / "slices" / f"{head}.npz")
+    unwrapped = real_weights.unwrapped_slices(data)
+    for row in rows:
+        if row["head"] == head:
+            scores = real_weights.score(row["term"], float(row["factor"]), unwrapped, data)
+            for key, value in scores.items():
+                assert float(row[key]) == pytest.approx(value, abs=5e-4), (row["term"], key)
