@@ -71,8 +71,9 @@ bench-batch: $(VENV)/.test cv2  ## Thousands of slices from disk to disk, beside
 bench-peers: $(VENV)/.base cv2 $(PEERS)/.made  ## Brain masks beside those of other tools; writes data/brain_masks.csv.
 	$(BIN)/python benchmarks/bench_peers.py
 
-real-heads: $(VENV)/.base cv2  ## Every version on the real heads in SKULLMASK_REAL/slices; writes data/real_heads.csv.
+real-heads: $(VENV)/.base cv2  ## Every version on the real heads in SKULLMASK_REAL/slices; writes data/real_heads.csv and data/real_contrast.csv.
 	$(BIN)/python benchmarks/real_heads.py
+	$(BIN)/python benchmarks/real_contrast.py
 
 lint: $(VENV)/.test  ## Style, dead code, which module may import which, and types.
 	$(BIN)/ruff check
