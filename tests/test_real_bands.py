@@ -14,11 +14,11 @@ IOUS = ("phantom_iou", "left_out_iou", "placed_iou", "best_iou")
 
 
 @pytest.fixture(scope="module")
-def grey_bands():
+def real_bands():
     folder = str(HOUSE / "benchmarks")
     sys.path.insert(0, folder)
     try:
-        spec = importlib.util.spec_from_file_location("grey_bands", f"{folder}/grey_bands.py")
+        spec = importlib.util.spec_from_file_location("real_bands", f"{folder}/real_bands.py")
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
     finally:
@@ -27,26 +27,26 @@ def grey_bands():
 
 
 @pytest.fixture(scope="module")
-def rows(grey_bands):
-    with open(grey_bands.TABLE, newline="", encoding="utf-8") as table:
+def rows(real_bands):
+    with open(real_bands.TABLE, newline="", encoding="utf-8") as table:
         return list(csv.DictReader(table))
 
 
-def test_the_table_is_whole(grey_bands, rows):
+def test_the_table_is_whole(real_bands, rows):
     with open(HOUSE / "data" / "real_heads.csv", newline="", encoding="utf-8") as table:
         heads = dict.fromkeys(row["head"] for row in csv.DictReader(table))
     assert [row["head"] for row in rows] == list(heads)
     for row in rows:
-        assert tuple(row) == grey_bands.HEADER
+        assert tuple(row) == real_bands.HEADER
         ious = {name: float(row[name]) for name in IOUS}
         assert all(0 <= iou <= 1 for iou in ious.values())
         assert ious["left_out_iou"] <= ious["best_iou"]
 
 
 @pytest.mark.full
-def test_the_script_computes_the_table(grey_bands, rows, real):
+def test_the_script_computes_the_table(real_bands, rows, real):
     [row] = [row for row in rows if row["head"] == "chris"]
     band = int(row["phantom_low"]), int(row["phantom_high"])
-    measured = grey_bands.measure(sm.load(real / "slices" / "chris.npz"), band)
+    measured = real_bands.measure(sm.load(real / "slices" / "chris.npz"), band)
     for name in IOUS:
         assert float(row[name]) == pytest.approx(measured[name], abs=5e-4), name

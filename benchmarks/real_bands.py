@@ -1,10 +1,10 @@
-"""A band of grey levels on real heads: ``python benchmarks/grey_bands.py``.
+"""A band of grey levels on real heads: ``python benchmarks/real_bands.py``.
 
 Lesson 03 keeps the grey levels between two ends, then the largest component, filled. On the phantom
 that scores above every version. This script asks four things of each head in the folder that
 SKULLMASK_REAL names: how the phantom's band scores there, a band chosen on the head's other slices,
 a band placed without any truth, and the best band of each slice. The table goes to
-data/grey_bands.csv.
+data/real_bands.csv.
 """
 
 import argparse
@@ -23,7 +23,7 @@ import skullmask_lib as sm
 from skullmask_lib import masks
 from skullmask_lib.io import outputs
 
-TABLE = Path(__file__).parents[1] / "data" / "grey_bands.csv"
+TABLE = Path(__file__).parents[1] / "data" / "real_bands.csv"
 LOWS = (*range(9), *range(9, 31, 3))
 HIGHS = range(6, 91, 4)
 HEADER = (
@@ -101,7 +101,7 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, default=TABLE, help="the CSV")
     options = parser.parse_args()
     if options.heads is None:
-        sys.exit("grey_bands: SKULLMASK_REAL is not set, and no folder given with --heads")
+        sys.exit("real_bands: SKULLMASK_REAL is not set, and no folder given with --heads")
     cv2.setNumThreads(1)
     row, column = best_of(scores(sm.load("phantom")).mean(axis=0))
     low, high = LOWS[row], HIGHS[column]

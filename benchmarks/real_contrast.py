@@ -1,0 +1,126 @@
+"""v7 and v8 on real heads before and after a change of contrast: part of ``make real-heads``.
+
+The folder that SKULLMASK_REAL names holds the heads, as ``slices/*.npz``; they are not part of the
+project. Every slice is masked as it is, equalised, and after CLAHE with its default limit. The
+table goes to data/real_contrast.csv.
+"""
+
+import argparse
+import csv
+import datetime
+import os
+import sys
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+from tqdm import tqdm
+
+import skullmask_lib as sm
+from skullmask_lib import tables, versions
+from skullmask_lib.io import outputs
+from skullmask_lib.volumes import preprocess
+
+TABLE = Path(__file__).parents[1] / "data" / "real_contrast.csv"
+HEADER = ("head", "method", "treatment", "iou", "iou_min", "date", "version")
+MEANS_HEADER = ("method", "treatment", "sets", "IoU", "worst set", "worst slice")
+# The published width on the phantom's pixels, carried over to the pixels of each head
+WIDE = "v7, width in mm"
+METHODS = (WIDE, "v8")
+
+
+def as_it_is(image: np.ndarray) -> np.ndarray:
+    """Leave a slice alone."""
+    return image
+
+
+TREATMENTS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "none": as_it_is,
+    "equalised": preprocess.equalize,
+    "CLAHE": preprocess.clahe,
+}
+
+
+def width_px(spacing_mm: np.ndarray) -> int:
+    """Return the width of v7's element that is as many millimetres wide as on the phantom."""
+    phantom_mm = float(sm.load("phantom").spacing_mm[0, 0])
+    width_mm = versions.options_of("v7")["dilation_size"] * phantom_mm
+    return round(width_mm / float(spacing_mm.mean()))
+
+
+def mask_of(method: str, image: np.ndarray, spacing_mm: np.ndarray) -> np.ndarray:
+    """Make the mask of one slice."""
+    if method == WIDE:
+        return sm.v7(image, dilation_size=width_px(spacing_mm))
+    return sm.v8(image, spacing_mm=spacing_mm)
+
+
+def scores(data: sm.Data, method: str, treatment: str) -> dict[str, float]:
+    """Average the IoU over the slices; the worst slice stands beside the mean."""
+    ious = []
+    for image, truth, spacing_mm in zip(data.images, data.truth, data.spacing_mm, strict=True):
+        mask = mask_of(method, TREATMENTS[treatment](image), spacing_mm)
+        ious.append(sm.iou(mask, truth))
+    return {"iou": round(float(np.mean(ious)), 4), "iou_min": round(min(ious), 4)}
+
+
+def measure(folder: Path, *, progress: bool = False) -> list[dict[str, object]]:
+    """Score both methods after every treatment, on every head of a folder of ``.npz`` files."""
+    files = sorted(folder.glob("*.npz"))
+    if not files:
+        raise sm.InputError(f"{folder}: expected .npz files of heads, found none")
+    rows = []
+    for file in tqdm(files, unit="head", leave=False, disable=None if progress else True):
+        data = sm.load(file)
+        for method in METHODS:
+            for treatment in TREATMENTS:
+                row = {"head": file.stem, "method": method, "treatment": treatment}
+                rows.append(row | scores(data, method, treatment))
+    return rows
+
+
+def means(rows: list[dict[str, object]]) -> list[tuple[object, ...]]:
+    """Average over the sets, a row for each method and treatment."""
+    table = []
+    for method in METHODS:
+        for treatment in TREATMENTS:
+            sets = [r for r in rows if (r["method"], r["treatment"]) == (method, treatment)]
+            ious = [float(row["iou"]) for row in sets]
+            worst_slice = min(float(row["iou_min"]) for row in sets)
+            mean = float(np.mean(ious))
+            table.append((method, treatment, len(sets), mean, min(ious), worst_slice))
+    return table
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    real = os.environ.get("SKULLMASK_REAL")
+    parser.add_argument(
+        "--heads", type=Path, default=real and Path(real, "slices"), help="folder of .npz heads"
+    )
+    parser.add_argument("-o", "--output", type=Path, default=TABLE, help="the CSV")
+    options = parser.parse_args()
+    if options.heads is None:
+        sys.exit("real_contrast: SKULLMASK_REAL is not set, and no folder given with --heads")
+    cv2.setNumThreads(1)
+    with warnings.catch_warnings():
+        # An empty mask scores 0, which is what counts here
+        warnings.filterwarnings("ignore", ".*the mask is empty")
+        rows = measure(options.heads, progress=True)
+    stamp = {"date": datetime.date.today().isoformat(), "version": sm.__version__}
+    with (
+        outputs.replacing(options.output) as temporary,
+        open(temporary, "w", newline="", encoding="utf-8") as file,
+    ):
+        writer = csv.DictWriter(file, HEADER, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(row | stamp for row in rows)
+    print(tables.markdown(means(rows), MEANS_HEADER).data)
+
+
+if __name__ == "__main__":
+    main()

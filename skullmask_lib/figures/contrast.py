@@ -1,0 +1,311 @@
+"""TODO contrast."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from ..plots import (
+    COLOURS,
+    Picture,
+    _in_look,
+    _limits,
+    errors,
+    figure,
+    head_window,
+    key,
+    panels,
+    picture,
+    plot,
+    plot_panel,
+    show,
+    slice_panel,
+    zoom,
+)
+
+
+@_in_look
+def row_of_slices(
+    shown: Sequence[Mapping[str, object]],
+    alt: str,
+    *,
+    kinds: Sequence[str] = (),
+    height: float = 4.8,
+    lines: int = 1,
+) -> Picture:
+    """Draw slices side by side, with one key for all of them.
+
+    Parameters
+    ----------
+    shown : sequence of mapping
+        For each slice what `slice_panel` takes after the frame, by name: ``image``, ``title``, …
+    alt : str
+        See `picture`.
+    kinds : sequence of str
+        Keys of `COLOURS` to explain below the slices.
+    height, lines
+        See `panels`.
+
+    Returns
+    -------
+    Picture
+
+    Examples
+    --------
+    >>> row_of_slices([{"image": np.eye(4), "title": "identity"}], "a diagonal").alt
+    'a diagonal'
+    """
+    fig, frames = panels(*[1] * len(shown), height=height, lines=lines)
+    for frame, options in zip(frames, shown, strict=True):
+        slice_panel(fig, frame, **options)
+    if kinds:
+        key(fig, kinds)
+    return picture(fig, alt)
+
+
+@_in_look
+def tone_picture(
+    slices: Mapping[str, np.ndarray],
+    curves: Mapping[str, np.ndarray],
+    noise: float,
+    alt: str,
+) -> Picture:
+    """Draw a slice after several changes of contrast, and the tone curves of these changes.
+
+    Parameters
+    ----------
+    slices : mapping of str to ndarray of shape (H, W)
+        By title. All show the window of the first.
+    curves : mapping of str to ndarray of shape (L,)
+        By name: the new brightness of L old ones, evenly spaced; both run from 0 to 1.
+    noise : float
+        The brightest noise of the air before the change, 0 … 1; marked on every curve.
+    alt : str
+        See `picture`.
+
+    Returns
+    -------
+    Picture
+
+    Examples
+    --------
+    >>> tone_picture({"a slice": np.eye(9)}, {"no change": np.linspace(0, 1, 9)}, 0.1, "a line").alt
+    'a line'
+    """
+    fig, axes = figure(len(slices) + 1, height=3.6)
+    *places, plot_axes = axes
+    for place, (title, image) in zip(places, slices.items(), strict=True):
+        show(place, image, title)
+    zoom(places, next(iter(slices.values())), margin=0.25)
+    colour = COLOURS["measured"]
+    for (name, curve), style in zip(curves.items(), ("-", "--", ":"), strict=False):
+        before = np.linspace(0, 100, curve.size)
+        plot_axes.plot(before, 100 * curve, style, color=colour, linewidth=1.8, label=name)
+        after = np.interp(100 * noise, before, 100 * curve)
+        plot_axes.plot(100 * noise, after, "o", color=colour, clip_on=False, zorder=3)
+    plot_axes.plot([], [], "o", color=colour, label="brightest noise")
+    plot_axes.set(xlabel="brightness before [%]", ylabel="brightness after [%]")
+    plot_axes.set(xlim=(0, 100), ylim=(0, 103), title="tone curves")
+    plot_axes.legend(loc="lower right", fontsize=10)
+    return picture(fig, alt)
+
+
+@_in_look
+def contrast_picture(
+    before: np.ndarray,
+    after: np.ndarray,
+    mask: np.ndarray,
+    truth: np.ndarray,
+    *,
+    titles: tuple[str, str],
+    thresholds: tuple[int, int],
+    alt: str,
+) -> Picture:
+    """Draw a slice before and after a change of contrast, both histograms, and a mask's errors.
+
+    Parameters
+    ----------
+    before, after : ndarray of shape (H, W), uint8
+    mask, truth : ndarray of shape (H, W), {0, 1}
+        The mask was made from the slice after the change.
+    titles : pair of str
+        Of the slice after the change, and of the mask.
+    thresholds : pair of int
+        Otsu's threshold before and after [grey levels].
+    alt : str
+        See `picture`.
+
+    Returns
+    -------
+    Picture
+
+    Examples
+    --------
+    >>> slices = np.eye(8, dtype=np.uint8), np.eye(8, dtype=np.uint8)
+    >>> masks = np.eye(8), np.eye(8)
+    >>> names = {"titles": ("the same", "its mask"), "thresholds": (0, 0)}
+    >>> contrast_picture(*slices, *masks, **names, alt="no change").alt
+    'no change'
+    """
+    fig, frames = panels(1, 1, 1.6, 1, height=4)
+    window = head_window(before, margin=0.25)
+    slice_panel(fig, frames[0], before, "before", window=window)
+    slice_panel(fig, frames[1], after, f"after: {titles[0]}", window=window)
+    histograms = plot(frames[2], lambda axes: _histograms(axes[0], before, after, thresholds))
+    plot_panel(fig, frames[2], histograms, "histograms")
+    kinds = errors(mask, truth)
+    outlined = {"truth": truth}
+    slice_panel(fig, frames[3], after, titles[1], window=window, kinds=kinds, outlined=outlined)
+    key(fig)
+    return picture(fig, alt, mask=np.asarray(mask))
+
+
+def _histograms(
+    axes: Axes,
+    before: np.ndarray,
+    after: np.ndarray,
+    thresholds: tuple[int, int],
+) -> None:
+    """Draw two histograms of grey levels over each other, each with its threshold."""
+    colours = "0.6", COLOURS["measured"]
+    names = "before", "after"
+    bins = np.arange(0, 257, 8)
+    for gray, name, colour in zip((before, after), names, colours, strict=True):
+        pixels, _ = np.histogram(gray, bins)
+        filled = name == "before"
+        percent = 100 * pixels / gray.size
+        axes.stairs(percent, bins, fill=filled, color=colour, linewidth=1.4, label=name)
+    for threshold, name, colour in zip(thresholds, names, colours, strict=True):
+        label = f"Otsu, {name}: {threshold}"
+        axes.axvline(threshold, color=colour, linestyle="--", linewidth=2, label=label)
+    axes.set(yscale="log", ylim=(0.01, 400), xlim=(0, 256), xlabel="grey level, 0 … 255")
+    axes.set_ylabel("pixels [%]")
+    axes.set_yticks((0.01, 0.1, 1, 10, 100), ("0.01", "0.1", "1", "10", "100"))
+    axes.minorticks_off()
+    axes.legend(loc="upper right", fontsize=10)
+
+
+@_in_look
+def change_picture(
+    changes: Mapping[str, Mapping[str, Sequence[float]]],
+    sets: Sequence[str],
+    alt: str,
+    *,
+    unsure: float = 0.01,
+) -> Picture:
+    """Draw by how much each treatment changes each method's score, set by set.
+
+    Parameters
+    ----------
+    changes : mapping of str to mapping of str to sequence of float
+        By method, and by treatment (at most three): the change on every set.
+    sets : sequence of str
+        Names of the sets.
+    alt : str
+        See `picture`.
+    unsure : float
+        Changes up to this size are shaded: a traced truth cannot tell them from none.
+
+    Returns
+    -------
+    Picture
+
+    Examples
+    --------
+    >>> change_picture({"v8": {"CLAHE": [0.01, -0.02]}}, ["chris", "oms01"], "two changes").alt
+    'two changes'
+    """
+    fig, axes = figure(len(changes), height=1.6 + 0.27 * len(sets))
+    places = np.arange(len(sets))
+    for one, (method, treatments) in zip(axes, changes.items(), strict=True):
+        one.axvspan(-unsure, unsure, color="0.88", zorder=0, label=f"within {unsure:g}")
+        one.axvline(0, color="0.5", linewidth=1.2, zorder=0)
+        for (treatment, values), (marker, face) in zip(
+            treatments.items(), (("o", "none"), ("D", None), ("s", "none")), strict=False
+        ):
+            colour = COLOURS["measured"]
+            look = {"color": colour, "markerfacecolor": face or colour, "markersize": 7}
+            one.plot(values, places, marker, label=treatment, **look)
+        one.set_yticks(places, sets if one is axes[0] else [""] * len(sets))
+        one.set(xlabel="change of the mean IoU", title=method)
+        one.invert_yaxis()
+    legend = axes[0].get_legend_handles_labels()
+    fig.legend(*legend, loc="outside lower center", ncols=4, frameon=False, fontsize=11)
+    return picture(fig, alt)
+
+
+def veiled(
+    image: np.ndarray,
+    box: tuple[slice, slice],
+) -> np.ndarray:
+    """Lay a grey veil over everything outside of a box, so that dark air shows what is cut off.
+
+    Parameters
+    ----------
+    image : ndarray of shape (H, W)
+    box : pair of slice
+        Rows and columns.
+
+    Returns
+    -------
+    ndarray of shape (H, W), float32
+        Brightness to draw, 0 … 1.
+
+    Examples
+    --------
+    >>> veiled(np.array([[0.0, 0, 1, 1]]), (slice(0, 1), slice(1, 3))).tolist()
+    [[0.4000000059604645, 0.0, 1.0, 0.800000011920929]]
+    """
+    low, high = _limits(image)
+    gray = np.clip((image.astype(float) - low) / (high - low), 0, 1)
+    shown = 0.4 + 0.4 * gray
+    shown[box] = gray[box]
+    return shown.astype(np.float32)
+
+
+@_in_look
+def crop_picture(
+    image: np.ndarray,
+    box: tuple[slice, slice],
+    masks: tuple[np.ndarray, np.ndarray],
+    truth: np.ndarray,
+    *,
+    titles: tuple[str, str, str],
+    alt: str,
+) -> Picture:
+    """Draw a slice with the box of a crop, the mask of the whole slice, and that of the crop.
+
+    Parameters
+    ----------
+    image, truth : ndarray of shape (H, W)
+    box : pair of slice
+        Rows and columns.
+    masks : pair of ndarray of shape (H, W), {0, 1}
+        Of the whole slice, and of the crop, the latter in its place in the whole frame.
+    titles : three str
+        Of the box and of the two masks.
+    alt : str
+        See `picture`.
+
+    Returns
+    -------
+    Picture
+
+    Examples
+    --------
+    >>> image = np.pad(np.ones((4, 4)), 2)
+    >>> box = slice(1, 7), slice(1, 7)
+    >>> titles = "a box", "whole", "cropped"
+    >>> crop_picture(image, box, (image, image), image, titles=titles, alt="a crop").alt
+    'a crop'
+    """
+    whole_mask, cropped_mask = masks
+    fig, frames = panels(1, 1, 1, height=4.8)
+    outlined = {"truth": truth}
+    slice_panel(fig, frames[0], veiled(image, box), titles[0], white_percentile=100)
+    kinds = errors(whole_mask, truth)
+    slice_panel(fig, frames[1], image, titles[1], kinds=kinds, outlined=outlined)
+    kinds = {kind: error[box] for kind, error in errors(cropped_mask, truth).items()}
+    slice_panel(fig, frames[2], image[box], titles[2], kinds=kinds, outlined={"truth": truth[box]})
+    key(fig)
+    return picture(fig, alt, mask=np.asarray(cropped_mask))
