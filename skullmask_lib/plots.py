@@ -1118,7 +1118,7 @@ def three_planes(
     at : sequence of int, optional
         Where the planes cross; by default the middle of the mask, or of the volume.
     name : str
-        Of the volume.
+        Of the volume, and what else to say of the picture. It stands above the planes.
 
     Returns
     -------
@@ -1138,7 +1138,13 @@ def three_planes(
     sizes = np.maximum(1, np.rint(extent_mm / dot_mm)).astype(int).tolist()
     widths_mm = [extent_mm[plane.across] for plane in _PLANES]
     height = 0.8 + _PANELS_WIDTH_IN * extent_mm[1:].max() / np.sum(widths_mm)
-    fig, frames = panels(*widths_mm, height=height)
+    lines = 1
+    if name:
+        lines = 2
+        height += _TITLE_DOTS / STYLE["figure.dpi"]
+    fig, frames = panels(*widths_mm, height=height, lines=lines)
+    if name:
+        _headline(fig, name)
     for frame, plane in zip(frames, _PLANES, strict=True):
         size = (sizes[plane.across], sizes[plane.down])  # OpenCV's (x, y)
         outlined = {}
@@ -1148,9 +1154,18 @@ def three_planes(
         image = cv2.resize(_cut(volume, plane, at), size)
         title = f"{plane.name}, {'xyz'[plane.axis]} = {at[plane.axis]}"
         slice_panel(fig, frame, image, title, outlined=outlined)
+    if mask is not None:
+        key(fig, ("mask",))
     voxel = ", ".join(map(str, at))
     alt = f"axial, coronal and sagittal plane through voxel {voxel}"
     return picture(fig, f"{name}: {alt}" if name else alt)
+
+
+def _headline(fig: Figure, text: str) -> None:
+    """Write a title above all panels, in the upper of two lines."""
+    _, height_dots = _size_dots(fig)
+    baseline = 1 - _TITLE_DOTS / height_dots
+    fig.text(0.5, baseline, plain(text), ha="center", size=STYLE["axes.titlesize"], weight="bold")
 
 
 class _Plane(NamedTuple):

@@ -303,8 +303,9 @@ def test_the_picture_is_the_same_in_any_order(tmp_path):
     turned = upright.as_reoriented(np.array([[1, -1], [2, 1], [0, -1]]))
     pictures = []
     for name, image in (("a", upright), ("b", turned)):
-        nib.save(image, tmp_path / f"{name}.nii")
-        pictures.append(strip_scan(tmp_path / f"{name}.nii", tmp_path).picture.read_bytes())
+        (tmp_path / name).mkdir()
+        nib.save(image, tmp_path / name / "head.nii")
+        pictures.append(strip_scan(tmp_path / name / "head.nii", tmp_path).picture.read_bytes())
     assert pictures[0] == pictures[1]
 
 
