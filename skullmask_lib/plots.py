@@ -1155,7 +1155,7 @@ def memory_picture(peaks: Mapping[int, Sequence[float]]) -> Picture:
     Examples
     --------
     >>> memory_picture({10: (16, 5), 20: (30, 5)}).alt
-    'Peak memory from 10 to 20 slices: all at once it goes from 16 to 30 images, in chunks from 5 ...'
+    'Peak memory from 10 to 20 slices: all at once it goes from 16 to 30 images, in chunks ...'
     """
     fig, (axes,) = figure(width=9, height=3.8)
     counts = list(peaks)
@@ -1199,7 +1199,7 @@ def throughput_picture(
     --------
     >>> run = {"read": 0.5, "compute": 6, "write": 1, "wall": 10}
     >>> throughput_picture({4: run}, {1: run, 2: run}, 60.2).alt
-    'Images per second with 1, 2 worker processes and with chunks of 4 images, beside the publish...'
+    'Images per second with 1, 2 worker processes and with chunks of 4 images, beside the ...'
     """
     fig, (left, middle, right) = figure(3, height=4.4)
     places = np.arange(len(by_workers))
