@@ -1206,7 +1206,7 @@ def throughput_picture(
     whole = [1000 / run["wall"] for run in by_workers.values()]
     busy = [1000 / _busy_ms(run) for run in by_workers.values()]
     _rate_bars(left, places - 0.2, whole, 0.38, label="whole run")
-    _rate_bars(left, places + 0.2, busy, 0.38, opacity=0.4, label="without the start")
+    _rate_bars(left, places + 0.2, busy, 0.38, face="white", label="without the start")
     left.set_xticks(places, list(map(str, by_workers)))
     left.set(xlabel="worker processes", ylabel="images/s")
     places = np.arange(len(by_chunk))
@@ -1241,13 +1241,15 @@ def _rate_bars(
     rates: Sequence[float],
     width: float,
     *,
-    opacity: float = 1.0,
+    face: str = COLOURS["measured"],
     label: str = "",
 ) -> None:
     """Draw bars of measured rates, each with its number."""
-    look = {"color": COLOURS["measured"], "alpha": opacity, "label": label}
-    bars = axes.bar(places, rates, width, **look)
-    axes.bar_label(bars, [f"{rate:.0f}" for rate in rates], padding=2, fontsize=11)
+    look = {"facecolor": face, "edgecolor": COLOURS["measured"], "label": label}
+    bars = axes.bar(places, rates, width, linewidth=1.5, **look)
+    background = {"facecolor": "white", "edgecolor": "none", "pad": 0.8}
+    numbers = [f"{rate:.0f}" for rate in rates]
+    axes.bar_label(bars, numbers, padding=4, fontsize=11, bbox=background)
 
 
 def _part_bars(
@@ -1278,7 +1280,7 @@ def _part_bars(
 def rate_plot(
     frame: Frame,
     published: float,
-    measured: Mapping[int, float],
+    measured: Sequence[int],
     projected: np.ndarray,
 ) -> Plot:
     """Draw rates against the number of processes: published, measured, and both carried on.
@@ -1288,10 +1290,10 @@ def rate_plot(
     frame : Frame
     published : float
         Rate of one process [images/s].
-    measured : mapping of int to float
-        Number of processes to their rate.
+    measured : sequence of int
+        Numbers of processes that were measured.
     projected : ndarray of shape (P,)
-        The measured rates carried on, for 1 … P processes.
+        The measured rates of 1 … P processes, carried on [images/s].
 
     Returns
     -------
@@ -1300,7 +1302,7 @@ def rate_plot(
     Examples
     --------
     >>> frame = panels(1, 1, lines=2)[1][0]
-    >>> rate_plot(frame, 60.2, {1: 100, 2: 180}, 90.0 * np.arange(1, 9)).pixels.shape
+    >>> rate_plot(frame, 60.2, [1, 2], 90.0 * np.arange(1, 9)).pixels.shape
     (312, 440, 3)
     """
     processes = np.arange(1, projected.size + 1)
@@ -1311,9 +1313,10 @@ def rate_plot(
         one.plot(processes, published * processes, label="published × processes", **look)
         look = {"color": COLOURS["measured"]}
         one.plot(processes, projected, linestyle=":", label="measured, carried on", **look)
-        one.plot(list(measured), list(measured.values()), "o", label="measured", **look)
+        rates = [projected[count - 1] for count in measured]
+        one.plot(measured, rates, "o", label="measured", **look)
         one.set(xlabel="processes", ylabel="images/s, without the start", ylim=(0, None))
-        one.legend(loc="upper left")
+        one.legend(loc="best")
 
     return plot(frame, draw)
 
@@ -1380,7 +1383,7 @@ def files_picture(
     --------
     >>> images = {"a.npy": np.eye(4), "flat.npy": np.ones((4, 4))}
     >>> files_picture(images, {"a.npy": None, "flat.npy": np.zeros((4, 4))}).alt
-    'Files and their masks: a.npy: no mask; flat.npy: an empty mask.'
+    'Files and their masks: a.npy: no mask; flat.npy: empty mask.'
     """
     fig, axes = figure(len(images), height=3.4)
     captions = []
@@ -1389,10 +1392,10 @@ def files_picture(
         verdict = "no mask"
         if mask is not None:
             area_px = np.count_nonzero(mask)
-            verdict = f"{area_px} px" if area_px else "an empty mask"
+            verdict = f"{area_px} px" if area_px else "empty mask"
             outline(one, mask, "mask")
         shown = np.nan_to_num(image)
-        show(one, shown, f"{name}\n{verdict}")
+        show(one, shown, f"{name}: {verdict}")
         if not np.ptp(shown):
             one.images[0].set_clim(0, 3 * float(shown.max()))  # grey, not white
         for row, column in np.argwhere(np.isnan(image))[:1]:
@@ -1403,5 +1406,6 @@ def files_picture(
             where = {"xytext": (0, -14), "textcoords": "offset points"}
             one.annotate("not a number", place, ha="center", va="top", **where, **look)
         captions.append(f"{name}: {verdict}")
+    zoom(axes, next(iter(images.values())))
     key(fig, ("mask",))
     return picture(fig, f"Files and their masks: {'; '.join(captions)}.")
