@@ -1315,8 +1315,9 @@ def rate_plot(
         one.plot(processes, projected, linestyle=":", label="measured, carried on", **look)
         rates = [projected[count - 1] for count in measured]
         one.plot(measured, rates, "o", label="measured", **look)
-        one.set(xlabel="processes", ylabel="images/s, without the start", ylim=(0, None))
-        one.legend(loc="best")
+        top = 1.45 * max(published * processes[-1], projected.max())  # room for the legend
+        one.set(xlabel="processes", ylabel="images/s, without the start", ylim=(0, top))
+        one.legend(loc="upper right")
 
     return plot(frame, draw)
 
@@ -1347,7 +1348,7 @@ def size_plot(
     >>> size_plot(frame, (0, 10), {"images": 4, "masks": 1, "held": 6}).pixels.shape
     (312, 440, 3)
     """
-    looks = (("published", "-"), ("published", "--"), ("baseline", "-"))
+    looks = (("published", "-"), ("published", "--"), ("baseline", "-."))
 
     def draw(axes: np.ndarray) -> None:
         for (kind, style), (name, size) in zip(looks, bytes_for_image.items(), strict=True):
