@@ -233,7 +233,7 @@ def measure(
             "v7 ÷ the source's script",
             f"{median(ratios):.2f}",
             "",
-            "median of the rounds; wanted: 2",
+            f"median of the ratios of {rounds} rounds; wanted: 2",
         ),
         ("reading alone", f"{alone_['read']:.1f}", "images/s", ""),
         ("computing v7 alone", f"{alone_['compute']:.1f}", "images/s", "in memory"),

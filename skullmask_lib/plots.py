@@ -47,6 +47,9 @@ COLOURS = {
     "scalp": "#CC79A7",
     "path": "#56B4E9",
     "brain": "#009E73",
+    # where two masks are compared with each other
+    "first alone": "#99FF99",
+    "second alone": "#7733FF",
     # in plots
     "measured": "#222222",
     "published": "#8A63D2",

@@ -193,7 +193,7 @@ def thresholds(
         fig,
         frames[0],
         stages["above"],
-        "orange: the largest component",
+        "largest component: orange",
         window=window,
         kinds={"mask": stages["largest"]},
     )
@@ -243,8 +243,8 @@ def frame_rule(
     image = data.images[slice_index]
     stages = versions.trace("v5", image, dilation_size=dilation_size)
     call = _call("v5", {"dilation_size": dilation_size})
-    count = _count_pieces(stages["scalp"])
-    pieces = "1 component" if count == 1 else f"{count} components"
+    count = _count_components(stages["scalp"])
+    components = "1 component" if count == 1 else f"{count} components"
     if not rule:
         stages = _stages_without_rule(stages, dilation_size)
         call = f"sm.masks.fill_holes(sm.masks.dilate(sm.v1(image), {dilation_size}))"
@@ -255,7 +255,7 @@ def frame_rule(
         fig,
         frames[0],
         darker,
-        f"{pieces} at the frame",
+        f"{components} at the frame",
         window=window,
         kinds={"brain": stages["brain"], "scalp": stages["scalp"]},
         opacity=opacity,
@@ -266,11 +266,11 @@ def frame_rule(
     verdict = _judge(fig, frames[2], data, slice_index, mask, opacity)
     on_off = "on" if rule else "off"
     settings = f"width {dilation_size} px, rule {on_off}"
-    alt = f"v5, {settings}, {pieces} at the frame, {verdict}"
+    alt = f"v5, {settings}, {components} at the frame, {verdict}"
     return _picture(fig, data, slice_index, alt, mask, call, also=("brain", "scalp"))
 
 
-def _count_pieces(mask: np.ndarray) -> int:
+def _count_components(mask: np.ndarray) -> int:
     labels, _ = masks.label_components(mask)
     return int(labels.max())
 
@@ -477,7 +477,7 @@ def _curves(
         for kind, parts in _error_shares(candidates, truth).items():
             axes[0].plot(widths, parts, color=plots.COLOURS[kind], label=kind)
         _mark_best(axes[0], best)
-        axes[0].set(ylabel="IoU; errors as parts of the true area", **_WIDTH_AXIS)
+        axes[0].set(ylabel="IoU; errors as shares of the true area", **_WIDTH_AXIS)
         axes[0].legend(loc="best")
 
     return plots.plot(frame, draw), best
@@ -492,14 +492,14 @@ def _draw_areas(
     areas: list[float],
 ) -> None:
     axes.plot(widths, areas, color=plots.COLOURS["measured"])
-    axes.set(ylabel="part of the slice inside of the mask", **_WIDTH_AXIS)
+    axes.set(ylabel="share of the slice inside the mask", **_WIDTH_AXIS)
 
 
 def _error_shares(
     candidates: list[np.ndarray],
     truth: np.ndarray,
 ) -> dict[str, list[float]]:
-    """Measure misses and over-reach of some masks, as parts of the true area."""
+    """Measure misses and over-reach of some masks, as shares of the true area."""
     true_area_px = max(cv2.countNonZero(truth), 1)
     shares = {"miss": [], "over-reach": []}
     for mask in candidates:
@@ -700,27 +700,30 @@ def versus(
     """
     image = data.images[slice_index]
     fig, frames = plots.panels(1, 1, 1)
-    made = []
+    version_masks = []
     verdicts = []
-    for frame, version in zip(frames[:2], (left, right), strict=True):
+    places = {"first": left, "second": right}
+    for frame, (place, version) in zip(frames[:2], places.items(), strict=True):
         options = _options(data, slice_index, version, {})
         *_, mask = _trace(data, slice_index, version, options).values()
-        verdict = _judge(fig, frame, data, slice_index, mask, opacity, what=version)
-        made.append(mask)
+        what = f"{place}, {version}"
+        verdict = _judge(fig, frame, data, slice_index, mask, opacity, what=what)
+        version_masks.append(mask)
         verdicts.append(f"{version}: {verdict}")
-    one, other = made
+    first, second = version_masks
     plots.slice_panel(
         fig,
         frames[2],
         image,
-        f"{left} alone pink, {right} alone light blue",
+        "where they differ",
         window=plots.head_window(image),
-        kinds={"scalp": one & ~other, "path": other & ~one},
+        kinds={"first alone": first & ~second, "second alone": second & ~first},
         opacity=1.0,
     )
-    differing_px = int(np.count_nonzero(one != other))
+    differing_px = int(np.count_nonzero(first != second))
     alt = f"{'; '.join(verdicts)}; they differ on {differing_px} px"
-    return _picture(fig, data, slice_index, alt, other, _call(right, options))
+    also = ("first alone", "second alone")
+    return _picture(fig, data, slice_index, alt, second, _call(right, options), also=also)
 
 
 def boundary(

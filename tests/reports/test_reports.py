@@ -711,7 +711,7 @@ def test_slices_of_unknown_truth_are_shown_and_left_out_of_means(slices, skullma
     page = (slices / "out" / "report.html").read_text(encoding="utf-8")
     mean = np.mean([rows[place]["iou"] for place in (0, 2)])
     assert f"mean IoU <strong>{mean:.4f}</strong>" in page
-    assert "The truth of 1 slices is empty" in page
+    assert "The truth of 1 slice is empty" in page
     assert "slices.npy[1] by v8, quality" in page
 
 
