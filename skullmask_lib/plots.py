@@ -63,9 +63,9 @@ _TITLE_DOTS = 18  # a line
 _TITLE_GAP_DOTS = 6
 _LARGE_TITLE_POINTS = 16
 _LARGE_TITLE_DOTS = 32
-_PANELS_WIDTH_IN = 11.0
+PANELS_WIDTH_IN = 11.0
 _WHITE_PERCENTILE = 99.5
-_PAINT_OPACITY = 0.65
+PAINT_OPACITY = 0.65
 _OUTLINE_POINTS = 1.6
 # A dark rim on both sides keeps an outline visible on bright tissue
 _RIM_POINTS = 1.0
@@ -110,7 +110,7 @@ def look() -> Iterator[None]:
         yield
 
 
-def _in_look(draw: Callable) -> Callable:
+def in_look(draw: Callable) -> Callable:
     """Make a function draw within `look`."""
 
     @wraps(draw)
@@ -175,7 +175,7 @@ class Picture:
         return data, {"image/png": {"alt": self.alt}}
 
 
-@_in_look
+@in_look
 def figure(
     columns: int = 1,
     rows: int = 1,
@@ -223,7 +223,7 @@ class Plot(NamedTuple):
     to_dots: Transform
 
 
-@_in_look
+@in_look
 def panels(
     *widths: float,
     height: float = 4.8,
@@ -253,7 +253,7 @@ def panels(
     >>> panels(1, 3)[1]
     [Frame(left=0, bottom=30, width=220, height=330), Frame(left=220, bottom=30, width=660, ...)]
     """
-    fig = Figure(figsize=(_PANELS_WIDTH_IN, height), layout="none")
+    fig = Figure(figsize=(PANELS_WIDTH_IN, height), layout="none")
     FigureCanvasAgg(fig)
     width_dots, height_dots = _size_dots(fig)
     ends = np.cumsum((0, *widths)) / sum(widths) * width_dots
@@ -270,7 +270,7 @@ def _size_dots(fig: Figure) -> np.ndarray:
     return fig.dpi * fig.get_size_inches()
 
 
-@_in_look
+@in_look
 def plot(
     frame: Frame,
     draw: Callable[[np.ndarray], object],
@@ -304,7 +304,7 @@ def plot(
     return Plot(pixels, axes[0].transData.frozen())
 
 
-@_in_look
+@in_look
 def plot_panel(
     fig: Figure,
     frame: Frame,
@@ -346,7 +346,7 @@ def _dot_at(shown: Plot, x: float, y: float) -> tuple[int, int]:
     return right, len(shown.pixels) - up
 
 
-@_in_look
+@in_look
 def slice_panel(
     fig: Figure,
     frame: Frame,
@@ -356,7 +356,7 @@ def slice_panel(
     window: tuple[slice, slice] = (slice(None), slice(None)),
     kinds: dict[str, np.ndarray] | None = None,
     outlined: dict[str, np.ndarray] | None = None,
-    opacity: float = _PAINT_OPACITY,
+    opacity: float = PAINT_OPACITY,
     white_percentile: float = _WHITE_PERCENTILE,
 ) -> None:
     """Set a slice into a frame of `panels`, with regions painted over it and others outlined.
@@ -381,7 +381,7 @@ def slice_panel(
     >>> fig, (frame,) = panels(1)
     >>> slice_panel(fig, frame, np.eye(4), "identity", kinds={"brain": np.eye(4)})
     """
-    low, high = _limits(image, white_percentile)
+    low, high = grey_limits(image, white_percentile)
     rows, columns = image[window].shape
     factor = min((frame.width - 2 * _GAP_DOTS) / columns, frame.height / rows)
     width = max(1, round(factor * columns))
@@ -396,7 +396,7 @@ def slice_panel(
         scaled = (image.astype(float) - low) / (high - low)
         gray = np.clip(np.nan_to_num(fitted(scaled)), 0, 1)
     covers = {kind: fitted(region) for kind, region in (kinds or {}).items()}
-    colour = _painted(gray, covers, opacity)
+    colour = paint(gray, covers, opacity)
     top_left = np.array([window[1].start or 0, window[0].start or 0])  # OpenCV's (x, y)
     for kind, mask in (outlined or {}).items():
         lines = [(line + 0.5 - top_left) * factor - 0.5 for line in _contours(mask)]
@@ -457,7 +457,7 @@ def stacked(frames: Sequence[Frame], rows: int) -> list[Frame]:
     return split
 
 
-@_in_look
+@in_look
 def large_title(fig: Figure, frame: Frame, title: str) -> None:
     """Write a title above a frame of `stacked` that can be read from the back of a room.
 
@@ -477,7 +477,7 @@ def large_title(fig: Figure, frame: Frame, title: str) -> None:
     fig.text(*place, plain(title), ha="center", size=_LARGE_TITLE_POINTS)
 
 
-def _painted(
+def paint(
     gray: np.ndarray,
     kinds: dict[str, np.ndarray],
     opacity: float,
@@ -509,7 +509,7 @@ def _contours(mask: np.ndarray) -> list[np.ndarray]:
     return [line + corner for line in lines]
 
 
-@_in_look
+@in_look
 def picture(
     fig: Figure,
     alt: str,
@@ -544,7 +544,7 @@ def picture(
     return Picture(pixels.copy(), alt, mask, call)
 
 
-@_in_look
+@in_look
 def show(
     axes: Axes,
     image: np.ndarray,
@@ -571,12 +571,12 @@ def show(
     >>> show(figure()[1][0], np.eye(3), "identity").get_title()
     'identity'
     """
-    low, high = _limits(image, white_percentile)
+    low, high = grey_limits(image, white_percentile)
     axes.imshow(image, cmap="gray", vmin=low, vmax=high, interpolation="antialiased")
-    return _bare(axes, title)
+    return bare_axes(axes, title)
 
 
-def _limits(
+def grey_limits(
     image: np.ndarray,
     white_percentile: float = _WHITE_PERCENTILE,
 ) -> tuple[float, float]:
@@ -592,7 +592,7 @@ def _limits(
     return low, low + 1.0
 
 
-def _bare(axes: Axes, title: str) -> Axes:
+def bare_axes(axes: Axes, title: str) -> Axes:
     """Leave nothing but a title; axes that are only switched off double the time of layout."""
     axes.set_title(title)
     axes.set_axis_off()
@@ -625,7 +625,7 @@ def head_window(
     >>> head_window(np.pad(np.ones((10, 10)), 20), margin=0.1)
     (slice(19, 31, None), slice(19, 31, None))
     """
-    low, high = _limits(image)
+    low, high = grey_limits(image)
     bright = image > low + 0.05 * (high - low)
     return _range_of(bright.any(axis=1), margin), _range_of(bright.any(axis=0), margin)
 
@@ -671,7 +671,7 @@ def zoom(
         one.set(xlim=left_right, ylim=bottom_top)
 
 
-@_in_look
+@in_look
 def outline(axes: Axes, mask: np.ndarray, kind: str = "truth") -> Axes:
     """Draw the outline of a mask over a slice.
 
@@ -703,7 +703,7 @@ def outline(axes: Axes, mask: np.ndarray, kind: str = "truth") -> Axes:
     return axes
 
 
-@_in_look
+@in_look
 def compare(
     axes: Axes,
     image: np.ndarray,
@@ -729,11 +729,11 @@ def compare(
     >>> compare(figure()[1][0], np.eye(4), np.eye(4), np.ones((4, 4)), "a mask").get_title()
     'a mask'
     """
-    low, high = _limits(image)
+    low, high = grey_limits(image)
     gray = np.clip((image - low) / (high - low), 0, 1)
-    painted = _painted(gray, errors(mask, truth), _PAINT_OPACITY)
+    painted = paint(gray, errors(mask, truth), PAINT_OPACITY)
     axes.imshow(painted, interpolation="antialiased")
-    return outline(_bare(axes, title), truth)
+    return outline(bare_axes(axes, title), truth)
 
 
 def errors(
@@ -763,7 +763,7 @@ def errors(
     return {"over-reach": over_reach.view(np.uint8), "miss": miss.view(np.uint8)}
 
 
-@_in_look
+@in_look
 def key(
     fig: Figure,
     kinds: Sequence[str] = ("over-reach", "miss", "truth"),
@@ -801,7 +801,7 @@ def _legend(fig: Figure, kinds: Sequence[str]) -> None:
 
 
 @lru_cache
-@_in_look
+@in_look
 def _key_pixels(kinds: tuple[str, ...]) -> np.ndarray:
     """Draw a key once; it takes longer than the rest of a figure of `panels`."""
     fig, (axes,) = figure(width=2.2 * len(kinds), height=_KEY_DOTS / STYLE["figure.dpi"])
@@ -810,7 +810,7 @@ def _key_pixels(kinds: tuple[str, ...]) -> np.ndarray:
     return picture(fig, "").pixels
 
 
-@_in_look
+@in_look
 def histogram(
     axes: Axes,
     gray: np.ndarray,
@@ -913,7 +913,7 @@ def _polar_pixels(
 
 
 @lru_cache
-@_in_look
+@in_look
 def _polar_axes(
     frame: Frame,
     titles: tuple[tuple[str, int], ...],
@@ -946,7 +946,7 @@ def _polar_axes(
     return labelled, boxes
 
 
-@_in_look
+@in_look
 def sweep_curve(
     axes: Axes,
     result: Sweep,
@@ -985,7 +985,7 @@ def sweep_curve(
     return axes
 
 
-@_in_look
+@in_look
 def sweep_picture(result: Sweep) -> Picture:
     """Draw a whole sweep: IoU and Dice against the width.
 
@@ -1014,7 +1014,7 @@ def sweep_picture(result: Sweep) -> Picture:
     return picture(fig, f"IoU and Dice against the dilation width, {widths}; {best}.")
 
 
-@_in_look
+@in_look
 def ladder_picture(rows: Sequence[tuple]) -> Picture:
     """Draw the ladder: published, phantom and other seeds side by side for every version.
 
@@ -1063,7 +1063,7 @@ def _two_digits(value: float) -> str:
     return "" if np.isnan(value) else f"{value:.2f}"
 
 
-@_in_look
+@in_look
 def class_picture(
     counts: Mapping[str, int],
     what: str = "slices",
@@ -1100,7 +1100,7 @@ def class_picture(
     return picture(fig, f"{what}: {classes}")
 
 
-@_in_look
+@in_look
 def three_planes(
     volume: np.ndarray,
     affine: np.ndarray,
@@ -1139,8 +1139,8 @@ def three_planes(
     extent_mm = np.multiply(volume.shape, spacing_mm)
     dot_mm = max(spacing_mm.min(), extent_mm.max() / _LONGEST_SIDE_DOTS)
     sizes = np.maximum(1, np.rint(extent_mm / dot_mm)).astype(int).tolist()
-    widths_mm = [extent_mm[plane.across] for plane in _PLANES]
-    height = 0.8 + _PANELS_WIDTH_IN * extent_mm[1:].max() / np.sum(widths_mm)
+    widths_mm = [extent_mm[plane.across] for plane in PLANES]
+    height = 0.8 + PANELS_WIDTH_IN * extent_mm[1:].max() / np.sum(widths_mm)
     lines = 1
     if name:
         lines = 2
@@ -1148,13 +1148,13 @@ def three_planes(
     fig, frames = panels(*widths_mm, height=height, lines=lines)
     if name:
         _headline(fig, name)
-    for frame, plane in zip(frames, _PLANES, strict=True):
+    for frame, plane in zip(frames, PLANES, strict=True):
         size = (sizes[plane.across], sizes[plane.down])  # OpenCV's (x, y)
         outlined = {}
         if mask is not None:
-            cut = _cut(mask, plane, at)
+            cut = cut_plane(mask, plane, at)
             outlined["mask"] = cv2.resize(cut, size, interpolation=cv2.INTER_NEAREST)
-        image = cv2.resize(_cut(volume, plane, at), size)
+        image = cv2.resize(cut_plane(volume, plane, at), size)
         title = f"{plane.name}, {'xyz'[plane.axis]} = {at[plane.axis]}"
         slice_panel(fig, frame, image, title, outlined=outlined)
     if mask is not None:
@@ -1171,7 +1171,7 @@ def _headline(fig: Figure, text: str) -> None:
     fig.text(0.5, baseline, plain(text), ha="center", size=STYLE["axes.titlesize"], weight="bold")
 
 
-class _Plane(NamedTuple):
+class Plane(NamedTuple):
     """A plane of a volume: its axis, and the axes that run across and down in its picture."""
 
     name: str
@@ -1180,10 +1180,10 @@ class _Plane(NamedTuple):
     down: int
 
 
-_PLANES = (
-    _Plane("axial", axis=2, across=0, down=1),
-    _Plane("coronal", axis=1, across=0, down=2),
-    _Plane("sagittal", axis=0, across=1, down=2),
+PLANES = (
+    Plane("axial", axis=2, across=0, down=1),
+    Plane("coronal", axis=1, across=0, down=2),
+    Plane("sagittal", axis=0, across=1, down=2),
 )
 
 
@@ -1194,9 +1194,9 @@ def _middle(volume: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
     return np.mean(np.nonzero(mask), axis=1)
 
 
-def _cut(
+def cut_plane(
     volume: np.ndarray,
-    plane: _Plane,
+    plane: Plane,
     at: Sequence[int],
 ) -> np.ndarray:
     """Cut a volume; the last row and column axes point up and to the right."""

@@ -1,4 +1,7 @@
-"""TODO audit."""
+"""Figures of lesson 07: what each step is worth, and what v7 loses on real heads.
+
+They are drawn from arrays and tables; nothing here loads data or makes masks.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -6,11 +9,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 
-from ..plots import COLOURS, Picture, _in_look, figure, picture, sweep_curve
+from ..plots import COLOURS, Picture, figure, in_look, picture, sweep_curve
 from ..sweeps import Sweep
 
 
-@_in_look
+@in_look
 def score_bars(
     scores: Mapping[str, float],
     kinds: Mapping[str, str],
@@ -58,7 +61,7 @@ def score_bars(
     return picture(fig, ", ".join(f"{name} {score:.3f}" for name, score in scores.items()))
 
 
-@_in_look
+@in_look
 def choice_picture(
     result: Sweep,
     interval: tuple[float, float],
@@ -166,7 +169,7 @@ _LOSS_LOOKS = {
 _LOSS_LIMIT = 0.34  # a bar beyond it is cut
 
 
-@_in_look
+@in_look
 def losses_picture(rows: Iterable[Mapping[str, object]]) -> Picture:
     """Draw what each cause costs v7 on each set of slices, as parts of one bar.
 

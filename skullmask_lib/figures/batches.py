@@ -1,4 +1,7 @@
-"""TODO batches."""
+"""Figures of lesson 20: memory, rates and sizes of a batch, and its broken files.
+
+They are drawn from arrays and tables; nothing here loads data or makes masks.
+"""
 
 from collections.abc import Mapping, Sequence
 
@@ -11,8 +14,8 @@ from ..plots import (
     Frame,
     Picture,
     Plot,
-    _in_look,
     figure,
+    in_look,
     key,
     outline,
     picture,
@@ -22,7 +25,7 @@ from ..plots import (
 )
 
 
-@_in_look
+@in_look
 def memory_picture(peaks: Mapping[int, Sequence[float]]) -> Picture:
     """Draw the peak memory of two ways to mask a stack against the number of its slices.
 
@@ -58,7 +61,7 @@ def memory_picture(peaks: Mapping[int, Sequence[float]]) -> Picture:
 _PARTS = {"compute": "", "write": "////", "read": "...."}
 
 
-@_in_look
+@in_look
 def throughput_picture(
     by_chunk: Mapping[int, Mapping[str, float]],
     by_workers: Mapping[int, Mapping[str, float]],
@@ -159,7 +162,7 @@ def _part_bars(
     axes.set(ylabel="time for an image [ms]")
 
 
-@_in_look
+@in_look
 def rate_plot(
     frame: Frame,
     published: float,
@@ -205,7 +208,7 @@ def rate_plot(
     return plot(frame, draw)
 
 
-@_in_look
+@in_look
 def size_plot(
     frame: Frame,
     counts: Sequence[float],
@@ -245,7 +248,7 @@ def size_plot(
     return plot(frame, draw)
 
 
-@_in_look
+@in_look
 def files_picture(
     images: Mapping[str, np.ndarray],
     masks: Mapping[str, np.ndarray | None],

@@ -1,4 +1,7 @@
-"""TODO boundary."""
+"""Figures of lesson 08: a ray, the sets of real heads, and the quality of spoiled slices.
+
+They are drawn from arrays and tables; nothing here loads data or makes masks.
+"""
 
 import itertools
 from collections.abc import Mapping, Sequence
@@ -9,9 +12,9 @@ from .. import polar
 from ..plots import (
     COLOURS,
     Picture,
-    _in_look,
     errors,
     figure,
+    in_look,
     key,
     panels,
     picture,
@@ -19,7 +22,7 @@ from ..plots import (
 )
 
 
-@_in_look
+@in_look
 def ray_picture(
     layers: Sequence[tuple[str, float, float]],
     price: np.ndarray,
@@ -81,7 +84,7 @@ def ray_picture(
     return picture(fig, alt)
 
 
-@_in_look
+@in_look
 def sets_picture(
     scores: Mapping[str, Mapping[str, float]],
     sets: Mapping[str, bool],
@@ -153,7 +156,7 @@ def sets_picture(
     return picture(fig, alt)
 
 
-@_in_look
+@in_look
 def trust_picture(
     curves: Sequence[tuple[str, Sequence[float], Sequence[float], Sequence[float]]],
     xlabels: Sequence[str],
@@ -198,7 +201,7 @@ def trust_picture(
     return picture(fig, alt)
 
 
-@_in_look
+@in_look
 def comparisons_picture(
     cases: Sequence[tuple[str, np.ndarray, np.ndarray, np.ndarray]],
     alt: str,

@@ -1,4 +1,7 @@
-"""TODO contrast."""
+"""Figures of lessons 09 and 10: changes of contrast, and crops.
+
+They are drawn from arrays and tables; nothing here loads data or makes masks.
+"""
 
 from collections.abc import Mapping, Sequence
 
@@ -8,11 +11,11 @@ from matplotlib.axes import Axes
 from ..plots import (
     COLOURS,
     Picture,
-    _in_look,
-    _limits,
     errors,
     figure,
+    grey_limits,
     head_window,
+    in_look,
     key,
     panels,
     picture,
@@ -24,7 +27,7 @@ from ..plots import (
 )
 
 
-@_in_look
+@in_look
 def row_of_slices(
     shown: Sequence[Mapping[str, object]],
     alt: str,
@@ -63,7 +66,7 @@ def row_of_slices(
     return picture(fig, alt)
 
 
-@_in_look
+@in_look
 def tone_picture(
     slices: Mapping[str, np.ndarray],
     curves: Mapping[str, np.ndarray],
@@ -110,7 +113,7 @@ def tone_picture(
     return picture(fig, alt)
 
 
-@_in_look
+@in_look
 def contrast_picture(
     before: np.ndarray,
     after: np.ndarray,
@@ -185,7 +188,7 @@ def _histograms(
     axes.legend(loc="upper right", fontsize=10)
 
 
-@_in_look
+@in_look
 def change_picture(
     changes: Mapping[str, Mapping[str, Sequence[float]]],
     sets: Sequence[str],
@@ -256,14 +259,14 @@ def veiled(
     >>> veiled(np.array([[0.0, 0, 1, 1]]), (slice(0, 1), slice(1, 3))).tolist()
     [[0.4000000059604645, 0.0, 1.0, 0.800000011920929]]
     """
-    low, high = _limits(image)
+    low, high = grey_limits(image)
     gray = np.clip((image.astype(float) - low) / (high - low), 0, 1)
     shown = 0.4 + 0.4 * gray
     shown[box] = gray[box]
     return shown.astype(np.float32)
 
 
-@_in_look
+@in_look
 def crop_picture(
     image: np.ndarray,
     box: tuple[slice, slice],

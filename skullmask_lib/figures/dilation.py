@@ -1,4 +1,7 @@
-"""TODO dilation."""
+"""Figures of lessons 04 to 06: structuring elements, sweeps, and the reach that a skull needs.
+
+They are drawn from arrays and tables; nothing here loads data or makes masks.
+"""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,11 +9,11 @@ import cv2
 import numpy as np
 from matplotlib.axes import Axes
 
-from ..plots import COLOURS, Picture, _in_look, figure, picture, show, zoom
+from ..plots import COLOURS, Picture, figure, in_look, picture, show, zoom
 from ..sweeps import Sweep
 
 
-@_in_look
+@in_look
 def error_bars(axes: Axes, shares: Mapping[str, np.ndarray]) -> Axes:
     """Draw over-reach upwards and misses downwards: a group for each version, a bar for each slice.
 
@@ -51,7 +54,7 @@ def error_bars(axes: Axes, shares: Mapping[str, np.ndarray]) -> Axes:
     return axes
 
 
-@_in_look
+@in_look
 def coloured_outline(
     axes: Axes,
     image: np.ndarray,
@@ -95,7 +98,7 @@ def coloured_outline(
     return axes
 
 
-@_in_look
+@in_look
 def elements_picture(widths_px: Sequence[int]) -> Picture:
     """Draw structuring elements, each with its anchor and its middle.
 
@@ -135,7 +138,7 @@ def elements_picture(widths_px: Sequence[int]) -> Picture:
     return picture(fig, f"Structuring elements: {'; '.join(places)}.")
 
 
-@_in_look
+@in_look
 def published_sweep_picture(
     result: Sweep,
     published: Mapping[str, float],
@@ -224,7 +227,7 @@ def _published_points(
     )
 
 
-@_in_look
+@in_look
 def reach_picture(
     image: np.ndarray,
     outline: np.ndarray,

@@ -1,4 +1,7 @@
-"""TODO planes."""
+"""Figures of lessons 11 and 12: masks, errors and bias fields in the planes of a volume.
+
+They are drawn from arrays and tables; nothing here loads data or makes masks.
+"""
 
 import itertools
 from collections.abc import Mapping, Sequence
@@ -8,20 +11,20 @@ from matplotlib.colors import LogNorm
 from nibabel.affines import voxel_sizes
 
 from ..plots import (
-    _PAINT_OPACITY,
-    _PANELS_WIDTH_IN,
-    _PLANES,
     COLOURS,
+    PAINT_OPACITY,
+    PANELS_WIDTH_IN,
+    PLANES,
     Picture,
-    _bare,
-    _cut,
-    _in_look,
-    _limits,
-    _painted,
-    _Plane,
+    Plane,
+    bare_axes,
+    cut_plane,
     errors,
     figure,
+    grey_limits,
+    in_look,
     key,
+    paint,
     picture,
 )
 
@@ -36,7 +39,7 @@ _FIELD_COLOURS = "cividis"
 _BEYOND_OPACITY = 0.25
 
 
-@_in_look
+@in_look
 def masks_in_planes(
     volume: np.ndarray,
     affine: np.ndarray,
@@ -69,19 +72,19 @@ def masks_in_planes(
     >>> masks_in_planes(cube, np.eye(4), {"all": cube}, at=(2, 2, 2), alt="a cube").alt
     'a cube'
     """
-    fig, axes = figure(len(masks), len(_PLANES), width=_PANELS_WIDTH_IN, height=9.2)
-    for row, plane in zip(axes.reshape(len(_PLANES), -1), _PLANES, strict=True):
-        image = _gray(_cut(volume, plane, at))
+    fig, axes = figure(len(masks), len(PLANES), width=PANELS_WIDTH_IN, height=9.2)
+    for row, plane in zip(axes.reshape(len(PLANES), -1), PLANES, strict=True):
+        image = _gray(cut_plane(volume, plane, at))
         for one, (title, mask) in zip(row, masks.items(), strict=True):
-            cover = {"mask": _cut(mask, plane, at)}
-            _bare(one, title if plane is _PLANES[0] else "")
-            one.imshow(_painted(image, cover, _MASK_OPACITY), interpolation="antialiased")
+            cover = {"mask": cut_plane(mask, plane, at)}
+            bare_axes(one, title if plane is PLANES[0] else "")
+            one.imshow(paint(image, cover, _MASK_OPACITY), interpolation="antialiased")
             one.set_aspect(_aspect(plane, affine))
     key(fig, ("mask",))
     return picture(fig, alt)
 
 
-@_in_look
+@in_look
 def errors_in_planes(
     volume: np.ndarray,
     affine: np.ndarray,
@@ -117,21 +120,21 @@ def errors_in_planes(
     'no errors'
     """
     rows = len(masks)
-    fig, axes = figure(len(_PLANES), rows, width=_PANELS_WIDTH_IN, height=0.4 + 3.5 * rows)
+    fig, axes = figure(len(PLANES), rows, width=PANELS_WIDTH_IN, height=0.4 + 3.5 * rows)
     for row, (title, mask) in zip(axes.reshape(rows, -1), masks.items(), strict=True):
-        for one, plane in zip(row, _PLANES, strict=True):
-            image = _gray(_cut(volume, plane, at))
-            kinds = errors(_cut(mask, plane, at), _cut(truth, plane, at))
-            headline = title if plane is _PLANES[1] else ""
-            _bare(one, f"{headline}\n{plane.name}")
+        for one, plane in zip(row, PLANES, strict=True):
+            image = _gray(cut_plane(volume, plane, at))
+            kinds = errors(cut_plane(mask, plane, at), cut_plane(truth, plane, at))
+            headline = title if plane is PLANES[1] else ""
+            bare_axes(one, f"{headline}\n{plane.name}")
             # Not the outline of the truth: around each sulcus it would hide the errors
-            one.imshow(_painted(image, kinds, _PAINT_OPACITY), interpolation="antialiased")
+            one.imshow(paint(image, kinds, PAINT_OPACITY), interpolation="antialiased")
             one.set_aspect(_aspect(plane, affine))
     key(fig, ("over-reach", "miss"))
     return picture(fig, alt)
 
 
-@_in_look
+@in_look
 def fields_in_planes(
     volumes: Mapping[str, np.ndarray],
     fields: Mapping[str, np.ndarray],
@@ -168,10 +171,10 @@ def fields_in_planes(
     'flat'
     """
     columns = len(volumes) + len(fields)
-    planes = _PLANES[1:]
-    fig, axes = figure(columns, len(planes), width=_PANELS_WIDTH_IN, height=5.4)
+    planes = PLANES[1:]
+    fig, axes = figure(columns, len(planes), width=PANELS_WIDTH_IN, height=5.4)
     grid = axes.reshape(len(planes), columns)
-    white = max(_limits(volume)[1] for volume in volumes.values())
+    white = max(grey_limits(volume)[1] for volume in volumes.values())
     inside = np.asarray(brain, bool)
     steepest = max(float(np.abs(np.log(field[inside])).max()) for field in fields.values())
     factor = float(np.exp(max(steepest, 0.01)))
@@ -186,11 +189,11 @@ def fields_in_planes(
         for shown, options in looks:
             frames = row[left : left + len(shown)]
             for one, (title, values) in zip(frames, shown.items(), strict=True):
-                _bare(one, title if plane is planes[0] else "")
-                cut = _cut(values, plane, at)
+                bare_axes(one, title if plane is planes[0] else "")
+                cut = cut_plane(values, plane, at)
                 if shown is fields:
                     one.imshow(cut, alpha=_BEYOND_OPACITY, **options)
-                    cut = np.where(_cut(brain, plane, at) > 0, cut, np.nan)
+                    cut = np.where(cut_plane(brain, plane, at) > 0, cut, np.nan)
                 drawn = one.imshow(cut, **options)
                 one.set_aspect(_aspect(plane, affine))
             bars.append((drawn, grid[:, left : left + len(shown)].ravel().tolist()))
@@ -208,7 +211,7 @@ def fields_in_planes(
     return picture(fig, alt)
 
 
-@_in_look
+@in_look
 def missed_picture(
     missed: Mapping[str, Sequence[float]],
     taken: tuple[np.ndarray, np.ndarray],
@@ -243,7 +246,7 @@ def missed_picture(
     >>> missed_picture({"a scan": [1, 2, 3, 4, 5]}, curve, parts, (0.6, 1.1), alt="a loss").alt
     'a loss'
     """
-    fig, (left, right) = figure(2, width=_PANELS_WIDTH_IN, height=4.6)
+    fig, (left, right) = figure(2, width=PANELS_WIDTH_IN, height=4.6)
     dark = COLOURS["measured"]
     styles = itertools.cycle(
         [
@@ -279,11 +282,11 @@ def missed_picture(
 
 def _gray(image: np.ndarray) -> np.ndarray:
     """Scale a slice to 0 … 1, as `show` does."""
-    low, high = _limits(image)
+    low, high = grey_limits(image)
     return np.clip((image - low) / (high - low), 0, 1)
 
 
-def _aspect(plane: _Plane, affine: np.ndarray) -> float:
+def _aspect(plane: Plane, affine: np.ndarray) -> float:
     """Return how much taller than wide a pixel of a plane is."""
     spacing_mm = voxel_sizes(affine)
     return float(spacing_mm[plane.down] / spacing_mm[plane.across])

@@ -1,4 +1,7 @@
-"""TODO start."""
+"""Figures of lessons 00 and 01: what a slice shows, and what a threshold does to it.
+
+They are drawn from arrays and tables; nothing here loads data or makes masks.
+"""
 
 from collections.abc import Mapping, Sequence
 
@@ -9,18 +12,18 @@ from matplotlib.patheffects import Normal, Stroke
 from ..plots import (
     COLOURS,
     Picture,
-    _in_look,
     compare,
     errors,
     figure,
     histogram,
+    in_look,
     key,
     picture,
     zoom,
 )
 
 
-@_in_look
+@in_look
 def name_places(axes: Axes, places: Mapping[str, tuple[int, int]]) -> Axes:
     """Name places of a slice: the names stand beside it, and arrows lead from them to the places.
 
@@ -81,7 +84,7 @@ def _name_one_side(
         )
 
 
-@_in_look
+@in_look
 def otsu_picture(gray: np.ndarray, variance: np.ndarray, threshold: int) -> Picture:
     """Draw what Otsu's method compares: the histogram, and below it the between-class variance.
 
@@ -115,7 +118,7 @@ def otsu_picture(gray: np.ndarray, variance: np.ndarray, threshold: int) -> Pict
     return picture(fig, f"Histogram of a slice and between-class variance, {highest}.")
 
 
-@_in_look
+@in_look
 def threshold_picture(
     image: np.ndarray,
     truth: np.ndarray,

@@ -1,4 +1,7 @@
-"""TODO thresholds."""
+"""Figures of lessons 02 and 03: floods, thresholds, and bands of grey levels.
+
+They are drawn from arrays and tables; nothing here loads data or makes masks.
+"""
 
 import itertools
 from collections.abc import Mapping, Sequence
@@ -13,12 +16,12 @@ from matplotlib.patches import Rectangle
 
 from ..metrics import iou
 from ..plots import (
-    _PANELS_WIDTH_IN,
     COLOURS,
+    PANELS_WIDTH_IN,
     Picture,
-    _in_look,
     compare,
     figure,
+    in_look,
     key,
     picture,
     show,
@@ -26,7 +29,7 @@ from ..plots import (
 )
 
 
-@_in_look
+@in_look
 def grid_picture(
     grids: Mapping[str, np.ndarray],
     alt: str,
@@ -61,7 +64,7 @@ def grid_picture(
     return picture(fig, alt)
 
 
-@_in_look
+@in_look
 def comparison_picture(
     cases: Sequence[tuple[str, np.ndarray, np.ndarray, np.ndarray]],
     finding: str,
@@ -124,7 +127,7 @@ class OptionCurve(NamedTuple):
     published: float
 
 
-@_in_look
+@in_look
 def option_picture(curves: Sequence[OptionCurve]) -> Picture:
     """Draw the IoU of every slice and their mean against an option, for several versions.
 
@@ -188,7 +191,7 @@ def _draw_option(axes: Axes, curve: OptionCurve) -> None:
     axes.set(xlabel=curve.option, ylabel="IoU", xlim=(0, right), ylim=(0, 1.02))
 
 
-@_in_look
+@in_look
 def levels_picture(
     gray: np.ndarray,
     truth: np.ndarray,
@@ -243,7 +246,7 @@ def levels_picture(
     return picture(fig, f"Grey levels inside and outside the skull overlap: {finding}.")
 
 
-@_in_look
+@in_look
 def band_picture(
     image: np.ndarray,
     component: np.ndarray,
@@ -276,7 +279,7 @@ def band_picture(
     >>> band_picture(np.eye(4), one, one, one, np.array([[0.5, 0.9]]), [1], [6, 18]).alt
     'The mean IoU is highest, 0.900, for the band 1 … 18; another lower end can make it nan.'
     """
-    fig = Figure(figsize=(_PANELS_WIDTH_IN, 4.6))
+    fig = Figure(figsize=(PANELS_WIDTH_IN, 4.6))
     FigureCanvasAgg(fig)
     axes = fig.subplots(1, 3, width_ratios=(1, 1, 2.1))
     show(axes[0], image, "largest component of the band")

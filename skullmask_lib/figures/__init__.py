@@ -1,0 +1,72 @@
+"""The figures of single lessons, a module for each group of lessons.
+
+A figure that more than one lesson or a slider needs belongs in `plots` or `views`.
+"""
+
+from .audit import choice_picture, losses_picture, score_bars
+from .batches import files_picture, memory_picture, rate_plot, size_plot, throughput_picture
+from .boundary import comparisons_picture, ray_picture, sets_picture, trust_picture
+from .contrast import (
+    change_picture,
+    contrast_picture,
+    crop_picture,
+    row_of_slices,
+    tone_picture,
+    veiled,
+)
+from .dilation import (
+    coloured_outline,
+    elements_picture,
+    error_bars,
+    published_sweep_picture,
+    reach_picture,
+)
+from .planes import errors_in_planes, fields_in_planes, masks_in_planes, missed_picture
+from .start import name_places, otsu_picture, threshold_picture
+from .thresholds import (
+    OptionCurve,
+    band_picture,
+    comparison_picture,
+    grid_picture,
+    levels_picture,
+    option_picture,
+)
+
+__all__ = [
+    "OptionCurve",
+    "band_picture",
+    "change_picture",
+    "choice_picture",
+    "coloured_outline",
+    "comparison_picture",
+    "comparisons_picture",
+    "contrast_picture",
+    "crop_picture",
+    "elements_picture",
+    "error_bars",
+    "errors_in_planes",
+    "fields_in_planes",
+    "files_picture",
+    "grid_picture",
+    "levels_picture",
+    "losses_picture",
+    "masks_in_planes",
+    "memory_picture",
+    "missed_picture",
+    "name_places",
+    "option_picture",
+    "otsu_picture",
+    "published_sweep_picture",
+    "rate_plot",
+    "ray_picture",
+    "reach_picture",
+    "row_of_slices",
+    "score_bars",
+    "sets_picture",
+    "size_plot",
+    "threshold_picture",
+    "throughput_picture",
+    "tone_picture",
+    "trust_picture",
+    "veiled",
+]
