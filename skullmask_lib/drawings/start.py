@@ -39,6 +39,7 @@ def name_places(axes: Axes, places: Mapping[str, tuple[int, int]]) -> Axes:
 
     Examples
     --------
+    >>> from skullmask_lib.plots import show
     >>> axes = show(figure()[1][0], np.eye(10))
     >>> named = name_places(axes, {"first": (0, 0), "last": (9, 9)})
     >>> [text.get_text() for text in named.texts]

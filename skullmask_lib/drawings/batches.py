@@ -187,6 +187,7 @@ def rate_plot(
 
     Examples
     --------
+    >>> from skullmask_lib.plots import panels
     >>> frame = panels(1, 1, lines=2)[1][0]
     >>> rate_plot(frame, 60.2, [1, 2], 90.0 * np.arange(1, 9)).pixels.shape
     (312, 440, 3)
@@ -230,6 +231,7 @@ def size_plot(
 
     Examples
     --------
+    >>> from skullmask_lib.plots import panels
     >>> frame = panels(1, 1, lines=2)[1][0]
     >>> size_plot(frame, (0, 10), {"images": 4, "masks": 1, "held": 6}).pixels.shape
     (312, 440, 3)
