@@ -51,7 +51,7 @@ def sections(path):
 
 def _reading(text):
     """Count the minutes for a text and for what it asks the student to do."""
-    text = _TAG.sub(" ", _FOLD.sub(" ", text))
+    text = _TAG.sub(" ", _FOLD.sub(" ", _LINE.sub("", text)))
     minutes = len(text.split()) / WORDS_PER_MINUTE
     minutes += MINUTES_TO_PREDICT * text.count("**Predict")
     minutes += MINUTES_TO_MODIFY * text.count("**Modify")
