@@ -71,6 +71,7 @@ _OUTLINE_POINTS = 1.6
 _RIM_POINTS = 1.0
 _OUTLINE_DOTS = 2
 _RIM_DOTS = 1
+_OUTLINE_COATS = 3
 # OpenCV draws lines at places in sixteenths of a dot
 _SHIFT_BITS = 4
 _BLACK = (0, 0, 0)
@@ -396,15 +397,24 @@ def slice_panel(
         scaled = (image.astype(float) - low) / (high - low)
         gray = np.clip(np.nan_to_num(fitted(scaled)), 0, 1)
     covers = {kind: fitted(region) for kind, region in (kinds or {}).items()}
-    colour = paint(gray, covers, opacity)
     top_left = np.array([window[1].start or 0, window[0].start or 0])  # OpenCV's (x, y)
+    outlines = {}
     for kind, mask in (outlined or {}).items():
-        lines = [(line + 0.5 - top_left) * factor - 0.5 for line in _contours(mask)]
+        outlines[kind] = [(line + 0.5 - top_left) * factor - 0.5 for line in _contours(mask)]
+        _draw_rims(gray, outlines[kind], closed=True)
+    colour = paint(gray, covers, opacity)
+    for kind, lines in outlines.items():
         _draw_lines(colour, lines, kind, closed=True)
     left = frame.left + (frame.width - width) // 2
     bottom = frame.bottom + frame.height - height
     fig.figimage(colour, left, bottom, origin="upper")
     _title(fig, frame, title)
+
+
+def _draw_rims(gray: np.ndarray, lines: Iterable[np.ndarray], *, closed: bool) -> None:
+    """Darken grey of 0 … 1 beside lines, in place; paint comes over it, so it hides no error."""
+    thickness = _OUTLINE_DOTS + 2 * _RIM_DOTS
+    cv2.polylines(gray, _shifted(lines), closed, 0.0, thickness, shift=_SHIFT_BITS)
 
 
 def _draw_lines(
@@ -414,11 +424,19 @@ def _draw_lines(
     *,
     closed: bool,
 ) -> None:
-    """Draw smooth lines into pixels, in place; lines are (P, 2) of OpenCV's (x, y)."""
-    points = [(line * 2**_SHIFT_BITS).round().astype(np.int32) for line in lines]
-    with_rim = _OUTLINE_DOTS + 2 * _RIM_DOTS
-    for colour, thickness in ((_BLACK, with_rim), (_rgb(kind), _OUTLINE_DOTS)):
-        cv2.polylines(pixels, points, closed, colour, thickness, cv2.LINE_AA, shift=_SHIFT_BITS)
+    """Draw smooth lines into pixels, in place; lines are (P, 2) of OpenCV's (x, y).
+
+    A smooth line of one dot is a faint one of two; drawn over itself it becomes a clear one. The
+    next thickness would be four dots, and hide thin errors.
+    """
+    colour = _rgb(kind)
+    points = _shifted(lines)
+    for _ in range(_OUTLINE_COATS):
+        cv2.polylines(pixels, points, closed, colour, 1, cv2.LINE_AA, shift=_SHIFT_BITS)
+
+
+def _shifted(lines: Iterable[np.ndarray]) -> list[np.ndarray]:
+    return [(line * 2**_SHIFT_BITS).round().astype(np.int32) for line in lines]
 
 
 def _title(fig: Figure, frame: Frame, title: str) -> None:
