@@ -66,9 +66,9 @@ _LARGE_TITLE_DOTS = 32
 PANELS_WIDTH_IN = 11.0
 _WHITE_PERCENTILE = 99.5
 PAINT_OPACITY = 0.65
-_OUTLINE_POINTS = 1.6
+_OUTLINE_POINTS = 1.4
 # A dark rim on both sides keeps an outline visible on bright tissue
-_RIM_POINTS = 1.0
+_RIM_POINTS = 0.5
 _OUTLINE_DOTS = 2
 _RIM_DOTS = 1
 _OUTLINE_COATS = 3
