@@ -220,6 +220,15 @@ def test_the_brain_costs_more_than_the_width(causes, left_out):
     assert iou["iou_true_brain"] - iou["iou_v7"] > 5 * (iou["iou_set"] - iou["iou_true_brain"])
 
 
+def test_the_docs_say_why_v7_fails(causes):
+    known = [row for row in causes if row["iou_true_brain"] != ""]
+    iou = {key: np.mean([row[key] for row in known]) for key in known[0] if key.startswith("iou_")}
+    text = pages.unwrapped(HOUSE / "docs" / "results.md")
+    assert f"v7 in millimetres scores {iou['iou_v7']:.3f}" in text
+    assert f"true brain and the same width it scores {iou['iou_true_brain']:.3f}" in text
+    assert f"with the best width of each set {iou['iou_set']:.3f}" in text
+
+
 @pytest.mark.parametrize(
     ("wanted", "outside", "held", "gap_mm", "brain_gap_mm"),
     [

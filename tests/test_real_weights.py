@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import numpy as np
+import pages
 import pytest
 from oldest import release
 
@@ -104,3 +105,23 @@ def test_the_program_computes_the_table(rows, real):
             scores = real_weights.score(row["term"], float(row["factor"]), unwrapped, data)
             for key, value in scores.items():
                 assert float(row[key]) == pytest.approx(value, abs=5e-4), (row["term"], key)
+
+
+def test_the_docs_say_what_the_weights_are_worth(rows):
+    """The sentence of the results: the largest change, and the step without all other terms."""
+    ious = {}
+    worst = {}
+    for row in rows:
+        setting = (row["term"], float(row["factor"]))
+        ious.setdefault(setting, []).append(float(row["iou"]))
+        worst.setdefault(setting, []).append(float(row["iou_min"]))
+    usual = np.mean(ious[real_weights.NOTHING, 1.0])
+    changes = []
+    for (_, factor), scores in ious.items():
+        if factor in (0.5, 1.5):
+            changes.append(abs(np.mean(scores) - usual))
+    alone = next(setting for setting in ious if setting[0].startswith("all four"))
+    text = pages.unwrapped(HOUSE / "docs" / "results.md")
+    assert f"changes the mean IoU by at most {max(changes):.3f}" in text
+    assert f"without all other terms, still scores {np.mean(ious[alone]):.3f}" in text
+    assert f"the worst slice then falls to {min(worst[alone]):.3f}" in text
