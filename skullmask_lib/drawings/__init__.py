@@ -22,7 +22,7 @@ from .dilation import (
     reach_picture,
 )
 from .planes import errors_in_planes, fields_in_planes, masks_in_planes, missed_picture
-from .start import name_places, otsu_picture, threshold_picture
+from .start import otsu_picture, places_picture, threshold_picture
 from .thresholds import (
     OptionCurve,
     band_picture,
@@ -53,9 +53,9 @@ __all__ = [
     "masks_in_planes",
     "memory_picture",
     "missed_picture",
-    "name_places",
     "option_picture",
     "otsu_picture",
+    "places_picture",
     "published_sweep_picture",
     "rate_plot",
     "ray_picture",

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.patches import Rectangle
 from matplotlib.patheffects import Normal, Stroke
 
 from ..plots import (
@@ -19,33 +20,65 @@ from ..plots import (
     in_look,
     key,
     picture,
+    show,
     zoom,
 )
 
 
 @in_look
-def name_places(axes: Axes, places: Mapping[str, tuple[int, int]]) -> Axes:
-    """Name places of a slice: the names stand beside it, and arrows lead from them to the places.
+def places_picture(
+    head: np.ndarray,
+    places: Mapping[str, tuple[int, int]],
+    window: tuple[slice, slice],
+    near_places: Mapping[str, tuple[int, int]],
+    alt: str,
+) -> Picture:
+    """Name places of a whole head, and of a close-up of it for what is thin.
 
     Parameters
     ----------
-    axes : Axes
-        They show the slice, and all that is to be seen of it.
+    head : ndarray of shape (H, W)
     places : mapping of str to (row, column)
+        Named on the whole head.
+    window : pair of slice
+        Rows and columns of the close-up; a box marks them on the head.
+    near_places : mapping of str to (row, column)
+        Named on the close-up.
+    alt : str
 
     Returns
     -------
-    Axes
+    Picture
 
     Examples
     --------
-    >>> from skullmask_lib.plots import show
-    >>> axes = show(figure()[1][0], np.eye(10))
-    >>> named = name_places(axes, {"first": (0, 0), "last": (9, 9)})
-    >>> [text.get_text() for text in named.texts]
-    ['first', 'last']
+    >>> window = slice(0, 4), slice(0, 4)
+    >>> places_picture(np.eye(9), {"far": (8, 8)}, window, {"near": (1, 1)}, "Two places.").alt
+    'Two places.'
     """
-    middle = np.mean(axes.get_xlim())
+    fig, (whole, near) = figure(2, height=4.6)
+    fig.set_layout_engine("none")
+    whole.set_position((0.12, 0.02, 0.28, 0.9))  # the names need the space between
+    near.set_position((0.535, 0.02, 0.3, 0.9))
+    show(whole, head, "the whole head")
+    zoom([whole], head, margin=0.02)
+    _name_places(whole, places, np.mean(whole.get_xlim()))
+    show(near, head, "close-up of the box")
+    rows, columns = window
+    near.set(
+        xlim=(columns.start - 0.5, columns.stop - 0.5),
+        ylim=(rows.stop - 0.5, rows.start - 0.5),
+    )
+    _name_places(near, near_places, -np.inf)
+    corner = columns.start - 0.5, rows.start - 0.5
+    box = Rectangle(corner, columns.stop - columns.start, rows.stop - rows.start, fill=False)
+    box.set(edgecolor="white", linewidth=2)
+    whole.add_patch(box)
+    return picture(fig, alt)
+
+
+def _name_places(axes: Axes, places: Mapping[str, tuple[int, int]], middle: float) -> None:
+    """Write names beside a slice, those of columns below ``middle`` on its left, with arrows."""
     left = {}
     right = {}
     for name, (row, column) in sorted(places.items(), key=lambda item: item[1]):
@@ -53,7 +86,6 @@ def name_places(axes: Axes, places: Mapping[str, tuple[int, int]]) -> Axes:
         side[name] = (column, row)
     _name_one_side(axes, left, place=-0.06, alignment="right")
     _name_one_side(axes, right, place=1.06, alignment="left")
-    return axes
 
 
 def _name_one_side(
@@ -161,7 +193,11 @@ def threshold_picture(
     for name, style in (("IoU", "-"), ("miss", "--"), ("over-reach", ":")):
         colour = COLOURS["measured" if name == "IoU" else name]
         axes[0].plot(levels, shares[name], style, color=colour, label=name)
-    axes[0].set(xlabel="threshold [grey level]", ylabel="IoU; errors per true area", ylim=(0, 1.02))
+    axes[0].set(
+        xlabel="threshold [grey level]",
+        ylabel="IoU; errors as a share of the true area",
+        ylim=(0, 1.02),
+    )
     axes[0].legend(loc="upper right")
     for one, index in zip(axes[1:], (lower, best), strict=True):
         title = f"threshold {levels[index]}: IoU {shares['IoU'][index]:.3f}"

@@ -70,6 +70,7 @@ def comparison_picture(
     finding: str,
     *,
     whole: bool = False,
+    arrows: Mapping[str, tuple[str, tuple[int, int]]] | None = None,
 ) -> Picture:
     """Compare several masks with their truths side by side; each title gives the IoU.
 
@@ -80,7 +81,9 @@ def comparison_picture(
     finding : str
         What the pictures show, for the alt text.
     whole : bool
-        Show whole slices, not only the heads.
+        Show whole slices, not only the heads, which are all drawn at one scale.
+    arrows : mapping of str to (text, (row, column)), optional
+        By the name of a case: a text and the place that an arrow leads to from it.
 
     Returns
     -------
@@ -98,9 +101,37 @@ def comparison_picture(
         compare(one, image, mask, truth, title)
         if not whole:
             zoom([one], image)
+        if name in (arrows or {}):
+            _point_at(one, *arrows[name])
         titles.append(title)
+    if not whole:
+        _share_scale(axes)
     key(fig)
     return picture(fig, f"{finding} {'; '.join(titles)}.")
+
+
+def _point_at(axes: Axes, text: str, place: tuple[int, int]) -> None:
+    """Lead an arrow from a text in the upper right corner to a place (row, column)."""
+    axes.annotate(
+        text,
+        place[::-1],
+        (0.97, 0.98),
+        textcoords="axes fraction",
+        ha="right",
+        va="top",
+        color="white",
+        arrowprops={"arrowstyle": "->", "color": "white", "linewidth": 1.8, "shrinkB": 2},
+    )
+
+
+def _share_scale(axes: Sequence[Axes]) -> None:
+    """Give all axes windows of one size, so that a pixel is as large in each; lower ends stay."""
+    width = max(np.ptp(one.get_xlim()) for one in axes)
+    height = max(np.ptp(one.get_ylim()) for one in axes)
+    for one in axes:
+        middle = np.mean(one.get_xlim())
+        bottom = max(one.get_ylim())
+        one.set(xlim=(middle - width / 2, middle + width / 2), ylim=(bottom, bottom - height))
 
 
 class OptionCurve(NamedTuple):
