@@ -82,7 +82,7 @@ def tone_picture(
     curves : mapping of str to ndarray of shape (L,)
         By name: the new brightness of L old ones, evenly spaced; both run from 0 to 1.
     noise : float
-        The brightest noise of the air before the change, 0 … 1; marked on every curve.
+        99% of the air lies below this brightness before the change, 0 … 1; marked on every curve.
     alt : str
         See `picture`.
 
@@ -95,21 +95,25 @@ def tone_picture(
     >>> tone_picture({"a slice": np.eye(9)}, {"no change": np.linspace(0, 1, 9)}, 0.1, "a line").alt
     'a line'
     """
-    fig, axes = figure(len(slices) + 1, height=3.6)
+    fig, axes = figure(len(slices) + 1, height=4)
     *places, plot_axes = axes
-    for place, (title, image) in zip(places, slices.items(), strict=True):
-        show(place, image, title)
+    for one, (title, image) in zip(places, slices.items(), strict=True):
+        show(one, image, title)
     zoom(places, next(iter(slices.values())), margin=0.25)
     colour = COLOURS["measured"]
-    for (name, curve), style in zip(curves.items(), ("-", "--", ":"), strict=False):
+    looks = ("o-", colour, 7), ("D--", colour, 5), ("o:", "none", 14)
+    for (name, curve), (style, face, size) in zip(curves.items(), looks, strict=False):
         before = np.linspace(0, 100, curve.size)
-        plot_axes.plot(before, 100 * curve, style, color=colour, linewidth=1.8, label=name)
-        after = np.interp(100 * noise, before, 100 * curve)
-        plot_axes.plot(100 * noise, after, "o", color=colour, clip_on=False, zorder=3)
-    plot_axes.plot([], [], "o", color=colour, label="brightest noise")
+        after = 100 * curve[round(noise * (curve.size - 1))]
+        mark = {"markerfacecolor": face, "markersize": size, "clip_on": False}
+        label = f"{name}: {after:.1f}%"
+        plot_axes.plot(before, 100 * curve, style[1:], color=colour, linewidth=1.8)
+        plot_axes.plot(100 * noise, after, style, color=colour, label=label, **mark)
     plot_axes.set(xlabel="brightness before [%]", ylabel="brightness after [%]")
     plot_axes.set(xlim=(0, 100), ylim=(0, 103), title="tone curves")
-    plot_axes.legend(loc="lower right", fontsize=10)
+    legend = plot_axes.get_legend_handles_labels()
+    place = {"loc": "outside lower center", "ncols": 3, "frameon": False, "fontsize": 11}
+    fig.legend(*legend, title="99% of the air lies below the mark", title_fontsize=11, **place)
     return picture(fig, alt)
 
 
@@ -284,7 +288,7 @@ def crop_picture(
     box : pair of slice
         Rows and columns.
     masks : pair of ndarray of shape (H, W), {0, 1}
-        Of the whole slice, and of the crop, the latter in its place in the whole frame.
+        Of the whole slice, and of the crop, the latter in its place in the whole slice.
     titles : three str
         Of the box and of the two masks.
     alt : str
