@@ -213,7 +213,7 @@ def crop_to_head(
     Returns
     -------
     Crop
-        The whole frame where there is no contour, as in a flat slice.
+        The whole slice where there is no contour, as in a flat slice.
 
     Raises
     ------
