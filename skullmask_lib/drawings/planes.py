@@ -7,6 +7,7 @@ import itertools
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from nibabel.affines import voxel_sizes
 
@@ -37,6 +38,10 @@ _FIELD_COLOURS = "cividis"
 
 # Fields are faint where there is no brain
 _BEYOND_OPACITY = 0.25
+
+
+# Which side is which, where a reader cannot see it
+_ROW_NAMES = {"sagittal": "sagittal\n(back on the left)"}
 
 
 @in_look
@@ -80,6 +85,7 @@ def masks_in_planes(
             bare_axes(one, title if plane is PLANES[0] else "")
             one.imshow(paint(image, cover, _MASK_OPACITY), interpolation="antialiased")
             one.set_aspect(_aspect(plane, affine))
+        _name_row(row[0], plane)
     key(fig, ("mask",))
     return picture(fig, alt)
 
@@ -184,6 +190,7 @@ def fields_in_planes(
     )
     bars = []
     for row, plane in zip(grid, planes, strict=True):
+        _name_row(row[0], plane)
         left = 0
         bars = []
         for shown, options in looks:
@@ -230,7 +237,7 @@ def missed_picture(
     taken : (brightness, share)
         Share of the brain that the mask takes at each brightness [%].
     ranges : mapping of str to (low, high)
-        Where the brightness of a part of the brain lies; drawn as bars below the curve.
+        Where the brightness of a part of the brain lies; drawn as bars below the curve's axis.
     window : (low, high)
         Range of brightness in which most brain is taken; shaded.
     alt : str
@@ -276,7 +283,11 @@ def missed_picture(
     right.axhline(0, color="0.8", linewidth=1.2)
     right.set_yticks(range(0, 101, 25))
     right.set(xlim=(min(-0.4, brightness.min()), None), ylim=(-14 * (len(ranges) + 0.8), 104))
-    right.set(xlabel="brightness / median of the brain", ylabel="brain taken [%]")
+    right.set_xlabel("brightness / median of the brain")
+    # The bars have no percentage: the axis ends above them
+    right.spines["left"].set_bounds(0, 100)
+    bottom, top = right.get_ylim()
+    right.set_ylabel("brain taken [%]", y=(50 - bottom) / (top - bottom))
     return picture(fig, alt)
 
 
@@ -284,6 +295,22 @@ def _gray(image: np.ndarray) -> np.ndarray:
     """Scale a slice to 0 … 1, as `show` does."""
     low, high = grey_limits(image)
     return np.clip((image - low) / (high - low), 0, 1)
+
+
+def _name_row(first: Axes, plane: Plane) -> None:
+    """Write the name of a plane at the left of its row."""
+    name = _ROW_NAMES.get(plane.name, plane.name)
+    first.annotate(
+        name,
+        (0, 0.5),
+        xytext=(-4, 0),
+        xycoords="axes fraction",
+        textcoords="offset points",
+        rotation=90,
+        ha="right",
+        va="center",
+        fontsize=10,
+    )
 
 
 def _aspect(plane: Plane, affine: np.ndarray) -> float:
