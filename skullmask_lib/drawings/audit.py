@@ -130,51 +130,53 @@ def choice_picture(
     )
 
 
-# What each cause costs: the step of the IoU from one column of the table to another
-_LOSSES = {
-    "scalp in place of brain": ("iou_unsplit", "iou_no_scalp"),
-    "brain split": ("iou_v7", "iou_unsplit"),
-    "dark fluid around the brain": ("iou_no_scalp", "iou_true_brain"),
-    "one width for all slices": ("iou_true_brain", "iou_slice"),
-    "same width all around the head": ("iou_slice", "iou_v8"),
+# Each part of a bar: what the score gains from one column of the table to another
+_GAINS = {
+    "all bright brain parts kept": ("iou_v7", "iou_unsplit"),
+    "scalp blackened first": ("iou_unsplit", "iou_no_scalp"),
+    "true brain": ("iou_no_scalp", "iou_true_brain"),
+    "best width per slice": ("iou_true_brain", "iou_slice"),
+    "v8": ("iou_slice", "iou_v8"),
 }
 
 
 # The same where the brain is not known
-_LOSSES_OF_WIDTH = {
-    "one width for all slices": ("iou_v7", "iou_own_slice"),
-    "same width all around the head": ("iou_own_slice", "iou_v8"),
+_GAINS_OF_WIDTH = {
+    "best width per slice": ("iou_v7", "iou_own_slice"),
+    "v8": ("iou_own_slice", "iou_v8"),
 }
 
 
-_LEFT = "left by v8"
-
-
-_STRIPES = {"hatch": "////", "edgecolor": "white"}
+_LEFT = "still lost by v8"
 
 
 _GRID = {"facecolor": "white", "edgecolor": COLOURS["baseline"]}
 
 
 _LOSS_LOOKS = {
-    "scalp in place of brain": {"facecolor": COLOURS["scalp"]},
-    "brain split": {"facecolor": COLOURS["brain"]},
-    "dark fluid around the brain": {"facecolor": COLOURS["brain"], **_STRIPES},
-    "one width for all slices": {"hatch": "xxxx", **_GRID},
-    "same width all around the head": {"hatch": "....", **_GRID},
+    "all bright brain parts kept": {"facecolor": COLOURS["brain"]},
+    "scalp blackened first": {"facecolor": COLOURS["scalp"]},
+    "true brain": {"facecolor": COLOURS["brain"], "hatch": "////", "edgecolor": "white"},
+    "best width per slice": {"hatch": "xxxx", **_GRID},
+    "v8": {"hatch": "....", **_GRID},
     _LEFT: {"facecolor": COLOURS["measured"]},
 }
 
 
-_LOSS_LIMIT = 0.34  # a bar beyond it is cut
+_LOSS_LIMIT = 0.34  # where the axis ends
+
+
+_LONGEST = 0.29  # a bar beyond it is shortened
 
 
 @in_look
 def losses_picture(rows: Iterable[Mapping[str, object]]) -> Picture:
-    """Draw what each cause costs v7 on each set of slices, as parts of one bar.
+    """Draw what v7 loses on each set of slices, in parts that one mended thing after another gains.
 
-    Scans and simulated images stand apart. A part below zero, where the score falls as its cause is
-    mended, stands to the left of zero. A bar that is too long is cut, and says how long it is.
+    Scans and simulated scans stand apart. A set whose brain is not known is marked with a star;
+    there only the width can be mended. A part below zero, where the score falls as its thing is
+    mended, stands to the left of zero. Of a bar that is too long the longest part is broken, and
+    says how long it is.
 
     Parameters
     ----------
@@ -191,32 +193,35 @@ def losses_picture(rows: Iterable[Mapping[str, object]]) -> Picture:
     >>> row = {"head": "a", "kind": "scan", "iou_v7": 0.5, "iou_unsplit": 0.9, "iou_v8": 1.0}
     >>> columns = ("iou_no_scalp", "iou_true_brain", "iou_slice", "iou_own_slice")
     >>> losses_picture([row | dict.fromkeys(columns, 0.9)]).alt
-    'IoU that v7 loses, by set and cause. Scans: most by brain split, 0.40 on average.'
+    'IoU lost by v7, by set. Scans: "all bright brain parts kept" gains most, 0.40 on average.'
     """
     means_of_sets = _means_of_sets(rows)
     panels_of_sets = {}
-    for kind, title in (("scan", "scans"), ("simulated", "simulated images")):
-        sets = {
-            head: _losses_of_set(iou) for (of, head), iou in means_of_sets.items() if of == kind
-        }
+    for kind, title in (("scan", "scans"), ("simulated", "simulated scans")):
+        sets = {head: iou for (of, head), iou in means_of_sets.items() if of == kind}
         if sets:
             panels_of_sets[title] = sets
     most_sets = max(map(len, panels_of_sets.values()))
     fig, axes = figure(len(panels_of_sets), height=2.0 + 0.5 * most_sets)
     described = []
     for one, (title, sets) in zip(axes, panels_of_sets.items(), strict=True):
-        for place, losses in enumerate(sets.values()):
+        unknown = [np.isnan(iou["iou_true_brain"]) for iou in sets.values()]
+        names = [f"{head} *" if star else head for head, star in zip(sets, unknown, strict=True)]
+        losses_of_sets = [_losses_of_set(iou) for iou in sets.values()]
+        for place, losses in enumerate(losses_of_sets):
             _stack(one, place, losses)
-        one.set_yticks(range(len(sets)), list(sets), fontsize=11)
-        one.set(xlim=(-0.04, _LOSS_LIMIT), ylim=(most_sets - 0.5, -0.5), title=title)
-        one.set_xlabel("IoU that v7 loses (1 is everything)")
+        one.set_yticks(range(len(names)), names, fontsize=11)
+        one.set_title(f"{title} (* brain unknown)" if any(unknown) else title)
+        one.set(xlim=(-0.04, _LOSS_LIMIT), ylim=(most_sets - 0.5, -0.5), xlabel="IoU lost by v7")
         one.axvline(0, color=COLOURS["measured"], linewidth=1.2)
-        means = {cause: np.mean([of[cause] for of in sets.values()]) for cause in _LOSS_LOOKS}
-        worst = max(means, key=means.get)
-        described.append(f"{title.capitalize()}: most by {worst}, {means[worst]:.2f} on average.")
-    handles = [Patch(label=cause, **look_of) for cause, look_of in _LOSS_LOOKS.items()]
+        means = {part: np.mean([of[part] for of in losses_of_sets]) for part in _LOSS_LOOKS}
+        most = max(set(means) - {_LEFT}, key=means.get)
+        described.append(
+            f'{title.capitalize()}: "{most}" gains most, {means[most]:.2f} on average.'
+        )
+    handles = [Patch(label=part, **look_of) for part, look_of in _LOSS_LOOKS.items()]
     fig.legend(
-        handles=handles,
+        handles=[handles[place] for place in (0, 3, 1, 4, 2, 5)],  # in order from left to right
         loc="outside lower center",
         ncols=3,
         frameon=False,
@@ -224,7 +229,7 @@ def losses_picture(rows: Iterable[Mapping[str, object]]) -> Picture:
         handlelength=2.5,
         handleheight=1.2,
     )
-    return picture(fig, f"IoU that v7 loses, by set and cause. {' '.join(described)}")
+    return picture(fig, f"IoU lost by v7, by set. {' '.join(described)}")
 
 
 def _means_of_sets(rows: Iterable[Mapping[str, object]]) -> dict[tuple, dict[str, float]]:
@@ -242,11 +247,11 @@ def _means_of_sets(rows: Iterable[Mapping[str, object]]) -> dict[tuple, dict[str
 
 
 def _losses_of_set(iou: Mapping[str, float]) -> dict[str, float]:
-    """Return what each cause costs; the steps add up to what v7 lacks of 1."""
-    steps = _LOSSES_OF_WIDTH if np.isnan(iou["iou_true_brain"]) else _LOSSES
+    """Return the parts of a bar; they add up to what v7 lacks of 1."""
+    steps = _GAINS_OF_WIDTH if np.isnan(iou["iou_true_brain"]) else _GAINS
     losses = dict.fromkeys(_LOSS_LOOKS, 0.0)
-    for cause, (before, after) in steps.items():
-        losses[cause] = iou[after] - iou[before]
+    for part, (before, after) in steps.items():
+        losses[part] = iou[after] - iou[before]
     losses[_LEFT] = 1 - iou["iou_v8"]
     return losses
 
@@ -256,15 +261,32 @@ def _stack(
     place: int,
     losses: Mapping[str, float],
 ) -> None:
-    """Draw one bar of `losses_picture`, and write its length beside it."""
+    """Draw one bar of `losses_picture`, and write what v7 loses beside it."""
+    too_long = max(sum(max(loss, 0.0) for loss in losses.values()) - _LONGEST, 0.0)
+    longest = max(losses, key=losses.get)
     ends = {True: 0.0, False: 0.0}  # of the parts above and below zero
-    for cause, loss in losses.items():
-        axes.barh(place, loss, left=ends[loss > 0], height=0.62, **_LOSS_LOOKS[cause])
-        ends[loss > 0] += loss
+    for part, loss in losses.items():
+        broken = bool(too_long) and part == longest
+        length = loss - too_long if broken else loss
+        axes.barh(place, length, left=ends[loss > 0], height=0.62, **_LOSS_LOOKS[part])
+        if broken:
+            _break(axes, ends[True] + length / 2, place, f"{loss:.2f}")
+        ends[loss > 0] += length
     text = f"{sum(losses.values()):.2f}"
-    if ends[True] < 0.9 * _LOSS_LIMIT:
-        axes.text(ends[True] + 0.006, place, text, va="center", fontsize=11)
-        return
-    box = {"facecolor": "white", "edgecolor": "none", "pad": 2}
-    x = 0.98 * _LOSS_LIMIT
-    axes.text(x, place, f"{text} ▸", va="center", ha="right", fontsize=11, bbox=box)
+    axes.text(ends[True] + 0.006, place, text, va="center", fontsize=11)
+
+
+def _break(
+    axes: Axes,
+    x: float,
+    place: int,
+    text: str,
+) -> None:
+    """Break a part of a bar at x by two slanted lines, and write its true length there."""
+    for shift in (-0.026, 0.026):
+        ends = [x + shift - 0.004, x + shift + 0.004]
+        axes.plot(ends, [place + 0.42, place - 0.42], color="white", linewidth=5)
+        for side in (-0.0035, 0.0035):
+            line = [end + side for end in ends]
+            axes.plot(line, [place + 0.42, place - 0.42], color=COLOURS["measured"], linewidth=1.2)
+    axes.text(x, place, text, va="center", ha="center", fontsize=11)
