@@ -218,10 +218,14 @@ class Frame(NamedTuple):
 
 
 class Plot(NamedTuple):
-    """A plot that is drawn once and shown often: its pixels, and how data map to dots in it."""
+    """A plot that is drawn once and shown often: its pixels, and how data map to dots in it.
+
+    Marks begin at the foot of its lowest axes, so many dots above the bottom.
+    """
 
     pixels: np.ndarray
     to_dots: Transform
+    foot: int = 0
 
 
 @in_look
@@ -302,7 +306,8 @@ def plot(
     fig, axes = figure(1, rows, width=frame.width / dpi, height=frame.height / dpi)
     draw(axes)
     pixels = picture(fig, "").pixels
-    return Plot(pixels, axes[0].transData.frozen())
+    foot = round(axes[-1].get_window_extent().y0)
+    return Plot(pixels, axes[0].transData.frozen(), foot)
 
 
 @in_look
@@ -333,8 +338,9 @@ def plot_panel(
     """
     pixels = shown.pixels.copy()
     for x, y in marks:
-        foot = _dot_at(shown, x, 0)
-        cv2.line(pixels, foot, (foot[0], 0), _BLACK, thickness=2)
+        column, _ = _dot_at(shown, x, 0)
+        foot = len(pixels) - shown.foot
+        cv2.line(pixels, (column, foot), (column, 0), _BLACK, thickness=2)
         if y is not None:
             cv2.circle(pixels, _dot_at(shown, x, y), 5, _BLACK, cv2.FILLED, cv2.LINE_AA)
     fig.figimage(pixels, frame.left, frame.bottom, origin="upper")

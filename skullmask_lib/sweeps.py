@@ -371,8 +371,8 @@ OTHER_SEEDS = (1, 2, 3, 4)
 _AGREEMENT = {
     "v1": "by construction",
     "v2": "by construction",
-    "v3": "reconstruction, threshold ours",
-    "v4": "reconstruction, threshold ours",
+    "v3": "reconstruction, setting ours",
+    "v4": "reconstruction, setting ours",
     "v5": "prediction, width ours",
     "v6": "prediction, width ours",
     "v7": "by construction",

@@ -457,7 +457,7 @@ def _curves(
     data: Data,
     slice_index: int,
 ) -> tuple[Plot, _Best | None]:
-    """Draw the scores of v7 against its width, and find the best width.
+    """Draw the scores of v7 against its width, below them its errors, and find the best width.
 
     Where the truth is unknown, draw the area of the mask alone.
     """
@@ -474,16 +474,25 @@ def _curves(
 
     def draw(axes: Sequence[Axes]) -> None:
         axes[0].plot(widths, ious, color=plots.COLOURS["measured"], label="IoU")
-        for kind, parts in _error_shares(candidates, truth).items():
-            axes[0].plot(widths, parts, color=plots.COLOURS[kind], label=kind)
         _mark_best(axes[0], best)
-        axes[0].set(ylabel="IoU; errors as shares of the true area", **_WIDTH_AXIS)
-        axes[0].legend(loc="best")
+        axes[0].set(ylabel="IoU")
+        axes[0].legend(loc="lower right")
+        shares = _error_percents(candidates, truth)
+        for kind, percents in shares.items():
+            axes[1].plot(widths, percents, color=plots.COLOURS[kind], label=kind)
+        both = np.sum(list(shares.values()), axis=0)
+        black = {"color": plots.COLOURS["measured"], "linestyle": ":"}
+        axes[1].plot(widths, both, label="both together", zorder=1.5, **black)
+        axes[1].set(ylabel="% of the true area", xlabel=_WIDTH_LABEL)
+        axes[1].set_ylim(0, 1.2 * max(both.max(), 1))
+        axes[1].legend(loc="upper center", bbox_to_anchor=(0.6, 1.1))
+        axes[0].sharex(axes[1])
+        axes[0].tick_params(labelbottom=False)
 
-    return plots.plot(frame, draw), best
+    return plots.plot(frame, draw, rows=2), best
 
 
-_WIDTH_AXIS = {"xlabel": "width of the structuring element [px]", "ylim": (0, 1.02)}
+_WIDTH_LABEL = "width of the structuring element [px]"
 
 
 def _draw_areas(
@@ -492,20 +501,20 @@ def _draw_areas(
     areas: list[float],
 ) -> None:
     axes.plot(widths, areas, color=plots.COLOURS["measured"])
-    axes.set(ylabel="share of the slice inside the mask", **_WIDTH_AXIS)
+    axes.set(ylabel="share of the slice inside the mask", xlabel=_WIDTH_LABEL, ylim=(0, 1.02))
 
 
-def _error_shares(
+def _error_percents(
     candidates: list[np.ndarray],
     truth: np.ndarray,
 ) -> dict[str, list[float]]:
-    """Measure misses and over-reach of some masks, as shares of the true area."""
+    """Measure misses and over-reach of some masks [% of the true area]."""
     true_area_px = max(cv2.countNonZero(truth), 1)
-    shares = {"miss": [], "over-reach": []}
+    percents = {"miss": [], "over-reach": []}
     for mask in candidates:
         for kind, region in plots.errors(mask, truth).items():
-            shares[kind].append(cv2.countNonZero(region) / true_area_px)
-    return shares
+            percents[kind].append(100 * cv2.countNonZero(region) / true_area_px)
+    return percents
 
 
 def _mark_best(axes: Axes, best: _Best) -> None:

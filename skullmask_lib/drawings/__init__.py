@@ -16,6 +16,7 @@ from .contrast import (
 )
 from .dilation import (
     coloured_outline,
+    cut_out,
     elements_picture,
     error_bars,
     published_sweep_picture,
@@ -42,6 +43,7 @@ __all__ = [
     "comparisons_picture",
     "contrast_picture",
     "crop_picture",
+    "cut_out",
     "elements_picture",
     "error_bars",
     "errors_in_planes",
