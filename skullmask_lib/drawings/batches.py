@@ -130,12 +130,15 @@ def _rate_bars(
     face: str = COLOURS["measured"],
     label: str = "",
 ) -> None:
-    """Draw bars of measured rates, each with its number."""
+    """Draw bars of measured rates, each with its number at its foot."""
     look = {"facecolor": face, "edgecolor": COLOURS["measured"], "label": label}
-    bars = axes.bar(places, rates, width, linewidth=1.5, **look)
-    background = {"facecolor": "white", "edgecolor": "none", "pad": 0.8}
-    numbers = [f"{rate:.0f}" for rate in rates]
-    axes.bar_label(bars, numbers, padding=4, fontsize=11, bbox=background)
+    axes.bar(places, rates, width, linewidth=1.5, **look)
+    ink = COLOURS["measured"] if face == "white" else "white"
+    rim = [Stroke(linewidth=3, foreground=face), Normal()]
+    look = {"color": ink, "fontsize": 11, "ha": "center", "path_effects": rim}
+    for place, rate in zip(places, rates, strict=True):
+        above = {"xytext": (0, 4), "textcoords": "offset points"}
+        axes.annotate(f"{rate:.0f}", (place, 0), **above, **look)
 
 
 def _part_bars(
@@ -171,6 +174,8 @@ def rate_plot(
 ) -> Plot:
     """Draw rates against the number of processes: published, measured, and both carried on.
 
+    Both axes are logarithmic (rates above 10), so that the first few numbers of processes show.
+
     Parameters
     ----------
     frame : Frame
@@ -202,9 +207,13 @@ def rate_plot(
         one.plot(processes, projected, linestyle=":", label="measured, carried on", **look)
         rates = [projected[count - 1] for count in measured]
         one.plot(measured, rates, "o", label="measured", **look)
-        top = 1.45 * max(published * processes[-1], projected.max())  # room for the legend
-        one.set(xlabel="processes", ylabel="images/s, without the start", ylim=(0, top))
-        one.legend(loc="upper right")
+        one.set(xlabel="processes", ylabel="images/s, without the start")
+        one.set_xscale("log", base=2)
+        one.set_yscale("symlog", linthresh=10)
+        one.set_ylim(0, None)
+        one.xaxis.set_major_formatter("{x:.0f}")
+        one.yaxis.set_major_formatter("{x:,.0f}")
+        one.legend(loc="lower right")
 
     return plot(frame, draw)
 
