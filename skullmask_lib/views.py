@@ -444,9 +444,10 @@ def _histogram_with_key(
         grey = {"color": plots.COLOURS["baseline"], "linestyle": ":", "linewidth": 3}
         axes[0].axvline(otsu, label=f"Otsu: {otsu}", **grey)
         black = {"color": plots.COLOURS["measured"], "linewidth": 3}
-        label = version if version == "v3" else f"{version}, its ends"
+        label = version if version == "v3" else f"lowest and highest\nlevel of {version}"
         axes[0].plot([], [], label=label, **black)
         axes[0].legend(loc="upper right")
+        axes[0].set_xlim(left=-8)  # or a mark at 0 would lie on the axis
 
     return plots.plot(frame, draw)
 

@@ -121,7 +121,7 @@ def sets_picture(
     """
     fig, (axes,) = figure(height=1.8 + 0.32 * len(sets))
     rows = {name: row for row, name in enumerate(sets)}
-    faces = itertools.cycle(["full", "none"])
+    faces = itertools.cycle(["none", "full"])
     for method, ious in scores.items():
         role, marker = ("baseline", "s") if method in baselines else ("measured", "o")
         is_last = method == list(scores)[-1]
@@ -132,7 +132,7 @@ def sets_picture(
             marker="D" if is_last else marker,
             fillstyle="full" if is_last else next(faces),
             color=COLOURS[role],
-            markersize=9,
+            markersize=13 if is_last else 9,
             markeredgewidth=2,
             label=method,
         )

@@ -20,6 +20,7 @@ from ..plots import (
     PANELS_WIDTH_IN,
     Picture,
     compare,
+    errors,
     figure,
     in_look,
     key,
@@ -27,6 +28,9 @@ from ..plots import (
     show,
     zoom,
 )
+
+# Errors of a smaller share of the true area hide below the outline of the truth
+_VISIBLE_SHARE = 0.005
 
 
 @in_look
@@ -259,7 +263,7 @@ def levels_picture(
     axes[0].stairs(np.log10(1 + outside), edges, **dashed, **black)
     ticks = 10 ** np.arange(len(str(gray.size)))
     axes[0].set_yticks(np.log10(1 + ticks), [f"{tick:,}" for tick in ticks])
-    axes[0].set(ylabel="pixels", title="inside and outside overlap")
+    axes[0].set(ylabel="pixels (log scale)", title="inside and outside overlap")
     axes[1].stairs(100 * share, edges, **black)
     axes[1].set(ylabel="share [%]", title="share of each level that lies inside", ylim=(0, 102))
     styles = itertools.cycle((":", "--"))
@@ -269,7 +273,7 @@ def levels_picture(
             one.axvline(level, label=f"{name}: {level}", **look)
     last = int(np.percentile(gray[gray > gray.min()], 99.5)) if np.ptp(gray) else 255
     for one in axes:
-        one.set(xlabel="grey level, 0 … 255", xlim=(-0.5, last + 0.5))
+        one.set(xlabel="grey level", xlim=(-0.5, last + 0.5))
     handles, labels = axes[0].get_legend_handles_labels()
     fig.legend(handles, labels, loc="outside lower center", ncols=len(labels), fontsize=12)
     of_inside = 100 * inside[unsure].sum() / max(inside.sum(), 1)
@@ -325,7 +329,10 @@ def band_picture(
     frame.set(edgecolor=COLOURS["measured"], linewidth=4)
     axes[2].add_patch(frame)
     axes[2].set_title("mean IoU of every band; thick frame: the best")
-    key(fig, ("mask", "over-reach", "miss", "truth"))
+    wrong = errors(mask, truth)
+    visible_px = _VISIBLE_SHARE * np.count_nonzero(truth)
+    to_see = [kind for kind, region in wrong.items() if np.count_nonzero(region) > visible_px]
+    key(fig, ("mask", *to_see, "truth"))
     beside = ious[[near for near in (row - 1, row + 1) if 0 <= near < len(lows)], column]
     worst = beside.min() if beside.size else np.nan
     best = f"The mean IoU is highest, {ious.max():.3f}, for the band {lows[row]} … {highs[column]}"
@@ -339,9 +346,9 @@ def _draw_table(
     highs: Sequence[int],
 ) -> None:
     """Write scores on shades of grey, the higher the brighter."""
-    axes.imshow(ious, cmap="gray", vmin=-0.6, vmax=1, aspect="auto")
+    axes.imshow(ious, cmap="gray", vmin=0, vmax=1, aspect="auto")
     for row, column in np.ndindex(ious.shape):
-        dark = ious[row, column] < 0.4
+        dark = ious[row, column] < 0.5
         text = f"{ious[row, column]:.3f}".removeprefix("0")
         colour = "white" if dark else "black"
         axes.text(column, row, text, ha="center", va="center", size=10.5, color=colour)
