@@ -136,14 +136,14 @@ _GAINS = {
     "scalp blackened first": ("iou_unsplit", "iou_no_scalp"),
     "true brain": ("iou_no_scalp", "iou_true_brain"),
     "best width per slice": ("iou_true_brain", "iou_slice"),
-    "v8": ("iou_slice", "iou_v8"),
+    "gained by v8": ("iou_slice", "iou_v8"),
 }
 
 
 # The same where the brain is not known
 _GAINS_OF_WIDTH = {
     "best width per slice": ("iou_v7", "iou_own_slice"),
-    "v8": ("iou_own_slice", "iou_v8"),
+    "gained by v8": ("iou_own_slice", "iou_v8"),
 }
 
 
@@ -158,7 +158,7 @@ _LOSS_LOOKS = {
     "scalp blackened first": {"facecolor": COLOURS["scalp"]},
     "true brain": {"facecolor": COLOURS["brain"], "hatch": "////", "edgecolor": "white"},
     "best width per slice": {"hatch": "xxxx", **_GRID},
-    "v8": {"hatch": "....", **_GRID},
+    "gained by v8": {"hatch": "....", **_GRID},
     _LEFT: {"facecolor": COLOURS["measured"]},
 }
 
@@ -175,8 +175,8 @@ def losses_picture(rows: Iterable[Mapping[str, object]]) -> Picture:
 
     Scans and simulated scans stand apart. A set whose brain is not known is marked with a star;
     there only the width can be mended. A part below zero, where the score falls as its thing is
-    mended, stands to the left of zero. Of a bar that is too long the longest part is broken, and
-    says how long it is.
+    mended, stands to the left of zero. What v8 gains is no mended thing, since it is another
+    method. Of a bar that is too long the longest part is broken, and says how long it is.
 
     Parameters
     ----------
@@ -193,7 +193,7 @@ def losses_picture(rows: Iterable[Mapping[str, object]]) -> Picture:
     >>> row = {"head": "a", "kind": "scan", "iou_v7": 0.5, "iou_unsplit": 0.9, "iou_v8": 1.0}
     >>> columns = ("iou_no_scalp", "iou_true_brain", "iou_slice", "iou_own_slice")
     >>> losses_picture([row | dict.fromkeys(columns, 0.9)]).alt
-    'IoU lost by v7, by set. Scans: "all bright brain parts kept" gains most, 0.40 on average.'
+    'IoU lost by v7, by set. Scans: largest part "all bright brain parts kept", 0.40 on average.'
     """
     means_of_sets = _means_of_sets(rows)
     panels_of_sets = {}
@@ -217,7 +217,7 @@ def losses_picture(rows: Iterable[Mapping[str, object]]) -> Picture:
         means = {part: np.mean([of[part] for of in losses_of_sets]) for part in _LOSS_LOOKS}
         most = max(set(means) - {_LEFT}, key=means.get)
         described.append(
-            f'{title.capitalize()}: "{most}" gains most, {means[most]:.2f} on average.'
+            f'{title.capitalize()}: largest part "{most}", {means[most]:.2f} on average.'
         )
     handles = [Patch(label=part, **look_of) for part, look_of in _LOSS_LOOKS.items()]
     fig.legend(
