@@ -539,7 +539,7 @@ def _best_width(
     odd = max(scores, key=scores.get)
     beside = []
     for width_px in (odd - 1, odd + 1):
-        if 1 <= width_px <= min(truth.shape):
+        if 1 <= width_px <= min(*truth.shape, WIDTHS_PX[-1]):
             beside.append(width_px)
     candidates = masks_at_widths(stages, beside)
     tried = dict(scores)

@@ -230,6 +230,12 @@ def test_curves_and_their_dot_lie_at_the_scores():
     assert near(diamond, "measured", slice(None)) == 1
 
 
+def test_the_best_width_is_one_that_the_slider_offers():
+    image = sm.load("phantom").images[2]
+    still_rising = data_of(image, np.ones(image.shape, np.uint8))
+    assert "best: 61 px" in views.width(still_rising).alt
+
+
 @pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.__name__)
 def test_a_slice_of_unknown_truth_is_judged_as_one_without_truth(view):
     image, truth = RING

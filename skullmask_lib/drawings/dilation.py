@@ -250,7 +250,10 @@ def published_sweep_picture(
     right.margins(y=0.35)
     right.legend(loc="lower center", ncols=2)
     alt = f"On {name} the mean IoU rises to {mean.max():.3f} at {result.best_size} px"
-    alt += f" and falls to {mean[-1]:.3f} at {sizes[-1]} px"
+    if result.best_size == sizes[-1]:
+        alt += ", the last width"
+    else:
+        alt += f" and falls to {mean[-1]:.3f} at {sizes[-1]} px"
     gap = max(abs(mean[list(sizes).index(w)] - published[f"iou_width_{w}"]) for w in widths)
     return picture(fig, f"{alt}; the published means differ from the curve by at most {gap:.3f}.")
 
