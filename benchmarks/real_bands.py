@@ -7,21 +7,15 @@ a band placed without any truth, and the best band of each slice. The table goes
 data/real_bands.csv.
 """
 
-import argparse
-import csv
 import itertools
-import os
-import sys
 from pathlib import Path
 
-import cv2
 import numpy as np
-from real_heads import sequence_of
+from real_heads import command_line, sequence_of, write
 from tqdm import tqdm
 
 import skullmask_lib as sm
 from skullmask_lib import masks
-from skullmask_lib.io import outputs
 
 TABLE = Path(__file__).parents[1] / "data" / "real_bands.csv"
 LOWS = (*range(9), *range(9, 31, 3))
@@ -36,6 +30,8 @@ HEADER = (
     "left_out_iou",
     "placed_iou",
     "best_iou",
+    "date",
+    "version",
 )
 CORNER_PX = 30
 
@@ -91,33 +87,16 @@ def measure(data: sm.Data, phantom_band: tuple[int, int]) -> dict[str, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    given = os.environ.get("SKULLMASK_REAL")
-    parser.add_argument(
-        "--heads", type=Path, default=given and Path(given, "slices"), help="folder of .npz heads"
-    )
-    parser.add_argument("-o", "--output", type=Path, default=TABLE, help="the CSV")
-    options = parser.parse_args()
-    if options.heads is None:
-        sys.exit("real_bands: SKULLMASK_REAL is not set, and no folder given with --heads")
-    cv2.setNumThreads(1)
+    options = command_line(__doc__, TABLE)
     row, column = best_of(scores(sm.load("phantom")).mean(axis=0))
     low, high = LOWS[row], HIGHS[column]
     rows = []
-    for file in tqdm(sorted(options.heads.glob("*.npz"))):
+    for file in tqdm(sorted(options.heads.glob("*.npz")), unit="head", leave=False):
         data = sm.load(file)
         measured = {name: f"{iou:.4f}" for name, iou in measure(data, (low, high)).items()}
         head = {"head": file.stem, "sequence": sequence_of(file.stem), "slices": len(data.images)}
         rows.append({**head, "phantom_low": low, "phantom_high": high, **measured})
-    with (
-        outputs.replacing(options.output) as temporary,
-        open(temporary, "w", newline="", encoding="utf-8") as file,
-    ):
-        writer = csv.DictWriter(file, HEADER, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    write(rows, HEADER, options.output)
 
 
 if __name__ == "__main__":

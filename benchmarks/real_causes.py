@@ -5,24 +5,17 @@ another is mended with the help of the truth, and each time the IoU is measured 
 gains is what its cause had cost. A row of data/real_causes.csv is a slice.
 """
 
-import argparse
-import csv
-import datetime
-import os
-import sys
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
-from real_heads import published_width_mm, sequence_of
+from real_heads import command_line, published_width_mm, sequence_of, write
 from scipy import ndimage
 from tqdm import tqdm
 
 import skullmask_lib as sm
 from skullmask_lib import masks, tables, versions
-from skullmask_lib.io import outputs
 
 TABLE = Path(__file__).parents[1] / "data" / "real_causes.csv"
 JOINED = "brain joined to scalp"
@@ -270,29 +263,11 @@ def summary(rows: list[Row]) -> list[tuple[object, ...]]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    folder = os.environ.get("SKULLMASK_REAL")
-    parser.add_argument(
-        "--heads", type=Path, default=folder and Path(folder, "slices"), help="folder of .npz heads"
-    )
-    parser.add_argument("-o", "--output", type=Path, default=TABLE, help="the CSV")
-    options = parser.parse_args()
-    if options.heads is None:
-        sys.exit("real_causes: SKULLMASK_REAL is not set, and no folder given with --heads")
-    cv2.setNumThreads(1)
+    options = command_line(__doc__, TABLE)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".*the mask is empty")  # an empty mask scores 0
         rows = measure(options.heads, progress=True)
-    stamp = {"date": datetime.date.today().isoformat(), "version": sm.__version__}
-    with (
-        outputs.replacing(options.output) as temporary,
-        open(temporary, "w", newline="", encoding="utf-8") as file,
-    ):
-        writer = csv.DictWriter(file, HEADER, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rounded(row) | stamp for row in rows)
+    write([rounded(row) for row in rows], HEADER, options.output)
     print(tables.markdown(summary(rows), ("kind", "cause", "slices", "IoU of v7")).data)
 
 

@@ -5,22 +5,16 @@ project. Every slice is masked as it is, equalised, and after CLAHE with its def
 table goes to data/real_contrast.csv.
 """
 
-import argparse
-import csv
-import datetime
-import os
-import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
 
-import cv2
 import numpy as np
+from real_heads import command_line, write
 from tqdm import tqdm
 
 import skullmask_lib as sm
 from skullmask_lib import tables, versions
-from skullmask_lib.io import outputs
 from skullmask_lib.volumes import preprocess
 
 TABLE = Path(__file__).parents[1] / "data" / "real_contrast.csv"
@@ -95,30 +89,12 @@ def means(rows: list[dict[str, object]]) -> list[tuple[object, ...]]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    real = os.environ.get("SKULLMASK_REAL")
-    parser.add_argument(
-        "--heads", type=Path, default=real and Path(real, "slices"), help="folder of .npz heads"
-    )
-    parser.add_argument("-o", "--output", type=Path, default=TABLE, help="the CSV")
-    options = parser.parse_args()
-    if options.heads is None:
-        sys.exit("real_contrast: SKULLMASK_REAL is not set, and no folder given with --heads")
-    cv2.setNumThreads(1)
+    options = command_line(__doc__, TABLE)
     with warnings.catch_warnings():
         # An empty mask scores 0, which is what counts here
         warnings.filterwarnings("ignore", ".*the mask is empty")
         rows = measure(options.heads, progress=True)
-    stamp = {"date": datetime.date.today().isoformat(), "version": sm.__version__}
-    with (
-        outputs.replacing(options.output) as temporary,
-        open(temporary, "w", newline="", encoding="utf-8") as file,
-    ):
-        writer = csv.DictWriter(file, HEADER, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(row | stamp for row in rows)
+    write(rows, HEADER, options.output)
     print(tables.markdown(means(rows), MEANS_HEADER).data)
 
 

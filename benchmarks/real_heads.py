@@ -12,7 +12,7 @@ import datetime
 import os
 import sys
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import cv2
@@ -197,19 +197,37 @@ def pictures(folder: Path) -> plots.Picture:
     )
 
 
-def main() -> None:
+def command_line(description: str, table: Path) -> argparse.Namespace:
+    """Read the folder of heads and the output from the command line; all tables share them."""
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    given = os.environ.get("SKULLMASK_REAL")
+    real = os.environ.get("SKULLMASK_REAL")
     parser.add_argument(
-        "--heads", type=Path, default=given and Path(given, "slices"), help="folder of .npz heads"
+        "--heads", type=Path, default=real and Path(real, "slices"), help="folder of .npz heads"
     )
-    parser.add_argument("-o", "--output", type=Path, default=TABLE, help="the CSV")
+    parser.add_argument("-o", "--output", type=Path, default=table, help="the CSV")
     options = parser.parse_args()
     if options.heads is None:
-        sys.exit("real_heads: SKULLMASK_REAL is not set, and no folder given with --heads")
+        sys.exit(f"{table.stem}: SKULLMASK_REAL is not set, and no folder given with --heads")
     cv2.setNumThreads(1)
+    return options
+
+
+def write(rows: Sequence[dict[str, object]], header: Sequence[str], path: Path) -> None:
+    """Write a table of real heads whole, each row with today's date and the version."""
+    stamp = {"date": datetime.date.today().isoformat(), "version": sm.__version__}
+    with (
+        outputs.replacing(path) as temporary,
+        open(temporary, "w", newline="", encoding="utf-8") as file,
+    ):
+        writer = csv.DictWriter(file, header, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(row | stamp for row in rows)
+
+
+def main() -> None:
+    options = command_line(__doc__, TABLE)
     with warnings.catch_warnings():
         warnings.filterwarnings(
             "ignore", ".*the mask is empty"
@@ -218,14 +236,7 @@ def main() -> None:
     if options.output == TABLE:
         with outputs.replacing(FIGURE) as temporary:
             temporary.write_bytes(pictures(options.heads).png)
-    stamp = {"date": datetime.date.today().isoformat(), "version": sm.__version__}
-    with (
-        outputs.replacing(options.output) as temporary,
-        open(temporary, "w", newline="", encoding="utf-8") as file,
-    ):
-        writer = csv.DictWriter(file, HEADER, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(row | stamp for row in rows)
+    write(rows, HEADER, options.output)
     print(tables.markdown(means(rows), MEANS_HEADER).data)
 
 

@@ -6,22 +6,16 @@ SKULLMASK_REAL names holds the heads, as ``slices/*.npz``; they are not part of 
 table goes to data/real_weights.csv.
 """
 
-import argparse
 import contextlib
-import csv
-import datetime
-import os
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import cv2
 import numpy as np
+from real_heads import command_line, write
 from tqdm import tqdm
 
 import skullmask_lib as sm
 from skullmask_lib import polar, tables, versions
-from skullmask_lib.io import outputs
 
 TABLE = Path(__file__).parents[1] / "data" / "real_weights.csv"
 HEADER = ("head", "term", "factor", "iou", "iou_min", "date", "version")
@@ -153,27 +147,9 @@ def means(rows: Sequence[dict[str, object]]) -> list[tuple[object, ...]]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    given = os.environ.get("SKULLMASK_REAL")
-    parser.add_argument(
-        "--heads", type=Path, default=given and Path(given, "slices"), help="folder of .npz heads"
-    )
-    parser.add_argument("-o", "--output", type=Path, default=TABLE, help="the CSV")
-    options = parser.parse_args()
-    if options.heads is None:
-        sys.exit("real_weights: SKULLMASK_REAL is not set, and no folder given with --heads")
-    cv2.setNumThreads(1)
+    options = command_line(__doc__, TABLE)
     rows = measure(options.heads, progress=True)
-    stamp = {"date": datetime.date.today().isoformat(), "version": sm.__version__}
-    with (
-        outputs.replacing(options.output) as temporary,
-        open(temporary, "w", newline="", encoding="utf-8") as file,
-    ):
-        writer = csv.DictWriter(file, HEADER, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(row | stamp for row in rows)
+    write(rows, HEADER, options.output)
     print(tables.markdown(means(rows), MEANS_HEADER).data)
 
 

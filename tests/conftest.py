@@ -21,6 +21,7 @@ LATER = "needs make test-full"
 LONG_LESSONS = ("11_", "12_", "20_")  # volumes and many images take minutes
 
 sys.path.insert(0, str(Path(__file__).parent))  # the tests share plain.py and inputs.py
+sys.path.insert(1, str(Path(__file__).parents[1] / "benchmarks"))
 hypothesis.settings.register_profile("skullmask", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("skullmask")
 

@@ -1,11 +1,10 @@
 """The table of grey bands that lesson 03 shows: whole, and what the script computes where the heads are."""
 
 import csv
-import importlib.util
-import sys
 from pathlib import Path
 
 import pytest
+import real_bands
 
 import skullmask_lib as sm
 
@@ -14,25 +13,12 @@ IOUS = ("phantom_iou", "left_out_iou", "placed_iou", "best_iou")
 
 
 @pytest.fixture(scope="module")
-def real_bands():
-    folder = str(HOUSE / "benchmarks")
-    sys.path.insert(0, folder)
-    try:
-        spec = importlib.util.spec_from_file_location("real_bands", f"{folder}/real_bands.py")
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-    finally:
-        sys.path.remove(folder)
-    return module
-
-
-@pytest.fixture(scope="module")
-def rows(real_bands):
+def rows():
     with open(real_bands.TABLE, newline="", encoding="utf-8") as table:
         return list(csv.DictReader(table))
 
 
-def test_the_table_is_whole(real_bands, rows):
+def test_the_table_is_whole(rows):
     with open(HOUSE / "data" / "real_heads.csv", newline="", encoding="utf-8") as table:
         heads = dict.fromkeys(row["head"] for row in csv.DictReader(table))
     assert [row["head"] for row in rows] == list(heads)
@@ -44,7 +30,7 @@ def test_the_table_is_whole(real_bands, rows):
 
 
 @pytest.mark.full
-def test_the_script_computes_the_table(real_bands, rows, real):
+def test_the_script_computes_the_table(rows, real):
     [row] = [row for row in rows if row["head"] == "chris"]
     band = int(row["phantom_low"]), int(row["phantom_high"])
     measured = real_bands.measure(sm.load(real / "slices" / "chris.npz"), band)

@@ -1,21 +1,16 @@
 """The table of contrast on real heads: whole, and what the program computes where the heads are."""
 
 import csv
-import importlib.util
 import sys
 from pathlib import Path
 
 import pytest
+import real_contrast
 from oldest import release
 
 import skullmask_lib as sm
 
 HOUSE = Path(__file__).resolve().parents[1]
-spec = importlib.util.spec_from_file_location(
-    "real_contrast", HOUSE / "benchmarks" / "real_contrast.py"
-)
-real_contrast = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(real_contrast)
 
 
 @pytest.fixture(scope="module")

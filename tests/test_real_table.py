@@ -1,13 +1,13 @@
 """The table of real heads: whole, what README and docs show, and what the program computes where the heads are."""
 
 import csv
-import importlib.util
-import sys
 from pathlib import Path
 
 import numpy as np
 import pages
 import pytest
+import real_causes
+import real_heads
 from oldest import release
 from pages import table_of
 
@@ -16,15 +16,6 @@ from skullmask_lib import polar
 from skullmask_lib.sweeps import phantom_ladder
 
 HOUSE = Path(__file__).resolve().parents[1]
-spec = importlib.util.spec_from_file_location("real_heads", HOUSE / "benchmarks" / "real_heads.py")
-real_heads = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(real_heads)
-sys.modules["real_heads"] = real_heads  # for real_causes, which imports it as its neighbour
-spec = importlib.util.spec_from_file_location(
-    "real_causes", HOUSE / "benchmarks" / "real_causes.py"
-)
-real_causes = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(real_causes)
 
 WEIGHTS = [
     "MIN_SCALP_MM",

@@ -1,24 +1,19 @@
 """The table of v8's weights: whole, and what the program computes where the heads are."""
 
 import csv
-import importlib.util
 import re
 from pathlib import Path
 
 import numpy as np
 import pages
 import pytest
+import real_weights
 from oldest import release
 
 import skullmask_lib as sm
 from skullmask_lib import polar
 
 HOUSE = Path(__file__).resolve().parents[1]
-spec = importlib.util.spec_from_file_location(
-    "real_weights", HOUSE / "benchmarks" / "real_weights.py"
-)
-real_weights = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(real_weights)
 
 HEADS = HOUSE / "data" / "real_heads.csv"
 # Only neighbouring slices of a volume bring this one into play

@@ -17,6 +17,8 @@ from .. import project, versions
 from ..errors import InputError, check_spacing
 from ..sweeps import parse_range
 
+_LAST_OF_JOURNEY = "08"  # later lessons of the same chapter go on from v8
+
 
 def lessons() -> list[Path]:
     """List the numbered notebooks, in order.
@@ -35,7 +37,7 @@ def lessons() -> list[Path]:
 
 
 def journey() -> list[Path]:
-    """List the lessons of the journey from v1 to v8, which is chapter 0.
+    """List the lessons of the journey from v1 to v8, 00 to 08.
 
     Returns
     -------
@@ -46,7 +48,7 @@ def journey() -> list[Path]:
     >>> journey()[-1].name
     '08_v8_scalp_boundary.ipynb'
     """
-    return [path for path in lessons() if path.name.startswith("0")]
+    return [path for path in lessons() if path.name[:2] <= _LAST_OF_JOURNEY]
 
 
 def title(notebook: str | Path) -> str:
