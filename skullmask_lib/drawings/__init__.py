@@ -5,7 +5,7 @@ A figure that more than one lesson or a slider needs belongs in `plots` or `view
 
 from .audit import choice_picture, losses_picture, score_bars
 from .batches import files_picture, memory_picture, rate_plot, size_plot, throughput_picture
-from .boundary import comparisons_picture, ray_picture, sets_picture, trust_picture
+from .boundary import details_picture, ray_picture, sets_picture, trust_picture
 from .contrast import (
     change_picture,
     contrast_picture,
@@ -40,10 +40,10 @@ __all__ = [
     "choice_picture",
     "coloured_outline",
     "comparison_picture",
-    "comparisons_picture",
     "contrast_picture",
     "crop_picture",
     "cut_out",
+    "details_picture",
     "elements_picture",
     "error_bars",
     "errors_in_planes",

@@ -202,13 +202,13 @@ def trust_picture(
 
 
 @in_look
-def comparisons_picture(
+def details_picture(
     cases: Sequence[tuple[str, np.ndarray, np.ndarray, np.ndarray]],
     alt: str,
     *,
     window: tuple[slice, slice] = (slice(None), slice(None)),
 ) -> Picture:
-    """Compare masks with the truth side by side, each on its own slice.
+    """Compare masks with the truth in a detail of their slices, side by side.
 
     Parameters
     ----------
@@ -225,7 +225,7 @@ def comparisons_picture(
 
     Examples
     --------
-    >>> comparisons_picture([("a mask", np.eye(4), np.eye(4), np.ones((4, 4)))], "one mask").alt
+    >>> details_picture([("a mask", np.eye(4), np.eye(4), np.ones((4, 4)))], "one mask").alt
     'one mask'
     """
     fig, frames = panels(*[1] * len(cases), height=4.2, lines=2)
