@@ -11,7 +11,7 @@ import itertools
 from pathlib import Path
 
 import numpy as np
-from real_heads import command_line, sequence_of, write
+from real_heads import command_line, files_of, sequence_of, write
 from tqdm import tqdm
 
 import skullmask_lib as sm
@@ -91,7 +91,7 @@ def main() -> None:
     row, column = best_of(scores(sm.load("phantom")).mean(axis=0))
     low, high = LOWS[row], HIGHS[column]
     rows = []
-    for file in tqdm(sorted(options.heads.glob("*.npz")), unit="head", leave=False):
+    for file in tqdm(files_of(options.heads), unit="head", leave=False):
         data = sm.load(file)
         measured = {name: f"{iou:.4f}" for name, iou in measure(data, (low, high)).items()}
         head = {"head": file.stem, "sequence": sequence_of(file.stem), "slices": len(data.images)}

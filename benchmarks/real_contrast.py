@@ -10,18 +10,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from real_heads import command_line, write
+from real_heads import WIDE, command_line, files_of, published_width_mm, write
 from tqdm import tqdm
 
 import skullmask_lib as sm
-from skullmask_lib import tables, versions
+from skullmask_lib import tables
 from skullmask_lib.volumes import preprocess
 
 TABLE = Path(__file__).parents[1] / "data" / "real_contrast.csv"
 HEADER = ("head", "method", "treatment", "iou", "iou_min", "date", "version")
 MEANS_HEADER = ("method", "treatment", "sets", "IoU", "worst set", "worst slice")
-# The published width on the phantom's pixels, carried over to the pixels of each head
-WIDE = "v7, width in mm"
 METHODS = (WIDE, "v8")
 
 
@@ -39,9 +37,7 @@ TREATMENTS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 
 def width_px(spacing_mm: np.ndarray) -> int:
     """Return the width of v7's element that is as many millimetres wide as on the phantom."""
-    phantom_mm = float(sm.load("phantom").spacing_mm[0, 0])
-    width_mm = versions.options_of("v7")["dilation_size"] * phantom_mm
-    return round(width_mm / float(spacing_mm.mean()))
+    return round(published_width_mm() / float(spacing_mm.mean()))
 
 
 def mask_of(method: str, image: np.ndarray, spacing_mm: np.ndarray) -> np.ndarray:
@@ -62,9 +58,7 @@ def scores(data: sm.Data, method: str, treatment: str) -> dict[str, float]:
 
 def measure(folder: Path, *, progress: bool = False) -> list[dict[str, object]]:
     """Score both methods after every treatment, on every head of a folder of ``.npz`` files."""
-    files = sorted(folder.glob("*.npz"))
-    if not files:
-        raise sm.InputError(f"{folder}: expected .npz files of heads, found none")
+    files = files_of(folder)
     rows = []
     for file in tqdm(files, unit="head", leave=False, disable=None if progress else True):
         data = sm.load(file)

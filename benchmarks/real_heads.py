@@ -13,6 +13,7 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 from pathlib import Path
 
 import cv2
@@ -111,6 +112,7 @@ def best_constant(
     return float(max(constants_mm, key=mean_iou))
 
 
+@cache
 def published_width_mm() -> float:
     """Return v7's width on the phantom's pixels, where it was matched to the published figures."""
     return round(
@@ -145,9 +147,7 @@ def at_edge(data: sm.Data) -> int:
 
 def measure(folder: Path, *, progress: bool = False) -> list[dict[str, object]]:
     """Score every version on every head of a folder of ``.npz`` files."""
-    heads = {file.stem: sm.load(file) for file in sorted(folder.glob("*.npz"))}
-    if not heads:
-        raise sm.InputError(f"{folder}: expected .npz files of heads, found none")
+    heads = {file.stem: sm.load(file) for file in files_of(folder)}
     erosion_mm = best_constant(eroded, list(heads.values()))
     rows = []
     for head, data in tqdm(
@@ -195,6 +195,14 @@ def pictures(folder: Path) -> plots.Picture:
         fig,
         "Four scans with the masks of v7, its width in mm, and of v8 compared with the true ones.",
     )
+
+
+def files_of(folder: Path) -> list[Path]:
+    """List the heads of a folder, and refuse a folder that has none."""
+    files = sorted(folder.glob("*.npz"))
+    if not files:
+        raise sm.InputError("expected .npz files of heads, found none", str(folder))
+    return files
 
 
 def command_line(description: str, table: Path) -> argparse.Namespace:

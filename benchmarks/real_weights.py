@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-from real_heads import command_line, write
+from real_heads import command_line, files_of, write
 from tqdm import tqdm
 
 import skullmask_lib as sm
@@ -113,9 +113,7 @@ def score(
 
 def measure(folder: Path, *, progress: bool = False) -> list[dict[str, object]]:
     """Score v8 with every setting on every head of a folder of ``.npz`` files."""
-    files = sorted(folder.glob("*.npz"))
-    if not files:
-        raise sm.InputError(f"{folder}: expected .npz files of heads, found none")
+    files = files_of(folder)
     rows = []
     with tqdm(
         total=len(files) * len(settings()),

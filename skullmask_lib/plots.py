@@ -1226,36 +1226,3 @@ def cut_plane(
     """Cut a volume; the last row and column axes point up and to the right."""
     part = np.take(volume, at[plane.axis], plane.axis)
     return part.T[::-1].astype(np.float32)
-
-
-# --- Lesson 08 -----------------------------------------------------------------------------------
-
-
-def stored(path: Path, alt: str) -> Picture:
-    """Read a figure that is kept as a file, in 64 colours to keep stored notebooks small.
-
-    Parameters
-    ----------
-    path : Path
-        Of a picture, such as ``figures/real_heads.png``.
-    alt : str
-        What it shows, see `Picture`.
-
-    Returns
-    -------
-    Picture
-
-    Examples
-    --------
-    >>> from skullmask_lib.project import project_folder
-    >>> stored(project_folder("figures") / "real_heads.png", "four scans").pixels.shape[2]
-    3
-    """
-    figure_of_file = Image.open(path).convert("RGB")
-    few = figure_of_file.quantize(
-        64,
-        method=Image.Quantize.MAXCOVERAGE,
-        kmeans=1,
-        dither=Image.Dither.NONE,
-    )
-    return Picture(np.asarray(few.convert("RGB")), alt)

@@ -102,7 +102,9 @@ def main():
     for path in LESSONS:
         notebook = nbformat.read(path, as_version=4)
         first = notebook.cells[0]
-        first.source = _LINE.sub(lambda _, path=path: line(path), first.source)
+        heading, _, rest = first.source.partition("\n")
+        rest = _LINE.sub("", rest).strip()
+        first.source = f"{heading}\n\n{line(path)}\n\n{rest}"
         nbformat.write(notebook, path)
     for page in (HOUSE / "README.md", LESSONS[0]):
         text = page.read_text(encoding="utf-8")

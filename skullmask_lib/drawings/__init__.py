@@ -1,11 +1,17 @@
 """The figures of single lessons, a module for each group of lessons.
 
-A figure that more than one lesson or a slider needs belongs in `plots` or `views`.
+A figure that more than one group of lessons or a slider needs belongs in `plots` or `views`.
 """
 
 from .audit import choice_picture, losses_picture, score_bars
 from .batches import files_picture, memory_picture, rate_plot, size_plot, throughput_picture
-from .boundary import details_picture, ray_picture, sets_picture, trust_picture
+from .boundary import (
+    details_picture,
+    ray_picture,
+    sets_picture,
+    stored_picture,
+    trust_picture,
+)
 from .contrast import (
     change_picture,
     contrast_picture,
@@ -66,6 +72,7 @@ __all__ = [
     "score_bars",
     "sets_picture",
     "size_plot",
+    "stored_picture",
     "threshold_picture",
     "throughput_picture",
     "tone_picture",

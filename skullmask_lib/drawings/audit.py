@@ -193,7 +193,7 @@ def losses_picture(rows: Iterable[Mapping[str, object]]) -> Picture:
     >>> row = {"head": "a", "kind": "scan", "iou_v7": 0.5, "iou_unsplit": 0.9, "iou_v8": 1.0}
     >>> columns = ("iou_no_scalp", "iou_true_brain", "iou_slice", "iou_own_slice")
     >>> losses_picture([row | dict.fromkeys(columns, 0.9)]).alt
-    'IoU lost by v7, by set. Scans: largest part "all bright brain parts kept", 0.40 on average.'
+    'IoU lost by v7, by set. Scans: largest part of a set "all bright brain parts kept", 0.40.'
     """
     means_of_sets = _means_of_sets(rows)
     panels_of_sets = {}
@@ -214,11 +214,7 @@ def losses_picture(rows: Iterable[Mapping[str, object]]) -> Picture:
         one.set_title(f"{title} (* brain unknown)" if any(unknown) else title)
         one.set(xlim=(-0.04, _LOSS_LIMIT), ylim=(most_sets - 0.5, -0.5), xlabel="IoU lost by v7")
         one.axvline(0, color=COLOURS["measured"], linewidth=1.2)
-        means = {part: np.mean([of[part] for of in losses_of_sets]) for part in _LOSS_LOOKS}
-        most = max(set(means) - {_LEFT}, key=means.get)
-        described.append(
-            f'{title.capitalize()}: largest part "{most}", {means[most]:.2f} on average.'
-        )
+        described.append(_describe(title, losses_of_sets))
     handles = [Patch(label=part, **look_of) for part, look_of in _LOSS_LOOKS.items()]
     fig.legend(
         handles=[handles[place] for place in (0, 3, 1, 4, 2, 5)],  # in order from left to right
@@ -230,6 +226,16 @@ def losses_picture(rows: Iterable[Mapping[str, object]]) -> Picture:
         handleheight=1.2,
     )
     return picture(fig, f"IoU lost by v7, by set. {' '.join(described)}")
+
+
+def _describe(title: str, losses_of_sets: Sequence[Mapping[str, float]]) -> str:
+    """Name the largest single part, and on how many sets."""
+    largest = {}
+    for part in _LOSS_LOOKS:
+        if part != _LEFT:
+            largest[part] = max(losses[part] for losses in losses_of_sets)
+    part = max(largest, key=largest.get)
+    return f'{title.capitalize()}: largest part of a set "{part}", {largest[part]:.2f}.'
 
 
 def _means_of_sets(rows: Iterable[Mapping[str, object]]) -> dict[tuple, dict[str, float]]:

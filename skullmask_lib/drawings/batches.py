@@ -264,7 +264,7 @@ def files_picture(
     images: Mapping[str, np.ndarray],
     masks: Mapping[str, np.ndarray | None],
 ) -> Picture:
-    """Show files with the outlines of their masks, and ring pixels that are not numbers.
+    """Show files with the outlines of their masks, and ring the first pixel that is not a number.
 
     Parameters
     ----------
@@ -295,7 +295,8 @@ def files_picture(
         shown = np.nan_to_num(image)
         show(one, shown, f"{name}: {verdict}")
         if not np.ptp(shown):
-            one.images[0].set_clim(0, 3 * float(shown.max()))  # grey, not white
+            level = float(shown.max())
+            one.images[0].set_clim(level - 1, level + 2)  # grey, not white
         for row, column in np.argwhere(np.isnan(image))[:1]:
             place = (column, row)
             look = {"color": "white", "path_effects": [Stroke(linewidth=4, foreground="black")]}

@@ -1,12 +1,14 @@
 """Figures of lesson 08: a ray, the sets of real heads, and the quality of spoiled slices.
 
-They are drawn from arrays and tables; nothing here loads data or makes masks.
+They are drawn from arrays and tables, or read as they were stored; nothing here makes masks.
 """
 
 import itertools
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from .. import polar
 from ..plots import (
@@ -74,9 +76,9 @@ def ray_picture(
         for one in axes:
             label = f"{name}: {depth_mm:g} mm"
             one.axvline(depth_mm, color=colour, linestyle=style, linewidth=2.5, label=label)
-        there = price[round(depth_mm / polar.STEP_MM)]
-        text = f"{there:.2f}".replace("-", "−")
-        axes[1].annotate(text, (depth_mm + 0.8, there), va="center", fontsize=11)
+        price_at_depth = price[round(depth_mm / polar.STEP_MM)]
+        text = f"{price_at_depth:.2f}".replace("-", "−")
+        axes[1].annotate(text, (depth_mm + 0.8, price_at_depth), va="center", fontsize=11)
     axes[0].set(ylim=(0, 1.45 * highest), ylabel="brightness, 1 is the brain's")
     axes[0].set_yticks(np.arange(0, highest + 0.1, 0.2))
     axes[1].set(ylabel="price, low is good")
@@ -235,3 +237,33 @@ def details_picture(
         slice_panel(fig, frame, image, title, window=window, kinds=wrong, outlined=outlined)
     key(fig)
     return picture(fig, alt)
+
+
+def stored_picture(path: Path, alt: str) -> Picture:
+    """Read a figure that is kept as a file, in 64 colours to keep stored notebooks small.
+
+    Parameters
+    ----------
+    path : Path
+        Of a picture, such as ``figures/real_heads.png``.
+    alt : str
+        What it shows, see `Picture`.
+
+    Returns
+    -------
+    Picture
+
+    Examples
+    --------
+    >>> from skullmask_lib.project import project_folder
+    >>> stored_picture(project_folder("figures") / "real_heads.png", "four scans").pixels.shape[2]
+    3
+    """
+    figure_of_file = Image.open(path).convert("RGB")
+    few = figure_of_file.quantize(
+        64,
+        method=Image.Quantize.MAXCOVERAGE,
+        kmeans=1,
+        dither=Image.Dither.NONE,
+    )
+    return Picture(np.asarray(few.convert("RGB")), alt)

@@ -204,9 +204,9 @@ def threshold_picture(
         compare(one, image, candidates[index], truth, title)
     zoom(axes[1:], image)
     key(fig)
-    gain = shares["over-reach"][lower] - shares["over-reach"][best]
-    change = "more over-reach" if gain > 0 else "no more over-reach"
-    at_best = f"The IoU is highest, {shares['IoU'][best]:.3f}, at threshold {levels[best]}"
-    return picture(
-        fig, f"{at_best}. One step lower it is {shares['IoU'][lower]:.3f}, with {change}."
-    )
+    alt = f"The IoU is highest, {shares['IoU'][best]:.3f}, at threshold {levels[best]}."
+    if lower < best:
+        gain = shares["over-reach"][lower] - shares["over-reach"][best]
+        change = "more over-reach" if gain > 0 else "no more over-reach"
+        alt += f" One step lower it is {shares['IoU'][lower]:.3f}, with {change}."
+    return picture(fig, alt)
