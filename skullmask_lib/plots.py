@@ -616,6 +616,12 @@ def grey_limits(
     return low, low + 1.0
 
 
+def gray_of(image: np.ndarray) -> np.ndarray:
+    """Scale a slice to grey of 0 … 1, its brightest pixels clipped as in `show`."""
+    low, high = grey_limits(image)
+    return np.clip((image - low) / (high - low), 0, 1)
+
+
 def bare_axes(axes: Axes, title: str) -> Axes:
     """Leave nothing but a title; axes that are only switched off double the time of layout."""
     axes.set_title(title)
@@ -753,9 +759,7 @@ def compare(
     >>> compare(figure()[1][0], np.eye(4), np.eye(4), np.ones((4, 4)), "a mask").get_title()
     'a mask'
     """
-    low, high = grey_limits(image)
-    gray = np.clip((image - low) / (high - low), 0, 1)
-    painted = paint(gray, errors(mask, truth), PAINT_OPACITY)
+    painted = paint(gray_of(image), errors(mask, truth), PAINT_OPACITY)
     axes.imshow(painted, interpolation="antialiased")
     return outline(bare_axes(axes, title), truth)
 

@@ -6,7 +6,6 @@ A figure that more than one group of lessons or a slider needs belongs in `plots
 from .audit import choice_picture, losses_picture, score_bars
 from .batches import files_picture, memory_picture, rate_plot, size_plot, throughput_picture
 from .boundary import (
-    details_picture,
     ray_picture,
     sets_picture,
     stored_picture,
@@ -49,7 +48,6 @@ __all__ = [
     "contrast_picture",
     "crop_picture",
     "cut_out",
-    "details_picture",
     "elements_picture",
     "error_bars",
     "errors_in_planes",

@@ -14,13 +14,9 @@ from .. import polar
 from ..plots import (
     COLOURS,
     Picture,
-    errors,
     figure,
     in_look,
-    key,
-    panels,
     picture,
-    slice_panel,
 )
 
 
@@ -67,7 +63,7 @@ def ray_picture(
         axes[0].text(middle_mm, 1.05 * highest, name, rotation=90, ha="center", fontsize=11)
     depths_mm = polar.STEP_MM * np.arange(price.size)
     axes[1].step(depths_mm, price, where="post", color=COLOURS["measured"], linewidth=2)
-    styles = zip(stops.items(), ("-", "--", ":", "-."), strict=False)
+    styles = zip(stops.items(), ("-", "--", ":", "-.")[: len(stops)], strict=True)
     for one in axes:
         one.set(xlim=(0, deepest_mm), xlabel="depth below the skin [mm]")
         one.vlines(ends_mm, *one.get_ylim(), color="0.88", linewidth=1.2, zorder=0)
@@ -200,42 +196,6 @@ def trust_picture(
     axes[0].set_ylabel("IoU, quality")
     handles = axes[0].get_legend_handles_labels()
     fig.legend(*handles, loc="outside upper center", ncols=3, frameon=False)
-    return picture(fig, alt)
-
-
-@in_look
-def details_picture(
-    cases: Sequence[tuple[str, np.ndarray, np.ndarray, np.ndarray]],
-    alt: str,
-    *,
-    window: tuple[slice, slice] = (slice(None), slice(None)),
-) -> Picture:
-    """Compare masks with the truth in a detail of their slices, side by side.
-
-    Parameters
-    ----------
-    cases : sequence of (title, image, mask, truth)
-        Titles of at most two lines; image, mask and truth are (H, W).
-    alt : str
-        See `picture`.
-    window : pair of slice
-        Rows and columns to show.
-
-    Returns
-    -------
-    Picture
-
-    Examples
-    --------
-    >>> details_picture([("a mask", np.eye(4), np.eye(4), np.ones((4, 4)))], "one mask").alt
-    'one mask'
-    """
-    fig, frames = panels(*[1] * len(cases), height=4.2, lines=2)
-    for frame, (title, image, mask, truth) in zip(frames, cases, strict=True):
-        wrong = errors(mask, truth)
-        outlined = {"truth": truth}
-        slice_panel(fig, frame, image, title, window=window, kinds=wrong, outlined=outlined)
-    key(fig)
     return picture(fig, alt)
 
 

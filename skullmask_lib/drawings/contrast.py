@@ -13,7 +13,7 @@ from ..plots import (
     Picture,
     errors,
     figure,
-    grey_limits,
+    gray_of,
     head_window,
     in_look,
     key,
@@ -102,7 +102,9 @@ def tone_picture(
     zoom(places, next(iter(slices.values())), margin=0.25)
     colour = COLOURS["measured"]
     looks = ("o-", colour, 7), ("D--", colour, 5), ("o:", "none", 14)
-    for (name, curve), (style, face, size) in zip(curves.items(), looks, strict=False):
+    for (name, curve), (style, face, size) in zip(
+        curves.items(), looks[: len(curves)], strict=True
+    ):
         before = np.linspace(0, 100, curve.size)
         after = 100 * curve[round(noise * (curve.size - 1))]
         mark = {"markerfacecolor": face, "markersize": size, "clip_on": False}
@@ -227,9 +229,8 @@ def change_picture(
     for one, (method, treatments) in zip(axes, changes.items(), strict=True):
         one.axvspan(-unsure, unsure, color="0.88", zorder=0, label=f"within {unsure:g}")
         one.axvline(0, color="0.5", linewidth=1.2, zorder=0)
-        for (treatment, values), (marker, face) in zip(
-            treatments.items(), (("o", "none"), ("D", None), ("s", "none")), strict=False
-        ):
+        looks = (("o", "none"), ("D", None), ("s", "none"))[: len(treatments)]
+        for (treatment, values), (marker, face) in zip(treatments.items(), looks, strict=True):
             colour = COLOURS["measured"]
             look = {"color": colour, "markerfacecolor": face or colour, "markersize": 7}
             one.plot(values, places, marker, label=treatment, **look)
@@ -263,8 +264,7 @@ def veiled(
     >>> veiled(np.array([[0.0, 0, 1, 1]]), (slice(0, 1), slice(1, 3))).tolist()
     [[0.4000000059604645, 0.0, 1.0, 0.800000011920929]]
     """
-    low, high = grey_limits(image)
-    gray = np.clip((image.astype(float) - low) / (high - low), 0, 1)
+    gray = gray_of(image.astype(float))
     shown = 0.4 + 0.4 * gray
     shown[box] = gray[box]
     return shown.astype(np.float32)

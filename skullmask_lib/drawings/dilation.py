@@ -326,8 +326,8 @@ def reach_picture(
     coloured_outline(left, image, outline, needed_px, title=title, label=label)
     steps = np.arange(needed_px.max() + 2) - 0.5
     right.hist(needed_px, bins=steps, color="0.8", label="true outline")
-    looks = (("measured", "-"), ("published", "--"))
-    for (name, reach), (kind, style) in zip(reaches_px.items(), looks, strict=False):
+    looks = (("measured", "-"), ("published", "--"))[: len(reaches_px)]
+    for (name, reach), (kind, style) in zip(reaches_px.items(), looks, strict=True):
         look = {"color": COLOURS[kind], "linestyle": style, "linewidth": 2.5}
         right.axvline(reach, label=f"{name}: reach {reach} px", **look)
     right.set(xlabel=label, ylabel="pixels of the true outline", title="one reach does not fit all")

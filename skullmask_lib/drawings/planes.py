@@ -22,6 +22,7 @@ from ..plots import (
     cut_plane,
     errors,
     figure,
+    gray_of,
     grey_limits,
     in_look,
     key,
@@ -79,7 +80,7 @@ def masks_in_planes(
     """
     fig, axes = figure(len(masks), len(PLANES), width=PANELS_WIDTH_IN, height=9.2)
     for row, plane in zip(axes.reshape(len(PLANES), -1), PLANES, strict=True):
-        image = _gray(cut_plane(volume, plane, at))
+        image = gray_of(cut_plane(volume, plane, at))
         for one, (title, mask) in zip(row, masks.items(), strict=True):
             cover = {"mask": cut_plane(mask, plane, at)}
             bare_axes(one, title if plane is PLANES[0] else "")
@@ -129,7 +130,7 @@ def errors_in_planes(
     fig, axes = figure(len(PLANES), rows, width=PANELS_WIDTH_IN, height=0.4 + 3.5 * rows)
     for row, (title, mask) in zip(axes.reshape(rows, -1), masks.items(), strict=True):
         for one, plane in zip(row, PLANES, strict=True):
-            image = _gray(cut_plane(volume, plane, at))
+            image = gray_of(cut_plane(volume, plane, at))
             kinds = errors(cut_plane(mask, plane, at), cut_plane(truth, plane, at))
             headline = title if plane is PLANES[1] else ""
             bare_axes(one, f"{headline}\n{plane.name}")
@@ -289,12 +290,6 @@ def missed_picture(
     bottom, top = right.get_ylim()
     right.set_ylabel("brain taken [%]", y=(50 - bottom) / (top - bottom))
     return picture(fig, alt)
-
-
-def _gray(image: np.ndarray) -> np.ndarray:
-    """Scale a slice to 0 … 1, as `show` does."""
-    low, high = grey_limits(image)
-    return np.clip((image - low) / (high - low), 0, 1)
 
 
 def _name_row(first: Axes, plane: Plane) -> None:

@@ -25,7 +25,7 @@ _CODE_SWITCH = (
     '<input type="checkbox" id="code"> show the code</label>'
 )
 _NOTEBOOK_LINK = re.compile(r"\[([^\]]*)\]\((\w+\.ipynb)?(?:#[^)]*)?\)")
-_DOCS_LINK = re.compile(r"\[([^\]]*)\]\(\.\./docs/[^)]*\)")  # a page stands alone
+_FILE_LINK = re.compile(r"\[([^\]]*)\]\(\.\./[^)]*\)")  # to another folder of this project
 _SCRIPT = re.compile(r"<script.*?</script>", re.DOTALL)
 _HEADING_ID = re.compile(r"<(h[1-6]) id=\"[^\"]*\"")
 _BODY = re.compile(r"<body[^>]*>")
@@ -91,21 +91,29 @@ def _chapter(
     number: int,
     chapters: Mapping[str, int],
 ) -> list[nbformat.NotebookNode]:
-    """Read the cells of one notebook; links to other notebooks lead to their chapters."""
+    """Read the cells of one notebook; links to other notebooks lead to their chapters.
+
+    A page stands alone, so a link to any other file of this project becomes plain text.
+    """
 
     def link(match: re.Match) -> str:
         text, name = match.groups()
         target = number if name is None else chapters.get(name)
         return text if target is None else f"[{text}](#chapter-{target})"
 
+    def relinked(markdown: str) -> str:
+        return _FILE_LINK.sub(r"\1", _NOTEBOOK_LINK.sub(link, markdown))
+
     cells = nbformat.read(path, as_version=4).cells
     for cell in cells:
         cell.id = f"chapter-{number}-{cell.id}"
         if cell.cell_type == "markdown":
-            cell.source = _NOTEBOOK_LINK.sub(link, cell.source)
-            cell.source = _DOCS_LINK.sub(r"\1", cell.source)
+            cell.source = relinked(cell.source)
         for output in cell.get("outputs", []):
             _keep_alternative_text(output)
+            markdown = output.get("data", {}).get("text/markdown")
+            if markdown is not None:
+                output.data["text/markdown"] = relinked(markdown)
     return cells
 
 
