@@ -136,29 +136,23 @@ _GAINS = {
     "scalp blackened first": ("iou_unsplit", "iou_no_scalp"),
     "true brain": ("iou_no_scalp", "iou_true_brain"),
     "best width per slice": ("iou_true_brain", "iou_slice"),
-    "gained by v8": ("iou_slice", "iou_v8"),
 }
 
 
 # The same where the brain is not known
 _GAINS_OF_WIDTH = {
     "best width per slice": ("iou_v7", "iou_own_slice"),
-    "gained by v8": ("iou_own_slice", "iou_v8"),
 }
 
 
-_LEFT = "still lost by v8"
-
-
-_GRID = {"facecolor": "white", "edgecolor": COLOURS["baseline"]}
+_LEFT = "still lost"
 
 
 _LOSS_LOOKS = {
     "all bright brain parts kept": {"facecolor": COLOURS["brain"]},
     "scalp blackened first": {"facecolor": COLOURS["scalp"]},
     "true brain": {"facecolor": COLOURS["brain"], "hatch": "////", "edgecolor": "white"},
-    "best width per slice": {"hatch": "xxxx", **_GRID},
-    "gained by v8": {"hatch": "....", **_GRID},
+    "best width per slice": {"facecolor": "white", "edgecolor": COLOURS["measured"]},
     _LEFT: {"facecolor": COLOURS["measured"]},
 }
 
@@ -175,8 +169,8 @@ def losses_picture(rows: Iterable[Mapping[str, object]]) -> Picture:
 
     Scans and simulated scans stand apart. A set whose brain is not known is marked with a star;
     there only the width can be mended. A part below zero, where the score falls as its thing is
-    mended, stands to the left of zero. What v8 gains is no mended thing, since it is another
-    method. Of a bar that is too long the longest part is broken, and says how long it is.
+    mended, stands to the left of zero. Of a bar that is too long the longest part is broken, and
+    says how long it is.
 
     Parameters
     ----------
@@ -190,7 +184,7 @@ def losses_picture(rows: Iterable[Mapping[str, object]]) -> Picture:
 
     Examples
     --------
-    >>> row = {"head": "a", "kind": "scan", "iou_v7": 0.5, "iou_unsplit": 0.9, "iou_v8": 1.0}
+    >>> row = {"head": "a", "kind": "scan", "iou_v7": 0.5, "iou_unsplit": 0.9}
     >>> columns = ("iou_no_scalp", "iou_true_brain", "iou_slice", "iou_own_slice")
     >>> losses_picture([row | dict.fromkeys(columns, 0.9)]).alt
     'IoU lost by v7, by set. Scans: largest part of a set "all bright brain parts kept", 0.40.'
@@ -217,7 +211,7 @@ def losses_picture(rows: Iterable[Mapping[str, object]]) -> Picture:
         described.append(_describe(title, losses_of_sets))
     handles = [Patch(label=part, **look_of) for part, look_of in _LOSS_LOOKS.items()]
     fig.legend(
-        handles=[handles[place] for place in (0, 3, 1, 4, 2, 5)],  # in order from left to right
+        handles=[handles[place] for place in (0, 3, 1, 4, 2)],  # in order from left to right
         loc="outside lower center",
         ncols=3,
         frameon=False,
@@ -258,7 +252,7 @@ def _losses_of_set(iou: Mapping[str, float]) -> dict[str, float]:
     losses = dict.fromkeys(_LOSS_LOOKS, 0.0)
     for part, (before, after) in steps.items():
         losses[part] = iou[after] - iou[before]
-    losses[_LEFT] = 1 - iou["iou_v8"]
+    losses[_LEFT] = 1 - iou["iou_v7"] - sum(losses.values())
     return losses
 
 
