@@ -25,7 +25,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
-from matplotlib.patheffects import Normal, Stroke
+from matplotlib.patheffects import AbstractPathEffect, Normal, Stroke
 from matplotlib.transforms import Transform
 from nibabel.affines import voxel_sizes
 from PIL import Image
@@ -64,6 +64,8 @@ _TITLE_GAP_DOTS = 6
 _LARGE_TITLE_POINTS = 16
 _LARGE_TITLE_DOTS = 32
 PANELS_WIDTH_IN = 11.0
+WIDTH_LABEL = "width of the structuring element [px]"
+SCORE_NAMES = {"iou": "IoU", "dice": "Dice"}
 _WHITE_PERCENTILE = 99.5
 PAINT_OPACITY = 0.65
 _OUTLINE_POINTS = 1.4
@@ -569,6 +571,45 @@ def picture(
 
 
 @in_look
+def row_of_slices(
+    shown: Sequence[Mapping[str, object]],
+    alt: str,
+    *,
+    kinds: Sequence[str] = (),
+    height: float = 4.8,
+    lines: int = 1,
+) -> Picture:
+    """Draw slices side by side, with one key for all of them.
+
+    Parameters
+    ----------
+    shown : sequence of mapping
+        For each slice what `slice_panel` takes after the frame, by name: ``image``, ``title``, …
+    alt : str
+        See `picture`.
+    kinds : sequence of str
+        Keys of `COLOURS` to explain below the slices.
+    height, lines
+        See `panels`.
+
+    Returns
+    -------
+    Picture
+
+    Examples
+    --------
+    >>> row_of_slices([{"image": np.eye(4), "title": "identity"}], "a diagonal").alt
+    'a diagonal'
+    """
+    fig, frames = panels(*[1] * len(shown), height=height, lines=lines)
+    for frame, options in zip(frames, shown, strict=True):
+        slice_panel(fig, frame, **options)
+    if kinds:
+        key(fig, kinds)
+    return picture(fig, alt)
+
+
+@in_look
 def show(
     axes: Axes,
     image: np.ndarray,
@@ -724,13 +765,31 @@ def outline(axes: Axes, mask: np.ndarray, kind: str = "truth") -> Axes:
         _contours(mask),
         colors=[COLOURS[kind]],
         linewidths=_OUTLINE_POINTS,
-        path_effects=[
-            Stroke(linewidth=_OUTLINE_POINTS + 2 * _RIM_POINTS, foreground="black"),
-            Normal(),
-        ],
+        path_effects=rim(_OUTLINE_POINTS + 2 * _RIM_POINTS),
     )
     axes.add_collection(lines, autolim=False)
     return axes
+
+
+def rim(points: float, colour: str = "black") -> list[AbstractPathEffect]:
+    """Give the path effects that put a rim around lines or text, to keep them visible.
+
+    Parameters
+    ----------
+    points : float
+        Width of a line with its rim on both sides.
+    colour : str
+        Of the rim.
+
+    Returns
+    -------
+    list of AbstractPathEffect
+
+    Examples
+    --------
+    >>> line = figure()[1][0].axhline(0, path_effects=rim(4))
+    """
+    return [Stroke(linewidth=points, foreground=colour), Normal()]
 
 
 @in_look
@@ -983,7 +1042,7 @@ def sweep_curve(
     label: str = "measured",
     linestyle: str = "-",
 ) -> Axes:
-    """Draw a score against the dilation width: each slice, their mean, and the best width.
+    """Draw a score against the dilation width: each slice and their mean; with IoU the best width.
 
     Parameters
     ----------
@@ -1007,9 +1066,10 @@ def sweep_curve(
     look = {"color": COLOURS["measured"], "linestyle": linestyle}
     axes.plot(result.sizes, values.T, alpha=0.25, linewidth=1.2, **look)
     axes.plot(result.sizes, values.mean(axis=0), label=label, **look)
-    axes.axvline(result.best_size, color=COLOURS["baseline"], linestyle=":", linewidth=1.5)
-    names = {"iou": "IoU", "dice": "Dice"}
-    axes.set(xlabel="width of the structuring element [px]", ylabel=names[score])
+    if score == "iou":  # the width is chosen by it
+        look = {"color": COLOURS["baseline"], "linestyle": ":", "linewidth": 1.8}
+        axes.axvline(result.best_size, label=f"best mean: {result.best_size} px", **look)
+    axes.set(xlabel=WIDTH_LABEL, ylabel=SCORE_NAMES[score])
     return axes
 
 

@@ -488,7 +488,7 @@ def _curves(
         both = np.sum(list(shares.values()), axis=0)
         black = {"color": plots.COLOURS["measured"], "linestyle": ":"}
         axes[1].plot(widths, both, label="both together", zorder=1.5, **black)
-        axes[1].set(ylabel="% of the true area", xlabel=_WIDTH_LABEL)
+        axes[1].set(ylabel="% of the true area", xlabel=plots.WIDTH_LABEL)
         axes[1].set_ylim(0, 1.2 * max(both.max(), 1))
         axes[1].legend(loc="upper center", bbox_to_anchor=(0.6, 1.1))
         axes[0].sharex(axes[1])
@@ -497,16 +497,13 @@ def _curves(
     return plots.plot(frame, draw, rows=2), best
 
 
-_WIDTH_LABEL = "width of the structuring element [px]"
-
-
 def _draw_areas(
     axes: Axes,
     widths: list[int],
     areas: list[float],
 ) -> None:
     axes.plot(widths, areas, color=plots.COLOURS["measured"])
-    axes.set(ylabel="share of the slice inside the mask", xlabel=_WIDTH_LABEL, ylim=(0, 1.02))
+    axes.set(ylabel="share of the slice inside the mask", xlabel=plots.WIDTH_LABEL, ylim=(0, 1.02))
 
 
 def _error_percents(

@@ -1,10 +1,9 @@
 """The comparison with the peers: its helpers, its processes, and its table: whole, and what the program computes."""
 
-import importlib.util
 import subprocess
 import sys
-from pathlib import Path
 
+import bench_peers
 import nibabel as nib
 import numpy as np
 import pages
@@ -13,13 +12,6 @@ from oldest import release
 from pages import table_of
 
 import skullmask_lib as sm
-
-HOUSE = Path(__file__).resolve().parents[1]
-spec = importlib.util.spec_from_file_location(
-    "bench_peers", HOUSE / "benchmarks" / "bench_peers.py"
-)
-bench_peers = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(bench_peers)
 
 PAIRS = [(volume, method) for volume in bench_peers.VOLUMES for method in bench_peers.METHODS]
 

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 import real_bands
+from oldest import release
+from real_heads import sequence_of
 
 import skullmask_lib as sm
 
@@ -24,9 +26,18 @@ def test_the_table_is_whole(rows):
     assert [row["head"] for row in rows] == list(heads)
     for row in rows:
         assert tuple(row) == real_bands.HEADER
+        assert row["sequence"] == sequence_of(row["head"])
+        assert release(row["version"]) <= release(sm.__version__)
         ious = {name: float(row[name]) for name in IOUS}
         assert all(0 <= iou <= 1 for iou in ious.values())
         assert ious["left_out_iou"] <= ious["best_iou"]
+
+
+@pytest.mark.full
+def test_the_phantom_chooses_its_band(rows):
+    row, column = real_bands.best_of(real_bands.scores(sm.load("phantom")).mean(axis=0))
+    band = str(real_bands.LOWS[row]), str(real_bands.HIGHS[column])
+    assert {(row["phantom_low"], row["phantom_high"]) for row in rows} == {band}
 
 
 @pytest.mark.full

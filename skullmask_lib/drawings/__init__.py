@@ -3,6 +3,7 @@
 A figure that more than one group of lessons or a slider needs belongs in `plots` or `views`.
 """
 
+from ..plots import row_of_slices
 from .audit import choice_picture, losses_picture, score_bars
 from .batches import files_picture, memory_picture, rate_plot, size_plot, throughput_picture
 from .boundary import (
@@ -15,7 +16,6 @@ from .contrast import (
     change_picture,
     contrast_picture,
     crop_picture,
-    row_of_slices,
     tone_picture,
     veiled,
 )

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.patches import Patch
 
 from ..plots import COLOURS, Picture, figure, in_look, picture, sweep_curve
 from ..sweeps import Sweep
@@ -122,7 +121,7 @@ def choice_picture(
     bottom = result.iou[:, near].min() - 0.01
     limits = {"xlim": (best_px - shown_px, best_px + shown_px), "ylim": (bottom, 1.0)}
     axes.set(title="How sure is the best width?", **limits)
-    fig.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=11)
+    fig.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=11)
     return picture(
         fig,
         f"IoU against width: best {best_px} px, mean {best:.3f}, bootstrap {low:.3f} to "
@@ -130,30 +129,22 @@ def choice_picture(
     )
 
 
-# Each part of a bar: what the score gains from one column of the table to another
-_GAINS = {
-    "all bright brain parts kept": ("iou_v7", "iou_unsplit"),
-    "scalp blackened first": ("iou_unsplit", "iou_no_scalp"),
-    "true brain": ("iou_no_scalp", "iou_true_brain"),
-    "best width per slice": ("iou_true_brain", "iou_slice"),
+# Each part of a bar, with the score that is reached when its thing is mended, too
+_MENDED = {
+    "all bright brain parts kept": "iou_unsplit",
+    "scalp blackened first": "iou_no_scalp",
+    "true brain": "iou_true_brain",
+    "best width per slice": "iou_slice",
 }
 
 
-# The same where the brain is not known
-_GAINS_OF_WIDTH = {
-    "best width per slice": ("iou_v7", "iou_own_slice"),
-}
-
-
-_LEFT = "still lost"
-
-
+# How each part is drawn; the last is what is still lost
 _LOSS_LOOKS = {
     "all bright brain parts kept": {"facecolor": COLOURS["brain"]},
     "scalp blackened first": {"facecolor": COLOURS["scalp"]},
     "true brain": {"facecolor": COLOURS["brain"], "hatch": "////", "edgecolor": "white"},
     "best width per slice": {"facecolor": "white", "edgecolor": COLOURS["measured"]},
-    _LEFT: {"facecolor": COLOURS["measured"]},
+    "still lost": {"facecolor": COLOURS["measured"]},
 }
 
 
@@ -189,91 +180,72 @@ def losses_picture(rows: Iterable[Mapping[str, object]]) -> Picture:
     >>> losses_picture([row | dict.fromkeys(columns, 0.9)]).alt
     'IoU lost by v7, by set. Scans: largest part of a set "all bright brain parts kept", 0.40.'
     """
-    means_of_sets = _means_of_sets(rows)
-    panels_of_sets = {}
-    for kind, title in (("scan", "scans"), ("simulated", "simulated scans")):
-        sets = {head: iou for (of, head), iou in means_of_sets.items() if of == kind}
-        if sets:
-            panels_of_sets[title] = sets
-    most_sets = max(map(len, panels_of_sets.values()))
-    fig, axes = figure(len(panels_of_sets), height=2.0 + 0.5 * most_sets)
+    losses_of = _losses(rows)
+    most_sets = max(map(len, losses_of.values()))
+    fig, axes = figure(len(losses_of), height=2.0 + 0.5 * most_sets)
     described = []
-    for one, (title, sets) in zip(axes, panels_of_sets.items(), strict=True):
-        unknown = [np.isnan(iou["iou_true_brain"]) for iou in sets.values()]
-        names = [f"{head} *" if star else head for head, star in zip(sets, unknown, strict=True)]
-        losses_of_sets = [_losses_of_set(iou) for iou in sets.values()]
-        for place, losses in enumerate(losses_of_sets):
-            _stack(one, place, losses)
-        one.set_yticks(range(len(names)), names, fontsize=11)
-        one.set_title(f"{title} (* brain unknown)" if any(unknown) else title)
-        one.set(xlim=(-0.04, _LOSS_LIMIT), ylim=(most_sets - 0.5, -0.5), xlabel="IoU lost by v7")
-        one.axvline(0, color=COLOURS["measured"], linewidth=1.2)
-        described.append(_describe(title, losses_of_sets))
-    handles = [Patch(label=part, **look_of) for part, look_of in _LOSS_LOOKS.items()]
-    fig.legend(
-        handles=[handles[place] for place in (0, 3, 1, 4, 2)],  # in order from left to right
-        loc="outside lower center",
-        ncols=3,
-        frameon=False,
-        fontsize=11,
-        handlelength=2.5,
-        handleheight=1.2,
-    )
+    for one, (kind, losses) in zip(axes, losses_of.items(), strict=True):
+        _stack(one, np.array(list(losses.values())))
+        one.set_yticks(range(len(losses)), list(losses), fontsize=11)
+        starred = any(name.endswith(_STAR) for name in losses)
+        one.set_title(_KINDS[kind] + (" (* brain unknown)" if starred else ""))
+        one.set(ylim=(most_sets - 0.5, -0.5), xlabel="IoU lost by v7")
+        gains = dict(zip(_MENDED, np.max(list(losses.values()), axis=0), strict=False))
+        part = max(gains, key=gains.get)
+        finding = f'largest part of a set "{part}", {gains[part]:.2f}'
+        described.append(f"{_KINDS[kind].capitalize()}: {finding}.")
+    handles, labels = axes[0].get_legend_handles_labels()
+    look = {"handlelength": 2.5, "handleheight": 1.2, "fontsize": 11, "frameon": False}
+    fig.legend(handles, labels, loc="outside lower center", ncols=3, **look)
     return picture(fig, f"IoU lost by v7, by set. {' '.join(described)}")
 
 
-def _describe(title: str, losses_of_sets: Sequence[Mapping[str, float]]) -> str:
-    """Name the largest single part, and on how many sets."""
-    largest = {}
-    for part in _LOSS_LOOKS:
-        if part != _LEFT:
-            largest[part] = max(losses[part] for losses in losses_of_sets)
-    part = max(largest, key=largest.get)
-    return f'{title.capitalize()}: largest part of a set "{part}", {largest[part]:.2f}.'
+_KINDS = {"scan": "scans", "simulated": "simulated scans"}
 
 
-def _means_of_sets(rows: Iterable[Mapping[str, object]]) -> dict[tuple, dict[str, float]]:
-    """Average the scores over the slices of each set, by its kind and name."""
-    scores = {}
+_STAR = " *"
+
+
+def _losses(rows: Iterable[Mapping[str, object]]) -> dict[str, dict[str, np.ndarray]]:
+    """Return the parts of each bar, by kind and name of the set; they add up to 1 - IoU of v7."""
+    columns = ("iou_v7", *_MENDED.values(), "iou_own_slice")
+    scores = {kind: {} for kind in _KINDS}
     for row in rows:
-        of_set = scores.setdefault((row["kind"], row["head"]), {})
-        for column, value in row.items():
-            if column.startswith("iou_"):
-                of_set.setdefault(column, []).append(value)
-    means = {}
-    for names, of_set in scores.items():
-        means[names] = {column: float(np.mean(values)) for column, values in of_set.items()}
-    return means
-
-
-def _losses_of_set(iou: Mapping[str, float]) -> dict[str, float]:
-    """Return the parts of a bar; they add up to what v7 lacks of 1."""
-    steps = _GAINS_OF_WIDTH if np.isnan(iou["iou_true_brain"]) else _GAINS
-    losses = dict.fromkeys(_LOSS_LOOKS, 0.0)
-    for part, (before, after) in steps.items():
-        losses[part] = iou[after] - iou[before]
-    losses[_LEFT] = 1 - iou["iou_v7"] - sum(losses.values())
+        scores[row["kind"]].setdefault(row["head"], []).append([row[key] for key in columns])
+    losses = {}
+    for kind, sets in scores.items():
+        for head, of_slices in sets.items():
+            *chain, own_width = np.mean(of_slices, axis=0)
+            star = ""
+            if np.isnan(chain).any():
+                chain = [chain[0]] * len(_MENDED) + [own_width]
+                star = _STAR
+            losses.setdefault(kind, {})[head + star] = np.diff([*chain, 1.0])
     return losses
 
 
-def _stack(
-    axes: Axes,
-    place: int,
-    losses: Mapping[str, float],
-) -> None:
-    """Draw one bar of `losses_picture`, and write what v7 loses beside it."""
-    too_long = max(sum(max(loss, 0.0) for loss in losses.values()) - _LONGEST, 0.0)
-    longest = max(losses, key=losses.get)
-    ends = {True: 0.0, False: 0.0}  # of the parts above and below zero
-    for part, loss in losses.items():
-        broken = bool(too_long) and part == longest
-        length = loss - too_long if broken else loss
-        axes.barh(place, length, left=ends[loss > 0], height=0.62, **_LOSS_LOOKS[part])
-        if broken:
-            _break(axes, ends[True] + length / 2, place, f"{loss:.2f}")
-        ends[loss > 0] += length
-    text = f"{sum(losses.values()):.2f}"
-    axes.text(ends[True] + 0.006, place, text, va="center", fontsize=11)
+def _stack(axes: Axes, losses: np.ndarray) -> None:
+    """Draw bars (sets, parts), gains to the right of zero, and write what is lost beside each."""
+    right_of_zero = np.clip(losses, 0, None)
+    too_long = np.clip(right_of_zero.sum(axis=1) - _LONGEST, 0, None)
+    bars = np.arange(len(losses))
+    longest = losses.argmax(axis=1)
+    lengths = losses.copy()
+    lengths[bars, longest] -= too_long
+    gains = np.clip(lengths, 0, None).cumsum(axis=1)
+    ends = np.where(lengths > 0, gains, np.clip(lengths, None, 0).cumsum(axis=1))
+    starts = ends - lengths
+    for part, (name, look) in enumerate(_LOSS_LOOKS.items()):
+        axes.barh(bars, lengths[:, part], left=starts[:, part], height=0.62, label=name, **look)
+    for bar in bars:
+        total = f"{losses[bar].sum():.2f}"
+        axes.text(gains[bar, -1] + 0.006, bar, total, va="center", fontsize=11)
+        if too_long[bar]:
+            part = longest[bar]
+            middle = (starts[bar, part] + ends[bar, part]) / 2
+            _break(axes, middle, bar, f"{losses[bar, part]:.2f}")
+    axes.set_xlim(-0.04, _LOSS_LIMIT)
+    axes.axvline(0, color=COLOURS["measured"], linewidth=1.2)
 
 
 def _break(

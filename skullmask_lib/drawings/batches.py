@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.patheffects import Normal, Stroke
 
 from ..plots import (
     COLOURS,
@@ -20,6 +19,7 @@ from ..plots import (
     outline,
     picture,
     plot,
+    rim,
     show,
     zoom,
 )
@@ -134,8 +134,7 @@ def _rate_bars(
     look = {"facecolor": face, "edgecolor": COLOURS["measured"], "label": label}
     axes.bar(places, rates, width, linewidth=1.5, **look)
     ink = COLOURS["measured"] if face == "white" else "white"
-    rim = [Stroke(linewidth=3, foreground=face), Normal()]
-    look = {"color": ink, "fontsize": 11, "ha": "center", "path_effects": rim}
+    look = {"color": ink, "fontsize": 11, "ha": "center", "path_effects": rim(3, face)}
     for place, rate in zip(places, rates, strict=True):
         above = {"xytext": (0, 4), "textcoords": "offset points"}
         axes.annotate(f"{rate:.0f}", (place, 0), **above, **look)
@@ -299,8 +298,7 @@ def files_picture(
             one.images[0].set_clim(level - 1, level + 2)  # grey, not white
         for row, column in np.argwhere(np.isnan(image))[:1]:
             place = (column, row)
-            look = {"color": "white", "path_effects": [Stroke(linewidth=4, foreground="black")]}
-            look["path_effects"].append(Normal())
+            look = {"color": "white", "path_effects": rim(4)}
             one.plot(*place, "o", markersize=12, fillstyle="none", **look)
             where = {"xytext": (0, -14), "textcoords": "offset points"}
             one.annotate("not a number", place, ha="center", va="top", **where, **look)

@@ -28,45 +28,6 @@ from ..plots import (
 
 
 @in_look
-def row_of_slices(
-    shown: Sequence[Mapping[str, object]],
-    alt: str,
-    *,
-    kinds: Sequence[str] = (),
-    height: float = 4.8,
-    lines: int = 1,
-) -> Picture:
-    """Draw slices side by side, with one key for all of them.
-
-    Parameters
-    ----------
-    shown : sequence of mapping
-        For each slice what `slice_panel` takes after the frame, by name: ``image``, ``title``, …
-    alt : str
-        See `picture`.
-    kinds : sequence of str
-        Keys of `COLOURS` to explain below the slices.
-    height, lines
-        See `panels`.
-
-    Returns
-    -------
-    Picture
-
-    Examples
-    --------
-    >>> row_of_slices([{"image": np.eye(4), "title": "identity"}], "a diagonal").alt
-    'a diagonal'
-    """
-    fig, frames = panels(*[1] * len(shown), height=height, lines=lines)
-    for frame, options in zip(frames, shown, strict=True):
-        slice_panel(fig, frame, **options)
-    if kinds:
-        key(fig, kinds)
-    return picture(fig, alt)
-
-
-@in_look
 def tone_picture(
     slices: Mapping[str, np.ndarray],
     curves: Mapping[str, np.ndarray],

@@ -10,7 +10,19 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
-from ..plots import COLOURS, Picture, compare, figure, in_look, picture, show, zoom
+from ..plots import (
+    COLOURS,
+    SCORE_NAMES,
+    WIDTH_LABEL,
+    Picture,
+    compare,
+    figure,
+    in_look,
+    picture,
+    show,
+    sweep_curve,
+    zoom,
+)
 from ..sweeps import Sweep
 
 
@@ -229,24 +241,20 @@ def published_sweep_picture(
     widths = [int(item.split("_")[-1]) for item in published if item.startswith("iou_width_")]
     sizes = result.sizes
     mean = result.iou.mean(axis=0)
-    black = COLOURS["measured"]
     fig, (left, right) = figure(2, width=11, height=4.8)
-    for index, ious in enumerate(result.iou):
-        label = None if index else "IoU, each slice"
-        left.plot(sizes, ious, color=black, alpha=0.3, linewidth=1.2, label=label)
-    left.plot(sizes, mean, color=black, linewidth=2.5, label="IoU, mean")
-    look = {"color": black, "linestyle": ":", "linewidth": 1.8}
-    left.axvline(result.best_size, label=f"best mean: {result.best_size} px", **look)
-    _published_points(left, published, "iou", widths)
-    left.set(title=f"all widths, {name}", xlabel=_WIDTH_LABEL, ylabel="IoU")
+    sweep_curve(left, result, label="mean (thin: each slice)")
+    _published_points(left, published, "iou", "o", widths)
+    left.set_title(f"all widths, {name}")
     left.legend(loc="lower right")
     near = (sizes >= min(widths) - 3) & (sizes <= max(widths) + 3)
-    for score, style in (("iou", "o-"), ("dice", "s--")):
-        means = getattr(result, score).mean(axis=0)
-        label = f"{_SCORE_NAMES[score]}, measured"
-        right.plot(sizes[near], means[near], style, color=black, markersize=4, label=label)
-        _published_points(right, published, score, widths)
-    right.set(title="the top, mean of the slices", xlabel=_WIDTH_LABEL, ylabel="mean score")
+    for score, marker, linestyle in (("iou", "o", "-"), ("dice", "s", "--")):
+        look = {"color": COLOURS["measured"], "linestyle": linestyle, "marker": marker}
+        means = getattr(result, score).mean(axis=0)[near]
+        right.plot(
+            sizes[near], means, markersize=4, label=f"{SCORE_NAMES[score]}, measured", **look
+        )
+        _published_points(right, published, score, marker, widths)
+    right.set(title="the top, mean of the slices", xlabel=WIDTH_LABEL, ylabel="mean score")
     right.margins(y=0.35)
     right.legend(loc="lower center", ncols=2)
     alt = f"On {name} the mean IoU rises to {mean.max():.3f} at {result.best_size} px"
@@ -258,33 +266,24 @@ def published_sweep_picture(
     return picture(fig, f"{alt}; the published means differ from the curve by at most {gap:.3f}.")
 
 
-_WIDTH_LABEL = "width of the structuring element [px]"
-
-
-_SCORE_NAMES = {"iou": "IoU", "dice": "Dice"}
-
-
-_PUBLISHED_MARKERS = {"iou": "o", "dice": "s"}
-
-
 def _published_points(
     axes: Axes,
     published: Mapping[str, float],
     score: str,
+    marker: str,
     widths: Sequence[int],
 ) -> None:
     """Draw the published scores of some widths as open markers."""
-    scores = [published[f"{score}_width_{width}"] for width in widths]
     axes.plot(
         widths,
-        scores,
+        [published[f"{score}_width_{width}"] for width in widths],
         linestyle="none",
-        marker=_PUBLISHED_MARKERS[score],
+        marker=marker,
         markersize=10,
         markerfacecolor="none",
         markeredgewidth=2.2,
         color=COLOURS["published"],
-        label=f"{_SCORE_NAMES[score]}, published",
+        label=f"{SCORE_NAMES[score]}, published",
     )
 
 

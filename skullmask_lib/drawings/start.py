@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
-from matplotlib.patheffects import Normal, Stroke
 
 from ..plots import (
     COLOURS,
@@ -20,6 +19,7 @@ from ..plots import (
     in_look,
     key,
     picture,
+    rim,
     show,
     zoom,
 )
@@ -96,7 +96,6 @@ def _name_one_side(
     alignment: str,
 ) -> None:
     """Write names one below the other at a side of the axes; points are matplotlib's (x, y)."""
-    rim = [Stroke(linewidth=4, foreground="black"), Normal()]
     heights = np.linspace(0.9, 0.1, len(points))
     for (name, point), height in zip(points.items(), heights, strict=True):
         axes.annotate(
@@ -112,7 +111,7 @@ def _name_one_side(
                 "linewidth": 1.8,
                 "shrinkB": 0,
                 "relpos": (1 if alignment == "right" else 0, 0.5),
-                "path_effects": rim,
+                "path_effects": rim(4),
             },
         )
 
