@@ -61,9 +61,22 @@ def clean(executed: nbformat.NotebookNode, *private: str | Path) -> nbformat.Not
     }
     for cell in executed.cells:
         cell.metadata = _cell_metadata(cell.metadata.get("tags"))
+        if cell.cell_type == "code":
+            cell.outputs = _in_one_piece(cell.outputs)
         for output in cell.get("outputs", []):
             _clean_output(output, private)
     return executed
+
+
+def _in_one_piece(outputs: list[nbformat.NotebookNode]) -> list[nbformat.NotebookNode]:
+    """Join what a cell prints in a row; a busy kernel sends it in several pieces."""
+    joined: list[nbformat.NotebookNode] = []
+    for output in outputs:
+        if output.output_type == "stream" and joined and joined[-1].get("name") == output.name:
+            joined[-1].text += output.text
+        else:
+            joined.append(output)
+    return joined
 
 
 def _cell_metadata(tags: list[str] | None) -> dict[str, object]:

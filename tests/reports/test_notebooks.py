@@ -1,6 +1,7 @@
 """Every notebook holds to the template; what each prints is compared by nbval, cell by cell."""
 
 import ast
+import itertools
 import re
 
 import nbformat
@@ -54,6 +55,13 @@ def test_executed_from_top_to_bottom_without_errors(notebook):
     assert counts == list(range(1, len(counts) + 1))
     outputs = [output for cell in code_cells(notebook) for output in cell.outputs]
     assert not [o for o in outputs if o.output_type == "error" or o.get("name") == "stderr"]
+
+
+def test_what_a_cell_prints_is_stored_in_one_piece(notebook):
+    for cell in code_cells(notebook):
+        kinds = [(output.output_type, output.get("name")) for output in cell.outputs]
+        pairs = itertools.pairwise(kinds)
+        assert not [kind for kind, following in pairs if kind == following and kind[1]]
 
 
 def test_size(notebook):

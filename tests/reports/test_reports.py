@@ -141,6 +141,21 @@ def test_store_keeps_outputs_and_drops_what_differs_from_run_to_run(notebook):
     assert "IntSlider" in str(stored.cells[1].outputs)
 
 
+def test_store_joins_what_a_cell_prints(notebook):
+    path = notebook(
+        "import time\n"
+        "from IPython.display import display\n"
+        "print('first', flush=True)\n"
+        "time.sleep(0.5)\n"  # longer than a kernel waits until it sends what a cell has printed
+        "print('second')\n"
+        "display(1)\n"
+        "print('third')"
+    )
+    running.store(path)
+    [cell] = [c for c in nbformat.read(path, as_version=4).cells if "sleep" in c.source]
+    assert [o.get("text") for o in cell.outputs] == ["first\nsecond\n", None, "third\n"]
+
+
 def test_store_leaves_a_failing_notebook_as_it_was(notebook):
     path = notebook("1 / 0")
     before = path.read_bytes()
