@@ -189,7 +189,7 @@ class Shown:
         wait_for(lambda: self.picture.get_attribute("src") != before, seconds=20)
         self.settle()
 
-    def settle(self, quiet=0.3):
+    def settle(self, quiet=0.6):
         """Wait until nothing changes for some seconds: text and call come right after the picture."""
         seen, since = None, time.monotonic()
         while time.monotonic() - since < quiet:

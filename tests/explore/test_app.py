@@ -115,8 +115,8 @@ def test_every_slider_of_the_app_and_the_score_beside_it(app, question):
 
     ask(app, question)
     move_every_slider(app, check)
-    app.box.get_by_role("button", name="reset").click()
-    app.settle()
+    with app.new_picture():
+        app.box.get_by_role("button", name="reset").click()
     check()
 
 
