@@ -277,8 +277,8 @@ def levels_picture(
     handles, labels = axes[0].get_legend_handles_labels()
     fig.legend(handles, labels, loc="outside lower center", ncols=len(labels), fontsize=12)
     of_inside = 100 * inside[unsure].sum() / max(inside.sum(), 1)
-    finding = f"{of_inside:.0f} % of those inside have a level of which 10 to 90 % lie inside"
-    return picture(fig, f"Grey levels of pixels inside and outside the skull overlap: {finding}.")
+    finding = f"{of_inside:.0f} % of the pixels inside have a level of which 10 to 90 % lie inside"
+    return picture(fig, f"Grey levels inside and outside the skull overlap: {finding}.")
 
 
 @in_look
