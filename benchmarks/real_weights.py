@@ -38,7 +38,7 @@ BESIDE_STEP = (
     "depth below the skin",
     "unusual thickness",
 )
-ALL_BUT_STEP = "all four beside the step"
+ALL_BUT_STEP = "all price terms but the step"
 NOTHING = "nothing"
 FACTORS = {0.5: "halved", 1.5: "raised by half", 0.0: "removed"}
 MEANS_HEADER = ("term", *FACTORS.values())

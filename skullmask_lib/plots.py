@@ -658,7 +658,22 @@ def grey_limits(
 
 
 def gray_of(image: np.ndarray) -> np.ndarray:
-    """Scale a slice to grey of 0 … 1, its brightest pixels clipped as in `show`."""
+    """Scale a slice to grey, its brightest pixels clipped as in `show`.
+
+    Parameters
+    ----------
+    image : ndarray of shape (H, W)
+
+    Returns
+    -------
+    ndarray of shape (H, W), float
+        0 … 1
+
+    Examples
+    --------
+    >>> gray_of(np.array([[0, 5, 10]])).round(1).tolist()
+    [[0.0, 0.5, 1.0]]
+    """
     low, high = grey_limits(image)
     return np.clip((image - low) / (high - low), 0, 1)
 

@@ -3,7 +3,6 @@
 A figure that more than one group of lessons or a slider needs belongs in `plots` or `views`.
 """
 
-from ..plots import row_of_slices
 from .audit import choice_picture, losses_picture, score_bars
 from .batches import files_picture, memory_picture, rate_plot, size_plot, throughput_picture
 from .boundary import (
@@ -66,7 +65,6 @@ __all__ = [
     "rate_plot",
     "ray_picture",
     "reach_picture",
-    "row_of_slices",
     "score_bars",
     "sets_picture",
     "size_plot",

@@ -129,7 +129,7 @@ def choice_picture(
     )
 
 
-# Each part of a bar, with the score that is reached when its thing is mended, too
+# The parts of a bar in order: what is mended next, and the score that is reached then
 _MENDED = {
     "all bright brain parts kept": "iou_unsplit",
     "scalp blackened first": "iou_no_scalp",
@@ -138,7 +138,7 @@ _MENDED = {
 }
 
 
-# How each part is drawn; the last is what is still lost
+# How the parts are drawn, in the same order; last, what is still lost
 _LOSS_LOOKS = {
     "all bright brain parts kept": {"facecolor": COLOURS["brain"]},
     "scalp blackened first": {"facecolor": COLOURS["scalp"]},
@@ -156,12 +156,12 @@ _LONGEST = 0.29  # a bar beyond it is shortened
 
 @in_look
 def losses_picture(rows: Iterable[Mapping[str, object]]) -> Picture:
-    """Draw what v7 loses on each set of slices, in parts that one mended thing after another gains.
+    """Draw what v7 loses on each set of slices, split by what wins it back.
 
-    Scans and simulated scans stand apart. A set whose brain is not known is marked with a star;
-    there only the width can be mended. A part below zero, where the score falls as its thing is
-    mended, stands to the left of zero. Of a bar that is too long the longest part is broken, and
-    says how long it is.
+    One thing after another is mended, with the help of the truth. Where mending lowers the score,
+    the part stands to the left of zero. Scans and simulated scans stand apart. A set whose brain is
+    not known is marked with a star; there only the width can be mended. If a bar is too long, its
+    longest part is broken and labelled with its length.
 
     Parameters
     ----------
