@@ -17,7 +17,7 @@ from scipy import ndimage
 from tqdm import tqdm
 
 import skullmask_lib as sm
-from skullmask_lib import masks, polar
+from skullmask_lib import masks, polar, versions
 from skullmask_lib.tables import markdown
 
 WIDTHS = range(1, 62, 2)
@@ -106,13 +106,16 @@ def parts_of_v7(image: np.ndarray, _spacing_mm: np.ndarray) -> dict[str, Callabl
 
 def parts_of_v8(image: np.ndarray, spacing_mm: np.ndarray) -> dict[str, Callable[[], object]]:
     unwrapped = polar.unwrap(image, spacing_mm)
-    cost = polar.boundary_cost(unwrapped.brightness, unwrapped.cut)
-    path = polar.closed_path(cost)
-    outline = polar.half_maximum(unwrapped.brightness, path, unwrapped.cut)
+    stages = versions.scalp_boundary(unwrapped)
+    rays = polar.merge_rays(unwrapped.brightness)
+    inner_edge_cost = polar.inner_edge_cost(rays)
+    path = stages["path"]
+    outline = stages["outline"]
     return {
         "unwrap": lambda: polar.unwrap(image, spacing_mm),
-        "boundary_cost": lambda: polar.boundary_cost(unwrapped.brightness, unwrapped.cut),
-        "closed_path": lambda: polar.closed_path(cost),
+        "surface_cost": lambda: polar.surface_cost(rays),
+        "inner_edge_cost": lambda: polar.inner_edge_cost(rays),
+        "nested_paths": lambda: polar.nested_paths(stages["cost"], inner_edge_cost),
         "half_maximum": lambda: polar.half_maximum(unwrapped.brightness, path, unwrapped.cut),
         "fill_outline": lambda: polar.fill_outline(unwrapped, outline),
         "v8": lambda: sm.v8(image, spacing_mm=spacing_mm),

@@ -1,9 +1,9 @@
 """How much each term of v8's price matters on real heads: ``make real-heads``.
 
 Every term is halved, raised by half and removed, one at a time, and v8 masks all slices anew. The
-last row removes four terms at once and leaves the step from scalp to bone alone. The folder that
-SKULLMASK_REAL names holds the heads, as ``slices/*.npz``; they are not part of the project. The
-table goes to data/real_weights.csv.
+last rows remove several terms at once: those of the inner path, and all but the step from scalp to
+bone. The folder that SKULLMASK_REAL names holds the heads, as ``slices/*.npz``; they are not part
+of the project. The table goes to data/real_weights.csv.
 """
 
 import contextlib
@@ -22,34 +22,42 @@ HEADER = ("head", "term", "factor", "iou", "iou_min", "date", "version")
 # A term of the price, and the constant of `polar` that is its weight
 WEIGHTS = {
     "dark bone": "_DARKNESS_WEIGHT",
-    "step from bone to brain": "_BRAIN_WEIGHT",
+    "step at the inner edge": "_INNER_EDGE_WEIGHT",
     "depth below the skin": "_DEPTH_COST_PER_MM",
     "unusual thickness": "_THICKNESS_COST_PER_MM",
     "thin scalp": "_THIN_SCALP_COST",
     "frame": "_FRAME_COST",
-    "bends of the path": "_BEND_COST",
+    "bends of both paths": "_BEND_COST",
+    "changes of thickness": "_THICKENING_COST",
 }
 # The one term whose weight is always 1
 STEP = "step from scalp to bone"
 # The terms beside it; the others say where the path may run
 BESIDE_STEP = (
     "dark bone",
-    "step from bone to brain",
+    "step at the inner edge",
     "depth below the skin",
     "unusual thickness",
 )
 ALL_BUT_STEP = "all price terms but the step"
+# Without these terms the inner path says nothing, and the outer one is left to itself
+INNER_PATH = "the inner path"
+INNER_TERMS = ("step at the inner edge", "unusual thickness")
+# The limit above which a higher step counts no more; it is no weight, but has a row of its own
+LIMIT = "limit of the step"
 NOTHING = "nothing"
 FACTORS = {0.5: "halved", 1.5: "raised by half", 0.0: "removed"}
 MEANS_HEADER = ("term", *FACTORS.values())
+# A limit this many times as high limits nothing
+NO_LIMIT = 1e6
 # Stands for 0 where a factor divides
 ALMOST_ZERO = 1e-6
 
 
 def settings() -> list[tuple[str, float]]:
     """List every term with every factor; first v8 as it is, last with the step alone."""
-    changed = [(term, factor) for term in (STEP, *WEIGHTS) for factor in FACTORS]
-    return [(NOTHING, 1.0), *changed, (ALL_BUT_STEP, 0.0)]
+    changed = [(term, factor) for term in (STEP, *WEIGHTS, LIMIT) for factor in FACTORS]
+    return [(NOTHING, 1.0), *changed, (INNER_PATH, 0.0), (ALL_BUT_STEP, 0.0)]
 
 
 def factors_of(term: str, factor: float) -> dict[str, float]:
@@ -62,6 +70,12 @@ def factors_of(term: str, factor: float) -> dict[str, float]:
         return {}
     if term == STEP:
         return dict.fromkeys(WEIGHTS.values(), 1 / max(factor, ALMOST_ZERO))
+    if term == LIMIT:
+        return {"_HIGHEST_STEP": NO_LIMIT if factor == 0 else factor}
+    if term == INNER_PATH:
+        # A move of the surface alone then costs what a move of both edges does
+        as_a_bend = polar._BEND_COST / polar._THICKENING_COST
+        return {WEIGHTS[name]: factor for name in INNER_TERMS} | {"_THICKENING_COST": as_a_bend}
     if term == ALL_BUT_STEP:
         return {WEIGHTS[name]: factor for name in BESIDE_STEP}
     return {WEIGHTS[term]: factor}
@@ -138,7 +152,7 @@ def means(rows: Sequence[dict[str, object]]) -> list[tuple[object, ...]]:
         ious.setdefault((row["term"], float(row["factor"])), []).append(float(row["iou"]))
     usual = np.mean(ious[NOTHING, 1.0])
     table = []
-    for term in (STEP, *WEIGHTS, ALL_BUT_STEP):
+    for term in (STEP, *WEIGHTS, LIMIT, INNER_PATH, ALL_BUT_STEP):
         means = [np.mean(ious.get((term, factor), np.nan)) for factor in FACTORS]
         table.append((term, *(float(mean - usual) for mean in means)))
     return table

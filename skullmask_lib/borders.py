@@ -13,7 +13,9 @@ _FAINT = 0.02  # a box of zeros differs from its noisy surroundings by less
 _RIM_SHARE = 0.05  # at most this share of a rim may have the value of the box around it
 _FRAME_PARTS = 20  # a frame is no wider than one such part of the side …
 _MIN_FRAME_PX = 3  # … or than this
-_MOST_OF_LINE = (10, 90)  # percentiles between which a frame is even; tissue hardly reaches so far
+_MOST_OF_LINE = 0.9  # a frame is bright and even along this share of a line; tissue hardly is
+_SAMPLE_EVERY = 3  # pixels, for the background beside a frame
+_LINES_AT_ONCE = 32  # are checked for evenness
 _BLUR_PX = 8  # JPEG blurs a frame over one of its blocks
 
 
@@ -32,12 +34,12 @@ def without_border(image: np.ndarray) -> np.ndarray:
 
     Parameters
     ----------
-    image : ndarray of shape (H, W), float64
+    image : ndarray of shape (H, W), float
         Brightness, scaled so that nearly all of it lies in 0 … 1.
 
     Returns
     -------
-    ndarray of shape (H, W), float64
+    ndarray of shape (H, W), float
 
     Examples
     --------
@@ -62,7 +64,8 @@ def without_border(image: np.ndarray) -> np.ndarray:
     if abs(box - background) > _FAINT:
         drawn |= image == box
     drawn[rows, columns] = False
-    return np.where(drawn, background, image)
+    image[drawn] = background
+    return image
 
 
 def _without_frame(image: np.ndarray) -> np.ndarray:
@@ -79,11 +82,14 @@ def _paint_frame_along(side: np.ndarray) -> None:
     depth = max(_MIN_FRAME_PX, len(side) // _FRAME_PARTS)
     if len(side) <= depth:
         return
-    background = np.median(side[depth : 2 * depth])
-    low, high = np.percentile(side[:depth], _MOST_OF_LINE, axis=1)
-    is_bright = low > background + _EVEN
-    is_even = high - low < 2 * _EVEN
-    lines = np.flatnonzero(is_bright & is_even)
+    background = np.median(side[depth : 2 * depth, ::_SAMPLE_EVERY])
+    bright_shares = np.mean(side[:depth] > background + _EVEN, axis=1)
+    bright_lines = np.flatnonzero(bright_shares > _MOST_OF_LINE)
+    if not bright_lines.size:
+        return
+    percentiles = (100 - 100 * _MOST_OF_LINE, 100 * _MOST_OF_LINE)
+    low, high = np.percentile(side[bright_lines], percentiles, axis=1)
+    lines = bright_lines[high - low < 2 * _EVEN]
     if not lines.size:
         return
     end = lines[-1] + 1
@@ -98,8 +104,8 @@ def _inside_even_lines(image: np.ndarray) -> tuple[slice, slice]:
     rows = slice(0, height)
     columns = slice(0, width)
     while True:
-        peeled_rows = _uneven(image[rows, columns], 1, rows.start)
-        peeled_columns = _uneven(image[peeled_rows, columns], 0, columns.start)
+        peeled_rows = _uneven(image[rows, columns], rows.start)
+        peeled_columns = _uneven(image[peeled_rows, columns].T, columns.start)
         if (peeled_rows, peeled_columns) == (rows, columns):
             return rows, columns
         if peeled_columns.stop == 0:
@@ -108,14 +114,24 @@ def _inside_even_lines(image: np.ndarray) -> tuple[slice, slice]:
         columns = peeled_columns
 
 
-def _uneven(part: np.ndarray, axis: int, start: int) -> slice:
-    """Find the lines from the first uneven one to the last; ``axis`` runs along the lines."""
-    if not part.size:
+def _uneven(lines: np.ndarray, start: int) -> slice:
+    """Find the lines from the first uneven one to the last; the first line has number ``start``."""
+    first = _count_even(lines)
+    if first == len(lines):
         return slice(0, 0)
-    lines = np.flatnonzero(np.ptp(part, axis=axis) > _EVEN)
+    last = len(lines) - _count_even(lines[::-1])
+    return slice(start + first, start + last)
+
+
+def _count_even(lines: np.ndarray) -> int:
+    """Count the even lines before the first uneven one."""
     if not lines.size:
-        return slice(0, 0)
-    return slice(start + int(lines[0]), start + int(lines[-1]) + 1)
+        return len(lines)
+    for start in range(0, len(lines), _LINES_AT_ONCE):
+        uneven = np.ptp(lines[start : start + _LINES_AT_ONCE], axis=1) > _EVEN
+        if uneven.any():
+            return start + int(uneven.argmax())
+    return len(lines)
 
 
 def _border_around(

@@ -1,13 +1,14 @@
-"""v8's primitives: the head unwrapped around its centre, and the skull as a closed path in it.
+"""v8's primitives: the head unwrapped around its centre, and two nested closed paths in it.
 
-Everything happens on a grid of `STEP_MM`, on which heads of any resolution look alike. Depth is
-counted inwards from the skin. Without a spacing the head is its own ruler: its mean radius is taken
-to be `RADIUS_MM`. `versions` puts the stages of v8 together; nothing here reads files or draws. It
-may import `borders`, `masks` and `errors`. Primitives of a later version get a module like
-this one, and a place among the layers in pyproject.toml.
+Rays are sampled on a grid of `STEP_MM`, on which heads of any resolution look alike; air and tissue
+are told apart on a coarser one. Depth is counted inwards from the skin. Without a spacing the head
+is its own ruler: its mean radius is taken to be `RADIUS_MM`. `versions` puts the stages of v8
+together; nothing here reads files or draws. It may import `borders`, `masks` and `errors`.
+Primitives of a later version get a module like this one, and a place among the layers in
+pyproject.toml.
 
-The weights are rounded to one or two digits. Halving any one of them, or raising it by half, moves
-the mean IoU on real heads by less than 0.01 (single slices move more).
+The weights are rounded to one or two digits; ``data/real_weights.csv`` says what happens when one
+of them is halved, raised by half or removed.
 """
 
 import warnings
@@ -36,8 +37,10 @@ MAX_FIELD_MM = 1000.0
 # How far below the skin the skull may begin
 DEPTH_MM = 36.0
 MIN_SCALP_MM = 2.0
-# Least, usual and greatest distance from the skull's surface to the brain
-SKULL_MM = (2.0, 5.0, 12.0)
+# Least, usual and greatest thickness of the dark layer below the skull's surface
+SKULL_MM = (2.5, 5.0, 12.0)
+# How far below the skin that layer may end
+INNER_EDGE_MM = 40.0
 # A piece of tissue may be a second head, and a doubtful slice show one, from this area on
 HEAD_MM2 = 2800.0
 
@@ -49,9 +52,11 @@ CLEARLY = 1.1
 
 # --- The range of an image, and whether it shows anything ---
 _RANGE_PERCENTILES = (0.5, 99.5)
-# The range is taken from every third row and column, unless fewer than 64 would remain
-_SAMPLE_EVERY = 3
+# The range is taken from every fourth row and column, unless fewer than 64 would remain
+_SAMPLE_EVERY = 4
 _SAMPLE_PX = 64
+# Smaller numbers are less exact in float32
+_MIN_FLOAT32 = float(np.finfo(np.float32).tiny)
 # An image that varies by fewer rounding errors than this is flat
 _MIN_RANGE_ROUNDINGS = 16
 # Values are kept within this many times the range
@@ -67,11 +72,13 @@ _NOISE_SHARE = 0.1
 _NOISE_FALL = 0.35
 
 # --- Air and tissue ---
+# Air and tissue are told apart on a coarser grid
+_TISSUE_STEP_MM = 1.0
 _BLUR_MM = 1.0
 # Air is darker than this share of the tissue's median brightness
 _AIR_SHARE = 0.35
 # Narrower gaps in the skin are closed
-_CLOSING_MM = 4.5
+_CLOSING_MM = 5.0
 # Brightness that spreads further along the frame, as a share of its median, comes from tissue
 _MAX_FRAME_SPREAD = 0.6
 # Blurred noise in the air rarely exceeds this many standard deviations
@@ -91,26 +98,31 @@ _RIVAL_SHARE = 0.2
 # Longer side of the small copy in which several heads are looked for
 _GLANCE_PX = 128
 
-# --- The cost of a place as the skull's outer surface ---
+# --- The cost of the skull's surface and of the inner edge ---
 # Differences beyond these shares of the brain's brightness do not count
 _DARKEST = 0.1
 _BRIGHTEST = 1.2
 # Scalp and bone are averaged this far on either side of the surface
 _SURFACE_WINDOW_MM = 1.0
-# Bone and brain are averaged this far on either side of the skull's inner edge
-_BONE_WINDOW_MM = 1.5
-_BRAIN_WINDOW_MM = 3.0
-# Weights of the bone's darkness and of the step from bone to brain
+# A higher step from scalp to bone counts no more than this one
+_HIGHEST_STEP = 0.15
+# What is averaged on either side of the dark layer's inner edge
+_BONE_WINDOW_MM = 1.0
+_BRIGHT_WINDOW_MM = 3.0
+# Weights of the bone's darkness and of the step at the inner edge
 _DARKNESS_WEIGHT = 0.4
-_BRAIN_WEIGHT = 0.6
-# Costs per mm below the skin, and per mm off the usual thickness of the skull
-_DEPTH_COST_PER_MM = 0.004
-_THICKNESS_COST_PER_MM = 0.04
+_INNER_EDGE_WEIGHT = 0.4
+# Costs per mm below the skin, and per mm off the usual thickness of the dark layer
+_DEPTH_COST_PER_MM = 0.006
+_THICKNESS_COST_PER_MM = 0.012
 # Cost of taking the frame for the surface where it cuts the head
-_FRAME_COST = 0.25
+_FRAME_COST = 0.12
 _THIN_SCALP_COST = 5.0
-# Cost of one step in depth from one angle to the next
-_BEND_COST = 0.15
+# So many neighbouring rays are averaged
+_RAYS_MERGED = 2
+# From one merged ray to the next: cost of one step of both edges, and of one step in thickness
+_BEND_COST = 0.1
+_THICKENING_COST = 0.03
 # Cost per mm off the neighbouring slices' outline, up to this distance
 _NEIGHBOUR_COST_PER_MM = 0.3
 _MAX_NEIGHBOUR_MM = 4.0
@@ -120,8 +132,14 @@ _MAX_NEIGHBOUR_MM = 4.0
 _OUTLINE_REACH_MM = 2.0
 _OUTLINE_MEDIAN_ANGLES = 5
 _OUTLINE_SIGMA_ANGLES = 2.0
-# It is filled at this many angles for every angle of the grid
-_FINE_ANGLES = 10
+# It is filled as a polygon with this many corners for every angle of the grid …
+_FINE_ANGLES = 4
+# … at fractions of pixels
+_FRACTION_BITS = 8
+# An outline that moves in or out faster than it runs on leaps
+_STEEP = 1.0
+# Pixels that the polygon touches lie this close to pixels outside of it
+_TOUCHING = np.ones((5, 5), np.uint8)
 
 # --- Trust ---
 # Brightness is compared this far on either side of an outline
@@ -137,6 +155,8 @@ _BRAIN_DEPTH_MM = 30.0
 # On CT the brain is more even than this, and bone this many times as bright as the brain
 _CT_BRAIN_SPREAD = 0.08
 _CT_BONE = 1.2
+# The shell is averaged along the rays over this length
+_CT_WINDOW_MM = 1.5
 
 
 @dataclass(frozen=True)
@@ -199,21 +219,32 @@ def find_head(brightness: np.ndarray) -> np.ndarray:
     >>> bool(find_head(ring)[30, 22])
     True
     """
-    return _largest_filled(_find_tissue(brightness))
+    return _head_in(_find_tissue(brightness), brightness.shape)
 
 
-def _largest_filled(tissue: np.ndarray) -> np.ndarray:
-    return masks.fill_holes(masks.largest_component(tissue))
+def _head_in(tissue: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Take the largest piece of tissue, fill its holes and bring it to the grid of `STEP_MM`."""
+    head = masks.fill_holes(masks.largest_component(tissue))
+    on_grid = _resized(255 * head, *shape, cv2.INTER_LINEAR)
+    return (on_grid > 127).astype(np.uint8)
 
 
 def _find_tissue(brightness: np.ndarray) -> np.ndarray:
-    """Mark everything but air, with holes filled and thin structures removed."""
-    blurred = cv2.GaussianBlur(brightness, (0, 0), _steps(_BLUR_MM))
+    """Mark everything but air, with holes filled and thin structures removed.
+
+    The grid of the result is that of `_TISSUE_STEP_MM`.
+    """
+    rows, columns = brightness.shape
+    coarseness = _TISSUE_STEP_MM / STEP_MM
+    coarse_rows = max(1, round(rows / coarseness))
+    coarse_columns = max(1, round(columns / coarseness))
+    coarse = _resized(brightness, coarse_rows, coarse_columns, cv2.INTER_AREA)
+    blurred = cv2.GaussianBlur(coarse, (0, 0), _BLUR_MM / _TISSUE_STEP_MM)
     gray = (blurred * 255).astype(np.uint8)
     above = _above_air(gray)
     if not above.any():
         return above
-    width = _steps(_CLOSING_MM)
+    width = round(_CLOSING_MM / _TISSUE_STEP_MM)
     element = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, width))
     padded = np.pad(above, width)
     closed = cv2.morphologyEx(padded, cv2.MORPH_CLOSE, element)
@@ -318,7 +349,7 @@ def _shrunken(image: np.ndarray) -> np.ndarray:
 def _is_alone(tissue: np.ndarray) -> bool:
     """Check that no second piece of tissue is as large as a head."""
     head_px, rival_px = _two_largest_px(tissue)
-    return rival_px < max(_RIVAL_SHARE * head_px, HEAD_MM2 / STEP_MM**2)
+    return rival_px < max(_RIVAL_SHARE * head_px, HEAD_MM2 / _TISSUE_STEP_MM**2)
 
 
 def _two_largest_px(tissue: np.ndarray) -> tuple[int, int]:
@@ -369,11 +400,10 @@ def unwrap(
         return None
     brightness = _on_grid(image, scale)
     tissue = _find_tissue(brightness)
-    head = _largest_filled(tissue)
+    head = _head_in(tissue, brightness.shape)
     if not head.any():
         return None
-    rows, columns = np.nonzero(head)
-    centre = float(rows.mean()), float(columns.mean())
+    centre = _centre_of(head)
     skin = _find_skin(head, centre)
     return Unwrapped(
         brightness=_unwrap_brightness(brightness, centre, skin),
@@ -387,14 +417,23 @@ def unwrap(
     )
 
 
+def _centre_of(head: np.ndarray) -> tuple[float, float]:
+    """Find the row and the column of a head's centre of mass."""
+    moments = cv2.moments(head, binaryImage=True)
+    return moments["m01"] / moments["m00"], moments["m10"] / moments["m00"]
+
+
 def _find_skin(
     head: np.ndarray,
     centre: tuple[float, float],
 ) -> np.ndarray:
     """Measure how far the head reaches from its centre at every angle [steps]."""
-    radii = np.arange(np.hypot(*head.shape) + 1)
-    places = _places(centre, radii)
-    inside = ndimage.map_coordinates(head, places, order=0)
+    last = np.array(head.shape) - 1
+    farthest = np.hypot(*np.maximum(centre, last - centre))
+    radii = np.arange(farthest + 1, dtype=np.float32)
+    padded = np.pad(head, 1)  # nothing lies beyond the frame
+    row, column = centre
+    inside = _nearest(padded, _places((row + 1, column + 1), radii))
     last_inside = radii[-1] - inside[:, ::-1].argmax(axis=1)
     skin = np.where(inside.any(axis=1), last_inside, 0.0)
     return ndimage.median_filter(skin, _SKIN_FILTER_ANGLES, mode="wrap")
@@ -408,12 +447,12 @@ def _unwrap_brightness(
     """Sample the brightness along rays from the skin inwards; 1 is the brain's brightness."""
     inner_radii = skin[:, None] * np.linspace(0, _BRAIN_SHARE, 40)
     inner_places = _places(centre, inner_radii)
-    inner = ndimage.map_coordinates(brightness, inner_places, order=1)
+    inner = _sampled(brightness, inner_places)
     brain = max(float(np.median(inner)), 1 / 255)
     depths = np.arange(_steps(DEPTH_MM + SKULL_MM[-1]))
     radii = skin[:, None] - depths
     places = _places(centre, radii)
-    rays = ndimage.map_coordinates(brightness, places, order=1, mode="nearest")
+    rays = _sampled(brightness, places)
     rays /= np.float32(brain)
     rays[radii < 0] = 1
     return rays
@@ -429,20 +468,27 @@ def _is_at_frame(places: Places, shape: tuple[int, int]) -> np.ndarray:
 
 
 def _stretched(image: np.ndarray) -> np.ndarray:
-    """Scale the range of an image to 0 … 1, extremes beyond it; a flat image becomes zeros."""
+    """Scale the range of an image to 0 … 1, extremes beyond it; a flat image becomes zeros.
+
+    The result is float32.
+    """
     low, high = _limits(image)
     largest = max(abs(low), abs(high))
     rounding = 0.0
     if image.dtype.kind == "f":
         rounding = np.finfo(image.dtype).eps * largest
     if high - low <= _MIN_RANGE_ROUNDINGS * rounding:
-        return np.zeros(image.shape)
-    # Divide first, for the range itself may be too large for a float
-    scaled = image / np.float64(largest)
-    scaled_low = low / largest
-    scaled_high = high / largest
-    stretched = (scaled - scaled_low) / (scaled_high - scaled_low)
-    return np.clip(stretched, -_FAR, _FAR)
+        return np.zeros(image.shape, np.float32)
+    precision = np.result_type(image, np.float32)
+    if largest < _MIN_FLOAT32:
+        precision = np.dtype(np.float64)
+    with np.errstate(over="ignore"):  # single pixels far beyond the range are clipped below
+        # Divide first, for the range itself may be too large for a float
+        stretched = np.divide(image, largest, dtype=precision)
+        stretched -= low / largest
+        stretched /= high / largest - low / largest
+    np.clip(stretched, -_FAR, _FAR, out=stretched)
+    return stretched.astype(np.float32, copy=False)
 
 
 def contrast(image: np.ndarray) -> float:
@@ -486,7 +532,7 @@ def _is_noise(image: np.ndarray) -> bool:
     if min(rows, columns) < _MIN_BLOCKS:
         return False
     whole_blocks = image[: rows * width_px, : columns * width_px]
-    clipped = np.clip(whole_blocks, 0, 1).astype(np.float32)
+    clipped = np.clip(whole_blocks, 0, 1)
     blocks = _resized(clipped, rows, columns, cv2.INTER_AREA)
     halves = _resized(clipped, 2 * rows, 2 * columns, cv2.INTER_AREA)
     is_small = _variance(blocks) < _NOISE_SHARE * _variance(clipped)
@@ -502,85 +548,137 @@ def _block_width_px(shape: tuple[int, int]) -> int:
 
 
 def _variance(array: np.ndarray) -> float:
-    return float(array.var(dtype=np.float64))
+    _, deviation = cv2.meanStdDev(array)
+    return float(deviation[0, 0]) ** 2
 
 
 # --- Price, path and outline ---------------------------------------------------------------------
 
 
-def boundary_cost(
-    brightness: np.ndarray,
-    cut: np.ndarray | bool = False,
-) -> np.ndarray:
-    """Price every place as the skull's outer surface: scalp outside, dark bone, brain behind it.
-
-    Both edges of the skull count at once: the step from scalp to bone at this place, and the best
-    step from bone to brain at a plausible distance further in. So neither muscle, bright diploe nor
-    suppressed fat decides alone.
+def merge_rays(values: np.ndarray) -> np.ndarray:
+    """Average every two neighbouring rays: less noise, and half the work for the paths.
 
     Parameters
     ----------
-    brightness : ndarray of shape (ANGLES, D), float32
-        See `Unwrapped`; D exceeds the greatest thickness of `SKULL_MM` [steps].
-    cut : ndarray of shape (ANGLES,), bool
+    values : ndarray of shape (A, …)
+        A is even.
+
+    Returns
+    -------
+    ndarray of shape (A / 2, …)
+
+    Examples
+    --------
+    >>> merge_rays(np.array([[1.0, 2.0], [3.0, 6.0]]))
+    array([[2., 4.]])
+    """
+    pairs = values.reshape(-1, _RAYS_MERGED, *values.shape[1:])
+    return pairs.mean(axis=1)
+
+
+def spread_path(path: np.ndarray) -> np.ndarray:
+    """Bring a path along merged rays back to all rays.
+
+    Parameters
+    ----------
+    path : ndarray of shape (A / 2,)
+
+    Returns
+    -------
+    ndarray of shape (A,), int
+
+    Examples
+    --------
+    >>> spread_path(np.array([4, 8, 8, 4]))
+    array([4, 5, 7, 8, 8, 7, 5, 4])
+    """
+    count = _RAYS_MERGED * len(path)
+    middles = _RAYS_MERGED * np.arange(len(path)) + (_RAYS_MERGED - 1) / 2
+    return np.rint(np.interp(np.arange(count), middles, path, period=count)).astype(int)
+
+
+def surface_cost(
+    brightness: np.ndarray,
+    cut: np.ndarray | bool = False,
+) -> np.ndarray:
+    """Price every place as the skull's outer surface: scalp outside, dark bone inside.
+
+    The step from scalp to bone counts up to a limit, so that the step from bright fat to dark
+    muscle outweighs no other. Of equally good places the one nearer to the skin is cheaper.
+
+    Parameters
+    ----------
+    brightness : ndarray of shape (A, D), float32
+        See `Unwrapped`.
+    cut : ndarray of shape (A,), bool
         Where the frame cuts the head. There the surface may be the frame, if no edge is inside.
 
     Returns
     -------
-    ndarray of shape (ANGLES, D − SKULL_MM[-1] / STEP_MM), float64
+    ndarray of shape (A, D), float32
         Lower is better.
 
     Examples
     --------
     >>> ray = np.ones((1, 96), np.float32)
     >>> ray[0, 12:20] = 0.2  # scalp down to 6 mm, then 4 mm of bone
-    >>> int(boundary_cost(ray).argmin())
+    >>> int(surface_cost(ray).argmin())
     12
     """
+    sums = _running_sums(brightness)
+    place = np.arange(brightness.shape[1])
+    window = _steps(_SURFACE_WINDOW_MM)
+    outside = _mean_between(sums, place - window, place)
+    bone = _mean_between(sums, place, place + window)
+    step = np.minimum(outside - bone, _HIGHEST_STEP)
+    depth = np.float32(_DEPTH_COST_PER_MM * STEP_MM) * place
+    cost = _DARKNESS_WEIGHT * bone - step + depth
+    near_skin = np.where(cut, _FRAME_COST, _THIN_SCALP_COST)
+    cost[:, : _steps(MIN_SCALP_MM)] = near_skin[..., None]
+    return cost.astype(np.float32, copy=False)
+
+
+def inner_edge_cost(brightness: np.ndarray) -> np.ndarray:
+    """Price every place as the inner edge of the dark layer: bone outside, something bright inside.
+
+    What is bright is the brain, or the marrow where it is thick. What is brighter than the brain
+    counts as bright as the brain.
+
+    Parameters
+    ----------
+    brightness : ndarray of shape (A, D), float32
+        See `Unwrapped`.
+
+    Returns
+    -------
+    ndarray of shape (A, D), float32
+        Lower is better.
+
+    Examples
+    --------
+    >>> ray = np.ones((1, 96), np.float32)
+    >>> ray[0, 12:20] = 0.2  # scalp down to 6 mm, then 4 mm of bone
+    >>> int(inner_edge_cost(ray)[0, 13:].argmin()) + 13
+    20
+    """
+    sums = _running_sums(brightness)
+    place = np.arange(brightness.shape[1])
+    bone = _mean_between(sums, place - _steps(_BONE_WINDOW_MM), place)
+    bright = _mean_between(sums, place, place + _steps(_BRIGHT_WINDOW_MM))
+    return _INNER_EDGE_WEIGHT * (bone - np.minimum(bright, 1))
+
+
+def _running_sums(brightness: np.ndarray) -> np.ndarray:
+    """Sum up the logarithm of brightness along every ray, from 0."""
     level = _log_brightness(brightness)
     padded = np.pad(level, ((0, 0), (1, 0)))
-    sums = np.cumsum(padded, axis=1, dtype=np.float64)
-    inner_edge = _inner_edge_cost(sums)
-    surface = _surface_cost(sums)
-    count = inner_edge.shape[1]
-    cost = surface[:, :count] + inner_edge
-    cost[cut, : _steps(MIN_SCALP_MM)] = _FRAME_COST
-    return cost
+    return np.cumsum(padded, axis=1)
 
 
 def _log_brightness(brightness: np.ndarray) -> np.ndarray:
     """Scale brightness so that ratios count: 0 is black, 1 the brain."""
     visible = np.minimum(brightness, _BRIGHTEST) + _DARKEST
     return 1 + np.log(visible) / np.log(1 + 1 / _DARKEST)
-
-
-def _surface_cost(sums: np.ndarray) -> np.ndarray:
-    """Price the step from scalp to dark bone, and depth."""
-    place = np.arange(sums.shape[1] - 1)
-    window = _steps(_SURFACE_WINDOW_MM)
-    outside = _mean_between(sums, place - window, place)
-    bone = _mean_between(sums, place, place + window)
-    darkness = _DARKNESS_WEIGHT * bone
-    depth = _DEPTH_COST_PER_MM * STEP_MM * place
-    cost = bone - outside + darkness + depth
-    cost[:, : _steps(MIN_SCALP_MM)] = _THIN_SCALP_COST
-    return cost
-
-
-def _inner_edge_cost(sums: np.ndarray) -> np.ndarray:
-    """Price the best step from bone to brain that a plausible skull below each place may have."""
-    least, usual, greatest = map(_steps, SKULL_MM)
-    place = np.arange(sums.shape[1] - 1)
-    bone = _mean_between(sums, place - _steps(_BONE_WINDOW_MM), place)
-    brain = _mean_between(sums, place, place + _steps(_BRAIN_WINDOW_MM))
-    step = _BRAIN_WEIGHT * (bone - np.minimum(brain, 1))
-    count = place.size - greatest
-    cost = np.full((len(sums), count), np.inf)
-    for thickness in range(least, greatest + 1):
-        inner_edge = step[:, thickness : thickness + count]
-        odd = _THICKNESS_COST_PER_MM * STEP_MM * abs(thickness - usual)
-        np.minimum(cost, inner_edge + odd, out=cost)
-    return cost
 
 
 def _mean_between(
@@ -592,63 +690,119 @@ def _mean_between(
     last = sums.shape[1] - 1
     start = np.clip(start, 0, last)
     stop = np.clip(stop, 0, last)
-    total = sums[:, stop] - sums[:, start]
-    return total / np.maximum(stop - start, 1)
+    count = np.maximum(stop - start, 1).astype(np.float32)
+    return (sums[:, stop] - sums[:, start]) / count
 
 
-def closed_path(cost: np.ndarray) -> np.ndarray:
-    """Find a cheap path once around that moves by at most one step from one angle to the next.
+def nested_paths(
+    surface: np.ndarray,
+    inner_edge: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Find two closed paths, one inside the other, that are cheapest together.
+
+    They are the two edges of a dark layer whose thickness lies within `SKULL_MM`; the usual
+    thickness is cheapest. From ray to ray the inner edge moves by at most one step, and the
+    thickness changes by at most one, so the surface moves by at most two. Both moves have a price.
 
     Parameters
     ----------
-    cost : ndarray of shape (A, D)
+    surface, inner_edge : ndarray of shape (A, D), float32
+        Prices, as from `surface_cost` and `inner_edge_cost`; D exceeds the least thickness of
+        `SKULL_MM` [steps].
 
     Returns
     -------
-    ndarray of shape (A,), int
-        A column for every row; the first and the last differ by at most one.
+    surface, inner_edge : ndarray of shape (A,), int
+        The two columns of every row. Both paths are closed.
 
     References
     ----------
-    C. Sun, S. Pallottino, "Circular shortest path in images", Pattern Recognition 36(3):709–719,
-    2003. Two turns find where the path crosses the first angle; a third finds the cheapest path
-    that begins and ends there.
+    K. Li, X. Wu, D. Z. Chen, M. Sonka, "Optimal surface segmentation in volumetric images: a
+    graph-theoretic approach", IEEE Transactions on Pattern Analysis and Machine Intelligence
+    28(1):119–134, 2006, for coupled surfaces. C. Sun, S. Pallottino, "Circular shortest path in
+    images", Pattern Recognition 36(3):709–719, 2003, for closed paths: a first turn finds where the
+    paths cross the opposite ray, a second one the cheapest paths that begin and end there.
 
     Examples
     --------
-    >>> cost = np.ones((6, 4))
-    >>> cost[range(6), [1, 2, 3, 3, 2, 1]] = 0
-    >>> closed_path(cost)
-    array([1, 2, 3, 3, 2, 1])
+    >>> surface = np.zeros((6, 40), np.float32)
+    >>> inner_edge = np.zeros((6, 40), np.float32)
+    >>> surface[:, 9] = -1
+    >>> inner_edge[:, 17] = -1
+    >>> nested_paths(surface, inner_edge)
+    (array([9, 9, 9, 9, 9, 9]), array([17, 17, 17, 17, 17, 17]))
     """
-    two_turns = np.concatenate([cost, cost])
-    start = _cheapest_path(two_turns)[len(cost)]
-    ends = np.full((1, cost.shape[1]), np.inf)
-    ends[0, start] = 0
-    one_turn = np.concatenate([ends, cost[1:], ends])
-    return _cheapest_path(one_turn)[:-1]
+    thicknesses = np.arange(_steps(SKULL_MM[0]), _steps(SKULL_MM[-1]) + 1)
+    width = len(thicknesses) + 1  # with a wall beside the thicknesses
+    cost = _cost_of_pairs(surface, inner_edge, thicknesses)
+    totals = _cheapest_totals(cost, width)
+    half = len(cost) // 2
+    opposite = _trace_back(totals[half:], totals[-1].argmin(), width)[0]
+    ends = np.full_like(cost[:1], np.inf)
+    ends[0, opposite - width] = 0
+    turn = np.concatenate([ends, cost[half + 1 :], cost[:half], ends])
+    pairs = _trace_back(_cheapest_totals(turn, width), opposite, width)[:-1]
+    depth, index = np.divmod(np.roll(pairs, half) - width, width)
+    return depth - thicknesses[index], depth
 
 
-def _cheapest_path(cost: np.ndarray) -> np.ndarray:
-    """Find the cheapest path from the first row to the last, by dynamic programming."""
-    count = cost.shape[1]
-    moves = np.zeros(cost.shape, np.int8)  # to the column in the row before
-    offsets = np.array([0, -1, 1], np.int8)
-    choices = np.empty((3, count))
-    # The price so far, with a wall on either side
-    padded = np.full(count + 2, np.inf)
-    padded[1:-1] = cost[0]
-    for price, move in zip(cost[1:], moves[1:], strict=True):
-        choices[0] = padded[1:-1]
-        np.add(padded[:-2], _BEND_COST, out=choices[1])
-        np.add(padded[2:], _BEND_COST, out=choices[2])
-        offsets.take(choices.argmin(axis=0), out=move)
-        np.add(choices.min(axis=0), price, out=padded[1:-1])
-    path = np.empty(len(cost), int)
-    path[-1] = padded[1:-1].argmin()
-    for row in range(len(cost) - 1, 0, -1):
-        path[row - 1] = path[row] + moves[row, path[row]]
-    return path
+def _cost_of_pairs(
+    surface: np.ndarray,
+    inner_edge: np.ndarray,
+    thicknesses: np.ndarray,
+) -> np.ndarray:
+    """Price every depth of the inner edge with every thickness above it, in a row for every ray.
+
+    After the thicknesses of each depth follows a wall, of infinite price.
+    """
+    rays, count = surface.shape
+    count = min(count, _steps(INNER_EDGE_MM) + 1)
+    off_mm = STEP_MM * thicknesses - SKULL_MM[1]
+    unusual = (_THICKNESS_COST_PER_MM * np.abs(off_mm)).astype(np.float32)
+    outer = np.arange(count)[:, None] - thicknesses
+    cost = np.full((rays, count, len(thicknesses) + 1), np.inf, np.float32)
+    pairs = cost[..., :-1]
+    np.take(surface, outer, axis=1, out=pairs, mode="clip")
+    pairs += inner_edge[:, :count, None]
+    pairs += unusual
+    pairs[:, (outer < 0) | (outer > _steps(DEPTH_MM))] = np.inf
+    return cost.reshape(rays, -1)
+
+
+def _cheapest_totals(cost: np.ndarray, width: int) -> np.ndarray:
+    """Add up, for every pair of edges, the cheapest way there from the first ray.
+
+    A row has a wall of ``width`` on either side, so that all neighbours of a pair lie in it.
+    """
+    rays, count = cost.shape
+    totals = np.full((rays, count + 2 * width), np.inf, np.float32)
+    middle = slice(width, width + count)
+    totals[0, middle] = cost[0]
+    shifted = np.full(count + 2, np.inf, np.float32)
+    moved = np.empty(count, np.float32)
+    for before, after, price in zip(totals[:-1], totals[1:], cost[1:], strict=True):
+        np.minimum(before[:count], before[2 * width :], out=moved)
+        np.add(moved, _BEND_COST, out=moved)
+        np.minimum(moved, before[middle], out=shifted[1:-1])
+        np.minimum(shifted[:-2], shifted[2:], out=moved)
+        np.add(moved, _THICKENING_COST, out=moved)
+        np.minimum(moved, shifted[1:-1], out=moved)
+        np.add(moved, price, out=after[middle])
+    return totals
+
+
+def _trace_back(totals: np.ndarray, last: int, width: int) -> np.ndarray:
+    """Walk back from a pair on the last ray to the first ray, the cheapest way."""
+    bends, thickenings = np.mgrid[-1:2, -1:2].reshape(2, -1)
+    moves = width * bends + thickenings
+    prices = _BEND_COST * np.abs(bends) + _THICKENING_COST * np.abs(thickenings)
+    prices = prices.astype(np.float32)
+    pairs = np.empty(len(totals), int)
+    pairs[-1] = last
+    for ray in range(len(totals) - 1, 0, -1):
+        near = totals[ray - 1, pairs[ray] + moves]
+        pairs[ray - 1] = pairs[ray] + moves[(near + prices).argmin()]
+    return pairs
 
 
 def half_maximum(
@@ -728,19 +882,50 @@ def fill_outline(unwrapped: Unwrapped, depth: np.ndarray) -> np.ndarray:
     >>> int(disc.sum())
     80
     """
-    height, width = unwrapped.shape
-    pixels = np.arange(height), np.arange(width)
-    y, x = _from_centre(unwrapped, pixels)
-    y = y.astype(np.float32)[:, None]
-    x = x.astype(np.float32)
-    count = _FINE_ANGLES * ANGLES
-    fine_angles = np.arange(count) / _FINE_ANGLES
-    radius = unwrapped.skin - depth
+    fine_angles = np.arange(_FINE_ANGLES * ANGLES) / _FINE_ANGLES
+    radius = np.maximum(unwrapped.skin - depth, 0)
     radius = np.interp(fine_angles, np.arange(ANGLES), radius, period=ANGLES)
-    angle = np.arctan2(y, x) * np.float32(count / 2 / np.pi)
-    nearest = angle.astype(np.int32) % count
-    radius_there = radius.astype(np.float32)[nearest]
-    return (np.hypot(y, x) <= radius_there).astype(np.uint8)
+    angle = fine_angles * (2 * np.pi / ANGLES)
+    row, column = unwrapped.centre
+    places = row + np.sin(angle) * radius, column + np.cos(angle) * radius
+    corner_rows, corner_columns = _in_image(unwrapped, places)
+    corners = np.stack([corner_columns, corner_rows], axis=1)  # OpenCV's (x, y)
+    corners = np.rint(corners * 2**_FRACTION_BITS).astype(np.int32)
+    filled = np.zeros(unwrapped.shape, np.uint8)
+    cv2.fillPoly(filled, [corners], 1, shift=_FRACTION_BITS)
+    # OpenCV also fills pixels that the outline merely touches
+    touched = filled > cv2.erode(filled, _TOUCHING, borderValue=1)
+    rows, columns = np.nonzero(touched)
+    y, x = _from_centre(unwrapped, (rows, columns))
+    angle = np.arctan2(y, x) * (ANGLES / 2 / np.pi)
+    radius_there = np.interp(angle, fine_angles, radius, period=ANGLES)
+    filled[rows, columns] = np.hypot(y, x) <= radius_there
+    return filled
+
+
+def leaps(unwrapped: Unwrapped, depth: np.ndarray) -> bool:
+    """Check whether an outline leaps from ray to ray, so that it may not fill in one piece.
+
+    Parameters
+    ----------
+    unwrapped : Unwrapped
+    depth : ndarray of shape (ANGLES,)
+        Below the skin [steps].
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> unwrapped = unwrap(np.pad(np.ones((24, 24)), 8), (1.0, 1.0))
+    >>> leaps(unwrapped, unwrapped.skin - 10.0), leaps(unwrapped, np.arange(ANGLES) % 9)
+    (False, True)
+    """
+    radius = unwrapped.skin - depth
+    along = np.maximum(radius, 1) * 2 * np.pi / ANGLES  # from ray to ray [steps]
+    slope = np.abs(np.diff(radius, append=radius[0])) / along
+    return bool(slope.max() > _STEEP)
 
 
 def outline(unwrapped: Unwrapped, depth: np.ndarray) -> Places:
@@ -965,7 +1150,7 @@ def _bone_is_bright(unwrapped: Unwrapped, depth: np.ndarray) -> bool:
         return False
     below = depth[:, None] + np.arange(_steps(SKULL_MM[-1]))
     shell = _along_rays(unwrapped.brightness, below)
-    smooth = ndimage.uniform_filter1d(shell, _steps(_BONE_WINDOW_MM), axis=1)
+    smooth = ndimage.uniform_filter1d(shell, _steps(_CT_WINDOW_MM), axis=1)
     low, high = np.percentile(values, (10, 90))
     shell_is_bright = np.median(smooth.max(axis=1)) > _CT_BONE
     return bool(shell_is_bright and high - low < _CT_BRAIN_SPREAD)
@@ -977,7 +1162,7 @@ def _along_rays(
 ) -> np.ndarray:
     """Sample the brightness at some depths below the skin, (ANGLES, K) in fractions of steps."""
     rays = np.broadcast_to(np.arange(ANGLES)[:, None], depths.shape)
-    return ndimage.map_coordinates(brightness, (rays, depths), order=1, mode="nearest")
+    return _sampled(brightness, (rays, depths))
 
 
 def _pixel_along_rays(unwrapped: Unwrapped) -> np.ndarray:
@@ -993,9 +1178,8 @@ def _depth_of(mask: np.ndarray, unwrapped: Unwrapped) -> np.ndarray:
     depths = np.arange(unwrapped.brightness.shape[1])
     radii = unwrapped.skin[:, None] - depths
     places = _in_image(unwrapped, _places(unwrapped.centre, radii))
-    values = mask.astype(np.float32)
-    inside = ndimage.map_coordinates(values, places, order=1, mode="nearest")
-    return (1 - inside).sum(axis=1)
+    inside = _sampled(mask.astype(np.float32), places)
+    return (1 - inside).sum(axis=1) - 0.5  # samples lie in the middle of their step
 
 
 # --- Between the image, the grid and the rays ----------------------------------------------------
@@ -1036,6 +1220,22 @@ def _from_centre(unwrapped: Unwrapped, places: Places) -> Places:
     y = (rows + 0.5) * row_steps - 0.5 - centre_row
     x = (columns + 0.5) * column_steps - 0.5 - centre_column
     return y, x
+
+
+def _sampled(image: np.ndarray, places: Places) -> np.ndarray:
+    """Interpolate an image at some places; what lies beyond its frame is as the frame.
+
+    OpenCV is faster, but before version 5 it rounds places to 1/32 of a pixel.
+    """
+    return ndimage.map_coordinates(image, places, order=1, mode="nearest", prefilter=False)
+
+
+def _nearest(image: np.ndarray, places: Places) -> np.ndarray:
+    """Look up the pixels that are nearest to some places, by OpenCV."""
+    rows, columns = places
+    x = columns.astype(np.float32)
+    y = rows.astype(np.float32)
+    return cv2.remap(image, x, y, cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE)
 
 
 def _resized(
@@ -1092,9 +1292,11 @@ def _on_grid(
     method = cv2.INTER_LINEAR
     if max(scale) < 1:
         method = cv2.INTER_AREA
-    grid = _resized(image.astype(np.float32), rows, columns, method)
-    low, high = np.percentile(grid, _RANGE_PERCENTILES)
+    grid = _resized(image, rows, columns, method)
+    low, high = _limits(grid)
     if low == high:
         return np.zeros_like(grid)
-    scaled = (grid - low) / (high - low)
-    return np.sqrt(np.clip(scaled, 0, 1))
+    grid -= low
+    grid /= high - low
+    np.clip(grid, 0, 1, out=grid)
+    return np.sqrt(grid, out=grid)

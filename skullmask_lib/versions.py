@@ -248,8 +248,9 @@ def v8(
     """Scalp boundary: unwrap the head and follow the edge between scalp and bone once around.
 
     The head is everything but air, with its holes filled. In its polar picture every place is
-    priced as the skull's outer surface: scalp outside, dark bone inside, brain where the bone ends.
-    A cheap closed path then moves to where the brightness is halfway from scalp to bone.
+    priced as the skull's outer surface (scalp outside, dark bone inside) and as the inner edge of
+    the dark layer below it. Two nested closed paths are cheapest together; the outer one then moves
+    to where the brightness is halfway from scalp to bone.
 
     Parameters
     ----------
@@ -413,19 +414,35 @@ def scalp_boundary(unwrapped: polar.Unwrapped) -> Stages:
     --------
     >>> disc = np.hypot(*np.ogrid[-40:40, -40:40]) < 36
     >>> list(scalp_boundary(polar.unwrap(disc, (2, 2))))
-    ['head', 'unwrapped', 'cost', 'path', 'outline', 'filled']
+    ['head', 'unwrapped', 'cost', 'inner edge', 'path', 'outline', 'filled']
     """
-    cost = polar.boundary_cost(unwrapped.brightness, unwrapped.cut)
-    path = polar.closed_path(cost)
+    rays = polar.merge_rays(unwrapped.brightness)
+    cost = _surface_cost(rays, unwrapped.cut)
+    path, inner_edge = _nested_paths(rays, cost)
     outline = polar.half_maximum(unwrapped.brightness, path, unwrapped.cut)
     return {
         "head": unwrapped.head,
         "unwrapped": unwrapped.brightness,
         "cost": cost,
+        "inner edge": inner_edge,
         "path": path,
         "outline": outline,
         "filled": _filled(unwrapped, outline),
     }
+
+
+def _surface_cost(rays: np.ndarray, cut: np.ndarray) -> np.ndarray:
+    """Price every place on merged rays as the skull's surface; ``cut`` is that of all rays."""
+    return polar.surface_cost(rays, polar.merge_rays(cut) > 0)
+
+
+def _nested_paths(
+    rays: np.ndarray,
+    cost: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Find the skull's surface and the inner edge of the dark layer below it, on all rays."""
+    path, inner_edge = polar.nested_paths(cost, polar.inner_edge_cost(rays))
+    return polar.spread_path(path), polar.spread_path(inner_edge)
 
 
 def _filled(
@@ -434,9 +451,11 @@ def _filled(
 ) -> np.ndarray:
     """Fill an outline.
 
-    Where the skin leaps from ray to ray there may be several pieces; only the largest stays.
+    Where the outline leaps from ray to ray there may be several pieces; only the largest stays.
     """
     inside = polar.fill_outline(unwrapped, outline)
+    if not polar.leaps(unwrapped, outline):
+        return inside
     return masks.fill_holes(masks.largest_component(inside))
 
 
@@ -1005,10 +1024,11 @@ def _outline(
     neighbours: Sequence[polar.Places] = (),
 ) -> np.ndarray:
     """Find the outline of v8 [steps below the skin], pulled towards those of neighbours."""
-    cost = polar.boundary_cost(unwrapped.brightness, unwrapped.cut)
+    rays = polar.merge_rays(unwrapped.brightness)
+    cost = _surface_cost(rays, unwrapped.cut)
     if neighbours:
-        cost += polar.neighbour_cost(unwrapped, neighbours, cost.shape[1])
-    path = polar.closed_path(cost)
+        cost += polar.merge_rays(polar.neighbour_cost(unwrapped, neighbours, cost.shape[1]))
+    path, _ = _nested_paths(rays, cost)
     return polar.half_maximum(unwrapped.brightness, path, unwrapped.cut)
 
 

@@ -674,7 +674,7 @@ def count_stages(version: str) -> int:
     Examples
     --------
     >>> count_stages("v1"), count_stages("v8")
-    (3, 6)
+    (3, 7)
     """
     disc = np.hypot(*np.ogrid[-40:40, -40:40]) < 36
     return len(versions.trace(version, disc))
@@ -779,7 +779,8 @@ def boundary(
 _POLAR = {
     "unwrapped": ("unwrapped", "the head unwrapped"),
     "cost": ("cost", "the price of every place: dark is cheap"),
-    "path": ("unwrapped", "the path"),
+    "inner edge": ("unwrapped", "the inner edge of the dark layer"),
+    "path": ("unwrapped", "the path along the skull's surface"),
     "outline": ("unwrapped", "the outline, halfway from scalp to bone"),
 }
 
@@ -795,7 +796,7 @@ def _polar(
     shown = []
     for stage in stages:
         drawn, title = _POLAR[stage]
-        line = "path" if stage == "path" else "outline"
+        line = stage if stage in ("inner edge", "path") else "outline"
         path = steps[line]
         if stages in (("unwrapped",), ("cost",)):  # there is no path yet
             path = None

@@ -91,7 +91,7 @@ def ring_head(
 
 
 def doubted(*names):
-    """Give what the command line says of slices where nothing else is to be said; `head` and `blobs` are no heads."""
+    """Give what the command line says of slices where nothing else is to be said; they are drawn too crudely for most versions."""
     return [
         f"skullmask: warning: {', '.join(names)}: look at the mask, its quality is below {polar.TRUSTED}"
     ]

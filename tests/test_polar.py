@@ -178,104 +178,190 @@ def ray(layers, count=96):
     return levels[np.searchsorted(ends, depth_mm)].astype(np.float32)
 
 
+def edges_mm(layers):
+    """Find the two edges in a head that is the same along every ray."""
+    rays = np.tile(layers, (8, 1))
+    paths = polar.nested_paths(polar.surface_cost(rays), polar.inner_edge_cost(rays))
+    for path in paths:
+        assert np.ptp(path) == 0
+    return tuple(path[0] * polar.STEP_MM for path in paths)
+
+
 @pytest.mark.parametrize("case", RAYS)
-def test_the_skull_begins_where_scalp_turns_into_bone_above_the_brain(case):
+def test_the_skull_begins_where_scalp_turns_into_bone(case):
     layers, wanted_mm = RAYS[case]
-    [cost] = polar.boundary_cost(ray(layers)[None])
-    assert cost.shape == (96 - polar.SKULL_MM[-1] / polar.STEP_MM,)
-    assert cost.argmin() * polar.STEP_MM == wanted_mm
+    surface_mm, inner_edge_mm = edges_mm(ray(layers))
+    assert surface_mm == pytest.approx(wanted_mm, abs=polar.STEP_MM)
+    at = round(inner_edge_mm / polar.STEP_MM)
+    assert ray(layers)[at] > ray(layers)[at - 1]
     soft = ndimage.gaussian_filter1d(ray(layers), 1, mode="nearest")
-    [cost] = polar.boundary_cost(soft[None])
-    assert cost.argmin() * polar.STEP_MM == pytest.approx(wanted_mm, abs=1)
+    assert edges_mm(soft)[0] == pytest.approx(wanted_mm, abs=1)
+
+
+@pytest.mark.parametrize(
+    ("marrow", "marrow_mm"),
+    # Where marrow is dark, the whole skull is the dark layer, and that is 12 mm thick at most
+    [(dark, mm) for dark in (0.2, 0.4) for mm in (2, 4)]
+    + [(bright, mm) for bright in (0.7, 1.0) for mm in (2, 4, 6, 8)],
+)
+def test_marrow_of_any_thickness_and_brightness_lies_inside(marrow, marrow_mm):
+    outer_table_mm = 9
+    inner_table_mm = outer_table_mm + marrow_mm
+    layers = [
+        (1, 6),
+        (0.15, outer_table_mm),
+        (marrow, inner_table_mm),
+        (0.15, inner_table_mm + 3),
+        (1, 48),
+    ]
+    assert edges_mm(ray(layers))[0] == pytest.approx(6, abs=polar.STEP_MM)
 
 
 def test_what_is_brighter_than_fat_says_no_more():
     fat, bright, liquor = (
-        [(level, 6), (0.2, 11), (deep, 48)] for level, deep in ((1.2, 1.2), (9, 1.2), (1.2, 9))
+        ray([(level, 6), (0.2, 11), (deep, 48)])[None]
+        for level, deep in ((1.2, 1.2), (9, 1.2), (1.2, 9))
     )
-    wanted = polar.boundary_cost(ray(fat)[None])
-    for other in (bright, liquor):
-        same(polar.boundary_cost(ray(other)[None]), wanted)
+    for price_of in (polar.surface_cost, polar.inner_edge_cost):
+        for other in (bright, liquor):
+            same(price_of(other), price_of(fat))
+
+
+def test_a_higher_step_says_no_more():
+    low, high = (ray([(level, 6), (0.2, 11), (1, 48)])[None] for level in (0.6, 1.0))
+    at = round(6 / polar.STEP_MM)
+    assert polar.surface_cost(low)[0, at] == polar.surface_cost(high)[0, at]
 
 
 def test_rays_are_priced_one_by_one():
     rays = np.stack([ray(layers) for layers, _ in RAYS.values()])
-    same(
-        polar.boundary_cost(rays), np.concatenate([polar.boundary_cost(one[None]) for one in rays])
-    )
+    for price_of in (polar.surface_cost, polar.inner_edge_cost):
+        same(price_of(rays), np.concatenate([price_of(one[None]) for one in rays]))
+
+
+def test_the_surface_lies_no_deeper_than_it_may():
+    deepest = round(polar.DEPTH_MM / polar.STEP_MM)
+    for depth in (deepest, deepest + 1):
+        costs = np.zeros((2, 8, 96), np.float32)
+        costs[0, :, depth] = -1
+        surface, _ = polar.nested_paths(*costs)
+        assert (surface[0] == depth) == (depth <= deepest)
+
+
+def test_all_rays_or_some_may_be_cut():
+    rays = np.ones((4, 96), np.float32)
+    same(polar.surface_cost(rays, True), polar.surface_cost(rays, np.ones(4, bool)))
 
 
 def test_no_skull_begins_in_the_skin():
     edge_mm = 1.0
-    [cost] = polar.boundary_cost(ray([(1, edge_mm), (0.1, 6), (1, 48)])[None])
+    [cost] = polar.surface_cost(ray([(1, edge_mm), (0.1, 6), (1, 48)])[None])
     assert cost.argmin() * polar.STEP_MM >= polar.MIN_SCALP_MM
     first = round(polar.MIN_SCALP_MM / polar.STEP_MM)
     assert cost[:first].min() > cost[first:].max()
 
 
 def test_a_ray_without_contrast_likes_no_place_much_better():
-    [cost] = polar.boundary_cost(np.ones((1, 96), np.float32))
+    [cost] = polar.surface_cost(np.ones((1, 96), np.float32))
     assert np.ptp(cost[round(polar.MIN_SCALP_MM / polar.STEP_MM) :]) < 0.3
 
 
-# --- closed paths ------------------------------------------------------------------------------------------------
+def test_every_two_rays_are_merged():
+    rays = np.random.default_rng(1).random((polar.ANGLES, 7))
+    close(polar.merge_rays(rays), (rays[::2] + rays[1::2]) / 2)
+    same(polar.merge_rays(rays[:, 0]), polar.merge_rays(rays)[:, 0])
 
 
-def price(cost, path):
-    turns = np.count_nonzero(np.diff(path, append=path[0]))
-    return cost[np.arange(len(path)), path].sum() + polar._BEND_COST * turns
+@given(height=st.integers(0, 20), turn=st.integers(0, 179))
+def test_a_path_along_merged_rays_is_spread_over_all(height, turn):
+    wave = height * np.cos(np.arange(180) * np.pi / 90)
+    path = np.roll(np.rint(40 + wave).astype(int), turn)
+    spread = polar.spread_path(path)
+    assert spread.shape == (polar.ANGLES,)
+    assert np.abs(polar.merge_rays(spread) - path).max() <= 0.5
 
 
-def closed_paths(rows, columns):
-    for path in itertools.product(range(columns), repeat=rows):
-        if np.abs(np.diff(path, append=path[0])).max() <= 1:
-            yield np.array(path)
+# --- nested paths ------------------------------------------------------------------------------------------------
+
+
+def price(costs, surface, inner_edge):
+    """Price two nested closed paths, as `polar.nested_paths` does."""
+    rays = np.arange(len(surface))
+    thickness = inner_edge - surface
+    bends, changes = (np.abs(np.diff(p, append=p[0])).sum() for p in (inner_edge, thickness))
+    unusual_mm = np.abs(polar.STEP_MM * thickness - polar.SKULL_MM[1]).sum()
+    places = costs[0][rays, surface].sum() + costs[1][rays, inner_edge].sum()
+    moves = polar._BEND_COST * bends + polar._THICKENING_COST * changes
+    return places + moves + polar._THICKNESS_COST_PER_MM * unusual_mm
+
+
+def is_allowed(surface, inner_edge):
+    thickness = inner_edge - surface
+    steps = [np.abs(np.diff(path, append=path[0])).max() for path in (inner_edge, thickness)]
+    thinnest, _, thickest = (mm / polar.STEP_MM for mm in polar.SKULL_MM)
+    is_nested = thickness.min() >= thinnest and thickness.max() <= thickest
+    return max(steps) <= 1 and surface.min() >= 0 and is_nested
+
+
+def pairs_of_paths(rays, depths):
+    """List all nested closed paths on a few rays."""
+    thinnest = round(polar.SKULL_MM[0] / polar.STEP_MM)
+    pairs = [(s, b) for b in range(depths) for s in range(b - thinnest + 1)]
+    for path in itertools.product(pairs, repeat=rays):
+        surface, inner_edge = np.array(path).T
+        if is_allowed(surface, inner_edge):
+            yield surface, inner_edge
 
 
 @st.composite
-def costs(draw, most_columns):
-    shape = draw(st.integers(1, 6)), draw(st.integers(1, most_columns))
-    steps = draw(st.lists(st.integers(0, 20), min_size=math.prod(shape), max_size=math.prod(shape)))
-    return np.reshape(steps, shape) / 10
+def two_costs(draw, depths=8):
+    shape = 2, draw(st.integers(1, 3)), depths
+    values = st.lists(st.integers(0, 20), min_size=math.prod(shape), max_size=math.prod(shape))
+    return np.float32(np.reshape(draw(values), shape) / 10)
 
 
-@given(costs(most_columns=4))
-def test_no_closed_path_through_the_same_beginning_is_cheaper(cost):
-    path = polar.closed_path(cost)
-    assert path.shape == (len(cost),)
-    assert np.abs(np.diff(path, append=path[0])).max() <= 1
-    through = [price(cost, other) for other in closed_paths(*cost.shape) if other[0] == path[0]]
-    assert price(cost, path) == pytest.approx(min(through))
-    assert price(cost, path) <= price(cost, np.full(len(cost), path[0])) + 1e-9
-
-
-@given(costs(most_columns=2))
-def test_the_beginning_is_worth_less_than_a_detour(cost):
-    best = min(price(cost, path) for path in closed_paths(*cost.shape))
-    assert price(cost, polar.closed_path(cost)) <= best + 2 * polar._BEND_COST + 1e-9
+@given(two_costs())
+def test_no_nested_paths_through_the_same_opposite_ray_are_cheaper(costs):
+    surface, inner_edge = polar.nested_paths(*costs)
+    assert is_allowed(surface, inner_edge)
+    rays, depths = costs[0].shape
+    half = rays // 2
+    through = [
+        price(costs, *pair)
+        for pair in pairs_of_paths(rays, depths)
+        if pair[0][half] == surface[half] and pair[1][half] == inner_edge[half]
+    ]
+    assert price(costs, surface, inner_edge) == pytest.approx(min(through), abs=1e-5)
 
 
 @given(st.data())
-def test_the_cheapest_closed_path_is_found_where_it_stands_out(data):
+def test_the_cheapest_nested_paths_are_found_where_they_stand_out(data):
     count = data.draw(st.integers(2, 40))
-    half = np.cumsum(data.draw(st.lists(st.integers(-1, 1), min_size=count, max_size=count)))
-    wanted = np.concatenate([half, half[::-1]])
-    wanted = np.roll(wanted - wanted.min(), data.draw(st.integers(0, 2 * count)))
-    cost = np.ones((2 * count, wanted.max() + 3))
-    cost[np.arange(2 * count), wanted] = 0
-    same(polar.closed_path(cost), wanted)
+    turn = data.draw(st.integers(0, 2 * count))
+    moves = st.lists(st.integers(-1, 1), min_size=count, max_size=count)
+    paths = []
+    for middle in (40, 10):  # the inner edge, and the thickness
+        half = np.clip(middle + np.cumsum(data.draw(moves)), middle - 4, middle + 4)
+        paths.append(np.roll(np.concatenate([half, half[::-1]]), turn))
+    inner_edge, thickness = paths
+    surface = inner_edge - thickness
+    costs = np.ones((2, 2 * count, 60), np.float32)
+    costs[0, np.arange(2 * count), surface] = 0
+    costs[1, np.arange(2 * count), inner_edge] = 0
+    same(polar.nested_paths(*costs), (surface, inner_edge))
 
 
-def test_a_path_turns_with_the_rows():
-    cost = ndimage.gaussian_filter(
-        np.random.default_rng(1).random((90, 30)), 2, mode=("wrap", "nearest")
-    )
-    wanted = price(cost, polar.closed_path(cost))
+def test_nested_paths_turn_with_the_rows():
+    costs = ndimage.gaussian_filter(
+        np.random.default_rng(1).random((2, 90, 60)), (0, 2, 2), mode=("wrap", "wrap", "nearest")
+    ).astype(np.float32)
+    wanted = price(costs, *polar.nested_paths(*costs))
     for turn in (1, 17, 45):
-        assert price(
-            np.roll(cost, turn, axis=0), polar.closed_path(np.roll(cost, turn, axis=0))
-        ) == pytest.approx(wanted)
-    assert wanted <= min(price(cost, np.full(90, column)) for column in range(30))
+        turned = np.roll(costs, turn, axis=1)
+        assert price(turned, *polar.nested_paths(*turned)) == pytest.approx(wanted, rel=1e-2)
+    for depth in range(8, 60):
+        same_depth = np.full(90, depth)
+        assert wanted <= price(costs, same_depth - 8, same_depth)
 
 
 # --- between the steps -------------------------------------------------------------------------------------------
@@ -779,6 +865,22 @@ def test_one_pixel_does_not_matter(drawn, spacing_mm, place, value):
     spoilt[place] = value
     assert sm.iou(sm.v8(spoilt, spacing_mm=spacing_mm), sm.v8(image, spacing_mm=spacing_mm)) > 0.99
     assert sm.quality(spoilt, truth, spacing_mm=spacing_mm) > polar.TRUSTED
+
+
+@pytest.mark.parametrize(("scale", "value"), [(1e-30, 1e20), (1e-3, 3e38)])
+def test_a_pixel_at_the_limits_of_float32_does_not_matter(drawn, scale, value):
+    image = np.float32(scale * drawn[0])
+    spoilt = image.copy()
+    spoilt[0, 0] = value
+    assert sm.iou(sm.v8(spoilt, spacing_mm=MM), sm.v8(image, spacing_mm=MM)) > 0.99
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_an_image_may_be_wider_than_opencv_takes_places(drawn, axis):
+    image = np.repeat(drawn[0][:, :], 200, axis=axis)
+    spacing_mm = np.where(np.arange(2) == axis, MM[0] / 200, MM[0])
+    mask = sm.v8(image, spacing_mm=spacing_mm)
+    assert sm.quality(image, mask, spacing_mm=spacing_mm) > polar.TRUSTED
 
 
 def test_the_image_stays_and_the_mask_comes_again(drawn):

@@ -282,5 +282,5 @@ def test_neighbours_help_a_spoilt_slice(volume, name):
             alone, together = one_by_one_and_together([before, spoilt, after], data, some)
             same(alone[[0, 2]], together[[0, 2]])
             gains.append(together[1] - alone[1])
-    assert min(gains) >= 0
-    assert np.mean(gains) > 0.05
+    assert min(gains) >= -0.005
+    assert np.mean(gains) > 0.02

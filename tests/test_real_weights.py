@@ -55,12 +55,27 @@ def test_every_weight_of_the_price_is_a_term():
 
 
 def test_no_weight_decides(rows):
-    *terms, together = real_weights.means(rows)
-    assert [term for term, *_ in terms] == [real_weights.STEP, *real_weights.WEIGHTS]
+    *terms, alone, together = real_weights.means(rows)
+    assert [term for term, *_ in terms] == [
+        real_weights.STEP,
+        *real_weights.WEIGHTS,
+        real_weights.LIMIT,
+    ]
     for term, halved, raised, _ in terms:
         assert max(abs(halved), abs(raised)) < 0.01, term
+    assert alone[0] == real_weights.INNER_PATH
     assert together[0] == real_weights.ALL_BUT_STEP
-    assert np.isnan(together[1:3]).all()
+    assert np.isnan([alone[1:3], together[1:3]]).all()
+
+
+def test_the_second_path_helps(rows):
+    """Without it the mean and the worst slice fall."""
+    *_, alone, _ = real_weights.means(rows)
+    assert alone[-1] < -0.003
+    worst = {}
+    for row in rows:
+        worst.setdefault(row["term"], []).append(float(row["iou_min"]))
+    assert min(worst[real_weights.INNER_PATH]) < min(worst[real_weights.NOTHING]) - 0.03
 
 
 def test_a_term_is_multiplied_and_set_back():
@@ -77,16 +92,18 @@ def test_a_term_is_multiplied_and_set_back():
 def test_the_step_alone_has_no_weight_of_its_own():
     """Halving the step changes the price as it would if the step had a weight."""
     ray = np.repeat(np.float32([[1.0, 0.6, 0.2, 0.7, 0.1, 1.0]]), 16, axis=1)
-    usual = polar.boundary_cost(ray)
-    scalp, depths = round(polar.MIN_SCALP_MM / polar.STEP_MM), usual.shape[1]
-    level = polar._log_brightness(ray)
-    sums = np.cumsum(np.pad(level, ((0, 0), (1, 0))), axis=1, dtype=np.float64)
-    place, window = np.arange(depths), round(polar._SURFACE_WINDOW_MM / polar.STEP_MM)
+    usual = polar.surface_cost(ray)
+    scalp = round(polar.MIN_SCALP_MM / polar.STEP_MM)
+    sums = polar._running_sums(ray)
+    place = np.arange(ray.shape[1])
+    window = round(polar._SURFACE_WINDOW_MM / polar.STEP_MM)
     outside = polar._mean_between(sums, place - window, place)
-    step = polar._mean_between(sums, place, place + window) - outside
+    bone = polar._mean_between(sums, place, place + window)
+    step = -np.minimum(outside - bone, polar._HIGHEST_STEP)
     with real_weights.weighted(real_weights.STEP, 0.5):
-        halved = polar.boundary_cost(ray)
-    np.testing.assert_allclose(halved[:, scalp:] / 2, (usual - step / 2)[:, scalp:])
+        halved = polar.surface_cost(ray)
+    wanted = (usual - step / 2)[:, scalp:]
+    np.testing.assert_allclose(halved[:, scalp:] / 2, wanted, atol=1e-6)
 
 
 @pytest.mark.full
@@ -118,5 +135,10 @@ def test_the_docs_say_what_the_weights_are_worth(rows):
     alone = (real_weights.ALL_BUT_STEP, 0.0)
     text = pages.unwrapped(HOUSE / "docs" / "results.md")
     assert f"changes the mean IoU by at most {max(changes):.3f}" in text
+    surface_alone = (real_weights.INNER_PATH, 0.0)
+    without = (
+        f"{np.mean(ious[surface_alone]):.3f}, and its worst slice {min(worst[surface_alone]):.3f}"
+    )
+    assert f"v8 scores {without}" in text
     assert f"the step from scalp to bone still scores {np.mean(ious[alone]):.3f}" in text
     assert f"the worst slice then falls to {min(worst[alone]):.3f}" in text

@@ -217,7 +217,7 @@ STAGES = {
         version: ["gray", "bright", "scalp", "brain", "dilated", "without scalp", "filled"]
         for version in SIZES
     },
-    "v8": ["head", "unwrapped", "cost", "path", "outline", "filled"],
+    "v8": ["head", "unwrapped", "cost", "inner edge", "path", "outline", "filled"],
 }
 
 
@@ -237,20 +237,19 @@ def test_stages_of_v8_have_the_shapes_of_the_grid_and_of_the_rays():
     data = sm.load("phantom-cropped")
     stages = sm.trace("v8", data.images[2], spacing_mm=data.spacing_mm[2])
     height, width = np.rint(data.images[2].shape * data.spacing_mm[2] / polar.STEP_MM).astype(int)
-    depths = round(polar.DEPTH_MM / polar.STEP_MM)
+    depths = round((polar.DEPTH_MM + polar.SKULL_MM[-1]) / polar.STEP_MM)
     assert stages["head"].shape == (height, width)
-    assert stages["unwrapped"].shape == (
-        polar.ANGLES,
-        depths + round(polar.SKULL_MM[-1] / polar.STEP_MM),
-    )
-    assert stages["cost"].shape == (polar.ANGLES, depths)
-    assert stages["path"].shape == stages["outline"].shape == (polar.ANGLES,)
+    assert stages["unwrapped"].shape == (polar.ANGLES, depths)
+    assert stages["cost"].shape == (polar.ANGLES // 2, depths)
+    for line in ("inner edge", "path", "outline"):
+        assert stages[line].shape == (polar.ANGLES,)
     assert stages["filled"].shape == data.images[2].shape
     kinds = {name: stage.dtype.kind for name, stage in stages.items()}
     assert kinds == {
         "head": "u",
         "unwrapped": "f",
         "cost": "f",
+        "inner edge": "i",
         "path": "i",
         "outline": "f",
         "filled": "u",

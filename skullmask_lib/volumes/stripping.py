@@ -54,7 +54,7 @@ _LEAST_HEAD_MM2 = 3000.0
 # Height of the part below the crown that should show a skull,
 _UPPER_MM = 90.0
 # and the share of its slices that must show one clearly.
-_SKULL_SHARE = 0.25
+_SKULL_SHARE = 0.3
 # A volume may be a brain alone if it has no more tissue than this,
 _BARE_ML = 2100.0
 # and if at least this share of its voxels has one and the same value.

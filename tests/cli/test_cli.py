@@ -154,8 +154,11 @@ def test_mask_is_v8_of_every_slice(skullmask, folder):
 def test_mask_takes_version_and_width(skullmask, folder, options, version, wanted):
     np.save(folder / "a.npy", stack())
     code, out, err = skullmask("mask", "a.npy", "--output", "b.npy", *options)
-    assert (code, err) == (0, doubted("a.npy[0] … a.npy[2]"))
-    assert said(out) == (3, version, "b.npy", {"to look at": 3})
+    warned, counts = doubted("a.npy[0] … a.npy[2]"), {"to look at": 3}
+    if version == "v8" and not wanted:  # v8's masks of these heads are trusted
+        warned, counts = [], {}
+    assert (code, err) == (0, warned)
+    assert said(out) == (3, version, "b.npy", counts)
     same(np.load("b.npy"), [sm.VERSIONS[version](image, **wanted) for image in stack()])
 
 
@@ -279,9 +282,9 @@ def test_a_flat_slice_is_a_warning_that_names_it(skullmask):
     images = stack()
     images[1] = 7
     np.save("a.npy", images)
-    for version in ("v7", "v8"):
+    for version, counts in (("v7", {"to look at": 2}), ("v8", {})):
         code, out, err = skullmask("mask", "a.npy", "-o", "b.npy", "--version", version)
-        assert (code, said(out)) == (0, (3, version, "b.npy", {"to look at": 2, "empty": 1}))
+        assert (code, said(out)) == (0, (3, version, "b.npy", counts | {"empty": 1}))
         [other] = set(err) - set(doubted("a.npy[0]", "a.npy[2]"))
         assert other.startswith("skullmask: warning: a.npy[1]: ")
         assert np.load("b.npy").any(axis=(1, 2)).tolist() == [True, False, True]

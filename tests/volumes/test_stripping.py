@@ -215,14 +215,22 @@ def test_bad_input_is_one_line(volume, affine, naming):
 # --- files ---------------------------------------------------------------------------------------------------------
 
 
-def scan(path, dtype=np.int16, slope=None, endianness="<", trailing=0, kind=nib.Nifti1Image):
+def scan(
+    path,
+    dtype=np.int16,
+    slope=None,
+    endianness="<",
+    trailing=0,
+    kind=nib.Nifti1Image,
+    shift=0,
+):
     """Write the head as a file of this dtype, with a text in its header."""
     header = kind.header_class(endianness=endianness)
     header.set_data_dtype(dtype)
     header["descrip"] = b"T1 of a head"
     affine = np.diag([*SIZES_MM, 1])
     affine[:3, 3] = -90, -100, 17
-    values = (1000 * head()[0]).astype(dtype)
+    values = np.roll((1000 * head()[0]).astype(dtype), shift, axis=0)
     image = kind(values.reshape(values.shape + (1,) * trailing), affine, header)
     if slope:
         image.header.set_slope_inter(*slope)
@@ -434,7 +442,7 @@ def test_the_command_line_names_what_it_wrote(folder, skullmask):
         "The picture: out/head_qc.png",
     ]
     before = (folder / "out" / "head_brainmask.nii.gz").read_bytes()
-    scan(folder / "head.nii.gz", dtype=np.float64)
+    scan(folder / "head.nii.gz", shift=1)
     assert skullmask("strip", "head.nii.gz", "out")[0] == 0  # an earlier result is replaced
     assert (folder / "out" / "head_brainmask.nii.gz").read_bytes()[10:] != before[10:]
 
