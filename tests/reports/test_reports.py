@@ -565,6 +565,8 @@ def test_no_name_of_a_patient_or_a_folder_leaves_the_house(tmp_path, monkeypatch
     package = Path(sm.__file__).parent
     for path in made:
         content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        # In the base64 of a picture three letters may stand side by side by chance
+        content = re.sub(rb"[A-Za-z0-9+/]{400,}", b"", content)
         for secret in (
             b"DOE",
             b"JOHN",
