@@ -647,6 +647,7 @@ def stages(
     fig, frames = plots.panels(1, 1)
     place = f"{version}, stage {stage} of {len(names)}"
     title = f"{place}: {name}"
+    lines = ("path",) if name in _LINES else ()
     if name in _POLAR:
         plot = _polar(frames[0], data, slice_index, (name,))
         plots.plot_panel(fig, frames[0], plot, title)
@@ -656,7 +657,8 @@ def stages(
         plots.slice_panel(fig, frames[0], shown, title, window=window, white_percentile=100)
     verdict = _judge(fig, frames[1], data, slice_index, mask, opacity)
     alt = f"{place}, {name}; {verdict}"
-    return _picture(fig, data, slice_index, alt, mask, _call(version, options))
+    call = _call(version, options)
+    return _picture(fig, data, slice_index, alt, mask, call, also=lines)
 
 
 @lru_cache
@@ -783,6 +785,8 @@ _POLAR = {
     "path": ("unwrapped", "the path along the skull's surface"),
     "outline": ("unwrapped", "the outline, halfway from scalp to bone"),
 }
+# The stages that are lines
+_LINES = ("inner edge", "path", "outline")
 
 
 def _polar(
@@ -796,7 +800,7 @@ def _polar(
     shown = []
     for stage in stages:
         drawn, title = _POLAR[stage]
-        line = stage if stage in ("inner edge", "path") else "outline"
+        line = stage if stage in _LINES else "outline"
         path = steps[line]
         if stages in (("unwrapped",), ("cost",)):  # there is no path yet
             path = None
