@@ -39,8 +39,6 @@ DEPTH_MM = 36.0
 MIN_SCALP_MM = 2.0
 # Least, usual and greatest thickness of the dark layer below the skull's surface
 SKULL_MM = (2.5, 5.0, 12.0)
-# How far below the skin that layer may end
-INNER_EDGE_MM = 40.0
 # A piece of tissue may be a second head, and a doubtful slice show one, from this area on
 HEAD_MM2 = 2800.0
 
@@ -102,11 +100,13 @@ _GLANCE_PX = 128
 # Differences beyond these shares of the brain's brightness do not count
 _DARKEST = 0.1
 _BRIGHTEST = 1.2
+# How far below the skin the dark layer may end
+_INNER_EDGE_MM = 40.0
 # Scalp and bone are averaged this far on either side of the surface
 _SURFACE_WINDOW_MM = 1.0
 # A higher step from scalp to bone counts no more than this one
 _HIGHEST_STEP = 0.15
-# What is averaged on either side of the dark layer's inner edge
+# Bone, and what is bright, are averaged this far on either side of the inner edge
 _BONE_WINDOW_MM = 1.0
 _BRIGHT_WINDOW_MM = 3.0
 # Weights of the bone's darkness and of the step at the inner edge
@@ -136,7 +136,7 @@ _OUTLINE_SIGMA_ANGLES = 2.0
 _FINE_ANGLES = 4
 # … at fractions of pixels
 _FRACTION_BITS = 8
-# An outline that moves in or out faster than it runs on leaps
+# An outline leaps where it moves in or out by more than it moves on
 _STEEP = 1.0
 # Pixels that the polygon touches lie this close to pixels outside of it
 _TOUCHING = np.ones((5, 5), np.uint8)
@@ -756,7 +756,7 @@ def _cost_of_pairs(
     After the thicknesses of each depth follows a wall, of infinite price.
     """
     rays, count = surface.shape
-    count = min(count, _steps(INNER_EDGE_MM) + 1)
+    count = min(count, _steps(_INNER_EDGE_MM) + 1)
     off_mm = STEP_MM * thicknesses - SKULL_MM[1]
     unusual = (_THICKNESS_COST_PER_MM * np.abs(off_mm)).astype(np.float32)
     outer = np.arange(count)[:, None] - thicknesses
@@ -885,7 +885,7 @@ def fill_outline(unwrapped: Unwrapped, depth: np.ndarray) -> np.ndarray:
     fine_angles = np.arange(_FINE_ANGLES * ANGLES) / _FINE_ANGLES
     radius = np.maximum(unwrapped.skin - depth, 0)
     radius = np.interp(fine_angles, np.arange(ANGLES), radius, period=ANGLES)
-    angle = fine_angles * (2 * np.pi / ANGLES)
+    angle = fine_angles * (2 * np.pi / ANGLES)  # [radians]
     row, column = unwrapped.centre
     places = row + np.sin(angle) * radius, column + np.cos(angle) * radius
     corner_rows, corner_columns = _in_image(unwrapped, places)
@@ -897,8 +897,8 @@ def fill_outline(unwrapped: Unwrapped, depth: np.ndarray) -> np.ndarray:
     touched = filled > cv2.erode(filled, _TOUCHING, borderValue=1)
     rows, columns = np.nonzero(touched)
     y, x = _from_centre(unwrapped, (rows, columns))
-    angle = np.arctan2(y, x) * (ANGLES / 2 / np.pi)
-    radius_there = np.interp(angle, fine_angles, radius, period=ANGLES)
+    pixel_angle = np.arctan2(y, x) * (ANGLES / 2 / np.pi)
+    radius_there = np.interp(pixel_angle, fine_angles, radius, period=ANGLES)
     filled[rows, columns] = np.hypot(y, x) <= radius_there
     return filled
 
