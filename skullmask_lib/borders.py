@@ -14,8 +14,7 @@ _RIM_SHARE = 0.05  # at most this share of a rim may have the value of the box a
 _FRAME_PARTS = 20  # a frame is no wider than one such part of the side …
 _MIN_FRAME_PX = 3  # … or than this
 _MOST_OF_LINE = 0.9  # a frame is bright and even along this share of a line; tissue hardly is
-_SAMPLE_EVERY = 3  # pixels, for the background beside a frame
-_LINES_AT_ONCE = 32  # are checked for evenness
+_SAMPLE_EVERY = 3  # pixels, to find a frame and the background beside it
 _BLUR_PX = 8  # JPEG blurs a frame over one of its blocks
 
 
@@ -60,12 +59,31 @@ def without_border(image: np.ndarray) -> np.ndarray:
     is_frame = background > np.median(rim) + _EVEN
     if is_frame or _is_plain(rim, background):
         background = np.median(rim)
-    drawn = np.abs(image - background) > _EVEN
-    if abs(box - background) > _FAINT:
-        drawn |= image == box
-    drawn[rows, columns] = False
-    image[drawn] = background
+    sides = (
+        image[: rows.start],
+        image[rows.stop :],
+        image[rows, : columns.start],
+        image[rows, columns.stop :],
+    )
+    for side in sides:
+        _paint_over(side, box, background)
     return image
+
+
+def _paint_over(side: np.ndarray, box: float, background: float) -> None:
+    """Paint over what differs from the background in one side of a border, in place."""
+    is_box_drawn = abs(box - background) > _FAINT
+    if not side.size or (_is_near(side, background) and not is_box_drawn):
+        return
+    drawn = np.abs(side - background) > _EVEN
+    if is_box_drawn:
+        drawn |= side == box
+    side[drawn] = background
+
+
+def _is_near(side: np.ndarray, background: float) -> bool:
+    """Check that a side is nowhere far brighter or darker than the background."""
+    return side.max() - background <= _EVEN and background - side.min() <= _EVEN
 
 
 def _without_frame(image: np.ndarray) -> np.ndarray:
@@ -82,8 +100,8 @@ def _paint_frame_along(side: np.ndarray) -> None:
     depth = max(_MIN_FRAME_PX, len(side) // _FRAME_PARTS)
     if len(side) <= depth:
         return
-    background = np.median(side[depth : 2 * depth, ::_SAMPLE_EVERY])
-    bright_shares = np.mean(side[:depth] > background + _EVEN, axis=1)
+    background = np.median(side[depth : 2 * depth : _SAMPLE_EVERY, ::_SAMPLE_EVERY])
+    bright_shares = np.mean(side[:depth, ::_SAMPLE_EVERY] > background + _EVEN, axis=1)
     bright_lines = np.flatnonzero(bright_shares > _MOST_OF_LINE)
     if not bright_lines.size:
         return
@@ -116,22 +134,12 @@ def _inside_even_lines(image: np.ndarray) -> tuple[slice, slice]:
 
 def _uneven(lines: np.ndarray, start: int) -> slice:
     """Find the lines from the first uneven one to the last; the first line has number ``start``."""
-    first = _count_even(lines)
-    if first == len(lines):
-        return slice(0, 0)
-    last = len(lines) - _count_even(lines[::-1])
-    return slice(start + first, start + last)
-
-
-def _count_even(lines: np.ndarray) -> int:
-    """Count the even lines before the first uneven one."""
     if not lines.size:
-        return len(lines)
-    for start in range(0, len(lines), _LINES_AT_ONCE):
-        uneven = np.ptp(lines[start : start + _LINES_AT_ONCE], axis=1) > _EVEN
-        if uneven.any():
-            return start + int(uneven.argmax())
-    return len(lines)
+        return slice(0, 0)
+    uneven = np.flatnonzero(np.ptp(lines, axis=1) > _EVEN)
+    if not uneven.size:
+        return slice(0, 0)
+    return slice(start + int(uneven[0]), start + int(uneven[-1]) + 1)
 
 
 def _border_around(

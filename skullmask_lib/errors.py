@@ -448,13 +448,13 @@ def check_binary(mask: np.ndarray) -> np.ndarray:
     mask = np.asanyarray(check_unmasked(mask))  # a memory map stays one
     if mask.dtype.kind not in "buif":
         raise InputError(f"expected a binary mask, got dtype {mask.dtype}")
+    if mask.dtype == np.uint8 and mask.max(initial=0) <= 1:
+        return mask
     foreground: set[float] = set()
     for plane in mask if mask.ndim == 3 else [mask]:
         values = np.asarray(plane)
         foreground.update(np.unique(values[values != 0]).tolist())
         _check_foreground(foreground)
-    if mask.dtype == np.uint8 and foreground <= {1}:
-        return mask
     return (mask != 0).astype(np.uint8)
 
 

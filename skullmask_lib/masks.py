@@ -133,10 +133,32 @@ def largest_component(mask: np.ndarray) -> np.ndarray:
     array([[0, 0, 1],
            [0, 0, 1]], dtype=uint8)
     """
-    labels, areas_px = label_components(mask)
-    areas_px[0] = 0
-    largest = areas_px.argmax()
-    return ((labels == largest) & (largest > 0)).astype(np.uint8)
+    return largest_of(*label_components(mask))
+
+
+def largest_of(labels: np.ndarray, areas_px: np.ndarray) -> np.ndarray:
+    """Keep the largest of the components that `label_components` has numbered.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (H, W), int32
+    areas_px : ndarray of shape (n + 1,), int64
+
+    Returns
+    -------
+    ndarray of shape (H, W), uint8
+        Empty if there is no component. Among equally large ones the lowest label wins.
+
+    Examples
+    --------
+    >>> largest_of(np.array([[1, 0, 2], [0, 0, 2]]), np.array([3, 1, 2]))
+    array([[0, 0, 1],
+           [0, 0, 1]], dtype=uint8)
+    """
+    if len(areas_px) == 1:
+        return np.zeros(labels.shape, np.uint8)
+    largest = 1 + areas_px[1:].argmax()
+    return (labels == largest).astype(np.uint8)
 
 
 def touches_edge(labels: np.ndarray) -> np.ndarray:
@@ -223,6 +245,27 @@ def flood_from_edges(passable: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(wet[1:-1, 1:-1])
 
 
+def bounding_box(mask: np.ndarray) -> tuple[slice, slice]:
+    """Find the rows and the columns that a mask takes up.
+
+    Parameters
+    ----------
+    mask : ndarray of shape (H, W), uint8
+
+    Returns
+    -------
+    rows, columns : slice
+        Empty if ``mask`` is.
+
+    Examples
+    --------
+    >>> bounding_box(np.array([[0, 0, 0, 0], [0, 0, 1, 1]], np.uint8))
+    (slice(1, 2, None), slice(2, 4, None))
+    """
+    left, top, width, height = cv2.boundingRect(mask)
+    return slice(top, top + height), slice(left, left + width)
+
+
 def fill_holes(mask: np.ndarray) -> np.ndarray:
     """Fill the holes: background that is not 4-connected to the frame.
 
@@ -241,7 +284,11 @@ def fill_holes(mask: np.ndarray) -> np.ndarray:
            [1, 1, 1],
            [0, 1, 0]], dtype=uint8)
     """
-    return 1 - flood_from_edges(np.asarray(mask) == 0)
+    mask = np.asarray(mask, np.uint8)
+    filled = np.zeros_like(mask)
+    box = bounding_box(mask)  # no hole lies outside of it
+    filled[box] = 1 - flood_from_edges(mask[box] == 0)
+    return filled
 
 
 def dilate(mask: np.ndarray, size: int) -> np.ndarray:

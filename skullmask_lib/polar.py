@@ -24,6 +24,8 @@ from .borders import without_border
 
 # Rows and columns, as fractions of pixels or of grid steps
 Places = tuple[np.ndarray, np.ndarray]
+# Pieces of tissue: the label of every pixel and the area of every label, as `masks` counts them
+Pieces = tuple[np.ndarray, np.ndarray]
 
 # --- The grid ---
 STEP_MM = 0.5
@@ -50,8 +52,8 @@ CLEARLY = 1.1
 
 # --- The range of an image, and whether it shows anything ---
 _RANGE_PERCENTILES = (0.5, 99.5)
-# The range is taken from every fourth row and column, unless fewer than 64 would remain
-_SAMPLE_EVERY = 4
+# The range is taken from every eighth row and column, unless fewer than 64 would remain
+_SAMPLE_EVERY = 8
 _SAMPLE_PX = 64
 # Smaller numbers are less exact in float32
 _MIN_FLOAT32 = float(np.finfo(np.float32).tiny)
@@ -68,6 +70,8 @@ _MIN_BLOCK_PX = 4
 _NOISE_SHARE = 0.1
 # … and below this share of the variance of blocks half as wide
 _NOISE_FALL = 0.35
+# Every fourth row shows how much the pixels vary
+_NOISE_ROWS = 4
 
 # --- Air and tissue ---
 # Air and tissue are told apart on a coarser grid
@@ -81,10 +85,14 @@ _CLOSING_MM = 5.0
 _MAX_FRAME_SPREAD = 0.6
 # Blurred noise in the air rarely exceeds this many standard deviations
 _NOISE_DEVIATIONS = 2.0
-# Width of the median filter that smooths the skin
-_SKIN_FILTER_ANGLES = 9
+# The skin is smoothed by a median filter of this width, then by a Gaussian filter: an outline is
+# measured from the skin, and would repeat each of its steps
+_SKIN_MEDIAN_ANGLES = 9
+_SKIN_SIGMA_ANGLES = 4.0
 # The brain is looked for within this share of the way from the centre to the skin
 _BRAIN_SHARE = 0.6
+# Every fourth ray shows how bright the brain is, and how even
+_BRAIN_RAYS = 4
 
 # --- More than one head ---
 _RIVALS = (
@@ -110,19 +118,21 @@ _HIGHEST_STEP = 0.15
 _BONE_WINDOW_MM = 1.0
 _BRIGHT_WINDOW_MM = 3.0
 # Weights of the bone's darkness and of the step at the inner edge
-_DARKNESS_WEIGHT = 0.4
+_DARKNESS_WEIGHT = 0.5
 _INNER_EDGE_WEIGHT = 0.4
 # Costs per mm below the skin, and per mm off the usual thickness of the dark layer
 _DEPTH_COST_PER_MM = 0.006
 _THICKNESS_COST_PER_MM = 0.012
 # Cost of taking the frame for the surface where it cuts the head
-_FRAME_COST = 0.12
+_FRAME_COST = 0.18
 _THIN_SCALP_COST = 5.0
 # So many neighbouring rays are averaged
 _RAYS_MERGED = 2
 # From one merged ray to the next: cost of one step of both edges, and of one step in thickness
 _BEND_COST = 0.1
 _THICKENING_COST = 0.03
+# The paths go on for so many merged rays before and after a turn
+_OVERLAP_RAYS = 20
 # Cost per mm off the neighbouring slices' outline, up to this distance
 _NEIGHBOUR_COST_PER_MM = 0.3
 _MAX_NEIGHBOUR_MM = 4.0
@@ -219,12 +229,13 @@ def find_head(brightness: np.ndarray) -> np.ndarray:
     >>> bool(find_head(ring)[30, 22])
     True
     """
-    return _head_in(_find_tissue(brightness), brightness.shape)
+    pieces = masks.label_components(_find_tissue(brightness))
+    return _head_of(pieces, brightness.shape)
 
 
-def _head_in(tissue: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+def _head_of(pieces: Pieces, shape: tuple[int, int]) -> np.ndarray:
     """Take the largest piece of tissue, fill its holes and bring it to the grid of `STEP_MM`."""
-    head = masks.fill_holes(masks.largest_component(tissue))
+    head = masks.fill_holes(masks.largest_of(*pieces))
     on_grid = _resized(255 * head, *shape, cv2.INTER_LINEAR)
     return (on_grid > 127).astype(np.uint8)
 
@@ -238,7 +249,7 @@ def _find_tissue(brightness: np.ndarray) -> np.ndarray:
     coarseness = _TISSUE_STEP_MM / STEP_MM
     coarse_rows = max(1, round(rows / coarseness))
     coarse_columns = max(1, round(columns / coarseness))
-    coarse = _resized(brightness, coarse_rows, coarse_columns, cv2.INTER_AREA)
+    coarse = _resized(brightness, coarse_rows, coarse_columns, cv2.INTER_LINEAR)
     blurred = cv2.GaussianBlur(coarse, (0, 0), _BLUR_MM / _TISSUE_STEP_MM)
     gray = (blurred * 255).astype(np.uint8)
     above = _above_air(gray)
@@ -329,8 +340,8 @@ def may_have_rivals(image: np.ndarray) -> bool:
     """
     small = _shrunken(errors.check_slice(image))
     gray = (np.clip(_stretched(small), 0, 1) * 255).astype(np.uint8)
-    pieces = masks.fill_holes(_above_air(gray))
-    head_px, rival_px = _two_largest_px(pieces)
+    tissue = masks.fill_holes(_above_air(gray))
+    head_px, rival_px = _two_largest_px(masks.label_components(tissue))
     return 0 < rival_px >= _RIVAL_SHARE / 2 * head_px
 
 
@@ -346,15 +357,15 @@ def _shrunken(image: np.ndarray) -> np.ndarray:
     return _resized(values, rows, columns, cv2.INTER_AREA)
 
 
-def _is_alone(tissue: np.ndarray) -> bool:
+def _is_alone(pieces: Pieces) -> bool:
     """Check that no second piece of tissue is as large as a head."""
-    head_px, rival_px = _two_largest_px(tissue)
+    head_px, rival_px = _two_largest_px(pieces)
     return rival_px < max(_RIVAL_SHARE * head_px, HEAD_MM2 / _TISSUE_STEP_MM**2)
 
 
-def _two_largest_px(tissue: np.ndarray) -> tuple[int, int]:
+def _two_largest_px(pieces: Pieces) -> tuple[int, int]:
     """Return the areas of the two largest pieces; 0 for a piece that does not exist."""
-    _, areas_px = masks.label_components(tissue)
+    _, areas_px = pieces
     of_pieces = np.sort(areas_px[1:])
     second, first = np.concatenate([[0, 0], of_pieces])[-2:].tolist()
     return first, second
@@ -399,8 +410,8 @@ def unwrap(
     if _is_noise(image):
         return None
     brightness = _on_grid(image, scale)
-    tissue = _find_tissue(brightness)
-    head = _head_in(tissue, brightness.shape)
+    pieces = masks.label_components(_find_tissue(brightness))
+    head = _head_of(pieces, brightness.shape)
     if not head.any():
         return None
     centre = _centre_of(head)
@@ -413,14 +424,17 @@ def unwrap(
         shape=image.shape,
         head=head,
         cut=_is_at_frame(_places(centre, skin[:, None]), head.shape),
-        alone=_is_alone(tissue),
+        alone=_is_alone(pieces),
     )
 
 
 def _centre_of(head: np.ndarray) -> tuple[float, float]:
     """Find the row and the column of a head's centre of mass."""
-    moments = cv2.moments(head, binaryImage=True)
-    return moments["m01"] / moments["m00"], moments["m10"] / moments["m00"]
+    rows, columns = masks.bounding_box(head)
+    moments = cv2.moments(head[rows, columns])
+    row = rows.start + moments["m01"] / moments["m00"]
+    column = columns.start + moments["m10"] / moments["m00"]
+    return row, column
 
 
 def _find_skin(
@@ -428,15 +442,17 @@ def _find_skin(
     centre: tuple[float, float],
 ) -> np.ndarray:
     """Measure how far the head reaches from its centre at every angle [steps]."""
-    last = np.array(head.shape) - 1
-    farthest = np.hypot(*np.maximum(centre, last - centre))
-    radii = np.arange(farthest + 1, dtype=np.float32)
-    padded = np.pad(head, 1)  # nothing lies beyond the frame
     row, column = centre
-    inside = _nearest(padded, _places((row + 1, column + 1), radii))
-    last_inside = radii[-1] - inside[:, ::-1].argmax(axis=1)
+    rows, columns = masks.bounding_box(head)
+    farthest_row = max(row - rows.start, rows.stop - 1 - row)
+    farthest_column = max(column - columns.start, columns.stop - 1 - column)
+    count = int(np.hypot(farthest_row, farthest_column)) + 2  # one place beyond all corners
+    method = cv2.WARP_POLAR_LINEAR | cv2.INTER_NEAREST | cv2.WARP_FILL_OUTLIERS
+    inside = cv2.warpPolar(head, (count, ANGLES), (column, row), count, method)
+    last_inside = count - 1.0 - inside[:, ::-1].argmax(axis=1)
     skin = np.where(inside.any(axis=1), last_inside, 0.0)
-    return ndimage.median_filter(skin, _SKIN_FILTER_ANGLES, mode="wrap")
+    skin = ndimage.median_filter(skin, _SKIN_MEDIAN_ANGLES, mode="wrap")
+    return ndimage.gaussian_filter1d(skin, _SKIN_SIGMA_ANGLES, mode="wrap")
 
 
 def _unwrap_brightness(
@@ -446,8 +462,8 @@ def _unwrap_brightness(
 ) -> np.ndarray:
     """Sample the brightness along rays from the skin inwards; 1 is the brain's brightness."""
     inner_radii = skin[:, None] * np.linspace(0, _BRAIN_SHARE, 40)
-    inner_places = _places(centre, inner_radii)
-    inner = _sampled(brightness, inner_places)
+    rows, columns = _places(centre, inner_radii)
+    inner = _sampled(brightness, (rows[::_BRAIN_RAYS], columns[::_BRAIN_RAYS]))
     brain = max(float(np.median(inner)), 1 / 255)
     depths = np.arange(_steps(DEPTH_MM + SKULL_MM[-1]))
     radii = skin[:, None] - depths
@@ -482,11 +498,11 @@ def _stretched(image: np.ndarray) -> np.ndarray:
     precision = np.result_type(image, np.float32)
     if largest < _MIN_FLOAT32:
         precision = np.dtype(np.float64)
+    # Divide first, for the range itself may be too large for a float
+    factor = 1 / (high / largest - low / largest) / largest
     with np.errstate(over="ignore"):  # single pixels far beyond the range are clipped below
-        # Divide first, for the range itself may be too large for a float
-        stretched = np.divide(image, largest, dtype=precision)
-        stretched -= low / largest
-        stretched /= high / largest - low / largest
+        stretched = np.multiply(image, factor, dtype=precision)
+    stretched -= low * factor
     np.clip(stretched, -_FAR, _FAR, out=stretched)
     return stretched.astype(np.float32, copy=False)
 
@@ -533,11 +549,11 @@ def _is_noise(image: np.ndarray) -> bool:
         return False
     whole_blocks = image[: rows * width_px, : columns * width_px]
     clipped = np.clip(whole_blocks, 0, 1)
-    blocks = _resized(clipped, rows, columns, cv2.INTER_AREA)
-    halves = _resized(clipped, 2 * rows, 2 * columns, cv2.INTER_AREA)
-    is_small = _variance(blocks) < _NOISE_SHARE * _variance(clipped)
-    is_falling = _variance(blocks) < _NOISE_FALL * _variance(halves)
-    return is_small and is_falling
+    halves = _means_of_blocks(clipped, width_px // 2)
+    blocks = _means_of_blocks(halves, 2)
+    is_small = blocks.var() < _NOISE_SHARE * clipped[::_NOISE_ROWS].var()
+    is_falling = blocks.var() < _NOISE_FALL * halves.var()
+    return bool(is_small and is_falling)
 
 
 def _block_width_px(shape: tuple[int, int]) -> int:
@@ -547,9 +563,12 @@ def _block_width_px(shape: tuple[int, int]) -> int:
     return max(_MIN_BLOCK_PX, width - width % 2)
 
 
-def _variance(array: np.ndarray) -> float:
-    _, deviation = cv2.meanStdDev(array)
-    return float(deviation[0, 0]) ** 2
+def _means_of_blocks(image: np.ndarray, width_px: int) -> np.ndarray:
+    """Average square blocks of an image whose sides are multiples of their width."""
+    rows = image.shape[0] // width_px
+    columns = image.shape[1] // width_px
+    in_rows = image.reshape(rows, width_px, -1).mean(axis=1)
+    return in_rows.reshape(rows, columns, width_px).mean(axis=2)
 
 
 # --- Price, path and outline ---------------------------------------------------------------------
@@ -720,8 +739,9 @@ def nested_paths(
     K. Li, X. Wu, D. Z. Chen, M. Sonka, "Optimal surface segmentation in volumetric images: a
     graph-theoretic approach", IEEE Transactions on Pattern Analysis and Machine Intelligence
     28(1):119–134, 2006, for coupled surfaces. C. Sun, S. Pallottino, "Circular shortest path in
-    images", Pattern Recognition 36(3):709–719, 2003, for closed paths: a first turn finds where the
-    paths cross the opposite ray, a second one the cheapest paths that begin and end there.
+    images", Pattern Recognition 36(3):709–719, 2003, for closed paths: the paths are followed a
+    little further than once around. If they do not meet themselves, a second turn finds the
+    cheapest ones that begin and end where the first ones cross the opposite ray.
 
     Examples
     --------
@@ -733,16 +753,16 @@ def nested_paths(
     (array([9, 9, 9, 9, 9, 9]), array([17, 17, 17, 17, 17, 17]))
     """
     thicknesses = np.arange(_steps(SKULL_MM[0]), _steps(SKULL_MM[-1]) + 1)
-    width = len(thicknesses) + 1  # with a wall beside the thicknesses
     cost = _cost_of_pairs(surface, inner_edge, thicknesses)
-    totals = _cheapest_totals(cost, width)
-    half = len(cost) // 2
-    opposite = _trace_back(totals[half:], totals[-1].argmin(), width)[0]
-    ends = np.full_like(cost[:1], np.inf)
-    ends[0, opposite - width] = 0
-    turn = np.concatenate([ends, cost[half + 1 :], cost[:half], ends])
-    pairs = _trace_back(_cheapest_totals(turn, width), opposite, width)[:-1]
-    depth, index = np.divmod(np.roll(pairs, half) - width, width)
+    rays, _, width = cost.shape
+    cost = cost.reshape(rays, -1)
+    more_than_a_turn = np.arange(-_OVERLAP_RAYS, rays + _OVERLAP_RAYS + 1) % rays
+    pairs = _cheapest_path(cost, more_than_a_turn, width)[_OVERLAP_RAYS:-_OVERLAP_RAYS]
+    if pairs[0] != pairs[-1]:
+        half = rays // 2
+        turn = np.arange(half, half + rays + 1) % rays
+        pairs = np.roll(_cheapest_path(cost, turn, width, pairs[half])[:-1], half)
+    index, depth = np.divmod(pairs[:rays], width)
     return depth - thicknesses[index], depth
 
 
@@ -751,50 +771,73 @@ def _cost_of_pairs(
     inner_edge: np.ndarray,
     thicknesses: np.ndarray,
 ) -> np.ndarray:
-    """Price every depth of the inner edge with every thickness above it, in a row for every ray.
+    """Price every thickness with every depth of the inner edge: (rays, thicknesses, depths + 1).
 
-    After the thicknesses of each depth follows a wall, of infinite price.
+    After the depths of each thickness follows a wall, of infinite price.
     """
     rays, count = surface.shape
     count = min(count, _steps(_INNER_EDGE_MM) + 1)
+    shallow = surface[:, : min(count, _steps(DEPTH_MM) + 1)]
+    room = ((0, 0), (thicknesses[-1], count - shallow.shape[1]))
+    padded = np.pad(shallow, room, constant_values=np.inf)
+    # Of the windows into a ray, that of a thickness begins so much nearer to the skin
+    windows = np.lib.stride_tricks.sliding_window_view(padded, count, axis=1)
     off_mm = STEP_MM * thicknesses - SKULL_MM[1]
     unusual = (_THICKNESS_COST_PER_MM * np.abs(off_mm)).astype(np.float32)
-    outer = np.arange(count)[:, None] - thicknesses
-    cost = np.full((rays, count, len(thicknesses) + 1), np.inf, np.float32)
+    cost = np.full((rays, len(thicknesses), count + 1), np.inf, np.float32)
     pairs = cost[..., :-1]
-    np.take(surface, outer, axis=1, out=pairs, mode="clip")
-    pairs += inner_edge[:, :count, None]
-    pairs += unusual
-    pairs[:, (outer < 0) | (outer > _steps(DEPTH_MM))] = np.inf
-    return cost.reshape(rays, -1)
+    np.add(windows[:, thicknesses[-1] - thicknesses], inner_edge[:, None, :count], out=pairs)
+    pairs += unusual[:, None]
+    return cost
 
 
-def _cheapest_totals(cost: np.ndarray, width: int) -> np.ndarray:
+def _cheapest_path(
+    cost: np.ndarray,
+    turn: np.ndarray,
+    width: int,
+    end: int | None = None,
+) -> np.ndarray:
+    """Find the cheapest pairs along the rays of a turn, from ``end`` to ``end`` if it is given."""
+    first = cost[turn[0]]
+    if end is not None:
+        first = np.full_like(first, np.inf)
+        first[end] = 0
+    totals = _cheapest_totals(first, cost, turn[1:], width)
+    last = totals[-1].argmin() if end is None else end + width
+    return _trace_back(totals, last, width) - width
+
+
+def _cheapest_totals(
+    first: np.ndarray,
+    cost: np.ndarray,
+    turn: np.ndarray,
+    width: int,
+) -> np.ndarray:
     """Add up, for every pair of edges, the cheapest way there from the first ray.
 
     A row has a wall of ``width`` on either side, so that all neighbours of a pair lie in it.
     """
-    rays, count = cost.shape
-    totals = np.full((rays, count + 2 * width), np.inf, np.float32)
+    count = len(first)
+    totals = np.full((len(turn) + 1, count + 2 * width), np.inf, np.float32)
     middle = slice(width, width + count)
-    totals[0, middle] = cost[0]
+    totals[0, middle] = first
     shifted = np.full(count + 2, np.inf, np.float32)
     moved = np.empty(count, np.float32)
-    for before, after, price in zip(totals[:-1], totals[1:], cost[1:], strict=True):
+    for before, after, ray in zip(totals[:-1], totals[1:], turn, strict=True):
         np.minimum(before[:count], before[2 * width :], out=moved)
-        np.add(moved, _BEND_COST, out=moved)
+        np.add(moved, _THICKENING_COST, out=moved)
         np.minimum(moved, before[middle], out=shifted[1:-1])
         np.minimum(shifted[:-2], shifted[2:], out=moved)
-        np.add(moved, _THICKENING_COST, out=moved)
+        np.add(moved, _BEND_COST, out=moved)
         np.minimum(moved, shifted[1:-1], out=moved)
-        np.add(moved, price, out=after[middle])
+        np.add(moved, cost[ray], out=after[middle])
     return totals
 
 
 def _trace_back(totals: np.ndarray, last: int, width: int) -> np.ndarray:
     """Walk back from a pair on the last ray to the first ray, the cheapest way."""
-    bends, thickenings = np.mgrid[-1:2, -1:2].reshape(2, -1)
-    moves = width * bends + thickenings
+    thickenings, bends = np.mgrid[-1:2, -1:2].reshape(2, -1)
+    moves = width * thickenings + bends
     prices = _BEND_COST * np.abs(bends) + _THICKENING_COST * np.abs(thickenings)
     prices = prices.astype(np.float32)
     pairs = np.empty(len(totals), int)
@@ -894,8 +937,12 @@ def fill_outline(unwrapped: Unwrapped, depth: np.ndarray) -> np.ndarray:
     filled = np.zeros(unwrapped.shape, np.uint8)
     cv2.fillPoly(filled, [corners], 1, shift=_FRACTION_BITS)
     # OpenCV also fills pixels that the outline merely touches
-    touched = filled > cv2.erode(filled, _TOUCHING, borderValue=1)
+    box_rows, box_columns = masks.bounding_box(filled)
+    box = filled[box_rows, box_columns]
+    touched = box > cv2.erode(box, _TOUCHING, borderValue=0)
     rows, columns = np.nonzero(touched)
+    rows += box_rows.start
+    columns += box_columns.start
     y, x = _from_centre(unwrapped, (rows, columns))
     pixel_angle = np.arctan2(y, x) * (ANGLES / 2 / np.pi)
     radius_there = np.interp(pixel_angle, fine_angles, radius, period=ANGLES)
@@ -1143,13 +1190,14 @@ def _roughness(radius: np.ndarray) -> np.ndarray:
 def _bone_is_bright(unwrapped: Unwrapped, depth: np.ndarray) -> bool:
     """Recognise CT: a bright shell surrounds a brain more even than it ever is on MR."""
     deep = _steps(_BRAIN_DEPTH_MM)
-    brain = unwrapped.brightness[:, deep:]
-    brain_depths = np.arange(deep, unwrapped.brightness.shape[1])
-    values = brain[unwrapped.skin[:, None] > brain_depths]  # not beyond the centre
+    rays = unwrapped.brightness[::_BRAIN_RAYS]
+    brain = rays[:, deep:]
+    brain_depths = np.arange(deep, rays.shape[1])
+    values = brain[unwrapped.skin[::_BRAIN_RAYS, None] > brain_depths]  # not beyond the centre
     if not values.size:
         return False
-    below = depth[:, None] + np.arange(_steps(SKULL_MM[-1]))
-    shell = _along_rays(unwrapped.brightness, below)
+    below = depth[::_BRAIN_RAYS, None] + np.arange(_steps(SKULL_MM[-1]))
+    shell = _along_rays(rays, below)
     smooth = ndimage.uniform_filter1d(shell, _steps(_CT_WINDOW_MM), axis=1)
     low, high = np.percentile(values, (10, 90))
     shell_is_bright = np.median(smooth.max(axis=1)) > _CT_BONE
@@ -1160,8 +1208,8 @@ def _along_rays(
     brightness: np.ndarray,
     depths: np.ndarray,
 ) -> np.ndarray:
-    """Sample the brightness at some depths below the skin, (ANGLES, K) in fractions of steps."""
-    rays = np.broadcast_to(np.arange(ANGLES)[:, None], depths.shape)
+    """Sample the brightness of A rays at some depths, (A, K) in fractions of steps."""
+    rays = np.broadcast_to(np.arange(len(depths))[:, None], depths.shape)
     return _sampled(brightness, (rays, depths))
 
 
@@ -1223,19 +1271,35 @@ def _from_centre(unwrapped: Unwrapped, places: Places) -> Places:
 
 
 def _sampled(image: np.ndarray, places: Places) -> np.ndarray:
-    """Interpolate an image at some places; what lies beyond its frame is as the frame.
+    """Interpolate an image linearly at some places; what lies beyond its frame is as the frame.
 
-    OpenCV is faster, but before version 5 it rounds places to 1/32 of a pixel.
+    OpenCV rounds places to 1/32 of a pixel before its version 5, and SciPy takes twice as long.
     """
-    return ndimage.map_coordinates(image, places, order=1, mode="nearest", prefilter=False)
-
-
-def _nearest(image: np.ndarray, places: Places) -> np.ndarray:
-    """Look up the pixels that are nearest to some places, by OpenCV."""
     rows, columns = places
-    x = columns.astype(np.float32)
-    y = rows.astype(np.float32)
-    return cv2.remap(image, x, y, cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE)
+    height, width = image.shape
+    top, down = _whole_and_fraction(rows, height)
+    left, right = _whole_and_fraction(columns, width)
+    pixels = image.ravel()
+    corner = (top * width + left).astype(np.intp)
+
+    def pixels_at(offset: int) -> np.ndarray:
+        return pixels.take(corner + offset, mode="clip")
+
+    upper = _between(pixels_at(0), pixels_at(1), right)
+    lower = _between(pixels_at(width), pixels_at(width + 1), right)
+    return _between(upper, lower, down)
+
+
+def _whole_and_fraction(places: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Split places among ``count`` pixels into a pixel that has a next one, and the rest."""
+    inside = np.clip(places.astype(np.float32), 0, count - 1)
+    whole = np.minimum(inside.astype(np.int32), max(count - 2, 0))
+    return whole, inside - whole.astype(np.float32)
+
+
+def _between(first: np.ndarray, second: np.ndarray, share: np.ndarray) -> np.ndarray:
+    """Interpolate between two values, at a share of the way from the first to the second."""
+    return first + share * (second - first)
 
 
 def _resized(
@@ -1290,7 +1354,7 @@ def _on_grid(
     rows = max(1, round(image.shape[0] * scale[0]))
     columns = max(1, round(image.shape[1] * scale[1]))
     method = cv2.INTER_LINEAR
-    if max(scale) < 1:
+    if min(scale) < 0.5:  # else no pixel is passed over
         method = cv2.INTER_AREA
     grid = _resized(image, rows, columns, method)
     low, high = _limits(grid)
