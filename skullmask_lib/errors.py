@@ -5,6 +5,7 @@ imports no other module of ours, and nothing heavy such as OpenCV.
 """
 
 import contextlib
+import difflib
 import importlib
 import math
 import operator
@@ -199,6 +200,32 @@ def extra(module: str, what: str, name: str) -> ModuleType:
         package, *_ = module.split(".")
         hint = f'pip install "skullmask[{name}]"'
         raise InputError(f"{what} needs {package}: {hint}") from None
+
+
+def similar(name: str, names: Iterable[str]) -> str:
+    """Suggest the name that may be meant, for the end of a message.
+
+    Parameters
+    ----------
+    name : str
+        What came, and is none of the names.
+    names : iterable of str
+
+    Returns
+    -------
+    str
+        Empty if no name is close.
+
+    Examples
+    --------
+    >>> similar("skul_mm", ["scalp_mm", "skull_mm"])
+    '; did you mean skull_mm?'
+    >>> similar("hair", ["scalp_mm", "skull_mm"])
+    ''
+    """
+    for close in difflib.get_close_matches(name, names, n=1):
+        return f"; did you mean {close}?"
+    return ""
 
 
 class Range(NamedTuple):

@@ -10,7 +10,6 @@ Learning". What it left open (v3, v4, the widths of v5 and v6) is reconstructed 
 as such. v8 is this project's own.
 """
 
-import difflib
 import inspect
 import itertools
 import warnings
@@ -572,16 +571,9 @@ def _checked(version: str) -> str:
         raise errors.InputError(f"expected {wanted}, got {got}; {hint}")
     name = version.lower() if isinstance(version, str) else version
     if name not in VERSIONS:
-        hint = _similar(str(name), VERSIONS)
+        hint = errors.similar(str(name), VERSIONS)
         raise errors.InputError(f"expected {wanted}, got {version!r}{hint}")
     return name
-
-
-def _similar(name: str, names: Iterable[str]) -> str:
-    """Suggest the name that may be meant, for the end of a message."""
-    for similar in difflib.get_close_matches(name, names, n=1):
-        return f"; did you mean {similar}?"
-    return ""
 
 
 def choose(version: str | None, options: dict) -> tuple[str, dict]:
@@ -628,7 +620,7 @@ def _hint_for(option: str, options: Iterable[str]) -> str:
     """Say which versions have an option, or suggest the one that may be meant."""
     takers = [version for version in VERSIONS if option in options_of(version)]
     if not takers:
-        return _similar(option, options)
+        return errors.similar(option, options)
     verb = "has" if len(takers) == 1 else "have"
     return f"; {', '.join(takers)} {verb} it"
 
