@@ -27,17 +27,20 @@ each slice stretch the range upwards. With their signal set to that of skin, the
 43, and the IoU of v1, v2 and v7 stays the same to three decimals.
 """
 
+import math
 import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache, reduce
+from numbers import Real
 from types import SimpleNamespace
 from typing import NamedTuple
 
 import numpy as np
 
-from .errors import InputError
+from .errors import InputError, similar
 from .project import project_folder
+from .texts import plain
 
 SLICE_SHAPE = (768, 624)
 SLICE_SPACING_MM = (0.42, 0.42)
@@ -61,7 +64,21 @@ SIGNALS = {"T1": _signals_of(0), "T2": _signals_of(1), "FLAIR": _signals_of(2)}
 
 # Where the scalp vessels run [radians]: 0 is right, pi / 2 is back
 VESSEL_ANGLES = (0.25, -0.3, np.pi - 0.25, np.pi + 0.28, 1.2, 1.95, -1.2, -1.9)
-# Nothing of the head lies further out than this multiple of the skull's semi-axes
+# The least and the greatest value of a measure; beyond them the anatomy would turn inside out
+_LIMITS = {
+    "half_width_mm": (1.0, math.inf),
+    "half_length_mm": (1.0, math.inf),
+    "half_height_mm": (1.0, math.inf),
+    "half_height_below_mm": (1.0, math.inf),
+    "egg": (-0.9, 0.9),
+    "boxiness": (1.0, 20.0),
+    "skin_mm": (0.0, math.inf),
+    "outer_table_mm": (0.0, math.inf),
+    "inner_table_mm": (0.0, math.inf),
+    "sulcus_radiality": (0.0, 1.0),
+    "coil_reach_mm": (1.0, math.inf),
+}
+# Nothing of the usual head lies further out than this multiple of the skull's semi-axes
 _REACH = 1.3
 # The soft edge between tissues is at least this many pixels wide
 _EDGE_PX = 0.8
@@ -86,6 +103,16 @@ class _Draws(NamedTuple):
     coil_gain: np.ndarray
     vessel_angle: np.ndarray
     vessel_radius_mm: np.ndarray
+
+
+class _Head(NamedTuple):
+    """A head in one contrast: its measures, its signals, and what is random in it."""
+
+    seed: int
+    contrast: str
+    measures: SimpleNamespace  # as `MODEL`
+    signals: dict[str, float]  # by tissue
+    draws: _Draws
 
 
 class _Surface(NamedTuple):
@@ -176,6 +203,8 @@ def render_slice(
     spacing_mm: tuple[float, float] = SLICE_SPACING_MM,
     center_mm: tuple[float, float] = (0, 0),
     noise: bool = True,
+    measures: Mapping[str, float] | None = None,
+    signals: Mapping[str, float] | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Render one axial slice, anterior up, with the patient's right on the right.
 
@@ -194,6 +223,14 @@ def render_slice(
         Where the middle of the frame lies in the head: millimetres to the back, then to the right.
     noise : bool
         Without noise, air is exactly zero.
+    measures : mapping of str to float, optional
+        Values that replace those of `MODEL`, as in ``{"skull_mm": 8.5}``. The marrow is as thick
+        as ``skull_mm`` less ``outer_table_mm`` and ``inner_table_mm``, with ``skull_temple_mm`` and
+        ``skull_variation_mm`` added. Bone is nowhere thinner than its two tables; where they are
+        all of it, there is no marrow.
+    signals : mapping of str to float, optional
+        Relative signals that replace those of the contrast in `SIGNALS`, as in
+        ``{"diploe": 0.3}``. They change the image, and not the labels.
 
     Returns
     -------
@@ -216,8 +253,17 @@ def render_slice(
     >>> grey = image[labels == LABELS["grey_matter"]]
     >>> bool(white.mean() > grey.mean())
     True
+
+    Thicker bone grows inwards, so the skull's outer surface stays:
+
+    >>> thick = {"skull_mm": 8.5}
+    >>> _, thicker = render_slice(18.0, shape=(96, 80), spacing_mm=(2.4, 2.4), measures=thick)
+    >>> np.array_equal(skull_mask(thicker), skull_mask(labels))
+    True
+    >>> bool(brain_mask(thicker).sum() < brain_mask(labels).sum())
+    True
     """
-    _check_head(seed, contrast)
+    head = _head(seed, contrast, measures, signals)
     level_mm = _level(level_mm)
     rows, columns = _counts("shape", shape, 2)
     row_mm, column_mm = _lengths("spacing_mm", spacing_mm, 2)
@@ -225,8 +271,8 @@ def render_slice(
     y = _axis_mm(rows, row_mm) + back_mm
     x = _axis_mm(columns, column_mm) + right_mm
     pixel_mm = max(row_mm, column_mm)
-    image, labels = _render_plane(x, y, level_mm, seed, contrast, pixel_mm)
-    return _receive(image, level_mm, seed, contrast, noise), labels
+    image, labels = _render_plane(x, y, level_mm, head, pixel_mm)
+    return _receive(image, level_mm, head, noise), labels
 
 
 def render_volume(
@@ -236,6 +282,8 @@ def render_volume(
     shape: tuple[int, int, int] = (92, 112, 92),
     spacing_mm: tuple[float, float, float] = (2.0, 2.0, 2.0),
     noise: bool = True,
+    measures: Mapping[str, float] | None = None,
+    signals: Mapping[str, float] | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Render a whole head as a volume in RAS+ order.
 
@@ -250,6 +298,8 @@ def render_volume(
         Size of a voxel along x, y and z.
     noise : bool
         Without noise, air is exactly zero.
+    measures, signals : mapping of str to float, optional
+        As for `render_slice`.
 
     Returns
     -------
@@ -274,7 +324,7 @@ def render_volume(
     >>> affine.diagonal().tolist()
     [8.0, 8.0, 8.0, 1.0]
     """
-    _check_head(seed, contrast)
+    head = _head(seed, contrast, measures, signals)
     shape = _counts("shape", shape, 3)
     spacing_mm = _lengths("spacing_mm", spacing_mm, 3)
     x = _axis_mm(shape[0], spacing_mm[0])
@@ -284,8 +334,8 @@ def render_volume(
     image = np.empty(shape, np.float32)
     labels = np.empty(shape, np.uint8)
     for k, level_mm in enumerate(z):
-        plane, plane_labels = _render_plane(x, y, level_mm, seed, contrast, pixel_mm)
-        received = _receive(plane, level_mm, seed, contrast, noise)
+        plane, plane_labels = _render_plane(x, y, level_mm, head, pixel_mm)
+        received = _receive(plane, level_mm, head, noise)
         image[:, :, k] = received[::-1].T
         labels[:, :, k] = plane_labels[::-1].T
     affine = np.diag([*spacing_mm, 1.0])
@@ -348,11 +398,12 @@ def _five_slices(
     """Build the stack of `five_slices`, once for each set of arguments."""
     received = []
     labels = []
+    head = _head(seed, contrast)
     planes = _five_planes(seed, contrast)
     for index, (plane, plane_labels) in enumerate(planes):
         if cropped:
             plane, plane_labels = _cut_into_scalp(plane, plane_labels, index % 4)
-        received.append(_receive(plane, LEVELS_MM[index], seed, contrast, noise=True))
+        received.append(_receive(plane, LEVELS_MM[index], head, noise=True))
         labels.append(plane_labels)
     images = _to_value_range(np.stack(received))
     labels = np.stack(labels)
@@ -371,9 +422,10 @@ def _five_planes(
     row_mm, column_mm = SLICE_SPACING_MM
     y = _axis_mm(SLICE_SHAPE[0], row_mm)
     x = _axis_mm(SLICE_SHAPE[1], column_mm)
+    head = _head(seed, contrast)
 
     def render(level_mm: float) -> tuple[np.ndarray, np.ndarray]:
-        return _render_plane(x, y, level_mm, seed, contrast, max(row_mm, column_mm))
+        return _render_plane(x, y, level_mm, head, max(row_mm, column_mm))
 
     with ThreadPoolExecutor() as pool:
         return list(pool.map(render, LEVELS_MM))
@@ -424,18 +476,18 @@ def _axis_mm(count: int, step_mm: float) -> np.ndarray:
 def _receive(
     image: np.ndarray,
     level_mm: float,
-    seed: int,
-    contrast: str,
+    head: _Head,
     noise: bool,
 ) -> np.ndarray:
     """Add Rician noise, and round the signal so that all machines agree."""
     if noise:
-        contrast_number = list(SIGNALS).index(contrast)
+        contrast_number = list(SIGNALS).index(head.contrast)
         level_um = round(abs(level_mm) * 1000.0)
-        key = [int(seed), contrast_number, level_um, int(level_mm < 0)]
+        key = [int(head.seed), contrast_number, level_um, int(level_mm < 0)]
         generator = np.random.Generator(np.random.PCG64(key))
         real, imaginary = generator.standard_normal((2, *image.shape))
-        image = np.hypot(image + MODEL.noise_sigma * real, MODEL.noise_sigma * imaginary)
+        sigma = head.measures.noise_sigma
+        image = np.hypot(image + sigma * real, sigma * imaginary)
     return np.rint(image * VALUE_STEPS) / VALUE_STEPS
 
 
@@ -446,21 +498,21 @@ def _render_plane(
     x: np.ndarray,
     y: np.ndarray,
     level_mm: float,
-    seed: int,
-    contrast: str,
+    head: _Head,
     pixel_mm: float,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Render image and labels without noise, on the grid of ``y`` (rows) and ``x`` (columns)."""
-    across = (x / MODEL.half_width_mm) ** 2
-    along = (y[:, None] / MODEL.half_length_mm) ** 2
-    up = (level_mm / MODEL.half_height_mm) ** 2
+    measures = head.measures
+    across = (x / measures.half_width_mm) ** 2
+    along = (y[:, None] / measures.half_length_mm) ** 2
+    up = (level_mm / max(measures.half_height_mm, measures.half_height_below_mm)) ** 2
     reach = across + along + up
-    rows, columns = np.nonzero(reach < _REACH**2)
+    rows, columns = np.nonzero(reach < _reach(measures) ** 2)
     points = np.stack([x[columns], y[rows], np.full(rows.shape, level_mm)])
-    edge_mm = max(MODEL.edge_mm, _EDGE_PX * pixel_mm)
-    signal, label = _render_points(points, seed, contrast, edge_mm)
+    edge_mm = max(measures.edge_mm, _EDGE_PX * pixel_mm)
+    signal, label = _render_points(points, head, edge_mm)
     image = np.zeros(reach.shape)
-    image[rows, columns] = signal * _coil_gain(points, seed)
+    image[rows, columns] = signal * _coil_gain(points, head)
     labels = np.zeros(reach.shape, np.uint8)
     labels[rows, columns] = label
     return image, labels
@@ -468,13 +520,11 @@ def _render_plane(
 
 def _render_points(
     points: np.ndarray,
-    seed: int,
-    contrast: str,
+    head: _Head,
     edge_mm: float,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Find signal and label of every point; each tissue is evaluated only where it can reach."""
-    draws = _draws(seed)
-    surface = _skull_surface(points, draws)
+    surface = _skull_surface(points, head)
     depth = -surface.distance
     regions = (
         (depth < edge_mm, _scalp_layers),
@@ -484,18 +534,55 @@ def _render_points(
     signal = np.zeros(depth.shape)
     label = np.zeros(depth.shape, np.uint8)
     for where, make_layers in regions:
-        for layer in make_layers(points[:, where], surface.at(where), draws):
-            tissue_signal = SIGNALS[contrast][layer.tissue] * layer.brightness
+        for layer in make_layers(points[:, where], surface.at(where), head):
+            tissue_signal = head.signals[layer.tissue] * layer.brightness
             signal[where] += (tissue_signal - signal[where]) * _cover(layer.distance, edge_mm)
             tissue_label = np.uint8(LABELS[layer.tissue])
             label[where] = np.where(layer.distance < 0, tissue_label, label[where])
     return signal, label
 
 
+def _reach(measures: SimpleNamespace) -> float:
+    """Find how far out the head may reach, as a multiple of the skull's semi-axes."""
+    larger = _extent(measures) - _extent(MODEL)
+    return _REACH + max(larger, 0.0)
+
+
+def _extent(measures: SimpleNamespace) -> float:
+    """Estimate the same from above: a boxy skull under the thickest scalp."""
+    corner = 3 ** max(0.0, 1 / 2 - 1 / measures.boxiness)
+    widest = corner * (1 + abs(measures.egg))
+    scalp_mm = measures.scalp_mm + measures.scalp_temple_mm
+    scalp_mm = scalp_mm + measures.scalp_back_mm + measures.scalp_below_mm
+    uneven_mm = 4 * (abs(measures.bump_mm) + abs(measures.scalp_variation_mm))
+    height_mm = min(measures.half_height_mm, measures.half_height_below_mm)
+    shortest_mm = min(measures.half_width_mm, measures.half_length_mm, height_mm)
+    return widest + (scalp_mm + uneven_mm + measures.edge_mm) / shortest_mm
+
+
 def _cover(distance: np.ndarray, edge_mm: float) -> np.ndarray:
     """Find the share of a tissue in each point: a smooth step across its edge."""
     ramp = np.clip(0.5 - distance / edge_mm, 0.0, 1.0)
     return ramp * ramp * (3.0 - 2.0 * ramp)
+
+
+def _head(
+    seed: int,
+    contrast: str,
+    measures: Mapping[str, float] | None = None,
+    signals: Mapping[str, float] | None = None,
+) -> _Head:
+    """Describe a head: the usual one of a seed and a contrast, with some values replaced."""
+    _check_head(seed, contrast)
+    changed_measures = _measures(measures)
+    changed_signals = _tissue_signals(signals)
+    return _Head(
+        seed,
+        contrast,
+        SimpleNamespace(**vars(MODEL) | changed_measures),
+        SIGNALS[contrast] | changed_signals,
+        _draws(seed),
+    )
 
 
 @lru_cache(maxsize=8)
@@ -517,20 +604,20 @@ def _draws(seed: int) -> _Draws:
     return _Draws(waves, coil_gain, vessel_angle, vessel_radius_mm)
 
 
-def _coil_gain(points: np.ndarray, seed: int) -> np.ndarray:
+def _coil_gain(points: np.ndarray, head: _Head) -> np.ndarray:
     """Find the smooth sensitivity of two rings of coils; it is 1 in the middle of the head."""
     middle = [[0.0], [0.0], [10.0]]
     x, y, z = np.concatenate([points, middle], axis=1)
     power = 0.0
-    for index, gain in enumerate(_draws(seed).coil_gain):
+    for index, gain in enumerate(head.draws.coil_gain):
         turn = 2 * np.pi * index / _COILS_PER_RING
         coil_x = 97.5 * np.cos(turn)
         coil_y = 123.5 * np.sin(turn) + 6.0
         coil_z = _COIL_RINGS_MM[index // _COILS_PER_RING]
         back_share = np.clip(coil_y / 95.0, -1, 1)
-        gain = gain * (1 + MODEL.coil_posterior_gain * back_share)
+        gain = gain * (1 + head.measures.coil_posterior_gain * back_share)
         distance_2 = (x - coil_x) ** 2 + (y - coil_y) ** 2 + (z - coil_z) ** 2
-        power = power + gain**2 / (1 + distance_2 / MODEL.coil_reach_mm**2) ** 3
+        power = power + gain**2 / (1 + distance_2 / head.measures.coil_reach_mm**2) ** 3
     return np.sqrt(power[:-1] / power[-1])
 
 
@@ -550,19 +637,19 @@ def _turns(
 def _texture(
     name: str,
     points: Iterable[np.ndarray],
-    draws: _Draws,
+    head: _Head,
 ) -> np.ndarray:
     """Evaluate a random field of zero mean and unit variance: a sum of plane waves."""
-    waves = draws.waves[name]
+    waves = head.draws.waves[name]
     total = 0.0
     for _, turn in _turns(waves, points):
         total = total + np.cos(turn)
     return total * np.sqrt(2 / len(waves.phases))
 
 
-def _sheet(name: str, points: np.ndarray, draws: _Draws) -> np.ndarray:
+def _sheet(name: str, points: np.ndarray, head: _Head) -> np.ndarray:
     """Measure the signed distance to the sheets where a texture is zero, to second order."""
-    waves = draws.waves[name]
+    waves = head.draws.waves[name]
     value = np.zeros(points.shape[1])
     slopes = np.zeros(points.shape)
     for vector, turn in _turns(waves, points):
@@ -609,28 +696,29 @@ def _greatest(*distances: np.ndarray) -> np.ndarray:
 # --- Anatomy -------------------------------------------------------------------------------------
 
 
-def _skull_surface(points: np.ndarray, draws: _Draws) -> _Surface:
+def _skull_surface(points: np.ndarray, head: _Head) -> _Surface:
     """Shape the outer skull, and the thickness of the scalp and of the bone on it."""
+    measures = head.measures
     _, y, z = points
-    egg = MODEL.egg * np.tanh(1.2 * y / MODEL.half_length_mm)
-    width_mm = MODEL.half_width_mm * (1 + egg)
-    height_mm = np.where(z > 0, MODEL.half_height_mm, MODEL.half_height_below_mm)
-    semi_axes_mm = (width_mm, MODEL.half_length_mm, height_mm)
-    distance, radius = _ellipsoid(points, semi_axes_mm, MODEL.boxiness)
+    egg = measures.egg * np.tanh(1.2 * y / measures.half_length_mm)
+    width_mm = measures.half_width_mm * (1 + egg)
+    height_mm = np.where(z > 0, measures.half_height_mm, measures.half_height_below_mm)
+    semi_axes_mm = (width_mm, measures.half_length_mm, height_mm)
+    distance, radius = _ellipsoid(points, semi_axes_mm, measures.boxiness)
     place = points / radius
-    side = place[0] / MODEL.half_width_mm
-    back = place[1] / MODEL.half_length_mm
+    side = place[0] / measures.half_width_mm
+    back = place[1] / measures.half_length_mm
     temple = np.exp(-(((back + 0.28) / 0.30) ** 2) - (place[2] / 26.0) ** 2)
-    below = np.clip(-place[2] / MODEL.half_height_below_mm - 0.3, 0, 1)
-    bump_mm = MODEL.bump_mm * _texture("bump", place, draws)
+    below = np.clip(-place[2] / measures.half_height_below_mm - 0.3, 0, 1)
+    bump_mm = measures.bump_mm * _texture("bump", place, head)
     return _Surface(
         distance=distance + bump_mm,
         radius=radius,
         place=place,
         angle=np.arctan2(back, side),
         muscle_share=np.clip(1.25 * temple + 2 * below, 0, 0.85),
-        scalp_mm=_scalp_thickness_mm(place, temple, back, below, draws),
-        skull_mm=_skull_thickness_mm(place, temple, draws),
+        scalp_mm=_scalp_thickness_mm(place, temple, back, below, head),
+        skull_mm=_skull_thickness_mm(place, temple, head),
     )
 
 
@@ -639,54 +727,62 @@ def _scalp_thickness_mm(
     temple: np.ndarray,
     back: np.ndarray,
     below: np.ndarray,
-    draws: _Draws,
+    head: _Head,
 ) -> np.ndarray:
-    temple_mm = MODEL.scalp_temple_mm * temple
-    back_mm = MODEL.scalp_back_mm * np.clip(back, 0, 1) ** 2
-    below_mm = MODEL.scalp_below_mm * below
-    variation_mm = MODEL.scalp_variation_mm * _texture("scalp", place, draws)
-    return MODEL.scalp_mm + temple_mm + back_mm + below_mm + variation_mm
+    measures = head.measures
+    temple_mm = measures.scalp_temple_mm * temple
+    back_mm = measures.scalp_back_mm * np.clip(back, 0, 1) ** 2
+    below_mm = measures.scalp_below_mm * below
+    variation_mm = measures.scalp_variation_mm * _texture("scalp", place, head)
+    return measures.scalp_mm + temple_mm + back_mm + below_mm + variation_mm
 
 
 def _skull_thickness_mm(
     place: np.ndarray,
     temple: np.ndarray,
-    draws: _Draws,
+    head: _Head,
 ) -> np.ndarray:
-    temple_mm = MODEL.skull_temple_mm * temple
-    variation_mm = MODEL.skull_variation_mm * _texture("skull", place, draws)
-    return np.maximum(MODEL.skull_mm + temple_mm + variation_mm, 2.4)
+    measures = head.measures
+    temple_mm = measures.skull_temple_mm * temple
+    variation_mm = measures.skull_variation_mm * _texture("skull", place, head)
+    skull_mm = measures.skull_mm + temple_mm + variation_mm
+    return np.maximum(skull_mm, _tables_mm(head))
+
+
+def _tables_mm(head: _Head) -> float:
+    """Add the outer table and the inner one, which are all of the bone where it is thinnest."""
+    return head.measures.outer_table_mm + head.measures.inner_table_mm
 
 
 def _scalp_layers(
     points: np.ndarray,
     surface: _Surface,
-    draws: _Draws,
+    head: _Head,
 ) -> tuple[_Layer, ...]:
     """Build skin, fat, muscle and vessels."""
     distance = surface.distance
-    fine = _texture("fine", points, draws)
-    lobule = _texture("lobule", points, draws)
-    fat_mm = surface.scalp_mm - MODEL.skin_mm
+    fine = _texture("fine", points, head)
+    lobule = _texture("lobule", points, head)
+    fat_mm = surface.scalp_mm - head.measures.skin_mm
     muscle_mm = 0.9 + (fat_mm - 2.1) * surface.muscle_share
     return (
         _Layer("skin", distance - surface.scalp_mm),
         _Layer("fat", distance - fat_mm, 1 + 0.12 * fine + 0.10 * lobule),
         _Layer("muscle", distance - muscle_mm, 1 + 0.15 * fine),
-        _Layer("vessel", _vessels(points, surface, draws)),
+        _Layer("vessel", _vessels(points, surface, head)),
     )
 
 
 def _vessels(
     points: np.ndarray,
     surface: _Surface,
-    draws: _Draws,
+    head: _Head,
 ) -> np.ndarray:
     """Wind vessels up the scalp, about halfway between skull and skin."""
     height = points[2]
     vessels = np.full(surface.distance.shape, np.inf)
     middle = surface.distance - 0.55 * surface.scalp_mm
-    for angle, radius_mm in zip(draws.vessel_angle, draws.vessel_radius_mm, strict=True):
+    for angle, radius_mm in zip(head.draws.vessel_angle, head.draws.vessel_radius_mm, strict=True):
         winding = angle + 0.12 * np.sin(height / 14.0 + 3 * angle)
         turn = (surface.angle - winding + np.pi) % (2 * np.pi) - np.pi
         vessels = np.minimum(vessels, np.hypot(turn * 78.0, middle) - radius_mm)
@@ -696,45 +792,48 @@ def _vessels(
 def _skull_layers(
     points: np.ndarray,
     surface: _Surface,
-    draws: _Draws,
+    head: _Head,
 ) -> tuple[_Layer, ...]:
     """Build the outer table, the marrow and the inner table.
 
-    The marrow varies, and fades where the bone is thin.
+    The marrow varies, fades where it is thinner than 1 mm, and ends where the two tables meet.
     """
     distance = surface.distance
     skull_mm = surface.skull_mm
-    patch = 0.75 + 0.35 * _texture("marrow", surface.place, draws)
-    marrow_mm = skull_mm - MODEL.outer_table_mm - MODEL.inner_table_mm
-    marrow = np.clip(patch, 0.1, 1) * np.clip(marrow_mm, 0.1, 1)
-    grain = 1 + 0.2 * _texture("fine", points, draws)
+    patch = 0.75 + 0.35 * _texture("marrow", surface.place, head)
+    marrow_mm = skull_mm - head.measures.outer_table_mm - head.measures.inner_table_mm
+    marrow = np.clip(patch, 0.1, 1) * np.clip(marrow_mm, 0, 1)
+    grain = 1 + 0.2 * _texture("fine", points, head)
+    has_marrow = skull_mm > _tables_mm(head)
+    marrow_distance = np.where(has_marrow, distance + head.measures.outer_table_mm, np.inf)
     return (
         _Layer("outer_table", distance),
-        _Layer("diploe", distance + MODEL.outer_table_mm, marrow * grain),
-        _Layer("inner_table", distance + skull_mm - MODEL.inner_table_mm),
+        _Layer("diploe", marrow_distance, marrow * grain),
+        _Layer("inner_table", distance + skull_mm - head.measures.inner_table_mm),
     )
 
 
 def _brain_layers(
     points: np.ndarray,
     surface: _Surface,
-    draws: _Draws,
+    head: _Head,
 ) -> tuple[_Layer, ...]:
     """Build fluid, cortex, white matter, deep nuclei, ventricles and the sagittal sinus."""
     x, _, _ = points
     inner = surface.distance + surface.skull_mm
-    csf_mm = MODEL.csf_mm + MODEL.csf_variation_mm * _texture("csf", surface.place, draws)
+    csf_texture = _texture("csf", surface.place, head)
+    csf_mm = head.measures.csf_mm + head.measures.csf_variation_mm * csf_texture
     depth = -inner - np.maximum(csf_mm, 0.35)  # below the brain's surface
-    lobule = _texture("lobule", points, draws)
+    lobule = _texture("lobule", points, head)
     callosum = _callosum(points)
     tentorium = _tentorium(points)
-    sylvian = _sylvian_fissure(points, draws)
-    clefts = _clefts(points, depth, callosum, tentorium, sylvian, draws)
-    sulci = _sulci(points, surface, depth, tentorium, draws)
+    sylvian = _sylvian_fissure(points, head)
+    clefts = _clefts(points, depth, callosum, tentorium, sylvian, head)
+    sulci = _sulci(points, surface, depth, tentorium, head)
     middle = np.maximum(sulci.middle, 4.0 - sylvian)  # no other sulcus runs into this fissure
     cortex = _least(depth, clefts, middle - sulci.half_width)
     core = _least(depth, clefts, middle - 0.6 * np.maximum(sulci.half_width, 0))
-    core = core - MODEL.grey_mm - 0.3 * lobule
+    core = core - head.measures.grey_mm - 0.3 * lobule
     bridge = _least(callosum - 0.8, 6.5 - callosum, 12.0 - np.abs(x))  # between hemispheres
     core = np.maximum(core, bridge)
     caudate, nuclei = _deep_nuclei(points)
@@ -767,15 +866,15 @@ def _clefts(
     callosum: np.ndarray,
     tentorium: np.ndarray,
     sylvian: np.ndarray,
-    draws: _Draws,
+    head: _Head,
 ) -> np.ndarray:
     """Cut the brain between its hemispheres, at the lateral fissures and above the cerebellum."""
     x, y, z = points
     mouth = 0.6 * np.clip(1 - depth / 6, 0, 1)
-    width_texture = _texture("fissure_width", (y, z, 0.0), draws)
-    widening = mouth + MODEL.fissure_variation_mm * width_texture
-    path = x + 1.2 * _texture("fissure_path", (0.0, y, z), draws)
-    midline = np.abs(path) - MODEL.fissure_half_width_mm - widening
+    width_texture = _texture("fissure_width", (y, z, 0.0), head)
+    widening = mouth + head.measures.fissure_variation_mm * width_texture
+    path = x + 1.2 * _texture("fissure_path", (0.0, y, z), head)
+    midline = np.abs(path) - head.measures.fissure_half_width_mm - widening
     stem = 16.0 * (1 - np.hypot((y - 8.0) / 22.0, np.maximum(z - 5.0, 0) / 12.0))
     between_hemispheres = _greatest(midline, callosum, stem)
     above_cerebellum = np.maximum(np.abs(tentorium) - 0.6, 12.0 - y)
@@ -800,18 +899,19 @@ def _sulci(
     surface: _Surface,
     depth: np.ndarray,
     tentorium: np.ndarray,
-    draws: _Draws,
+    head: _Head,
 ) -> _Sulci:
     """Fold the cortex along sheets, and the cerebellum into leaves."""
+    measures = head.measures
     y, z = points[1:]
-    stretch = 1 + (1 / np.maximum(surface.radius, 0.5) - 1) * MODEL.sulcus_radiality
-    folded = points * stretch + MODEL.sulcus_bend_mm * _bends(points, draws)
+    stretch = 1 + (1 / np.maximum(surface.radius, 0.5) - 1) * measures.sulcus_radiality
+    folded = points * stretch + measures.sulcus_bend_mm * _bends(points, head)
     shrink = stretch**0.7
-    main = _sheet("sulcus", folded, draws) / shrink
-    side = _sheet("side_sulcus", folded, draws) / shrink
-    deeper = MODEL.sulcus_depth_variation_mm * _texture("sulcus_depth", surface.place, draws)
-    bottom = np.maximum(MODEL.sulcus_depth_mm + deeper, 2.0)
-    side_bottom = np.maximum(depth - MODEL.side_sulcus_depth_mm - 0.5 * deeper, 0)
+    main = _sheet("sulcus", folded, head) / shrink
+    side = _sheet("side_sulcus", folded, head) / shrink
+    deeper = measures.sulcus_depth_variation_mm * _texture("sulcus_depth", surface.place, head)
+    bottom = np.maximum(measures.sulcus_depth_mm + deeper, 2.0)
+    side_bottom = np.maximum(depth - measures.side_sulcus_depth_mm - 0.5 * deeper, 0)
     side = np.hypot(side, side_bottom)
     main_distance = np.hypot(main, np.maximum(depth - bottom, 0))
     middle = np.minimum(main_distance, np.maximum(side, -main))
@@ -819,26 +919,26 @@ def _sulci(
     leaves = np.hypot(leaf, np.maximum(depth - 13.0, 0))
     is_cerebellum = (tentorium < 0) & (y > 12.0)
     middle = np.where(is_cerebellum, leaves, middle)
-    opening = 1.2 + MODEL.sulcus_closing * _texture("sulcus_width", points, draws)
-    half_width = MODEL.sulcus_half_width_mm * np.clip(opening, -0.5, 1)
-    mouth = MODEL.sulcus_mouth_mm * np.clip(1 - depth / 3, 0, 1)
+    opening = 1.2 + measures.sulcus_closing * _texture("sulcus_width", points, head)
+    half_width = measures.sulcus_half_width_mm * np.clip(opening, -0.5, 1)
+    mouth = measures.sulcus_mouth_mm * np.clip(1 - depth / 3, 0, 1)
     return _Sulci(middle, half_width + mouth)
 
 
-def _bends(points: np.ndarray, draws: _Draws) -> np.ndarray:
+def _bends(points: np.ndarray, head: _Head) -> np.ndarray:
     """Draw a random displacement of every point, (3, N)."""
     bends = []
     for axis in range(3):
-        bends.append(_texture("sulcus_bend", np.roll(points, axis, axis=0), draws))
+        bends.append(_texture("sulcus_bend", np.roll(points, axis, axis=0), head))
     return np.stack(bends)
 
 
-def _sylvian_fissure(points: np.ndarray, draws: _Draws) -> np.ndarray:
+def _sylvian_fissure(points: np.ndarray, head: _Head) -> np.ndarray:
     """Measure the distance to the lateral fissure: a cleft inwards, and the insula at its end."""
     side = np.abs(points[0])
     y = points[1] + 3.0
     z = points[2] - 4.0
-    wander = _texture("fissure_path", points, draws)
+    wander = _texture("fissure_path", points, head)
     ripple = np.sin(y / 2.6 + z / 6.0 + 2 * wander)
     rim = np.hypot(y / 19.0, z / 15.0)
     insula = np.abs(side - 37.0 - 0.10 * y + 0.014 * y * y - 0.45 * ripple - 1.3 * wander)
@@ -898,6 +998,59 @@ def _check_head(seed: int, contrast: str) -> None:
         raise InputError(f"contrast is {contrast!r}; wanted one of {', '.join(SIGNALS)}")
 
 
+def _measures(values: Mapping[str, float] | None) -> dict[str, float]:
+    """Check what replaces the measures of a head."""
+    wanted = "a measure of [model] in data/phantom.toml"
+    measures = _replacements("measures", values, vars(MODEL), wanted)
+    for name, number in measures.items():
+        low, high = _LIMITS.get(name, (-math.inf, math.inf))
+        if not low <= number <= high:
+            limits = f"{low:g} or more" if high == math.inf else f"{low:g} to {high:g}"
+            raise InputError(f"measures[{name!r}] is {number}; wanted {limits}")
+    return measures
+
+
+def _tissue_signals(values: Mapping[str, float] | None) -> dict[str, float]:
+    """Check what replaces the signals of tissues; air has none."""
+    tissues = [name for name in LABELS if name != "air"]
+    wanted = f"a tissue of {', '.join(tissues)}"
+    signals = _replacements("signals", values, tissues, wanted)
+    for name, number in signals.items():
+        if number < 0:
+            raise InputError(f"signals[{name!r}] is {number}; wanted 0 or more")
+    return signals
+
+
+def _replacements(
+    argument: str,
+    values: Mapping[str, float] | None,
+    names: Collection[str],
+    wanted: str,
+) -> dict[str, float]:
+    """Convert the values of a mapping to floats; refuse other names, and what is no number."""
+    if values is None:
+        return {}
+    if not isinstance(values, Mapping):
+        got = plain(repr(values))
+        raise InputError(f"{argument} is {got}; wanted a mapping from names to numbers")
+    replacements = {}
+    for name, value in values.items():
+        if name not in names:
+            hint = similar(str(name), names)
+            raise InputError(f"{argument} has {plain(repr(name))}; wanted {wanted}{hint}")
+        replacements[name] = _number(f"{argument}[{name!r}]", value)
+    return replacements
+
+
+def _number(name: str, value: float) -> float:
+    """Convert a number to float; refuse text, truth values, and what is not finite."""
+    is_number = isinstance(value, Real) and not isinstance(value, bool)
+    converted = _finite((value,)) if is_number else ()
+    if not converted:
+        raise InputError(f"{name} is {plain(repr(value))}; wanted 1 finite number")
+    return converted[0]
+
+
 def _level(level_mm: float) -> float:
     numbers = _finite((level_mm,))
     if not numbers:
@@ -943,6 +1096,6 @@ def _finite(values: Iterable[float]) -> tuple[float, ...]:
     """Convert to floats; an empty tuple where that fails or a value is not finite."""
     try:
         numbers = tuple(map(float, values))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return ()
     return numbers if np.isfinite(numbers).all() else ()

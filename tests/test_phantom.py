@@ -274,6 +274,144 @@ def test_noise_is_rician_and_different_for_each_contrast():
         )
 
 
+# --- other measures and signals
+
+
+def test_no_change_is_no_change():
+    image, labels = render_slice(8.0, **SMALL)
+    usual = {"measures": vars(phantom.MODEL), "signals": {}}
+    same = render_slice(8.0, **usual, **SMALL)
+    assert np.array_equal(image, same[0])
+    assert np.array_equal(labels, same[1])
+
+
+def test_a_thicker_skull_grows_inwards():
+    usual = render_slice(18.0, **SMALL)[1]
+    thick = render_slice(18.0, measures={"skull_mm": phantom.MODEL.skull_mm + 4}, **SMALL)[1]
+    assert np.array_equal(skull_mask(usual), skull_mask(thick))
+    assert np.array_equal(usual == LABELS["outer_table"], thick == LABELS["outer_table"])
+    outside = skull_mask(usual) == 0
+    assert np.array_equal(usual[outside], thick[outside])
+    assert bone_mm(thick) - bone_mm(usual) == pytest.approx(4, abs=0.4)
+
+
+def bone_mm(labels):
+    """Measure how thick bone is on average: its area, divided by the length of its middle line."""
+    tables = LABELS["outer_table"], LABELS["diploe"], LABELS["inner_table"]
+    bone = np.isin(labels, tables).astype(np.uint8)
+    outer, inner = skull_mask(labels), skull_mask(labels) - bone
+    lengths_px = []
+    for mask in (outer, inner):
+        contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+        longest = max(contours, key=len)
+        lengths_px.append(cv2.arcLength(cv2.convexHull(longest), True))
+    return SMALL["spacing_mm"][0] * bone.sum() / np.mean(lengths_px)
+
+
+@pytest.mark.parametrize("level_mm", [-20.0, 8.0, 38.0, 60.0])
+def test_bone_of_two_tables_has_no_marrow(level_mm):
+    measures = {"skull_mm": 0.0, "skull_variation_mm": 1.0}
+    bright = {"diploe": 50.0}
+    image, labels = render_slice(level_mm, measures=measures, signals=bright, noise=False, **SMALL)
+    assert not (labels == LABELS["diploe"]).any()
+    assert np.array_equal(image, render_slice(level_mm, measures=measures, noise=False, **SMALL)[0])
+    assert np.array_equal(skull_mask(labels), skull_mask(render_slice(level_mm, **SMALL)[1]))
+
+
+def test_bone_without_marrow_is_even():
+    """It does not matter where one table ends and the other begins."""
+    bone = {"skull_mm": 2.5, "skull_temple_mm": 0.0, "skull_variation_mm": 0.0}
+    images = []
+    for outer_mm in (1.4, 2.0):
+        split = {"outer_table_mm": outer_mm, "inner_table_mm": 2.5 - outer_mm}
+        images.append(render_slice(8.0, measures=bone | split, noise=False, **SMALL)[0])
+    np.testing.assert_allclose(images[0], images[1], atol=1 / phantom.VALUE_STEPS)
+
+
+def test_bone_is_as_thick_as_its_two_tables_at_least():
+    tables = {"outer_table_mm": 3.0, "inner_table_mm": 2.0}
+    tables |= {"skull_temple_mm": 0.0, "skull_variation_mm": 0.0}
+    thin, least = (
+        render_slice(8.0, measures=tables | {"skull_mm": skull_mm}, **SMALL)[1]
+        for skull_mm in (1.0, 5.0)
+    )
+    assert np.array_equal(thin, least)
+    assert bone_mm(least) == pytest.approx(5.0, abs=0.5)
+
+
+def test_marrow_fades_where_it_is_thin():
+    """A hair of it is as dark as bone, however bright it is elsewhere."""
+    hair = {"skull_mm": 2.501, "skull_temple_mm": 0.0, "skull_variation_mm": 0.0}
+    with_marrow, _ = render_slice(8.0, measures=hair, noise=False, **SMALL)
+    without, _ = render_slice(8.0, measures=hair | {"skull_mm": 2.5}, noise=False, **SMALL)
+    assert np.abs(with_marrow - without).max() < phantom.SIGNALS["T1"]["outer_table"]
+
+
+def test_signals_change_the_image_and_not_the_labels(heads):
+    signals = {"diploe": 0.3, "muscle": 0.1}
+    for contrast, (image, labels) in heads.items():
+        changed = render_slice(14.0, contrast=contrast, noise=False, signals=signals, **SMALL)
+        assert np.array_equal(changed[1], labels)
+        differing = set(np.unique(labels[changed[0] != image]))
+        assert {LABELS["diploe"], LABELS["muscle"]} <= differing
+        assert not differing & {LABELS["air"], LABELS["white_matter"], LABELS["ventricle"]}
+        assert median(changed, "muscle") < median((image, labels), "muscle")
+
+
+def test_a_volume_takes_the_same_measures_and_signals():
+    head = {"measures": {"skull_mm": 9.0, "half_width_mm": 60.0}, "signals": {"fat": 0.2}}
+    image, labels, affine = render_volume(shape=(40, 50, 2), spacing_mm=(4.0, 4.0, 12.0), **head)
+    plane = render_slice(affine[2, 3], shape=(50, 40), spacing_mm=(4.0, 4.0), **head)
+    assert np.array_equal(image[:, ::-1, 0].T, plane[0].astype(np.float32))
+    assert np.array_equal(labels[:, ::-1, 0].T, plane[1])
+
+
+def test_arguments_leave_the_usual_head_alone():
+    before = render_slice(8.0, **SMALL)
+    changes = {"skull_mm": 12.0, "noise_sigma": 0.3}, {"diploe": 0.0}
+    render_slice(8.0, measures=changes[0], signals=changes[1], **SMALL)
+    assert changes == ({"skull_mm": 12.0, "noise_sigma": 0.3}, {"diploe": 0.0})
+    after = render_slice(8.0, **SMALL)
+    assert np.array_equal(before[0], after[0])
+    assert phantom.MODEL.skull_mm == 4.57
+
+
+@pytest.mark.parametrize(
+    "measures",
+    [
+        {"scalp_mm": 30.0},
+        {"half_width_mm": 40.0, "half_length_mm": 50.0},
+        {"half_height_mm": 20.0},
+        {"half_height_below_mm": 15.0},
+        {"boxiness": 20.0},
+        {"egg": 0.9},
+        {"bump_mm": 8.0},
+        {"edge_mm": 20.0},
+    ],
+)
+@pytest.mark.parametrize("level_mm", [-30.0, 14.0])
+def test_the_whole_head_is_drawn_whatever_its_measures(measures, level_mm, monkeypatch):
+    options = {"shape": (120, 110), "spacing_mm": (3.2, 3.2), "noise": False}
+    image, labels = render_slice(level_mm, measures=measures, **options)
+    monkeypatch.setattr(phantom, "_REACH", 1000.0)
+    everywhere = render_slice(level_mm, measures=measures, **options)
+    assert np.array_equal(image, everywhere[0])
+    assert np.array_equal(labels, everywhere[1])
+
+
+@pytest.mark.parametrize("name", sorted(vars(phantom.MODEL)))
+def test_extreme_measures_can_be_drawn(name):
+    """Warnings are errors here, so a division by zero would fail."""
+    low, high = phantom._LIMITS.get(name, (-1000.0, 1000.0))
+    for value in (low, 0.0, min(high, 1000.0)):
+        if value >= low:
+            image, _ = render_slice(
+                8.0, measures={name: value}, shape=(48, 40), spacing_mm=(5.0, 5.0)
+            )
+            assert np.isfinite(image).all()
+            assert image.min() >= 0
+
+
 # --- figures calibrated to the source (seed 26), and the same on heads that were not used
 
 
@@ -363,9 +501,52 @@ def test_crop_cuts_scalp_alone_by_two_to_five_millimetres(stack, cropped):
             lambda: render_volume(spacing_mm=2.0),
             ["spacing_mm", "2.0", "3 finite", "above zero"],
         ),
+        (
+            lambda: render_slice(0, measures={"skul_mm": 8.5}),
+            ["measures", "'skul_mm'", "[model]", "did you mean skull_mm?"],
+        ),
+        (lambda: render_slice(0, measures={3: 8.5}), ["measures", "3", "[model]"]),
+        (lambda: render_slice(0, measures=[("egg", 0.1)]), ["measures", "'egg'", "a mapping"]),
+        (
+            lambda: render_slice(0, measures={"skull_mm": "8.5"}),
+            ["measures['skull_mm']", "'8.5'", "1 finite number"],
+        ),
+        (lambda: render_slice(0, measures={"skull_mm": True}), ["measures['skull_mm']", "True"]),
+        (lambda: render_slice(0, measures={"skull_mm": None}), ["measures['skull_mm']", "None"]),
+        (
+            lambda: render_slice(0, measures={"skull_mm": np.zeros((2, 2))}),
+            ["measures['skull_mm']", "[0., 0.]", "1 finite number"],
+        ),
+        (
+            lambda: render_slice(0, measures={"skull_mm": float("inf")}),
+            ["measures['skull_mm']", "inf", "1 finite number"],
+        ),
+        (lambda: render_slice(0, measures={"skull_mm": 10**400}), ["measures['skull_mm']"]),
+        (
+            lambda: render_slice(0, measures={"half_width_mm": 0}),
+            ["measures['half_width_mm']", "0", "1 or more"],
+        ),
+        (lambda: render_slice(0, measures={"egg": 2}), ["measures['egg']", "2", "-0.9 to 0.9"]),
+        (
+            lambda: render_slice(0, measures={"outer_table_mm": -0.1}),
+            ["measures['outer_table_mm']", "-0.1", "0 or more"],
+        ),
+        (
+            lambda: render_slice(0, signals={"diplo": 0.3}),
+            ["signals", "'diplo'", "skin, fat, muscle", "did you mean diploe?"],
+        ),
+        (lambda: render_slice(0, signals={"air": 0.3}), ["signals", "'air'", "skin, fat"]),
+        (
+            lambda: render_slice(0, signals={"fat": float("nan")}),
+            ["signals['fat']", "nan", "1 finite number"],
+        ),
+        (lambda: render_slice(0, signals={"fat": -0.1}), ["signals['fat']", "-0.1", "0 or more"]),
+        (lambda: render_volume(signals="fat"), ["signals", "'fat'", "a mapping"]),
+        (lambda: render_volume(measures={"skin": 1}), ["measures", "'skin'", "skin_mm?"]),
         (lambda: render_volume(contrast=None), ["contrast", "None", "T1, T2, FLAIR"]),
     ],
 )
 def test_bad_arguments_give_one_clear_error(call, naming):
-    with refused(None, naming=naming):
+    with refused(None, naming=naming) as error:
         call()
+    assert str(error.value).isprintable()
