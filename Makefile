@@ -14,7 +14,7 @@ REPORT = report
 UPLOAD = 256000000  # bytes that JupyterLab lets an upload of the explorer send; more is cut off without a word
 
 .NOTPARALLEL:
-.PHONY: help demo test test-full test-opencv4 test-oldest fuzz lab app report figures notebooks bench bench-explorers bench-reports bench-volumes bench-batch bench-peers real-heads lint clean cv2 browser
+.PHONY: help demo test test-full test-opencv4 test-oldest fuzz lab app report figures notebooks bench bench-explorers bench-reports bench-volumes bench-batch bench-peers real-heads marrow lint clean cv2 browser
 
 help:  ## Show this list.
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -77,6 +77,9 @@ real-heads: $(VENV)/.base cv2  ## Every version on the real heads in SKULLMASK_R
 	$(BIN)/python benchmarks/real_weights.py
 	$(BIN)/python benchmarks/real_contrast.py
 	$(BIN)/python benchmarks/real_bands.py
+
+marrow: $(VENV)/.base cv2  ## v8 on drawn heads with thick, bright marrow and dark muscle; writes data/marrow.csv.
+	$(BIN)/python benchmarks/marrow.py
 
 lint: $(VENV)/.test  ## Style, dead code, which module may import which, and types.
 	$(BIN)/ruff check
