@@ -353,7 +353,8 @@ def _shrunken(image: np.ndarray) -> np.ndarray:
         return image
     rows = max(1, round(height * factor))
     columns = max(1, round(width * factor))
-    values = np.ascontiguousarray(image, np.float32)
+    precision = np.float64 if image.itemsize > 4 else np.float32
+    values = np.ascontiguousarray(image, precision)
     return _resized(values, rows, columns, cv2.INTER_AREA)
 
 

@@ -843,6 +843,13 @@ def test_unit_offset_and_dtype_do_not_matter(drawn, spacing_mm):
         assert sm.iou(sm.v8(image.astype(dtype), spacing_mm=spacing_mm), wanted) > 0.995
 
 
+@pytest.mark.parametrize("scale", [1e-300, 1e-40, 1, 1e40, 1e300])
+def test_a_second_head_is_seen_at_any_scale(drawn, scale):
+    head = scale * drawn[0]
+    assert not polar.may_have_rivals(head)
+    assert polar.may_have_rivals(np.hstack([head, head]))
+
+
 @settings(max_examples=25)
 @given(
     exponent=st.integers(-30, 30), offset=st.floats(-1000, 1000), spacing_mm=st.none() | st.just(MM)
