@@ -154,12 +154,31 @@ _TOUCHING = np.ones((5, 5), np.uint8)
 # --- Trust ---
 # Brightness is compared this far on either side of an outline
 _CONTRAST_WINDOW_MM = 1.5
-# An outline of this contrast is sharp beyond doubt
-_SHARP_CONTRAST = 0.2
-# A skull's outline rarely needs more harmonics, the constant included
-_HARMONICS = 6
+# An outline of this contrast is sharp beyond doubt; no place makes up for another one's lack of it
+_SHARP_CONTRAST = 0.12
+# So many neighbouring rays are averaged: noise cancels out, and an edge across them stays
+_ARC_ANGLES = 4
+# Scalp of this thickness is usual; towards `MIN_SCALP_MM` it becomes less and less plausible
+_USUAL_SCALP_MM = 4.0
+# A skull's outline rarely needs more harmonics, the constant included …
+_HARMONICS = 10
+# … and an outline this far off them is trusted e times less
+_ROUGH_MM = 0.75
 # Whole pixels draw a staircase around a smooth outline, off it by this share of their width
 _STAIRCASE = 1 / 8
+# The surface's price is looked up this far on either side of an outline
+_ALONG_MM = 0.75
+# A rival is an edge so far outside of an outline that is cheaper as a surface by so much
+_RIVAL_DISTANCE_MM = 2.5
+_RIVAL_ADVANTAGE = 0.04
+# Bone lies this far below the skull's surface …
+_BONE_REACH_MM = 2.5
+# … and at these depths below it something is dark: bone still, the inner table, or fluid
+_DARK_REACH_MM = (3.0, 10.0)
+# The scalp's thickness differs by less than this between left and right
+_LOPSIDED_MM = 2.0
+# A doubt that holds all around takes this share of the quality
+_DOUBT_SHARE = 0.5
 # This far below the skin there is brain
 _BRAIN_DEPTH_MM = 30.0
 # On CT the brain is more even than this, and bone this many times as bright as the brain
@@ -1055,13 +1074,18 @@ def quality(
 ) -> float:
     """Estimate how far a skull mask can be trusted, without any truth.
 
-    Three things speak for a mask: its outline is a step from bright to dark, it is smooth, and it
-    leaves a plausible thickness of scalp outside. The quality is their product, times the share of
-    the outline that the frame does not cut off. Steps and smoothness are measured on the scale of
-    the pixels. Where bone is brighter than an even brain, as on CT, the quality is 0.
+    Three things speak for a mask: its outline is a step from bright to dark everywhere, it is
+    smooth, and it leaves a plausible thickness of scalp outside. The quality is their product,
+    times the share of the outline that the frame does not cut off. Steps and smoothness are
+    measured on the scale of the pixels. Where bone is brighter than an even brain, as on CT, the
+    quality is 0.
 
-    It separates failures from masks that hold. It is no probability, and does not rank good masks:
-    a clear edge in the wrong place escapes it.
+    Three doubts each take up to half of it, by the share of the outline for which they hold: an
+    edge farther out is a clearly cheaper surface, the brain begins right below the outline, or the
+    scalp is thicker on one side of the head than on the other.
+
+    It separates failures from masks that hold. It is no probability, and hardly ranks good masks. A
+    clear edge in the wrong place can still escape it, where both sides of the head show the same.
 
     Parameters
     ----------
@@ -1146,22 +1170,44 @@ def trust(unwrapped: Unwrapped, depth: np.ndarray) -> float:
     >>> trust(unwrapped, np.full(ANGLES, 20.0))
     0.0
     """
-    is_thick_enough = depth >= _steps(MIN_SCALP_MM)
-    is_shallow_enough = depth <= _steps(DEPTH_MM)
-    is_plausible = is_thick_enough & is_shallow_enough
-    seen = ~unwrapped.cut | is_plausible  # elsewhere the outline is the frame
+    plausibility = _plausibility(depth)
+    seen = ~unwrapped.cut | (plausibility > 0)  # elsewhere the outline is the frame
     if not seen.any() or _bone_is_bright(unwrapped, depth):
         return 0.0
     pixel = _pixel_along_rays(unwrapped)
+    sharpness = _sharpness(unwrapped, depth, pixel)
+    rough_mm = STEP_MM * _roughness(unwrapped.skin - depth, pixel)
+    smoothness = np.exp(-rough_mm[seen].mean() / _ROUGH_MM)
+    trust = sharpness[seen].mean() * smoothness * plausibility[seen].mean() * seen.mean()
+    arcs = _in_arcs(np.minimum(unwrapped.brightness, 1))
+    depth_of_arcs = _in_arcs(depth)
+    doubts = (
+        _at_all_angles(_has_rival(arcs, depth_of_arcs)),
+        _at_all_angles(_is_above_brain(arcs, depth_of_arcs)),
+        _is_lopsided(unwrapped, depth, seen, pixel),
+    )
+    for doubtful in doubts:
+        trust *= 1 - _DOUBT_SHARE * doubtful[seen].mean()
+    return float(trust)
+
+
+def _plausibility(depth: np.ndarray) -> np.ndarray:
+    """Rate the thickness of the scalp outside of an outline, at every angle: 0 … 1."""
+    beyond_least = STEP_MM * depth - MIN_SCALP_MM
+    rating = np.clip(beyond_least / (_USUAL_SCALP_MM - MIN_SCALP_MM), 0, 1)
+    return np.where(depth <= _steps(DEPTH_MM), rating, 0)
+
+
+def _sharpness(
+    unwrapped: Unwrapped,
+    depth: np.ndarray,
+    pixel: np.ndarray,
+) -> np.ndarray:
+    """Rate how clear a step from bright to dark an outline is, at every angle: 0 … 1."""
     coarseness = np.maximum(pixel / _steps(_CONTRAST_WINDOW_MM), 1)
     contrast = _contrast_across(unwrapped, depth, coarseness)
-    staircase = np.where(coarseness > 1, _STAIRCASE * pixel, 0)
-    roughness = _roughness(unwrapped.skin - depth)
-    rough_mm = STEP_MM * np.maximum(roughness - staircase, 0)
-    sharpness = np.clip(contrast[seen].mean() / _SHARP_CONTRAST, 0, 1)
-    smoothness = np.exp(-rough_mm[seen].mean())
-    plausibility = is_plausible[seen].mean()
-    return float(sharpness * smoothness * plausibility * seen.mean())
+    calm = ndimage.uniform_filter1d(contrast, _ARC_ANGLES + 1, mode="wrap")
+    return np.clip(calm / _SHARP_CONTRAST, 0, 1)
 
 
 def _contrast_across(
@@ -1182,10 +1228,74 @@ def _contrast_across(
     return outside - inside
 
 
-def _roughness(radius: np.ndarray) -> np.ndarray:
-    """Measure how far an outline lies off its own smooth version, at every angle [steps]."""
+def _roughness(radius: np.ndarray, pixel: np.ndarray) -> np.ndarray:
+    """Measure how far an outline lies off its own smooth version, at every angle [steps].
+
+    The staircase that wide pixels draw does not count.
+    """
     waves = np.fft.rfft(radius)[:_HARMONICS]
-    return np.abs(radius - np.fft.irfft(waves, ANGLES))
+    off = np.abs(radius - np.fft.irfft(waves, ANGLES))
+    is_wide = pixel > _steps(_CONTRAST_WINDOW_MM)
+    staircase = np.where(is_wide, _STAIRCASE * pixel, 0)
+    return np.maximum(off - staircase, 0)
+
+
+def _in_arcs(values: np.ndarray) -> np.ndarray:
+    """Average over arcs of `_ARC_ANGLES`; values have the shape (ANGLES, …)."""
+    arcs = values.reshape(-1, _ARC_ANGLES, *values.shape[1:])
+    return arcs.mean(axis=1)
+
+
+def _at_all_angles(arcs: np.ndarray) -> np.ndarray:
+    """Bring what holds for arcs back to every angle."""
+    return np.repeat(arcs, _ARC_ANGLES)
+
+
+def _has_rival(brightness: np.ndarray, depth: np.ndarray) -> np.ndarray:
+    """Mark the arcs in which an edge outside of an outline is clearly cheaper as a surface.
+
+    It is the skull's surface where the outline runs along the inner table instead.
+    """
+    cost = surface_cost(brightness)
+    inwards_mm = STEP_MM * (np.arange(cost.shape[1]) - depth[:, None])
+    along = np.where(np.abs(inwards_mm) < _ALONG_MM, cost, np.inf).min(axis=1)
+    outside = np.where(inwards_mm <= -_RIVAL_DISTANCE_MM, cost, np.inf).min(axis=1)
+    return outside < along - _RIVAL_ADVANTAGE
+
+
+def _is_above_brain(brightness: np.ndarray, depth: np.ndarray) -> np.ndarray:
+    """Mark the arcs in which all is bright soon below an outline.
+
+    Below the skull's surface lie two tables and fluid: something dark, even if marrow is bright.
+    Below the inner table lies the brain.
+    """
+    inwards_mm = STEP_MM * (np.arange(brightness.shape[1]) - depth[:, None])
+    nearest, farthest = _DARK_REACH_MM
+    is_bone = (inwards_mm > 0) & (inwards_mm < _BONE_REACH_MM)
+    is_below = (inwards_mm > nearest) & (inwards_mm < farthest)
+    bone = np.where(is_bone, brightness, np.inf).min(axis=1)
+    darkest = np.where(is_below, brightness, np.inf).min(axis=1)
+    return darkest > (bone + 1) / 2  # nearer to the brain, 1, than to bone
+
+
+def _is_lopsided(
+    unwrapped: Unwrapped,
+    depth: np.ndarray,
+    seen: np.ndarray,
+    pixel: np.ndarray,
+) -> np.ndarray:
+    """Mark the angles at which the scalp is thicker or thinner than at their mirror image.
+
+    The axis is the one about which the outline is most like its mirror image.
+    """
+    radius = unwrapped.skin - depth
+    waves = np.fft.fft(radius - radius.mean())
+    likeness = np.fft.ifft(waves**2).real  # for every axis
+    mirrored = (likeness.argmax() - np.arange(ANGLES)) % ANGLES
+    calm = ndimage.uniform_filter1d(depth, _ARC_ANGLES + 1, mode="wrap")
+    difference = np.abs(calm - calm[mirrored])
+    limit = np.maximum(_steps(_LOPSIDED_MM), pixel)
+    return (difference > limit) & seen[mirrored]
 
 
 def _bone_is_bright(unwrapped: Unwrapped, depth: np.ndarray) -> bool:

@@ -508,6 +508,57 @@ def test_no_scalp_is_that_thick(depth_mm, plausible):
     assert (sm.quality(image, truth, spacing_mm=MM) > polar.TRUSTED) == plausible
 
 
+@pytest.mark.parametrize(("scalp_mm", "plausible"), [(2, False), (3, True), (6, True)])
+def test_hardly_a_scalp_is_that_thin(scalp_mm, plausible):
+    image, truth = ring_head(depths_mm=(0, scalp_mm, scalp_mm + 6))
+    assert (sm.quality(image, truth, spacing_mm=MM) > polar.TRUSTED) == plausible
+
+
+def test_an_outline_that_leaves_the_surface_for_the_inner_table_is_trusted_less():
+    image, _ = ring_head(levels=(0.02, 0.8, 0.1, 0.7, 0.1, 1), depths_mm=(0, 6, 8.5, 13, 15.5))
+    marrow = polar.unwrap(image, MM)
+    angle = np.arange(polar.ANGLES)
+    surface, a_third, most, all_around = [
+        polar.trust(marrow, ndimage.gaussian_filter1d(np.where(angle < inner, 25.5, 11.5), 4))
+        for inner in (0, 120, 240, 360)
+    ]
+    assert surface > 2 * polar.TRUSTED
+    assert a_third < 0.5 * surface
+    assert most < a_third
+    assert most < polar.TRUSTED
+    assert all_around < polar.TRUSTED
+
+
+def test_no_sharp_edge_makes_up_for_one_that_is_missing(drawn):
+    image, truth = drawn
+    is_right = np.arange(image.shape[1]) > image.shape[1] / 2
+    without_bone = np.where(is_right & (truth == 1) & (image < 0.75), 0.75, image)
+    trust = sm.quality(image, truth, spacing_mm=MM)
+    assert sm.quality(without_bone, truth, spacing_mm=MM) < 0.7 * trust
+
+
+def test_what_differs_between_left_and_right_is_trusted_less(drawn, monkeypatch):
+    image, truth = drawn
+    head = polar.unwrap(image, MM)
+    depth = polar._depth_of(truth, head)
+    pixel = polar._pixel_along_rays(head)
+    seen = np.full(polar.ANGLES, True)
+    angle = np.arange(polar.ANGLES)
+    on_right = 8 * np.exp(-(((angle - 45) / 10) ** 2))  # 4 mm deeper there
+    on_both = on_right + on_right[(180 - angle) % polar.ANGLES]
+    assert not polar._is_lopsided(head, depth, seen, pixel).any()
+    assert not polar._is_lopsided(head, depth + on_both, seen, pixel).any()
+    lopsided = polar._is_lopsided(head, depth + on_right, seen, pixel)
+    assert lopsided[45]
+    assert lopsided[angle < 90].sum() == pytest.approx(lopsided[angle >= 90].sum(), abs=2)
+    assert not polar._is_lopsided(head, depth + on_right, seen, pixel + 10).any()
+    one_side = angle < 90
+    assert not polar._is_lopsided(head, depth + on_right, one_side, pixel)[one_side].any()
+    trust = polar.trust(head, depth + on_right)
+    monkeypatch.setattr(polar, "_LOPSIDED_MM", 99)
+    assert polar.trust(head, depth + on_right) > 1.03 * trust
+
+
 def test_a_rough_outline_is_trusted_less(drawn):
     image, truth = drawn
     rough = polar.unwrap(image, MM)
