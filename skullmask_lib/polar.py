@@ -12,7 +12,7 @@ of them is halved, raised by half or removed.
 """
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -48,7 +48,13 @@ HEAD_MM2 = 2800.0
 # A mask of lower quality should be looked at
 TRUSTED = 0.35
 # Neighbours whose quality is this many times higher pull a slice's outline
-CLEARLY = 1.1
+CLEARLY = 1.2
+# Where the skull is cut at a slant, a mask's area changes by this share from slice to slice
+_SLANTED = 0.2
+# So many doubtful slices in a row part two stretches of trusted ones …
+_GAP_SLICES = 3
+# … of which one may be trusted if it is as long as this share of the longest
+_VAULT_SHARE = 0.5
 
 # --- The range of an image, and whether it shows anything ---
 _RANGE_PERCENTILES = (0.5, 99.5)
@@ -133,9 +139,11 @@ _BEND_COST = 0.1
 _THICKENING_COST = 0.03
 # The paths go on for so many merged rays before and after a turn
 _OVERLAP_RAYS = 20
-# Cost per mm off the neighbouring slices' outline, up to this distance
+# Cost per mm beyond the neighbouring slices' outlines, up to this distance
 _NEIGHBOUR_COST_PER_MM = 0.3
 _MAX_NEIGHBOUR_MM = 4.0
+# Outlines that differ by less on average have the same shape
+_SAME_SHAPE_MM = 0.1
 
 # --- The outline ---
 # An outline lies this close to the path
@@ -1028,7 +1036,7 @@ def neighbour_cost(
     outlines: Iterable[Places],
     count: int,
 ) -> np.ndarray:
-    """Price the distance from the outline of neighbouring slices: a soft prior.
+    """Price the distance from the outlines of neighbouring slices: a soft prior.
 
     Parameters
     ----------
@@ -1041,7 +1049,7 @@ def neighbour_cost(
     Returns
     -------
     ndarray of shape (ANGLES, count), float64
-        0 on the mean of the outlines; from 4 mm off it grows no further.
+        0 on the outlines and between them; from 4 mm off it grows no further.
 
     Examples
     --------
@@ -1051,6 +1059,56 @@ def neighbour_cost(
     >>> int(neighbour_cost(unwrapped, [near, near], 20)[0].argmin())
     7
     """
+    radii = _radii_of(outlines, unwrapped)
+    depths = np.arange(count)
+    above = (unwrapped.skin - radii.max(axis=0))[:, None] - depths
+    below = depths - (unwrapped.skin - radii.min(axis=0))[:, None]
+    off_mm = STEP_MM * np.maximum(np.maximum(above, below), 0)
+    return _NEIGHBOUR_COST_PER_MM * np.minimum(off_mm, _MAX_NEIGHBOUR_MM)
+
+
+def is_odd(
+    unwrapped: Unwrapped,
+    depth: np.ndarray,
+    outlines: Iterable[Places],
+) -> bool:
+    """Check whether an outline is the odd one out beside those of its two neighbours.
+
+    It is if it differs more from their mean than they differ from each other. Only shape matters,
+    not size: the same change on all rays does not count.
+
+    Parameters
+    ----------
+    unwrapped : Unwrapped
+    depth : ndarray of shape (ANGLES,)
+        Below the skin [steps].
+    outlines : iterable of two pairs of ndarray
+        Rows and columns, as from `outline`, of the slices on either side.
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> square = np.pad(np.ones((24, 24)), 8)
+    >>> unwrapped = unwrap(square, (1.0, 1.0))
+    >>> even = np.full(ANGLES, 7.0)
+    >>> dented = np.where(np.arange(ANGLES) < 90, 9.0, 7.0)
+    >>> is_odd(unwrapped, dented, [outline(unwrapped, even)] * 2)
+    True
+    >>> is_odd(unwrapped, even, [outline(unwrapped, even), outline(unwrapped, dented)])
+    False
+    """
+    before, after = _radii_of(outlines, unwrapped)
+    radius = unwrapped.skin - depth
+    apart_mm = _unlikeness_mm(before, after)
+    off_mm = _unlikeness_mm(radius, (before + after) / 2)
+    return off_mm > max(apart_mm, _SAME_SHAPE_MM)
+
+
+def _radii_of(outlines: Iterable[Places], unwrapped: Unwrapped) -> np.ndarray:
+    """Measure how far outlines lie from the centre of a head, at every angle [steps]."""
     turn = 2 * np.pi
     radii = []
     for places in outlines:
@@ -1058,9 +1116,52 @@ def neighbour_cost(
         angle = np.arctan2(y, x) % turn
         radius = np.hypot(y, x)
         radii.append(np.interp(_angles(), angle, radius, period=turn))
-    expected = unwrapped.skin - np.mean(radii, axis=0)
-    off_mm = STEP_MM * np.abs(np.arange(count) - expected[:, None])
-    return _NEIGHBOUR_COST_PER_MM * np.minimum(off_mm, _MAX_NEIGHBOUR_MM)
+    return np.array(radii)
+
+
+def _unlikeness_mm(radius: np.ndarray, other: np.ndarray) -> float:
+    """Measure how much two outlines differ in shape, whatever their size."""
+    difference = radius - other
+    return STEP_MM * float(np.abs(difference - np.median(difference)).mean())
+
+
+def without_air(unwrapped: Unwrapped, mask: np.ndarray) -> np.ndarray:
+    """Remove from a mask the air that its rays cross, beside a nose or an ear, and keep one piece.
+
+    Along the frame the head is all that lies between its first and its last pixel, for where the
+    frame cuts it the bone may be open.
+
+    Parameters
+    ----------
+    unwrapped : Unwrapped
+    mask : ndarray of the image's shape, uint8 of {0, 1}
+
+    Returns
+    -------
+    ndarray of the image's shape, uint8 of {0, 1}
+
+    Examples
+    --------
+    >>> head = np.ones((40, 40))
+    >>> head[16:24, 26:] = 0  # a notch
+    >>> unwrapped = unwrap(np.pad(head, 8), (1.0, 1.0))
+    >>> tissue = without_air(unwrapped, np.ones(unwrapped.shape, np.uint8))
+    >>> tissue[28, 28:40].tolist()
+    [1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0]
+    """
+    closed = masks.fill_holes(_closed_along_frame(unwrapped.head))
+    head = _resized(255 * closed, *unwrapped.shape, cv2.INTER_LINEAR)
+    return masks.largest_component(mask & (head > 127))
+
+
+def _closed_along_frame(head: np.ndarray) -> np.ndarray:
+    """Fill each side of the frame from the head's first pixel there to its last."""
+    closed = head.copy()
+    for side in (closed[0], closed[-1], closed[:, 0], closed[:, -1]):
+        places = np.flatnonzero(side)
+        if places.size:
+            side[places[0] : places[-1]] = 1
+    return closed
 
 
 # --- Trust ---------------------------------------------------------------------------------------
@@ -1147,6 +1248,63 @@ def trust_in(unwrapped: Unwrapped | None, mask: np.ndarray) -> float:
     if unwrapped is None or not mask.any():
         return 0.0
     return trust(unwrapped, _depth_of(masks.fill_holes(mask), unwrapped))
+
+
+def trust_in_volume(areas_px: Sequence[int], qualities: Sequence[float]) -> np.ndarray:
+    """Lower the quality of masks that do not fit into their volume below `TRUSTED`.
+
+    They are of two kinds. Near the vertex the skull is cut at a slant, so that the area changes
+    fast from slice to slice. And where several slices in a row are doubtful the ring of bone is
+    open, as below the orbits; what lies beyond is doubtful, too.
+
+    Parameters
+    ----------
+    areas_px : sequence of int
+        The masks' areas, in the order of the slices.
+    qualities : sequence of float
+        0 … 1, as from `quality`.
+
+    Returns
+    -------
+    ndarray of shape (N,), float64
+        A quality that is lowered is multiplied by `TRUSTED`.
+
+    Examples
+    --------
+    >>> areas_px = [900, 900, 900, 900, 900, 900, 900, 850, 700, 400]
+    >>> qualities = [0.4, 0.1, 0.2, 0.1, 0.5, 0.5, 0.6, 0.6, 0.6, 0.6]
+    >>> trust_in_volume(areas_px, qualities).round(2).tolist()
+    [0.14, 0.1, 0.2, 0.1, 0.5, 0.5, 0.6, 0.6, 0.21, 0.21]
+    """
+    lowered = np.array(qualities, float)
+    lowered[_is_slanted(np.asarray(areas_px))] *= TRUSTED
+    is_trusted = lowered >= TRUSTED
+    lowered[is_trusted & ~_is_in_vault(is_trusted)] *= TRUSTED
+    return lowered
+
+
+def _is_slanted(areas_px: np.ndarray) -> np.ndarray:
+    """Mark the slices from which a mask grows or shrinks fast to the next ones that have a mask."""
+    is_slanted = np.zeros(len(areas_px), bool)
+    places = np.flatnonzero(areas_px)
+    if len(places) > 1:
+        areas = areas_px[places].astype(float)
+        change = np.abs(np.gradient(areas, places))
+        is_slanted[places] = change > _SLANTED * areas
+    return is_slanted
+
+
+def _is_in_vault(is_trusted: np.ndarray) -> np.ndarray:
+    """Mark the longest stretch of slices to be trusted, and those that are nearly as long."""
+    in_vault = np.zeros(len(is_trusted), bool)
+    places = np.flatnonzero(is_trusted)
+    is_gap = np.diff(places) > _GAP_SLICES
+    stretches = np.split(places, np.flatnonzero(is_gap) + 1)
+    longest = max(map(len, stretches))
+    for stretch in stretches:
+        if 0 < len(stretch) >= _VAULT_SHARE * longest:
+            in_vault[stretch] = True
+    return in_vault
 
 
 def trust(unwrapped: Unwrapped, depth: np.ndarray) -> float:

@@ -755,8 +755,9 @@ def mask_slices(
         Row and column spacing of every slice [mm], as in `Data`, for versions that use it.
     volume : bool
         The slices follow one another in a volume. Where the slices on both sides of one can be
-        trusted more, v8 pulls its outline towards theirs. A slice of far less contrast than the
-        others shows air and has an empty mask.
+        trusted more, or are more like each other than like it, v8 pulls its outline towards theirs.
+        Air beside the head is removed. A slice of far less contrast than the others shows
+        air and has an empty mask.
 
     Yields
     ------
@@ -791,7 +792,8 @@ def masks_with_quality(
     """Make the masks of many slices, and estimate how far to trust each.
 
     v8 unwraps every head once for both. Other versions make the mask in a fraction of the time
-    that its quality takes.
+    that its quality takes. In a volume v8 makes all masks before it yields the first, for their
+    quality also depends on how they fit together, see `polar.trust_in_volume`.
 
     Parameters
     ----------
@@ -802,7 +804,7 @@ def masks_with_quality(
     ------
     mask : ndarray of shape (H, W), uint8
     quality : float
-        0 … 1, as from `polar.quality`; 0 for an empty mask.
+        0 … 1, as from `polar.quality`, or less in a volume; 0 for an empty mask.
 
     Raises
     ------
@@ -817,8 +819,10 @@ def masks_with_quality(
     True
     """
     work = _prepare(images, names, version, spacing_mm, volume, options)
-    for made in _make_masks(work):
-        yield made.mask, _quality_of(made, work.version)
+    judged = _judged(work)
+    if work.is_volume and work.version == "v8":
+        judged = _judged_together(judged)
+    yield from judged
 
 
 class _Slice(NamedTuple):
@@ -933,6 +937,26 @@ def _make_masks(work: _Work) -> Iterator[_Made]:
             yield _Made(mask, one, unwrapped)
 
 
+def _judged(work: _Work) -> Iterator[tuple[np.ndarray, float]]:
+    """Make masks, and estimate how far to trust each by itself."""
+    for made in _make_masks(work):
+        yield made.mask, _quality_of(made, work.version)
+
+
+def _judged_together(
+    judged: Iterable[tuple[np.ndarray, float]],
+) -> Iterator[tuple[np.ndarray, float]]:
+    """Lower the quality of masks that do not fit into their volume."""
+    stack = []
+    areas_px = []
+    qualities = []
+    for mask, quality in judged:
+        stack.append(mask)
+        areas_px.append(int(np.count_nonzero(mask)))
+        qualities.append(quality)
+    yield from zip(stack, polar.trust_in_volume(areas_px, qualities).tolist(), strict=True)
+
+
 def _quality_of(made: _Made, version: str) -> float:
     """Estimate how far to trust a mask, with the head that v8 has unwrapped already."""
     if version == "v8":
@@ -949,9 +973,9 @@ def _masks_of_volume(slices: Iterable[_Slice]) -> Iterator[_Made]:
         mask = np.zeros(np.shape(head.slice.image), np.uint8)
         outline = head.outline
         if unwrapped is not None and outline is not None:
-            if _is_outdone(head, before, after):
+            if _should_follow(head, before, after):
                 outline = _outline(unwrapped, _places(before, after))
-            mask = _filled(unwrapped, outline)
+            mask = polar.without_air(unwrapped, _filled(unwrapped, outline))
         if not mask.any():
             with errors.placed(head.slice.name):
                 _warn_of_empty_mask(_NO_HEAD)
@@ -976,10 +1000,14 @@ def _places(*heads: _Head) -> list[polar.Places]:
     return places
 
 
-def _is_outdone(head: _Head, before: _Head, after: _Head) -> bool:
-    """Check whether both neighbours can be trusted, and clearly more than the head."""
-    least = max(polar.CLEARLY * head.trust, polar.TRUSTED)
-    return min(before.trust, after.trust) > least
+def _should_follow(head: _Head, before: _Head, after: _Head) -> bool:
+    """Check whether both neighbours can be trusted, and either more than the head or against it."""
+    least = min(before.trust, after.trust)
+    if head.unwrapped is None or head.outline is None or least <= polar.TRUSTED:
+        return False
+    if least > polar.CLEARLY * head.trust:
+        return True
+    return polar.is_odd(head.unwrapped, head.outline, _places(before, after))
 
 
 def _heads(slices: Iterable[_Slice]) -> Iterator[_Head]:

@@ -451,6 +451,79 @@ def test_the_slices_on_both_sides_pull_an_outline_that_cannot_be_trusted():
         same(together, alone)
 
 
+def dented(image, truth):
+    """Give a head whose bone, along one side, follows a clear edge farther inside."""
+    _, columns = np.indices(image.shape)
+    is_side = columns > 0.6 * image.shape[1]
+    deeper = ndimage.binary_erosion(truth, iterations=5)
+    return np.where(is_side & (truth > 0) & ~deeper, image.max(), image)
+
+
+def test_the_odd_one_of_three_slices_is_pulled_however_clear_its_edge():
+    image, truth = ring_head()
+    slices = [image, dented(image, truth), image]
+    alone, together = (
+        list(
+            versions.masks_with_quality(slices, names="abc", spacing_mm=[(1, 1)] * 3, volume=volume)
+        )
+        for volume in (False, True)
+    )
+    assert alone[1][1] > polar.TRUSTED
+    assert sm.iou(together[1][0], truth) > sm.iou(alone[1][0], truth) + 0.01
+    for place in (0, 2):
+        same(together[place][0], alone[place][0])
+
+
+@pytest.mark.parametrize(
+    ("is_oval", "trust", "trust_of_neighbours", "follows"),
+    [
+        (False, 0.6, (0.6, 0.6), False),
+        (False, 0.4, (0.6, 0.6), True),  # they are trusted clearly more
+        (False, 0.4, (0.6, 0.45), False),
+        (True, 0.6, (0.6, 0.45), True),  # it is the odd one out
+        (True, 0.1, (0.6, 0.3), False),  # one of them cannot be trusted
+    ],
+)
+def test_an_outline_follows_its_neighbours(is_oval, trust, trust_of_neighbours, follows):
+    unwrapped = polar.unwrap(ring_head()[0], (1, 1))
+    around = np.linspace(0, 4 * np.pi, polar.ANGLES, endpoint=False)
+    even, oval = (12 + width * np.cos(around) for width in (0, 4))
+
+    def head_with(outline, trust):
+        return versions._Head(None, unwrapped, outline, trust)
+
+    before, after = (head_with(even, of_neighbour) for of_neighbour in trust_of_neighbours)
+    head = head_with(oval if is_oval else even, trust)
+    assert versions._should_follow(head, before, after) == follows
+
+
+def test_masks_do_not_reach_into_the_air_in_a_volume():
+    image, _ = ring_head()
+    rows, columns = np.indices(image.shape)
+    image[(columns > 78) & (np.abs(rows - 80) < 12)] = 0  # a cleft that rays cross
+    alone, together = (
+        list(sm.mask_slices([image] * 3, names="abc", spacing_mm=[(1, 1)] * 3, volume=volume))
+        for volume in (False, True)
+    )
+    for before, after in zip(alone, together, strict=True):
+        assert before[image == 0].sum() > 1000 > 5 * after[image == 0].sum()
+        assert not (after > before).any()
+        assert cv2.connectedComponents(after)[0] == 2  # the background is one of them
+
+
+def test_a_vertex_cut_at_a_slant_is_named_in_a_volume():
+    radii_mm = [70, 68, 65, 61, 56, 50, 42]
+    slices = [ring_head(axes_mm=(radius, radius))[0] for radius in radii_mm]
+    options = {"names": "abcdefg", "spacing_mm": [(1, 1)] * 7}
+    alone, together = (
+        [quality for _, quality in versions.masks_with_quality(slices, volume=volume, **options)]
+        for volume in (False, True)
+    )
+    assert min(alone) > polar.TRUSTED
+    same(np.array(together) < polar.TRUSTED, [False] * 4 + [True] * 3)
+    same(together[:4], alone[:4])
+
+
 def test_slices_of_air_are_empty_in_a_volume():
     image, truth = ring_head()
     noise = 4 * np.random.default_rng(1).random(image.shape)
