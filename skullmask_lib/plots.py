@@ -47,6 +47,7 @@ COLOURS = {
     "scalp": "#CC79A7",
     "path": "#56B4E9",
     "brain": "#009E73",
+    "doubtful": "#00E5FF",
     # where two masks are compared with each other
     "first alone": "#99FF99",
     "second alone": "#7733FF",
@@ -1209,6 +1210,7 @@ def three_planes(
     affine: np.ndarray,
     *,
     mask: np.ndarray | None = None,
+    doubtful: np.ndarray | None = None,
     at: Sequence[int] | None = None,
     name: str = "",
 ) -> Picture:
@@ -1221,6 +1223,8 @@ def three_planes(
     affine : ndarray of shape (4, 4)
         Voxels to world [mm].
     mask : ndarray of shape (X, Y, Z), {0, 1}, optional
+    doubtful : ndarray of shape (X, Y, Z), {0, 1}, optional
+        A part of the mask that should be looked at; its outline has another colour.
     at : sequence of int, optional
         Where the planes cross; by default the middle of the mask, or of the volume.
     name : str
@@ -1251,17 +1255,22 @@ def three_planes(
     fig, frames = panels(*widths_mm, height=height, lines=lines)
     if name:
         _headline(fig, name)
+    parts = {}
+    if mask is not None:
+        parts["mask"] = mask
+    if doubtful is not None and doubtful.any():
+        parts = {"mask": (mask > doubtful), "doubtful": doubtful}
     for frame, plane in zip(frames, PLANES, strict=True):
         size = (sizes[plane.across], sizes[plane.down])  # OpenCV's (x, y)
         outlined = {}
-        if mask is not None:
-            cut = cut_plane(mask, plane, at)
-            outlined["mask"] = cv2.resize(cut, size, interpolation=cv2.INTER_NEAREST)
+        for kind, part in parts.items():
+            cut = cut_plane(part, plane, at)
+            outlined[kind] = cv2.resize(cut, size, interpolation=cv2.INTER_NEAREST)
         image = cv2.resize(cut_plane(volume, plane, at), size)
         title = f"{plane.name}, {'xyz'[plane.axis]} = {at[plane.axis]}"
         slice_panel(fig, frame, image, title, outlined=outlined)
-    if mask is not None:
-        key(fig, ("mask",))
+    if parts:
+        key(fig, tuple(parts))
     voxel = ", ".join(map(str, at))
     alt = f"axial, coronal and sagittal plane through voxel {voxel}"
     return picture(fig, f"{name}: {alt}" if name else alt)

@@ -65,6 +65,33 @@ def to_volume(slices: np.ndarray, axis: int) -> np.ndarray:
     return np.moveaxis(upright, 0, axis)
 
 
+def ras_affine_mm(geometry: nib.Nifti1Header, source: AnyPath) -> np.ndarray:
+    """Find the affine of a volume that was turned to RAS order.
+
+    Parameters
+    ----------
+    geometry : Nifti1Header or Nifti2Header
+        As `Origin` keeps it.
+    source : str or path
+        For the message, if the unit of the header is none of length.
+
+    Returns
+    -------
+    ndarray of shape (4, 4), float64
+        Voxels of what `to_volume` puts together to world [mm].
+
+    Examples
+    --------
+    >>> image = nib.Nifti1Image(np.zeros((2, 3, 4), np.int16), np.diag([-1, 2, 3, 1]))
+    >>> ras_affine_mm(nifti.geometry(image), "a.nii").diagonal()
+    array([1., 2., 3., 1.])
+    """
+    like = nifti.empty(geometry)
+    voxels = np.broadcast_to(np.uint8(0), like.shape)
+    _, affine = nifti.to_ras(voxels, nifti.affine_mm(like, source))
+    return affine
+
+
 def read(path: Path, axis: int) -> tuple[Data, np.ndarray]:
     """Read the slices of a NIfTI file.
 

@@ -23,7 +23,7 @@ from numpy.testing import assert_array_equal
 from PIL import Image
 
 import skullmask_lib as sm
-from skullmask_lib import sweeps
+from skullmask_lib import polar, sweeps
 from skullmask_lib.errors import InputError
 from skullmask_lib.reports import (
     demo,
@@ -396,6 +396,22 @@ def test_a_lesson_on_volumes_needs_no_truth(folder, skullmask):
     )
     assert (code, err) == (0, [])
     assert "head.nii.gz" in (folder / "out" / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_report_of_a_volume_shows_its_planes_and_doubts_what_does_not_fit(folder, skullmask):
+    """Near its vertex a sphere is cut at a slant: the masks there are named, and drawn apart."""
+    radii_mm = [70, 68, 65, 61, 56, 50, 42]
+    images = np.stack([ring_head(axes_mm=(radius, radius))[0] for radius in radii_mm])
+    nib.save(nib.Nifti1Image(images.T.astype(np.float32), np.diag([1, 1, 9, 1])), "head.nii")
+    assert skullmask("report", "head.nii", "-o", "out")[0] == 0
+    page = (folder / "out" / "report.html").read_text(encoding="utf-8")
+    assert "axial, coronal and sagittal plane" in page
+    with open(folder / "out" / "scores.csv", encoding="utf-8") as file:
+        qualities = [float(row["quality"]) for row in csv.DictReader(file)]
+    assert [quality < polar.TRUSTED for quality in qualities] == [False] * 4 + [True] * 3
+    assert skullmask("report", "head.nii", "-o", "part", "-p", "slices=1:3")[0] == 0
+    page = (folder / "part" / "report.html").read_text(encoding="utf-8")
+    assert "axial, coronal and sagittal plane" not in page
 
 
 def test_a_report_is_replaced_as_a_whole(slices, skullmask):

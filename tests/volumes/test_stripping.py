@@ -335,6 +335,25 @@ def test_planes_show_left_at_the_left_and_front_and_top_above(place, panel):
     )  # in front is at the right of the sagittal plane
 
 
+def test_a_doubtful_part_of_a_mask_has_an_outline_of_its_own():
+    volume = np.zeros((20, 30, 12))
+    mask = np.zeros_like(volume)
+    mask[5:15, 5:25, 2:10] = 1
+    doubtful = mask.copy()
+    doubtful[:, :, 5:] = 0
+
+    def has(colour, **parts):
+        shown = plots.three_planes(volume, np.diag([4, 4, 10, 1]), mask=mask, **parts).pixels
+        wanted = np.array([int(colour[place : place + 2], 16) for place in (1, 3, 5)])
+        above_key = shown[: -2 * plots._KEY_DOTS, :, :3].astype(int)
+        return (np.abs(above_key - wanted).max(axis=2) < 8).any()
+
+    for kind, parts in (("mask", {}), ("doubtful", {"doubtful": doubtful})):
+        assert has(plots.COLOURS["mask"], **parts)
+        assert has(plots.COLOURS["doubtful"], **parts) == (kind == "doubtful")
+    assert not has(plots.COLOURS["doubtful"], doubtful=0 * mask)
+
+
 def test_thin_voxels_make_no_huge_picture():
     shown = plots.three_planes(np.ones((4, 4, 400)), np.diag([5, 8, 0.001, 1]))
     assert shown.pixels.size < 5e6
