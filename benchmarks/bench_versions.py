@@ -52,6 +52,10 @@ def plain_sweep(image: np.ndarray, truth: np.ndarray) -> list[tuple[float, float
     return [(sm.iou(mask, truth), sm.dice(mask, truth)) for mask in made]
 
 
+def judged_v7(image: np.ndarray, spacing_mm: np.ndarray) -> float:
+    return polar.quality(image, sm.v7(image), spacing_mm=spacing_mm)
+
+
 def seconds(run: Callable[[], object]) -> float:
     start = time.perf_counter()
     run()
@@ -160,13 +164,19 @@ def main() -> None:
     sets = list(heads(options.real))
     single: dict[str, list] = {name: [] for name, *_ in sets}
     eighth: dict[str, list] = {name: [] for name, *_ in sets}
+    judged: dict[str, list] = {name: [] for name, *_ in sets}
     swept: dict[str, list] = {name: [] for name, *_ in sets}
     for index, (name, image, truth, mm) in enumerate(tqdm(sets, unit="slice", leave=False)):
         assert np.array_equal(plain_v7(image), sm.v7(image))
         single[name] += race(lambda: plain_v7(image), lambda: sm.v7(image), options.rounds)  # noqa: B023
         eighth[name] += race(
             lambda: plain_v7(image),  # noqa: B023
-            lambda: sm.v8(image, spacing_mm=mm),  # noqa: B023
+            lambda: versions.mask_and_quality(image, spacing_mm=mm),  # noqa: B023
+            options.rounds,
+        )
+        judged[name] += race(
+            lambda: sm.v7(image),  # noqa: B023
+            lambda: judged_v7(image, mm),  # noqa: B023
             options.rounds,
         )
         if name == "phantom" or index % 5 == 2:  # the middle one of every real head
@@ -180,7 +190,14 @@ def main() -> None:
     grown = median(slow / fast for slow, fast in growth) - 1
 
     rows = [row(f"v7, {name}", runs, 2.0, ("loop", "v7")) for name, runs in single.items()]
-    rows += [row(f"v8, {name}", runs, 1 / 3, ("loop of v7", "v8")) for name, runs in eighth.items()]
+    rows += [
+        row(f"v8 with quality, {name}", runs, 1.25, ("loop of v7", "v8"))
+        for name, runs in eighth.items()
+    ]
+    rows += [
+        row(f"v7 with quality, {name}", runs, 0.4, ("v7 alone", "both"))
+        for name, runs in judged.items()
+    ]
     rows += [
         row(f"{len(WIDTHS)} widths, {name}", runs, 2.5, ("loops", "sweep"))
         for name, runs in swept.items()
