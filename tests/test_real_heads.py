@@ -6,12 +6,13 @@ import cv2
 import nibabel as nib
 import numpy as np
 import pytest
+from degradations import Slice, ghosted, noisy
 from inputs import doubted
 from numpy.testing import assert_array_equal as same
 from scipy import ndimage
 
 import skullmask_lib as sm
-from skullmask_lib import polar
+from skullmask_lib import polar, versions
 
 NAMES = (
     "brainweb", "brainweb_noisy", "chris", "oms01", "oms01_FLAIR", "oms01_T2W",
@@ -126,71 +127,18 @@ def test_the_phantom_is_a_head_too(name, known):
 # --- knowing when it failed --------------------------------------------------------------------------------------
 
 
-def noisy(image, share, seed=1):
-    """Rician noise, of a share of what is bright."""
-    noise = (
-        share
-        * np.percentile(image, 99)
-        * np.random.default_rng(seed).standard_normal((2, *image.shape))
-    )
-    return np.hypot(image + noise[0], noise[1]).astype(np.float32)
-
-
-def ghosted(image, share):
-    """Add a copy that is shifted by a quarter of the rows, as motion does."""
-    return image + np.float32(share) * np.roll(image, len(image) // 4, axis=0)
-
-
-def blurred(image, mm, spacing_mm):
-    return ndimage.gaussian_filter(image, mm / spacing_mm)
-
-
-def degraded(image, truth, spacing_mm):
-    """Give copies of a slice, from harmless to hopeless, each with its truth."""
-    yield from ((noisy(image, share), truth) for share in (0.2, 0.4, 0.8))
-    yield from ((blurred(image, mm, spacing_mm), truth) for mm in (1, 2, 4))
-    yield from ((ghosted(image, share), truth) for share in (0.3, 0.6))
-    lower, right = np.s_[len(image) // 2 :], np.s_[:, image.shape[1] // 2 :]
-    yield from ((image[half], truth[half]) for half in (lower, right))
-
-
-@pytest.fixture(scope="module")
-def judged(heads, volume):
-    """Give quality and IoU of v8 on slices, their degraded copies, and levels where no truth means no skull to find."""
-    rows = []
-
-    def judge(image, truth, spacing_mm):
-        mask = sm.v8(image, spacing_mm=spacing_mm)
-        rows.append((sm.quality(image, mask, spacing_mm=spacing_mm), sm.iou(mask, truth)))
-
-    slices = [
-        one
-        for data in heads.values()
-        for one in zip(data.images, data.truth, data.spacing_mm, strict=True)
-    ]
-    for one in slices:
-        judge(*one)
-    for image, truth, spacing_mm in slices[::2]:
-        for copy, its_truth in degraded(image, truth, spacing_mm):
-            judge(copy, its_truth, spacing_mm)
+@pytest.mark.full
+def test_the_quality_is_low_below_the_orbits(volume):
+    """The skull is open there, so there is no outline to find."""
+    qualities = []
     for name, highest in BELOW_THE_ORBITS.items():
         data = volume(name)
         for index in np.linspace(0, highest, 6).astype(int):
-            judge(data.images[index], data.truth[index], data.spacing_mm[index])
-    return np.array(rows).T, len(slices)
-
-
-@pytest.mark.full
-def test_the_quality_tells_bad_masks_from_good_ones(judged):
-    (quality, iou), as_they_are = judged
-    good, bad = quality[iou >= 0.9], quality[iou < 0.9]
-    assert min(good.size, bad.size) > 100
-    above = np.mean(
-        (good[:, None] > bad) + (good[:, None] == bad) / 2
-    )  # the area under the ROC curve
-    assert above >= 0.9
-    assert (bad < polar.TRUSTED).mean() > 0.9
-    assert (quality[:as_they_are] >= polar.TRUSTED).mean() > 0.9
+            spacing_mm = data.spacing_mm[index]
+            _, quality = versions.mask_and_quality(data.images[index], spacing_mm=spacing_mm)
+            qualities.append(quality)
+    assert np.median(qualities) < polar.TRUSTED / 2
+    assert np.mean(np.array(qualities) < polar.TRUSTED) > 0.85
 
 
 @pytest.mark.parametrize("spacing", [[], ["--spacing", "0.8", "0.8"]])
@@ -273,12 +221,9 @@ def test_neighbours_help_a_spoilt_slice(volume, name):
     for middle in ((first + last) // 2, (3 * first + last) // 4):
         some = slice(middle - 1, middle + 2)
         before, image, after = data.images[some]
-        for spoilt in (
-            noisy(image, 0.3),
-            noisy(image, 0.8),
-            ghosted(image, 0.3),
-            ghosted(image, 1.0),
-        ):
+        one = Slice(image, data.truth[middle], tuple(data.spacing_mm[middle]))
+        for spoil, share in ((noisy, 0.3), (noisy, 0.8), (ghosted, 0.3), (ghosted, 1.0)):
+            spoilt = spoil(one, share).image
             alone, together = one_by_one_and_together([before, spoilt, after], data, some)
             same(alone[[0, 2]], together[[0, 2]])
             gains.append(together[1] - alone[1])
