@@ -1,6 +1,7 @@
 """What v8 is worth on real heads, with one setting, and whether it knows where it failed."""
 
 import itertools
+import re
 
 import cv2
 import nibabel as nib
@@ -173,7 +174,8 @@ def test_a_volume_as_it_was_published(real, skullmask):
     assert mask.get_data_dtype() == np.uint8
     same(np.unique(mask.dataobj), [0, 1])
     first, last = TRACED["oms01"]
-    assert f"oms01.nii.gz[0] … oms01.nii.gz[{first - 8}]" in err[0]
+    doubted_below = re.search(r"oms01\.nii\.gz\[0\] … oms01\.nii\.gz\[(\d+)\]", err[0])
+    assert first - 8 <= int(doubted_below[1]) < first
     assert not any(f"oms01.nii.gz[{k}]" in err[0] for k in range(first, last + 1))
     made, truth = (
         sm.load(file).images
