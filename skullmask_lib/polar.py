@@ -1074,8 +1074,8 @@ def is_odd(
 ) -> bool:
     """Check whether an outline is the odd one out beside those of its two neighbours.
 
-    It is if it differs more from their mean than they differ from each other. Only shape matters,
-    not size: the same change on all rays does not count.
+    It is odd if it differs from their mean by more than they differ from each other, and by more
+    than 0.1 mm. Only shape matters, not size: the same change on all rays does not count.
 
     Parameters
     ----------
@@ -1128,8 +1128,8 @@ def _unlikeness_mm(radius: np.ndarray, other: np.ndarray) -> float:
 def without_air(unwrapped: Unwrapped, mask: np.ndarray) -> np.ndarray:
     """Remove from a mask the air that its rays cross, beside a nose or an ear, and keep one piece.
 
-    Along the frame the head is all that lies between its first and its last pixel, for where the
-    frame cuts it the bone may be open.
+    On each side of the frame all pixels from the head's first to its last count as head, because
+    the bone may be open where the frame cuts it.
 
     Parameters
     ----------
@@ -1177,11 +1177,11 @@ def quality(
 
     Three things speak for a mask: its outline is a step from bright to dark everywhere, it is
     smooth, and it leaves a plausible thickness of scalp outside. The quality is their product,
-    times the share of the outline that the frame does not cut off. Steps and smoothness are
-    measured on the scale of the pixels. Where bone is brighter than an even brain, as on CT, the
-    quality is 0.
+    times the share of the outline that the frame does not cut off. Where pixels are wide, steps are
+    measured over a wider window, and the staircase of the pixels is not taken for roughness. Where
+    bone is brighter than an even brain, as on CT, the quality is 0.
 
-    Three doubts each take up to half of it, by the share of the outline for which they hold: an
+    Each of three doubts can halve what is left, by the share of the outline for which it holds: an
     edge farther out is a clearly cheaper surface, the brain begins right below the outline, or the
     scalp is thicker on one side of the head than on the other.
 
@@ -1251,11 +1251,12 @@ def trust_in(unwrapped: Unwrapped | None, mask: np.ndarray) -> float:
 
 
 def trust_in_volume(areas_px: Sequence[int], qualities: Sequence[float]) -> np.ndarray:
-    """Lower the quality of masks that do not fit into their volume below `TRUSTED`.
+    """Lower to below `TRUSTED` the quality of masks that do not fit into their volume.
 
     They are of two kinds. Near the vertex the skull is cut at a slant, so that the area changes
-    fast from slice to slice. And where several slices in a row are doubtful the ring of bone is
-    open, as below the orbits; what lies beyond is doubtful, too.
+    fast from slice to slice. And where several slices in a row are doubtful, the ring of bone is
+    open, as below the orbits. A stretch of trusted slices that they cut off is doubtful, too,
+    unless it is at least half as long as the longest one.
 
     Parameters
     ----------
