@@ -17,7 +17,7 @@ from real_heads import write
 from tqdm import tqdm
 
 import skullmask_lib as sm
-from skullmask_lib import phantom, tables
+from skullmask_lib import phantom, tables, versions
 
 TABLE = Path(__file__).parents[1] / "data" / "marrow.csv"
 HEADER = ("contrast", "marrow_mm", "brightness", "slices", "iou_min", "quality", "date", "version")
@@ -86,9 +86,9 @@ def score(contrast: str, marrow_mm: float, brightness: float) -> dict[str, float
     qualities = []
     for seed, level_mm in itertools.product(SEEDS, LEVELS_MM):
         image, labels = render(contrast, marrow_mm, brightness, level_mm=level_mm, seed=seed)
-        mask = sm.v8(image, spacing_mm=SPACING_MM)
+        mask, quality = versions.mask_and_quality(image, spacing_mm=SPACING_MM)
         ious.append(sm.iou(mask, phantom.skull_mask(labels)))
-        qualities.append(sm.quality(image, mask, spacing_mm=SPACING_MM))
+        qualities.append(quality)
     return {
         "slices": len(ious),
         "iou_min": round(min(ious), 4),

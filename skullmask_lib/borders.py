@@ -26,7 +26,7 @@ class _Border(NamedTuple):
 
 
 def without_border(image: np.ndarray) -> np.ndarray:
-    """Paint over what is drawn around an image, in place.
+    """Paint over what is drawn around an image.
 
     A frame is painted over with the background beside it, and a box of zeros with the background
     that it surrounds, if that background is plain.
@@ -39,7 +39,6 @@ def without_border(image: np.ndarray) -> np.ndarray:
     Returns
     -------
     ndarray of shape (H, W), float
-        The same array.
 
     Examples
     --------
@@ -48,7 +47,7 @@ def without_border(image: np.ndarray) -> np.ndarray:
     >>> np.array_equal(without_border(framed), np.pad(slice_, 3))
     True
     """
-    _paint_over_frame(image)
+    image = _without_frame(image)
     rows, columns = _inside_even_lines(image)
     inside = image[rows, columns]
     if inside.size in (0, image.size):
@@ -87,11 +86,13 @@ def _is_near(side: np.ndarray, background: float) -> bool:
     return side.max() - background <= _EVEN and background - side.min() <= _EVEN
 
 
-def _paint_over_frame(image: np.ndarray) -> None:
-    """Paint over bright lines along the sides that a lossy format has made uneven, in place."""
+def _without_frame(image: np.ndarray) -> np.ndarray:
+    """Paint over bright lines along the sides that a lossy format has made uneven."""
+    painted = image.copy()
     for quarter in range(4):
-        side = np.rot90(image, quarter)  # a view whose first rows lie along one side
+        side = np.rot90(painted, quarter)  # a view whose first rows lie along one side
         _paint_frame_along(side)
+    return painted
 
 
 def _paint_frame_along(side: np.ndarray) -> None:

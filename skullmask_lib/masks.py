@@ -284,7 +284,7 @@ def fill_holes(mask: np.ndarray) -> np.ndarray:
            [1, 1, 1],
            [0, 1, 0]], dtype=uint8)
     """
-    mask = np.asarray(mask, np.uint8)
+    mask = (np.asarray(mask) != 0).astype(np.uint8)
     filled = np.zeros_like(mask)
     box = bounding_box(mask)  # no hole lies outside of it
     filled[box] = 1 - flood_from_edges(mask[box] == 0)

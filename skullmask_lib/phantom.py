@@ -27,7 +27,6 @@ each slice stretch the range upwards. With their signal set to that of skin, the
 43, and the IoU of v1, v2 and v7 stays the same to three decimals.
 """
 
-import math
 import tomllib
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -64,19 +63,22 @@ SIGNALS = {"T1": _signals_of(0), "T2": _signals_of(1), "FLAIR": _signals_of(2)}
 
 # Where the scalp vessels run [radians]: 0 is right, pi / 2 is back
 VESSEL_ANGLES = (0.25, -0.3, np.pi - 0.25, np.pi + 0.28, 1.2, 1.95, -1.2, -1.9)
+# No measure and no signal is larger
+_FARTHEST = 1000.0
+_BRIGHTEST = 1000.0
 # The least and the greatest value of a measure; beyond them the anatomy would turn inside out
 _LIMITS = {
-    "half_width_mm": (1.0, math.inf),
-    "half_length_mm": (1.0, math.inf),
-    "half_height_mm": (1.0, math.inf),
-    "half_height_below_mm": (1.0, math.inf),
+    "half_width_mm": (1.0, _FARTHEST),
+    "half_length_mm": (1.0, _FARTHEST),
+    "half_height_mm": (1.0, _FARTHEST),
+    "half_height_below_mm": (1.0, _FARTHEST),
     "egg": (-0.9, 0.9),
     "boxiness": (1.0, 20.0),
-    "skin_mm": (0.0, math.inf),
-    "outer_table_mm": (0.0, math.inf),
-    "inner_table_mm": (0.0, math.inf),
+    "skin_mm": (0.0, _FARTHEST),
+    "outer_table_mm": (0.0, _FARTHEST),
+    "inner_table_mm": (0.0, _FARTHEST),
     "sulcus_radiality": (0.0, 1.0),
-    "coil_reach_mm": (1.0, math.inf),
+    "coil_reach_mm": (1.0, _FARTHEST),
 }
 # Nothing of the usual head lies further out than this multiple of the skull's semi-axes
 _REACH = 1.3
@@ -1003,10 +1005,9 @@ def _measures(values: Mapping[str, float] | None) -> dict[str, float]:
     wanted = "a measure of [model] in data/phantom.toml"
     measures = _replacements("measures", values, vars(MODEL), wanted)
     for name, number in measures.items():
-        low, high = _LIMITS.get(name, (-math.inf, math.inf))
+        low, high = _LIMITS.get(name, (-_FARTHEST, _FARTHEST))
         if not low <= number <= high:
-            limits = f"{low:g} or more" if high == math.inf else f"{low:g} to {high:g}"
-            raise InputError(f"measures[{name!r}] is {number}; wanted {limits}")
+            raise InputError(f"measures[{name!r}] is {number}; wanted {low:g} to {high:g}")
     return measures
 
 
@@ -1016,8 +1017,8 @@ def _tissue_signals(values: Mapping[str, float] | None) -> dict[str, float]:
     wanted = f"a tissue of {', '.join(tissues)}"
     signals = _replacements("signals", values, tissues, wanted)
     for name, number in signals.items():
-        if number < 0:
-            raise InputError(f"signals[{name!r}] is {number}; wanted 0 or more")
+        if not 0 <= number <= _BRIGHTEST:
+            raise InputError(f"signals[{name!r}] is {number}; wanted 0 to {_BRIGHTEST:g}")
     return signals
 
 

@@ -31,6 +31,7 @@ from nibabel.affines import voxel_sizes
 from PIL import Image
 
 from . import polar
+from .errors import InputError
 from .sweeps import Sweep
 from .texts import plain
 
@@ -1234,6 +1235,11 @@ def three_planes(
     -------
     Picture
 
+    Raises
+    ------
+    InputError
+        If a doubtful part comes without its mask.
+
     Examples
     --------
     >>> three_planes(np.ones((4, 4, 4)), np.diag([2, 2, 3, 1]), name="a cube").alt
@@ -1255,11 +1261,13 @@ def three_planes(
     fig, frames = panels(*widths_mm, height=height, lines=lines)
     if name:
         _headline(fig, name)
+    if mask is None and doubtful is not None:
+        raise InputError("expected the mask of which a part is doubtful, got None")
     parts = {}
     if mask is not None:
         parts["mask"] = mask
     if doubtful is not None and doubtful.any():
-        parts = {"mask": (mask > doubtful), "doubtful": doubtful}
+        parts = {"mask": mask > doubtful, "doubtful": doubtful}
     for frame, plane in zip(frames, PLANES, strict=True):
         size = (sizes[plane.across], sizes[plane.down])  # OpenCV's (x, y)
         outlined = {}

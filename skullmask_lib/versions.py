@@ -754,10 +754,10 @@ def mask_slices(
     spacing_mm : ndarray of shape (N, 2), optional
         Row and column spacing of every slice [mm], as in `Data`, for versions that use it.
     volume : bool
-        The slices follow one another in a volume. Where the slices on both sides of one can be
-        trusted more, or are more like each other than like it, v8 pulls its outline towards theirs.
-        Air beside the head is removed. A slice of far less contrast than the others shows
-        air and has an empty mask.
+        The slices follow one another in a volume, which only v8 makes use of. Where the slices on
+        both sides of one can be trusted, and are trusted more or are more like each other than like
+        it, its outline is pulled towards theirs. Air beside the head is removed. A slice of far
+        less contrast than the others shows air and has an empty mask.
 
     Yields
     ------
@@ -791,8 +791,8 @@ def masks_with_quality(
 ) -> Iterator[tuple[np.ndarray, float]]:
     """Make the masks of many slices, and estimate how far to trust each.
 
-    v8 unwraps every head once for both. Other versions make the mask in a fraction of the time
-    that its quality takes. In a volume v8 makes all masks before it yields the first, for their
+    v8 unwraps every head once for both. Other versions make the mask in half the time that
+    its quality takes. In a volume v8 makes all masks before it yields the first, for their
     quality also depends on how they fit together, see `polar.trust_in_volume`.
 
     Parameters

@@ -217,6 +217,21 @@ def test_marrow_of_any_thickness_and_brightness_lies_inside(marrow, marrow_mm):
     assert edges_mm(ray(layers))[0] == pytest.approx(6, abs=polar.STEP_MM)
 
 
+def test_paths_are_closed_whether_or_not_they_meet_after_one_turn(monkeypatch):
+    """Prices of noise leave the end of a turn elsewhere than its start in part of the cases."""
+    turns = []
+    follow = polar._cheapest_path
+    monkeypatch.setattr(
+        polar, "_cheapest_path", lambda *given: turns.append(len(given)) or follow(*given)
+    )
+    for seed in range(12):
+        noise = np.random.default_rng(seed).standard_normal((2, 180, 60)).astype(np.float32)
+        surface, inner_edge = polar.nested_paths(*noise)
+        for path, most in ((inner_edge, 1), (inner_edge - surface, 1), (surface, 2)):
+            assert np.abs(np.diff(path, append=path[0])).max() <= most
+    assert 12 < len(turns) < 24  # some of them needed a second turn
+
+
 def test_what_is_brighter_than_fat_says_no_more():
     fat, bright, liquor = (
         ray([(level, 6), (0.2, 11), (deep, 48)])[None]
@@ -464,6 +479,16 @@ def test_beyond_the_outlines_of_neighbours_depth_has_a_price(unwrapped):
     same(polar.neighbour_cost(unwrapped, near[::-1], 60), cost)
 
 
+def test_neighbours_may_lie_on_another_grid(unwrapped):
+    image, _ = ring_head((150, 250), (1.5, 0.8), at_mm=(4, -3))
+    other = polar.unwrap(image)
+    assert other.scale != unwrapped.scale
+    mask = polar.fill_outline(unwrapped, np.full(polar.ANGLES, 14.0))
+    near = polar.outline(other, polar._depth_of(mask, other))
+    cost = polar.neighbour_cost(unwrapped, [near], 60)
+    close(cost.argmin(axis=1), 14, atol=2)
+
+
 def test_an_outline_is_odd_if_its_shape_is_that_of_neither_neighbour(unwrapped):
     angle = np.arange(polar.ANGLES) * 2 * np.pi / polar.ANGLES
     even = np.full(polar.ANGLES, 14.0)
@@ -519,6 +544,11 @@ def test_masks_that_shrink_fast_are_doubted():
     assert doubted(areas_px, 0.7 * np.sign(areas_px)) == [4, 5]  # what is next to them is not
 
 
+def test_one_mask_of_another_size_does_not_cast_doubt_on_its_neighbours():
+    for odd in (500, 1400):
+        assert doubted([900] * 4 + [odd] + [900] * 4, [0.6] * 9) == []
+
+
 @pytest.mark.parametrize("doubtful", range(6))
 def test_beyond_several_doubtful_slices_all_are_doubted(doubtful):
     qualities = np.array([0.6, 0.4, *[0.2] * doubtful, *[0.5] * 9])
@@ -541,7 +571,8 @@ def test_trust_in_a_volume_keeps_the_order_and_the_arguments():
     qualities = np.array([0.9, 0.8, 1.0, 0.0])
     lowered = polar.trust_in_volume(areas_px, qualities)
     same(qualities, [0.9, 0.8, 1.0, 0.0])
-    close(lowered, qualities * polar.TRUSTED)
+    close(lowered, qualities * polar._LOWERING)
+    assert polar.trust_in_volume([900, 100], [1.0, 1.0]).max() < polar.TRUSTED
     same(polar.trust_in_volume([], []), [])
     same(polar.trust_in_volume([0, 0], [0, 0]), [0, 0])
     same(polar.trust_in_volume([7], [0.5]), [0.5])
@@ -958,6 +989,9 @@ def test_unit_offset_and_dtype_do_not_matter(drawn, spacing_mm):
         image * 5 - 3,
     ):
         assert sm.iou(sm.v8(other, spacing_mm=spacing_mm), wanted) > 0.999
+    for other in (1e-37 * (1 + 0.01 * image), 1e-36 * (1 + 0.001 * image)):
+        assert sm.iou(sm.v8(np.float32(other), spacing_mm=spacing_mm), wanted) > 0.99
+    assert sm.iou(sm.v8(image * 1e-309, spacing_mm=spacing_mm), wanted) > 0.99
     for factor in (2.0**-60, 2.0**60):
         same(sm.v8(image * factor, spacing_mm=spacing_mm), wanted)
     for dtype in (np.uint8, np.int16, np.uint16, np.int64):

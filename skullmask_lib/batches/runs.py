@@ -137,7 +137,7 @@ def batch(
         Which channel to take of colour pictures.
     quality : bool, optional
         Whether to compute how far each mask can be trusted, see `quality`. By default for v8 alone,
-        which has unwrapped the head already; with other versions it takes several times as long.
+        which has unwrapped the head already; with other versions it takes about twice as long.
     table : {"csv", "parquet"}
         Format of the table of all images; Parquet needs the extra ``batch``.
     restart : bool

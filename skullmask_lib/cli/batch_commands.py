@@ -43,7 +43,7 @@ _Quality = Annotated[
     typer.Option(
         "--quality/--no-quality",
         help="Say how far each mask can be trusted; by default for v8 alone, as with other "
-        "versions it takes several times as long.",
+        "versions it takes about twice as long.",
     ),
 ]
 _Table = Annotated[

@@ -15,7 +15,7 @@ from complaints import refused
 from inputs import later
 
 from skullmask_lib import metrics, phantom, plots
-from skullmask_lib.errors import EmptyMaskWarning, InputWarning
+from skullmask_lib.errors import EmptyMaskWarning, InputError, InputWarning
 from skullmask_lib.volumes import stripping
 from skullmask_lib.volumes.stripping import strip, strip_scan
 
@@ -352,6 +352,8 @@ def test_a_doubtful_part_of_a_mask_has_an_outline_of_its_own():
         assert has(plots.COLOURS["mask"], **parts)
         assert has(plots.COLOURS["doubtful"], **parts) == (kind == "doubtful")
     assert not has(plots.COLOURS["doubtful"], doubtful=0 * mask)
+    with pytest.raises(InputError):
+        plots.three_planes(volume, np.eye(4), doubtful=doubtful)
 
 
 def test_thin_voxels_make_no_huge_picture():
