@@ -3,6 +3,7 @@
 import io
 import itertools
 import math
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -503,6 +504,8 @@ def test_an_outline_is_odd_if_its_shape_is_that_of_neither_neighbour(unwrapped):
     assert not is_odd(even, even, oval)
     assert not is_odd((even + oval) / 2, even, oval)
     assert not is_odd(even + 6, oval, even)
+    assert is_odd(even + 0.1 * (oval - even), even, even)  # off by 0.13 mm on average
+    assert not is_odd(even + 0.05 * (oval - even), even, even)
 
 
 @pytest.mark.parametrize(
@@ -564,6 +567,9 @@ def test_beyond_several_doubtful_slices_all_are_doubted(doubtful):
 def test_what_a_gap_cuts_in_halves_is_not_doubted():
     qualities = np.array([*[0.6] * 8, *[0.1] * 5, *[0.5] * 6])
     assert doubted(np.full(19, 900), qualities) == [8, 9, 10, 11, 12]
+    qualities = np.array([*[0.6] * 10, *[0.1] * 3, *[0.5] * 5])  # half as long
+    assert doubted(np.full(18, 900), qualities) == [10, 11, 12]
+    assert doubted(np.full(17, 900), qualities[:-1]) == list(range(10, 17))
 
 
 def test_trust_in_a_volume_keeps_the_order_and_the_arguments():
@@ -633,6 +639,26 @@ def test_an_outline_that_leaves_the_surface_for_the_inner_table_is_trusted_less(
     assert most < a_third
     assert most < polar.TRUSTED
     assert all_around < polar.TRUSTED
+
+
+def test_scalp_brighter_than_the_brain_is_no_sharper():
+    """Where bone is faint, the step to it does not become clear by brighter fat."""
+    usual, bright = (
+        ring_head(levels=(0.02, fat, 0.97, 1.0), depths_mm=(0, 6, 12)) for fat in (1.0, 1.6)
+    )
+    for image, truth in (usual, bright):
+        assert sm.quality(image, truth, spacing_mm=MM) < polar.TRUSTED
+
+
+def test_noise_along_an_outline_does_not_hide_its_edge(drawn):
+    """The contrast is averaged over neighbouring rays before it is limited."""
+    image, truth = drawn
+    head = polar.unwrap(image, MM)
+    depth = polar._depth_of(truth, head)
+    noise = 0.4 * np.random.default_rng(3).standard_normal(head.brightness.shape)
+    noisy = replace(head, brightness=np.float32(head.brightness + noise))
+    pixel = polar._pixel_along_rays(head)
+    assert polar._sharpness(noisy, depth, pixel).mean() > 0.97
 
 
 def test_no_sharp_edge_makes_up_for_one_that_is_missing(drawn):

@@ -511,6 +511,15 @@ def test_masks_do_not_reach_into_the_air_in_a_volume():
         assert cv2.connectedComponents(after)[0] == 2  # the background is one of them
 
 
+def test_only_the_largest_piece_of_a_mask_is_kept():
+    image, truth = ring_head()
+    rows, _ = np.indices(image.shape)
+    parted = np.where(np.abs(rows - 60) < 4, 0, truth).astype(np.uint8)
+    kept = polar.without_air(polar.unwrap(image, (1, 1)), parted)
+    assert cv2.connectedComponents(parted)[0] == 3  # the background is one of them
+    assert cv2.connectedComponents(kept)[0] == 2
+
+
 def test_a_vertex_cut_at_a_slant_is_named_in_a_volume():
     radii_mm = [70, 68, 65, 61, 56, 50, 42]
     slices = [ring_head(axes_mm=(radius, radius))[0] for radius in radii_mm]
