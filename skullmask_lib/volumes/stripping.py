@@ -55,6 +55,8 @@ _LEAST_HEAD_MM2 = 3000.0
 _UPPER_MM = 90.0
 # and the share of its slices that must show one clearly.
 _SKULL_SHARE = 0.3
+# A slice between two trusted ones counts from this share of the limit on: rounding decides less.
+_BETWEEN_SHARE = 0.8
 # A volume may be a brain alone if it has no more tissue than this,
 _BARE_ML = 2100.0
 # and if at least this share of its voxels has one and the same value.
@@ -266,7 +268,7 @@ def _find_skull(slices: np.ndarray, spacing_mm: np.ndarray) -> _Skull:
         remark = "no skull around it: is the brain stripped already?"
         return _Skull(nothing, no_vault, 0.0, remark)
 
-    trusted = np.flatnonzero(trusts >= min(polar.TRUSTED, trusts.max()))
+    trusted = _trusted(trusts)
     level = 0.0
     if trusts.any():
         deep_values = [looks[i].deep_values for i in trusted]
@@ -278,6 +280,15 @@ def _find_skull(slices: np.ndarray, spacing_mm: np.ndarray) -> _Skull:
         remark = "look at the mask: few slices show a skull clearly"
     inside, vault = _spread(looks, trusted, step, step_mm, slices.shape)
     return _Skull(inside, vault, level, remark)
+
+
+def _trusted(trusts: np.ndarray) -> np.ndarray:
+    """List the looks to be trusted; one between two of them need not reach the limit itself."""
+    least = min(polar.TRUSTED, trusts.max())
+    is_trusted = trusts >= least
+    is_between = np.zeros_like(is_trusted)
+    is_between[1:-1] = is_trusted[:-2] & is_trusted[2:]
+    return np.flatnonzero(is_trusted | is_between & (trusts >= _BETWEEN_SHARE * least))
 
 
 def _look_down(slices: np.ndarray, spacing_mm: np.ndarray, step: int) -> list[_Look]:

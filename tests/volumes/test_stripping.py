@@ -335,6 +335,21 @@ def test_planes_show_left_at_the_left_and_front_and_top_above(place, panel):
     )  # in front is at the right of the sagittal plane
 
 
+@pytest.mark.parametrize(
+    ("trusts", "expected"),
+    [
+        ([0.1, 0.6, 0.3, 0.6, 0.1], [1, 2, 3]),  # between two trusted ones, and nearly as good
+        ([0.1, 0.6, 0.2, 0.6, 0.1], [1, 3]),
+        ([0.3, 0.6, 0.6, 0.3], [1, 2]),  # at an end
+        ([0.6, 0.3, 0.3, 0.6], [0, 3]),
+        ([0.1, 0.2, 0.1], [1]),  # the best one where none is trusted
+        ([0.6], [0]),
+    ],
+)
+def test_which_slices_count(trusts, expected):
+    assert stripping._trusted(np.array(trusts)).tolist() == expected
+
+
 def test_a_doubtful_part_of_a_mask_has_an_outline_of_its_own():
     volume = np.zeros((20, 30, 12))
     mask = np.zeros_like(volume)
