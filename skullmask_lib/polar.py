@@ -828,7 +828,10 @@ def _cheapest_path(
     width: int,
     end: int | None = None,
 ) -> np.ndarray:
-    """Find the cheapest pairs along the rays of a turn, from ``end`` to ``end`` if it is given."""
+    """Find the cheapest pairs along the rays of a turn, from ``end`` to ``end`` if it is given.
+
+    A pair is the number ``thickness * width + depth`` of a thickness and a depth.
+    """
     first = cost[turn[0]]
     if end is not None:
         first = np.full_like(first, np.inf)
@@ -1348,7 +1351,7 @@ def trust(unwrapped: Unwrapped, depth: np.ndarray) -> float:
     sharpness = _sharpness(unwrapped, depth, pixel)
     rough_mm = STEP_MM * _roughness(unwrapped.skin - depth, pixel)
     smoothness = np.exp(-rough_mm[seen].mean() / _ROUGH_MM)
-    trust = sharpness[seen].mean() * smoothness * plausibility[seen].mean() * seen.mean()
+    rating = sharpness[seen].mean() * smoothness * plausibility[seen].mean() * seen.mean()
     arcs = _in_arcs(np.minimum(unwrapped.brightness, 1))
     depth_of_arcs = _in_arcs(depth)
     doubts = (
@@ -1357,8 +1360,8 @@ def trust(unwrapped: Unwrapped, depth: np.ndarray) -> float:
         _is_lopsided(unwrapped, depth, seen, pixel),
     )
     for doubtful in doubts:
-        trust *= 1 - _DOUBT_SHARE * doubtful[seen].mean()
-    return float(trust)
+        rating *= 1 - _DOUBT_SHARE * doubtful[seen].mean()
+    return float(rating)
 
 
 def _plausibility(depth: np.ndarray) -> np.ndarray:
@@ -1375,8 +1378,8 @@ def _sharpness(
 ) -> np.ndarray:
     """Rate how clear a step from bright to dark an outline is, at every angle: 0 … 1."""
     coarseness = np.maximum(pixel / _steps(_CONTRAST_WINDOW_MM), 1)
-    contrast = _contrast_across(unwrapped, depth, coarseness)
-    calm = ndimage.uniform_filter1d(contrast, _ARC_ANGLES + 1, mode="wrap")
+    step = _contrast_across(unwrapped, depth, coarseness)
+    calm = ndimage.uniform_filter1d(step, _ARC_ANGLES + 1, mode="wrap")
     return np.clip(calm / _SHARP_CONTRAST, 0, 1)
 
 
