@@ -10,7 +10,7 @@ import itertools
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from . import comparison, inputs, notebooks, privacy, report, running
 from .provenance import provenance, sha256_once
 
 _STOP_AGAIN_AFTER_S = 0.2
+_LOOK_UP_AFTER_S = 0.5
 _ORIGIN = ("skullmask", "notebook", "inputs", "parameters")  # what decides whether to run again
 
 
@@ -190,10 +191,24 @@ def _running(
         for name in names:
             futures[pool.submit(make, name)] = name
         try:
-            yield ((futures[future], future.result()) for future in as_completed(futures))
+            yield _as_they_end(futures)
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             while not all(map(Future.done, futures)):
                 running.stop()
                 time.sleep(_STOP_AGAIN_AFTER_S)
             raise
+
+
+def _as_they_end(futures: Mapping[Future, str]) -> Iterator[tuple[str, dict]]:
+    """Yield names and outcomes in the order in which reports are made.
+
+    No wait is longer than ``_LOOK_UP_AFTER_S``. While a thread starts a kernel, the system may
+    hand it the signal of Ctrl-C. Only the main thread acts on signals, and it looks for one that
+    another thread received only between two waits.
+    """
+    pending = set(futures)
+    while pending:
+        ended, pending = wait(pending, _LOOK_UP_AFTER_S, FIRST_COMPLETED)
+        for future in ended:
+            yield futures[future], future.result()

@@ -28,6 +28,7 @@ from ..io import outputs
 from . import notebooks, privacy
 
 _SCHEME = "skullmask:"  # begins the names of files that `_Files` handles for papermill
+_PAPERMILLS_LOGS = (logging.getLogger("papermill"), logging.getLogger("papermill.translators"))
 _kernels: weakref.WeakSet = weakref.WeakSet()
 
 
@@ -167,16 +168,20 @@ def _close_event_loop() -> None:
 
 @contextlib.contextmanager
 def _quiet_papermill() -> Iterator[None]:
-    """Silence the log and the warnings of papermill and nbformat; the kernel keeps its own."""
-    logger = logging.getLogger("papermill")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL)
+    """Silence the logs and the warnings of papermill and nbformat; the kernel keeps its own.
+
+    Each call adds a filter of its own, as one that ends must not end the silence of another thread.
+    """
+    silence = logging.Filter("nothing")  # passes what a logger of this name says
+    for logger in _PAPERMILLS_LOGS:
+        logger.addFilter(silence)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        logger.setLevel(level)
+        for logger in _PAPERMILLS_LOGS:
+            logger.removeFilter(silence)
 
 
 def stop() -> None:
