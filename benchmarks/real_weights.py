@@ -9,6 +9,7 @@ of the project. The table goes to data/real_weights.csv.
 import contextlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 from real_heads import command_line, files_of, write
@@ -17,18 +18,21 @@ from tqdm import tqdm
 import skullmask_lib as sm
 from skullmask_lib import polar, tables, versions
 
+# The module that reads a constant, and its name there
+Constant = tuple[ModuleType, str]
+
 TABLE = Path(__file__).parents[1] / "data" / "real_weights.csv"
 HEADER = ("head", "term", "factor", "iou", "iou_min", "date", "version")
-# A term of the price, and the constant of `polar` that is its weight
+# A term of the price, and the constant that is its weight
 WEIGHTS = {
-    "dark bone": "_DARKNESS_WEIGHT",
-    "step at the inner edge": "_INNER_EDGE_WEIGHT",
-    "depth below the skin": "_DEPTH_COST_PER_MM",
-    "unusual thickness": "_THICKNESS_COST_PER_MM",
-    "thin scalp": "_THIN_SCALP_COST",
-    "frame": "_FRAME_COST",
-    "bends of both paths": "_BEND_COST",
-    "changes of thickness": "_THICKENING_COST",
+    "dark bone": (polar.costs, "_DARKNESS_WEIGHT"),
+    "step at the inner edge": (polar.costs, "_INNER_EDGE_WEIGHT"),
+    "depth below the skin": (polar.costs, "_DEPTH_COST_PER_MM"),
+    "unusual thickness": (polar.paths, "_THICKNESS_COST_PER_MM"),
+    "thin scalp": (polar.costs, "_THIN_SCALP_COST"),
+    "frame": (polar.costs, "_FRAME_COST"),
+    "bends of both paths": (polar.paths, "_BEND_COST"),
+    "changes of thickness": (polar.paths, "_THICKENING_COST"),
 }
 # The one term whose weight is always 1
 STEP = "step from scalp to bone"
@@ -60,7 +64,7 @@ def settings() -> list[tuple[str, float]]:
     return [(NOTHING, 1.0), *changed, (INNER_PATH, 0.0), (ALL_BUT_STEP, 0.0)]
 
 
-def factors_of(term: str, factor: float) -> dict[str, float]:
+def factors_of(term: str, factor: float) -> dict[Constant, float]:
     """Return the factor of every constant that has to change.
 
     A path depends on the ratios of the weights alone. So the step from scalp to bone counts half
@@ -71,11 +75,12 @@ def factors_of(term: str, factor: float) -> dict[str, float]:
     if term == STEP:
         return dict.fromkeys(WEIGHTS.values(), 1 / max(factor, ALMOST_ZERO))
     if term == LIMIT:
-        return {"_HIGHEST_STEP": NO_LIMIT if factor == 0 else factor}
+        return {(polar.costs, "_HIGHEST_STEP"): NO_LIMIT if factor == 0 else factor}
     if term == INNER_PATH:
         # A move of the surface alone then costs what a move of both edges does
-        as_a_bend = polar._BEND_COST / polar._THICKENING_COST
-        return {WEIGHTS[name]: factor for name in INNER_TERMS} | {"_THICKENING_COST": as_a_bend}
+        as_a_bend = polar.paths._BEND_COST / polar.paths._THICKENING_COST
+        changed = {WEIGHTS[name]: factor for name in INNER_TERMS}
+        return changed | {WEIGHTS["changes of thickness"]: as_a_bend}
     if term == ALL_BUT_STEP:
         return {WEIGHTS[name]: factor for name in BESIDE_STEP}
     return {WEIGHTS[term]: factor}
@@ -85,14 +90,14 @@ def factors_of(term: str, factor: float) -> dict[str, float]:
 def weighted(term: str, factor: float) -> Iterator[None]:
     """Multiply a term of the price within a ``with`` block."""
     factors = factors_of(term, factor)
-    usual = {name: getattr(polar, name) for name in factors}
-    for name, times in factors.items():
-        setattr(polar, name, times * usual[name])
+    usual = {constant: getattr(*constant) for constant in factors}
+    for constant, times in factors.items():
+        setattr(*constant, times * usual[constant])
     try:
         yield
     finally:
-        for name, value in usual.items():
-            setattr(polar, name, value)
+        for constant, value in usual.items():
+            setattr(*constant, value)
 
 
 def unwrapped_slices(data: sm.Data) -> list[polar.Unwrapped | None]:

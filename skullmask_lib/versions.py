@@ -1,9 +1,9 @@
 """The versions v1 … v8. Each takes one slice and returns its mask.
 
 A version is a few lines of primitives, and a new one goes here. The primitives are in `masks` and,
-for v8, in `polar`. Primitives that only a new version needs get a module like `polar`, which is
-also entered in the layers in pyproject.toml and in the list in `batches.software`. `trace` shows
-the stages on the way, and `mask_slices` masks many slices.
+for v8, in the folder `polar`. Primitives that only a new version needs get a module of their own,
+which is also entered in the layers in pyproject.toml and in the list in `batches.software`. `trace`
+shows the stages on the way, and `mask_slices` masks many slices.
 
 The source of v1 … v7 is the article "Building a Skull Mask Generator for MRI Images Without Deep
 Learning". What it left open (v3, v4, the widths of v5 and v6) is reconstructed here and labelled
@@ -30,6 +30,8 @@ MAX_BLOCK_SIZE_PX = 9999  # for cv2.blur
 # A slice of a volume that has less than this share of the others' contrast shows air
 _DIM_SHARE = 0.2
 _USUAL_CONTRAST_PERCENTILE = 90
+# Neighbours whose quality is this many times higher pull a slice's outline
+_CLEARLY = 1.2
 
 # The types of the options say what a slider offers
 GreyLevel = Annotated[int, errors.Range(0, 254, 1, "grey level")]
@@ -1005,7 +1007,7 @@ def _should_follow(head: _Head, before: _Head, after: _Head) -> bool:
     least = min(before.trust, after.trust)
     if head.unwrapped is None or head.outline is None or least <= polar.TRUSTED:
         return False
-    if least > polar.CLEARLY * head.trust:
+    if least > _CLEARLY * head.trust:
         return True
     return polar.is_odd(head.unwrapped, head.outline, _places(before, after))
 

@@ -221,9 +221,9 @@ def test_marrow_of_any_thickness_and_brightness_lies_inside(marrow, marrow_mm):
 def test_paths_are_closed_whether_or_not_they_meet_after_one_turn(monkeypatch):
     """Prices of noise leave the end of a turn elsewhere than its start in part of the cases."""
     turns = []
-    follow = polar._cheapest_path
+    follow = polar.paths._cheapest_path
     monkeypatch.setattr(
-        polar, "_cheapest_path", lambda *given: turns.append(len(given)) or follow(*given)
+        polar.paths, "_cheapest_path", lambda *given: turns.append(len(given)) or follow(*given)
     )
     for seed in range(12):
         noise = np.random.default_rng(seed).standard_normal((2, 180, 60)).astype(np.float32)
@@ -307,8 +307,8 @@ def price(costs, surface, inner_edge):
     bends, changes = (np.abs(np.diff(p, append=p[0])).sum() for p in (inner_edge, thickness))
     unusual_mm = np.abs(polar.STEP_MM * thickness - polar.SKULL_MM[1]).sum()
     places = costs[0][rays, surface].sum() + costs[1][rays, inner_edge].sum()
-    moves = polar._BEND_COST * bends + polar._THICKENING_COST * changes
-    return places + moves + polar._THICKNESS_COST_PER_MM * unusual_mm
+    moves = polar.paths._BEND_COST * bends + polar.paths._THICKENING_COST * changes
+    return places + moves + polar.paths._THICKNESS_COST_PER_MM * unusual_mm
 
 
 def is_allowed(surface, inner_edge):
@@ -472,8 +472,9 @@ def test_beyond_the_outlines_of_neighbours_depth_has_a_price(unwrapped):
     cost = polar.neighbour_cost(unwrapped, near, 60)
     assert cost.shape == (polar.ANGLES, 60)
     close(cost[:, 10:17], 0, atol=0.02)
-    assert cost.max() == polar._NEIGHBOUR_COST_PER_MM * polar._MAX_NEIGHBOUR_MM
-    step = polar._NEIGHBOUR_COST_PER_MM * polar.STEP_MM
+    per_mm = polar.neighbours._NEIGHBOUR_COST_PER_MM
+    assert cost.max() == per_mm * polar.neighbours._MAX_NEIGHBOUR_MM
+    step = per_mm * polar.STEP_MM
     close(cost[:, 18] - cost[:, 17], step, atol=0.02)
     close(cost[:, 8] - cost[:, 9], step, atol=0.02)
     close(cost[:, 40], cost.max())
@@ -485,7 +486,7 @@ def test_neighbours_may_lie_on_another_grid(unwrapped):
     other = polar.unwrap(image)
     assert other.scale != unwrapped.scale
     mask = polar.fill_outline(unwrapped, np.full(polar.ANGLES, 14.0))
-    near = polar.outline(other, polar._depth_of(mask, other))
+    near = polar.outline(other, polar.rating._depth_of(mask, other))
     cost = polar.neighbour_cost(unwrapped, [near], 60)
     close(cost.argmin(axis=1), 14, atol=2)
 
@@ -577,7 +578,7 @@ def test_trust_in_a_volume_keeps_the_order_and_the_arguments():
     qualities = np.array([0.9, 0.8, 1.0, 0.0])
     lowered = polar.trust_in_volume(areas_px, qualities)
     same(qualities, [0.9, 0.8, 1.0, 0.0])
-    close(lowered, qualities * polar._LOWERING)
+    close(lowered, qualities * polar.neighbours._LOWERING)
     assert polar.trust_in_volume([900, 100], [1.0, 1.0]).max() < polar.TRUSTED
     same(polar.trust_in_volume([], []), [])
     same(polar.trust_in_volume([0, 0], [0, 0]), [0, 0])
@@ -654,11 +655,11 @@ def test_noise_along_an_outline_does_not_hide_its_edge(drawn):
     """The contrast is averaged over neighbouring rays before it is limited."""
     image, truth = drawn
     head = polar.unwrap(image, MM)
-    depth = polar._depth_of(truth, head)
+    depth = polar.rating._depth_of(truth, head)
     noise = 0.4 * np.random.default_rng(3).standard_normal(head.brightness.shape)
     noisy = replace(head, brightness=np.float32(head.brightness + noise))
-    pixel = polar._pixel_along_rays(head)
-    assert polar._sharpness(noisy, depth, pixel).mean() > 0.97
+    pixel = polar.rating._pixel_along_rays(head)
+    assert polar.rating._sharpness(noisy, depth, pixel).mean() > 0.97
 
 
 def test_no_sharp_edge_makes_up_for_one_that_is_missing(drawn):
@@ -672,29 +673,29 @@ def test_no_sharp_edge_makes_up_for_one_that_is_missing(drawn):
 def test_what_differs_between_left_and_right_is_trusted_less(drawn, monkeypatch):
     image, truth = drawn
     head = polar.unwrap(image, MM)
-    depth = polar._depth_of(truth, head)
-    pixel = polar._pixel_along_rays(head)
+    depth = polar.rating._depth_of(truth, head)
+    pixel = polar.rating._pixel_along_rays(head)
     seen = np.full(polar.ANGLES, True)
     angle = np.arange(polar.ANGLES)
     on_right = 8 * np.exp(-(((angle - 45) / 10) ** 2))  # 4 mm deeper there
     on_both = on_right + on_right[(180 - angle) % polar.ANGLES]
-    assert not polar._is_lopsided(head, depth, seen, pixel).any()
-    assert not polar._is_lopsided(head, depth + on_both, seen, pixel).any()
-    lopsided = polar._is_lopsided(head, depth + on_right, seen, pixel)
+    assert not polar.rating._is_lopsided(head, depth, seen, pixel).any()
+    assert not polar.rating._is_lopsided(head, depth + on_both, seen, pixel).any()
+    lopsided = polar.rating._is_lopsided(head, depth + on_right, seen, pixel)
     assert lopsided[45]
     assert lopsided[angle < 90].sum() == pytest.approx(lopsided[angle >= 90].sum(), abs=2)
-    assert not polar._is_lopsided(head, depth + on_right, seen, pixel + 10).any()
+    assert not polar.rating._is_lopsided(head, depth + on_right, seen, pixel + 10).any()
     one_side = angle < 90
-    assert not polar._is_lopsided(head, depth + on_right, one_side, pixel)[one_side].any()
+    assert not polar.rating._is_lopsided(head, depth + on_right, one_side, pixel)[one_side].any()
     trust = polar.trust(head, depth + on_right)
-    monkeypatch.setattr(polar, "_LOPSIDED_MM", 99)
+    monkeypatch.setattr(polar.rating, "_LOPSIDED_MM", 99)
     assert polar.trust(head, depth + on_right) > 1.03 * trust
 
 
 def test_a_rough_outline_is_trusted_less(drawn):
     image, truth = drawn
     rough = polar.unwrap(image, MM)
-    depth = polar._depth_of(truth, rough)
+    depth = polar.rating._depth_of(truth, rough)
     figures = [
         polar.trust(rough, depth + amount * np.random.default_rng(1).standard_normal(polar.ANGLES))
         for amount in (0, 1, 2, 4)

@@ -19,14 +19,14 @@ HOUSE = Path(__file__).resolve().parents[1]
 
 # Constants of v8 that are no weights of the price; test_real_weights has those
 OTHER_CONSTANTS = [
-    "MIN_SCALP_MM",
-    "_AIR_SHARE",
-    "_BONE_WINDOW_MM",
-    "_BRIGHTEST",
-    "_BRIGHT_WINDOW_MM",
-    "_CLOSING_MM",
-    "_DARKEST",
-    "_SURFACE_WINDOW_MM",
+    (polar.anatomy, "MIN_SCALP_MM"),
+    (polar.heads, "_AIR_SHARE"),
+    (polar.costs, "_BONE_WINDOW_MM"),
+    (polar.costs, "_BRIGHTEST"),
+    (polar.costs, "_BRIGHT_WINDOW_MM"),
+    (polar.heads, "_CLOSING_MM"),
+    (polar.costs, "_DARKEST"),
+    (polar.costs, "_SURFACE_WINDOW_MM"),
 ]
 METHODS = [*sm.VERSIONS, real_heads.WIDE, real_heads.ERODED, real_heads.DILATED]
 
@@ -134,14 +134,14 @@ def test_no_other_constant_of_v8_decides(heads, monkeypatch):
         return np.mean([sm.iou(sm.v8(image, spacing_mm=mm), truth) for image, truth, mm in slices])
 
     as_it_is = mean_iou()
-    for name in OTHER_CONSTANTS:
+    for module, name in OTHER_CONSTANTS:
         for factor in (0.5, 1.5):
-            monkeypatch.setattr(polar, name, factor * getattr(polar, name))
+            monkeypatch.setattr(module, name, factor * getattr(module, name))
             assert mean_iou() == pytest.approx(as_it_is, abs=0.01), (name, factor)
             monkeypatch.undo()
     least, usual, greatest = polar.SKULL_MM
     for usual_mm in (0.5 * usual, 1.5 * usual):
-        monkeypatch.setattr(polar, "SKULL_MM", (least, usual_mm, greatest))
+        monkeypatch.setattr(polar.anatomy, "SKULL_MM", (least, usual_mm, greatest))
         assert mean_iou() == pytest.approx(as_it_is, abs=0.01), usual_mm
 
 

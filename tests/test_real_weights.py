@@ -1,6 +1,7 @@
 """The table of v8's weights: whole, and what the program computes where the heads are."""
 
 import csv
+import inspect
 import re
 from pathlib import Path
 
@@ -17,7 +18,7 @@ HOUSE = Path(__file__).resolve().parents[1]
 
 HEADS = HOUSE / "data" / "real_heads.csv"
 # Only neighbouring slices of a volume bring this one into play
-IN_VOLUMES_ALONE = "_NEIGHBOUR_COST_PER_MM"
+IN_VOLUMES_ALONE = (polar.neighbours, "_NEIGHBOUR_COST_PER_MM")
 
 
 def read(path):
@@ -50,7 +51,11 @@ def test_v8_as_it_is_scores_as_in_the_table_of_heads(rows):
 
 
 def test_every_weight_of_the_price_is_a_term():
-    weights = {name for name in vars(polar) if re.search(r"_(WEIGHT|COST|COST_PER_MM)$", name)}
+    weights = set()
+    for _, module in inspect.getmembers(polar, inspect.ismodule):
+        for name in vars(module):
+            if re.search(r"_(WEIGHT|COST|COST_PER_MM)$", name):
+                weights.add((module, name))
     assert set(real_weights.WEIGHTS.values()) == weights - {IN_VOLUMES_ALONE}
 
 
@@ -78,15 +83,20 @@ def test_the_second_path_helps(rows):
     assert min(worst[real_weights.INNER_PATH]) < min(worst[real_weights.NOTHING]) - 0.03
 
 
+def weights_now():
+    return {constant: getattr(*constant) for constant in real_weights.WEIGHTS.values()}
+
+
 def test_a_term_is_multiplied_and_set_back():
-    usual = {name: getattr(polar, name) for name in real_weights.WEIGHTS.values()}
+    usual = weights_now()
+    dark_bone = real_weights.WEIGHTS["dark bone"]
     with real_weights.weighted("dark bone", 0.5):
-        changed = {name: getattr(polar, name) for name in usual}
-    assert changed == usual | {"_DARKNESS_WEIGHT": usual["_DARKNESS_WEIGHT"] / 2}
+        changed = weights_now()
+    assert changed == usual | {dark_bone: usual[dark_bone] / 2}
     with real_weights.weighted(real_weights.STEP, 0.5):
-        changed = {name: getattr(polar, name) for name in usual}
-    assert changed == {name: 2 * weight for name, weight in usual.items()}
-    assert {name: getattr(polar, name) for name in usual} == usual
+        changed = weights_now()
+    assert changed == {constant: 2 * weight for constant, weight in usual.items()}
+    assert weights_now() == usual
 
 
 def test_the_step_alone_has_no_weight_of_its_own():
@@ -94,12 +104,12 @@ def test_the_step_alone_has_no_weight_of_its_own():
     ray = np.repeat(np.float32([[1.0, 0.6, 0.2, 0.7, 0.1, 1.0]]), 16, axis=1)
     usual = polar.surface_cost(ray)
     scalp = round(polar.MIN_SCALP_MM / polar.STEP_MM)
-    sums = polar._running_sums(ray)
+    sums = polar.costs._running_sums(ray)
     place = np.arange(ray.shape[1])
-    window = round(polar._SURFACE_WINDOW_MM / polar.STEP_MM)
-    outside = polar._mean_between(sums, place - window, place)
-    bone = polar._mean_between(sums, place, place + window)
-    step = -np.minimum(outside - bone, polar._HIGHEST_STEP)
+    window = round(polar.costs._SURFACE_WINDOW_MM / polar.STEP_MM)
+    outside = polar.costs._mean_between(sums, place - window, place)
+    bone = polar.costs._mean_between(sums, place, place + window)
+    step = -np.minimum(outside - bone, polar.costs._HIGHEST_STEP)
     with real_weights.weighted(real_weights.STEP, 0.5):
         halved = polar.surface_cost(ray)
     wanted = (usual - step / 2)[:, scalp:]
