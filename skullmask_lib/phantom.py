@@ -803,10 +803,10 @@ def _skull_layers(
     distance = surface.distance
     skull_mm = surface.skull_mm
     patch = 0.75 + 0.35 * _texture("marrow", surface.place, head)
-    marrow_mm = skull_mm - head.measures.outer_table_mm - head.measures.inner_table_mm
+    marrow_mm = skull_mm - _tables_mm(head)
     marrow = np.clip(patch, 0.1, 1) * np.clip(marrow_mm, 0, 1)
     grain = 1 + 0.2 * _texture("fine", points, head)
-    has_marrow = skull_mm > _tables_mm(head)
+    has_marrow = marrow_mm > 0
     marrow_distance = np.where(has_marrow, distance + head.measures.outer_table_mm, np.inf)
     return (
         _Layer("outer_table", distance),
