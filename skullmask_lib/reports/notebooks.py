@@ -5,7 +5,6 @@ A notebook is found, read and checked here; nothing is run or written. The cell 
 """
 
 import ast
-import difflib
 import math
 import re
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from pathlib import Path
 import nbformat
 
 from .. import project, versions
-from ..errors import InputError, check_spacing
+from ..errors import InputError, check_spacing, similar
 from ..sweeps import parse_range
 
 _LAST_OF_JOURNEY = "08"  # later lessons of the same chapter go on from v8
@@ -133,11 +132,8 @@ def find(name: str | Path) -> Path:
     path = _named(str(name), ours) or Path(name)
     if path.is_file():
         return path
-    hint = f"there are {', '.join(ours)}"
-    similar = difflib.get_close_matches(path.stem, ours, n=1)
-    if similar:
-        hint = f"did you mean {similar[0]}?"
-    raise InputError(f"no such notebook; {hint}", where=name)
+    hint = similar(path.stem, ours) or f"; there are {', '.join(ours)}"
+    raise InputError(f"no such notebook{hint}", where=name)
 
 
 def _named(name: str, ours: dict[str, Path]) -> Path | None:
@@ -311,11 +307,8 @@ def _parameter(notebook: Path, declared: dict[str, _Parameter], name: str) -> _P
         )
     if name in declared:
         return declared[name]
-    hint = f"it has {', '.join(declared)}"
-    similar = difflib.get_close_matches(name, declared, n=1)
-    if similar:
-        hint = f"did you mean {similar[0]}?"
-    raise InputError(f"no parameter {name}; {hint}", where=notebook.name)
+    hint = similar(name, declared) or f"; it has {', '.join(declared)}"
+    raise InputError(f"no parameter {name}{hint}", where=notebook.name)
 
 
 def check(notebook: str | Path, given: dict[str, object]) -> None:
