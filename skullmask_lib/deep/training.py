@@ -1,0 +1,273 @@
+"""Training of a network: a number of steps that can be stopped and taken up again.
+
+Nothing here knows what the images show. The caller gives a function from the number of a step to a
+batch; since a step depends on its number alone, a run that was killed ends as if it had not been.
+"""
+
+import csv
+import math
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import nn
+
+from ..errors import InputError
+from ..io import outputs
+from ..io.paths import AnyPath
+from . import checkpoints, losses
+
+BEST = "best.pt"
+LAST = "last.pt"
+LOG = "log.csv"
+
+Batch = tuple[np.ndarray | torch.Tensor, np.ndarray | torch.Tensor]
+Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+
+_WARM_UP = 20  # steps
+_WEIGHT_DECAY = 1e-4
+_LARGEST_GRADIENT = 5.0
+
+
+class Row(NamedTuple):
+    """A line of the log: the steps done, the mean loss since the line before, the validation."""
+
+    step: int
+    loss: float
+    validation: float
+
+
+def train(
+    network: nn.Module,
+    batch_of: Callable[[int], Batch],
+    folder: AnyPath,
+    *,
+    steps: int,
+    rate: float = 1e-3,
+    loss: Loss = losses.dice_and_cross_entropy,
+    seed: int = 0,
+    validate: Callable[[nn.Module], float] | None = None,
+    every: int = 100,
+    device: str = "cpu",
+    precision: torch.dtype | None = None,
+    options: Mapping[str, Any] | None = None,
+    progress: Callable[[int, float], None] | None = None,
+) -> list[Row]:
+    """Train a network, or take up a training that was stopped.
+
+    The folder gets the network after the last step (``last.pt``), the best one by validation
+    (``best.pt``) and a log (``log.csv``). They are written every ``every`` steps, each whole or not
+    at all. Run again after it was killed, it goes on from there, and on the CPU, with as many
+    threads, ends with the very same weights.
+
+    Parameters
+    ----------
+    network : nn.Module
+        One of `networks.NETWORKS`; trained in place. It ends with the weights of the last step,
+        ready to predict.
+    batch_of : callable
+        From the number of a step, counted from 0, to images and masks: float32 of shape
+        (B, 1, H, W) or (B, 1, D, H, W). The same number must give the same batch.
+    folder : str or path
+        Made if missing.
+    steps : int
+        In all.
+    rate : float
+        The largest rate of Adam. The rate rises to it in the first steps and falls to 0 as a
+        cosine.
+    loss : callable
+        From logits and masks to a number, see `losses`.
+    seed : int
+        Of dropout. `networks.build` takes that of the first weights.
+    validate : callable, optional
+        From a network, ready to predict, to a score; more is better.
+    every : int
+        Steps from one checkpoint to the next.
+    device : str
+        As torch names it, ``"cpu"`` or ``"cuda"``.
+    precision : torch.dtype, optional
+        Such as ``torch.bfloat16``, for the convolutions alone. Faster where the processor has it.
+    options : mapping, optional
+        Numbers and text that must be as before for a run to go on, such as a name of the data.
+    progress : callable, optional
+        Called after every step with the number of steps done and the loss.
+
+    Returns
+    -------
+    list of Row
+        The log.
+
+    Raises
+    ------
+    InputError
+        If the folder holds another training, or the loss is no longer finite.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from . import networks
+    >>> network = networks.build("unet", base_filters=2, levels=2)
+    >>> def batch_of(step):
+    ...     images = np.random.default_rng(step).random((2, 1, 8, 8), np.float32)
+    ...     return images, (images > 0.5).astype(np.float32)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     log = train(network, batch_of, folder, steps=40, every=20, rate=0.01)
+    ...     sorted(file.name for file in Path(folder).iterdir())
+    ['last.pt', 'log.csv']
+    >>> [row.step for row in log], log[1].loss < log[0].loss
+    ([20, 40], True)
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    options = {"steps": steps, "rate": rate, "seed": seed, "every": every, **(options or {})}
+    network.to(device)
+    optimizer = torch.optim.AdamW(network.parameters(), rate, weight_decay=_WEIGHT_DECAY)
+    log = _resume(network, optimizer, folder / LAST, options)
+    first = log[-1].step if log else 0
+    recent: list[float] = []
+    for step in range(first, steps):
+        optimizer.param_groups[0]["lr"] = rate_at(step, steps, rate)
+        batch = (torch.as_tensor(part, device=device) for part in batch_of(step))
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed * steps + step)
+            value = _take_step(network, optimizer, *batch, loss, precision)
+        if not math.isfinite(value):
+            raise InputError(f"the loss of step {step} is {value}; take a lower rate than {rate}")
+        recent.append(value)
+        done = step + 1
+        if done % every == 0 or done == steps:
+            score = _validation(network, validate)
+            if score > max((row.validation for row in log), default=-math.inf):
+                checkpoints.save(folder / BEST, network, {"step": done, "validation": score})
+            log.append(Row(done, sum(recent) / len(recent), score))
+            recent = []
+            write_log(log, folder / LOG)
+            _save(network, optimizer, folder / LAST, options, log)
+        if progress:
+            progress(done, value)
+    network.eval()
+    return log
+
+
+def rate_at(step: int, steps: int, rate: float) -> float:
+    """Return the rate of a step: a short rise, then half a cosine down to 0.
+
+    Parameters
+    ----------
+    step : int
+        Counted from 0.
+    steps : int
+    rate : float
+        The largest one.
+
+    Returns
+    -------
+    float
+
+    Examples
+    --------
+    >>> [round(rate_at(step, 1000, 1.0), 2) for step in (0, 10, 100, 500, 999)]
+    [0.05, 0.55, 0.98, 0.5, 0.0]
+    """
+    rise = min(1.0, (step + 1) / _WARM_UP)
+    fall = (1 + math.cos(math.pi * step / steps)) / 2
+    return rate * rise * fall
+
+
+def write_log(log: list[Row], file: AnyPath) -> None:
+    """Write a log as CSV.
+
+    Parameters
+    ----------
+    log : list of Row
+    file : str or path
+
+    Raises
+    ------
+    InputError
+        If the file cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_log([Row(10, 0.5, 0.75)], f"{folder}/log.csv")
+    ...     Path(folder, "log.csv").read_text().split()
+    ['step,loss,validation', '10,0.500000,0.750000']
+    """
+    with outputs.replacing(file) as temporary, temporary.open("w", newline="") as stream:
+        table = csv.writer(stream)
+        table.writerow(Row._fields)
+        for row in log:
+            table.writerow((row.step, f"{row.loss:.6f}", f"{row.validation:.6f}"))
+
+
+def _take_step(
+    network: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    images: torch.Tensor,
+    masks: torch.Tensor,
+    loss: Loss,
+    precision: torch.dtype | None,
+) -> float:
+    """Change the weights by one batch, and return its loss."""
+    network.train()
+    optimizer.zero_grad()
+    enabled = precision is not None
+    with torch.autocast(images.device.type, precision, enabled=enabled):
+        logits = network(images)
+    value = loss(logits.float(), masks)
+    value.backward()
+    nn.utils.clip_grad_norm_(network.parameters(), _LARGEST_GRADIENT)
+    optimizer.step()
+    return value.item()
+
+
+def _validation(network: nn.Module, validate: Callable[[nn.Module], float] | None) -> float:
+    if validate is None:
+        return math.nan
+    network.eval()
+    with torch.no_grad():
+        return float(validate(network))
+
+
+def _save(
+    network: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    file: Path,
+    options: Mapping[str, Any],
+    log: list[Row],
+) -> None:
+    """Write all that a run needs to go on."""
+    extra = {
+        "options": dict(options),
+        "optimizer": optimizer.state_dict(),
+        "log": [tuple(row) for row in log],
+    }
+    checkpoints.save(file, network, extra)
+
+
+def _resume(
+    network: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    file: Path,
+    options: Mapping[str, Any],
+) -> list[Row]:
+    """Give the network and the optimizer the state of an earlier run; return its log."""
+    if not file.exists():
+        return []
+    checkpoint = checkpoints.load(file)
+    earlier = checkpoint.extra.get("options")
+    if earlier is None:
+        raise InputError("holds no training that could go on", where=file)
+    before = checkpoint.network.settings | earlier
+    now = network.settings | options
+    for name in now:
+        if before.get(name) != now[name]:
+            change = f"{name} {before.get(name)}, now {now[name]}"
+            raise InputError(f"was begun with {change}; take another folder", where=file)
+    network.load_state_dict(checkpoint.network.state_dict())
+    optimizer.load_state_dict(checkpoint.extra["optimizer"])
+    return [Row(*row) for row in checkpoint.extra["log"]]
