@@ -25,7 +25,14 @@ from .neighbours import is_odd, neighbour_cost, trust_in_volume
 from .outlines import fill_outline, half_maximum, leaps, outline, without_air
 from .paths import merge_rays, nested_paths, spread_path
 from .rating import TRUSTED, quality, trust, trust_in
-from .unwrapping import MAX_FIELD_MM, RADIUS_MM, Unwrapped, unwrap, warn_of_rivals
+from .unwrapping import (
+    MAX_FIELD_MM,
+    RADIUS_MM,
+    Unwrapped,
+    brightness_on_grid,
+    unwrap,
+    warn_of_rivals,
+)
 
 __all__ = [
     "ANGLES",
@@ -39,6 +46,7 @@ __all__ = [
     "TRUSTED",
     "Places",
     "Unwrapped",
+    "brightness_on_grid",
     "contrast",
     "fill_outline",
     "find_head",

@@ -52,6 +52,8 @@ class Unwrapped:
         Grid steps per row and per column of the image.
     shape : tuple of int
         Rows and columns of the image.
+    on_grid : ndarray of shape (H, W), float32
+        Brightness of the slice on the grid, 0 … 1.
     head : ndarray of shape (H, W), uint8
         The head on the grid.
     cut : ndarray of shape (ANGLES,), bool
@@ -65,6 +67,7 @@ class Unwrapped:
     centre: tuple[float, float]
     scale: tuple[float, float]
     shape: tuple[int, int]
+    on_grid: np.ndarray
     head: np.ndarray
     cut: np.ndarray
     alone: bool = True
@@ -105,7 +108,7 @@ def unwrap(
     scale = _grid_scale(image, spacing_mm)  # checks the spacing, even where there is only noise
     if intensity.is_noise(image):
         return None
-    brightness = _on_grid(image, scale)
+    brightness = brightness_on_grid(image, scale)
     pieces = masks.label_components(heads.find_tissue(brightness))
     head = heads.head_of(pieces, brightness.shape)
     if not head.any():
@@ -118,10 +121,49 @@ def unwrap(
         centre=centre,
         scale=_rounded_scale(head, image),
         shape=image.shape,
+        on_grid=brightness,
         head=head,
         cut=_is_at_frame(grid.places_at(centre, skin[:, None]), head.shape),
         alone=heads.is_alone(pieces),
     )
+
+
+def brightness_on_grid(
+    image: np.ndarray,
+    scale: tuple[float, float],
+) -> np.ndarray:
+    """Resample to the grid, as brightness: the square root of the intensity, scaled to 0 … 1.
+
+    Parameters
+    ----------
+    image : ndarray of shape (H, W), float32
+    scale : tuple of float
+        Grid steps per row and per column of the image.
+
+    Returns
+    -------
+    ndarray of float32
+        Zeros if the image is flat.
+
+    Examples
+    --------
+    >>> brightness_on_grid(np.float32([[0, 1], [4, 4]]), (1, 1)).round(1)
+    array([[0. , 0.5],
+           [1. , 1. ]], dtype=float32)
+    """
+    rows = max(1, round(image.shape[0] * scale[0]))
+    columns = max(1, round(image.shape[1] * scale[1]))
+    method = cv2.INTER_LINEAR
+    if min(scale) < 0.5:  # else no pixel is passed over
+        method = cv2.INTER_AREA
+    values = grid.resized(image, rows, columns, method)
+    low, high = intensity.limits(values)
+    if low == high:
+        return np.zeros_like(values)
+    values -= low
+    values /= high - low
+    np.clip(values, 0, 1, out=values)
+    return np.sqrt(values, out=values)
 
 
 def warn_of_rivals(unwrapped: Unwrapped | None) -> None:
@@ -217,7 +259,7 @@ def _scale_of_head(image: np.ndarray) -> tuple[float, float]:
     """Find the scale at which the head has the usual size."""
     usual = grid.steps(RADIUS_MM)
     coarse = 2 * usual / max(image.shape)  # as if the head filled the frame
-    head = heads.find_head(_on_grid(image, (coarse, coarse)))
+    head = heads.find_head(brightness_on_grid(image, (coarse, coarse)))
     radius = np.sqrt(head.sum() / np.pi)
     fine = coarse * usual / max(radius, usual / 4)
     return fine, fine
@@ -229,26 +271,6 @@ def _rounded_scale(
 ) -> tuple[float, float]:
     """Return the scale that resampling to whole steps has left."""
     return head.shape[0] / image.shape[0], head.shape[1] / image.shape[1]
-
-
-def _on_grid(
-    image: np.ndarray,
-    scale: tuple[float, float],
-) -> np.ndarray:
-    """Resample to the grid, as brightness: the square root of the intensity, scaled to 0 … 1."""
-    rows = max(1, round(image.shape[0] * scale[0]))
-    columns = max(1, round(image.shape[1] * scale[1]))
-    method = cv2.INTER_LINEAR
-    if min(scale) < 0.5:  # else no pixel is passed over
-        method = cv2.INTER_AREA
-    values = grid.resized(image, rows, columns, method)
-    low, high = intensity.limits(values)
-    if low == high:
-        return np.zeros_like(values)
-    values -= low
-    values /= high - low
-    np.clip(values, 0, 1, out=values)
-    return np.sqrt(values, out=values)
 
 
 def in_image(unwrapped: Unwrapped, places: Places) -> Places:
