@@ -8,6 +8,7 @@ OPENCV4 := $(VENV)/opencv4
 OLDEST := $(VENV)/oldest
 OLDEST_PYTHON = python3.11
 PEERS := $(VENV)/peers
+TORCH = torch
 OUT = demo
 IMAGES = phantom
 REPORT = report
@@ -26,7 +27,7 @@ test: $(VENV)/.test cv2  ## The fast tests: no browser.
 	$(PYTEST) $(NO_EXCUSE)
 
 test-full: NO_EXCUSE = --no-excuse
-test-full: test browser test-opencv4 test-oldest  ## All tests: the fast ones, then the rest; nothing may skip but for missing SKULLMASK_REAL data.
+test-full: test browser test-opencv4 test-oldest $(VENV)/.deep  ## All tests: the fast ones, then the rest; nothing may skip but for missing SKULLMASK_REAL data.
 	$(PYTEST) $(NO_EXCUSE) --rest
 
 test-opencv4: $(OPENCV4) $(VENV)/.test  ## The masks and their figures on OpenCV 4.
@@ -111,6 +112,12 @@ $(VENV)/.lessons: pyproject.toml | $(VENV)/.made
 $(VENV)/.test: pyproject.toml | $(VENV)/.made
 	$(BIN)/python $(INSTALL) -e ".[test]"
 	@touch $@ $(VENV)/.base $(VENV)/.app $(VENV)/.lessons
+
+# Builds of torch differ in size: one for the CPU takes a tenth of one for graphics cards. make TORCH=torch==2.13.0 test-full
+$(VENV)/.deep: pyproject.toml | $(VENV)/.test
+	$(BIN)/python $(INSTALL) "$(TORCH)"
+	$(BIN)/python $(INSTALL) -e ".[test,test-deep]"
+	@touch $@
 
 # OpenCV's usual wheel needs libGL; where that is missing the headless wheel takes its place. It comes first, so that an interrupted
 # swap finds its way: the usual wheel's removal takes files of both, hence the second installation.

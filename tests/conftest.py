@@ -1,6 +1,7 @@
 """Options, the real heads, and a header that says what the tests ran on."""
 
 import contextlib
+import importlib.util
 import os
 import signal
 import subprocess
@@ -18,6 +19,8 @@ from skullmask_lib.cli import main
 
 REAL = "SKULLMASK_REAL"
 LATER = "needs make test-full"
+HOUSE = Path(__file__).parents[1]
+NEED_TORCH = (HOUSE / "skullmask_lib" / "deep", HOUSE / "tests" / "deep")
 LONG_LESSONS = ("11_", "12_", "20_")  # volumes and many images take minutes
 
 sys.path.insert(0, str(Path(__file__).parent))  # the tests share plain.py and inputs.py
@@ -50,6 +53,9 @@ def pytest_configure(config):
         raise pytest.UsageError(
             f"--opencv {wanted}: cv2 is {cv2.__version__} here, of {cv2.__file__}"
         )
+    is_full = config.getoption("--full") or config.getoption("--rest")
+    if not is_full and importlib.util.find_spec("torch") is None:
+        config.option.ignore = [*(config.option.ignore or []), *map(str, NEED_TORCH)]
 
 
 def pytest_report_header():
@@ -59,7 +65,8 @@ def pytest_report_header():
 
 def pytest_collection_modifyitems(config, items):
     for item in items:
-        if item.path.suffix == ".ipynb" and item.path.name.startswith(LONG_LESSONS):
+        is_long = item.path.suffix == ".ipynb" and item.path.name.startswith(LONG_LESSONS)
+        if is_long or any(map(item.path.is_relative_to, NEED_TORCH)):
             item.add_marker(pytest.mark.full)
     rest = [item for item in items if item.get_closest_marker("full")]
     if config.getoption("--rest"):

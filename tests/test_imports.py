@@ -28,6 +28,16 @@ try:
 except SystemExit as ended:
     assert not ended.code
 """
+WITHOUT_TORCH = """
+import skullmask_lib as sm
+from skullmask_lib import deep, errors
+data = sm.load("phantom")
+assert sm.v8(data.images[0], spacing_mm=data.spacing_mm[0]).any()
+try:
+    from skullmask_lib.deep import networks
+except errors.InputError as error:
+    print(error)
+"""
 
 
 def in_fresh_interpreter(code, folder):
@@ -65,6 +75,13 @@ def test_what_computes_nothing_loads_nothing_heavy(tmp_path, code):
     loaded = packages_loaded_by(code, tmp_path)
     assert "skullmask_lib" in loaded
     assert loaded & (COMPUTING | DRAWING | NOTEBOOKS) == set()
+
+
+def test_without_torch_all_works_but_networks_which_name_the_extra(tmp_path):
+    (tmp_path / "torch.py").write_text("raise ImportError('hides a torch that is installed')")
+    printed = in_fresh_interpreter(WITHOUT_TORCH, tmp_path)
+    [line] = printed.splitlines()
+    assert line.endswith('needs torch: pip install "skullmask[deep]"')
 
 
 def test_a_worker_of_a_batch_loads_neither_notebooks_nor_drawing(tmp_path):

@@ -11,7 +11,10 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from ..errors import InputError
+from ..errors import InputError, check_whole
+
+# With five levels these take 2 GB
+_MOST_FILTERS = 128
 
 
 class _Layers(NamedTuple):
@@ -86,7 +89,8 @@ class UNet(nn.Module):
     Raises
     ------
     InputError
-        From the network, if a side of an image is no multiple. `prediction` pads such images.
+        If a parameter is out of range; from the network, if a side of an image is no multiple.
+        `prediction` pads such images.
 
     References
     ----------
@@ -116,6 +120,11 @@ class UNet(nn.Module):
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
+        if dimensions not in _LAYERS:
+            raise InputError(f"expected 2 or 3 dimensions, got {dimensions}")
+        _check_filters(base_filters)
+        check_whole(levels, "number of levels", 1, 8, "levels")
+        _check_dropout(dropout)
         self.settings = {
             "dimensions": dimensions,
             "base_filters": base_filters,
@@ -180,6 +189,7 @@ class FCN32(nn.Module):
 
     def __init__(self, base_filters: int = 16) -> None:
         super().__init__()
+        _check_filters(base_filters)
         self.settings = {"base_filters": base_filters}
         widths = [1, *(base_filters * factor for factor in (1, 2, 4, 8, 8))]
         self.body = nn.Sequential()
@@ -198,6 +208,16 @@ class FCN32(nn.Module):
         """Return the logits of images."""
         check_sides(images, self.multiple)
         return self.up(self.head(self.body(images)))
+
+
+def _check_filters(base_filters: int) -> None:
+    check_whole(base_filters, "number of base filters", 1, _MOST_FILTERS, "filters")
+
+
+def _check_dropout(dropout: float) -> None:
+    is_number = isinstance(dropout, (int, float))
+    if not is_number or not 0 <= dropout < 1:
+        raise InputError(f"expected a dropout from 0 to below 1, got {dropout!r}")
 
 
 def _interpolate_linearly(up: nn.ConvTranspose2d) -> None:

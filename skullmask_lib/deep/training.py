@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..errors import InputError
+from ..errors import InputError, check_whole
 from ..io import outputs
 from ..io.paths import AnyPath
 from . import checkpoints, losses
@@ -119,6 +119,10 @@ def train(
     >>> [row.step for row in log], log[1].loss < log[0].loss
     ([20, 40], True)
     """
+    check_whole(steps, "number of steps", 1, 10**9, "steps")
+    check_whole(every, "number of steps between checkpoints", 1, 10**9, "steps")
+    if not 0 < rate < math.inf:
+        raise InputError(f"expected a rate above 0, got {rate}")
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     options = {"steps": steps, "rate": rate, "seed": seed, "every": every, **(options or {})}
@@ -204,6 +208,37 @@ def write_log(log: list[Row], file: AnyPath) -> None:
             table.writerow((row.step, f"{row.loss:.6f}", f"{row.validation:.6f}"))
 
 
+def read_log(file: AnyPath) -> list[Row]:
+    """Read a log that `write_log` has written.
+
+    Parameters
+    ----------
+    file : str or path
+
+    Returns
+    -------
+    list of Row
+
+    Raises
+    ------
+    InputError
+        If the file is no log.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_log([Row(10, 0.5, 0.75)], f"{folder}/log.csv")
+    ...     read_log(f"{folder}/log.csv")
+    [Row(step=10, loss=0.5, validation=0.75)]
+    """
+    with open(file, newline="") as table:
+        header, *rows = csv.reader(table)
+    if tuple(header) != Row._fields:
+        raise InputError("expected the log of a training", where=file)
+    return [Row(int(step), float(loss), float(score)) for step, loss, score in rows]
+
+
 def _take_step(
     network: nn.Module,
     optimizer: torch.optim.Optimizer,
@@ -258,16 +293,25 @@ def _resume(
     """Give the network and the optimizer the state of an earlier run; return its log."""
     if not file.exists():
         return []
-    checkpoint = checkpoints.load(file)
-    earlier = checkpoint.extra.get("options")
-    if earlier is None:
-        raise InputError("holds no training that could go on", where=file)
-    before = checkpoint.network.settings | earlier
-    now = network.settings | options
-    for name in now:
-        if before.get(name) != now[name]:
-            change = f"{name} {before.get(name)}, now {now[name]}"
+    earlier, extra = checkpoints.load(file)
+    try:
+        before = earlier.settings | extra["options"]
+        log = [Row(*row) for row in extra["log"]]
+        state = extra["optimizer"]
+    except (KeyError, TypeError):
+        raise InputError("holds no training that could go on", where=file) from None
+    _check_unchanged(before, network.settings | options, file)
+    network.load_state_dict(earlier.state_dict())
+    try:
+        optimizer.load_state_dict(state)
+    except (KeyError, TypeError, ValueError):
+        raise InputError("holds no training that could go on", where=file) from None
+    return log
+
+
+def _check_unchanged(before: Mapping[str, Any], now: Mapping[str, Any], file: Path) -> None:
+    """Refuse to go on with another network, or in another way."""
+    for name, value in now.items():
+        if before.get(name) != value:
+            change = f"{name} {before.get(name)}, now {value}"
             raise InputError(f"was begun with {change}; take another folder", where=file)
-    network.load_state_dict(checkpoint.network.state_dict())
-    optimizer.load_state_dict(checkpoint.extra["optimizer"])
-    return [Row(*row) for row in checkpoint.extra["log"]]
