@@ -1,0 +1,127 @@
+"""Random images: the same for a seed, each part leaves its mark, and the mask is that of the labels."""
+
+import numpy as np
+import pytest
+from complaints import refused
+
+from skullmask_lib import phantom
+from skullmask_lib.deep import randomise
+
+SEEDS = range(40)
+
+
+@pytest.fixture(scope="module")
+def labels():
+    return randomise.random_labels(11)[0]
+
+
+def same(first, second):
+    return all(
+        one.shape == other.shape and np.array_equal(one, other)
+        for one, other in zip(first, second, strict=True)
+    )
+
+
+def test_a_seed_gives_one_example(labels):
+    assert same(
+        randomise.random_example(4, labels=labels), randomise.random_example(4, labels=labels)
+    )
+    assert not same(
+        randomise.random_example(4, labels=labels), randomise.random_example(5, labels=labels)
+    )
+
+
+def test_without_labels_a_head_is_rendered():
+    example = randomise.random_example(2)
+    assert example.mask.any()
+    assert same(example, randomise.random_example(2, labels=randomise.random_labels(2)[0]))
+
+
+@pytest.mark.parametrize("part", [name for name in randomise.PARTS if name != "anatomy"])
+def test_each_part_leaves_its_mark(labels, part):
+    """Each part draws from a stream of its own, so all else stays as it was."""
+    assert any(
+        not same(
+            randomise.random_example(seed, labels=labels),
+            randomise.random_example(seed, labels=labels, without=[part]),
+        )
+        for seed in SEEDS
+    )
+
+
+def test_without_its_anatomy_a_head_has_the_usual_measures():
+    assert not np.array_equal(randomise.random_labels(3), randomise.random_labels(3, anatomy=False))
+    plain = randomise.random_labels(3, anatomy=False)[0]
+    columns = np.flatnonzero(phantom.skull_mask(plain).any(axis=0))
+    width_mm = np.ptp(columns) * randomise.STEP_MM
+    assert width_mm < 2.2 * phantom.MODEL.half_width_mm
+
+
+def test_without_all_parts_an_image_is_its_labels(labels):
+    example = randomise.random_example(0, labels=labels, without=randomise.PARTS)
+    signals = np.array(list(phantom.SIGNALS["T1"].values()), np.float32)
+    assert np.array_equal(example.image, signals[labels])
+    assert np.array_equal(example.mask, phantom.skull_mask(labels))
+    assert np.array_equal(example.head, labels > 0)
+
+
+def test_parts_of_the_image_leave_the_mask(labels):
+    parts = [*randomise.SIGNAL_PARTS, *randomise.IMAGE_PARTS]
+    for seed in range(4):
+        example = randomise.random_example(seed, labels=labels)
+        plain = randomise.random_example(seed, labels=labels, without=parts)
+        assert np.array_equal(example.mask, plain.mask)
+
+
+def test_a_thicker_scalp_leaves_the_skull(labels):
+    rest = [name for name in randomise.PARTS if name != "scalp"]
+    grown = [randomise.random_example(seed, labels=labels, without=rest) for seed in range(8)]
+    heads = [example.head.sum() for example in grown]
+    assert all(np.array_equal(example.mask, phantom.skull_mask(labels)) for example in grown)
+    assert max(heads) > 1.03 * (labels > 0).sum()
+    assert min(heads) == (labels > 0).sum()
+
+
+def test_what_is_not_shown_is_zero_and_not_inside(labels):
+    rest = [name for name in randomise.PARTS if name not in randomise.FRAME_PARTS]
+    for seed in SEEDS:
+        example = randomise.random_example(seed, labels=labels, without=rest)
+        assert not example.mask[example.image == 0].any()
+        assert np.all(example.head >= example.mask)
+
+
+def test_an_image_is_finite_and_not_negative(labels):
+    for seed in SEEDS:
+        image = randomise.random_example(seed, labels=labels).image
+        assert image.dtype == np.float32
+        assert np.isfinite(image).all()
+        assert image.min() >= 0
+
+
+def test_air_alone_is_no_reason_to_fail():
+    air = np.zeros(randomise.SHAPE, np.uint8)
+    for seed in SEEDS:
+        assert not randomise.random_example(seed, labels=air).mask.any()
+
+
+def test_bone_stays_the_darkest_tissue():
+    signals = np.zeros(len(phantom.LABELS))
+    for seed in SEEDS:
+        generator = np.random.default_rng(seed)
+        for change in randomise.SIGNAL_PARTS.values():
+            signals = change(signals, generator)
+        bone = signals[phantom.LABELS["outer_table"]]
+        assert all(signals[phantom.LABELS[name]] > bone for name in ("skin", "fat", "muscle"))
+
+
+def test_the_measures_of_heads_fill_their_ranges():
+    heads = [randomise.random_measures(np.random.default_rng(seed)) for seed in range(200)]
+    for name, (low, high) in randomise.MEASURES.items():
+        values = [measures[name] for measures in heads]
+        assert low <= min(values) < low + 0.1 * (high - low)
+        assert high - 0.1 * (high - low) < max(values) <= high
+
+
+def test_an_unknown_part_is_refused(labels):
+    with refused(None, ["nose", "noise"]):
+        randomise.random_example(0, labels=labels, without=["nose"])
