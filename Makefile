@@ -15,7 +15,7 @@ REPORT = report
 UPLOAD = 256000000  # bytes that JupyterLab lets an upload of the explorer send; more is cut off without a word
 
 .NOTPARALLEL:
-.PHONY: help demo test test-full test-opencv4 test-oldest fuzz lab app report figures notebooks bench bench-explorers bench-reports bench-volumes bench-batch bench-peers real-heads marrow lint clean cv2 browser
+.PHONY: help demo test test-full test-opencv4 test-oldest fuzz lab app report figures notebooks bench bench-explorers bench-reports bench-volumes bench-batch bench-peers real-heads marrow network lint clean cv2 browser
 
 help:  ## Show this list.
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -27,7 +27,7 @@ test: $(VENV)/.test cv2  ## The fast tests: no browser.
 	$(PYTEST) $(NO_EXCUSE)
 
 test-full: NO_EXCUSE = --no-excuse
-test-full: test browser test-opencv4 test-oldest $(VENV)/.deep  ## All tests: the fast ones, then the rest; nothing may skip but for missing SKULLMASK_REAL data.
+test-full: test browser test-opencv4 test-oldest $(VENV)/.test-deep  ## All tests: the fast ones, then the rest; nothing may skip but for missing SKULLMASK_REAL data.
 	$(PYTEST) $(NO_EXCUSE) --rest
 
 test-opencv4: $(OPENCV4) $(VENV)/.test  ## The masks and their figures on OpenCV 4.
@@ -83,6 +83,9 @@ real-heads: $(VENV)/.base cv2  ## Every version on the real heads in SKULLMASK_R
 marrow: $(VENV)/.base cv2  ## v8 on drawn heads with thick, bright marrow and dark muscle; writes data/marrow.csv.
 	$(BIN)/python benchmarks/marrow.py
 
+network: $(VENV)/.deep cv2  ## Train the network that comes with the library, from nothing, with three seeds; writes data/network.*.
+	$(BIN)/python benchmarks/train_network.py --install $(if $(SKULLMASK_REAL),--heads "$(SKULLMASK_REAL)/slices")
+
 lint: $(VENV)/.test  ## Style, dead code, which module may import which, and types.
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -113,10 +116,14 @@ $(VENV)/.test: pyproject.toml | $(VENV)/.made
 	$(BIN)/python $(INSTALL) -e ".[test]"
 	@touch $@ $(VENV)/.base $(VENV)/.app $(VENV)/.lessons
 
-# Builds of torch differ in size: one for the CPU takes a tenth of one for graphics cards. make TORCH=torch==2.13.0 test-full
-$(VENV)/.deep: pyproject.toml | $(VENV)/.test
+# Builds of torch differ in size: one for the CPU alone takes a fraction of one for graphics cards. make TORCH=torch==2.13.0 test-full
+$(VENV)/.deep: pyproject.toml | $(VENV)/.made
 	$(BIN)/python $(INSTALL) "$(TORCH)"
-	$(BIN)/python $(INSTALL) -e ".[test,test-deep]"
+	$(BIN)/python $(INSTALL) -e ".[deep]"
+	@touch $@ $(VENV)/.base
+
+$(VENV)/.test-deep: pyproject.toml | $(VENV)/.test $(VENV)/.deep
+	$(BIN)/python $(INSTALL) -e ".[test-deep]"
 	@touch $@
 
 # OpenCV's usual wheel needs libGL; where that is missing the headless wheel takes its place. It comes first, so that an interrupted

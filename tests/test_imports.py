@@ -37,6 +37,13 @@ try:
     from skullmask_lib.deep import networks
 except errors.InputError as error:
     print(error)
+import sys
+from skullmask_lib.cli import main, networks
+sys.argv = ["deep", "train", "phantom", "-o", "run"]
+try:
+    main.main(networks.app)
+except SystemExit as ended:
+    assert ended.code == 2
 """
 
 

@@ -21,8 +21,15 @@ _INTERRUPTED = 130  # typer returns it after Ctrl-C, too
 _UsageError = typer.BadParameter.__base__  # typer exports this class of its own click by no name
 
 
-def main() -> None:
+def main(app: typer.Typer = app, program: str = "skullmask") -> None:
     """Run the command line and leave Python.
+
+    Parameters
+    ----------
+    app : typer.Typer
+        Its commands.
+    program : str
+        What to call it in help texts.
 
     Raises
     ------
@@ -31,16 +38,16 @@ def main() -> None:
     """
     surroundings.settle()
     logging.getLogger("nibabel.global").setLevel(logging.CRITICAL)  # its remarks on odd headers
-    code = _exit_code(sys.argv[1:])
+    code = _exit_code(app, program, sys.argv[1:])
     terminal.abandon_full_output()
     sys.exit(code)
 
 
-def _exit_code(arguments: list[str]) -> int | None:
+def _exit_code(app: typer.Typer, program: str, arguments: list[str]) -> int | None:
     """Run a command; what it raises becomes one line on stderr and an exit code."""
     collected = terminal.collect_warnings()
     try:
-        code = app(split_spacing(arguments), prog_name="skullmask", standalone_mode=False)
+        code = app(split_spacing(arguments), prog_name=program, standalone_mode=False)
         terminal.flush_output()
         if code != _INTERRUPTED:
             terminal.show_warnings(collected)
@@ -49,7 +56,7 @@ def _exit_code(arguments: list[str]) -> int | None:
     except (KeyboardInterrupt, typer.Abort):
         code = _INTERRUPTED
     except (_UsageError, InputError, OSError, MemoryError) as error:
-        terminal.complain(_sentence(error))
+        terminal.complain(_sentence(error, program))
         return _WRONG_INPUT
     except RuntimeError as error:
         terminal.complain(error)
@@ -59,10 +66,10 @@ def _exit_code(arguments: list[str]) -> int | None:
     return code
 
 
-def _sentence(error: Exception) -> str:
+def _sentence(error: Exception, program: str) -> str:
     """Say in one line what is wrong, and with which file or argument."""
     if isinstance(error, _UsageError):
-        return f"{error.format_message()} (see skullmask --help)"
+        return f"{error.format_message()} (see {program} --help)"
     if isinstance(error, MemoryError):
         advice = str(error) or "take fewer slices"
         return f"not enough memory: {advice}"

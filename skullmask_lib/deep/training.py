@@ -102,7 +102,8 @@ def train(
     Raises
     ------
     InputError
-        If the folder holds another training, or the loss is no longer finite.
+        If a number or the device cannot be used, the folder holds another training, or the loss
+        is no longer finite.
 
     Examples
     --------
@@ -123,6 +124,7 @@ def train(
     check_whole(every, "number of steps between checkpoints", 1, 10**9, "steps")
     if not 0 < rate < math.inf:
         raise InputError(f"expected a rate above 0, got {rate}")
+    _check_device(device)
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     options = {"steps": steps, "rate": rate, "seed": seed, "every": every, **(options or {})}
@@ -237,6 +239,16 @@ def read_log(file: AnyPath) -> list[Row]:
     if tuple(header) != Row._fields:
         raise InputError("expected the log of a training", where=file)
     return [Row(int(step), float(loss), float(score)) for step, loss, score in rows]
+
+
+def _check_device(device: str) -> None:
+    """Refuse a device that is not here."""
+    try:
+        is_here = torch.device(device).type != "cuda" or torch.cuda.is_available()
+    except RuntimeError:
+        raise InputError(f"expected a device such as cpu or cuda, got {device}") from None
+    if not is_here:
+        raise InputError(f"expected a device that is here, got {device}; take cpu")
 
 
 def _take_step(

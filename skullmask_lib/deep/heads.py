@@ -1,0 +1,441 @@
+"""Labelled slices of heads for a network: which head a slice is of, batches, and masks back.
+
+Slices are prepared as `learned` prepares them. Heads are kept apart: a network is never scored on
+slices of a head that it has learned from, for neighbouring slices are all but the same.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from .. import errors, learned, masks, metrics, polar
+from ..errors import InputError
+from ..io import data as slices_of
+from ..io.data import Data
+
+# What `augmented` draws from
+_TURN_DEGREES = 10.0
+_ZOOM = 0.1
+_SHIFT_PX = 4.0
+_GAMMA = 0.3
+
+Asked = Callable[[np.ndarray], np.ndarray]  # images (N, H, W) in, probabilities out
+
+
+class Prepared(NamedTuple):
+    """Slices as a network takes them."""
+
+    images: np.ndarray  # (N, 1, H, W), float32
+    masks: np.ndarray  # (N, 1, H, W), float32: the share of each pixel inside of the mask
+
+
+# --- Keep heads apart ----------------------------------------------------------------------------
+
+
+def head_of(name: str) -> str:
+    """Tell which head a slice is of, by its name.
+
+    Parameters
+    ----------
+    name : str
+        Of the slice: that of the head, and then a number, in brackets or behind a sign. Slices
+        without names of their own bear that of their file.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> head_of("sub-01[73]"), head_of("TCGA_CS_4941_19960909_1.tif"), head_of("chris")
+    ('sub-01', 'TCGA_CS_4941_19960909', 'chris')
+    """
+    stem = re.sub(r"\.[A-Za-z]+$", "", name)
+    return re.sub(r"(\[\d+\]|[ _-]\d+)$", "", stem)
+
+
+def split(
+    parts: Sequence[Data],
+    *,
+    share: float = 0.2,
+    seed: int = 0,
+) -> tuple[list[Data], list[Data]]:
+    """Part slices by head, into some to learn from and some to validate by.
+
+    Parameters
+    ----------
+    parts : sequence of Data
+    share : float
+        Of the heads, to validate by; at least one.
+    seed : int
+
+    Returns
+    -------
+    training, validation : list of Data
+
+    Raises
+    ------
+    InputError
+        If there are fewer than two heads.
+
+    Examples
+    --------
+    >>> names = ("a[1]", "a[2]", "b[1]", "b[2]")
+    >>> training, validation = split([Data(np.zeros((4, 9, 9)), None, None, names)])
+    >>> training[0].names, validation[0].names
+    (('b[1]', 'b[2]'), ('a[1]', 'a[2]'))
+    """
+    heads = sorted({head_of(name) for data in parts for name in data.names})
+    if len(heads) < 2:
+        hint = "name slices as head[number], or bring others to validate by"
+        raise InputError(f"expected two heads or more; {hint}", where=heads[0])
+    order = np.random.default_rng(seed).permutation(len(heads))
+    count = min(max(1, round(share * len(heads))), len(heads) - 1)
+    held_out = {heads[index] for index in order[:count]}
+    training, validation = [], []
+    for data in parts:
+        is_held_out = np.array([head_of(name) in held_out for name in data.names])
+        for selection, chosen in ((validation, is_held_out), (training, ~is_held_out)):
+            if chosen.any():
+                places = np.flatnonzero(chosen).tolist()
+                selection.append(slices_of.select(data, places))
+    return training, validation
+
+
+def check_apart(training: Sequence[Data], validation: Sequence[Data]) -> None:
+    """Refuse slices of one head both to learn from and to validate by.
+
+    Parameters
+    ----------
+    training, validation : sequence of Data
+
+    Raises
+    ------
+    InputError
+
+    Examples
+    --------
+    >>> data = Data(np.zeros((2, 9, 9)), None, None, ("a[1]", "a[2]"))
+    >>> check_apart([data], [data])
+    Traceback (most recent call last):
+    ...
+    skullmask_lib.errors.InputError: a: expected other heads to validate by than to ...
+    """
+    heads = {head_of(name) for data in training for name in data.names}
+    for data in validation:
+        for name in data.names:
+            if head_of(name) in heads:
+                wanted = "other heads to validate by than to learn from"
+                raise InputError(f"expected {wanted}, got it in both", where=head_of(name))
+
+
+# --- Slices to learn from ------------------------------------------------------------------------
+
+
+def labels_of(data: Data) -> tuple[np.ndarray, np.ndarray]:
+    """Return the true masks of slices, and which of them are known.
+
+    Parameters
+    ----------
+    data : Data
+        The truth is the skull mask where there is one, or else the brain, as of NFBS, or the
+        tumour, as of LGG.
+
+    Returns
+    -------
+    truth : ndarray of shape (N, H, W), uint8 of {0, 1}
+    known : ndarray of shape (N,), bool
+        See `metrics.known_slices`. Brains and tumours are known on all slices, also where there is
+        none.
+
+    Raises
+    ------
+    InputError
+        If the data bring no mask.
+
+    Examples
+    --------
+    >>> tumour = np.array([[[0, 0]], [[0, 1]]])
+    >>> data = Data(np.zeros((2, 1, 2)), None, None, ("a[0]", "a[1]"), tumour=tumour)
+    >>> labels_of(data)[1]
+    array([ True,  True])
+    """
+    if data.truth is not None:
+        return data.truth, metrics.known_slices(data.truth)
+    for truth in (data.brain, data.tumour):
+        if truth is not None:
+            return truth, np.ones(len(truth), bool)
+    raise InputError("brings no true masks", where=head_of(data.names[0]))
+
+
+def prepare(parts: Sequence[Data]) -> Prepared:
+    """Prepare labelled slices, all in windows of one size.
+
+    Parameters
+    ----------
+    parts : sequence of Data
+        See `labels_of`. Slices whose truth is unknown, or that show no head, are left out.
+
+    Returns
+    -------
+    Prepared
+
+    Raises
+    ------
+    InputError
+        If there is no truth, or no slice is left.
+
+    Examples
+    --------
+    >>> from ..io.datasets import load
+    >>> prepared = prepare([load("phantom")])
+    >>> prepared.images.shape == prepared.masks.shape, float(prepared.masks.max())
+    (True, 1.0)
+    """
+    heads = [head for data in parts for head in _labelled(data)]
+    if not heads:
+        raise InputError("expected slices with a head and its true mask, got none")
+    windows = [learned.window_around(unwrapped.head, polar.STEP_MM) for unwrapped, _ in heads]
+    rows = max(window.rows for window in windows)
+    columns = max(window.columns for window in windows)
+    images, shares = [], []
+    for (unwrapped, truth), window in zip(heads, windows, strict=True):
+        common = _widened(window, rows, columns)
+        images.append(learned.prepare(unwrapped.on_grid, polar.STEP_MM, common))
+        shares.append(_share(truth, unwrapped.head.shape, common, images[-1].shape))
+    return Prepared(np.stack(images)[:, None], np.stack(shares)[:, None])
+
+
+def _labelled(data: Data) -> Iterator[tuple[polar.Unwrapped, np.ndarray]]:
+    """Unwrap the heads whose truth is known, one after another."""
+    truth, known = labels_of(data)
+    for place in np.flatnonzero(known):
+        with errors.placed(data.names[place]):
+            unwrapped = polar.unwrap(data.images[place], _spacing_of(data, place))
+        if unwrapped is not None:
+            yield unwrapped, truth[place]
+
+
+def _spacing_of(data: Data, place: int) -> np.ndarray | None:
+    if data.spacing_mm is None:
+        return None
+    return data.spacing_mm[place]
+
+
+def _widened(window: learned.Window, rows: int, columns: int) -> learned.Window:
+    """Widen a window about its middle."""
+    row = window.row - (rows - window.rows) // 2
+    column = window.column - (columns - window.columns) // 2
+    return learned.Window(row, column, rows, columns)
+
+
+def _share(
+    truth: np.ndarray,
+    grid: tuple[int, int],
+    window: learned.Window,
+    shape: tuple[int, int],
+) -> np.ndarray:
+    """Measure which share of a network's pixels lies inside of a mask."""
+    on_grid = cv2.resize(truth.astype(np.float32), grid[::-1], interpolation=cv2.INTER_LINEAR)
+    cut = learned.cut_out(on_grid, window)
+    return cv2.resize(cut, shape[::-1], interpolation=cv2.INTER_AREA)
+
+
+def batches(
+    prepared: Prepared,
+    size: int,
+    *,
+    seed: int = 0,
+    augment: bool = True,
+) -> Callable[[int], Prepared]:
+    """Give batches by their number, such that every slice has its turn before any comes again.
+
+    Parameters
+    ----------
+    prepared : Prepared
+    size : int
+        Slices in a batch.
+    seed : int
+        Of the order and the changes.
+    augment : bool
+        Change the slices by `augmented`.
+
+    Returns
+    -------
+    callable
+        From the number of a batch, counted from 0; the same number gives the same batch.
+
+    Examples
+    --------
+    >>> values = np.arange(3, dtype=np.float32).reshape(3, 1, 1, 1)
+    >>> batch_of = batches(Prepared(values, values), 2, augment=False)
+    >>> six = np.concatenate([batch_of(number).images.ravel() for number in range(3)])
+    >>> sorted(six[:3].tolist()), sorted(six[3:].tolist())
+    ([0.0, 1.0, 2.0], [0.0, 1.0, 2.0])
+    """
+    count = len(prepared.images)
+
+    def place_of(turn: int) -> int:
+        round_number, position = divmod(turn, count)
+        order = np.random.default_rng((seed, round_number)).permutation(count)
+        return int(order[position])
+
+    def batch_of(number: int) -> Prepared:
+        turns = range(number * size, (number + 1) * size)
+        images, shares = [], []
+        for turn in turns:
+            place = place_of(turn)
+            image, share = prepared.images[place, 0], prepared.masks[place, 0]
+            if augment:
+                generator = np.random.default_rng((seed, turn, 1))
+                image, share = augmented(image, share, generator)
+            images.append(image)
+            shares.append(share)
+        return Prepared(np.stack(images)[:, None], np.stack(shares)[:, None])
+
+    return batch_of
+
+
+def augmented(
+    image: np.ndarray,
+    mask: np.ndarray,
+    generator: np.random.Generator,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Mirror, turn, zoom and shift a slice with its mask at random, and change its contrast.
+
+    Parameters
+    ----------
+    image, mask : ndarray of shape (H, W), float32, 0 … 1
+    generator : numpy.random.Generator
+
+    Returns
+    -------
+    image, mask : ndarray of shape (H, W), float32, 0 … 1
+
+    Examples
+    --------
+    >>> square = np.pad(np.ones((8, 8), np.float32), 12)
+    >>> image, mask = augmented(square, square, np.random.default_rng(0))
+    >>> bool(image[mask > 0.5].mean() > 0.8)
+    True
+    """
+    rows, columns = image.shape
+    turn = generator.uniform(-_TURN_DEGREES, _TURN_DEGREES)
+    zoom = generator.uniform(1 - _ZOOM, 1 + _ZOOM)
+    matrix = cv2.getRotationMatrix2D((columns / 2, rows / 2), turn, zoom)
+    matrix[:, 2] += generator.uniform(-_SHIFT_PX, _SHIFT_PX, 2)
+    image = cv2.warpAffine(image, matrix, (columns, rows))
+    mask = cv2.warpAffine(mask, matrix, (columns, rows))
+    if generator.random() < 0.5:
+        image, mask = image[:, ::-1], mask[:, ::-1]
+    gamma = np.float32(np.exp(generator.uniform(-_GAMMA, _GAMMA)))
+    return image**gamma, mask
+
+
+# --- Masks ---------------------------------------------------------------------------------------
+
+
+def masks_of(ask: Asked, data: Data) -> Iterator[np.ndarray]:
+    """Make the mask of every slice by what a network says: its largest piece, without holes.
+
+    Parameters
+    ----------
+    ask : callable
+        From prepared images (N, H, W) to probabilities, as `prediction.probabilities`.
+    data : Data
+
+    Yields
+    ------
+    ndarray of shape (H, W), uint8 of {0, 1}
+        Empty where there is no head.
+
+    Raises
+    ------
+    InputError
+        If a slice cannot be used.
+
+    Examples
+    --------
+    >>> from ..io.datasets import load
+    >>> [mask, *_] = masks_of(lambda images: images > 0.2, load("phantom"))
+    >>> mask.shape, mask.dtype, bool(mask.any())
+    ((768, 624), dtype('uint8'), True)
+    """
+    for place, image in enumerate(data.images):
+        with errors.placed(data.names[place]):
+            unwrapped = polar.unwrap(image, _spacing_of(data, place))
+        if unwrapped is None:
+            yield np.zeros(image.shape, np.uint8)
+            continue
+        window = learned.window_around(unwrapped.head, polar.STEP_MM)
+        prepared = learned.prepare(unwrapped.on_grid, polar.STEP_MM, window)
+        [probability] = np.asarray(ask(prepared[None]), np.float32)
+        on_grid = learned._back_on_grid(probability, window, unwrapped.head.shape)
+        inside = cv2.resize(on_grid, image.shape[::-1]) > 0.5
+        yield masks.fill_holes(masks.largest_component(inside.astype(np.uint8)))
+
+
+def score(made: Iterable[np.ndarray], data: Data) -> list[dict[str, float]]:
+    """Score the masks of slices by `labels_of`, see `metrics.score`.
+
+    Parameters
+    ----------
+    made : iterable of N ndarrays of shape (H, W), uint8 of {0, 1}
+        The masks.
+    data : Data
+
+    Returns
+    -------
+    list of dict of str to float
+        NaN where the truth is unknown.
+
+    Raises
+    ------
+    InputError
+        If the data bring no true masks.
+
+    Examples
+    --------
+    >>> from ..io.datasets import load
+    >>> data = load("phantom")
+    >>> score(data.truth, data)[0]["iou"]
+    1.0
+    """
+    truth, known = labels_of(data)
+    scores = []
+    for place, mask in enumerate(made):
+        spacing_mm = _spacing_of(data, place)
+        if known[place]:
+            scores.append(metrics.score(mask, truth[place], spacing_mm))
+        else:
+            scores.append(metrics.no_score(spacing_mm))
+    return scores
+
+
+def mean_dice(ask: Asked, prepared: Prepared) -> float:
+    """Score a network on prepared slices.
+
+    Parameters
+    ----------
+    ask : callable
+        As of `masks_of`.
+    prepared : Prepared
+
+    Returns
+    -------
+    float
+        The mean Dice over slices, on the pixels of the network.
+
+    Examples
+    --------
+    >>> values = np.ones((2, 1, 4, 4), np.float32)
+    >>> mean_dice(lambda images: images, Prepared(values, values))
+    1.0
+    """
+    probabilities = ask(prepared.images[:, 0])
+    found = probabilities > 0.5
+    truth = prepared.masks[:, 0] > 0.5
+    return float(np.mean(list(map(metrics.dice, found, truth))))

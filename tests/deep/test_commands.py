@@ -1,0 +1,152 @@
+"""``python -m skullmask_lib.deep``: train, predict and evaluate, and one line where that cannot be."""
+
+import csv
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+import skullmask_lib as sm
+from skullmask_lib import phantom
+from skullmask_lib.cli import main, networks
+from skullmask_lib.deep import checkpoints, training
+from skullmask_lib.deep import networks as networks_of
+
+SMALL = ("--base-filters", 4, "--levels", 3, "--steps", 60, "--every", 30, "--rate", 0.01)
+
+
+def write_heads(file, seeds):
+    """Write two slices of each of several phantoms."""
+    images, truth, names = [], [], []
+    for seed in seeds:
+        for place, level in enumerate((0, 20)):
+            image, labels = phantom.render_slice(
+                level, seed=seed, shape=(96, 80), spacing_mm=(2.5, 2.5)
+            )
+            images.append(image.astype(np.float32))
+            truth.append(phantom.skull_mask(labels))
+            names.append(f"head-{seed}[{place}]")
+    spacing_mm = np.full((len(names), 2), 2.5)
+    np.savez(file, images=images, truth=truth, names=names, spacing_mm=spacing_mm)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """Train a small network on three heads, once for all tests."""
+    folder = tmp_path_factory.mktemp("trained")
+    write_heads(folder / "heads.npz", range(3))
+    write_heads(folder / "others.npz", range(10, 12))
+    told = run_in(folder, "train", "heads.npz", "-o", "run", *SMALL)
+    assert told.returncode == 0, told.stderr
+    assert "→ run" in told.stdout
+    return folder
+
+
+def run_in(folder, *arguments):
+    command = [sys.executable, "-m", "skullmask_lib.deep", *map(str, arguments)]
+    return subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, timeout=300, check=False
+    )
+
+
+@pytest.fixture
+def deep(trained, monkeypatch, capfd):
+    """Give a function that runs a command in the folder; it returns exit code, output and error lines."""
+    monkeypatch.chdir(trained)
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["deep", *map(str, arguments)])
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as stop:
+            main.main(networks.app, networks.PROGRAM)
+        told = capfd.readouterr()
+        return stop.value.code or 0, told.out, told.err.splitlines()
+
+    return run
+
+
+@pytest.mark.parametrize("command", ["train", "predict", "evaluate"])
+def test_every_command_has_help_with_examples(deep, command):
+    code, out, err = deep(command, "--help")
+    assert (code, err) == (0, [])
+    assert f"{networks.PROGRAM} {command} " in out.partition("Examples:")[2]
+
+
+def test_what_was_trained_predicts_other_heads(trained, deep):
+    code, _, err = deep("predict", "run", "others.npz", "-o", "masks.npy")
+    assert (code, err) == (0, [])
+    found = np.load("masks.npy")
+    others = sm.load("others.npz")
+    assert found.dtype == np.uint8
+    ious = list(map(sm.iou, found, others.truth))
+    assert min(ious) > 0.9
+    code, out, err = deep("evaluate", "run", "others.npz", "-o", "scores.csv")
+    assert (code, err) == (0, [])
+    assert f"{np.mean(ious):.4f}" in out
+    with (trained / "scores.csv").open(newline="") as table:
+        rows = list(csv.DictReader(table))
+    assert [row["slice"] for row in rows] == list(others.names)
+    assert [float(row["iou"]) for row in rows] == pytest.approx(ious, abs=1e-5)
+
+
+def test_heads_held_out_by_default_are_whole(trained):
+    log = training.read_log(trained / "run" / training.LOG)
+    assert [row.step for row in log] == [30, 60]
+    assert max(row.validation for row in log) > 0.9
+
+
+def test_a_training_that_is_done_is_not_done_again(trained, deep):
+    before = (trained / "run" / training.LAST).read_bytes()
+    code, _, err = deep("train", "heads.npz", "-o", "run", *SMALL)
+    assert (code, err) == (0, [])
+    assert (trained / "run" / training.LAST).read_bytes() == before
+
+
+def test_random_phantoms_need_no_label(deep, trained):
+    arguments = ("--heads", 2, "--base-filters", 2, "--levels", 2, "--steps", 2)
+    code, out, err = deep(
+        "train", "random-phantoms", "--validation", "others.npz", "-o", "random", *arguments
+    )
+    assert (code, err) == (0, [])
+    assert "2 steps" in out
+    assert (trained / "random" / training.BEST).exists()
+
+
+REFUSED = {
+    "a head on both sides": ("train heads.npz --validation heads.npz -o new", "head-0"),
+    "other data in a run": ("train others.npz -o run --steps 60 --every 30", "run/last.pt"),
+    "one head": ("train phantom -o new", "phantom"),
+    "no truth": ("train images.npy -o new", "images.npy"),
+    "no file": ("train none.npz -o new", "none.npz"),
+    "another network": ("train heads.npz -o new --network vgg", "vgg"),
+    "no such device": ("train heads.npz -o new --device abacus --steps 1", "abacus"),
+    "random and others": ("train random-phantoms heads.npz -o new", "random-phantoms"),
+    "an empty folder": ("predict empty heads.npz -o new.npy", "empty"),
+    "a network of nothing": ("predict none.pt heads.npz -o new.npy", "none.pt"),
+    "foreign content": ("predict heads.npz heads.npz -o new.npy", "heads.npz"),
+    "a network for volumes": ("predict volumes.pt heads.npz -o new.npy", "volumes.pt"),
+    "no truth to score by": ("evaluate run images.npy -o new.csv", "images.npy"),
+    "an option that is none": ("train heads.npz -o new --colour red", "--colour"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_cannot_be_is_one_line_and_leaves_nothing(deep, trained, case):
+    (trained / "empty").mkdir(exist_ok=True)
+    np.save("images.npy", sm.load("heads.npz").images)
+    network = networks_of.build("unet", dimensions=3, base_filters=1, levels=1)
+    checkpoints.save("volumes.pt", network)
+    command, named = REFUSED[case]
+    before = sorted(trained.rglob("*"))
+    code, out, err = deep(*command.split())
+    assert (code, out, len(err)) == (2, "", 1)
+    assert named in err[0]
+    assert sorted(trained.rglob("*")) == before
+
+
+def test_a_graphics_card_that_is_missing_is_one_line(deep, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    code, _, err = deep("train", "heads.npz", "-o", "new", "--device", "cuda")
+    assert (code, len(err)) == (2, 1)
