@@ -1,0 +1,57 @@
+"""Export of a network to ONNX, for `learned` and for every other program that runs networks."""
+
+import io
+import warnings
+
+import torch
+from torch import nn
+
+from ..io import outputs
+from ..io.paths import AnyPath
+
+# OpenCV 4.10 to 5 read it
+OPSET = 13
+# The export needs an image to follow through the network; any size will do later on
+_EXAMPLE_SIDE = 64
+
+
+def save_onnx(network: nn.Module, file: AnyPath) -> None:
+    """Write a network as ONNX; batch norm becomes part of the convolutions.
+
+    Parameters
+    ----------
+    network : nn.Module
+        One of `networks.NETWORKS` for slices. It takes ``images`` of shape (B, 1, H, W) and returns
+        ``logits`` of the same shape, where H and W are multiples of ``network.multiple``.
+    file : str or path
+        Written whole or not at all.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from . import networks
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_onnx(networks.build("unet", base_filters=2), f"{folder}/small.onnx")
+    """
+    stream = io.BytesIO()
+    images = torch.zeros(1, 1, _EXAMPLE_SIDE, _EXAMPLE_SIDE)
+    with warnings.catch_warnings():
+        # The newer exporter needs another package
+        warnings.filterwarnings("ignore", category=DeprecationWarning)
+        torch.onnx.export(
+            network.eval(),
+            (images,),
+            stream,
+            input_names=["images"],
+            output_names=["logits"],
+            dynamic_axes={name: {0: "B", 2: "H", 3: "W"} for name in ("images", "logits")},
+            opset_version=OPSET,
+            dynamo=False,
+        )
+    with outputs.replacing(file) as temporary:
+        temporary.write_bytes(stream.getvalue())

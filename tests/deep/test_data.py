@@ -1,0 +1,67 @@
+"""Banks of label maps: the same from any number of processes, whole, and refused where they are not."""
+
+import numpy as np
+import pytest
+from complaints import refused
+
+from skullmask_lib import phantom
+from skullmask_lib.deep import data, randomise
+
+
+def test_processes_change_nothing(tmp_path):
+    one = data.bank(6, tmp_path / "one", seed=3)
+    two = data.bank(6, tmp_path / "two", seed=3, processes=2)
+    assert one.shape == (6, *randomise.SHAPE)
+    assert np.array_equal(one, two)
+    assert not np.array_equal(one, data.bank(6, tmp_path / "one", seed=4))
+
+
+def test_a_bank_is_rendered_once(tmp_path, monkeypatch):
+    first = data.bank(2, tmp_path, anatomy=False)
+    monkeypatch.delattr(randomise, "random_labels")
+    assert np.array_equal(data.bank(2, tmp_path, anatomy=False), first)
+
+
+@pytest.mark.parametrize("content", [b"", b"no bank", None])
+def test_a_file_that_is_no_bank_is_refused(tmp_path, content):
+    data.bank(1, tmp_path)
+    [file] = tmp_path.iterdir()
+    if content is None:
+        np.savez(file, labels=np.zeros((1, 5, 5), np.uint8))
+    else:
+        file.write_bytes(content)
+    with refused(file.name):
+        data.bank(1, tmp_path)
+
+
+def test_a_batch_depends_on_its_seed_alone():
+    maps = randomise.random_labels(1, slices=2)
+    first = data.random_batch(maps, 3, seed=8)
+    np.random.default_rng().random()
+    second = data.random_batch(maps, 3, seed=8)
+    other = data.random_batch(maps, 3, seed=9)
+    assert all(map(np.array_equal, first, second))
+    assert not np.array_equal(first[0], other[0])
+
+
+def test_what_a_batch_holds():
+    maps = randomise.random_labels(1, slices=2)
+    images, shares = data.random_batch(maps, 4, seed=0)
+    assert images.shape == shares.shape == (4, 1, *data.BATCH_SHAPE)
+    assert images.dtype == shares.dtype == np.float32
+    for values in (images, shares):
+        assert values.min() == 0
+        assert values.max() == 1
+
+
+def test_image_and_mask_lie_on_each_other():
+    labels = randomise.random_labels(1)[0]
+    example = randomise.random_example(0, labels=labels, without=randomise.PARTS)
+    image, share = data.prepared(example)
+    moved_image, moved_share = data.prepared(example, (6, -4))
+    assert np.array_equal(moved_image[:-3, 2:], image[3:, :-2])
+    assert np.array_equal(moved_share[:-3, 2:], share[3:, :-2])
+    dark = image[share == 1].min()
+    bone = phantom.SIGNALS["T1"]["outer_table"]
+    assert dark < 2 * np.sqrt(bone)
+    assert share.sum() * 4 == pytest.approx(example.mask.sum(), rel=1e-6)
