@@ -6,6 +6,7 @@ prepared by the function that prepares a slice in use.
 """
 
 import multiprocessing
+import zlib
 from collections.abc import Collection, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
@@ -17,6 +18,7 @@ from tqdm import tqdm
 
 from .. import errors, learned, polar
 from ..io import outputs
+from ..project import project_folder
 from . import randomise
 
 # Slices of each head
@@ -70,12 +72,19 @@ def bank(
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     anatomies = "random" if anatomy else "usual"
-    file = folder / f"labels-{anatomies}-{count}-{seed}.npz"
+    file = folder / f"labels-{anatomies}-{count}-{seed}-{_recipe()}.npz"
     if not file.exists():
         maps = _rendered(count, seed, anatomy, processes, progress)
         with outputs.replacing(file) as temporary:
             np.savez_compressed(temporary, labels=maps)
     return _read(file, count)
+
+
+def _recipe() -> str:
+    """Return a short name of all that decides what heads look like, but for their seeds."""
+    phantom = (project_folder("data") / "phantom.toml").read_bytes()
+    ranges = randomise.MEASURES, randomise.CSF_MM, randomise.LEVELS, randomise.STEP_MM, SLICES
+    return f"{zlib.crc32(phantom + repr(ranges).encode()):08x}"
 
 
 def _rendered(

@@ -22,6 +22,12 @@ def test_a_bank_is_rendered_once(tmp_path, monkeypatch):
     assert np.array_equal(data.bank(2, tmp_path, anatomy=False), first)
 
 
+def test_other_ranges_make_another_bank(tmp_path, monkeypatch):
+    before = data.bank(1, tmp_path)
+    monkeypatch.setitem(randomise.MEASURES, "half_width_mm", (90.0, 91.0))
+    assert not np.array_equal(data.bank(1, tmp_path), before)
+
+
 @pytest.mark.parametrize("content", [b"", b"no bank", None])
 def test_a_file_that_is_no_bank_is_refused(tmp_path, content):
     data.bank(1, tmp_path)
