@@ -122,7 +122,7 @@ def probability_on_grid(
     network.setInput(prepared[None, None])
     logits = network.forward()[0, 0]
     probability = 1 / (1 + np.exp(-logits))
-    return _back_on_grid(probability, window, unwrapped.head.shape)
+    return back_on_grid(probability, window, unwrapped.head.shape)
 
 
 # --- Prepare a slice -----------------------------------------------------------------------------
@@ -246,12 +246,32 @@ def _inside_frame(start: int, length: int, size: int, factor: int) -> slice:
     return slice(of_window.start // factor, -(-of_window.stop // factor))
 
 
-def _back_on_grid(
+def back_on_grid(
     probability: np.ndarray,
     window: Window,
     shape: tuple[int, int],
 ) -> np.ndarray:
-    """Bring a probability back from the window to the grid; it is 0 outside of the window."""
+    """Bring a probability back from the network's pixels to those of a slice.
+
+    Parameters
+    ----------
+    probability : ndarray of shape (h, w), float32
+        In the window.
+    window : Window
+    shape : tuple of int
+        Rows and columns of the slice.
+
+    Returns
+    -------
+    ndarray of that shape, float32
+        0 outside of the window.
+
+    Examples
+    --------
+    >>> back_on_grid(np.ones((1, 1), np.float32), Window(row=-1, column=0, rows=2, columns=2), (2, 3))
+    array([[1., 1., 0.],
+           [0., 0., 0.]], dtype=float32)
+    """
     size = (window.columns, window.rows)
     resampled = cv2.resize(probability, size, interpolation=cv2.INTER_LINEAR)
     grid = np.zeros(shape, np.float32)
