@@ -268,7 +268,8 @@ def back_on_grid(
 
     Examples
     --------
-    >>> back_on_grid(np.ones((1, 1), np.float32), Window(row=-1, column=0, rows=2, columns=2), (2, 3))
+    >>> window = Window(row=-1, column=0, rows=2, columns=2)
+    >>> back_on_grid(np.ones((1, 1), np.float32), window, (2, 3))
     array([[1., 1., 0.],
            [0., 0., 0.]], dtype=float32)
     """
