@@ -31,7 +31,7 @@ test-full: test browser test-opencv4 test-oldest $(VENV)/.test-deep  ## All test
 	$(PYTEST) $(NO_EXCUSE) --rest
 
 test-opencv4: $(OPENCV4) $(VENV)/.test  ## The masks and their figures on OpenCV 4.
-	PYTHONPATH=$(OPENCV4) $(BIN)/python -m pytest -q --opencv 4 tests/test_masks.py tests/test_versions.py tests/test_journey.py tests/test_golden.py
+	PYTHONPATH=$(OPENCV4) $(BIN)/python -m pytest -q --opencv 4 tests/test_masks.py tests/test_versions.py tests/test_journey.py tests/test_golden.py tests/test_learned.py
 
 fuzz: $(VENV)/.test cv2  ## Damage files of each format 2,000 times; faulty inputs go to build/fuzz. make fuzz FUZZ="png --count 60"
 	OMP_NUM_THREADS=1 $(BIN)/python tests/fuzz.py $(FUZZ)
@@ -144,7 +144,7 @@ $(PEERS)/.made: | $(VENV)/.made
 
 # Old packages warn beside new ones; what they say is not ours.
 OLD_WARNINGS = -W "ignore:builtin type swig" -W "ignore:invalid escape sequence" -W "ignore:crc32c usage is deprecated"
-OLD_TESTS = tests/test_masks.py tests/test_metrics.py tests/test_versions.py tests/io/test_datasets.py tests/io/test_dicom.py
+OLD_TESTS = tests/test_masks.py tests/test_metrics.py tests/test_learned.py tests/test_versions.py tests/io/test_datasets.py tests/io/test_dicom.py
 OLD_TESTS += tests/batches/test_stacks.py tests/batches/test_batch.py tests/cli
 $(OLDEST)/.made: pyproject.toml tests/oldest.py | $(VENV)/.made
 	@command -v $(OLDEST_PYTHON) >/dev/null || { echo "the oldest versions need Python 3.11: make OLDEST_PYTHON=… $(MAKECMDGOALS)"; exit 2; }

@@ -373,7 +373,7 @@ def masks_of(ask: Asked, data: Data) -> Iterator[np.ndarray]:
         window = learned.window_around(unwrapped.head, polar.STEP_MM)
         prepared = learned.prepare(unwrapped.on_grid, polar.STEP_MM, window)
         [probability] = np.asarray(ask(prepared[None]), np.float32)
-        on_grid = learned._back_on_grid(probability, window, unwrapped.head.shape)
+        on_grid = learned.back_on_grid(probability, window, unwrapped.head.shape)
         inside = cv2.resize(on_grid, image.shape[::-1]) > 0.5
         yield masks.fill_holes(masks.largest_component(inside.astype(np.uint8)))
 
