@@ -36,6 +36,7 @@ from .versions import v5 as v5
 from .versions import v6 as v6
 from .versions import v7 as v7
 from .versions import v8 as v8
+from .versions import v9 as v9
 from .volumes.brain_masks import generate_brain_mask as generate_brain_mask
 from .volumes.stripping import strip as strip
 

@@ -1,13 +1,14 @@
-"""The versions v1 … v8. Each takes one slice and returns its mask.
+"""The versions v1 … v9. Each takes one slice and returns its mask.
 
 A version is a few lines of primitives, and a new one goes here. The primitives are in `masks` and,
-for v8, in the folder `polar`. Primitives that only a new version needs get a module of their own,
-which is also entered in the layers in pyproject.toml and in the list in `batches.software`. `trace`
-shows the stages on the way, and `mask_slices` masks many slices.
+for v8 and v9, in the folder `polar`; v9 asks the network of `learned`, too. Primitives that only a
+new version needs get a module of their own, which is also entered in the layers in pyproject.toml
+and in the list in `batches.software`. `trace` shows the stages on the way, and `mask_slices` masks
+many slices.
 
 The source of v1 … v7 is the article "Building a Skull Mask Generator for MRI Images Without Deep
 Learning". What it left open (v3, v4, the widths of v5 and v6) is reconstructed here and labelled
-as such. v8 is this project's own.
+as such. v8 and v9 are this project's own.
 """
 
 import inspect
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import cv2
 import numpy as np
 
-from . import errors, masks, polar
+from . import errors, learned, masks, polar
 
 if TYPE_CHECKING:
     from .io.datasets import Data
@@ -286,6 +287,48 @@ def v8(
     return _mask(_scalp_boundary_stages(image, spacing_mm))
 
 
+def v9(
+    image: np.ndarray,
+    *,
+    spacing_mm: Spacing | None = None,
+) -> np.ndarray:
+    """Scalp boundary with a second opinion: v8, and a network that was trained on no scan.
+
+    The network says how probable each pixel is to lie inside of the skull. That corrects the head,
+    where a ghost makes it too large or lost signal too small, and joins the price of every place as
+    the skull's outer surface. One closed path decides, as in v8.
+
+    Parameters
+    ----------
+    image : ndarray of shape (H, W)
+    spacing_mm : pair of float, optional
+        See `v8`.
+
+    Returns
+    -------
+    ndarray of shape (H, W), uint8
+        Empty, with a warning, if there is no head.
+
+    Raises
+    ------
+    InputError
+        See `v8`; also if the network's file is missing or was changed.
+
+    See Also
+    --------
+    learned.inside_probability : what the network says.
+
+    Examples
+    --------
+    >>> from skullmask_lib.io.datasets import load
+    >>> from skullmask_lib.metrics import iou
+    >>> data = load("phantom")
+    >>> iou(v9(data.images[0], spacing_mm=data.spacing_mm[0]), data.truth[0]) > 0.99
+    True
+    """
+    return _mask(_second_opinion_stages(image, spacing_mm))
+
+
 def _largest_component_stages(image: np.ndarray) -> Stages:
     gray, bright = _bright(image)
     largest = masks.largest_component(bright)
@@ -359,6 +402,16 @@ def _scalp_boundary_stages(
     return _stages_of_head(_unwrap(image, spacing_mm), np.shape(image))
 
 
+def _second_opinion_stages(
+    image: np.ndarray,
+    spacing_mm: Spacing | None,
+) -> Stages:
+    unwrapped = _unwrap(image, spacing_mm)
+    if unwrapped is None:
+        return no_head(np.shape(image))
+    return second_opinion(unwrapped)[1]
+
+
 def _unwrap(
     image: np.ndarray,
     spacing_mm: Spacing | None,
@@ -417,12 +470,57 @@ def scalp_boundary(unwrapped: polar.Unwrapped) -> Stages:
     >>> list(scalp_boundary(polar.unwrap(disc, (2, 2))))
     ['head', 'unwrapped', 'cost', 'inner edge', 'path', 'outline', 'filled']
     """
+    return {"head": unwrapped.head, **_boundary_stages(unwrapped)}
+
+
+def second_opinion(unwrapped: polar.Unwrapped) -> tuple[polar.Unwrapped, Stages]:
+    """Run v9 from where the head is unwrapped.
+
+    Parameters
+    ----------
+    unwrapped : polar.Unwrapped
+        As v8 finds it.
+
+    Returns
+    -------
+    unwrapped : polar.Unwrapped
+        The head after the network has corrected it.
+    stages : dict of str to ndarray
+        As `trace` returns them.
+
+    Examples
+    --------
+    >>> disc = np.hypot(*np.ogrid[-40:40, -40:40]) < 36
+    >>> list(second_opinion(polar.unwrap(disc, (2, 2)))[1])[:4]
+    ['probability', 'head', 'unwrapped', 'cost']
+    """
+    corrected, probability = _ask_network(unwrapped)
+    opinion = polar.along_rays(corrected, probability)
+    stages = {
+        "probability": probability,
+        "head": corrected.head,
+        **_boundary_stages(corrected, opinion),
+    }
+    return corrected, stages
+
+
+def _ask_network(unwrapped: polar.Unwrapped) -> tuple[polar.Unwrapped, np.ndarray]:
+    """Correct the head by the probability that the network returns."""
+    probability = learned.probability_on_grid(unwrapped)
+    inside = (probability > 0.5).astype(np.uint8)
+    return polar.with_inside(unwrapped, inside), probability
+
+
+def _boundary_stages(
+    unwrapped: polar.Unwrapped,
+    opinion: np.ndarray | None = None,
+) -> Stages:
+    """Follow the scalp's boundary from where the head is unwrapped."""
     rays = polar.merge_rays(unwrapped.brightness)
-    cost = _surface_cost(rays, unwrapped.cut)
+    cost = _surface_cost(rays, unwrapped.cut, opinion)
     path, inner_edge = _nested_paths(rays, cost)
     outline = polar.half_maximum(unwrapped.brightness, path, unwrapped.cut)
     return {
-        "head": unwrapped.head,
         "unwrapped": unwrapped.brightness,
         "cost": cost,
         "inner edge": inner_edge,
@@ -432,9 +530,19 @@ def scalp_boundary(unwrapped: polar.Unwrapped) -> Stages:
     }
 
 
-def _surface_cost(rays: np.ndarray, cut: np.ndarray) -> np.ndarray:
-    """Price every place on merged rays as the skull's surface; ``cut`` is that of all rays."""
-    return polar.surface_cost(rays, polar.merge_rays(cut) > 0)
+def _surface_cost(
+    rays: np.ndarray,
+    cut: np.ndarray,
+    opinion: np.ndarray | None = None,
+) -> np.ndarray:
+    """Price every place on merged rays as the skull's surface.
+
+    ``cut``, and the network's ``opinion`` in v9, are those of all rays.
+    """
+    cost = polar.surface_cost(rays, polar.merge_rays(cut) > 0)
+    if opinion is not None:
+        cost += polar.merge_rays(polar.unlikely_cost(opinion))
+    return cost
 
 
 def _nested_paths(
@@ -531,10 +639,13 @@ _STAGES_OF: dict[Callable[..., np.ndarray], Callable[..., Stages]] = {
     v6: _interior_brain_stages,
     v7: _interior_brain_stages,
     v8: _scalp_boundary_stages,
+    v9: _second_opinion_stages,
 }
 VERSIONS: dict[str, Callable[..., np.ndarray]] = {
     version.__name__: version for version in _STAGES_OF
 }
+# The versions that unwrap the head, which also tells how far to trust a mask
+BOUNDARY_VERSIONS = ("v8", "v9")
 
 
 def options_of(version: str) -> dict[str, object]:
@@ -642,8 +753,8 @@ def trace(version: str, image: np.ndarray, **options: Any) -> Stages:
     -------
     dict of str to ndarray
         The stages by name, in order; the last one is the mask. They are (H, W) and uint8, except
-        that v8 works on a grid and in polar coordinates of its own (see `polar`). Where v8 finds
-        no head, its only stages are ``head`` and ``filled``, both empty.
+        that v8 and v9 work on a grid and in polar coordinates of their own (see `polar`). Where
+        they find no head, the only stages are ``head`` and ``filled``, both empty.
 
     Raises
     ------
@@ -756,10 +867,10 @@ def mask_slices(
     spacing_mm : ndarray of shape (N, 2), optional
         Row and column spacing of every slice [mm], as in `Data`, for versions that use it.
     volume : bool
-        The slices follow one another in a volume, which only v8 makes use of. Where the slices on
-        both sides of one can be trusted, and are trusted more or are more like each other than like
-        it, its outline is pulled towards theirs. Air beside the head is removed. A slice of far
-        less contrast than the others shows air and has an empty mask.
+        The slices follow one another in a volume, which only v8 and v9 make use of. Where the
+        slices on both sides of one can be trusted, and are trusted more or are more like each other
+        than like it, its outline is pulled towards theirs. Air beside the head is removed. A slice
+        of far less contrast than the others shows air and has an empty mask.
 
     Yields
     ------
@@ -793,8 +904,8 @@ def masks_with_quality(
 ) -> Iterator[tuple[np.ndarray, float]]:
     """Make the masks of many slices, and estimate how far to trust each.
 
-    v8 unwraps every head once for both. Other versions make the mask in half the time that
-    its quality takes. In a volume v8 makes all masks before it yields the first, for their
+    v8 and v9 unwrap every head once for both. Other versions make the mask in half the time that
+    its quality takes. In a volume v8 and v9 make all masks before they yield the first, for their
     quality also depends on how they fit together, see `polar.trust_in_volume`.
 
     Parameters
@@ -822,7 +933,7 @@ def masks_with_quality(
     """
     work = _prepare(images, names, version, spacing_mm, volume, options)
     judged = _judged(work)
-    if work.is_volume and work.version == "v8":
+    if work.is_volume and work.version in BOUNDARY_VERSIONS:
         judged = _judged_together(judged)
     yield from judged
 
@@ -845,7 +956,7 @@ class _Work(NamedTuple):
 
 
 class _Made(NamedTuple):
-    """A mask, the slice that it belongs to, and the head if v8 has unwrapped it."""
+    """A mask, the slice that it belongs to, and the head if the version has unwrapped it."""
 
     mask: np.ndarray
     slice: _Slice
@@ -853,10 +964,11 @@ class _Made(NamedTuple):
 
 
 class _Head(NamedTuple):
-    """What v8 finds in a slice of a volume before it compares the neighbours."""
+    """What v8 or v9 finds in a slice of a volume before it compares the neighbours."""
 
     slice: _Slice
     unwrapped: polar.Unwrapped | None = None
+    opinion: np.ndarray | None = None  # of v9's network, along the rays
     outline: np.ndarray | None = None  # [steps below the skin]
     trust: float = 0.0
 
@@ -923,20 +1035,33 @@ def _slices(
 
 
 def _make_masks(work: _Work) -> Iterator[_Made]:
-    if work.version != "v8":
+    if work.version not in BOUNDARY_VERSIONS:
         version = VERSIONS[work.version]
         for one in work.slices:
             with errors.placed(one.name):
                 mask = version(one.image, **one.options)
             yield _Made(mask, one)
     elif work.is_volume:
-        yield from _masks_of_volume(work.slices)
+        yield from _masks_of_volume(work)
     else:
         for one in work.slices:
             with errors.placed(one.name):
                 unwrapped = _unwrap(one.image, **one.options)
-                mask = _mask(_stages_of_head(unwrapped, np.shape(one.image)))
+                stages = no_head(np.shape(one.image))
+                if unwrapped is not None:
+                    unwrapped, stages = _follow_boundary(work.version, unwrapped)
+                mask = _mask(stages)
             yield _Made(mask, one, unwrapped)
+
+
+def _follow_boundary(
+    version: str,
+    unwrapped: polar.Unwrapped,
+) -> tuple[polar.Unwrapped, Stages]:
+    """Run v8 or v9 from where the head is unwrapped; return the head that was used, too."""
+    if version == "v9":
+        return second_opinion(unwrapped)
+    return unwrapped, scalp_boundary(unwrapped)
 
 
 def _judged(work: _Work) -> Iterator[tuple[np.ndarray, float]]:
@@ -960,23 +1085,23 @@ def _judged_together(
 
 
 def _quality_of(made: _Made, version: str) -> float:
-    """Estimate how far to trust a mask, with the head that v8 has unwrapped already."""
-    if version == "v8":
+    """Estimate how far to trust a mask, with the head that v8 or v9 has unwrapped already."""
+    if version in BOUNDARY_VERSIONS:
         return polar.trust_in(made.unwrapped, made.mask)
     image, name, spacing_mm, _ = made.slice
     with errors.placed(name):
         return polar.quality(image, made.mask, spacing_mm=spacing_mm)
 
 
-def _masks_of_volume(slices: Iterable[_Slice]) -> Iterator[_Made]:
-    """Make v8's masks in a volume, where the slices know their neighbours."""
-    for before, head, after in _with_neighbours(_heads(slices)):
+def _masks_of_volume(work: _Work) -> Iterator[_Made]:
+    """Make the masks of v8 or v9 in a volume, where the slices know their neighbours."""
+    for before, head, after in _with_neighbours(_heads(work)):
         unwrapped = head.unwrapped
         mask = np.zeros(np.shape(head.slice.image), np.uint8)
         outline = head.outline
         if unwrapped is not None and outline is not None:
             if _should_follow(head, before, after):
-                outline = _outline(unwrapped, _places(before, after))
+                outline = _outline(unwrapped, head.opinion, _places(before, after))
             mask = polar.without_air(unwrapped, _filled(unwrapped, outline))
         if not mask.any():
             with errors.placed(head.slice.name):
@@ -1012,9 +1137,9 @@ def _should_follow(head: _Head, before: _Head, after: _Head) -> bool:
     return polar.is_odd(head.unwrapped, head.outline, _places(before, after))
 
 
-def _heads(slices: Iterable[_Slice]) -> Iterator[_Head]:
+def _heads(work: _Work) -> Iterator[_Head]:
     """Find the heads of a volume; a slice of far less contrast than the others shows air."""
-    slices = list(slices)
+    slices = list(work.slices)
     contrasts = []
     for one in slices:
         with errors.placed(one.name):
@@ -1024,30 +1149,35 @@ def _heads(slices: Iterable[_Slice]) -> Iterator[_Head]:
         least = _DIM_SHARE * np.percentile(contrasts, _USUAL_CONTRAST_PERCENTILE)
     for one, contrast in zip(slices, contrasts, strict=True):
         with errors.placed(one.name):
-            head = _find_head(one, is_dim=contrast < least)
+            head = _find_head(one, work.version, is_dim=contrast < least)
         yield head
 
 
-def _find_head(one: _Slice, *, is_dim: bool) -> _Head:
+def _find_head(one: _Slice, version: str, *, is_dim: bool) -> _Head:
     """Find the head of a slice; in a dim one it must be clear."""
     unwrapped = polar.unwrap(one.image, **one.options)
     if unwrapped is None:
         return _Head(one)
-    outline = _outline(unwrapped)
+    opinion = None
+    if version == "v9":
+        unwrapped, probability = _ask_network(unwrapped)
+        opinion = polar.along_rays(unwrapped, probability)
+    outline = _outline(unwrapped, opinion)
     trust = polar.trust(unwrapped, outline)
     if is_dim and not _is_clear(unwrapped, outline, trust):
         return _Head(one)
     polar.warn_of_rivals(unwrapped)
-    return _Head(one, unwrapped, outline, trust)
+    return _Head(one, unwrapped, opinion, outline, trust)
 
 
 def _outline(
     unwrapped: polar.Unwrapped,
+    opinion: np.ndarray | None,
     neighbours: Sequence[polar.Places] = (),
 ) -> np.ndarray:
-    """Find the outline of v8 [steps below the skin], pulled towards those of neighbours."""
+    """Find the outline of v8 or v9 [steps below the skin], pulled towards those of neighbours."""
     rays = polar.merge_rays(unwrapped.brightness)
-    cost = _surface_cost(rays, unwrapped.cut)
+    cost = _surface_cost(rays, unwrapped.cut, opinion)
     if neighbours:
         cost += polar.merge_rays(polar.neighbour_cost(unwrapped, neighbours, cost.shape[1]))
     path, _ = _nested_paths(rays, cost)

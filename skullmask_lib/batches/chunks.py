@@ -334,7 +334,7 @@ def _masks_and_qualities(
             qualities.append(quality)
         return np.stack(masks), qualities
     masks.extend(versions.mask_slices(data, version=job.version, **options))
-    if job.version != "v8":  # v8 warns of rivals itself
+    if job.version not in versions.BOUNDARY_VERSIONS:  # these warn of rivals themselves
         _warn_of_rivals(data)
     return np.stack(masks), [None] * len(masks)
 

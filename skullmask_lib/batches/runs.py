@@ -136,8 +136,9 @@ def batch(
     channel : int, optional
         Which channel to take of colour pictures.
     quality : bool, optional
-        Whether to compute how far each mask can be trusted, see `quality`. By default for v8 alone,
-        which has unwrapped the head already; with other versions it takes about twice as long.
+        Whether to compute how far each mask can be trusted, see `quality`. By default for v8 and
+        v9 alone, which have unwrapped the head already; with other versions it takes about twice as
+        long.
     table : {"csv", "parquet"}
         Format of the table of all images; Parquet needs the extra ``batch``.
     restart : bool
@@ -193,7 +194,7 @@ def batch(
         version=version,
         options=options,
         spacing_mm=spacing_mm,
-        quality=version == "v8" if quality is None else quality,
+        quality=version in versions.BOUNDARY_VERSIONS if quality is None else quality,
         fail_fast=fail_fast,
         software=software.in_use(),
     )

@@ -19,6 +19,7 @@ _LIBRARY = Path(__file__).parents[1]
 _COMPUTING = (  # all code that the masks, their scores and their files depend on
     "borders.py",
     "errors.py",
+    "learned.py",
     "masks.py",
     "metrics.py",
     "versions.py",

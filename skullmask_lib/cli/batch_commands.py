@@ -42,7 +42,7 @@ _Quality = Annotated[
     bool | None,
     typer.Option(
         "--quality/--no-quality",
-        help="Say how far each mask can be trusted; by default for v8 alone, as with other "
+        help="Say how far each mask can be trusted; by default for v8 and v9 alone, as with other "
         "versions it takes about twice as long.",
     ),
 ]

@@ -17,7 +17,7 @@ pyproject.toml.
 """
 
 from .anatomy import DEPTH_MM, HEAD_MM2, MIN_SCALP_MM, SKULL_MM
-from .costs import inner_edge_cost, surface_cost
+from .costs import inner_edge_cost, surface_cost, unlikely_cost
 from .grid import ANGLES, STEP_MM, Places
 from .heads import find_head, may_have_rivals
 from .intensity import contrast
@@ -29,9 +29,11 @@ from .unwrapping import (
     MAX_FIELD_MM,
     RADIUS_MM,
     Unwrapped,
+    along_rays,
     brightness_on_grid,
     unwrap,
     warn_of_rivals,
+    with_inside,
 )
 
 __all__ = [
@@ -46,6 +48,7 @@ __all__ = [
     "TRUSTED",
     "Places",
     "Unwrapped",
+    "along_rays",
     "brightness_on_grid",
     "contrast",
     "fill_outline",
@@ -65,7 +68,9 @@ __all__ = [
     "trust",
     "trust_in",
     "trust_in_volume",
+    "unlikely_cost",
     "unwrap",
     "warn_of_rivals",
+    "with_inside",
     "without_air",
 ]

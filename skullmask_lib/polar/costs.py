@@ -24,6 +24,11 @@ _DARKNESS_WEIGHT = 0.5
 _INNER_EDGE_WEIGHT = 0.4
 # Cost per mm below the skin
 _DEPTH_COST_PER_MM = 0.006
+# Probabilities nearer to 0 or 1 than this count as no nearer
+_LEAST_DOUBT = 0.1
+# Places that are less likely [nats] than this count as no less likely
+_UNLIKELIEST = 20.0
+_UNLIKELY_COST = 0.02
 # Cost of taking the frame for the surface where it cuts the head
 _FRAME_COST = 0.18
 _THIN_SCALP_COST = 5.0
@@ -67,6 +72,37 @@ def surface_cost(
     cost = _DARKNESS_WEIGHT * bone - step + depth
     near_skin = np.where(cut, _FRAME_COST, _THIN_SCALP_COST)
     cost[:, : grid.steps(anatomy.MIN_SCALP_MM)] = near_skin[..., None]
+    return cost.astype(np.float32, copy=False)
+
+
+def unlikely_cost(inside: np.ndarray) -> np.ndarray:
+    """Price every place as the skull's outer surface by a probability to be inside of it.
+
+    The price is the negative logarithm of the likelihood that all places before the surface lie
+    outside and all others inside, beyond that of the ray's likeliest place.
+
+    Parameters
+    ----------
+    inside : ndarray of shape (A, D), float32, 0 … 1
+
+    Returns
+    -------
+    ndarray of shape (A, D), float32
+        Lower is better; 0 for the likeliest place of every ray.
+
+    Examples
+    --------
+    >>> unlikely_cost(np.float32([[0.1, 0.2, 0.5, 0.9]])).round(3)
+    array([[0.072, 0.028, 0.   , 0.   ]], dtype=float32)
+    """
+    probability = np.clip(inside, _LEAST_DOUBT, 1 - _LEAST_DOUBT)
+    outside_nats = -np.log(1 - probability)
+    inside_nats = -np.log(probability)
+    before = np.cumsum(outside_nats, axis=1) - outside_nats
+    after = np.cumsum(inside_nats[:, ::-1], axis=1)[:, ::-1]
+    unlikely = before + after
+    unlikely -= unlikely.min(axis=1, keepdims=True)
+    cost = _UNLIKELY_COST * np.minimum(unlikely, _UNLIKELIEST)
     return cost.astype(np.float32, copy=False)
 
 

@@ -25,6 +25,11 @@ _MAX_FRAME_SPREAD = 0.6
 # Blurred noise in the air rarely exceeds this many standard deviations
 _NOISE_DEVIATIONS = 2.0
 
+# --- A head and what lies inside of its skull ---
+# Scalp thicker than this is beyond what a path needs; thinner than the rim is none
+_THICKEST_SCALP_MM = 15.0
+_RIM_MM = 3.0
+
 # --- More than one head ---
 # A second piece may be a head if it has this share of the largest one's area
 _RIVAL_SHARE = 0.2
@@ -82,6 +87,39 @@ def head_of(pieces: Pieces, shape: tuple[int, int]) -> np.ndarray:
     head = masks.fill_holes(masks.largest_of(*pieces))
     on_grid = grid.resized(255 * head, *shape, cv2.INTER_LINEAR)
     return (on_grid > 127).astype(np.uint8)
+
+
+def around(head: np.ndarray, inside: np.ndarray) -> np.ndarray:
+    """Correct a head by what lies inside of its skull.
+
+    What is farther from the inside than scalp is thick goes, such as a ghost of the head; what
+    surrounds the inside comes in, where the head has a dent because its signal is lost.
+
+    Parameters
+    ----------
+    head, inside : ndarray of shape (H, W), uint8
+        On the grid of `grid.STEP_MM`.
+
+    Returns
+    -------
+    ndarray of shape (H, W), uint8
+        The largest piece, without holes; ``head`` itself if ``inside`` is empty.
+
+    Examples
+    --------
+    >>> row = np.repeat([0, 1, 0], (4, 92, 4))
+    >>> inside = np.repeat([0, 1, 0], (55, 43, 2))
+    >>> corrected = around(np.uint8([row]), np.uint8([inside]))
+    >>> int(corrected[0].argmax()), int(corrected.sum())  # 15 mm before the inside, and a rim
+    (25, 75)
+    """
+    inside = masks.fill_holes(masks.largest_component(inside))
+    if not inside.any():
+        return head
+    distance_mm = grid.STEP_MM * cv2.distanceTransform(1 - inside, cv2.DIST_L2, cv2.DIST_MASK_5)
+    within_reach = (head > 0) & (distance_mm <= _THICKEST_SCALP_MM)
+    corrected = within_reach | (distance_mm <= _RIM_MM)
+    return masks.fill_holes(masks.largest_component(corrected.astype(np.uint8)))
 
 
 def find_tissue(brightness: np.ndarray) -> np.ndarray:

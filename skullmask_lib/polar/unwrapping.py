@@ -113,19 +113,98 @@ def unwrap(
     head = heads.head_of(pieces, brightness.shape)
     if not head.any():
         return None
+    return _unwrapped(
+        brightness,
+        head,
+        scale=_rounded_scale(head, image),
+        shape=image.shape,
+        alone=heads.is_alone(pieces),
+    )
+
+
+def _unwrapped(
+    brightness: np.ndarray,
+    head: np.ndarray,
+    *,
+    scale: tuple[float, float],
+    shape: tuple[int, int],
+    alone: bool,
+) -> Unwrapped:
+    """Unwrap a slice on the grid around the centre of its head."""
     centre = _centre_of(head)
     skin = _find_skin(head, centre)
     return Unwrapped(
         brightness=_unwrap_brightness(brightness, centre, skin),
         skin=skin,
         centre=centre,
-        scale=_rounded_scale(head, image),
-        shape=image.shape,
+        scale=scale,
+        shape=shape,
         on_grid=brightness,
         head=head,
         cut=_is_at_frame(grid.places_at(centre, skin[:, None]), head.shape),
-        alone=heads.is_alone(pieces),
+        alone=alone,
     )
+
+
+def with_inside(unwrapped: Unwrapped, inside: np.ndarray) -> Unwrapped:
+    """Correct the head by what lies inside of its skull, see `heads.around`, and unwrap it anew.
+
+    Parameters
+    ----------
+    unwrapped : Unwrapped
+    inside : ndarray of shape (H, W), uint8
+        Of the shape of ``unwrapped.head``.
+
+    Returns
+    -------
+    Unwrapped
+
+    Examples
+    --------
+    >>> rows, columns = np.ogrid[-40:40, -40:40]
+    >>> disc = np.hypot(rows, columns) < 30
+    >>> dented = unwrap(disc & (abs(rows) + 18 > columns), (2, 2))  # the signal of a wedge is lost
+    >>> inside = cv2.resize(np.uint8(disc), dented.head.shape[::-1])
+    >>> mended = with_inside(dented, inside)
+    >>> int(mended.head.sum()) > int(dented.head.sum())
+    True
+    """
+    head = heads.around(unwrapped.head, inside)
+    if np.array_equal(head, unwrapped.head):
+        return unwrapped
+    return _unwrapped(
+        unwrapped.on_grid,
+        head,
+        scale=unwrapped.scale,
+        shape=unwrapped.shape,
+        alone=unwrapped.alone,
+    )
+
+
+def along_rays(unwrapped: Unwrapped, picture: np.ndarray) -> np.ndarray:
+    """Sample a picture on the grid along the rays; beyond the centre it counts as 1.
+
+    Parameters
+    ----------
+    unwrapped : Unwrapped
+    picture : ndarray of shape (H, W), float32
+        Of the shape of ``unwrapped.head``.
+
+    Returns
+    -------
+    ndarray of shape (ANGLES, D), float32
+        Of the shape of ``unwrapped.brightness``.
+
+    Examples
+    --------
+    >>> disc = unwrap(np.hypot(*np.ogrid[-40:40, -40:40]) < 36, (2, 2))
+    >>> along_rays(disc, np.float32(disc.head))[0, 4:].min()
+    np.float32(1.0)
+    """
+    radii = unwrapped.skin[:, None] - np.arange(unwrapped.brightness.shape[1])
+    rays = grid.sampled(picture, grid.places_at(unwrapped.centre, radii))
+    rays[radii < 0] = 1
+    return rays
 
 
 def brightness_on_grid(
