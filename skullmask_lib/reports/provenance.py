@@ -11,7 +11,7 @@ import re
 import shlex
 import shutil
 import subprocess
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from importlib import metadata
 from pathlib import Path
 
@@ -19,6 +19,7 @@ import cv2
 
 from .. import project, tables
 from ..io import cohorts, datasets, nifti, registry
+from ..io.hashes import contents, together
 from . import notebooks
 
 _NOT_TYPED = ("images", "truth", "save")  # parameters that no ``-p`` of a command sets
@@ -49,10 +50,10 @@ def sha256(source: str | Path) -> str | None:
         return registry.originals()[source].sha256
     path, files = _files_of(source)
     if path.is_dir():
-        return _hash_together(path, files)
+        return together(path, files)
     if len(files) == 1:
         return contents(path)
-    return _hash_together(path.parent, files)
+    return together(path.parent, files)
 
 
 def _files_of(source: str | Path) -> tuple[Path, list[Path]]:
@@ -96,38 +97,6 @@ def _state(file: Path) -> tuple[str, int, int]:
     """Return what changes when a file is written: its size, and the time of writing."""
     about = file.stat()
     return str(file), about.st_size, about.st_mtime_ns
-
-
-def contents(path: Path) -> str:
-    """Hash a file, or all files of a folder with their names.
-
-    Parameters
-    ----------
-    path : Path
-
-    Returns
-    -------
-    str
-
-    Examples
-    --------
-    >>> len(contents(notebooks.find("report")))
-    64
-    """
-    if path.is_dir():
-        files = filter(Path.is_file, path.rglob("*"))
-        return _hash_together(path, sorted(files))
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _hash_together(folder: Path, files: Iterable[Path]) -> str:
-    """Hash a list of files: their hashes and their names within a folder."""
-    listing = hashlib.sha256()
-    for file in files:
-        name = file.relative_to(folder)
-        listing.update(f"{contents(file)} {name}\n".encode())
-    return listing.hexdigest()
 
 
 def provenance(
