@@ -1,4 +1,4 @@
-"""Images for the tests: blobs in noise, of any shape and dtype; and parameters that can wait."""
+"""Images for the tests: blobs in noise, of any shape and dtype, and heads; and parameters that can wait."""
 
 import numpy as np
 import pytest
@@ -7,6 +7,7 @@ from scipy import ndimage
 from skullmask_lib import polar
 
 SHAPES = ((1, 1), (1, 9), (7, 1), (2, 2), (3, 5), (8, 8), (17, 31), (64, 64), (97, 51), (120, 160))
+SIZES_MM = (4.0, 5.0, 8.0)  # of a volume's voxels; few slices: v8 takes its time for each
 NUMBERS = (
     "bool",
     "uint8",
@@ -95,3 +96,20 @@ def doubted(*names):
     return [
         f"skullmask: warning: {', '.join(names)}: look at the mask, its quality is below {polar.TRUSTED}"
     ]
+
+
+def volume_of_head(sizes_mm=SIZES_MM, scale=1.0, noise=0.01):
+    """Give a volume of a lopsided head and its brain: scalp, bone and brain, an ear of bone, ventricles."""
+    shape = [int(200 / mm) for mm in sizes_mm]
+    places = np.meshgrid(
+        *((np.arange(n) - (n - 1) / 2) * mm for n, mm in zip(shape, sizes_mm, strict=True)),
+        indexing="ij",
+    )
+    x, y, z = places
+    radius = np.sqrt((x / 0.9) ** 2 + (y + 0.05 * x) ** 2 + (z + 6) ** 2)
+    values = np.select([radius < 70, radius < 77, radius < 86], [0.8, 0.1, 1.0], 0.0)
+    values[np.hypot(np.hypot(x - 20, y + 30), z) < 12] = 0.2
+    rng = np.random.default_rng(0)
+    return (scale * np.abs(values + noise * rng.standard_normal(shape))).astype(np.float32), (
+        radius < 70
+    ).astype(np.uint8)

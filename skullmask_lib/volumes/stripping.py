@@ -9,7 +9,9 @@ which v8 trusts its own outline. Further down, at the orbits, the petrous bone a
 what is connected to the brain of the vault counts as brain.
 """
 
+import json
 import warnings
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
@@ -21,8 +23,9 @@ from scipy import ndimage
 from .. import errors, masks, polar, versions
 from ..errors import EmptyMaskWarning, InputError, InputWarning
 from ..io import nifti, outputs
-from . import morphology, scans
+from . import morphology, scans, verdicts
 from .scans import ScanPath
+from .verdicts import Sight, Verdict
 
 # Voxels are joined as long as they stay no larger than this.
 JOINED_MM = 1.5
@@ -45,16 +48,10 @@ RIM_MM = 1.0
 # What hangs on the filled brain by a neck thinner than twice this is cut off.
 NECK_MM = 8.0
 # Usual brains of adults; look at the mask of a smaller or larger one.
-BRAIN_ML = (900.0, 2000.0)
+BRAIN_ML = (verdicts.LEAST_BRAIN_ML, 2000.0)
 # Thicker slices blur the thin bone between brain and orbits.
 THICK_MM = 4.5
 
-# A slice shows a head from this area on.
-_LEAST_HEAD_MM2 = 3000.0
-# Height of the part below the crown that should show a skull,
-_UPPER_MM = 90.0
-# and the share of its slices that must show one clearly.
-_SKULL_SHARE = 0.3
 # A slice between two trusted ones counts from this share of the limit on: rounding decides less.
 _BETWEEN_SHARE = 0.8
 # A volume may be a brain alone if it has no more tissue than this,
@@ -88,6 +85,7 @@ class Stripped(NamedTuple):
     brain: Path
     mask: Path
     picture: Path
+    sidecar: Path
 
 
 class _Look(NamedTuple):
@@ -95,15 +93,15 @@ class _Look(NamedTuple):
 
     Attributes
     ----------
-    trust : float
-        How far to trust the skull, 0 … 1.
+    sight : Sight
+        What is seen of the head, and how far to trust it.
     skull, head : ndarray of shape (H, W), bool
         Everything inside the outer surface of the skull, and everything inside the skin.
     deep_values : ndarray
         Values of what is surely brain.
     """
 
-    trust: float
+    sight: Sight
     skull: np.ndarray
     head: np.ndarray
     deep_values: np.ndarray
@@ -120,6 +118,10 @@ class _Skull(NamedTuple):
         The slices whose own skull is trusted.
     brain_level : float
         Median value of what is surely brain.
+    looks : list of _Look
+        At every few slices.
+    step : int
+        From one look to the next [slices].
     remark : str
         What the user should know, if anything.
     """
@@ -127,6 +129,8 @@ class _Skull(NamedTuple):
     inside: np.ndarray
     vault: np.ndarray
     brain_level: float
+    looks: list[_Look]
+    step: int
     remark: str = ""
 
 
@@ -173,6 +177,39 @@ def strip(volume: np.ndarray, affine: np.ndarray) -> np.ndarray:
     >>> round(float(0.75 / np.pi * brain.sum() * 4**3) ** (1 / 3))
     71
     """
+    mask, _ = strip_with_verdict(volume, affine)
+    return mask
+
+
+def strip_with_verdict(volume: np.ndarray, affine: np.ndarray) -> tuple[np.ndarray, Verdict]:
+    """Find the brain in a volume of the head, and say how far to trust the mask.
+
+    Parameters
+    ----------
+    volume, affine
+        See `strip`.
+
+    Returns
+    -------
+    mask : ndarray of shape (X, Y, Z), uint8 of {0, 1}
+        As from `strip`, with the same warnings.
+    verdict : Verdict
+        Of the whole and of each level, see `verdicts.judge`. Levels are those of the volume in RAS
+        order.
+
+    Raises
+    ------
+    InputError
+        See `strip`.
+
+    Examples
+    --------
+    >>> from skullmask_lib import phantom
+    >>> volume, _, affine = phantom.render_volume(shape=(46, 56, 24), spacing_mm=(4, 4, 8))
+    >>> _, verdict = strip_with_verdict(volume, affine)
+    >>> verdict.quality > polar.TRUSTED
+    True
+    """
     volume = scans.check_volume(volume)
     affine = np.asarray(affine, float)
     _check_affine(affine)
@@ -187,13 +224,36 @@ def strip(volume: np.ndarray, affine: np.ndarray) -> np.ndarray:
     spacing_mm = (sizes_mm * factors)[::-1]
     skull = _find_skull(slices, spacing_mm)
     if skull.remark:
-        warnings.warn(skull.remark, InputWarning, stacklevel=2)
+        warnings.warn(skull.remark, InputWarning, stacklevel=3)
     brain = _brain_within(skull, slices, spacing_mm)
     if not brain.any():
-        warnings.warn("the mask is empty: no brain in it", EmptyMaskWarning, stacklevel=2)
+        warnings.warn("the mask is empty: no brain in it", EmptyMaskWarning, stacklevel=3)
 
-    mask = _part(brain.T[:, ::-1, ::-1], factors, ras.shape)
-    return np.ascontiguousarray(nifti.from_ras(mask, affine)).astype(np.uint8)
+    ras_mask = _part(brain.T[:, ::-1, ::-1], factors, ras.shape)
+    verdict = _judge(ras_mask, float(np.prod(sizes_mm)), factors[2], skull, spacing_mm[0])
+    mask = np.ascontiguousarray(nifti.from_ras(ras_mask, affine)).astype(np.uint8)
+    return mask, verdict
+
+
+def _judge(
+    ras_mask: np.ndarray,
+    voxel_mm3: float,
+    factor: int,
+    skull: _Skull,
+    thickness_mm: float,
+) -> Verdict:
+    """Judge a mask of RAS order; of its slices ``factor`` were joined, then looked at."""
+    # Joined slices count from the top down, levels from the lowest up
+    levels = np.arange(ras_mask.shape[2])
+    joined = len(skull.vault) - 1 - levels // factor
+    looks = np.rint(joined / skull.step).astype(int)
+    return verdicts.judge(
+        ras_mask,
+        voxel_mm3,
+        [look.sight for look in skull.looks],
+        skull.step * thickness_mm,
+        np.minimum(looks, len(skull.looks)),
+    )
 
 
 def _check_affine(affine: np.ndarray) -> None:
@@ -254,19 +314,20 @@ def _scaled(volume: np.ndarray) -> np.ndarray:
 
 def _find_skull(slices: np.ndarray, spacing_mm: np.ndarray) -> _Skull:
     """Find the skull in every few slices, and where the brain may be in all of them."""
-    thickness_mm, height_mm, width_mm = spacing_mm
+    thickness_mm = spacing_mm[0]
     step = max(1, round(EVERY_MM / thickness_mm))
     step_mm = step * thickness_mm
     looks = _look_down(slices, spacing_mm, step)
-    trusts = np.array([look.trust for look in looks])
-    pixel_mm2 = height_mm * width_mm
-    share = _share_of_skulls(looks, trusts, step_mm, pixel_mm2)
+    sights = [look.sight for look in looks]
+    trusts = np.array([sight.trust for sight in sights])
+    clarity = verdicts.clarity(verdicts.above_orbits(sights, step_mm))
     nothing = np.zeros(slices.shape, bool)
     no_vault = np.zeros(len(slices), bool)
+    is_clear = clarity >= polar.TRUSTED
     voxel_mm3 = float(np.prod(spacing_mm))
-    if share < _SKULL_SHARE and _is_bare(slices, looks, step, voxel_mm3):
+    if not is_clear and _is_bare(slices, looks, step, voxel_mm3):
         remark = "no skull around it: is the brain stripped already?"
-        return _Skull(nothing, no_vault, 0.0, remark)
+        return _Skull(nothing, no_vault, 0.0, looks, step, remark)
 
     trusted = _trusted(trusts)
     level = 0.0
@@ -274,12 +335,12 @@ def _find_skull(slices: np.ndarray, spacing_mm: np.ndarray) -> _Skull:
         deep_values = [looks[i].deep_values for i in trusted]
         level = float(np.median(np.concatenate(deep_values)))
     if level <= 0:
-        return _Skull(nothing, no_vault, 0.0)
+        return _Skull(nothing, no_vault, 0.0, looks, step)
     remark = ""
-    if share < _SKULL_SHARE:
+    if not is_clear:
         remark = "look at the mask: few slices show a skull clearly"
     inside, vault = _spread(looks, trusted, step, step_mm, slices.shape)
-    return _Skull(inside, vault, level, remark)
+    return _Skull(inside, vault, level, looks, step, remark)
 
 
 def _trusted(trusts: np.ndarray) -> np.ndarray:
@@ -300,7 +361,7 @@ def _look_down(slices: np.ndarray, spacing_mm: np.ndarray, step: int) -> list[_L
     for k in range(0, len(slices), step):
         look = _look(slices[k], pixel_mm)
         looks.append(look)
-        if top is None and look.trust >= polar.TRUSTED:
+        if top is None and look.sight.trust >= polar.TRUSTED:
             top = k
         if top is not None and (k - top) * thickness_mm > HEIGHT_MM:
             break
@@ -312,35 +373,23 @@ def _look(image: np.ndarray, spacing_mm: tuple[float, float]) -> _Look:
     unwrapped = polar.unwrap(image, spacing_mm)
     if unwrapped is None:
         nothing = np.zeros(image.shape, bool)
-        return _Look(0.0, nothing, nothing, image[nothing])
+        return _Look(verdicts.NOTHING, nothing, nothing, image[nothing])
     stages = versions.scalp_boundary(unwrapped)
     skin = unwrapped.skin
     depth = stages["outline"]
     deep_outline = skin - _DEEP_SHARE * (skin - depth)
     deep = polar.fill_outline(unwrapped, deep_outline) > 0
     head = polar.fill_outline(unwrapped, 0 * skin) > 0
-    return _Look(
+    skull = stages["filled"] > 0
+    deep_values = image[deep]
+    height_mm, width_mm = spacing_mm
+    sight = Sight(
         trust=polar.trust(unwrapped, depth),
-        skull=stages["filled"] > 0,
-        head=head,
-        deep_values=image[deep],
+        head_mm2=float(head.sum() * height_mm * width_mm),
+        skull_mm2=float(skull.sum() * height_mm * width_mm),
+        shell=verdicts.brightest_shell(unwrapped, depth, deep_values),
     )
-
-
-def _share_of_skulls(
-    looks: list[_Look],
-    trusts: np.ndarray,
-    step_mm: float,
-    pixel_mm2: float,
-) -> float:
-    """Return the share of slices that show a skull clearly, from the crown down to the orbits."""
-    areas_mm2 = np.array([look.head.sum() * pixel_mm2 for look in looks])
-    heads = np.flatnonzero(areas_mm2 >= _LEAST_HEAD_MM2)
-    if not heads.size:
-        return 0.0
-    crown = heads[0]
-    orbits = crown + int(np.ceil(_UPPER_MM / step_mm))
-    return float(np.mean(trusts[crown:orbits] >= polar.TRUSTED))
+    return _Look(sight, skull, head, deep_values)
 
 
 def _is_bare(slices: np.ndarray, looks: list[_Look], step: int, voxel_mm3: float) -> bool:
@@ -467,7 +516,7 @@ def _main_part(mask: np.ndarray, vault: np.ndarray) -> np.ndarray:
 
 
 def strip_scan(scan: ScanPath, output_path: ScanPath, *, n4: bool = False) -> Stripped:
-    """Find the brain in a file, and write the brain, its mask and a picture to look at.
+    """Find the brain in a file, and write the brain, its mask, a picture to look at and a verdict.
 
     Parameters
     ----------
@@ -483,10 +532,11 @@ def strip_scan(scan: ScanPath, output_path: ScanPath, *, n4: bool = False) -> St
     Returns
     -------
     Stripped
-        The three files: ``<PREFIX>_brain`` with the values of the scan, and outside the brain the
-        number nearest to 0 that can be stored; ``<PREFIX>_brainmask`` of {0, 1}; and
-        ``<PREFIX>_qc.png``. Both volumes have the scan's suffix (``.nii.gz`` for a pair and
-        DICOM), shape and geometry, and none of the texts in its header.
+        The four files: ``<PREFIX>_brain`` with the values of the scan, and outside the brain the
+        number nearest to 0 that can be stored; ``<PREFIX>_brainmask`` of {0, 1};
+        ``<PREFIX>_qc.png``; and ``<PREFIX>_brainmask.json`` with the verdict, see `describe`. Both
+        volumes have the scan's suffix (``.nii.gz`` for a pair and DICOM), shape and geometry, and
+        none of the texts in its header.
 
     Raises
     ------
@@ -496,6 +546,11 @@ def strip_scan(scan: ScanPath, output_path: ScanPath, *, n4: bool = False) -> St
         If the scan cannot be read as one volume, if `strip` refuses it, or if the results cannot
         be written.
 
+    Warns
+    -----
+    InputWarning
+        If the mask should be looked at.
+
     Examples
     --------
     >>> import tempfile
@@ -504,26 +559,94 @@ def strip_scan(scan: ScanPath, output_path: ScanPath, *, n4: bool = False) -> St
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     nib.save(nib.Nifti1Image(volume, affine), f"{folder}/head.nii.gz")
     ...     [path.name for path in strip_scan(f"{folder}/head.nii.gz", f"{folder}/out")]
-    ['head_brain.nii.gz', 'head_brainmask.nii.gz', 'head_qc.png']
+    ['head_brain.nii.gz', 'head_brainmask.nii.gz', 'head_qc.png', 'head_brainmask.json']
+    """
+    scan = scans.existing(scan)
+    files = outputs_of(scan, Path(output_path))
+    strip_to(scan, files, n4=n4, fields={"Sources": [scan.name]}, progress=True)
+    return files
+
+
+def outputs_of(scan: Path, folder: Path) -> Stripped:
+    """Name the files that `strip_scan` writes for a scan.
+
+    Parameters
+    ----------
+    scan, folder : Path
+
+    Returns
+    -------
+    Stripped
+
+    Examples
+    --------
+    >>> outputs_of(Path("head.hdr"), Path("out")).mask.name
+    'head_brainmask.nii.gz'
+    """
+    prefix, _ = nifti.split_name(scan)
+    suffix = scans.output_suffix(scan)
+    return Stripped(
+        brain=folder / f"{prefix}_brain{suffix}",
+        mask=folder / f"{prefix}_brainmask{suffix}",
+        picture=folder / f"{prefix}_qc.png",
+        sidecar=folder / f"{prefix}_brainmask.json",
+    )
+
+
+def strip_to(
+    scan: Path,
+    files: Stripped,
+    *,
+    n4: bool = False,
+    fields: Mapping[str, object] | None = None,
+    progress: bool = False,
+) -> Verdict:
+    """Find the brain in a file, and write the results to the files that are named.
+
+    Parameters
+    ----------
+    scan : Path
+    files : Stripped
+        Their folders are made if missing.
+    n4 : bool
+        See `strip_scan`.
+    fields : mapping of str to object, optional
+        Written into the sidecar, before the verdict.
+    progress : bool
+        Show how far the bias field is.
+
+    Returns
+    -------
+    Verdict
+
+    Raises
+    ------
+    FileNotFoundError, InputError
+        See `strip_scan`.
+
+    Examples
+    --------
+    >>> strip_to(Path("missing.nii"), outputs_of(Path("missing.nii"), Path("out")))
+    Traceback (most recent call last):
+    ...
+    FileNotFoundError: missing.nii: no such file
     """
     from .. import plots
     from . import preprocess
 
-    scan = scans.existing(scan)
-    prefix, _ = nifti.split_name(scan)
     # The name of "." is empty.
-    name = scan.name or prefix
+    name = scan.name or nifti.split_name(scan)[0]
     volume, image = scans.read(scan)
     affine = nifti.affine_mm(image, scan)
     values = volume
     with errors.placed(scan), warnings.catch_warnings(record=True) as remarks:
         warnings.simplefilter("always")
         if n4:
-            values, _ = preprocess.n4(volume, affine, progress=True)
-        mask = strip(values, affine)
+            values, _ = preprocess.n4(volume, affine, progress=progress)
+        mask, verdict = strip_with_verdict(values, affine)
     for remark in remarks:
         errors.warn_at(name, remark, stacklevel=3)
-    for doubt in _doubts(mask, affine):
+    for doubt in _doubts(verdict, affine):
         warnings.warn(InputWarning(doubt, where=name), stacklevel=2)
 
     stored = values
@@ -537,39 +660,80 @@ def strip_scan(scan: ScanPath, output_path: ScanPath, *, n4: bool = False) -> St
         zero = 0.0
     brain = np.where(mask, stored, stored.dtype.type(zero))
     upright_mask, _ = nifti.to_ras(mask, affine)
-    picture = plots.three_planes(*nifti.to_ras(values, affine), mask=upright_mask, name=name)
-
-    folder = Path(output_path)
-    suffix = scans.output_suffix(scan)
-    files = Stripped(
-        brain=folder / f"{prefix}_brain{suffix}",
-        mask=folder / f"{prefix}_brainmask{suffix}",
-        picture=folder / f"{prefix}_qc.png",
+    picture = plots.three_planes(
+        *nifti.to_ras(values, affine),
+        mask=upright_mask,
+        doubtful=_doubtful_part(upright_mask, verdict),
+        name=name,
     )
-    scans.make_folder(folder)
+    described = dict(fields or {}) | describe(verdict, n4=n4)
+
+    for file in files:
+        scans.make_folder(file.parent)
     with ExitStack() as stack:
         temporary = [stack.enter_context(outputs.replacing(file, scan)) for file in files]
-        brain_file, mask_file, picture_file = temporary
+        brain_file, mask_file, picture_file, sidecar_file = temporary
         nifti.write(brain, brain_file, image, scaling=scaling)
         nifti.write(mask, mask_file, image, shown=(0, 1))
         picture_file.write_bytes(picture.png)
-    return files
+        text = json.dumps(described, indent=2, ensure_ascii=False)
+        sidecar_file.write_text(f"{text}\n", encoding="utf-8")
+    return verdict
 
 
-def _doubts(mask: np.ndarray, affine: np.ndarray) -> list[str]:
+def describe(verdict: Verdict, *, n4: bool) -> dict[str, object]:
+    """Put a verdict into the fields of a sidecar.
+
+    Parameters
+    ----------
+    verdict : Verdict
+    n4 : bool
+        Whether the bias field was corrected.
+
+    Returns
+    -------
+    dict of str to object
+        Ready for JSON. Levels are those of the volume in RAS order, from the lowest up.
+
+    Examples
+    --------
+    >>> is_brain = np.array([False, True, True])
+    >>> verdict = Verdict(0.7, np.array([0.0, 0.2, 0.8]), is_brain, 1400.0, ())
+    >>> describe(verdict, n4=False)["DoubtfulLevels"]
+    '1'
+    """
+    return {
+        "BiasFieldCorrected": n4,
+        "BrainVolumeInMillilitres": round(verdict.brain_ml, 1),
+        "Quality": round(verdict.quality, 4),
+        "QualityThreshold": polar.TRUSTED,
+        "Doubts": list(verdict.doubts),
+        "DoubtfulLevels": verdict.doubtful_levels(),
+        "LevelQuality": verdict.level_quality.round(4).tolist(),
+    }
+
+
+def _doubtful_part(mask: np.ndarray, verdict: Verdict) -> np.ndarray:
+    """Take the part of a mask, in RAS order, on levels that should be looked at."""
+    is_doubtful = verdict.level_quality < polar.TRUSTED
+    return mask * is_doubtful.astype(mask.dtype)
+
+
+def _doubts(verdict: Verdict, affine: np.ndarray) -> list[str]:
     """Say why a mask that is not empty should be looked at."""
     doubts: list[str] = []
-    if not mask.any():
+    if not verdict.is_brain.any():
         return doubts
+    if verdict.quality < polar.TRUSTED:
+        reasons = ", ".join(verdict.doubts)
+        doubts.append(f"look at the mask, its quality is below {polar.TRUSTED}: {reasons}")
     thickest_mm = nib.affines.voxel_sizes(affine).max()
     if thickest_mm > THICK_MM:
         slices = f"slices are as thick as {thickest_mm:.3g} mm"
         doubts.append(f"look at the orbits, which may be taken in where {slices}")
-    voxel_mm3 = abs(np.linalg.det(affine[:3, :3]))
-    brain_ml = float(mask.sum(dtype=int) * voxel_mm3 / 1000)
     least_ml, most_ml = BRAIN_ML
-    if not least_ml <= brain_ml <= most_ml:
-        doubts.append(f"look at the mask, a brain of {brain_ml:.0f} mL is unusual")
+    if not least_ml <= verdict.brain_ml <= most_ml:
+        doubts.append(f"look at the mask, a brain of {verdict.brain_ml:.0f} mL is unusual")
     return doubts
 
 

@@ -3,6 +3,7 @@
 import errno
 import gzip
 import itertools
+import json
 import os
 import shutil
 import subprocess
@@ -12,7 +13,8 @@ import nibabel as nib
 import numpy as np
 import pytest
 from complaints import refused
-from inputs import later
+from inputs import SIZES_MM, later
+from inputs import volume_of_head as head
 
 from skullmask_lib import metrics, phantom, plots
 from skullmask_lib.errors import EmptyMaskWarning, InputError, InputWarning
@@ -20,30 +22,12 @@ from skullmask_lib.volumes import stripping
 from skullmask_lib.volumes.stripping import strip, strip_scan
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*look at the orbits")  # slices are thick here
-SIZES_MM = (4.0, 5.0, 8.0)  # few slices: v8 takes its time for each
 TRUSTED = {  # axial levels on which the true brain is known; what "brain" means differs, see the heads' MANIFEST
     "brainweb": slice(75, 163),
     "brainweb_noisy": slice(75, 163),
     "oms01": slice(18, 36),
     "sim02_T1": slice(147, 217),
 }
-
-
-def head(sizes_mm=SIZES_MM, scale=1.0, noise=0.01):
-    """Give a volume of a lopsided head and its brain: scalp, bone and brain, an ear of bone, ventricles."""
-    shape = [int(200 / mm) for mm in sizes_mm]
-    places = np.meshgrid(
-        *((np.arange(n) - (n - 1) / 2) * mm for n, mm in zip(shape, sizes_mm, strict=True)),
-        indexing="ij",
-    )
-    x, y, z = places
-    radius = np.sqrt((x / 0.9) ** 2 + (y + 0.05 * x) ** 2 + (z + 6) ** 2)
-    values = np.select([radius < 70, radius < 77, radius < 86], [0.8, 0.1, 1.0], 0.0)
-    values[np.hypot(np.hypot(x - 20, y + 30), z) < 12] = 0.2
-    rng = np.random.default_rng(0)
-    return (scale * np.abs(values + noise * rng.standard_normal(shape))).astype(np.float32), (
-        radius < 70
-    ).astype(np.uint8)
 
 
 @pytest.fixture(scope="module")
@@ -259,6 +243,7 @@ def test_outputs_lie_where_their_scan_lies(tmp_path, kind, suffix):
         f"head_brain{suffix}",
         f"head_brainmask{suffix}",
         "head_qc.png",
+        "head_brainmask.json",
     ]
     before, brain, mask = (nib.load(file) for file in (path, made.brain, made.mask))
     for image in (brain, mask):
@@ -472,11 +457,16 @@ def test_the_command_line_names_what_it_wrote(folder, skullmask):
     code, out, [thick] = skullmask("strip", "head.nii.gz", "out")
     assert code == 0
     assert all(part in thick for part in ("head.nii.gz", "orbits", "8 mm"))
-    assert out.splitlines() == [
+    *files, quality, levels = out.splitlines()
+    assert files == [
         "The brain: out/head_brain.nii.gz",
         "The mask: out/head_brainmask.nii.gz",
         "The picture: out/head_qc.png",
+        "The sidecar: out/head_brainmask.json",
     ]
+    told = json.loads((folder / "out" / "head_brainmask.json").read_text(encoding="utf-8"))
+    assert quality == f"The quality: {told['Quality']:.2f}"
+    assert levels == f"Levels not to trust: {told['DoubtfulLevels']}"
     before = (folder / "out" / "head_brainmask.nii.gz").read_bytes()
     scan(folder / "head.nii.gz", shift=1)
     assert skullmask("strip", "head.nii.gz", "out")[0] == 0  # an earlier result is replaced

@@ -1,0 +1,204 @@
+"""The verdict of strip: high on heads, low on what is none, and by level where the skull is lost."""
+
+import json
+
+import nibabel as nib
+import numpy as np
+import pytest
+from inputs import SIZES_MM, later
+from inputs import volume_of_head as head
+
+from skullmask_lib import phantom, polar
+from skullmask_lib.errors import InputWarning
+from skullmask_lib.volumes import stripping, verdicts
+from skullmask_lib.volumes.stripping import strip_with_verdict
+
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:.*look at the", "ignore:.*few slices", "ignore:.*no skull", "ignore:.*no brain"
+)
+AFFINE = np.diag([*SIZES_MM, 1])
+
+
+def verdict_on(volume, affine=AFFINE):
+    return strip_with_verdict(volume, affine)[1]
+
+
+def places(shape, sizes_mm):
+    """Give the distances from the middle of a volume [mm], along each axis."""
+    axes = [(np.arange(n) - (n - 1) / 2) * mm for n, mm in zip(shape, sizes_mm, strict=True)]
+    return np.meshgrid(*axes, indexing="ij")
+
+
+def noisy(values):
+    noise = np.random.default_rng(0).standard_normal(values.shape)
+    return np.abs(values + 0.01 * noise)
+
+
+def torso(rounded):
+    """Give fat, dark muscle, and organs with two lungs."""
+    x, y, z = places((84, 60, 30), (5, 5, 8))
+    z = z if rounded else 0 * z
+    shells = [np.hypot(np.hypot(x / a, y / b), z / c) for a, b, c in LAYERS]
+    values = np.select([shell < 1 for shell in shells], [0.7, 0.2, 1.0])
+    lungs = np.hypot((np.abs(x) - 65) / 40, y / 45) < 1
+    return noisy(np.where(lungs & (shells[0] < 1), 0.05, values)), np.diag([5, 5, 8, 1])
+
+
+LAYERS = [(138, 78, 100), (152, 92, 108), (170, 110, 118)]  # half the axes [mm]
+
+
+def ct(window):
+    """Give brain, bone, fat and skin as on CT [HU]."""
+    _, brain = head()
+    radius_mm = np.sqrt(sum(place**2 for place in places(brain.shape, SIZES_MM)))
+    layers = [radius_mm < radius for radius in (68, 76, 82, 86)]
+    values = np.select(layers, [32, 900, -90, 40], -1000)
+    noise = 6 * np.random.default_rng(0).standard_normal(values.shape)
+    return (values + noise).clip(*window), AFFINE
+
+
+def part(*box):
+    return head()[0][box], AFFINE
+
+
+def emptied(*box):
+    volume = head()[0]
+    volume[box] = 0
+    return noisy(volume), AFFINE
+
+
+def bottle():
+    radius_mm = np.sqrt(sum(place**2 for place in places((50, 40, 25), SIZES_MM)))
+    return noisy(1.0 * (radius_mm < 80)), AFFINE
+
+
+ALL, LOW, HIGH = slice(None), slice(None, 20), slice(20, None)
+NO_HEADS = {
+    "noise": lambda: (noisy(np.zeros((50, 40, 25))), AFFINE),
+    "left half": lambda: part(slice(None, 25)),
+    "torso": lambda: torso(rounded=False),
+    "CT, brain window": lambda: ct((0, 80)),
+}
+MORE_NO_HEADS = {
+    "inverted": lambda: (head()[0].max() - head()[0], AFFINE),
+    "brain alone": lambda: (np.multiply(*head()), AFFINE),
+    "upper half": lambda: part(ALL, ALL, slice(11, None)),
+    "bottle": bottle,
+    "right half": lambda: part(slice(25, None)),
+    "back half": lambda: part(ALL, LOW),
+    "front half": lambda: part(ALL, HIGH),
+    "lower half": lambda: part(ALL, ALL, slice(None, 11)),
+    "back half, front empty": lambda: emptied(ALL, HIGH),
+    "left half, right empty": lambda: emptied(slice(25, None)),
+    "lower half, top empty": lambda: emptied(ALL, ALL, slice(11, None)),
+    "rounded torso": lambda: torso(rounded=True),
+    "inverted head in air": lambda: (np.where(head()[0] > 0.05, 1.1 - head()[0], 0), AFFINE),
+    "CT": lambda: ct((-1000, 3000)),
+    "CT, soft tissue": lambda: ct((-160, 240)),
+}
+
+
+@pytest.mark.parametrize("name", [*NO_HEADS, *later(*MORE_NO_HEADS)])
+def test_what_is_no_whole_head_on_mr_is_doubted(name):
+    verdict = verdict_on(*(NO_HEADS | MORE_NO_HEADS)[name]())
+    assert verdict.quality < polar.TRUSTED
+    assert verdict.doubts
+
+
+def test_a_head_is_trusted_and_so_are_its_levels():
+    verdict = verdict_on(head()[0])
+    assert verdict.quality > 2 * polar.TRUSTED
+    assert verdict.doubts == ()
+    assert np.median(verdict.level_quality[verdict.is_brain]) > 2 * polar.TRUSTED
+    assert not verdict.level_quality[~verdict.is_brain].any()
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("spacing_mm", [(2, 2, 2), (3, 3, 3), (4, 4, 7)])
+@pytest.mark.parametrize("contrast", ["T1", "T2", "FLAIR"])
+def test_heads_of_every_contrast_are_trusted(contrast, spacing_mm):
+    shape = [int(extent // mm) for extent, mm in zip((184, 224, 184), spacing_mm, strict=True)]
+    volume, _, affine = phantom.render_volume(
+        contrast=contrast, shape=tuple(shape), spacing_mm=spacing_mm
+    )
+    assert verdict_on(volume, affine).quality > 1.2 * polar.TRUSTED
+
+
+@pytest.mark.parametrize("thickness_mm", [8.0, *later(0.8)])
+def test_a_level_without_bone_is_doubted_in_any_order_of_axes(thickness_mm):
+    sizes_mm = (4.0, 5.0, thickness_mm)
+    volume, brain = head(sizes_mm)
+    is_brain = brain.any(axis=(0, 1))
+    levels = np.arange(len(is_brain))
+    middle = np.flatnonzero(is_brain).mean()
+    without = is_brain & (levels < middle - 16 / thickness_mm)
+    bone = (volume < 0.3) & (head(sizes_mm, noise=0)[0] > 0.05)
+    volume[bone & without] = 0.8
+    upright = verdict_on(volume, np.diag([*sizes_mm, 1]))
+    assert len(upright.level_quality) == len(levels)
+    assert np.median(upright.level_quality[without]) < polar.TRUSTED
+    rest = is_brain & (levels > middle)
+    assert np.median(upright.level_quality[rest]) > polar.TRUSTED
+    flipped = verdict_on(volume[:, :, ::-1], np.diag([*sizes_mm[:2], -thickness_mm, 1]))
+    assert np.array_equal(flipped.level_quality, upright.level_quality)
+
+
+def test_levels_are_named_by_their_spans():
+    quality = np.array([0.1, 0.1, 0.9, 0.1, 0.1, 0.1])
+    is_brain = np.array([False, True, True, True, False, True])
+    verdict = verdicts.Verdict(0.5, quality, is_brain, 1400.0, ())
+    assert verdict.doubtful_levels() == "1, 3, 5"
+    everywhere = verdict._replace(is_brain=np.ones(6, bool))
+    assert everywhere.doubtful_levels() == "0:1, 3:5"
+    assert verdict._replace(level_quality=np.ones(6)).doubtful_levels() == ""
+
+
+def test_the_sidecar_tells_the_verdict_and_a_warning_the_doubts(tmp_path):
+    volume, affine = part(slice(None, 25))
+    nib.save(nib.Nifti1Image(volume, affine), tmp_path / "half.nii.gz")
+    with pytest.warns(InputWarning, match=rf"half.*below {polar.TRUSTED}: .*cut off"):
+        files = stripping.strip_scan(tmp_path / "half.nii.gz", tmp_path)
+    verdict = verdict_on(volume)
+    told = json.loads(files.sidecar.read_text(encoding="utf-8"))
+    assert told["Quality"] == pytest.approx(verdict.quality, abs=1e-4)
+    assert told["QualityThreshold"] == polar.TRUSTED
+    assert told["Doubts"] == list(verdict.doubts)
+    assert told["DoubtfulLevels"] == verdict.doubtful_levels()
+    assert told["LevelQuality"] == pytest.approx(verdict.level_quality.tolist(), abs=1e-4)
+    assert told["Sources"] == ["half.nii.gz"]
+    voxels = np.count_nonzero(nib.load(files.mask).get_fdata())
+    voxel_ml = np.prod(SIZES_MM) / 1000
+    assert told["BrainVolumeInMillilitres"] == pytest.approx(voxels * voxel_ml, abs=0.1)
+
+
+def real_volume(real, name):
+    image = nib.load(real / "volumes" / name / "image.nii.gz")
+    upright = nib.as_closest_canonical(image)
+    return upright.get_fdata(dtype=np.float32), upright.affine
+
+
+@pytest.mark.full
+def test_all_real_heads_are_trusted(real):
+    qualities = {}
+    for folder in sorted((real / "volumes").iterdir()):
+        qualities[folder.name] = verdict_on(*real_volume(real, folder.name)).quality
+    assert min(qualities.values()) > 1.2 * polar.TRUSTED, qualities
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("name", ["chris", "oms01", "brainweb_noisy"])
+def test_spoilt_real_heads_are_doubted(real, name):
+    volume, affine = real_volume(real, name)
+    x, y, z = (size // 2 for size in volume.shape)
+    mask = stripping.strip(volume, affine)
+    spoilt = {
+        "left": volume[:x],
+        "right": volume[x:],
+        "back": volume[:, :y],
+        "front": volume[:, y:],
+        "lower": volume[:, :, :z],
+        "stripped": volume * mask,
+        "inverted": volume.max() - volume,
+    }
+    qualities = {kind: verdict_on(values, affine).quality for kind, values in spoilt.items()}
+    assert max(qualities.values()) < polar.TRUSTED, qualities
