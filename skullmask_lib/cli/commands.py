@@ -30,7 +30,7 @@ COMMANDS = {
     "data": Entry("data_commands", "Real heads: list, fetch, verify."),
     "batch": Entry("batch_commands", "Make the masks of many images, resumable."),
     "brain-mask": Entry("volume_commands", "Make the brain mask of a CT by nidataset's recipe."),
-    "strip": Entry("volume_commands", "Find the brain in a volume of MR."),
+    "strip": Entry("volume_commands", "Find the brain in volumes of MR."),
 }
 
 

@@ -1,16 +1,22 @@
 """The commands for whole volumes: ``brain-mask`` and ``strip``."""
 
+import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ..volumes import brain_masks, stripping
+from ..errors import InputError
+from ..volumes import brain_masks, folders, scans, stripping
 from . import commands, options, terminal
 
 app = commands.new_app()
 
 _SCAN_HELP = "A volume: .nii, .nii.gz, .hdr with .img, or a folder of DICOM."
+_SCANS_HELP = (
+    "Volumes as .nii, .nii.gz, .hdr with .img, or folders of DICOM; folders of volumes; or one "
+    "BIDS data set. OUT_DIR takes the results, and is made if missing."
+)
 _Scan = Annotated[Path, options.path_argument("SCAN", help=_SCAN_HELP)]
 _OutDir = Annotated[
     Path,
@@ -59,17 +65,65 @@ def brain_mask(
 @app.command(
     epilog="Examples:\n\n"
     "  skullmask strip head.nii.gz stripped\n\n"
-    "  skullmask strip head.nii.gz stripped --n4",
+    "  skullmask strip head.nii.gz stripped --n4\n\n"
+    "  skullmask strip scans stripped\n\n"
+    "  skullmask strip first.nii.gz second.nii.gz -o stripped\n\n"
+    "  skullmask strip my_bids_dataset",
 )
 def strip(
-    scan: _Scan,
-    out_dir: _OutDir,
+    paths: Annotated[
+        list[Path],
+        options.path_argument("SCAN... [OUT_DIR]", help=_SCANS_HELP),
+    ],
+    output: Annotated[
+        Path | None,
+        options.path_option("-o", "--output", help="OUT_DIR; every argument is then a scan."),
+    ] = None,
     n4: Annotated[
         bool,
         typer.Option("--n4", help="Correct the bias field first; needs the extra volumes."),
     ] = False,
 ) -> None:
-    """Find the brain in a volume of MR: writes the brain, its mask, and a picture to look at."""
-    stripped = stripping.strip_scan(scan, out_dir, n4=n4)
+    """Find the brain in volumes of MR: writes the brain, its mask, a picture and a verdict.
+
+    The verdict, a quality from 0 to 1 and the levels not to trust, is in a .json file beside the
+    mask. The results of a BIDS data set are named by its rules, in derivatives/skullmask unless
+    you name another folder. With several scans, the table masks.tsv lists them all; a scan that
+    fails is named there, and the exit code is 1. A second run makes only what is missing, or whose
+    scan or options changed.
+    """
+    sources, folder = _split(paths, output)
+    if len(sources) > 1 or folders.holds_scans(scans.existing(sources[0])):
+        _strip_several(sources, folder, n4)
+        return
+    if folder is None:
+        raise InputError("expected OUT_DIR, a folder for the results")
+    stripped = stripping.strip_scan(sources[0], folder, n4=n4)
     for result, file in stripped._asdict().items():
         terminal.say(f"The {result}: {file}")
+    verdict = json.loads(stripped.sidecar.read_text(encoding="utf-8"))
+    terminal.say(f"The quality: {verdict['Quality']:.2f}")
+    if verdict["DoubtfulLevels"]:
+        terminal.say(f"Levels not to trust: {verdict['DoubtfulLevels']}")
+
+
+def _split(paths: list[Path], output: Path | None) -> tuple[list[Path], Path | None]:
+    """Tell scans from the folder for the results, which comes last if no option names it."""
+    if output is not None or len(paths) == 1:
+        return paths, output
+    return paths[:-1], paths[-1]
+
+
+def _strip_several(sources: list[Path], folder: Path | None, n4: bool) -> None:
+    """Find many brains; those that fail are an error at the end."""
+    with terminal.progress_bar(0, "scan") as bar:
+        outcome = folders.strip_scans(sources, folder, n4=n4, begin=bar.reset, progress=bar.update)
+    terminal.say(f"The table: {outcome.table}")
+    terminal.say(f"{outcome.total} scans")
+    if outcome.doubtful:
+        terminal.say(f"To be looked at first: {', '.join(outcome.doubtful)}")
+    if outcome.failed:
+        names = ", ".join(outcome.failed)
+        raise RuntimeError(
+            f"{len(outcome.failed)} of {outcome.total} scans failed: {names}; see {outcome.table}"
+        )

@@ -1,0 +1,437 @@
+"""The brains of many scans: which of them are needed, what has failed, and the table of all.
+
+`stripping` finds each brain, `bids` knows the names in a data set of BIDS. What was done is
+remembered in ``strip.jsonl``.
+"""
+
+import csv
+import json
+import os
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import NamedTuple
+
+from .. import polar, texts
+from ..errors import InputError, InputWarning
+from ..io import hashes, journal, nifti, outputs
+from ..io.paths import natural
+from . import bids, scans, stripping
+from .scans import ScanPath
+from .stripping import Stripped
+
+JOURNAL = "strip.jsonl"
+TABLE = "masks.tsv"
+
+# No scan has this name; its record says that the folder is ours
+_RUN = ""
+# Of a pair, the header stands for both files
+_LISTED = (*nifti.SUFFIXES, ".hdr", ".hdr.gz")
+_COLUMNS = ("scan", "state", "mask", "quality", "brain_ml", "doubtful_levels", "remarks")
+_NOTHING = "n/a"
+_FOREIGN = "was not written by strip, or has changed since; move it away, or choose another folder"
+_README = "README.md"
+_README_TEXT = """\
+# Brains
+
+Masks of the brain, and the scans inside them, found by `skullmask strip`. `masks.tsv` says how far
+each can be trusted, and the folders `figures` show their outlines.
+"""
+
+
+class Outcome(NamedTuple):
+    """What became of many scans.
+
+    Attributes
+    ----------
+    table : Path
+        ``masks.tsv``, with a row for each scan.
+    total : int
+        Scans in all, those made earlier included.
+    doubtful, failed : list of str
+        Names of scans whose mask should be looked at, and of those without a mask.
+    """
+
+    table: Path
+    total: int
+    doubtful: list[str]
+    failed: list[str]
+
+
+class _Task(NamedTuple):
+    """One scan, the files made from it, and what is written into the two sidecars."""
+
+    scan: Path
+    files: Stripped
+    mask_fields: dict[str, object]
+    brain_sidecar: Path | None = None
+    brain_fields: Mapping[str, object] = {}
+
+    def outputs(self) -> list[Path]:
+        """List all files that are made."""
+        if self.brain_sidecar is None:
+            return list(self.files)
+        return [*self.files, self.brain_sidecar]
+
+
+def holds_scans(path: Path) -> bool:
+    """Return whether a path is a folder of several scans, and not one of DICOM.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    bool
+        True for a data set of BIDS, and for a folder with volumes in it or further below.
+
+    Examples
+    --------
+    >>> holds_scans(Path(__file__))
+    False
+    """
+    if not path.is_dir():
+        return False
+    return bids.is_dataset(path) or any(_volumes(path))
+
+
+def strip_scans(
+    sources: Sequence[ScanPath],
+    output_path: ScanPath | None = None,
+    *,
+    n4: bool = False,
+    progress: Callable[[], object] | None = None,
+    begin: Callable[[int], object] | None = None,
+) -> Outcome:
+    """Find the brains of many scans; a scan that fails does not stop the others.
+
+    What is recorded as done, with the same scan, options and version of the library, is not made
+    again. The results of a data set of BIDS follow its rules for derivatives. Other results are
+    named as by `stripping.strip_scan`, and lie in folders like those of their scans.
+
+    Parameters
+    ----------
+    sources : sequence of str or path
+        Scans, and folders of scans; or one data set of BIDS.
+    output_path : str or path, optional
+        Folder for the results; it is made if missing. By default ``derivatives/skullmask`` in a
+        data set of BIDS.
+    n4 : bool
+        Correct the bias field first, see `preprocess.n4`.
+    progress : callable, optional
+        Called when a scan is done, has failed, or was done earlier.
+    begin : callable, optional
+        Called once with the number of scans.
+
+    Returns
+    -------
+    Outcome
+
+    Raises
+    ------
+    FileNotFoundError
+        If a source does not exist.
+    InputError
+        If there is no scan; if two scans have the same results; or if a result would replace a file
+        that is not ours. Nothing has been written then.
+
+    Warns
+    -----
+    InputWarning
+        Of masks to be looked at; also of those made earlier.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import nibabel as nib
+    >>> from skullmask_lib import phantom
+    >>> volume, _, affine = phantom.render_volume(shape=(31, 37, 20), spacing_mm=(6, 6, 9))
+    >>> with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(action="ignore"):
+    ...     for name in ("a.nii", "b.nii"):
+    ...         nib.save(nib.Nifti1Image(volume, affine), Path(folder, name))
+    ...     outcome = strip_scans([folder], f"{folder}/out")
+    ...     sorted(path.name for path in Path(folder, "out").glob("a*"))
+    ['a_brain.nii', 'a_brainmask.json', 'a_brainmask.nii', 'a_qc.png']
+    """
+    paths = [scans.existing(source) for source in sources]
+    shared: dict[str, str] = {}
+    if any(bids.is_dataset(path) for path in paths):
+        folder, tasks, shared = _plan_dataset(paths, output_path)
+    else:
+        folder, tasks = _plan_scans(paths, output_path)
+    _check_apart(tasks)
+    record = folder / JOURNAL
+    recorded = journal.read(record)
+    origins = {name: _origin(task.scan, n4) for name, task in tasks.items()}
+    pending = {}
+    for name, task in tasks.items():
+        if not _is_done(recorded.get(name, {}), origins[name], task):
+            pending[name] = task
+    _check_ours(folder, pending, [TABLE, *shared], recorded)
+
+    if begin is not None:
+        begin(len(tasks))
+    scans.make_folder(folder)
+    journal.append(record, _RUN, {"state": "started"})
+    for name, text in shared.items():
+        if name != _README or not (folder / name).exists():  # users add to it
+            _write_text(folder / name, text)
+    for name, task in tasks.items():
+        if name in pending:
+            journal.append(record, name, {"state": "started"})
+            made = _make(task, folder, n4)
+            journal.append(record, name, made | origins[name])
+        if progress is not None:
+            progress()
+
+    recorded = journal.read(record)
+    _write_table(folder, recorded, tasks)
+    return _outcome(folder, recorded, tasks)
+
+
+# --- Plan ----------------------------------------------------------------------------------------
+
+
+def _plan_dataset(
+    paths: Sequence[Path],
+    output_path: ScanPath | None,
+) -> tuple[Path, dict[str, _Task], dict[str, str]]:
+    """Plan the derivatives of a data set of BIDS: the folder, tasks, and files that tasks share."""
+    if len(paths) > 1:
+        raise InputError("a data set of BIDS comes alone", where=paths[0])
+    [dataset] = paths
+    described = bids.description(dataset)
+    found = bids.scans(dataset)
+    folder = dataset / bids.DERIVATIVES
+    if output_path is not None:
+        folder = Path(output_path)
+    tasks = {}
+    for scan in found:
+        brain, mask = folder / scan.brain, folder / scan.mask
+        tasks[scan.path] = _Task(
+            scan=dataset / scan.path,
+            files=Stripped(brain, mask, folder / scan.picture, _sidecar(mask)),
+            mask_fields=bids.mask_sidecar(scan),
+            brain_sidecar=_sidecar(brain),
+            brain_fields=bids.brain_sidecar(scan),
+        )
+    version = metadata.version("skullmask")
+    fields = bids.derivative_description(described, dataset, folder, version)
+    shared = {
+        bids.DESCRIPTION: _json(fields),
+        ".bidsignore": "".join(f"{name}\n" for name in bids.IGNORED),
+        _README: _README_TEXT,
+    }
+    return folder, tasks, shared
+
+
+def _plan_scans(
+    paths: Sequence[Path],
+    output_path: ScanPath | None,
+) -> tuple[Path, dict[str, _Task]]:
+    """Plan the results of scans and folders: their folder, and the tasks."""
+    if output_path is None:
+        raise InputError("expected a folder for the results")
+    folder = Path(output_path)
+    ours = journal.read(folder / JOURNAL)
+    written = {(folder / file).absolute() for record in ours.values() for file in _files(record)}
+    found = []
+    for path in paths:
+        if not holds_scans(path):
+            found.append(path)
+            continue
+        volumes = [file for file in _volumes(path) if file.absolute() not in written]
+        found += sorted(volumes, key=lambda file: natural(str(file)))
+    top = Path(os.path.commonpath([path.absolute().parent for path in found]))
+    tasks = {}
+    for scan in found:
+        name = scan.absolute().relative_to(top).as_posix()
+        place = folder / Path(name).parent
+        files = stripping.outputs_of(scan, place)
+        tasks[name] = _Task(scan, files, {"Sources": [name]})
+    return folder, tasks
+
+
+def _volumes(folder: Path) -> Iterable[Path]:
+    """Find the volumes in a folder and below; hidden files and folders do not count."""
+    for parent, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in names:
+            _, suffix = nifti.split_name(name)
+            if suffix in _LISTED and not name.startswith("."):
+                yield Path(parent, name)
+
+
+def _check_apart(tasks: Mapping[str, _Task]) -> None:
+    """Refuse two scans whose results have the same name."""
+    owners: dict[Path, str] = {}
+    for name, task in tasks.items():
+        for file in task.outputs():
+            owner = owners.setdefault(file, name)
+            if owner != name:
+                both = f"{owner} and {name}"
+                raise InputError(f"would be the result of both {both}; rename one", where=file)
+
+
+def _check_ours(
+    folder: Path,
+    tasks: Mapping[str, _Task],
+    shared: Iterable[str],
+    recorded: Mapping[str, dict],
+) -> None:
+    """Refuse to replace files that no run recorded, or that changed since."""
+    if not recorded:
+        for name in shared:
+            if (folder / name).exists():
+                raise InputError(_FOREIGN, where=folder / name)
+    for name, task in tasks.items():
+        record = recorded.get(name, {})
+        if record.get("state") == "started":  # killed while it wrote
+            continue
+        known = _files(record)
+        for file in task.outputs():
+            if file.is_file() and known.get(_within(file, folder)) != hashes.contents(file):
+                raise InputError(_FOREIGN, where=file)
+
+
+def _files(record: Mapping) -> dict[str, str]:
+    """Read the files of a record, and their hashes."""
+    return record.get("files", {})
+
+
+def _within(file: Path, folder: Path) -> str:
+    return file.relative_to(folder).as_posix()
+
+
+def _sidecar(volume: Path) -> Path:
+    name, _ = nifti.split_name(volume)
+    return volume.with_name(f"{name}.json")
+
+
+# --- Make ----------------------------------------------------------------------------------------
+
+
+def _origin(scan: Path, n4: bool) -> dict[str, object]:
+    """Record what a mask is made from; no hash for a scan that cannot be read."""
+    digest = None
+    try:
+        if scan.is_dir():
+            digest = hashes.contents(scan)
+        else:
+            digest = hashes.together(scan.parent, nifti.files(scan))
+    except (OSError, InputError):
+        pass
+    return {"skullmask": metadata.version("skullmask"), "source": digest, "n4": n4}
+
+
+def _is_done(record: Mapping, origin: Mapping, task: _Task) -> bool:
+    """Compare with the last record of a scan, and look for its files."""
+    if record.get("state") != "done":
+        return False
+    is_same = all(record.get(key) == value for key, value in origin.items())
+    return is_same and all(file.is_file() for file in task.outputs())
+
+
+def _make(task: _Task, folder: Path, n4: bool) -> dict[str, object]:
+    """Find one brain; whatever goes wrong is recorded, and does not stop the others."""
+    try:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            verdict = stripping.strip_to(task.scan, task.files, n4=n4, fields=task.mask_fields)
+        if task.brain_sidecar is not None:
+            _write_text(task.brain_sidecar, _json(task.brain_fields))
+    except Exception as error:
+        return {"state": "failed", "remarks": [_reason(error)]}
+    return {
+        "state": "done",
+        "quality": round(verdict.quality, 4),
+        "brain_ml": round(verdict.brain_ml, 1),
+        "doubtful_levels": verdict.doubtful_levels(),
+        "remarks": [_remark(warning.message) for warning in caught],
+        "files": {_within(file, folder): hashes.contents(file) for file in task.outputs()},
+    }
+
+
+def _reason(error: Exception) -> str:
+    """Say why a scan failed, without its path."""
+    if isinstance(error, InputError):
+        return error.message
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return texts.of_error(error)
+
+
+def _remark(message: Warning | str) -> str:
+    """Read a warning, without the name of its scan."""
+    if isinstance(message, InputWarning):
+        return message.message
+    return str(message)
+
+
+def _write_text(file: Path, text: str) -> None:
+    with outputs.replacing(file) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def _json(fields: Mapping[str, object]) -> str:
+    return json.dumps(fields, indent=2, ensure_ascii=False) + "\n"
+
+
+# --- Table ---------------------------------------------------------------------------------------
+
+
+def _write_table(
+    folder: Path,
+    recorded: Mapping[str, dict],
+    tasks: Mapping[str, _Task],
+) -> None:
+    """Write a row for each scan of this run, and of earlier runs if its mask is still there."""
+    rows = []
+    for name in sorted(recorded, key=natural):
+        files = _files(recorded[name])
+        is_kept = files and all((folder / file).is_file() for file in files)
+        if name in tasks or is_kept:
+            rows.append(_row(name, recorded[name]))
+    with (
+        outputs.replacing(folder / TABLE) as temporary,
+        open(temporary, "w", newline="", encoding="utf-8", errors="backslashreplace") as file,
+    ):
+        table = csv.DictWriter(file, _COLUMNS, delimiter="\t", lineterminator="\n")
+        table.writeheader()
+        table.writerows(rows)
+
+
+def _row(name: str, record: Mapping) -> dict[str, object]:
+    """Lay out one scan; what is not known is n/a, as BIDS wants it."""
+    masks = [file for file in _files(record) if "mask.nii" in file]
+    row = {
+        "scan": texts.csv_text(name),
+        "state": record["state"],
+        "mask": texts.csv_text(masks[0]) if masks else None,
+        "quality": record.get("quality"),
+        "brain_ml": record.get("brain_ml"),
+        "doubtful_levels": record.get("doubtful_levels"),
+        "remarks": texts.csv_text("; ".join(record.get("remarks", []))),
+    }
+    return {column: _NOTHING if value in (None, "") else value for column, value in row.items()}
+
+
+def _outcome(
+    folder: Path,
+    recorded: Mapping[str, dict],
+    tasks: Mapping[str, _Task],
+) -> Outcome:
+    """Sum up, and warn of what should be looked at."""
+    doubtful = []
+    failed = []
+    for name in tasks:
+        record = recorded[name]
+        if record["state"] != "done":
+            failed.append(name)
+        elif record["quality"] < polar.TRUSTED:
+            doubtful.append(name)
+        for remark in record.get("remarks", []):
+            warnings.warn(InputWarning(remark, where=name), stacklevel=3)
+    return Outcome(folder / TABLE, len(tasks), doubtful, failed)
