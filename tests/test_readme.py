@@ -38,6 +38,8 @@ OUTPUTS = {
     "docs/volumes.md": (
         *("stripped/head_brain.nii.gz", "stripped/head_brainmask.nii.gz", "stripped/head_qc.png"),
         *("corrected/head_brain.nii.gz", "masks/scan_brain_mask.nii.gz"),
+        *("stripped_scans/masks.tsv", "two/b_brain.nii.gz"),
+        *("stripped/head_brainmask.json", "my_dataset/derivatives/skullmask/masks.tsv"),
     ),
     "docs/reports.md": (
         *(
@@ -100,6 +102,11 @@ def folder(tmp_path):
     np.save(tmp_path / "truth.npy", data.truth)
     volume = np.ascontiguousarray(data.images[:, ::-1].transpose(2, 1, 0)) * 1e7
     nib.save(nib.Nifti1Image(volume, np.diag([0.42, 0.42, 10.0, 1.0])), tmp_path / "head.nii.gz")
+    dataset = tmp_path / "my_dataset"
+    for copy in ("scans/a.nii.gz", "scans/b.nii.gz", "my_dataset/sub-01/anat/sub-01_T1w.nii.gz"):
+        (tmp_path / copy).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / copy).write_bytes((tmp_path / "head.nii.gz").read_bytes())
+    (dataset / "dataset_description.json").write_text('{"Name": "Heads", "BIDSVersion": "1.8.0"}')
     angiography = np.pad(np.full((6, 6, 6), 100, np.int16), 2)
     nib.save(nib.Nifti1Image(angiography, np.diag([10, 10, 10, 1])), tmp_path / "scan.nii.gz")
     picture = (data.images[2] / data.images[2].max() * 255).astype(np.uint8)
@@ -241,6 +248,7 @@ FACTS = [
     ("docs/volumes.md", "{} × {} × {} voxels of {:g} mm".format(*_GRID, _VOXEL_MM)),
     ("data/README.md", "slices of {} × {} px at {} × {} mm".format(*_PHANTOM_PX, *_PHANTOM_MM)),
     ("docs/volumes.md", f"on slices {stripping.EVERY_MM:g} mm apart"),
+    ("docs/volumes.md", f"warns you if it is below {polar.TRUSTED:g}"),
     ("docs/volumes.md", f"slices thicker than {stripping.THICK_MM:g} mm"),
 ]
 

@@ -343,21 +343,31 @@ def _make(task: _Task, folder: Path, n4: bool) -> dict[str, object]:
         if task.brain_sidecar is not None:
             _write_text(task.brain_sidecar, _json(task.brain_fields))
     except Exception as error:
-        return {"state": "failed", "remarks": [_reason(error)]}
+        # Results of an earlier run may still be there, and stay ours
+        return {"state": "failed", "remarks": [_reason(error)], "files": _hashes(task, folder)}
     return {
         "state": "done",
         "quality": round(verdict.quality, 4),
         "brain_ml": round(verdict.brain_ml, 1),
         "doubtful_levels": verdict.doubtful_levels(),
         "remarks": [_remark(warning.message) for warning in caught],
-        "files": {_within(file, folder): hashes.contents(file) for file in task.outputs()},
+        "mask": _within(task.files.mask, folder),
+        "files": _hashes(task, folder),
     }
+
+
+def _hashes(task: _Task, folder: Path) -> dict[str, str]:
+    """Hash the results that exist."""
+    existing = filter(Path.is_file, task.outputs())
+    return {_within(file, folder): hashes.contents(file) for file in existing}
 
 
 def _reason(error: Exception) -> str:
     """Say why a scan failed, without its path."""
     if isinstance(error, InputError):
         return error.message
+    if isinstance(error, FileNotFoundError):
+        return "no such file"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return texts.of_error(error)
@@ -405,11 +415,10 @@ def _write_table(
 
 def _row(name: str, record: Mapping) -> dict[str, object]:
     """Lay out one scan; what is not known is n/a, as BIDS wants it."""
-    masks = [file for file in _files(record) if "mask.nii" in file]
     row = {
         "scan": texts.csv_text(name),
         "state": record["state"],
-        "mask": texts.csv_text(masks[0]) if masks else None,
+        "mask": texts.csv_text(record.get("mask", "")),
         "quality": record.get("quality"),
         "brain_ml": record.get("brain_ml"),
         "doubtful_levels": record.get("doubtful_levels"),

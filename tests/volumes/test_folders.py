@@ -311,6 +311,17 @@ def test_a_failed_scan_does_not_stop_the_others_and_is_tried_again(folder, made,
     assert rows["b.nii"]["quality"] == "n/a"
 
 
+def test_a_scan_that_broke_meanwhile_is_mended(folder, made, skullmask):
+    whole = "the whole scan"
+    for text, code in ((whole, 0), ("short", 1), (whole, 0)):
+        scans_of(folder, "in/a.nii", "in/b.nii")
+        Path("in/b.nii").write_text(text)
+        assert skullmask("strip", "in", "out")[0] == code
+        row = table(Path("out/masks.tsv"))["b.nii"]
+        assert row["mask"] == ("n/a" if code else "b_brainmask.nii")
+    assert made == ["a.nii", "b.nii", "b.nii", "b.nii"]
+
+
 def test_several_scans_come_with_their_folder(folder, made, skullmask):
     scans_of(folder, "x/a.nii", "y/a.nii", "x/b.nii")
     assert skullmask("strip", "x/a.nii", "y/a.nii", "-o", "out")[:1] == (0,)
