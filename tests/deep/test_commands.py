@@ -116,7 +116,10 @@ def test_random_phantoms_need_no_label(deep, trained):
 
 REFUSED = {
     "a head on both sides": ("train heads.npz --validation heads.npz -o new", "head-0"),
-    "other data in a run": ("train others.npz -o run --steps 60 --every 30", "run/last.pt"),
+    "other data in a run": (
+        f"train others.npz -o run {' '.join(map(str, SMALL))}",
+        "begun with data",
+    ),
     "one head": ("train phantom -o new", "phantom"),
     "no truth": ("train images.npy -o new", "images.npy"),
     "no file": ("train none.npz -o new", "none.npz"),
