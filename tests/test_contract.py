@@ -52,6 +52,7 @@ BREACHES = [
     ("explore/server.py", "import papermill", "Notebooks are run"),
     ("tables.py", "from nbconvert import HTMLExporter", "Notebooks are run"),
     ("batches/chunks.py", "from .. import plots", "A worker that masks slices"),
+    ("learned.py", "import torch", "Torch is in deep"),
     ("reports/grids.py", "import typer", "The command line alone"),
     ("sweeps.py", "import typer", "The command line alone"),
 ]
@@ -82,8 +83,10 @@ def test_a_new_module_needs_a_floor(copy):
 
 
 def test_no_contract_misses_a_new_module(copy):
-    (copy / "newcomer.py").write_text("import ipywidgets, papermill, typer\n", encoding="utf-8")
-    starts = ("Imports go", "Sliders and", "Notebooks are", "The command line alone")
+    (copy / "newcomer.py").write_text(
+        "import ipywidgets, papermill, torch, typer\n", encoding="utf-8"
+    )
+    starts = ("Imports go", "Sliders and", "Notebooks are", "Torch is in", "The command line alone")
     broken = broken_contracts(copy)
     assert len(broken) == len(starts)
     for name, start in zip(broken, starts, strict=True):

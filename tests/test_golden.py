@@ -30,10 +30,15 @@ def hash_of(masks):
 
 
 def hashes_of_slices(source):
-    """Hash the masks of every version, with its defaults."""
+    """Hash the masks of every version, with its defaults, but for v9.
+
+    Its network rounds otherwise on another processor; `test_versions` has its scores.
+    """
     data = sm.load(source)
     hashes = {}
     for version in sm.VERSIONS:
+        if version == "v9":
+            continue
         hashes[version] = hash_of(list(sm.mask_slices(data, version=version)))
     without_spacing = sm.mask_slices(data.images, names=data.names, version="v8")
     hashes["v8 without spacing"] = hash_of(list(without_spacing))
