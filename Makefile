@@ -79,6 +79,7 @@ real-heads: $(VENV)/.base cv2  ## Every version on the real heads in SKULLMASK_R
 	$(BIN)/python benchmarks/real_contrast.py
 	$(BIN)/python benchmarks/real_bands.py
 	$(BIN)/python benchmarks/real_quality.py
+	$(BIN)/python benchmarks/real_degraded.py
 
 marrow: $(VENV)/.base cv2  ## v8 on drawn heads with thick, bright marrow and dark muscle; writes data/marrow.csv.
 	$(BIN)/python benchmarks/marrow.py
