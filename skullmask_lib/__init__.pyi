@@ -6,6 +6,7 @@ from . import versions as versions
 from .batches.runs import batch as batch
 from .errors import InputError as InputError
 from .errors import InputWarning as InputWarning
+from .exercises.checking import check as check
 from .io.cohorts import lgg_index as lgg_index
 from .io.cohorts import nfbs_index as nfbs_index
 from .io.datasets import Data as Data

@@ -63,9 +63,14 @@ def pytest_report_header():
     return f"skullmask: OpenCV {cv2.__version__}, numpy {np.__version__}, {REAL} {real}"
 
 
+def _is_long(notebook):
+    """Tell whether a notebook takes minutes, or holds answers, which quick tests run without a kernel."""
+    return notebook.name.startswith(LONG_LESSONS) or notebook.parent.name == "solutions"
+
+
 def pytest_collection_modifyitems(config, items):
     for item in items:
-        is_long = item.path.suffix == ".ipynb" and item.path.name.startswith(LONG_LESSONS)
+        is_long = item.path.suffix == ".ipynb" and _is_long(item.path)
         if is_long or any(map(item.path.is_relative_to, NEED_TORCH)):
             item.add_marker(pytest.mark.full)
     rest = [item for item in items if item.get_closest_marker("full")]

@@ -18,12 +18,13 @@ LINES_OF_CODE_PER_MINUTE = 8
 MINUTES_PER_OUTPUT = 0.7  # a figure, a table or what a cell prints
 MINUTES_TO_EXPLORE = 4
 MINUTES_TO_PREDICT = 1.5
-MINUTES_TO_MODIFY = 10
+MINUTES_TO_MODIFY = 10  # of an exercise that states none
 MINUTES_TO_MAKE = 20
 
 _HIDDEN = "hide-input"
 _FOLD = re.compile(r"<details>.*?</details>", re.DOTALL)
 _TAG = re.compile(r"<[^>]+>")
+_EXERCISE = re.compile(r"\*\*(Modify|Make) (\d\d\.\d)\*\* \((★+), (\d+) minutes\)")
 _LINE = re.compile(r"^\*About \d+ minutes.*\*$", re.MULTILINE)
 
 # For teachers with little time; lesson 00 names these lessons and says how long they take
@@ -54,14 +55,25 @@ def _reading(text):
     text = _TAG.sub(" ", _FOLD.sub(" ", _LINE.sub("", text)))
     minutes = len(text.split()) / WORDS_PER_MINUTE
     minutes += MINUTES_TO_PREDICT * text.count("**Predict")
+    minutes += sum(minutes for *_, minutes in exercises(text))
+    text = _EXERCISE.sub(" ", text)
     minutes += MINUTES_TO_MODIFY * text.count("**Modify")
     minutes += MINUTES_TO_MAKE * text.count("**Make")
     return minutes
 
 
+def exercises(text):
+    """List name, kind, stars and minutes of each exercise as a lesson states them."""
+    return [
+        (name, kind.lower(), stars, int(minutes))
+        for kind, name, stars, minutes in _EXERCISE.findall(text)
+    ]
+
+
 def _studying(cell):
     """Count the minutes for a code cell and its outputs; answers come with their exercises."""
-    if "exercises.answer" in cell.source or "exercises.fold" in cell.source:
+    apart = ("exercises.answer", "exercises.fold", "sm.check(")
+    if any(call in cell.source for call in apart):
         return 0.0
     minutes = 0.0
     if _HIDDEN not in cell.metadata.get("tags", []):

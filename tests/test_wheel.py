@@ -62,6 +62,7 @@ def test_wheel_holds_what_it_needs_and_nothing_else(wheel):
         or "__pycache__" in name
         or name.startswith("tests")
         or name.endswith("ruff.toml")
+        or "solutions" in name
     ]
 
 

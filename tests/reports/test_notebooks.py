@@ -8,6 +8,8 @@ import nbformat
 import pacing
 import pytest
 
+from skullmask_lib.exercises import definitions
+from skullmask_lib.exercises.checking import NO_ANSWER
 from skullmask_lib.project import project_folder
 from skullmask_lib.reports import notebooks
 
@@ -16,6 +18,7 @@ NOTEBOOKS = sorted(
     path for path in FOLDER.rglob("*.ipynb") if ".ipynb_checkpoints" not in path.parts
 )
 LESSONS = notebooks.lessons()
+SOLUTIONS = [path for path in NOTEBOOKS if path.parent.name == "solutions"]
 FORBIDDEN = {
     r"^\s*[!%]": "a magic or a shell command",
     r"sys\.path": "a change of sys.path",
@@ -30,9 +33,14 @@ FORBIDDEN = {
 }
 
 
-@pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)
-def notebook(request):
-    return nbformat.read(request.param, as_version=4)
+@pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.relative_to(FOLDER).as_posix())
+def path(request):
+    return request.param
+
+
+@pytest.fixture
+def notebook(path):
+    return nbformat.read(path, as_version=4)
 
 
 @pytest.fixture(params=LESSONS, ids=lambda path: path.stem)
@@ -88,9 +96,7 @@ def test_every_figure_has_an_alternative_text(notebook):
                 assert len(output.metadata["image/png"]["alt"]) > 20, cell.source
 
 
-@pytest.mark.parametrize(
-    "path", [path for path in NOTEBOOKS if path.stem != "report"], ids=lambda path: path.stem
-)
+@pytest.mark.parametrize("path", [*LESSONS, FOLDER / "explorer.ipynb"], ids=lambda path: path.stem)
 def test_an_explorer_is_a_picture_where_no_kernel_runs(path):
     notebook = nbformat.read(path, as_version=4)
     shown = [
@@ -158,10 +164,10 @@ def test_numbering_and_navigation():
             assert LESSONS[index + 1].name in links
 
 
-def test_links_lead_somewhere(notebook):
+def test_links_lead_somewhere(path, notebook):
     text = "\n\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
     for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", text):
-        assert target.startswith("https://") or (FOLDER / target).exists(), target
+        assert target.startswith("https://") or (path.parent / target).exists(), target
 
 
 def test_contents_list_every_lesson_with_its_minutes():
@@ -195,7 +201,7 @@ def test_cells_that_only_write_a_sentence_or_an_answer_are_hidden(lesson):
             assert "hide-input" in cell.metadata.get("tags", []), cell.source
 
 
-def test_each_exercise_and_each_wrong_prediction_has_a_fold_of_its_own(lesson):
+def test_each_wrong_prediction_has_a_fold_of_its_own(lesson):
     notebook = nbformat.read(lesson, as_version=4)
     shown = "\n".join(
         [markdown(lesson)]
@@ -206,10 +212,35 @@ def test_each_exercise_and_each_wrong_prediction_has_a_fold_of_its_own(lesson):
         ]
     )
     summaries = re.findall(r"<summary>(.*?)</summary>", shown)
-    for exercise in ("Explore", "Modify", "Make"):
-        assert sum(exercise in summary for summary in summaries) >= 1, (exercise, summaries)
+    assert [summary for summary in summaries if "Explore" in summary], summaries
     wrong = [summary for summary in summaries if re.search(r"\([abc]\)", summary)]
     assert len(wrong) >= 2, summaries
+
+
+def test_a_lesson_states_its_exercises_as_they_are_defined(lesson):
+    defined = [
+        (exercise.name, exercise.kind, exercise.stars, exercise.minutes)
+        for exercise in definitions.of_lesson(lesson.name[:2])
+    ]
+    assert pacing.exercises(markdown(lesson)) == defined
+
+
+def test_each_exercise_has_a_cell_that_waits_for_an_answer(lesson):
+    cells = code_cells(nbformat.read(lesson, as_version=4))
+    for exercise in definitions.of_lesson(lesson.name[:2]):
+        [cell] = [cell for cell in cells if f'sm.check("{exercise.name}"' in cell.source]
+        variable = f"answer_{exercise.name.replace('.', '_')}"
+        assert cell.source.endswith(f'sm.check("{exercise.name}", {variable})')
+        assert re.search(r"= \.\.\.|return \.\.\.", cell.source)
+        assert "hide-input" not in cell.metadata.get("tags", [])
+        [output] = cell.outputs
+        assert output.data["text/plain"] == NO_ANSWER
+
+
+def test_no_lesson_links_to_the_answers():
+    for path in NOTEBOOKS:
+        if path not in SOLUTIONS:
+            assert "solutions/" not in markdown(path), path.name
 
 
 def test_every_lesson_links_to_the_glossary(lesson):

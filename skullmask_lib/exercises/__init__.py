@@ -1,6 +1,7 @@
-"""What a lesson shows of its exercises: answers that stay closed until a reader opens them.
+"""The exercises of the lessons: how answers are checked, and texts that open on a click.
 
-Only the presentation lives here. Questions, solutions and their values belong to the lessons.
+`checking` judges an answer, `definitions` says what an exercise is, and each lesson has a module
+with its exercises. The questions stand in the lessons, the answers in ``notebooks/solutions``.
 """
 
 import inspect

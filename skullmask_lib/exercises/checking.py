@@ -1,0 +1,222 @@
+"""Checks of answers to the exercises: what is right, or what to look at next.
+
+Nothing here knows a particular exercise; `definitions` says where they are.
+"""
+
+import copy
+import warnings
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from .. import texts
+from . import comparisons, definitions
+from .definitions import Exercise
+
+NO_ANSWER = "No answer yet: put yours in place of the three dots."
+
+_unexplained: Counter[str] = Counter()  # wrong answers by exercise; a right one starts anew
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What `check` returns: true or false, shown as one sentence.
+
+    Parameters
+    ----------
+    is_right : bool
+    sentence : str
+
+    Examples
+    --------
+    >>> reply = Reply(False, "Not yet: look at the sign.")
+    >>> reply
+    Not yet: look at the sign.
+    >>> bool(reply)
+    False
+    """
+
+    is_right: bool
+    sentence: str
+
+    def __bool__(self) -> bool:
+        return self.is_right
+
+    def __repr__(self) -> str:
+        return self.sentence
+
+    def _repr_markdown_(self) -> str:
+        start, _, rest = self.sentence.partition(":")
+        return f"**{start}:**{rest}"
+
+
+class _Stopped(Exception):
+    """A function cannot be judged by what it returns; the message says why."""
+
+
+def check(name: str, answer: object = ...) -> Reply:
+    """Check an answer to an exercise of a lesson.
+
+    Parameters
+    ----------
+    name : str
+        The exercise, such as ``"04.1"``.
+    answer : object
+        A value or a function, as the exercise asks. Three dots are no answer yet.
+
+    Returns
+    -------
+    Reply
+        True if the answer is right. It shows as one sentence: what is right, or what to look at
+        next. It never gives the answer away. Wrong answers that have no reply of their own get
+        three hints, one after another.
+
+    Notes
+    -----
+    The right answer is computed when it is needed, by the library, on the phantom. Nothing is
+    raised, whatever the answer is or does.
+
+    Examples
+    --------
+    >>> check("01.1", ...)
+    No answer yet: put yours in place of the three dots.
+    >>> check("1.1")
+    Not checked: there is no exercise 1.1, so did you mean 01.1?
+    >>> bool(check("01.1", []))
+    False
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return _check(str(name), answer)
+    except (Exception, SystemExit) as error:
+        return Reply(False, f"Not checked: the check failed with {_in_words(error)}.")
+
+
+def _check(name: str, answer: Any) -> Reply:
+    exercise = definitions.find(name)
+    if exercise is None:
+        near = definitions.nearest(name)
+        shown = texts.plain(name)
+        return Reply(False, f"Not checked: there is no exercise {shown}, so did you mean {near}?")
+    if answer is ...:
+        return Reply(False, NO_ANSWER)
+    try:
+        outcome = _outcome_of_answer(exercise, answer)
+    except _Stopped as stop:
+        return Reply(False, str(stop))
+    if _is_alike(exercise, outcome, _outcome(exercise, exercise.solution)):
+        del _unexplained[name]
+        return Reply(True, f"Right: {exercise.right}")
+    reply = _reply_to_mistake(exercise, outcome)
+    if reply is None:
+        reply = _remark(exercise, outcome)
+    if reply is not None:
+        return Reply(False, f"Not yet: {reply}")
+    return _next_hint(exercise)
+
+
+def _next_hint(exercise: Exercise) -> Reply:
+    last = len(exercise.hints)
+    _unexplained[exercise.name] += 1
+    step = min(_unexplained[exercise.name], last)
+    return Reply(False, f"Not yet (hint {step} of {last}): {exercise.hints[step - 1]}")
+
+
+def _outcome_of_answer(exercise: Exercise, answer: Any) -> Any:
+    """Return what an answer comes to; stop if it is not of the kind that is asked for."""
+    if exercise.arguments is None:
+        if callable(answer):
+            raise _Stopped("Not yet: call your function, because the answer is what it returns.")
+        return answer
+    if not callable(answer):
+        given = comparisons.describe(answer)
+        raise _Stopped(f"Not yet: this is {given}, and the exercise asks for {exercise.wanted}.")
+    outcomes = []
+    for arguments in _made(exercise.arguments):
+        outcomes.append(_call(answer, arguments))
+    return outcomes
+
+
+def _call(function: Callable[..., object], arguments: tuple) -> Any:
+    """Call a student's function on copies of the arguments."""
+    copies = copy.deepcopy(arguments)
+    try:
+        outcome = function(*copies)
+    except (Exception, SystemExit) as error:
+        raise _Stopped(f"Not yet: your function stopped with {_in_words(error)}.") from None
+    if outcome is ...:
+        raise _Stopped(NO_ANSWER)
+    for used, original in zip(copies, arguments, strict=True):
+        if isinstance(original, np.ndarray) and not np.array_equal(used, original):
+            raise _Stopped("Not yet: your function changes its input, so work on a copy of it.")
+    return outcome
+
+
+def _in_words(error: BaseException) -> str:
+    kind = type(error).__name__
+    message = texts.plain(texts.of_error(error)).rstrip(".")
+    return kind if message == kind else f"{kind} ({message})"
+
+
+@cache
+def _outcome(exercise: Exercise, answer: Callable[..., object]) -> Any:
+    """Return what the solution, or a mistake, comes to."""
+    if exercise.arguments is None:
+        return answer()
+    return [answer(*copy.deepcopy(arguments)) for arguments in _made(exercise.arguments)]
+
+
+@cache
+def _made(arguments: Callable[[], list[tuple]]) -> list[tuple]:
+    return arguments()
+
+
+def _is_alike(exercise: Exercise, outcome: Any, expected: Any) -> bool:
+    return comparisons.is_alike(outcome, expected, exercise.tolerance)
+
+
+def _reply_to_mistake(exercise: Exercise, outcome: Any) -> str | None:
+    for mistake in exercise.mistakes:
+        if _is_alike(exercise, outcome, _outcome(exercise, mistake.answer)):
+            return mistake.reply
+    return None
+
+
+def _remark(exercise: Exercise, outcome: Any) -> str | None:
+    """Say what is wrong in a way that fits any exercise."""
+    expected = _outcome(exercise, exercise.solution)
+    if exercise.arguments is None:
+        return _remark_on_value(exercise, outcome, expected)
+    for index, (one, wanted) in enumerate(zip(outcome, expected, strict=True)):
+        if _is_alike(exercise, one, wanted):
+            continue
+        said = _remark_on_value(exercise, one, wanted)
+        if said is None and _is_truth(one):
+            return "this is the truth itself, and a method has to do without it."
+        if said is None and index:
+            return _ONLY_HERE
+        return said
+    return None
+
+
+def _remark_on_value(exercise: Exercise, outcome: Any, expected: Any) -> str | None:
+    return comparisons.remark(outcome, expected, exercise.tolerance, exercise.wanted)
+
+
+_ONLY_HERE = (
+    "the function is right on the lesson's data and wrong on others, so look for a name of the "
+    "lesson that it uses and should compute."
+)
+
+
+def _is_truth(outcome: Any) -> bool:
+    """Tell whether an outcome is the true mask of one of the phantom's slices."""
+    from ..io.datasets import load
+
+    truth = np.asarray(load("phantom").truth)
+    return any(np.array_equal(outcome, mask) for mask in truth)

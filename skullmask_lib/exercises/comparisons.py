@@ -1,0 +1,214 @@
+"""Is an answer the right one, and if not, what does it look like? Works on values alone.
+
+Numbers, sequences of numbers, masks and images are compared. What a lesson asks for is not known
+here, so the remarks fit any exercise.
+"""
+
+import numbers
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+
+def is_alike(answer: Any, expected: Any, tolerance: float) -> bool:
+    """Tell whether an answer has the expected value.
+
+    Parameters
+    ----------
+    answer : object
+        Anything. A dict counts as the sequence of its values, unless one with keys is expected.
+    expected : float, str, array, dict or sequence
+        Arrays may be images or masks.
+    tolerance : float
+        How far a number may be off. Arrays of integers have to be equal.
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> is_alike(0.9, 0.9004, tolerance=0.0005), is_alike(True, 1, tolerance=0.0005)
+    (True, False)
+    >>> is_alike({"v1": 3, "v2": 4}, (3, 4), tolerance=0)
+    True
+    """
+    if isinstance(expected, np.ndarray):
+        return _is_same_array(answer, expected, tolerance)
+    if isinstance(expected, str):
+        return isinstance(answer, str) and answer.strip().casefold() == expected.casefold()
+    if isinstance(expected, Mapping) and isinstance(answer, Mapping):
+        if answer.keys() != expected.keys():
+            return False
+        answer = [answer[key] for key in expected]
+    if is_number(expected):
+        return is_number(answer) and abs(float(answer) - float(expected)) <= tolerance
+    return _is_same_sequence(_listed(answer), _listed(expected), tolerance)
+
+
+def is_number(value: Any) -> bool:
+    """Tell whether a value is one real number: no truth value, no text, and no array of several.
+
+    Parameters
+    ----------
+    value : object
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> is_number(np.float32(0.5)), is_number(True), is_number("0.5")
+    (True, False, False)
+    """
+    if isinstance(value, np.ndarray) and value.ndim == 0:
+        value = value[()]
+    return isinstance(value, numbers.Real) and not isinstance(value, (bool, np.bool_))
+
+
+def _is_same_array(answer: Any, expected: np.ndarray, tolerance: float) -> bool:
+    if not isinstance(answer, np.ndarray) or answer.shape != expected.shape:
+        return False
+    if expected.dtype.kind in "bui":
+        return bool(np.array_equal(answer, expected))
+    return bool(np.allclose(answer, expected, rtol=0, atol=tolerance))
+
+
+def _is_same_sequence(answers: list, expected: list, tolerance: float) -> bool:
+    if len(answers) != len(expected) or not expected:
+        return False
+    pairs = zip(answers, expected, strict=True)
+    return all(is_alike(one, wanted, tolerance) for one, wanted in pairs)
+
+
+def _listed(value: Any) -> list:
+    """List the elements of a dict, a sequence or an array with one axis; none for anything else."""
+    if isinstance(value, Mapping):
+        return list(value.values())
+    if isinstance(value, (tuple, list)) or (isinstance(value, np.ndarray) and value.ndim == 1):
+        return list(value)
+    return []
+
+
+def remark(answer: Any, expected: Any, tolerance: float, wanted: str) -> str | None:
+    """Say what is wrong with an answer, if it is wrong in a way that fits any exercise.
+
+    Parameters
+    ----------
+    answer : object
+        Anything but the right answer.
+    expected, tolerance
+        See `is_alike`.
+    wanted : str
+        What an answer looks like.
+
+    Returns
+    -------
+    str or None
+        The end of a sentence. It never tells the expected value.
+
+    Examples
+    --------
+    >>> square = np.array([[0, 1], [0, 1]], np.uint8)
+    >>> remark(255 * square, square, tolerance=0, wanted="a mask")
+    'the shape is right, but a mask holds 1, not 255, where it is set.'
+    >>> remark([], square, tolerance=0, wanted="a mask")
+    'this is an empty list, and the exercise asks for a mask.'
+    """
+    if answer is None:
+        return "the answer is None, so does your function end with `return`?"
+    if not _is_of_kind(answer, expected):
+        return f"this is {describe(answer)}, and the exercise asks for {wanted}."
+    if isinstance(expected, np.ndarray):
+        return _remark_on_array(answer, expected, tolerance)
+    if is_number(expected):
+        return _remark_on_numbers([answer], [expected], tolerance)
+    if isinstance(expected, str):
+        return None
+    return _remark_on_numbers(_listed(answer), _listed(expected), tolerance)
+
+
+def _is_of_kind(answer: Any, expected: Any) -> bool:
+    """Tell whether an answer is an array, a number, a text or as many values as expected."""
+    if isinstance(expected, np.ndarray):
+        return isinstance(answer, np.ndarray) and answer.dtype.kind in "buif" and answer.ndim > 1
+    if is_number(expected):
+        return is_number(answer)
+    if isinstance(expected, str):
+        return isinstance(answer, str) and bool(answer)
+    answers, wanted = _listed(answer), _listed(expected)
+    if len(answers) != len(wanted):
+        return False
+    return all(map(_is_of_kind, answers, wanted))
+
+
+def _remark_on_array(answer: np.ndarray, expected: np.ndarray, tolerance: float) -> str | None:
+    if answer.ndim == 2 and is_alike(answer.T, expected, tolerance):
+        return "rows and columns are swapped: rows are the first axis."
+    if answer.shape != expected.shape:
+        return f"the shape is {answer.shape} and should be {expected.shape}."
+    if expected.dtype.kind in "bui":
+        return _remark_on_mask(answer, expected)
+    return None
+
+
+def _remark_on_mask(answer: np.ndarray, expected: np.ndarray) -> str | None:
+    if not answer.any():
+        return "the mask is empty."
+    if (answer == answer.flat[0]).all():
+        return "the mask has the same value everywhere."
+    if np.array_equal(answer, 1 - expected):
+        return "inside and outside are swapped."
+    if np.array_equal(answer, 255 * expected.astype(int)):
+        return "the shape is right, but a mask holds 1, not 255, where it is set."
+    if not np.isin(answer, (0, 1)).all():
+        return "a mask holds nothing but 0 and 1, and this array has other values."
+    return None
+
+
+def _remark_on_numbers(answers: list, expected: list, tolerance: float) -> str | None:
+    if is_alike(answers[::-1], expected, tolerance):
+        return "the values are right, but their order is reversed."
+    if not all(map(is_number, expected)):
+        return None
+    if not np.isfinite(answers).all():
+        return "not every number is finite, so was something divided by 0?"
+    if is_alike(answers, [100 * number for number in expected], 100 * tolerance):
+        return "this is a percentage, and a fraction of 1 is asked for."
+    if is_alike(answers, [-number for number in expected], tolerance):
+        return "the size is right, but look at the sign."
+    return None
+
+
+def describe(value: Any) -> str:
+    """Name the kind of a value, with its size.
+
+    Parameters
+    ----------
+    value : object
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> describe([1, 2]), describe(""), describe(np.zeros((2, 3)))
+    ('a list of 2', 'an empty text', 'an array of shape (2, 3)')
+    """
+    if isinstance(value, np.ndarray):
+        return f"an array of shape {value.shape}"
+    if isinstance(value, (bool, np.bool_)):
+        return f"the truth value {value}"
+    if is_number(value):
+        return "one number"
+    if callable(value):
+        return "a function"
+    if isinstance(value, (str, list, tuple, dict, set)):
+        name = "text" if isinstance(value, str) else type(value).__name__
+        return f"a {name} of {len(value)}" if value else f"an empty {name}"
+    if value is None:
+        return "None"
+    return f"an object of type {type(value).__name__}"

@@ -1,0 +1,237 @@
+"""What `sm.check` replies: true or false, one sentence, three hints, and never the answer."""
+
+import re
+
+import numpy as np
+import pytest
+
+import skullmask_lib as sm
+from skullmask_lib.exercises import checking, comparisons, definitions
+from skullmask_lib.exercises.definitions import Exercise, Mistake
+
+LESSONS = definitions.lessons()
+EXERCISES = [exercise for lesson in LESSONS for exercise in definitions.of_lesson(lesson)]
+SENTENCE = re.compile(r"[A-Z][^\n]*[.?]")
+
+
+def worst_answers():
+    """List answers that pass no check: nothing, constants, empty and full masks, the truth."""
+    data = sm.load("phantom")
+    nothing = [..., None, 0, 1, 0.5, True, "", " ", [], (), {}, set(), np.nan, object(), type]
+    arrays = [np.array([]), np.zeros(5), np.zeros((3, 3)), np.array(1), np.array(["a"])]
+    full = [np.zeros_like(data.truth[2]), np.ones_like(data.truth[2]), data.truth[2], data.truth]
+    zeros = [[0] * count for count in range(1, 9)]
+    ones = [[1.0] * count for count in range(1, 9)]
+    return [*nothing, *arrays, *full, *zeros, *ones, data, data.images[2]]
+
+
+@pytest.fixture(autouse=True)
+def no_hints_yet():
+    checking._unexplained.clear()
+
+
+@pytest.fixture
+def toy(monkeypatch):
+    """Put an exercise that asks for a number in place of all others."""
+    exercise = Exercise(
+        "01.1",
+        kind="modify",
+        level=1,
+        minutes=1,
+        wanted="one number",
+        solution=lambda: 0.25,
+        right="a quarter.",
+        hints=("first.", "second.", "third."),
+        mistakes=(Mistake(lambda: 0.75, "this is the rest."),),
+    )
+    monkeypatch.setattr(definitions, "of_lesson", lambda _: (exercise,))
+
+
+@pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.name)
+def test_no_check_passes_for_an_answer_that_answers_nothing(exercise):
+    answers = worst_answers()
+    if exercise.arguments is not None:
+        answers += [lambda *_, answer=answer: answer for answer in worst_answers()]
+        answers += [lambda *arguments, index=index: arguments[index] for index in (0, -1)]
+    for answer in answers:
+        reply = sm.check(exercise.name, answer)
+        assert not reply, answer
+        assert SENTENCE.fullmatch(reply.sentence), reply
+        assert not reply.sentence.startswith("Not checked"), reply
+
+
+@pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.name)
+def test_replies_are_sentences_that_hold_no_answer(exercise):
+    replies = [mistake.reply for mistake in exercise.mistakes]
+    for text in (exercise.right, *exercise.hints, *replies):
+        assert re.fullmatch(r"[^\n]*[.?]", text), text
+        assert not re.search(r"[.?!] +[A-Z]", text), f"more than one sentence: {text}"
+    assert len(set(exercise.hints)) == 3
+    assert len(set(replies)) == len(replies)
+    expected = checking._outcome(exercise, exercise.solution)
+    for number in np.ravel(expected) if exercise.arguments is None else ():
+        shown = re.compile(rf"(?<![\d.]){re.escape(f'{number:.3g}')}(?!\d)")
+        if not float(number).is_integer() or number > 9:
+            assert not [text for text in (*exercise.hints, *replies) if shown.search(text)]
+
+
+@pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.name)
+def test_the_solution_passes_and_each_mistake_gets_its_own_reply(exercise):
+    def reply_to(answer):
+        return sm.check(exercise.name, answer if exercise.arguments else answer())
+
+    assert reply_to(exercise.solution).sentence == f"Right: {exercise.right}"
+    for mistake in exercise.mistakes:
+        reply = reply_to(mistake.answer)
+        assert not reply
+        assert reply.sentence == f"Not yet: {mistake.reply}"
+
+
+def test_a_reply_is_true_or_false_and_shows_as_one_sentence(toy):  # noqa: ARG001
+    right, wrong = sm.check("01.1", 0.25), sm.check("01.1", 0.75)
+    assert bool(right) is True
+    assert bool(wrong) is False
+    assert repr(right) == str(right) == right.sentence == "Right: a quarter."
+    assert wrong._repr_markdown_() == "**Not yet:** this is the rest."
+    with pytest.raises(AttributeError):
+        wrong.is_right = True
+
+
+def test_wrong_answers_lead_through_three_hints_and_a_right_one_starts_anew(toy):  # noqa: ARG001
+    hints = [sm.check("01.1", wrong).sentence for wrong in (0.1, 0.2, 0.75, 0.3, 0.4)]
+    assert [hint.rpartition(" ")[2] for hint in hints] == [
+        *("first.", "second."),
+        "rest.",
+        *("third.", "third."),
+    ]
+    assert "hint 2 of 3" in hints[1]
+    assert sm.check("01.1", 0.2502)
+    assert "first" in sm.check("01.1", 0.1).sentence
+
+
+def test_no_answer_costs_no_hint(toy):  # noqa: ARG001
+    for answer in (..., None, "", [0.25]):
+        sm.check("01.1", answer)
+    assert "hint 1 of 3" in sm.check("01.1", 0.1).sentence
+
+
+def test_an_unknown_name_gets_the_nearest_one():
+    for name in ("1.1", "01,1", "01.10", 1.1):
+        assert "did you mean 01.1?" in sm.check(name, 1).sentence
+    for name in ("", None, ..., "a\nb", object()):
+        assert sm.check(name).sentence.startswith("Not checked: there is no exercise")
+
+
+class Hostile:
+    """An answer that raises whatever is asked of it."""
+
+    def __getattr__(self, name):
+        raise RuntimeError(name)
+
+    def __str__(self):
+        raise RuntimeError
+
+    __eq__ = __float__ = __len__ = __iter__ = __array__ = __bool__ = __str__
+    __hash__ = None
+
+
+def exits(image):  # noqa: ARG001
+    raise SystemExit
+
+
+def recurses(image):
+    return recurses(image)
+
+
+def divides(image):
+    return image.size / 0
+
+
+def takes_nothing():
+    return 1
+
+
+@pytest.mark.parametrize("name", ["01.1", "01.2"])
+def test_nothing_is_raised(name):
+    for answer in (Hostile(), exits, recurses, divides, takes_nothing):
+        assert not sm.check(name, answer)
+    assert not sm.check(Hostile(), 1)
+
+
+def test_a_function_gets_copies_and_is_told_if_it_changes_them():
+    def spoils(image):
+        image[:] = 0
+        return image
+
+    before = sm.load("phantom").images.copy()
+    assert "copy" in sm.check("01.2", spoils).sentence
+    assert np.array_equal(sm.load("phantom").images, before)
+
+
+def test_a_function_that_knows_only_the_lessons_slice_is_told():
+    image = sm.load("phantom").images[2]
+    [exercise] = [exercise for exercise in EXERCISES if exercise.name == "01.2"]
+    known = exercise.solution(image)
+    assert "name of the lesson" in sm.check("01.2", lambda _: known).sentence
+
+
+def test_warnings_of_a_method_are_not_shown(recwarn):
+    sm.check("01.2", lambda image: sm.v5(np.zeros_like(image)))
+    assert not recwarn.list
+
+
+MASK = np.array([[0, 1, 1], [0, 1, 0], [0, 0, 0]], np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("answer", "part"),
+    [
+        (MASK.T, "rows and columns"),
+        (255 * MASK, "255"),
+        (1 - MASK, "swapped"),
+        (MASK == 0, "swapped"),
+        (0 * MASK, "empty"),
+        (0 * MASK + 1, "everywhere"),
+        (3 * MASK, "nothing but 0 and 1"),
+        (MASK[:2], "(2, 3)"),
+        (MASK.tolist(), "a list of 3"),
+        (MASK.astype(str), "an array"),
+    ],
+)
+def test_remarks_on_masks(answer, part):
+    assert not comparisons.is_alike(answer, MASK, 0)
+    assert part in comparisons.remark(answer, MASK, 0, "a mask")
+
+
+@pytest.mark.parametrize("answer", [MASK, MASK > 0, MASK.astype(float)])
+def test_a_mask_may_be_of_any_type(answer):
+    assert comparisons.is_alike(answer, MASK, 0)
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected", "part"),
+    [
+        (50, 0.5, "percentage"),
+        (-0.5, 0.5, "sign"),
+        (np.inf, 0.5, "finite"),
+        ("0.5", 0.5, "a text of 3"),
+        (np.True_, 1, "truth value"),
+        ((0.8, 0.5), (0.5, 0.8), "order"),
+        ([50, 80], {"v1": 0.5, "v2": 0.8}, "percentage"),
+        ([0.5], (0.5, 0.8), "a list of 1"),
+        ([0.5, None], (0.5, 0.8), "a list of 2"),
+    ],
+)
+def test_remarks_on_numbers(answer, expected, part):
+    assert not comparisons.is_alike(answer, expected, 0.0005)
+    assert part in comparisons.remark(answer, expected, 0.0005, "numbers")
+
+
+def test_equal_values_in_other_containers():
+    assert comparisons.is_alike(np.array([1, 2]), (1, 2), 0)
+    assert comparisons.is_alike({"b": 2, "a": 1}, {"a": 1, "b": 2}, 0)
+    assert not comparisons.is_alike({"b": 1, "a": 2}, {"a": 1, "b": 2}, 0)
+    assert comparisons.is_alike([(1, 2.0)], [(1, 2)], 0)
+    assert comparisons.is_alike(" T2", "t2", 0)
+    assert comparisons.is_alike(np.float32(0.1), 0.1, 1e-6)
+    assert not comparisons.is_alike(None, (), 0)

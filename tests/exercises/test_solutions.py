@@ -1,0 +1,101 @@
+"""Each answer in notebooks/solutions passes its check, and fails it once a key constant changes."""
+
+import ast
+from functools import cache
+
+import nbformat
+import pytest
+
+from skullmask_lib.exercises import checking, definitions
+from skullmask_lib.project import project_folder
+from skullmask_lib.reports import notebooks
+
+# A change of one constant in the answer to an exercise, which makes it wrong
+MUTATIONS = [
+    ("01.1", "connectivity=4", "connectivity=8"),
+    ("01.1", "areas_px[0] = 0", "areas_px[1] = 0"),
+    ("01.2", "[-2:]", "[-3:]"),
+    ("01.2", "areas_px[0] = 0", "areas_px[1] = 0"),
+]
+WITHOUT_EXERCISES = {"00", "02", "03", "04", "05", "06", "07", "08", "09", "10", "11", "12", "20"}
+LESSONS = definitions.lessons()
+
+
+def solutions(lesson):
+    """Find the notebook with the answers to a lesson."""
+    [path] = project_folder("notebooks").glob(f"solutions/{lesson}_*.ipynb")
+    return path
+
+
+def run(source, names):
+    """Run a cell and return the value of its last line, as Jupyter shows it."""
+    tree = ast.parse(source)
+    last = ast.Expression(tree.body.pop().value) if isinstance(tree.body[-1], ast.Expr) else None
+    exec(compile(tree, "cell", "exec"), names)
+    return eval(compile(last, "cell", "eval"), names) if last else None
+
+
+@cache
+def results(lesson):
+    """Run the answers to a lesson; return its code cells with their values, and the names."""
+    names, values = {}, []
+    for cell in nbformat.read(solutions(lesson), as_version=4).cells:
+        if cell.cell_type == "code":
+            values.append((cell, run(cell.source, names)))
+    return values, names
+
+
+def tagged(lesson, tag, name=""):
+    """List the cells with a tag, and their values."""
+    values, _ = results(lesson)
+    return [
+        (cell, value)
+        for cell, value in values
+        if tag in cell.metadata.get("tags", ()) and f'sm.check("{name}' in cell.source
+    ]
+
+
+def test_every_lesson_has_exercises_and_answers():
+    numbers = {path.name[:2] for path in notebooks.lessons()}
+    assert set(LESSONS) == numbers - WITHOUT_EXERCISES
+    folder = project_folder("notebooks") / "solutions"
+    names = {path.name for path in notebooks.lessons() if path.name[:2] in LESSONS}
+    assert {path.name for path in folder.glob("*.ipynb")} == names
+
+
+@pytest.mark.parametrize("lesson", LESSONS)
+def test_a_lesson_has_one_exercise_of_each_kind(lesson):
+    exercises = definitions.of_lesson(lesson)
+    assert {exercise.kind for exercise in exercises} == {"modify", "make"}
+    names = [exercise.name for exercise in exercises]
+    assert names == [f"{lesson}.{number}" for number in range(1, len(exercises) + 1)]
+    assert all(exercise.level in (1, 2, 3) for exercise in exercises)
+
+
+@pytest.mark.parametrize("lesson", LESSONS)
+def test_answers_pass_and_wrong_ones_get_replies_of_their_own(lesson):
+    for exercise in definitions.of_lesson(lesson):
+        [(_, reply)] = tagged(lesson, "answer", exercise.name)
+        assert reply, reply
+        replies = [reply for _, reply in tagged(lesson, "wrong", exercise.name)]
+        assert not any(replies)
+        sentences = {reply.sentence for reply in replies}
+        assert len(sentences) == len(replies)
+        assert not [text for text in sentences if not text.startswith("Not yet: ")]
+    assert len(tagged(lesson, "wrong")) >= 4
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda m: f"{m[0]} {m[1]} to {m[2]}")
+def test_an_answer_with_another_constant_fails(mutation):
+    name, constant, other = mutation
+    [(cell, _)] = tagged(name[:2], "answer", name)
+    assert constant in cell.source
+    _, names = results(name[:2])
+    reply = run(cell.source.replace(constant, other), dict(names))
+    assert isinstance(reply, checking.Reply)
+    assert not reply
+
+
+def test_every_answer_is_mutated():
+    names = [exercise.name for lesson in LESSONS for exercise in definitions.of_lesson(lesson)]
+    assert {name for name, *_ in MUTATIONS} == set(names)
