@@ -209,8 +209,8 @@ def _remark_on_value(exercise: Exercise, outcome: Any, expected: Any) -> str | N
 
 
 _ONLY_HERE = (
-    "the function is right on the lesson's data and wrong on others, so look for a name of the "
-    "lesson that it uses and should compute."
+    "the function is right for one input and wrong for another, so look for something in it that "
+    "fits the first alone, such as a name of the lesson."
 )
 
 

@@ -21,7 +21,8 @@ def is_alike(answer: Any, expected: Any, tolerance: float) -> bool:
     expected : float, str, array, dict or sequence
         Arrays may be images or masks.
     tolerance : float
-        How far a number may be off. Arrays of integers have to be equal.
+        How far a number may be off. Arrays of integers have to be equal; values of an image may
+        be off by this share of its range.
 
     Returns
     -------
@@ -73,7 +74,7 @@ def _is_same_array(answer: Any, expected: np.ndarray, tolerance: float) -> bool:
         return False
     if expected.dtype.kind in "bui":
         return bool(np.array_equal(answer, expected))
-    return bool(np.allclose(answer, expected, rtol=0, atol=tolerance))
+    return bool(np.allclose(answer, expected, rtol=0, atol=tolerance * np.ptp(expected)))
 
 
 def _is_same_sequence(answers: list, expected: list, tolerance: float) -> bool:

@@ -58,7 +58,8 @@ class Exercise:
         Lists the arguments, as tuples, with which a function is called to check it. The first ones
         are the lesson's own data, later ones are new to the student. None if the answer is a value.
     tolerance : float
-        How far a number may be off. Masks have to be equal.
+        How far a number may be off, and a value of an image, as a share of its range. Masks have
+        to be equal.
     """
 
     name: str

@@ -12,12 +12,33 @@ from skullmask_lib.reports import notebooks
 
 # A change of one constant in the answer to an exercise, which makes it wrong
 MUTATIONS = [
+    ("00.1", "[3:6, 1:6]", "[3:6, 0:6]"),
+    ("00.1", "[3:6, 1:6]", "[2:6, 1:6]"),
+    ("00.2", "radius_px - 1,", "radius_px - 2,"),
+    ("00.2", "<= radius_px)", "< radius_px)"),
     ("01.1", "connectivity=4", "connectivity=8"),
     ("01.1", "areas_px[0] = 0", "areas_px[1] = 0"),
     ("01.2", "[-2:]", "[-3:]"),
     ("01.2", "areas_px[0] = 0", "areas_px[1] = 0"),
+    ("02.1", "closed(2, 15)", "closed(2, 13)"),
+    ("02.1", "widest_mended_px(3)", "widest_mended_px(5)"),
+    ("02.2", "[1:-1, 1:-1]", "[2:-1, 1:-1]"),
+    ("02.2", "[:, 1:] |= wet[:, :-1]", "[:, 2:] |= wet[:, :-2]"),
+    ("02.2", "grown[1:] |= wet[:-1]", "grown[2:] |= wet[:-2]"),
+    ("03.1", "+ 5", "+ 6"),
+    ("03.1", "- 1", "- 0"),
+    ("03.2", ":30, -30:", ":20, -20:"),
+    ("03.2", "99", "98"),
+    ("04.1", "dilation_size=16", "dilation_size=17"),
+    ("04.2", "row + 2", "row + 3"),
+    ("04.2", "last + 1", "last + 2"),
+    ("04.2", "shape[1] // 2", "shape[1] // 3"),
+    ("05.1", "range(2, 62, 4)", "range(2, 62, 5)"),
+    ("05.1", "axis=0", "axis=1"),
+    ("05.2", "range(1, 62)", "range(1, 20)"),
+    ("05.2", "(width, width)", "(width, 3)"),
 ]
-WITHOUT_EXERCISES = {"00", "02", "03", "04", "05", "06", "07", "08", "09", "10", "11", "12", "20"}
+WITHOUT_EXERCISES = {"06", "07", "08", "09", "10", "11", "12", "20"}
 LESSONS = definitions.lessons()
 
 
