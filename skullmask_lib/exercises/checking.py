@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from .. import texts
+from .. import errors, texts
+from ..io.datasets import load
 from . import comparisons, definitions
 from .definitions import Exercise
 
@@ -85,7 +86,7 @@ def check(name: str, answer: object = ...) -> Reply:
     >>> check("01.1", ...)
     No answer yet: put yours in place of the three dots.
     >>> check("1.1")
-    Not checked: there is no exercise 1.1, so did you mean 01.1?
+    Not checked: there is no exercise 1.1; did you mean 01.1?
     >>> bool(check("01.1", []))
     False
     """
@@ -100,9 +101,7 @@ def check(name: str, answer: object = ...) -> Reply:
 def _check(name: str, answer: Any) -> Reply:
     exercise = definitions.find(name)
     if exercise is None:
-        near = definitions.nearest(name)
-        shown = texts.plain(name)
-        return Reply(False, f"Not checked: there is no exercise {shown}, so did you mean {near}?")
+        return _no_exercise(name)
     if answer is ...:
         return Reply(False, NO_ANSWER)
     try:
@@ -120,6 +119,13 @@ def _check(name: str, answer: Any) -> Reply:
     return _next_hint(exercise)
 
 
+def _no_exercise(name: str) -> Reply:
+    names = definitions.names()
+    suggestion = errors.similar(name.zfill(len(names[0])), names)
+    start = f"Not checked: there is no exercise {texts.plain(name)}"
+    return Reply(False, start + (suggestion or f"; names are like {names[0]}."))
+
+
 def _next_hint(exercise: Exercise) -> Reply:
     last = len(exercise.hints)
     _unexplained[exercise.name] += 1
@@ -134,8 +140,7 @@ def _outcome_of_answer(exercise: Exercise, answer: Any) -> Any:
             raise _Stopped("Not yet: call your function, because the answer is what it returns.")
         return answer
     if not callable(answer):
-        given = comparisons.describe(answer)
-        raise _Stopped(f"Not yet: this is {given}, and the exercise asks for {exercise.wanted}.")
+        raise _Stopped(f"Not yet: {_other_kind(exercise, 'this is', answer)}")
     outcomes = []
     for arguments in _made(exercise.arguments):
         outcomes.append(_call(answer, arguments))
@@ -181,31 +186,48 @@ def _is_alike(exercise: Exercise, outcome: Any, expected: Any) -> bool:
 
 
 def _reply_to_mistake(exercise: Exercise, outcome: Any) -> str | None:
+    """Name the mistake that explains an answer, or the first wrong result of a function."""
     for mistake in exercise.mistakes:
         if _is_alike(exercise, outcome, _outcome(exercise, mistake.answer)):
             return mistake.reply
+    if exercise.arguments is None:
+        return None
+    index = _first_wrong(exercise, outcome)
+    for mistake in exercise.mistakes:
+        if _is_alike(exercise, outcome[index], _outcome(exercise, mistake.answer)[index]):
+            return mistake.reply
     return None
+
+
+def _first_wrong(exercise: Exercise, outcome: list) -> int:
+    pairs = zip(outcome, _outcome(exercise, exercise.solution), strict=True)
+    alike = [_is_alike(exercise, one, wanted) for one, wanted in pairs]
+    return alike.index(False)
 
 
 def _remark(exercise: Exercise, outcome: Any) -> str | None:
     """Say what is wrong in a way that fits any exercise."""
     expected = _outcome(exercise, exercise.solution)
     if exercise.arguments is None:
-        return _remark_on_value(exercise, outcome, expected)
-    for index, (one, wanted) in enumerate(zip(outcome, expected, strict=True)):
-        if _is_alike(exercise, one, wanted):
-            continue
-        said = _remark_on_value(exercise, one, wanted)
-        if said is None and _is_truth(one):
-            return "this is the truth itself, and a method has to do without it."
-        if said is None and index:
-            return _ONLY_HERE
-        return said
-    return None
+        if not comparisons.is_of_kind(outcome, expected):
+            return _other_kind(exercise, "this is", outcome)
+        return comparisons.remark(outcome, expected, exercise.tolerance)
+    index = _first_wrong(exercise, outcome)
+    outcome, expected = outcome[index], expected[index]
+    if outcome is None:
+        return "your function returns nothing, so does it end with `return`?"
+    if not comparisons.is_of_kind(outcome, expected):
+        return _other_kind(exercise, "your function returns", outcome)
+    if _is_truth(outcome):
+        return "this is the truth itself, and a method has to do without it."
+    said = comparisons.remark(outcome, expected, exercise.tolerance)
+    if said is None and index:
+        return _ONLY_HERE
+    return said
 
 
-def _remark_on_value(exercise: Exercise, outcome: Any, expected: Any) -> str | None:
-    return comparisons.remark(outcome, expected, exercise.tolerance, exercise.wanted)
+def _other_kind(exercise: Exercise, start: str, value: Any) -> str:
+    return f"{start} {comparisons.describe(value)}, and the exercise asks for {exercise.wanted}."
 
 
 _ONLY_HERE = (
@@ -216,7 +238,5 @@ _ONLY_HERE = (
 
 def _is_truth(outcome: Any) -> bool:
     """Tell whether an outcome is the true mask of one of the phantom's slices."""
-    from ..io.datasets import load
-
     truth = np.asarray(load("phantom").truth)
     return any(np.array_equal(outcome, mask) for mask in truth)

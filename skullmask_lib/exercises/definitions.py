@@ -4,7 +4,6 @@ The exercises of a lesson are listed in its own module, such as `lesson_04`. To 
 `Exercise` to the ``EXERCISES`` of that module.
 """
 
-import difflib
 import importlib
 import pkgutil
 from collections.abc import Callable
@@ -147,21 +146,16 @@ def find(name: str) -> Exercise | None:
     return None
 
 
-def nearest(name: str) -> str:
-    """Find the name of an exercise that is most like a text.
-
-    Parameters
-    ----------
-    name : str
+def names() -> list[str]:
+    """List the names of all exercises.
 
     Returns
     -------
-    str
+    list of str
 
     Examples
     --------
-    >>> nearest("1.1")
-    '01.1'
+    >>> "01.1" in names()
+    True
     """
-    names = [exercise.name for lesson in lessons() for exercise in of_lesson(lesson)]
-    return difflib.get_close_matches(name.zfill(len(names[0])), names, n=1, cutoff=0)[0]
+    return [exercise.name for lesson in lessons() for exercise in of_lesson(lesson)]

@@ -119,7 +119,9 @@ def test_an_unknown_name_gets_the_nearest_one():
     for name in ("1.1", "01,1", "01.10", 1.1):
         assert "did you mean 01.1?" in sm.check(name, 1).sentence
     for name in ("", None, ..., "a\nb", object()):
-        assert sm.check(name).sentence.startswith("Not checked: there is no exercise")
+        reply = sm.check(name)
+        assert reply.sentence.startswith("Not checked: there is no exercise")
+        assert SENTENCE.fullmatch(reply.sentence)
 
 
 class Hostile:
@@ -175,6 +177,17 @@ def test_a_function_that_knows_only_the_lessons_slice_is_told():
     assert "name of the lesson" in sm.check("01.2", lambda _: known).sentence
 
 
+def test_what_a_function_returns_is_told_from_what_an_answer_is():
+    assert sm.check("01.2", 5).sentence.startswith("Not yet: this is one number")
+    assert "function returns one number" in sm.check("01.2", lambda _: 5).sentence
+    assert "returns nothing" in sm.check("01.2", lambda _: None).sentence
+
+
+def test_a_function_that_returns_what_the_lesson_has_is_told():
+    mask = sm.v1(sm.load("phantom").images[2])
+    assert "v1 as it was" in sm.check("01.2", lambda _: mask).sentence
+
+
 def test_warnings_of_a_method_are_not_shown(recwarn):
     sm.check("01.2", lambda image: sm.v5(np.zeros_like(image)))
     assert not recwarn.list
@@ -194,13 +207,11 @@ MASK = np.array([[0, 1, 1], [0, 1, 0], [0, 0, 0]], np.uint8)
         (0 * MASK + 1, "everywhere"),
         (3 * MASK, "nothing but 0 and 1"),
         (MASK[:2], "(2, 3)"),
-        (MASK.tolist(), "a list of 3"),
-        (MASK.astype(str), "an array"),
     ],
 )
 def test_remarks_on_masks(answer, part):
     assert not comparisons.is_alike(answer, MASK, 0)
-    assert part in comparisons.remark(answer, MASK, 0, "a mask")
+    assert part in comparisons.remark(answer, MASK, 0)
 
 
 @pytest.mark.parametrize("answer", [MASK, MASK > 0, MASK.astype(float)])
@@ -214,17 +225,35 @@ def test_a_mask_may_be_of_any_type(answer):
         (50, 0.5, "percentage"),
         (-0.5, 0.5, "sign"),
         (np.inf, 0.5, "finite"),
-        ("0.5", 0.5, "a text of 3"),
-        (np.True_, 1, "truth value"),
         ((0.8, 0.5), (0.5, 0.8), "order"),
         ([50, 80], {"v1": 0.5, "v2": 0.8}, "percentage"),
-        ([0.5], (0.5, 0.8), "a list of 1"),
-        ([0.5, None], (0.5, 0.8), "a list of 2"),
     ],
 )
 def test_remarks_on_numbers(answer, expected, part):
     assert not comparisons.is_alike(answer, expected, 0.0005)
-    assert part in comparisons.remark(answer, expected, 0.0005, "numbers")
+    assert part in comparisons.remark(answer, expected, 0.0005)
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected", "description"),
+    [
+        ("0.5", 0.5, "a text"),
+        (np.True_, 1, "the truth value True"),
+        ([0.5], (0.5, 0.8), "a list of 1"),
+        ([0.5, None], (0.5, 0.8), "a list of 2"),
+        ((), (0.5, 0.8), "an empty tuple"),
+        (None, MASK, "None"),
+        (MASK.tolist(), MASK, "a list of 3"),
+        (MASK.astype(str), MASK, "an array of shape (3, 3)"),
+        (np.zeros(3), 0.5, "an array of shape (3,)"),
+        (len, 0.5, "a function"),
+        (b"", 0.5, "an object of type bytes"),
+    ],
+)
+def test_answers_of_another_kind(answer, expected, description):
+    assert not comparisons.is_of_kind(answer, expected)
+    assert not comparisons.is_alike(answer, expected, 0)
+    assert comparisons.describe(answer) == description
 
 
 def test_equal_values_in_other_containers():
