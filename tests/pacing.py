@@ -37,16 +37,13 @@ def sections(path):
     exact = {"start": 0.0}
     name = "start"
     for cell in nbformat.read(path, as_version=4).cells:
-        heading = re.search(r"^## (.+)$", cell.source, re.MULTILINE)
-        if cell.cell_type == "markdown" and heading:
-            before, after = cell.source[: heading.start()], cell.source[heading.start() :]
-            exact[name] += _reading(before)
-            name = heading[1]
-            exact[name] = _reading(after)
-        elif cell.cell_type == "markdown":
-            exact[name] += _reading(cell.source)
-        else:
+        if cell.cell_type == "code":
             exact[name] += _studying(cell)
+            continue
+        before, *parts = re.split(r"^## (.+)$", cell.source, flags=re.MULTILINE)
+        exact[name] += _reading(before)
+        for name, text in zip(parts[::2], parts[1::2], strict=True):
+            exact[name] = _reading(f"## {name}{text}")
     return {name: max(1, round(minutes)) for name, minutes in exact.items()}
 
 

@@ -158,6 +158,8 @@ def test_nothing_is_raised(name):
     for answer in (Hostile(), exits, recurses, divides, takes_nothing):
         assert not sm.check(name, answer)
     assert not sm.check(Hostile(), 1)
+    for function in (exits, recurses, divides):
+        assert "your function stopped" in sm.check("01.2", function).sentence
 
 
 def test_a_function_gets_copies_and_is_told_if_it_changes_them():
@@ -175,6 +177,9 @@ def test_a_function_that_knows_only_the_lessons_slice_is_told():
     [exercise] = [exercise for exercise in EXERCISES if exercise.name == "01.2"]
     known = exercise.solution(image)
     assert "name of the lesson" in sm.check("01.2", lambda _: known).sentence
+    values = iter((1, 255, 255))
+    spoilt = sm.check("01.2", lambda image: next(values) * exercise.solution(image))
+    assert "255" in spoilt.sentence
 
 
 def test_what_a_function_returns_is_told_from_what_an_answer_is():
@@ -239,6 +244,7 @@ def test_remarks_on_numbers(answer, expected, part):
     [
         ("0.5", 0.5, "a text"),
         (np.True_, 1, "the truth value True"),
+        (True, 1, "the truth value True"),
         ([0.5], (0.5, 0.8), "a list of 1"),
         ([0.5, None], (0.5, 0.8), "a list of 2"),
         ((), (0.5, 0.8), "an empty tuple"),
