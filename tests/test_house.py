@@ -24,7 +24,13 @@ PROJECT = tomllib.loads((HOUSE / "pyproject.toml").read_text(encoding="utf-8"))[
 def test_the_conda_door_leads_to_pyproject():
     environment = yaml.safe_load((HOUSE / "environment.yml").read_text(encoding="utf-8"))
     *packages, pip = environment["dependencies"]
-    assert packages == [f"python{PROJECT['requires-python']}", "pip"]
+    python, pip_itself = packages
+    assert pip_itself == "pip"
+    assert python.startswith("python=")  # Binder reads no other form
+    assert (
+        f"Programming Language :: Python :: {python.removeprefix('python=')}"
+        in PROJECT["classifiers"]
+    )
     assert list(pip) == ["pip"]
     [entry] = pip["pip"]
     extras = re.fullmatch(r"-e \.\[([\w,]+)\]", entry)[1].split(",")
@@ -35,6 +41,22 @@ def test_the_version_has_one_home():
     assert sm.__version__ == PROJECT["version"]
     citation = yaml.safe_load((HOUSE / "CITATION.cff").read_text(encoding="utf-8"))
     assert citation["version"] == PROJECT["version"]
+
+
+def test_the_citation_is_complete_and_of_this_release():
+    citation = yaml.safe_load((HOUSE / "CITATION.cff").read_text(encoding="utf-8"))
+    assert {"cff-version", "message", "title", "authors", "abstract"} <= set(citation)
+    assert citation["cff-version"] == "1.2.0"
+    assert citation["type"] == "software"
+    assert citation["license"] == PROJECT["license"]
+    assert [author["name"] for author in citation["authors"]] == [
+        author["name"] for author in PROJECT["authors"]
+    ]
+    changes = pages.text_of(HOUSE / "CHANGELOG.md")
+    [released] = re.findall(
+        rf"^## \[{re.escape(citation['version'])}\] - (\S+)$", changes, re.MULTILINE
+    )
+    assert str(citation["date-released"]) == released
 
 
 def test_the_headless_wheel_is_held_to_the_same_versions():
