@@ -15,7 +15,7 @@ REPORT = report
 UPLOAD = 256000000  # bytes that JupyterLab lets an upload of the explorer send; more is cut off without a word
 
 .NOTPARALLEL:
-.PHONY: help demo test test-full test-opencv4 test-oldest fuzz lab app report figures notebooks bench bench-explorers bench-reports bench-volumes bench-batch bench-peers real-heads marrow network lint clean cv2 browser
+.PHONY: help demo test test-full test-opencv4 test-oldest fuzz lab app report figures site student instructor colab notebooks bench bench-explorers bench-reports bench-volumes bench-batch bench-peers real-heads marrow network lint clean cv2 browser
 
 help:  ## Show this list.
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -27,7 +27,7 @@ test: $(VENV)/.test cv2  ## The fast tests: no browser.
 	$(PYTEST) $(NO_EXCUSE)
 
 test-full: NO_EXCUSE = --no-excuse
-test-full: test browser test-opencv4 test-oldest $(VENV)/.test-deep  ## All tests: the fast ones, then the rest; nothing may skip but for missing SKULLMASK_REAL data.
+test-full: test browser test-opencv4 test-oldest $(VENV)/.test-deep $(VENV)/.site  ## All tests: the fast ones, then the rest; nothing may skip but for missing SKULLMASK_REAL data.
 	$(PYTEST) $(NO_EXCUSE) --rest
 
 test-opencv4: $(OPENCV4) $(VENV)/.test  ## The masks and their figures on OpenCV 4.
@@ -50,6 +50,18 @@ report: $(VENV)/.base cv2  ## A report that can be sent: make report IMAGES=head
 
 figures: $(VENV)/.base cv2  ## Draw the README's figures anew.
 	$(BIN)/python figures/draw.py
+
+site: $(VENV)/.site cv2  ## The lessons, the docs and the API as pages that open offline: build/site/index.html.
+	$(BIN)/python -m publish.site
+
+student: $(VENV)/.base  ## A zip for students: no solutions, and exercises without outputs.
+	$(BIN)/python -m publish.handout student
+
+instructor: $(VENV)/.base  ## A zip for teachers: everything that git tracks.
+	$(BIN)/python -m publish.handout instructor
+
+colab: $(VENV)/.base  ## The copies of the lessons that Colab opens: build/colab.
+	$(BIN)/python -m publish.doors
 
 notebooks: $(VENV)/.lessons cv2  ## Run every notebook and store its outputs.
 	$(BIN)/python -c "import sys; from pathlib import Path; from skullmask_lib.reports import running; [running.store(Path(name)) for name in sys.argv[1:]]" notebooks/*.ipynb notebooks/solutions/*.ipynb
@@ -112,6 +124,10 @@ $(VENV)/.app: pyproject.toml | $(VENV)/.made
 $(VENV)/.lessons: pyproject.toml | $(VENV)/.made
 	$(BIN)/python $(INSTALL) -e ".[batch,volumes]"
 	@touch $@ $(VENV)/.base
+
+$(VENV)/.site: pyproject.toml | $(VENV)/.made
+	$(BIN)/python $(INSTALL) -e ".[batch,site,volumes]"
+	@touch $@ $(VENV)/.base $(VENV)/.lessons
 
 $(VENV)/.test: pyproject.toml | $(VENV)/.made
 	$(BIN)/python $(INSTALL) -e ".[test]"

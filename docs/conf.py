@@ -1,0 +1,42 @@
+"""Settings of the site: ``make site``. Its sources are written by ``publish/sources.py``."""
+
+import tomllib
+from pathlib import Path
+
+_HOUSE = Path(__file__).resolve().parents[1]
+_PROJECT = tomllib.loads((_HOUSE / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+project = _PROJECT["name"]
+author = "The skullmask developers"
+copyright = author
+release = _PROJECT["version"]
+
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.autosummary", "numpydoc"]
+nitpicky = True
+nitpick_ignore_regex = [("py:obj", r"\w+\.\w+")]  # "See Also" may name modules that have no page
+add_module_names = False
+default_role = "code"
+
+# Lessons show their stored outputs; nothing runs.
+nb_execution_mode = "off"
+nb_ipywidgets_js = {}  # explorers are pictures here, and no script comes from the web
+nb_merge_streams = True
+nb_render_markdown_format = "myst"  # links in outputs are followed, too
+nb_code_prompt_show = "Show the code"
+nb_code_prompt_hide = "Hide the code"
+myst_heading_anchors = 4
+myst_links_external_new_tab = False
+
+autodoc_member_order = "bysource"
+autodoc_typehints = "none"  # the docstrings name shapes and units, too
+autosummary_generate = False
+numpydoc_show_class_members = False
+
+html_theme = "furo"
+html_title = "skullmask"
+html_static_path = [str(_HOUSE / "publish" / "static")]
+html_css_files = ["site.css"]
+html_js_files = ["offline.js"]
+html_copy_source = False
+html_show_sphinx = False
+html_show_copyright = False
