@@ -1,0 +1,160 @@
+"""The zips: what students may see, the same bytes each time, and lessons that run where they are unpacked."""
+
+import os
+import re
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import PurePosixPath
+
+import nbformat
+import pages
+import pytest
+
+from publish import handout, links
+from skullmask_lib.reports import notebooks
+
+README = PurePosixPath("README.md")
+
+
+@pytest.fixture(scope="module")
+def student():
+    return handout.student_files()
+
+
+def test_the_instructor_gets_every_file_as_it_is():
+    files = handout.instructor_files()
+    assert {PurePosixPath(name) for name in ("Makefile", "README.md", ".ci/run")} <= set(files)
+    assert all(content == (handout.HOUSE / path).read_bytes() for path, content in files.items())
+
+
+def test_students_get_every_lesson_and_no_solution(student):
+    for path in notebooks.lessons():
+        assert PurePosixPath("notebooks", path.name) in student
+    assert not [path for path in student if "solutions" in path.parts]
+    outside = {path.parts[0] for path in student} & {"tests", "publish", "benchmarks", ".github"}
+    assert outside == set()
+
+
+@pytest.mark.parametrize(
+    ("path", "is_handed_out"),
+    [
+        ("notebooks/01_v1_largest_component.ipynb", True),
+        ("notebooks/solutions/01_v1_largest_component.ipynb", False),
+        ("notebooks/solutions/more/01.ipynb", False),
+        ("docs/glossary.md", True),
+        ("docs/teaching.md", False),
+        ("docs/conf.py", False),
+        ("skullmask_lib/io/data.py", True),
+        ("data/truth/chris.nii.gz", True),
+        ("tests/data/README.md", False),
+        ("figures/draw.py", False),
+    ],
+)
+def test_what_is_for_students(path, is_handed_out):
+    assert handout.is_for_students(PurePosixPath(path)) == is_handed_out
+
+
+def test_exercises_have_no_outputs_and_all_else_stays(student):
+    cleared = 0
+    for path, content in student.items():
+        if path.suffix != ".ipynb":
+            continue
+        copy = nbformat.reads(content.decode(), as_version=4)
+        original = nbformat.read(handout.HOUSE / path, as_version=4)
+        for cell, stored in zip(copy.cells, original.cells, strict=True):
+            if cell.cell_type == "markdown":
+                continue
+            assert cell.source == stored.source
+            if re.search(r"sm\.check\(|exercises\.answer\(", cell.source):
+                cleared += 1
+                assert cell.outputs == []
+            else:
+                assert cell.outputs == stored.outputs
+    assert cleared >= len(notebooks.lessons())
+
+
+def test_a_check_has_no_output_and_no_count(tmp_path, monkeypatch):
+    cell = nbformat.v4.new_code_cell('sm.check("04.1", mask)', execution_count=3)
+    cell.outputs = [nbformat.v4.new_output("stream", text="Right.")]
+    told = nbformat.v4.new_markdown_cell("[answers](solutions/04.ipynb), [next](05.ipynb)")
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell, told]), tmp_path / "04.ipynb")
+    monkeypatch.setattr(handout, "HOUSE", tmp_path)
+    content = handout._notebook_for_students(PurePosixPath("04.ipynb"), {PurePosixPath("05.ipynb")})
+    code, text = nbformat.reads(content.decode(), as_version=4).cells
+    assert (code.outputs, code.execution_count) == ([], None)
+    assert text.source == "answers, [next](05.ipynb)"
+
+
+def test_no_link_leads_out_of_the_zip(student):
+    for path, content in student.items():
+        if path.suffix == ".md":
+            text = content.decode()
+        elif path.suffix == ".ipynb":
+            cells = nbformat.reads(content.decode(), as_version=4).cells
+            text = "\n\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+        else:
+            continue
+        for target in links.targets(text):
+            if not links.is_external(target):
+                assert links.resolve(target, path)[0] in student, f"{path}: {target}"
+
+
+def test_the_readme_installs_in_one_line_and_names_files_of_the_zip(student):
+    text = student[README].decode()
+    assert len(re.findall(r"pip install", text)) == 1
+    [opened] = re.findall(r"^jupyter lab (\S+)$", text, re.MULTILINE)
+    assert PurePosixPath(opened) in student
+
+
+def test_the_same_files_give_the_same_bytes(tmp_path, student):
+    first, second = tmp_path / "first.zip", tmp_path / "second.zip"
+    handout.write(first, student)
+    handout.write(second, dict(reversed(student.items())))
+    assert first.read_bytes() == second.read_bytes()
+    with zipfile.ZipFile(first) as archive:
+        assert archive.testzip() is None
+        assert len(archive.namelist()) == len(student)
+        for entry in archive.infolist():
+            assert entry.filename.startswith("skullmask/")
+            assert entry.date_time == (1980, 1, 1, 0, 0, 0)
+
+
+def test_files_that_git_does_not_track_stay_out():
+    strays = [path for path in handout.tracked() if {"downloads", ".venv", "build"} & {*path.parts}]
+    assert strays == []
+
+
+@pytest.mark.full
+def test_a_lesson_runs_where_the_zip_is_unpacked(tmp_path, student):
+    path = tmp_path / "student.zip"
+    handout.write(path, student)
+    with zipfile.ZipFile(path) as archive:
+        archive.extractall(tmp_path)
+    folder = tmp_path / "skullmask"
+    code = (
+        "import nbclient, nbformat, pathlib, skullmask_lib\n"
+        "assert pathlib.Path(skullmask_lib.__file__).parents[1] == pathlib.Path.cwd()\n"
+        "path = 'notebooks/01_v1_largest_component.ipynb'\n"
+        "notebook = nbformat.read(path, as_version=4)\n"
+        "nbclient.execute(notebook, cwd='notebooks', kernel_name='python3')\n"
+    )
+    environment = os.environ | {"PYTHONPATH": str(folder)}
+    command = [sys.executable, "-c", code]
+    ran = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+
+
+def test_the_zip_holds_what_its_installation_reads(student):
+    settings = tomllib.loads(student[PurePosixPath("pyproject.toml")].decode())
+    project, wheel = settings["project"], settings["tool"]["hatch"]["build"]["targets"]["wheel"]
+    read = {project["readme"], *project["license-files"], *wheel["only-include"]}
+    held = {part.as_posix() for path in student for part in (path, *path.parents)}
+    assert read <= held
+
+
+def test_the_teachers_page_names_the_targets():
+    text = pages.text_of(pages.HOUSE / "docs" / "course.md")
+    for target in ("student", "instructor", "site"):
+        assert f"`make {target}`" in text
