@@ -45,7 +45,7 @@ def test_wheel_holds_what_it_needs_and_nothing_else(wheel):
         "reports/page.css",
         "reports/grid.html",
     )
-    beside += ("data/phantom.toml", "notebooks/report.ipynb")
+    beside += ("data/network.onnx", "data/phantom.toml", "notebooks/report.ipynb")
     assert {f"skullmask_lib/{name}" for name in beside} <= names
     jupyter = {
         "voila/templates/skullmask/index.html.j2",
@@ -58,7 +58,7 @@ def test_wheel_holds_what_it_needs_and_nothing_else(wheel):
         name
         for name in names
         if "downloads" in name
-        or "checkpoints" in name
+        or ".ipynb_checkpoints" in name
         or "__pycache__" in name
         or name.startswith("tests")
         or name.endswith("ruff.toml")
