@@ -69,11 +69,12 @@ def exercises(text):
 
 def _studying(cell):
     """Count the minutes for a code cell and its outputs; answers come with their exercises."""
-    apart = ("exercises.answer", "exercises.fold", "sm.check(")
-    if any(call in cell.source for call in apart):
+    is_hidden = _HIDDEN in cell.metadata.get("tags", [])
+    is_answer = is_hidden and re.search(r"exercises\.(answer|fold)", cell.source)
+    if is_answer or "sm.check(" in cell.source:
         return 0.0
     minutes = 0.0
-    if _HIDDEN not in cell.metadata.get("tags", []):
+    if not is_hidden:
         minutes += len(cell.source.splitlines()) / LINES_OF_CODE_PER_MINUTE
     if "explore.sliders(" in cell.source:
         return minutes + MINUTES_TO_EXPLORE

@@ -46,8 +46,11 @@ MUTATIONS = [
     ("07.1", "size=40) - mean_iou", "size=38) - mean_iou"),
     ("07.2", "[0] - width", "[0] - 2 * width"),
     ("07.2", "1, -1)", "1, 1)"),
+    ("08.1", "int(price[0, first:]", "int(price[0, 0:]"),
+    ("08.1", "0.2)", "0.4)"),
+    ("08.2", "4 + price", "0 + price"),
 ]
-WITHOUT_EXERCISES = {"08", "09", "10", "11", "12", "20"}
+WITHOUT_EXERCISES = {"09", "10", "11", "12", "20"}
 LESSONS = definitions.lessons()
 
 

@@ -1,0 +1,229 @@
+"""Exercises of lesson 08: the scalp's inner boundary."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from .. import metrics, polar, versions
+from ..io.datasets import load
+from .definitions import Exercise, Mistake
+
+_FIRST = round(polar.MIN_SCALP_MM / polar.STEP_MM)  # samples of skin
+_CAP = 0.15  # of the step, as in the lesson
+
+
+def _mean_between(rays: np.ndarray, first: int, stop: int) -> np.ndarray:
+    """Average the logarithm of brightness around every place, as the lesson does."""
+    level = 1 + np.log(np.minimum(rays, 1.2) + 0.1) / np.log(1 + 1 / 0.1)
+    sums = np.cumsum(np.pad(level, ((0, 0), (1, 0))), axis=1)
+    place, end = np.arange(level.shape[1]), level.shape[1]
+    start, stop_at = np.clip(place + first, 0, end), np.clip(place + stop, 0, end)
+    count = np.maximum(stop_at - start, 1).astype(np.float32)
+    return (sums[:, stop_at] - sums[:, start]) / count
+
+
+def _price(rays: np.ndarray, cap: float = _CAP, *, has_inner_edge: bool = True) -> np.ndarray:
+    """Price every place on every ray as the skull's surface, as the lesson does."""
+    outside, bone = _mean_between(rays, -2, 0), _mean_between(rays, 0, 2)
+    depth = np.float32(0.006 * polar.STEP_MM) * np.arange(rays.shape[1])
+    surface = -np.minimum(outside - bone, cap) + 0.5 * bone + depth
+    if not has_inner_edge:
+        return surface
+    edge = 0.4 * (_mean_between(rays, -2, 0) - np.minimum(_mean_between(rays, 0, 6), 1))
+    thicknesses = np.arange(5, 25)
+    count = rays.shape[1] - thicknesses[-1]
+    edges = []
+    for thickness in thicknesses:
+        off_mm = abs(polar.STEP_MM * thickness - 5)
+        edges.append(edge[:, thickness : thickness + count] + 0.012 * off_mm)
+    return surface[:, :count] + np.min(edges, axis=0)
+
+
+# 08.1: the toy ray with other layers
+
+_CASES = (("diploe", 1.0), ("muscle", 0.5), ("muscle", 0.2))
+
+
+def _toy_ray(**changed: float) -> np.ndarray:
+    layers = [("scalp", 4, 1.4), ("muscle", 6, 0.7), ("bone", 2.5, 0.12), ("diploe", 3, 0.7)]
+    layers += [("bone", 2.5, 0.12), ("fluid", 2, 0.4), ("brain", 28, 1.0)]
+    parts = []
+    for name, mm, level in layers:
+        parts.append(np.full(round(mm / polar.STEP_MM), changed.get(name, level)))
+    return np.concatenate(parts)[None]
+
+
+def _lowest_mm(ray: np.ndarray, cap: float, first: int = _FIRST) -> float:
+    return polar.STEP_MM * (first + int(_price(ray, cap)[0, first:].argmin()))
+
+
+def _lowest_of_cases() -> list[float]:
+    places_mm = []
+    for cap in (_CAP, np.inf):
+        places_mm += [_lowest_mm(_toy_ray(**dict([case])), cap) for case in _CASES]
+    return places_mm
+
+
+def _lowest_case_by_case() -> list[float]:
+    capped, uncapped = np.reshape(_lowest_of_cases(), (2, 3))
+    return np.transpose([capped, uncapped]).ravel().tolist()
+
+
+def _steepest_of_cases() -> list[float]:
+    places_mm = []
+    for case in _CASES:
+        fall = -np.diff(_toy_ray(**dict([case]))[0])
+        places_mm.append(polar.STEP_MM * (1 + int(fall.argmax())))
+    return places_mm * 2
+
+
+# 08.2: every ray for itself
+
+
+def _cheapest(head: polar.Unwrapped) -> np.ndarray:
+    return _FIRST + _price(head.brightness)[:, _FIRST:].argmin(axis=1)
+
+
+def _cheapest_with_skin(head: polar.Unwrapped) -> np.ndarray:
+    return _price(head.brightness).argmin(axis=1)
+
+
+def _cheapest_past_skin(head: polar.Unwrapped) -> np.ndarray:
+    return _price(head.brightness)[:, _FIRST:].argmin(axis=1)
+
+
+def _cheapest_surface(head: polar.Unwrapped) -> np.ndarray:
+    price = _price(head.brightness, has_inner_edge=False)
+    return _FIRST + price[:, _FIRST:].argmin(axis=1)
+
+
+def _steepest(head: polar.Unwrapped) -> np.ndarray:
+    return 1 + np.diff(head.brightness).argmin(axis=1)
+
+
+def _iou_of(
+    image: np.ndarray,
+    true: np.ndarray,
+    spacing_mm: np.ndarray,
+    path_of: Callable[[polar.Unwrapped], np.ndarray] = _cheapest,
+    *,
+    moves: bool = True,
+) -> float:
+    head = polar.unwrap(image, spacing_mm)
+    if head is None:
+        return 0.0
+    path = path_of(head)
+    outline = polar.half_maximum(head.brightness, path, head.cut) if moves else path
+    return metrics.iou(polar.fill_outline(head, outline), true)
+
+
+def _iou_of_paths(image: np.ndarray, true: np.ndarray, spacing_mm: np.ndarray) -> float:
+    return metrics.iou(versions.v8(image, spacing_mm=spacing_mm), true)
+
+
+def _noisy(image: np.ndarray, true: np.ndarray, percent: float) -> np.ndarray:
+    level = percent / 100 * np.median(image[true > 0])
+    noise = np.random.default_rng(8).standard_normal((2, *image.shape), dtype=np.float32)
+    return np.hypot(image + level * noise[0], level * noise[1])
+
+
+def _slices() -> list[tuple]:
+    data = load("phantom")
+    arguments = []
+    for index, noise_percent in ((2, 0), (2, 60), (0, 40)):
+        image, true = data.images[index], data.truth[index]
+        arguments.append((_noisy(image, true, noise_percent), true, data.spacing_mm[index]))
+    return arguments
+
+
+EXERCISES = (
+    Exercise(
+        "08.1",
+        kind="modify",
+        level=2,
+        minutes=10,
+        wanted="the depth of the lowest price in mm, six numbers",
+        solution=_lowest_of_cases,
+        right="with its limit the step cannot outweigh the other terms, and without it the price "
+        "follows whatever step is the highest.",
+        hints=(
+            "make a new list of layers with one brightness changed, and hand it to `ray_through`.",
+            "the price is the sum of the terms, and the first 2 mm of the ray are skin, where no "
+            "path may run.",
+            "`argmin` counts samples from where you began to look, and a sample is `STEP_MM` deep.",
+        ),
+        mistakes=(
+            Mistake(
+                lambda: [_lowest_mm(_toy_ray(), cap) for cap in (_CAP, np.inf) for _ in _CASES],
+                "this is where the price of the toy ray was lowest before, so check that the layer "
+                "changes in each case, and the limit in the last three.",
+            ),
+            Mistake(
+                lambda: [mm / polar.STEP_MM for mm in _lowest_of_cases()],
+                "these are samples, and the depths in mm are asked for.",
+            ),
+            Mistake(
+                lambda: [mm - polar.MIN_SCALP_MM for mm in _lowest_of_cases()],
+                "the depth counts from the skin, and these begin where the skin ends.",
+            ),
+            Mistake(
+                _steepest_of_cases,
+                "these are the steepest falls, and the lowest price is asked for.",
+            ),
+            Mistake(
+                lambda: _lowest_of_cases()[3:] + _lowest_of_cases()[:3],
+                "the three depths with the limit come first, then those without it.",
+            ),
+            Mistake(
+                _lowest_case_by_case,
+                "the order is all three cases with the limit, then all three without it.",
+            ),
+        ),
+    ),
+    Exercise(
+        "08.2",
+        kind="make",
+        level=3,
+        minutes=20,
+        wanted="a function that takes a slice, its truth and its spacing in mm and returns an IoU",
+        solution=_iou_of,
+        right="on the clean slice single rays do nearly as well as the paths, and in noise they go "
+        "astray.",
+        hints=(
+            "the lesson's own step unwraps the slice, finds a path, moves it to halfway and fills "
+            "the outline, and only the path changes.",
+            "`price_terms` takes `unwrapped.brightness` as it is, with all of its rays, and its "
+            "terms add up.",
+            "look for the minimum along each ray, beyond the first 2 mm, and count its place from "
+            "the skin.",
+        ),
+        mistakes=(
+            Mistake(
+                _iou_of_paths,
+                "this is v8 with its paths, and every ray is to choose for itself.",
+            ),
+            Mistake(
+                lambda image, true, mm: _iou_of(image, true, mm, _cheapest_with_skin),
+                "some rays choose a place in the skin, so leave out the first 2 mm.",
+            ),
+            Mistake(
+                lambda image, true, mm: _iou_of(image, true, mm, _cheapest_past_skin),
+                "the places count from where the skin ends, so add what was left out.",
+            ),
+            Mistake(
+                lambda image, true, mm: _iou_of(image, true, mm, moves=False),
+                "the places lie on the grid of samples, and `polar.half_maximum` moves them.",
+            ),
+            Mistake(
+                lambda image, true, mm: _iou_of(image, true, mm, _cheapest_surface),
+                "the inner edge is missing from the price.",
+            ),
+            Mistake(
+                lambda image, true, mm: _iou_of(image, true, mm, _steepest),
+                "this is the steepest fall of every ray, and the cheapest place is asked for.",
+            ),
+        ),
+        arguments=_slices,
+        tolerance=0.0003,
+    ),
+)
