@@ -49,8 +49,10 @@ MUTATIONS = [
     ("08.1", "int(price[0, first:]", "int(price[0, 0:]"),
     ("08.1", "0.2)", "0.4)"),
     ("08.2", "4 + price", "0 + price"),
+    ("09.1", "masks.normalize(image)", "masks.normalize(image) // 2"),
+    ("09.2", "scaled**power", "scaled**0.5"),
 ]
-WITHOUT_EXERCISES = {"09", "10", "11", "12", "20"}
+WITHOUT_EXERCISES = {"10", "11", "12", "20"}
 LESSONS = definitions.lessons()
 
 
