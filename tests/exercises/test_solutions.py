@@ -51,8 +51,10 @@ MUTATIONS = [
     ("08.2", "4 + price", "0 + price"),
     ("09.1", "masks.normalize(image)", "masks.normalize(image) // 2"),
     ("09.2", "scaled**power", "scaled**0.5"),
+    ("10.1", "noisy(0.25)", "noisy(0.2)"),
+    ("10.2", "99.9", "50"),
 ]
-WITHOUT_EXERCISES = {"10", "11", "12", "20"}
+WITHOUT_EXERCISES = {"11", "12", "20"}
 LESSONS = definitions.lessons()
 
 
