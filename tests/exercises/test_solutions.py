@@ -53,8 +53,11 @@ MUTATIONS = [
     ("09.2", "scaled**power", "scaled**0.5"),
     ("10.1", "noisy(0.25)", "noisy(0.2)"),
     ("10.2", "99.9", "50"),
+    ("20.1", "[4, 11, 19]", "[4, 11, 17]"),
+    ("20.1", "chunk=3", "chunk=4"),
+    ("20.2", "start + chunk", "start + 1"),
 ]
-WITHOUT_EXERCISES = {"11", "12", "20"}
+WITHOUT_EXERCISES = {"11", "12"}
 LESSONS = definitions.lessons()
 
 
