@@ -53,11 +53,15 @@ MUTATIONS = [
     ("09.2", "scaled**power", "scaled**0.5"),
     ("10.1", "noisy(0.25)", "noisy(0.2)"),
     ("10.2", "99.9", "50"),
+    ("12.1", "> 0.5", "> 0.4"),
+    ("12.1", "order=1", "order=0"),
+    ("12.2", "30 / sizes_mm", "20 / sizes_mm"),
+    ("12.2", "[0]", "[1]"),
     ("20.1", "[4, 11, 19]", "[4, 11, 17]"),
     ("20.1", "chunk=3", "chunk=4"),
     ("20.2", "start + chunk", "start + 1"),
 ]
-WITHOUT_EXERCISES = {"11", "12"}
+WITHOUT_EXERCISES = {"11"}
 LESSONS = definitions.lessons()
 
 
