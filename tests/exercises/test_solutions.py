@@ -53,6 +53,9 @@ MUTATIONS = [
     ("09.2", "scaled**power", "scaled**0.5"),
     ("10.1", "noisy(0.25)", "noisy(0.2)"),
     ("10.2", "99.9", "50"),
+    ("11.1", "default_rng(11)", "default_rng(12)"),
+    ("11.2", "(0, 1, 2)", "(1, 2, 3)"),
+    ("11.2", "2 * brain_masks", "1.9 * brain_masks"),
     ("12.1", "> 0.5", "> 0.4"),
     ("12.1", "order=1", "order=0"),
     ("12.2", "30 / sizes_mm", "20 / sizes_mm"),
@@ -61,7 +64,7 @@ MUTATIONS = [
     ("20.1", "chunk=3", "chunk=4"),
     ("20.2", "start + chunk", "start + 1"),
 ]
-WITHOUT_EXERCISES = {"11"}
+WITHOUT_EXERCISES = {}
 LESSONS = definitions.lessons()
 
 
