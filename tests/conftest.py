@@ -22,6 +22,7 @@ LATER = "needs make test-full"
 HOUSE = Path(__file__).parents[1]
 NEED_TORCH = (HOUSE / "skullmask_lib" / "deep", HOUSE / "tests" / "deep")
 LONG_LESSONS = ("11_", "12_", "20_")  # volumes and many images take minutes
+LONG_EXERCISES = ("[11", "[12")  # volumes take seconds
 
 sys.path.insert(0, str(Path(__file__).parent))  # the tests share plain.py and inputs.py
 sys.path.insert(1, str(Path(__file__).parents[1] / "benchmarks"))
@@ -71,6 +72,8 @@ def _is_long(notebook):
 def pytest_collection_modifyitems(config, items):
     for item in items:
         is_long = item.path.suffix == ".ipynb" and _is_long(item.path)
+        if item.path.parent.name == "exercises":
+            is_long = any(part in item.name for part in LONG_EXERCISES)
         if is_long or any(map(item.path.is_relative_to, NEED_TORCH)):
             item.add_marker(pytest.mark.full)
     rest = [item for item in items if item.get_closest_marker("full")]

@@ -18,8 +18,6 @@ LINES_OF_CODE_PER_MINUTE = 8
 MINUTES_PER_OUTPUT = 0.7  # a figure, a table or what a cell prints
 MINUTES_TO_EXPLORE = 4
 MINUTES_TO_PREDICT = 1.5
-MINUTES_TO_MODIFY = 10  # of an exercise that states none
-MINUTES_TO_MAKE = 20
 
 _HIDDEN = "hide-input"
 _FOLD = re.compile(r"<details>.*?</details>", re.DOTALL)
@@ -53,9 +51,6 @@ def _reading(text):
     minutes = len(text.split()) / WORDS_PER_MINUTE
     minutes += MINUTES_TO_PREDICT * text.count("**Predict")
     minutes += sum(minutes for *_, minutes in exercises(text))
-    text = _EXERCISE.sub(" ", text)
-    minutes += MINUTES_TO_MODIFY * text.count("**Modify")
-    minutes += MINUTES_TO_MAKE * text.count("**Make")
     return minutes
 
 
@@ -70,7 +65,7 @@ def exercises(text):
 def _studying(cell):
     """Count the minutes for a code cell and its outputs; answers come with their exercises."""
     is_hidden = _HIDDEN in cell.metadata.get("tags", [])
-    is_answer = is_hidden and re.search(r"exercises\.(answer|fold)", cell.source)
+    is_answer = is_hidden and "exercises.fold" in cell.source
     if is_answer or "sm.check(" in cell.source:
         return 0.0
     minutes = 0.0
