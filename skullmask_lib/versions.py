@@ -296,7 +296,7 @@ def v9(
 
     The network says how probable each pixel is to lie inside of the skull. That corrects the head,
     where a ghost makes it too large or lost signal too small, and joins the price of every place as
-    the skull's outer surface. One closed path decides, as in v8.
+    the skull's outer surface. Where the network sees no inside at all, v9 is v8.
 
     Parameters
     ----------
@@ -494,8 +494,8 @@ def second_opinion(unwrapped: polar.Unwrapped) -> tuple[polar.Unwrapped, Stages]
     >>> list(second_opinion(polar.unwrap(disc, (2, 2)))[1])[:4]
     ['probability', 'head', 'unwrapped', 'cost']
     """
-    corrected, probability = _ask_network(unwrapped)
-    opinion = polar.along_rays(corrected, probability)
+    probability = learned.probability_on_grid(unwrapped)
+    corrected, opinion = _heed(unwrapped, probability)
     stages = {
         "probability": probability,
         "head": corrected.head,
@@ -504,11 +504,19 @@ def second_opinion(unwrapped: polar.Unwrapped) -> tuple[polar.Unwrapped, Stages]
     return corrected, stages
 
 
-def _ask_network(unwrapped: polar.Unwrapped) -> tuple[polar.Unwrapped, np.ndarray]:
-    """Correct the head by the probability that the network returns."""
-    probability = learned.probability_on_grid(unwrapped)
+def _heed(
+    unwrapped: polar.Unwrapped,
+    probability: np.ndarray,
+) -> tuple[polar.Unwrapped, np.ndarray | None]:
+    """Correct the head by a probability on the grid; return it along the rays, too.
+
+    Where nothing is probably inside, the probability says nothing: the head stays, and None.
+    """
     inside = (probability > 0.5).astype(np.uint8)
-    return polar.with_inside(unwrapped, inside), probability
+    if not inside.any():
+        return unwrapped, None
+    corrected = polar.with_inside(unwrapped, inside)
+    return corrected, polar.along_rays(corrected, probability)
 
 
 def _boundary_stages(
@@ -917,7 +925,8 @@ def masks_with_quality(
     ------
     mask : ndarray of shape (H, W), uint8
     quality : float
-        0 … 1, as from `polar.quality`, or less in a volume; 0 for an empty mask.
+        0 … 1, as from `polar.quality`, or less in a volume; 0 for an empty mask. The mask of v9 is
+        rated on the head as its network has corrected it.
 
     Raises
     ------
@@ -1160,8 +1169,7 @@ def _find_head(one: _Slice, version: str, *, is_dim: bool) -> _Head:
         return _Head(one)
     opinion = None
     if version == "v9":
-        unwrapped, probability = _ask_network(unwrapped)
-        opinion = polar.along_rays(unwrapped, probability)
+        unwrapped, opinion = _heed(unwrapped, learned.probability_on_grid(unwrapped))
     outline = _outline(unwrapped, opinion)
     trust = polar.trust(unwrapped, outline)
     if is_dim and not _is_clear(unwrapped, outline, trust):

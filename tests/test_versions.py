@@ -10,6 +10,7 @@ import numpy as np
 import plain
 import pytest
 from complaints import refused
+from degradations import DEGRADATIONS, Slice
 from inputs import blobs, head, ring_head
 from numpy.testing import assert_array_equal as same
 from scipy import ndimage
@@ -710,3 +711,53 @@ def test_batch_takes_no_arrays(tmp_path, place):
     given = {"images": tmp_path / "a.npy", "output": tmp_path / "m.npy"}
     with pytest.raises(InputError, match="ndarray"):
         sm.batch(**given | {place: np.ones((2, 9, 9))}, backend="serial")
+
+
+# --- v9 --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("volume", [False, True])
+@pytest.mark.parametrize("name", ["wedge 35°", "hole 28 mm", "blur 3 mm", "near ghost 0.5"])
+def test_the_network_helps_where_signal_is_lost_or_an_edge_is_hidden(name, volume):
+    data = sm.load("phantom")
+    row_mm, column_mm = map(float, data.spacing_mm[2])
+    one = DEGRADATIONS[name](Slice(data.images[2], data.truth[2], (row_mm, column_mm)))
+    scores = {}
+    for version in ("v8", "v9"):
+        made = sm.mask_slices(
+            [one.image] * 3,
+            names="abc",
+            version=version,
+            spacing_mm=[one.spacing_mm] * 3,
+            volume=volume,
+        )
+        scores[version] = min(sm.iou(mask, one.truth) for mask in made)
+    assert scores["v9"] > scores["v8"] + 0.02
+
+
+def test_v9_is_v8_where_the_network_sees_no_inside(monkeypatch):
+    image, spacing_mm = sm.load("phantom").images[2], sm.load("phantom").spacing_mm[2]
+    blind = lambda unwrapped: np.zeros(unwrapped.head.shape, np.float32)  # noqa: E731
+    monkeypatch.setattr(versions.learned, "probability_on_grid", blind)
+    same(sm.v9(image, spacing_mm=spacing_mm), sm.v8(image, spacing_mm=spacing_mm))
+
+
+def test_the_opinion_of_the_network_has_a_price(monkeypatch):
+    """Without it the path of v9 on a blurred slice is that of v8."""
+    data = sm.load("phantom")
+    image = cv2.GaussianBlur(data.images[2], (0, 0), 8)
+    spacing_mm = tuple(data.spacing_mm[2])
+    with_it = sm.v9(image, spacing_mm=spacing_mm)
+    monkeypatch.setattr(versions.polar, "unlikely_cost", np.zeros_like)
+    without_it = sm.v9(image, spacing_mm=spacing_mm)
+    assert sm.iou(with_it, data.truth[2]) > sm.iou(without_it, data.truth[2]) + 0.01
+
+
+@pytest.mark.parametrize(("name", "least"), [("phantom", 0.998), ("phantom-cropped", 0.99)])
+def test_v9_finds_the_skull_of_the_phantoms(name, least):
+    data = sm.load(name)
+    scores = [
+        sm.iou(mask, truth)
+        for mask, truth in zip(sm.mask_slices(data, version="v9"), data.truth, strict=True)
+    ]
+    assert min(scores) > least
