@@ -57,12 +57,12 @@ MAPS = 2400
 FIRST_HEAD = 1_000
 HELD_OUT_MAPS = 200
 FIRST_HELD_OUT_HEAD = 900_000
-STEPS = 6000
-BATCH = 8
+STEPS = 1500
+BATCH = 16
 RATE = 3e-3
 # Seeds of batches are counted on from a multiple of this
 BATCHES_APART = 1_000_000
-EVERY = 250
+EVERY = 100
 
 
 def train(seed: int, options: argparse.Namespace) -> torch.nn.Module:

@@ -253,9 +253,9 @@ def _warp(labels: np.ndarray, generator: Generator) -> np.ndarray:
 
 
 def _thicken_scalp(labels: np.ndarray, generator: Generator) -> np.ndarray:
-    """In most images, grow both temporal muscles, and now and then the scalp all around."""
+    """Grow the temporal muscles on both sides, and now and then the scalp all around."""
     skull = phantom.skull_mask(labels)
-    if generator.random() < 0.3 or not skull.any():
+    if generator.random() < 0.4 or not skull.any():
         return labels
     temple = _temples(skull, generator)
     muscle_mm = generator.uniform(2, 15)
@@ -329,12 +329,12 @@ def _darken_marrow(signals: np.ndarray, generator: Generator) -> np.ndarray:
 
 
 def _suppress_fat(signals: np.ndarray, generator: Generator) -> np.ndarray:
-    """In half of the images, darken fat; in most of them only the skin stays bright."""
+    """In half of the images, darken fat; in some of them only the skin stays bright."""
     signals = signals.copy()
     kind = generator.random()
-    if kind < 0.2:
+    if kind < 0.25:
         signals[phantom.LABELS["fat"]] *= generator.uniform(0.1, 0.5)
-    elif kind < 0.5:
+    elif kind < 0.45:
         signals[phantom.LABELS["skin"]] = generator.uniform(0.2, 0.8)
         signals[phantom.LABELS["fat"]] = generator.uniform(0.05, 0.35)
         signals[phantom.LABELS["muscle"]] = generator.uniform(0.1, 0.5)
@@ -342,9 +342,9 @@ def _suppress_fat(signals: np.ndarray, generator: Generator) -> np.ndarray:
 
 
 def _darken_muscle(signals: np.ndarray, generator: Generator) -> np.ndarray:
-    """In half of the images, make muscle nearly as dark as bone."""
+    """In a third of the images, make muscle nearly as dark as bone."""
     signals = signals.copy()
-    if generator.random() < 0.45:
+    if generator.random() < 0.3:
         signals[phantom.LABELS["muscle"]] = generator.uniform(0.08, 0.35)
     return signals
 
