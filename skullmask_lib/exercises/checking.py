@@ -186,23 +186,25 @@ def _is_alike(exercise: Exercise, outcome: Any, expected: Any) -> bool:
 
 
 def _reply_to_mistake(exercise: Exercise, outcome: Any) -> str | None:
-    """Name the mistake that explains an answer, or the first wrong result of a function."""
+    """Name the mistake that explains an answer, or every wrong result of a function."""
     for mistake in exercise.mistakes:
         if _is_alike(exercise, outcome, _outcome(exercise, mistake.answer)):
             return mistake.reply
     if exercise.arguments is None:
         return None
-    index = _first_wrong(exercise, outcome)
+    wrong = _wrong_inputs(exercise, outcome)
     for mistake in exercise.mistakes:
-        if _is_alike(exercise, outcome[index], _outcome(exercise, mistake.answer)[index]):
+        mistaken = _outcome(exercise, mistake.answer)
+        if all(_is_alike(exercise, outcome[index], mistaken[index]) for index in wrong):
             return mistake.reply
     return None
 
 
-def _first_wrong(exercise: Exercise, outcome: list) -> int:
+def _wrong_inputs(exercise: Exercise, outcome: list) -> list[int]:
+    """Return the places of the inputs for which a function is wrong."""
     pairs = zip(outcome, _outcome(exercise, exercise.solution), strict=True)
     alike = [_is_alike(exercise, one, wanted) for one, wanted in pairs]
-    return alike.index(False)
+    return [index for index, is_right in enumerate(alike) if not is_right]
 
 
 def _remark(exercise: Exercise, outcome: Any) -> str | None:
@@ -212,28 +214,33 @@ def _remark(exercise: Exercise, outcome: Any) -> str | None:
         if not comparisons.is_of_kind(outcome, expected):
             return _other_kind(exercise, "this is", outcome)
         return comparisons.remark(outcome, expected, exercise.tolerance)
-    index = _first_wrong(exercise, outcome)
-    outcome, expected = outcome[index], expected[index]
+    outcomes, index = outcome, _wrong_inputs(exercise, outcome)[0]
+    outcome, expected = outcomes[index], expected[index]
     if outcome is None:
-        return "your function returns nothing, so does it end with `return`?"
+        return "your function returns nothing; does it end with a `return` statement?"
     if not comparisons.is_of_kind(outcome, expected):
         return _other_kind(exercise, "your function returns", outcome)
     if _is_truth(outcome):
         return "this is the truth itself, and a method has to do without it."
     said = comparisons.remark(outcome, expected, exercise.tolerance)
-    if said is None and index:
+    if said is not None:
+        return said
+    if index:
         return _ONLY_HERE
-    return said
+    if all(_is_alike(exercise, other, outcome) for other in outcomes):
+        return _ALWAYS_THE_SAME
+    return None
 
 
 def _other_kind(exercise: Exercise, start: str, value: Any) -> str:
-    return f"{start} {comparisons.describe(value)}, and the exercise asks for {exercise.wanted}."
+    return f"{start} {comparisons.describe(value)}, but the exercise asks for {exercise.wanted}."
 
 
 _ONLY_HERE = (
-    "the function is right for one input and wrong for another, so look for something in it that "
-    "fits the first alone, such as a name of the lesson."
+    "your function is right for the first input but wrong for another; does it use a variable of "
+    "the lesson, such as `image`, instead of its arguments?"
 )
+_ALWAYS_THE_SAME = "your function returns the same for every input; does it use its arguments?"
 
 
 def _is_truth(outcome: Any) -> bool:

@@ -173,7 +173,7 @@ def _remark_on_mask(answer: np.ndarray, expected: np.ndarray) -> str | None:
     if np.array_equal(answer, 255 * expected.astype(int)):
         return "the shape is right, but a mask holds 1, not 255, where it is set."
     if not np.isin(answer, (0, 1)).all():
-        return "a mask holds nothing but 0 and 1, and this array has other values."
+        return "a mask holds only 0 and 1, but this array has other values."
     return None
 
 
@@ -185,7 +185,7 @@ def _remark_on_numbers(answers: list, expected: list, tolerance: float) -> str |
     if not np.isfinite(answers).all():
         return "not every number is finite, so was something divided by 0?"
     if is_alike(answers, [100 * number for number in expected], 100 * tolerance):
-        return "this is a percentage, and a fraction of 1 is asked for."
+        return "this is a percentage; give a fraction between 0 and 1."
     if is_alike(answers, [-number for number in expected], tolerance):
         return "the size is right, but look at the sign."
     return None
@@ -205,7 +205,7 @@ def describe(value: Any) -> str:
     Examples
     --------
     >>> describe([1, 2]), describe(""), describe(np.zeros((2, 3)))
-    ('a list of 2', 'an empty text', 'an array of shape (2, 3)')
+    ('a list with 2 elements', 'an empty string', 'an array of shape (2, 3)')
     """
     if isinstance(value, np.ndarray):
         return f"an array of shape {value.shape}"
@@ -216,10 +216,20 @@ def describe(value: Any) -> str:
     if callable(value):
         return "a function"
     if isinstance(value, str):
-        return "a text" if value else "an empty text"
+        return "a string" if value else "an empty string"
     if isinstance(value, (list, tuple, dict, set)):
-        name = type(value).__name__
-        return f"a {name} of {len(value)}" if value else f"an empty {name}"
+        return _describe_collection(value)
     if value is None:
         return "None"
     return f"an object of type {type(value).__name__}"
+
+
+def _describe_collection(value: list | tuple | dict | set) -> str:
+    name = type(value).__name__
+    if not value:
+        return f"an empty {name}"
+    count = "one" if len(value) == 1 else str(len(value))
+    plural = "" if len(value) == 1 else "s"
+    if all(isinstance(element, str) for element in value) and not isinstance(value, dict):
+        return f"a {name} of {count} string{plural}"
+    return f"a {name} with {count} element{plural}"

@@ -176,7 +176,7 @@ def test_a_function_that_knows_only_the_lessons_slice_is_told():
     image = sm.load("phantom").images[2]
     [exercise] = [exercise for exercise in EXERCISES if exercise.name == "01.2"]
     known = exercise.solution(image)
-    assert "name of the lesson" in sm.check("01.2", lambda _: known).sentence
+    assert "variable of the lesson" in sm.check("01.2", lambda _: known).sentence
     values = iter((1, 255, 255))
     spoilt = sm.check("01.2", lambda image: next(values) * exercise.solution(image))
     assert "255" in spoilt.sentence
@@ -190,7 +190,45 @@ def test_what_a_function_returns_is_told_from_what_an_answer_is():
 
 def test_a_function_that_returns_what_the_lesson_has_is_told():
     mask = sm.v1(sm.load("phantom").images[2])
-    assert "v1 as it was" in sm.check("01.2", lambda _: mask).sentence
+    assert "the same for every input" in sm.check("01.2", lambda _: mask).sentence
+
+
+@pytest.fixture
+def doubling(monkeypatch):
+    """Put an exercise that asks for a function of a number in place of all others."""
+    exercise = Exercise(
+        "01.1",
+        kind="make",
+        level=1,
+        minutes=1,
+        wanted="a function",
+        solution=lambda number: 2 * number,
+        right="twice.",
+        hints=("first.", "second.", "third."),
+        mistakes=(
+            Mistake(lambda number: number**2, "this is the square."),
+            Mistake(lambda number: number + 2, "this adds."),
+        ),
+        arguments=lambda: [(2,), (3,), (4,), (5,)],
+    )
+    monkeypatch.setattr(definitions, "of_lesson", lambda _: (exercise,))
+
+
+@pytest.mark.usefixtures("doubling")
+@pytest.mark.parametrize(
+    ("results", "part"),
+    [
+        ((4, 5, 6, 7), "this adds."),
+        ((4, 9, 8, 25), "the square."),  # wrong as a square is, where it is wrong
+        ((4, 9, 16, 9), "variable of the lesson"),  # a coincidence at the first wrong inputs
+        ((3, 9, 16, 25), "hint 1"),
+        ((4, 4, 4, 4), "variable of the lesson"),
+        ((7, 7, 7, 7), "the same for every input"),
+    ],
+)
+def test_a_mistake_is_named_if_it_explains_every_wrong_result(results, part):
+    values = iter(results)
+    assert part in sm.check("01.1", lambda _: next(values)).sentence
 
 
 def test_warnings_of_a_method_are_not_shown(recwarn):
@@ -210,7 +248,7 @@ MASK = np.array([[0, 1, 1], [0, 1, 0], [0, 0, 0]], np.uint8)
         (MASK == 0, "swapped"),
         (0 * MASK, "empty"),
         (0 * MASK + 1, "everywhere"),
-        (3 * MASK, "nothing but 0 and 1"),
+        (3 * MASK, "only 0 and 1"),
         (MASK[:2], "(2, 3)"),
     ],
 )
@@ -242,14 +280,17 @@ def test_remarks_on_numbers(answer, expected, part):
 @pytest.mark.parametrize(
     ("answer", "expected", "description"),
     [
-        ("0.5", 0.5, "a text"),
+        ("0.5", 0.5, "a string"),
         (np.True_, 1, "the truth value True"),
         (True, 1, "the truth value True"),
-        ([0.5], (0.5, 0.8), "a list of 1"),
-        ([0.5, None], (0.5, 0.8), "a list of 2"),
+        ([0.5], (0.5, 0.8), "a list with one element"),
+        ([0.5, None], (0.5, 0.8), "a list with 2 elements"),
+        (["a", "b"], (0.5, 0.8), "a list of 2 strings"),
+        ({"v1"}, (0.5, 0.8), "a set of one string"),
+        ({"v1": 0.5}, (0.5, 0.8), "a dict with one element"),
         ((), (0.5, 0.8), "an empty tuple"),
         (None, MASK, "None"),
-        (MASK.tolist(), MASK, "a list of 3"),
+        (MASK.tolist(), MASK, "a list with 3 elements"),
         (MASK.astype(str), MASK, "an array of shape (3, 3)"),
         (np.zeros(3), 0.5, "an array of shape (3,)"),
         (len, 0.5, "a function"),
