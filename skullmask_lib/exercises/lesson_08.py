@@ -97,6 +97,16 @@ def _cheapest_surface(head: polar.Unwrapped) -> np.ndarray:
     return _FIRST + price[:, _FIRST:].argmin(axis=1)
 
 
+def _cheapest_of_merged(head: polar.Unwrapped) -> np.ndarray:
+    price = _price(polar.merge_rays(head.brightness))
+    return polar.spread_path(_FIRST + price[:, _FIRST:].argmin(axis=1))
+
+
+def _cheapest_of_repeated(head: polar.Unwrapped) -> np.ndarray:
+    price = _price(polar.merge_rays(head.brightness))
+    return np.repeat(_FIRST + price[:, _FIRST:].argmin(axis=1), 2)
+
+
 def _steepest(head: polar.Unwrapped) -> np.ndarray:
     return 1 + np.diff(head.brightness).argmin(axis=1)
 
@@ -104,7 +114,7 @@ def _steepest(head: polar.Unwrapped) -> np.ndarray:
 def _iou_of(
     image: np.ndarray,
     true: np.ndarray,
-    spacing_mm: np.ndarray,
+    spacing_mm: np.ndarray | None,
     path_of: Callable[[polar.Unwrapped], np.ndarray] = _cheapest,
     *,
     moves: bool = True,
@@ -133,7 +143,18 @@ def _slices() -> list[tuple]:
     for index, noise_percent in ((2, 0), (2, 60), (0, 40)):
         image, true = data.images[index], data.truth[index]
         arguments.append((_noisy(image, true, noise_percent), true, data.spacing_mm[index]))
+    image, true, spacing_mm = arguments[0]
+    arguments.append((_half_as_large(image), _half_as_large(true), 2 * spacing_mm))
     return arguments
+
+
+def _half_as_large(image: np.ndarray) -> np.ndarray:
+    """Keep every second row and column, in the middle of a frame of the old shape."""
+    halved = image[::2, ::2]
+    frame = np.zeros_like(image)
+    top, left = np.subtract(frame.shape, halved.shape) // 2
+    frame[top : top + halved.shape[0], left : left + halved.shape[1]] = halved
+    return frame
 
 
 EXERCISES = (
@@ -144,8 +165,8 @@ EXERCISES = (
         minutes=10,
         wanted="the depth of the lowest price in mm, six numbers",
         solution=_lowest_of_cases,
-        right="with its limit the step cannot outweigh the other terms, and without it the price "
-        "follows whatever step is the highest.",
+        right="with its limit the step cannot outweigh the other terms, and without it a "
+        "single high step can.",
         hints=(
             "make a new list of layers with one brightness changed, and hand it to `ray_through`.",
             "the price is the sum of the terms, and the first 2 mm of the ray are skin, where no "
@@ -160,15 +181,15 @@ EXERCISES = (
             ),
             Mistake(
                 lambda: [mm / polar.STEP_MM for mm in _lowest_of_cases()],
-                "these are samples, and the depths in mm are asked for.",
+                "these are samples; give the depths in mm.",
             ),
             Mistake(
                 lambda: [mm - polar.MIN_SCALP_MM for mm in _lowest_of_cases()],
-                "the depth counts from the skin, and these begin where the skin ends.",
+                "the depth counts from the skin, but these begin where the skin ends.",
             ),
             Mistake(
                 _steepest_of_cases,
-                "these are the steepest falls, and the lowest price is asked for.",
+                "these are the steepest falls, but the lowest price is asked for.",
             ),
             Mistake(
                 lambda: _lowest_of_cases()[3:] + _lowest_of_cases()[:3],
@@ -200,7 +221,7 @@ EXERCISES = (
         mistakes=(
             Mistake(
                 _iou_of_paths,
-                "this is v8 with its paths, and every ray is to choose for itself.",
+                "this is v8 with its paths, but every ray is to choose for itself.",
             ),
             Mistake(
                 lambda image, true, mm: _iou_of(image, true, mm, _cheapest_with_skin),
@@ -211,8 +232,25 @@ EXERCISES = (
                 "the places count from where the skin ends, so add what was left out.",
             ),
             Mistake(
+                lambda image, true, mm: _iou_of(image, true, mm, _cheapest_of_merged),
+                "these are merged rays; let each of the 360 rays choose for itself.",
+            ),
+            Mistake(
+                lambda image, true, mm: _iou_of(image, true, mm, _cheapest_of_repeated),
+                "these are merged rays, each of them twice; let each of the 360 rays choose for "
+                "itself.",
+            ),
+            Mistake(
+                lambda image, true, _: _iou_of(image, true, None),
+                "this guesses the spacing; hand `spacing_mm` to `polar.unwrap`.",
+            ),
+            Mistake(
+                lambda image, true, _: _iou_of(image, true, load("phantom").spacing_mm[2]),
+                "this is the spacing of the lesson's slice; each slice comes with its own.",
+            ),
+            Mistake(
                 lambda image, true, mm: _iou_of(image, true, mm, moves=False),
-                "the places lie on the grid of samples, and `polar.half_maximum` moves them.",
+                "the places lie on the grid of samples; `polar.half_maximum` moves them.",
             ),
             Mistake(
                 lambda image, true, mm: _iou_of(image, true, mm, _cheapest_surface),
@@ -220,7 +258,7 @@ EXERCISES = (
             ),
             Mistake(
                 lambda image, true, mm: _iou_of(image, true, mm, _steepest),
-                "this is the steepest fall of every ray, and the cheapest place is asked for.",
+                "this is the steepest fall of every ray, but the cheapest place is asked for.",
             ),
         ),
         arguments=_slices,

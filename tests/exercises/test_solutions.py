@@ -49,6 +49,8 @@ MUTATIONS = [
     ("08.1", "int(price[0, first:]", "int(price[0, 0:]"),
     ("08.1", "0.2)", "0.4)"),
     ("08.2", "4 + price", "0 + price"),
+    ("08.2", "(image, spacing_mm)\n", "(image, (0.42, 0.42))\n"),
+    ("08.2", "polar.unwrap(image, spacing_mm)", "polar.unwrap(image)"),
     ("09.1", "masks.normalize(image)", "masks.normalize(image) // 2"),
     ("09.2", "scaled**power", "scaled**0.5"),
     ("10.1", "noisy(0.25)", "noisy(0.2)"),
