@@ -83,6 +83,13 @@ def _background_and_largest(image: np.ndarray) -> np.ndarray:
     return np.isin(labels, areas_px.argsort()[-2:]).astype(np.uint8)
 
 
+def _two_largest_of_four(image: np.ndarray) -> np.ndarray:
+    _, labels = cv2.connectedComponents(_bright(image), connectivity=4)
+    areas_px = np.bincount(labels.ravel())
+    areas_px[0] = 0
+    return np.isin(labels, areas_px.argsort()[-2:]).astype(np.uint8)
+
+
 def _first_two(image: np.ndarray) -> np.ndarray:
     labels, _ = masks.label_components(_bright(image))
     return np.isin(labels, (1, 2)).astype(np.uint8)
@@ -103,16 +110,16 @@ EXERCISES = (
         "01.1",
         kind="modify",
         level=1,
-        minutes=10,
+        minutes=15,
         wanted="the changed pixels of each slice, five integers",
         solution=_changed_px,
-        right="what hangs on by corners alone is lost, and on the last slice that is part of a "
+        right="parts joined only at corners are lost, and on the last slice that is part of a "
         "gyrus.",
         hints=(
             "find the largest component twice, once with each connectivity, and count where the "
             "two masks differ.",
             "`cv2.connectedComponents` returns a count and the labels, and `np.bincount` of the "
-            "labels gives the areas, where place 0 is the background.",
+            "labels gives the areas, where entry 0 is the background.",
             "for each slice, compare `labels == areas_px.argmax()` with `sm.v1(image_n)` and count "
             "the pixels that differ.",
         ),
@@ -126,10 +133,10 @@ EXERCISES = (
                 "the largest label is the background here, so set its area to 0 first.",
             ),
             Mistake(_areas_px, "these are the areas of the new masks, not the pixels that change."),
-            Mistake(_ious, "these are scores, and the number of changed pixels is asked for."),
+            Mistake(_ious, "these are scores; give the number of changed pixels."),
             Mistake(
                 _fewer_components,
-                "this counts components, and the pixels of the largest one are asked for.",
+                "this counts components; count the pixels of the mask that change.",
             ),
         ),
     ),
@@ -137,7 +144,7 @@ EXERCISES = (
         "01.2",
         kind="make",
         level=2,
-        minutes=20,
+        minutes=10,
         wanted="a function that takes a slice and returns a mask of 0 and 1",
         solution=_two_largest,
         right="the second largest component is the scalp, so the mask gets worse, because the "
@@ -158,6 +165,7 @@ EXERCISES = (
                 _first_two,
                 "labels 1 and 2 are the first components from the top, not the largest ones.",
             ),
+            Mistake(_two_largest_of_four, "these are 4-connected components."),
             Mistake(_two_smallest, "these are the two smallest components."),
         ),
         arguments=_slices,
