@@ -86,7 +86,7 @@ EXERCISES = (
             ),
             Mistake(
                 lambda: _scores((slice(2, 5), slice(2, 6))),
-                "this moves the columns, and the rows are the first index.",
+                "this moves the columns, but the rows are the first index.",
             ),
             Mistake(
                 lambda: _scores((slice(2, 5), slice(1, 6)), _MOVED),
@@ -116,14 +116,14 @@ EXERCISES = (
             "the truth is `distance <= radius_px`, and only the radius differs in the mask.",
         ),
         mistakes=(
-            Mistake(_dice_of_discs, "this is Dice, and the IoU is asked for."),
+            Mistake(_dice_of_discs, "this is Dice, but the IoU is asked for."),
             Mistake(
                 lambda radius_px: _iou_of_discs(radius_px, error_px=-1),
-                "this mask is one pixel larger than the truth, and a smaller one is asked for.",
+                "this mask is one pixel larger than the truth, but a smaller one is asked for.",
             ),
             Mistake(
                 lambda radius_px: _iou_of_discs(radius_px / 2),
-                "this takes the number for a diameter, and it is a radius.",
+                "this takes the number for a diameter, but it is a radius.",
             ),
             Mistake(
                 lambda radius_px: _iou_of_discs(radius_px, error_px=0),
@@ -131,7 +131,7 @@ EXERCISES = (
             ),
             Mistake(
                 lambda radius_px: ((radius_px - 1) / radius_px) ** 2,
-                "this is the formula for smooth circles, and pixels are to be counted.",
+                "this is the formula for smooth circles; count pixels.",
             ),
             Mistake(
                 _iou_of_open_discs,

@@ -158,7 +158,7 @@ EXERCISES = (
             ),
             Mistake(
                 _first_leak,
-                "the first number is the narrowest gap that leaks, and the widest that does not is "
+                "the first number is the narrowest gap that leaks, but the widest that does not is "
                 "asked for.",
             ),
             Mistake(
@@ -172,12 +172,12 @@ EXERCISES = (
             Mistake(
                 _share_of_skull,
                 "the gap is right, but this is the share of the skull that the component covers, "
-                "and the share of the component that lies inside is asked for.",
+                "but the share of the component that lies inside is asked for.",
             ),
             Mistake(
                 lambda: (_widest_mended_px(3), _share_inside(masks.fill_holes(_closed(2, 15)))),
-                "the gap is right, but the share is that of the filled mask, and that of the "
-                "largest component before filling is asked for.",
+                "the gap is right, but the share is that of the filled mask; give that of the "
+                "largest component before filling.",
             ),
         ),
     ),
@@ -201,16 +201,16 @@ EXERCISES = (
         mistakes=(
             Mistake(
                 lambda dark: _flood(dark, np.ones((3, 3))),
-                "this water also moves diagonally, and it should move up, down, left and right.",
+                "this water also moves diagonally, but it should move up, down, left and right.",
             ),
             Mistake(
                 _flood_from_a_corner,
-                "the water starts in one corner, and it should start at the whole frame.",
+                "the water starts in one corner, but it should start at the whole frame.",
             ),
             Mistake(_one_pass, "this is one pass, so repeat it until nothing changes."),
             Mistake(
                 _with_bright_frame,
-                "bright pixels of the frame are wet, and the flood starts at the dark ones alone.",
+                "bright pixels of the frame are wet, but the flood starts at the dark ones alone.",
             ),
             Mistake(lambda dark: dark, "these are all dark pixels, wet or not."),
         ),

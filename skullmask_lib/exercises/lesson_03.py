@@ -89,7 +89,7 @@ EXERCISES = (
         hints=(
             "repeat v4's first two lines with the margin, and count the components of the result.",
             "`masks.label_components` returns the labels and the areas, and the areas have one "
-            "place for each label.",
+            "entry for each label.",
             "one of the labels is the background, which is no component.",
         ),
         mistakes=(
@@ -97,15 +97,15 @@ EXERCISES = (
             Mistake(lambda: _count() + 1, "the background counts as one here, so leave it out."),
             Mistake(
                 lambda: _count(connectivity=4),
-                "these are 4-connected components, and bright pixels have eight neighbours here.",
+                "these are 4-connected components, but bright pixels have eight neighbours here.",
             ),
             Mistake(
                 lambda: _count(-5),
-                "this margin lowers the level, and a pixel should be brighter than before to pass.",
+                "this margin lowers the level, but a pixel should be brighter than before to pass.",
             ),
             Mistake(
                 lambda: np.count_nonzero(_above()),
-                "this counts pixels, and the components are asked for.",
+                "this counts pixels, but the components are asked for.",
             ),
         ),
     ),
@@ -129,7 +129,7 @@ EXERCISES = (
         mistakes=(
             Mistake(
                 _band_of_all,
-                "the lower end comes from the whole slice, and it should come from the corners.",
+                "the lower end comes from the whole slice, but it should come from the corners.",
             ),
             Mistake(
                 _band_of_a_fraction,
@@ -141,7 +141,7 @@ EXERCISES = (
             ),
             Mistake(
                 _band_of_corners_alone,
-                "the upper end is Otsu's threshold of the corners, and that of the whole slice is "
+                "the upper end is Otsu's threshold of the corners, but that of the whole slice is "
                 "asked for.",
             ),
             Mistake(

@@ -79,16 +79,16 @@ EXERCISES = (
             ),
             Mistake(
                 lambda: _iou_of("without scalp"),
-                "this is the IoU without filling, and what that costs is asked for.",
+                "this is the IoU without filling, but what that costs is asked for.",
             ),
             Mistake(
                 lambda: _cost_of_holes(metrics.dice),
-                "this is a difference of Dice, and one of IoU is asked for.",
+                "this is a difference of Dice, but one of IoU is asked for.",
             ),
-            Mistake(_filled_px, "this counts pixels, and the IoU that they add is asked for."),
+            Mistake(_filled_px, "this counts pixels, but the IoU that they add is asked for."),
             Mistake(
                 lambda: _iou_of("filled") - _iou_of("brain"),
-                "this leaves out the dilation as well, and step 6 alone is to go.",
+                "this leaves out the dilation as well, but step 6 alone is to go.",
             ),
             Mistake(lambda: 0, "the two masks are the same, so step 6 is still in one of them."),
         ),
@@ -114,11 +114,11 @@ EXERCISES = (
             Mistake(lambda image: image, "the slice is as it was, without a bridge."),
             Mistake(
                 lambda image: _bridge(np.ascontiguousarray(image.T)).T,
-                "this bridge runs along a column, and rows are the first index.",
+                "this bridge runs along a column, but rows are the first index.",
             ),
             Mistake(
                 lambda image: _bridge(image, rows=1),
-                "this bridge is one pixel high, and two are asked for.",
+                "this bridge is one pixel high, but two are asked for.",
             ),
             Mistake(
                 lambda image: _bridge(image, more=0),

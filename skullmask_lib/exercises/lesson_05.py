@@ -100,7 +100,7 @@ EXERCISES = (
         mistakes=(
             Mistake(
                 lambda: _top("phantom"),
-                "this is the phantom that nothing cuts, and the cropped one is asked for.",
+                "this is the phantom that nothing cuts, but the cropped one is asked for.",
             ),
             Mistake(
                 _place_of_top,
@@ -112,12 +112,12 @@ EXERCISES = (
             ),
             Mistake(
                 _top_of_one_slice,
-                "this is the best slice at its best width, and the mean of all slices is asked "
+                "this is the best slice at its best width, but the mean of all slices is asked "
                 "for.",
             ),
             Mistake(
                 lambda: _top(score="dice"),
-                "the second number is the mean Dice, and the mean IoU is asked for.",
+                "the second number is the mean Dice, but the mean IoU is asked for.",
             ),
         ),
     ),
@@ -140,20 +140,20 @@ EXERCISES = (
         mistakes=(
             Mistake(
                 lambda image, true: _best_width(image, true, masks.dilate),
-                "this is the lesson's disc, and a square is asked for.",
+                "this is the lesson's disc, but a square is asked for.",
             ),
             Mistake(
                 lambda image, true: _best_width(image, true, _by_line),
-                "this element is a line, and a square has as many rows as columns.",
+                "this element is a line, but a square has as many rows as columns.",
             ),
             Mistake(
                 lambda image, true: _best_width(image, true, fills=False),
-                "the holes are still open, and the lesson fills them after the dilation.",
+                "the holes are still open, but the lesson fills them after the dilation.",
             ),
-            Mistake(_best_reach, "the first number is the reach, and the width is asked for."),
+            Mistake(_best_reach, "the first number is the reach, but the width is asked for."),
             Mistake(
                 lambda image, true: _best_width(image, true, score=metrics.dice),
-                "the width is right, but the score is Dice, and the IoU is asked for.",
+                "the width is right, but the score is Dice; give the IoU.",
             ),
         ),
         arguments=_slices,

@@ -90,7 +90,7 @@ EXERCISES = (
             ),
             Mistake(
                 lambda: _changes().max(axis=0).tolist(),
-                "this is the largest rise, and a fall counts as well.",
+                "this is the largest rise, but a fall counts as well.",
             ),
             Mistake(
                 lambda: np.abs(_changes().mean(axis=0)).tolist(),
@@ -98,15 +98,15 @@ EXERCISES = (
             ),
             Mistake(
                 lambda: np.abs(_changes()).mean(axis=0).tolist(),
-                "this is the mean change of a slice, and the largest one is asked for.",
+                "this is the mean change of a slice, but the largest one is asked for.",
             ),
             Mistake(
                 lambda: np.abs(_changes()[2]).tolist(),
-                "these are the changes of one slice, and the largest of all slices are asked for.",
+                "these are the changes of one slice, but the largest of all slices are asked for.",
             ),
             Mistake(
                 lambda: _largest_changes("dice"),
-                "these are changes of Dice, and those of the IoU are asked for.",
+                "these are changes of Dice, but those of the IoU are asked for.",
             ),
             Mistake(
                 _changes_from_26,
@@ -135,12 +135,12 @@ EXERCISES = (
             Mistake(versions.v7, "this is v7 as it was, and nothing has been added."),
             Mistake(
                 lambda image: _mended(image, width=20),
-                "the near zone is as wide as it should reach, and an element reaches half of its "
+                "the near zone is as wide as it should reach, but an element reaches half of its "
                 "width.",
             ),
             Mistake(
                 lambda image: _mended(image, is_near=np.any),
-                "components come in that only touch the near zone, and all of their pixels must "
+                "components come in that only touch the near zone, but all of their pixels must "
                 "lie in it.",
             ),
             Mistake(
@@ -149,12 +149,12 @@ EXERCISES = (
             ),
             Mistake(
                 _mended_late,
-                "the components were added after the dilation, and they should grow with the "
+                "the components were added after the dilation, but they should grow with the "
                 "brain.",
             ),
             Mistake(
                 _chosen,
-                "these are the chosen components, and they still have to be dilated and filled.",
+                "these are the chosen components, but they still have to be dilated and filled.",
             ),
         ),
         arguments=_slices,

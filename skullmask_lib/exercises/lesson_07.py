@@ -129,11 +129,11 @@ EXERCISES = (
             ),
             Mistake(
                 lambda: _changes("phantom"),
-                "this is the phantom that nothing cuts, and the cropped one is asked for.",
+                "this is the phantom that nothing cuts, but the cropped one is asked for.",
             ),
             Mistake(
                 _scores_without,
-                "these are the scores without each step, and their changes are asked for.",
+                "these are the scores without each step, but their changes are asked for.",
             ),
             Mistake(
                 _changes_from_26,
@@ -141,11 +141,11 @@ EXERCISES = (
             ),
             Mistake(
                 lambda: _changes(size=81),
-                "the number was taken as a reach, and it is the width of the element.",
+                "the number was taken as a reach, but it is the width of the element.",
             ),
             Mistake(
                 lambda: _changes(score=metrics.dice),
-                "these are changes of Dice, and those of the IoU are asked for.",
+                "these are changes of Dice, but those of the IoU are asked for.",
             ),
         ),
     ),
@@ -169,7 +169,7 @@ EXERCISES = (
         mistakes=(
             Mistake(
                 _eroded_head,
-                "this is the lesson's baseline, the eroded head, and an ellipse is asked for.",
+                "this is the lesson's baseline, the eroded head, but an ellipse is asked for.",
             ),
             Mistake(
                 lambda image, width: _shrunk_ellipse(image, width, per_axis=0),
@@ -182,15 +182,15 @@ EXERCISES = (
             ),
             Mistake(
                 lambda image, width: _shrunk_ellipse(image, width, per_axis=-1),
-                "it grows, and it should shrink.",
+                "it grows, but it should shrink.",
             ),
             Mistake(
                 lambda image, width: _shrunk_ellipse(image, width, thickness=1),
-                "this is the outline of the ellipse, and the mask is filled.",
+                "this is the outline of the ellipse, but the mask is filled.",
             ),
             Mistake(
                 _upright_ellipse,
-                "this ellipse fills a box, and `cv2.fitEllipse` fits one to the outline.",
+                "this ellipse fills a box, but `cv2.fitEllipse` fits one to the outline.",
             ),
         ),
         arguments=_slices_and_widths,

@@ -106,15 +106,15 @@ EXERCISES = (
                 lambda: _threshold_and_share(
                     preprocess.equalize(_gray()), np.ones(_air().shape, bool)
                 ),
-                "this is the share of all pixels, and that of the air is asked for.",
+                "this is the share of all pixels, but that of the air is asked for.",
             ),
             Mistake(
                 lambda: _threshold_and_share(preprocess.equalize(_gray()), ~_air()),
-                "this is the share of the head, and that of the air is asked for.",
+                "this is the share of the head, but that of the air is asked for.",
             ),
             Mistake(
                 _dark_air,
-                "this is the share at or below the threshold, and the bright share is asked for.",
+                "this is the share at or below the threshold, but the bright share is asked for.",
             ),
         ),
     ),
@@ -147,15 +147,15 @@ EXERCISES = (
             ),
             Mistake(
                 lambda image, true, power: _iou(image, true, power, version=versions.v8),
-                "this is v8, and v7 is asked for.",
+                "this is v8, but v7 is asked for.",
             ),
             Mistake(
                 lambda image, true, power: _iou(image, true, power, version=versions.v5),
-                "this is v5, and v7 is asked for.",
+                "this is v5, but v7 is asked for.",
             ),
             Mistake(
                 lambda image, true, power: metrics.dice(versions.v7(_curved(image, power)), true),
-                "this is Dice, and the IoU is asked for.",
+                "this is Dice, but the IoU is asked for.",
             ),
         ),
         arguments=_slices_and_powers,

@@ -108,11 +108,11 @@ EXERCISES = (
             ),
             Mistake(
                 lambda: _shares(preprocess.equalize),
-                "these slices were equalised, and their contrast is to stay as it is.",
+                "these slices were equalised, but their contrast is to stay as it is.",
             ),
             Mistake(
                 _cut_off,
-                "this is the share that is cut off, and the share in the box is asked for.",
+                "this is the share that is cut off, but the share in the box is asked for.",
             ),
             Mistake(
                 lambda: _shares(noise=0.1),
@@ -150,9 +150,9 @@ EXERCISES = (
             ),
             Mistake(
                 _as_width_and_height,
-                "this is OpenCV's (x, y, width, height), and the rows come first here.",
+                "this is OpenCV's (x, y, width, height), but the rows come first here.",
             ),
-            Mistake(_columns_first, "the columns come first here, and the rows should."),
+            Mistake(_columns_first, "the columns come first here; the rows should."),
         ),
         arguments=_good_and_spoilt,
         tolerance=2,

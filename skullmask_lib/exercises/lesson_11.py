@@ -135,7 +135,7 @@ EXERCISES = (
             ),
             Mistake(
                 _in_added_noise,
-                "the noise has a real part only, and an MR image is the magnitude of two.",
+                "the noise has a real part only, but an MR image is the magnitude of two.",
             ),
             Mistake(
                 _in_new_noise,
@@ -143,7 +143,7 @@ EXERCISES = (
             ),
             Mistake(
                 lambda: _in_noise(metrics.iou),
-                "these are IoUs, and the Dice is asked for.",
+                "these are IoUs, but the Dice is asked for.",
             ),
         ),
     ),
@@ -170,15 +170,15 @@ EXERCISES = (
             ),
             Mistake(
                 lambda volume, true: _best(volume, true, lows=(0.5,), highs=(2.0,)),
-                "only the radius varies here, and the range should as well.",
+                "only the radius varies here, but the range should as well.",
             ),
             Mistake(
                 lambda volume, true: _best(volume, true, radii=(3,)),
-                "only the range varies here, and the radius should as well.",
+                "only the range varies here, but the radius should as well.",
             ),
             Mistake(
                 _in_values,
-                "both ends of the range are values here, and multiples of *t* are asked for.",
+                "both ends of the range are values here, but multiples of *t* are asked for.",
             ),
             Mistake(_worst, "this is the worst of the masks."),
             Mistake(

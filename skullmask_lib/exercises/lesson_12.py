@@ -152,17 +152,17 @@ EXERCISES = (
             ),
             Mistake(
                 lambda: _dice(level=0),
-                "every value above 0 became part of the mask, and the cut is at one half.",
+                "every value above 0 became part of the mask, but the cut is at one half.",
             ),
             Mistake(
                 lambda: _dice(of=phantom.skull_mask),
-                "this is the skull mask, and the brain is asked for.",
+                "this is the skull mask, but the brain is asked for.",
             ),
             Mistake(
                 lambda: _dice(ends_px=0),
-                "the ends of the slab count as well here, and the lesson leaves them out.",
+                "the ends of the slab count as well here, but the lesson leaves them out.",
             ),
-            Mistake(lambda: _dice(score=metrics.iou), "this is the IoU, and Dice is asked for."),
+            Mistake(lambda: _dice(score=metrics.iou), "this is the IoU, but Dice is asked for."),
         ),
     ),
     Exercise(
@@ -189,7 +189,7 @@ EXERCISES = (
             ),
             Mistake(
                 _by_voxels,
-                "the Gaussian is 30 voxels wide, and 30 mm are asked for.",
+                "the Gaussian is 30 voxels wide, but 30 mm are asked for.",
             ),
             Mistake(
                 lambda *given: _corrected_variation(*given, is_weighted=False),
@@ -197,15 +197,15 @@ EXERCISES = (
             ),
             Mistake(
                 lambda *given: _corrected_variation(*given, has_foreground=False),
-                "all voxels were blurred, and the air does not belong to the foreground.",
+                "all voxels were blurred, but the air does not belong to the foreground.",
             ),
             Mistake(
                 lambda *given: _corrected_variation(*given, takes_logarithm=False),
-                "the volume itself was blurred, and its logarithm is asked for.",
+                "the volume itself was blurred, but its logarithm is asked for.",
             ),
             Mistake(
                 _subtracted,
-                "the field was subtracted, and a field is a factor.",
+                "the field was subtracted, but a field is a factor.",
             ),
         ),
         arguments=_volumes,

@@ -135,15 +135,15 @@ EXERCISES = (
             ),
             Mistake(
                 lambda: list(_FLIPPED),
-                "these are the slices whose masks have changed, and their chunks are asked for.",
+                "these are the slices whose masks have changed, but their chunks are asked for.",
             ),
             Mistake(
                 lambda: [start // _CHUNK for start in _made_again()],
-                "these chunks are counted from 0, and the first slice of each is asked for.",
+                "these chunks are counted from 0, but the first slice of each is asked for.",
             ),
             Mistake(
                 _images_made_again,
-                "these are all the slices of those chunks, and the first of each is enough.",
+                "these are all the slices of those chunks, but the first of each is enough.",
             ),
         ),
     ),
@@ -165,21 +165,21 @@ EXERCISES = (
         mistakes=(
             Mistake(
                 _without_record,
-                "this believes the journal, and a chunk whose masks have changed is kept.",
+                "this believes the journal, but a chunk whose masks have changed is kept.",
             ),
-            Mistake(_changed, "a chunk without a record is left out, and it has to be masked."),
+            Mistake(_changed, "a chunk without a record is left out, but it has to be masked."),
             Mistake(_to_keep, "these are the chunks that may be kept."),
             Mistake(
                 _by_first_mask,
-                "this takes the checksum of one mask, and the record is about the whole chunk.",
+                "this takes the checksum of one mask, but the record is about the whole chunk.",
             ),
             Mistake(
                 _numbers,
-                "these chunks are counted from 0, and the first slice of each is asked for.",
+                "these chunks are counted from 0, but the first slice of each is asked for.",
             ),
             Mistake(
                 _images,
-                "these are all the slices of those chunks, and the first of each is enough.",
+                "these are all the slices of those chunks, but the first of each is enough.",
             ),
         ),
         arguments=_interrupted,
