@@ -11,7 +11,7 @@ what is connected to the brain of the vault counts as brain.
 
 import json
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
@@ -122,6 +122,8 @@ class _Skull(NamedTuple):
         At every few slices.
     step : int
         From one look to the next [slices].
+    look_of_slices : ndarray of shape (N,), int
+        Which look speaks for a slice; the number of looks stands for none.
     remark : str
         What the user should know, if anything.
     """
@@ -131,6 +133,7 @@ class _Skull(NamedTuple):
     brain_level: float
     looks: list[_Look]
     step: int
+    look_of_slices: np.ndarray
     remark: str = ""
 
 
@@ -246,13 +249,12 @@ def _judge(
     # Joined slices count from the top down, levels from the lowest up
     levels = np.arange(ras_mask.shape[2])
     joined = len(skull.vault) - 1 - levels // factor
-    looks = np.rint(joined / skull.step).astype(int)
     return verdicts.judge(
         ras_mask,
         voxel_mm3,
         [look.sight for look in skull.looks],
         skull.step * thickness_mm,
-        np.minimum(looks, len(skull.looks)),
+        skull.look_of_slices[joined],
     )
 
 
@@ -318,6 +320,7 @@ def _find_skull(slices: np.ndarray, spacing_mm: np.ndarray) -> _Skull:
     step = max(1, round(EVERY_MM / thickness_mm))
     step_mm = step * thickness_mm
     looks = _look_down(slices, spacing_mm, step)
+    look_of_slices = _looks_of_slices(len(slices), len(looks), step)
     sights = [look.sight for look in looks]
     trusts = np.array([sight.trust for sight in sights])
     clarity = verdicts.clarity(verdicts.above_orbits(sights, step_mm))
@@ -327,7 +330,7 @@ def _find_skull(slices: np.ndarray, spacing_mm: np.ndarray) -> _Skull:
     voxel_mm3 = float(np.prod(spacing_mm))
     if not is_clear and _is_bare(slices, looks, step, voxel_mm3):
         remark = "no skull around it: is the brain stripped already?"
-        return _Skull(nothing, no_vault, 0.0, looks, step, remark)
+        return _Skull(nothing, no_vault, 0.0, looks, step, look_of_slices, remark)
 
     trusted = _trusted(trusts)
     level = 0.0
@@ -335,12 +338,12 @@ def _find_skull(slices: np.ndarray, spacing_mm: np.ndarray) -> _Skull:
         deep_values = [looks[i].deep_values for i in trusted]
         level = float(np.median(np.concatenate(deep_values)))
     if level <= 0:
-        return _Skull(nothing, no_vault, 0.0, looks, step)
+        return _Skull(nothing, no_vault, 0.0, looks, step, look_of_slices)
     remark = ""
     if not is_clear:
         remark = "look at the mask: few slices show a skull clearly"
-    inside, vault = _spread(looks, trusted, step, step_mm, slices.shape)
-    return _Skull(inside, vault, level, looks, step, remark)
+    inside, vault = _spread(looks, trusted, look_of_slices, step_mm, slices.shape)
+    return _Skull(inside, vault, level, looks, step, look_of_slices, remark)
 
 
 def _trusted(trusts: np.ndarray) -> np.ndarray:
@@ -350,6 +353,13 @@ def _trusted(trusts: np.ndarray) -> np.ndarray:
     is_between = np.zeros_like(is_trusted)
     is_between[1:-1] = is_trusted[:-2] & is_trusted[2:]
     return np.flatnonzero(is_trusted | is_between & (trusts >= _BETWEEN_SHARE * least))
+
+
+def _looks_of_slices(slices: int, looks: int, step: int) -> np.ndarray:
+    """Return the nearest look of each slice, and the number of looks for slices below the last."""
+    numbers = np.arange(slices)
+    nearest = np.minimum(np.rint(numbers / step).astype(int), looks - 1)
+    return np.where(numbers < looks * step, nearest, looks)
 
 
 def _look_down(slices: np.ndarray, spacing_mm: np.ndarray, step: int) -> list[_Look]:
@@ -413,7 +423,7 @@ def _is_bare(slices: np.ndarray, looks: list[_Look], step: int, voxel_mm3: float
 def _spread(
     looks: list[_Look],
     trusted: np.ndarray,
-    step: int,
+    look_of_slices: np.ndarray,
     step_mm: float,
     shape: tuple[int, ...],
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -421,8 +431,9 @@ def _spread(
     inside = np.zeros(shape, bool)
     vault = np.zeros(shape[0], bool)
     silhouette = np.any([looks[i].skull for i in trusted], axis=0)
-    for k in range(min(len(inside), len(looks) * step)):
-        i = min(round(k / step), len(looks) - 1)
+    for k, i in enumerate(look_of_slices):
+        if i == len(looks):
+            break
         nearest = trusted[np.abs(trusted - i).argmin()]
         vault[k] = nearest == i
         is_above = i < trusted[0]
@@ -600,6 +611,7 @@ def strip_to(
     n4: bool = False,
     fields: Mapping[str, object] | None = None,
     progress: bool = False,
+    before_replacing: Callable[[Stripped], object] | None = None,
 ) -> Verdict:
     """Find the brain in a file, and write the results to the files that are named.
 
@@ -614,6 +626,8 @@ def strip_to(
         Written into the sidecar, before the verdict.
     progress : bool
         Show how far the bias field is.
+    before_replacing : callable, optional
+        Called with the finished temporary files, before they take their places.
 
     Returns
     -------
@@ -677,7 +691,10 @@ def strip_to(
         nifti.write(mask, mask_file, image, shown=(0, 1))
         picture_file.write_bytes(picture.png)
         text = json.dumps(described, indent=2, ensure_ascii=False)
-        sidecar_file.write_text(f"{text}\n", encoding="utf-8")
+        # JSON reads what backslashreplace makes of a name that is not UTF-8
+        sidecar_file.write_text(f"{text}\n", encoding="utf-8", errors="backslashreplace")
+        if before_replacing is not None:
+            before_replacing(Stripped(*temporary))
     return verdict
 
 

@@ -143,6 +143,15 @@ def test_a_level_without_bone_is_doubted_in_any_order_of_axes(thickness_mm):
     assert np.array_equal(flipped.level_quality, upright.level_quality)
 
 
+def test_the_lowest_level_is_judged_by_the_nearest_look():
+    sizes_mm = (4.0, 5.0, 2.0)
+    volume = head(sizes_mm)[0][:, :, 40:]
+    assert volume.shape[2] % 4 == 0  # the looks are at every second slice; the last is rounded up
+    verdict = verdict_on(volume, np.diag([*sizes_mm, 1]))
+    assert verdict.is_brain[:2].all()
+    assert verdict.level_quality[0] == verdict.level_quality[1] > 0
+
+
 def test_levels_are_named_by_their_spans():
     quality = np.array([0.1, 0.1, 0.9, 0.1, 0.1, 0.1])
     is_brain = np.array([False, True, True, True, False, True])
