@@ -10,18 +10,12 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import BinaryIO
 
 from .. import texts
 from ..errors import InputError
 from ..io import journal, outputs, paths
 from . import ownership, records, stores
 from .stacks import Stack
-
-try:
-    import fcntl
-except ImportError:  # on Windows nothing keeps two runs apart
-    fcntl = None
 
 
 @dataclass
@@ -169,7 +163,7 @@ def opened(masks: Stack, facts: dict, table: str, restart: bool) -> Iterator[His
         journal_file.parent.mkdir(exist_ok=True)
         file = open(journal_file, "ab")  # noqa: SIM115
     with file:
-        _lock(file, masks)
+        journal.lock(file, masks.path)
         with outputs.writable(masks.path):
             history = _read(journal_file, masks.path)
             _check_new(masks, history)
@@ -267,18 +261,6 @@ def _check_table(history: History, table: str) -> None:
     results = history.beside(f"results.{table}")
     if os.path.lexists(results):
         raise InputError(ownership.NOT_OURS, where=results)
-
-
-def _lock(file: BinaryIO, masks: Stack) -> None:
-    """Keep other runs from a journal for as long as its file is open."""
-    if not fcntl:
-        return
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise InputError("another run is at work on it", where=masks.path) from None
-    except OSError:
-        pass  # this file system has no locks
 
 
 def _begins_anew(masks: Stack, history: History, facts: dict, restart: bool) -> bool:

@@ -7,9 +7,15 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from ..errors import InputError
 from .paths import AnyPath
+
+try:
+    import fcntl
+except ImportError:  # on Windows nothing keeps two runs apart
+    fcntl = None
 
 
 def scan(path: AnyPath) -> Iterator[tuple[str, dict, int]]:
@@ -138,6 +144,37 @@ def append(path: AnyPath, item: str, record: dict) -> int:
         file.flush()
         os.fsync(file.fileno())
     return place
+
+
+def lock(file: BinaryIO, output: AnyPath) -> None:
+    """Keep other runs from a journal for as long as its file is open.
+
+    Parameters
+    ----------
+    file : binary file
+        The journal, open for writing.
+    output : str or path
+        What the run writes, for the message.
+
+    Raises
+    ------
+    InputError
+        If another run has locked it.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryFile() as file:
+    ...     lock(file, "masks")
+    """
+    if not fcntl:
+        return
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise InputError("another run is at work on it", where=output) from None
+    except OSError:
+        pass  # this file system has no locks
 
 
 def _parsed(line: bytes, path: AnyPath) -> tuple[str, dict] | None:
