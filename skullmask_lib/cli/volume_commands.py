@@ -93,7 +93,8 @@ def strip(
     scan or options changed.
     """
     sources, folder = _split(paths, output)
-    if len(sources) > 1 or folders.holds_scans(scans.existing(sources[0])):
+    is_single = len(sources) == 1 and not folders.holds_scans(scans.existing(sources[0]))
+    if not is_single or (folder is not None and folders.holds_run(folder)):
         _strip_several(sources, folder, n4)
         return
     if folder is None:

@@ -4,6 +4,7 @@ What a hash is recorded for does not matter here.
 """
 
 import hashlib
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -53,5 +54,5 @@ def together(folder: Path, files: Iterable[Path]) -> str:
     listing = hashlib.sha256()
     for file in files:
         name = file.relative_to(folder)
-        listing.update(f"{contents(file)} {name}\n".encode())
+        listing.update(contents(file).encode() + b" " + os.fsencode(name.as_posix()) + b"\n")
     return listing.hexdigest()

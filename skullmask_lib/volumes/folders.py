@@ -5,6 +5,8 @@ remembered in ``strip.jsonl``.
 """
 
 import csv
+import hashlib
+import io
 import json
 import os
 import warnings
@@ -97,6 +99,25 @@ def holds_scans(path: Path) -> bool:
     return bids.is_dataset(path) or any(_volumes(path))
 
 
+def holds_run(folder: Path) -> bool:
+    """Return whether a folder has the results of `strip_scans`, which its journal protects.
+
+    Parameters
+    ----------
+    folder : Path
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> holds_run(Path("missing"))
+    False
+    """
+    return (folder / JOURNAL).is_file()
+
+
 def strip_scans(
     sources: Sequence[ScanPath],
     output_path: ScanPath | None = None,
@@ -134,8 +155,9 @@ def strip_scans(
     FileNotFoundError
         If a source does not exist.
     InputError
-        If there is no scan; if two scans have the same results; or if a result would replace a file
-        that is not ours. Nothing has been written then.
+        If there is no scan; if two scans have the same results; if a result would replace that of
+        another scan, or a file that is not ours; or if another run is at work in the folder.
+        Nothing has been written then.
 
     Warns
     -----
@@ -162,32 +184,38 @@ def strip_scans(
     else:
         folder, tasks = _plan_scans(paths, output_path)
     _check_apart(tasks)
-    record = folder / JOURNAL
-    recorded = journal.read(record)
+    journal_file = folder / JOURNAL
+    recorded = journal.read(journal_file)
     origins = {name: _origin(task.scan, n4) for name, task in tasks.items()}
-    pending = {}
     for name, task in tasks.items():
-        if not _is_done(recorded.get(name, {}), origins[name], task):
-            pending[name] = task
-    _check_ours(folder, pending, [TABLE, *shared], recorded)
+        record = recorded.get(name, {})
+        if not _is_done(record, origins[name], task):
+            _check_place(task, folder, record, origins[name])
+            _ours(task.outputs(), folder, record)
+    if recorded and (folder / _README).exists():  # users add to it
+        shared.pop(_README, None)
+    common = [folder / name for name in (TABLE, *shared)]
+    _ours(common, folder, recorded.get(_RUN, {}))
 
     if begin is not None:
         begin(len(tasks))
     scans.make_folder(folder)
-    journal.append(record, _RUN, {"state": "started"})
-    for name, text in shared.items():
-        if name != _README or not (folder / name).exists():  # users add to it
-            _write_text(folder / name, text)
-    for name, task in tasks.items():
-        if name in pending:
-            journal.append(record, name, {"state": "started"})
-            made = _make(task, folder, n4)
-            journal.append(record, name, made | origins[name])
-        if progress is not None:
-            progress()
+    with open(journal_file, "ab") as file:
+        journal.lock(file, folder)
+        recorded = journal.read(journal_file)  # another run may have ended meanwhile
+        written = {name: text.encode() for name, text in shared.items()}
+        _write_common(folder, recorded.get(_RUN, {}), common, written)
+        for name, task in tasks.items():
+            record = recorded.get(name, {})
+            if not _is_done(record, origins[name], task):
+                made = _make(name, task, folder, record, origins[name])
+                journal.append(journal_file, name, made)
+            if progress is not None:
+                progress()
 
-    recorded = journal.read(record)
-    _write_table(folder, recorded, tasks)
+        recorded = journal.read(journal_file)
+        rows = {TABLE: _table(folder, recorded, tasks)}
+        _write_common(folder, recorded[_RUN], [folder / TABLE], rows)
     return _outcome(folder, recorded, tasks)
 
 
@@ -235,23 +263,41 @@ def _plan_scans(
     if output_path is None:
         raise InputError("expected a folder for the results")
     folder = Path(output_path)
-    ours = journal.read(folder / JOURNAL)
-    written = {(folder / file).absolute() for record in ours.values() for file in _files(record)}
+    recorded = journal.read(folder / JOURNAL)
+    written = {_place(folder / file) for record in recorded.values() for file in _known(record)}
     found = []
+    tops = []
     for path in paths:
         if not holds_scans(path):
             found.append(path)
+            tops.append(_normal(path).parent)
             continue
-        volumes = [file for file in _volumes(path) if file.absolute() not in written]
+        volumes = [file for file in _volumes(path) if _place(file) not in written]
         found += sorted(volumes, key=lambda file: natural(str(file)))
-    top = Path(os.path.commonpath([path.absolute().parent for path in found]))
-    tasks = {}
+        tops.append(_normal(path))
+    top = os.path.commonpath(tops)
+    tasks: dict[str, _Task] = {}
     for scan in found:
-        name = scan.absolute().relative_to(top).as_posix()
-        place = folder / Path(name).parent
-        files = stripping.outputs_of(scan, place)
+        inner = _normal(scan).relative_to(top)
+        name = inner.as_posix()
+        files = stripping.outputs_of(inner, folder / inner.parent)
+        if name in tasks and _place(tasks[name].scan) != _place(scan):
+            both = f"{tasks[name].scan} and {scan}"
+            raise InputError(f"would be the name of both {both}; rename one", where=name)
         tasks[name] = _Task(scan, files, {"Sources": [name]})
     return folder, tasks
+
+
+def _normal(path: Path) -> Path:
+    """Return an absolute path without ``..``, for names; links in it stay."""
+    return Path(os.path.normpath(path.absolute()))
+
+
+def _place(path: Path) -> Path:
+    """Return where a file lies, however it is spelled; a link is not what it leads to."""
+    if path.name in ("", ".."):
+        return path.resolve()
+    return path.parent.resolve() / path.name
 
 
 def _volumes(folder: Path) -> Iterable[Path]:
@@ -259,9 +305,11 @@ def _volumes(folder: Path) -> Iterable[Path]:
     for parent, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in names:
+            file = Path(parent, name)
             _, suffix = nifti.split_name(name)
-            if suffix in _LISTED and not name.startswith("."):
-                yield Path(parent, name)
+            is_listed = suffix in _LISTED and not name.startswith(".")
+            if is_listed and (file.is_file() or file.is_symlink()):  # a pipe would block
+                yield file
 
 
 def _check_apart(tasks: Mapping[str, _Task]) -> None:
@@ -275,30 +323,48 @@ def _check_apart(tasks: Mapping[str, _Task]) -> None:
                 raise InputError(f"would be the result of both {both}; rename one", where=file)
 
 
-def _check_ours(
+def _check_place(
+    task: _Task,
     folder: Path,
-    tasks: Mapping[str, _Task],
-    shared: Iterable[str],
-    recorded: Mapping[str, dict],
+    record: Mapping,
+    origin: Mapping,
 ) -> None:
-    """Refuse to replace files that no run recorded, or that changed since."""
-    if not recorded:
-        for name in shared:
-            if (folder / name).exists():
-                raise InputError(_FOREIGN, where=folder / name)
-    for name, task in tasks.items():
-        record = recorded.get(name, {})
-        if record.get("state") == "started":  # killed while it wrote
-            continue
-        known = _files(record)
-        for file in task.outputs():
-            if file.is_file() and known.get(_within(file, folder)) != hashes.contents(file):
-                raise InputError(_FOREIGN, where=file)
+    """Refuse to replace the results of another scan: one from elsewhere, with other contents."""
+    place = _way(task.scan, folder)
+    recorded_place = record.get("place", place)
+    is_moved = origin["source"] is not None and record.get("source") == origin["source"]
+    if _known(record) and recorded_place != place and not is_moved:
+        earlier = texts.plain(os.path.normpath(folder.resolve() / recorded_place))
+        message = f"its results would replace those of {earlier}; choose another folder"
+        raise InputError(message, where=task.scan)
 
 
-def _files(record: Mapping) -> dict[str, str]:
-    """Read the files of a record, and their hashes."""
-    return record.get("files", {})
+def _way(scan: Path, folder: Path) -> str:
+    """Return the way from the results to a scan, which stays when both move."""
+    place = _place(scan)
+    try:
+        return Path(os.path.relpath(place, folder.resolve())).as_posix()
+    except ValueError:  # on another drive
+        return place.as_posix()
+
+
+def _ours(files: Iterable[Path], folder: Path, record: Mapping) -> dict[str, str]:
+    """Hash the files that exist; refuse those that no run recorded, or that changed since."""
+    known = _known(record)
+    digests = _hashes(files, folder)
+    for file, digest in digests.items():
+        if digest not in known.get(file, ()):
+            raise InputError(_FOREIGN, where=folder / file)
+    return digests
+
+
+def _known(record: Mapping) -> dict[str, set[str]]:
+    """Read the files of a record with their hashes; one that was being replaced has two."""
+    known: dict[str, set[str]] = {}
+    for key in ("files", "replacing"):
+        for file, digest in record.get(key, {}).items():
+            known.setdefault(file, set()).add(digest)
+    return known
 
 
 def _within(file: Path, folder: Path) -> str:
@@ -317,6 +383,7 @@ def _origin(scan: Path, n4: bool) -> dict[str, object]:
     """Record what a mask is made from; no hash for a scan that cannot be read."""
     digest = None
     try:
+        scans.existing(scan)  # to open a pipe would block
         if scan.is_dir():
             digest = hashes.contents(scan)
         else:
@@ -334,17 +401,57 @@ def _is_done(record: Mapping, origin: Mapping, task: _Task) -> bool:
     return is_same and all(file.is_file() for file in task.outputs())
 
 
-def _make(task: _Task, folder: Path, n4: bool) -> dict[str, object]:
-    """Find one brain; whatever goes wrong is recorded, and does not stop the others."""
+def _make(
+    name: str,
+    task: _Task,
+    folder: Path,
+    record: Mapping,
+    origin: Mapping,
+) -> dict[str, object]:
+    """Find one brain; whatever goes wrong is recorded, and does not stop the others.
+
+    The journal knows the earlier files and the new ones before these take their places.
+    """
+    n4 = bool(origin["n4"])
+    facts = {**origin, "place": _way(task.scan, folder)}
+    started = {key: record[key] for key in ("files", "replacing") if key in record}
+    sidecar = _json(task.brain_fields).encode()
+
+    def record_new(temporary: Stripped) -> None:
+        # The work took minutes
+        files = _ours(task.outputs(), folder, started)
+        new = {}
+        for file, made in zip(task.files, temporary, strict=True):
+            new[_within(file, folder)] = hashes.contents(made)
+        if task.brain_sidecar is not None:
+            new[_within(task.brain_sidecar, folder)] = hashlib.sha256(sidecar).hexdigest()
+        started.update(files=files, replacing=new)
+        journal.append(folder / JOURNAL, name, started)
+
     try:
+        _check_place(task, folder, record, origin)
+        files = _ours(task.outputs(), folder, record)
+        started = {"state": "started", "files": files, **facts}
+        journal.append(folder / JOURNAL, name, started)
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            verdict = stripping.strip_to(task.scan, task.files, n4=n4, fields=task.mask_fields)
+            verdict = stripping.strip_to(
+                task.scan,
+                task.files,
+                n4=n4,
+                fields=task.mask_fields,
+                before_replacing=record_new,
+            )
         if task.brain_sidecar is not None:
-            _write_text(task.brain_sidecar, _json(task.brain_fields))
+            _write_bytes(task.brain_sidecar, sidecar)
     except Exception as error:
         # Results of an earlier run may still be there, and stay ours
-        return {"state": "failed", "remarks": [_reason(error)], "files": _hashes(task, folder)}
+        known = _known(started)
+        kept = {}
+        for file, digest in _hashes(task.outputs(), folder).items():
+            if digest in known.get(file, ()):
+                kept[file] = digest
+        return {"state": "failed", "remarks": [_reason(error)], "files": kept, **facts}
     return {
         "state": "done",
         "quality": round(verdict.quality, 4),
@@ -352,18 +459,35 @@ def _make(task: _Task, folder: Path, n4: bool) -> dict[str, object]:
         "doubtful_levels": verdict.doubtful_levels(),
         "remarks": [_remark(warning.message) for warning in caught],
         "mask": _within(task.files.mask, folder),
-        "files": _hashes(task, folder),
+        "files": started["replacing"],
+        **facts,
     }
 
 
-def _hashes(task: _Task, folder: Path) -> dict[str, str]:
-    """Hash the results that exist."""
-    existing = filter(Path.is_file, task.outputs())
-    return {_within(file, folder): hashes.contents(file) for file in existing}
+def _hashes(files: Iterable[Path], folder: Path) -> dict[str, str]:
+    """Hash the files that exist."""
+    return {_within(file, folder): hashes.contents(file) for file in files if file.is_file()}
+
+
+def _write_common(
+    folder: Path,
+    record: Mapping,
+    common: Iterable[Path],
+    written: Mapping[str, bytes],
+) -> None:
+    """Write files that scans share; the journal knows them before they are there."""
+    files = record.get("files", {}) | record.get("replacing", {}) | _ours(common, folder, record)
+    new = {name: hashlib.sha256(content).hexdigest() for name, content in written.items()}
+    started = {"state": "started", "files": files, "replacing": new}
+    journal.append(folder / JOURNAL, _RUN, started)
+    for name, content in written.items():
+        _write_bytes(folder / name, content)
 
 
 def _reason(error: Exception) -> str:
     """Say why a scan failed, without its path."""
+    if isinstance(error, InputError) and error.message == _FOREIGN:
+        return f"{Path(error.where or '').name} {_FOREIGN}"  # of a result, not of the scan
     if isinstance(error, InputError):
         return error.message
     if isinstance(error, FileNotFoundError):
@@ -380,9 +504,9 @@ def _remark(message: Warning | str) -> str:
     return str(message)
 
 
-def _write_text(file: Path, text: str) -> None:
+def _write_bytes(file: Path, content: bytes) -> None:
     with outputs.replacing(file) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_bytes(content)
 
 
 def _json(fields: Mapping[str, object]) -> str:
@@ -392,25 +516,23 @@ def _json(fields: Mapping[str, object]) -> str:
 # --- Table ---------------------------------------------------------------------------------------
 
 
-def _write_table(
+def _table(
     folder: Path,
     recorded: Mapping[str, dict],
     tasks: Mapping[str, _Task],
-) -> None:
-    """Write a row for each scan of this run, and of earlier runs if its mask is still there."""
+) -> bytes:
+    """Lay out a row for each scan of this run, and of earlier runs if its mask is still there."""
     rows = []
     for name in sorted(recorded, key=natural):
-        files = _files(recorded[name])
+        files = _known(recorded[name])
         is_kept = files and all((folder / file).is_file() for file in files)
-        if name in tasks or is_kept:
+        if name in tasks or (is_kept and name != _RUN):
             rows.append(_row(name, recorded[name]))
-    with (
-        outputs.replacing(folder / TABLE) as temporary,
-        open(temporary, "w", newline="", encoding="utf-8", errors="backslashreplace") as file,
-    ):
-        table = csv.DictWriter(file, _COLUMNS, delimiter="\t", lineterminator="\n")
-        table.writeheader()
-        table.writerows(rows)
+    text = io.StringIO(newline="")
+    table = csv.DictWriter(text, _COLUMNS, delimiter="\t", lineterminator="\n")
+    table.writeheader()
+    table.writerows(rows)
+    return text.getvalue().encode(errors="backslashreplace")
 
 
 def _row(name: str, record: Mapping) -> dict[str, object]:

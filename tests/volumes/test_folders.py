@@ -1,7 +1,9 @@
 """Many scans at once: BIDS in and out, failures beside successes, and after a death only what is missing."""
 
 import json
+import os
 import re
+import shutil
 import sys
 from pathlib import Path
 
@@ -59,18 +61,25 @@ def dataset(folder):
 
 
 @pytest.fixture
-def made(monkeypatch):
+def made(monkeypatch, tmp_path_factory):
     """Let `strip_to` write its files at once, and keep the scans that it was called with."""
     calls = []
+    folder = tmp_path_factory.mktemp("temporary")
 
-    def strip_to(scan, files, *, n4=False, fields=None, progress=False):  # noqa: ARG001
+    def strip_to(scan, files, *, n4, fields, before_replacing):
         calls.append(scan.name)
-        if scan.stat().st_size < 10:
+        if not scan.is_file() or scan.stat().st_size < 10:
             raise InputError("is too small", where=scan)
-        for file in files:
-            file.parent.mkdir(parents=True, exist_ok=True)
+        temporary = stripping.Stripped(*(folder / file.name for file in files))
+        for file in temporary:
             file.write_text(f"{scan.read_bytes()}{n4}")
-        files.sidecar.write_text(json.dumps(fields))
+        temporary.sidecar.write_text(json.dumps(fields))
+        before_replacing(temporary)
+        for file, new in zip(files, temporary, strict=True):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            shutil.move(new, file)
+            if "killed" in calls:
+                raise KeyboardInterrupt
         quality = 0.1 if "bad" in scan.name else 0.8
         return verdicts.Verdict(quality, np.array([quality]), np.array([True]), 1400.0, ())
 
@@ -82,7 +91,7 @@ def scans_of(folder, *names):
     for name in names:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(f"the scan {name}")
+        path.write_bytes(os.fsencode(f"the scan {name}"))
 
 
 def table(file):
@@ -351,6 +360,210 @@ def test_a_mask_that_was_corrected_by_hand_stays(folder, made):
         folders.strip_scans(["in"], "out", n4=True)
     assert Path("out/a_brainmask.nii").read_text() == "corrected"
     assert len(made) == 1
+
+
+def files_in(folder):
+    return {file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file()}
+
+
+RESULTS = {"a_brain.nii", "a_brainmask.nii", "a_brainmask.json", "a_qc.png"}
+
+
+@pytest.mark.parametrize(
+    ("sources", "places"),
+    [
+        (["in"], ["s1/"]),
+        (["in/s1"], [""]),
+        (["in/s1/a.nii"], [""]),
+        (["in/../in/s1/a.nii", "in/s1"], [""]),
+        (["in", "other"], ["in/s1/", "other/"]),
+        (["../work/in", "other/a.nii"], ["in/s1/", "other/"]),
+        (["../elsewhere/a.nii", "other"], ["elsewhere/", "work/other/"]),
+    ],
+)
+def test_results_lie_in_their_folder_as_the_scans_do_in_theirs(
+    folder, made, monkeypatch, sources, places
+):
+    scans_of(folder, "work/in/s1/a.nii", "work/other/a.nii", "elsewhere/a.nii")
+    before = files_in(folder)
+    monkeypatch.chdir("work")
+    folders.strip_scans(sources, "out")
+    expected = {f"work/out/{place}{name}" for place in places for name in RESULTS}
+    expected |= {"work/out/masks.tsv", "work/out/strip.jsonl"}
+    assert files_in(folder) - before == expected
+    assert len(made) == len(places)
+
+
+def test_another_subject_moves_no_results(folder, made):
+    scans_of(folder, "in/s1/a.nii")
+    folders.strip_scans(["in"], "out")
+    before = files_in(folder / "out")
+    scans_of(folder, "in/s2/b.nii")
+    folders.strip_scans(["in"], "out")
+    assert made == ["a.nii", "b.nii"]
+    assert {name for name in files_in(folder / "out") - before if "s2/" not in name} == set()
+
+
+@pytest.mark.parametrize("kind", ["x", "x/a.nii"])
+def test_results_of_a_scan_from_elsewhere_are_not_replaced(folder, made, kind):
+    scans_of(folder, "x/a.nii", "y/a.nii")
+    folders.strip_scans([kind], "out")
+    before = Path("out/a_brain.nii").read_text()
+    with refused("y/a.nii", ["x/a.nii"]):
+        folders.strip_scans([kind.replace("x", "y")], "out")
+    assert Path("out/a_brain.nii").read_text() == before
+    assert len(made) == 1
+
+
+def test_scans_may_move_with_or_without_their_results(folder, made):
+    scans_of(folder, "top/x/a.nii")
+    folders.strip_scans(["top/x"], "top/out")
+    Path("top").rename("moved")
+    Path("moved/x/a.nii").write_text("another scan")
+    folders.strip_scans(["moved/x"], "moved/out")
+    Path("moved/x").rename("y")
+    folders.strip_scans(["y"], "moved/out")
+    assert len(made) == 2
+    folders.strip_scans(["y"], "moved/out", n4=True)
+    assert len(made) == 3
+
+
+def test_two_spellings_of_one_name_are_no_two_scans(folder, made):
+    scans_of(folder, "a.nii", "far/a.nii", "far/x/b.nii")
+    Path("x").symlink_to("far/x")
+    with refused("a.nii", ["x/../a.nii"]):
+        folders.strip_scans(["a.nii", "x/../a.nii"], "out")
+    assert made == []
+
+
+@pytest.mark.parametrize(
+    ("source", "output"), [(".", "../d"), ("../d", "."), ("../link", "."), (".", "../link")]
+)
+def test_results_beside_the_scans_are_no_scans_however_spelled(
+    folder, made, monkeypatch, source, output
+):
+    scans_of(folder, "d/a.nii")
+    Path("link").symlink_to("d")
+    monkeypatch.chdir("d")
+    for _ in range(2):
+        folders.strip_scans([source], output)
+    assert made == ["a.nii"]
+
+
+def killed(made, *arguments, **options):
+    made.append("killed")
+    with pytest.raises(KeyboardInterrupt):
+        folders.strip_scans(*arguments, **options)
+    made.clear()
+
+
+@pytest.mark.parametrize("earlier", [True, False])
+def test_a_killed_run_remembers_its_files(folder, made, earlier):
+    scans_of(folder, "a.nii")
+    if earlier:
+        folders.strip_scans(["."], ".")
+    killed(made, ["."], ".", n4=True)
+    killed(made, ["."], ".", n4=True)
+    folders.strip_scans(["."], ".", n4=True)
+    assert made == ["a.nii"]
+    assert files_in(folder) > RESULTS
+
+
+@pytest.mark.parametrize("earlier", [True, False])
+def test_a_mask_that_was_corrected_after_a_kill_stays(folder, made, earlier):
+    scans_of(folder, "in/a.nii")
+    if earlier:
+        folders.strip_scans(["in"], "out")
+    killed(made, ["in"], "out", n4=True)
+    Path("out/a_brainmask.nii").write_text("corrected")
+    with refused("a_brainmask.nii"):
+        folders.strip_scans(["in"], "out", n4=True)
+    assert Path("out/a_brainmask.nii").read_text() == "corrected"
+    assert made == []
+
+
+@pytest.mark.parametrize("name", ["masks.tsv", "dataset_description.json", ".bidsignore"])
+def test_what_scans_share_is_not_replaced_once_changed(folder, made, name):
+    scans_of(folder, "heads/sub-1/anat/sub-1_T1w.nii.gz")
+    described = {"Name": "Heads", "BIDSVersion": "1.8.0"}
+    (folder / "heads/dataset_description.json").write_text(json.dumps(described))
+    for _ in range(2):
+        folders.strip_scans(["heads"], "out")
+    Path("out/README.md").write_text("ours now")
+    folders.strip_scans(["heads"], "out")
+    Path("out", name).write_text("a note")
+    with refused(name):
+        folders.strip_scans(["heads"], "out")
+    assert Path("out", name).read_text() == "a note"
+    assert Path("out/README.md").read_text() == "ours now"
+    assert len(made) == 1
+
+
+def test_a_mask_that_is_corrected_during_a_run_stays(folder, made):
+    scans_of(folder, "in/a.nii", "in/b.nii")
+    folders.strip_scans(["in"], "out")
+
+    def correct():
+        Path("out/b_brainmask.nii").write_text("corrected")
+
+    with pytest.warns(match="b_brainmask.nii was"):
+        outcome = folders.strip_scans(["in"], "out", n4=True, progress=correct)
+    assert outcome.failed == ["b.nii"]
+    assert Path("out/b_brainmask.nii").read_text() == "corrected"
+    with refused("b_brainmask.nii"):
+        folders.strip_scans(["in"], "out", n4=True)
+    assert made == ["a.nii", "b.nii", "a.nii"]
+
+
+def test_a_mask_that_is_corrected_while_it_is_made_stays(folder, made, monkeypatch):
+    scans_of(folder, "in/a.nii")
+    folders.strip_scans(["in"], "out")
+    strip_to = stripping.strip_to
+
+    def slowly(*arguments, **options):
+        Path("out/a_brainmask.nii").write_text("corrected")
+        return strip_to(*arguments, **options)
+
+    monkeypatch.setattr(stripping, "strip_to", slowly)
+    with pytest.warns(match="a_brainmask.nii was"):
+        folders.strip_scans(["in"], "out", n4=True)
+    assert Path("out/a_brainmask.nii").read_text() == "corrected"
+    assert made == ["a.nii", "a.nii"]
+
+
+def test_two_runs_at_once_are_refused(folder, made):
+    scans_of(folder, "in/a.nii", "in/b.nii")
+
+    def second():
+        with refused("out"):
+            folders.strip_scans(["in"], "out", n4=True)
+
+    folders.strip_scans(["in"], "out", progress=second)
+    assert made == ["a.nii", "b.nii"]
+
+
+def test_pipes_are_no_scans_and_names_may_be_any_bytes(folder, made):
+    scans_of(folder, "in/a.nii", os.fsdecode(b"in/\xff.nii"))
+    os.mkfifo("in/pipe.nii")
+    os.mkfifo("pipe")
+    Path("in/link.nii").symlink_to("../pipe")
+    with pytest.warns(match="link.nii"):
+        outcome = folders.strip_scans(["in"], "out")
+    assert outcome.failed == ["link.nii"]
+    assert set(made) >= {"a.nii", os.fsdecode(b"\xff.nii")}
+
+
+def test_a_single_scan_does_not_replace_a_corrected_mask_of_a_run(folder, made, skullmask):
+    scans_of(folder, "in/a.nii", "in/b.nii")
+    assert skullmask("strip", "in", "out")[0] == 0
+    assert skullmask("strip", "in/a.nii", "out", "--n4")[0] == 0
+    Path("out/a_brainmask.nii").write_text("corrected")
+    code, _, [line] = skullmask("strip", "in/a.nii", "out")
+    assert code == 2
+    assert "a_brainmask.nii" in line
+    assert Path("out/a_brainmask.nii").read_text() == "corrected"
+    assert made == ["a.nii", "b.nii", "a.nii"]
+    assert set(table(Path("out/masks.tsv"))) == {"a.nii", "b.nii"}
 
 
 def test_results_beside_the_scans_are_no_scans(folder, made):
