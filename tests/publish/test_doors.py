@@ -137,17 +137,48 @@ def test_every_door_installs_what_the_lessons_need():
         assert ".[app,batch,volumes]" in text
 
 
-def test_the_workflow_publishes_what_make_writes():
+@pytest.fixture(scope="module")
+def workflow():
     path = pages.HOUSE / ".github" / "workflows" / "site.yml"
-    jobs = yaml.safe_load(path.read_text(encoding="utf-8"))["jobs"]
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+def commands_of(job):
+    return "\n".join(step.get("run", "") for step in job["steps"])
+
+
+def actions_of(job):
+    """List what the actions of a job are given, by their names without versions."""
+    steps = [step for step in job["steps"] if "uses" in step]
+    return {step["uses"].partition("@")[0]: step.get("with", {}) for step in steps}
+
+
+def test_the_workflow_publishes_what_make_writes(workflow):
+    build, colab = workflow["jobs"]["build"], workflow["jobs"]["colab"]
     makefile = (pages.HOUSE / "Makefile").read_text(encoding="utf-8")
-    commands = [step.get("run", "") for job in jobs.values() for step in job["steps"]]
-    targets = re.findall(r"make PYTHON=python ([\w -]+)", "\n".join(commands))
+    targets = re.findall(r"make PYTHON=python (\w+)$", commands_of(build), re.MULTILINE)
     assert targets == ["site", "colab"]
     for target in targets:
         assert re.search(rf"^{target}:.*build/{target}", makefile, re.MULTILINE)
-    [folder] = [
-        step["with"]["path"] for step in jobs["build"]["steps"] if "path" in step.get("with", {})
-    ]
-    assert folder == "build/site"
-    assert f"git push --force origin {doors.COLAB_BRANCH}" in commands[-1]
+    actions = actions_of(build)
+    assert actions["actions/upload-pages-artifact"]["path"] == "build/site"
+    assert actions["actions/upload-artifact"]["path"] == "build/colab"
+    artifact = actions_of(colab)["actions/download-artifact"]["name"]
+    assert artifact == actions["actions/upload-artifact"]["name"]
+    assert f"git push --force origin {doors.COLAB_BRANCH}" in commands_of(colab)
+
+
+def test_what_runs_packages_cannot_write_and_what_writes_runs_none(workflow):
+    assert workflow["permissions"] == {"contents": "read"}
+    for name, job in workflow["jobs"].items():
+        if "permissions" in job:
+            assert not re.search(r"\b(make|pip|python)\b", commands_of(job)), name
+            assert job["if"] == f"github.ref == 'refs/heads/{doors.BRANCH}'"
+            assert job["needs"] == "build"
+        else:
+            assert actions_of(job)["actions/checkout"]["persist-credentials"] is False, name
+
+
+def test_a_later_push_waits_for_the_deployment(workflow):
+    assert workflow["concurrency"]["cancel-in-progress"] is False
+    assert "github.ref" in workflow["concurrency"]["group"]  # other branches do not take its turn
