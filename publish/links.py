@@ -8,11 +8,18 @@ import re
 from collections.abc import Callable
 from pathlib import PurePosixPath
 
-# Code comes first where it starts first, so links within code stay as they are.
+_CODE = r"`+[^`\n]*`+"
+_TARGET = r"<[^<>\n]*>|[^\s()<](?:[^\s()]|\([^\s()]*\))*"
+_TITLE = r"\s+(?:\"[^\"]*\"|'[^']*'|\([^()]*\))"
+_PICTURE = rf"!\[[^\[\]]*\]\(\s*(?:{_TARGET})(?:{_TITLE})?\s*\)"
+
+# Code comes first where it starts first, so links within code stay as they are. A picture can be
+# the text of a link.
 _TOKEN = re.compile(
     r"^```.*?^```$"
-    r"|\[(?P<text>[^\[\]]*)\]\((?P<target>[^)\s]+)\)"
-    r"|`+[^`\n]*`+",
+    rf"|!?\[(?P<text>(?:{_CODE}|{_PICTURE}|[^\[\]`])*)\]"
+    rf"\((?P<before>\s*)(?P<target>{_TARGET})(?P<title>(?:{_TITLE})?\s*)\)"
+    rf"|{_CODE}",
     re.MULTILINE | re.DOTALL,
 )
 
@@ -25,7 +32,8 @@ def retarget(text: str, change: Callable[[str], str | None]) -> str:
     text : str
         Markdown. Links in code are left alone.
     change : callable
-        Takes a target and returns the new one, or None to keep the words and drop the link.
+        Takes a target and returns the new one, or None to keep the words and drop the link. Of a
+        picture, the description is kept.
 
     Returns
     -------
@@ -35,15 +43,21 @@ def retarget(text: str, change: Callable[[str], str | None]) -> str:
     --------
     >>> retarget("See [a](a.md), `[b](b.md)` and [c](c.md).", {"a.md": "A", "c.md": None}.get)
     'See [a](A), `[b](b.md)` and c.'
+    >>> retarget('[![a](a.png)](b.md "c")', {"a.png": None, "b.md": "B"}.get)
+    '[a](B "c")'
     """
 
     def changed(token: re.Match[str]) -> str:
         if token["target"] is None:
             return token[0]
-        target = change(token["target"])
+        words = retarget(token["text"], change)
+        target = change(token["target"].strip("<>"))
         if target is None:
-            return token["text"]
-        return f"[{token['text']}]({target})"
+            return words
+        if token["target"].startswith("<"):
+            target = f"<{target}>"
+        start = "![" if token[0].startswith("!") else "["
+        return f"{start}{words}]({token['before']}{target}{token['title']})"
 
     return _TOKEN.sub(changed, text)
 
@@ -55,8 +69,17 @@ def targets(text: str) -> list[str]:
     --------
     >>> targets("See [a](a.md#b) and `[b](b.md)`.")
     ['a.md#b']
+    >>> targets("[![a](a.png)](b.md)")
+    ['a.png', 'b.md']
     """
-    return [token["target"] for token in _TOKEN.finditer(text) if token["target"]]
+    listed: list[str] = []
+
+    def listing(target: str) -> str:
+        listed.append(target)
+        return target
+
+    retarget(text, listing)
+    return listed
 
 
 def is_external(target: str) -> bool:

@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+from markdown_it import MarkdownIt
+
 HOUSE = Path(__file__).resolve().parents[1]
 README = HOUSE / "README.md"
 DOCS = sorted((HOUSE / "docs").glob("*.md"))
@@ -49,9 +51,20 @@ def prose(page):
     return re.sub(r"^```.*?^```$", "", text_of(page), flags=re.MULTILINE | re.DOTALL)
 
 
+def targets(text):
+    """List the targets of the links and pictures of a Markdown text, as a parser of Markdown finds them."""
+    waiting = MarkdownIt("commonmark").enable("table").parse(text)
+    listed = []
+    while waiting:
+        token = waiting.pop(0)
+        listed += [token.attrs[name] for name in ("href", "src") if name in token.attrs]
+        waiting = [*(token.children or []), *waiting]
+    return listed
+
+
 def links(page):
     """List the targets of all links and pictures of a page."""
-    return re.findall(r"\]\(([^)\s]+)\)", prose(page))
+    return targets(text_of(page))
 
 
 def anchors(page):

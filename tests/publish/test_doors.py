@@ -83,9 +83,9 @@ def test_the_copy_for_colab_differs_by_its_first_cell_and_its_links(lesson_and_c
         if cell.cell_type == "code":
             assert cell == original
         else:
-            targets = links.targets(cell.source)
+            targets = pages.targets(cell.source)
             assert all(links.is_external(target) or target[0] == "#" for target in targets)
-            assert len(targets) == len(links.targets(original.source))
+            assert len(targets) == len(pages.targets(original.source))
     nbformat.validate(copy)
 
 

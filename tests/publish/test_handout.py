@@ -96,7 +96,7 @@ def test_no_link_leads_out_of_the_zip(student):
             text = "\n\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
         else:
             continue
-        for target in links.targets(text):
+        for target in pages.targets(text):
             if not links.is_external(target):
                 assert links.resolve(target, path)[0] in student, f"{path}: {target}"
 
