@@ -54,7 +54,7 @@ figures: $(VENV)/.base cv2  ## Draw the README's figures anew.
 site: $(VENV)/.site cv2  ## The lessons, the docs and the API as pages that open offline: build/site/index.html.
 	$(BIN)/python -m publish.site
 
-student: $(VENV)/.base  ## A zip for students: no solutions, and exercises without outputs.
+student: $(VENV)/.base  ## A zip for students: no notebooks of solutions, and exercises without outputs.
 	$(BIN)/python -m publish.handout student
 
 instructor: $(VENV)/.base  ## A zip for teachers: everything that git tracks.

@@ -9,11 +9,13 @@ import subprocess
 import sys
 import tomllib
 import zipfile
+from itertools import filterfalse
 from pathlib import Path, PurePosixPath
 
 import nbformat
 
 from publish import links
+from skullmask_lib.errors import InputError
 from skullmask_lib.io import outputs
 
 HOUSE = Path(__file__).resolve().parents[1]
@@ -34,8 +36,8 @@ FOR_STUDENTS = (
 )
 NOT_FOR_STUDENTS = ("docs/course.md", "docs/teaching.md", "notebooks/solutions")
 
-# Cells whose outputs say whether an answer is right, or give one
-_EXERCISE = re.compile(r"\b(sm\.check|exercises\.answer)\(")
+_CHECK = re.compile(r"\bsm\.check\(")
+_ANSWER = "<details><summary>Answer"  # folded; other folds say why a guess is wrong
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip can hold
 
 
@@ -44,12 +46,20 @@ def tracked() -> list[PurePosixPath]:
 
     Raises
     ------
-    subprocess.CalledProcessError
-        If the project is no clone.
+    InputError
+        If the project is no clone, or git is missing.
     """
-    listed = subprocess.run(
-        ["git", "ls-files", "-z"], cwd=HOUSE, check=True, capture_output=True, text=True
-    )
+    try:
+        listed = subprocess.run(
+            ["git", "ls-files", "-z"], cwd=HOUSE, check=True, capture_output=True, text=True
+        )
+    except FileNotFoundError:
+        raise InputError("git is missing, and it says which files go into a zip") from None
+    except subprocess.CalledProcessError as error:
+        reason = error.stderr.strip().splitlines()[-1:]
+        raise InputError(": ".join(["git lists no files", *reason]), where=HOUSE) from None
+    if not listed.stdout:
+        raise InputError("git tracks no file; zips are made in a clone", where=HOUSE)
     paths = [PurePosixPath(name) for name in listed.stdout.split("\0") if name]
     return sorted(path for path in paths if (HOUSE / path).is_file())
 
@@ -80,7 +90,8 @@ def _is_one_of(path: PurePosixPath, patterns: tuple[str, ...]) -> bool:
 def student_files() -> dict[PurePosixPath, bytes]:
     """Make the content of every file of the students' zip.
 
-    Exercises have no outputs. Links to files that are not in the zip become plain text.
+    Checks and folded answers have no outputs. Links to files that are not in the zip become plain
+    text.
     """
     paths = [path for path in tracked() if is_for_students(path)]
     known = {README, *paths}
@@ -106,10 +117,16 @@ def _notebook_for_students(path: PurePosixPath, known: set[PurePosixPath]) -> by
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             cell.source = _without_dead_links(cell.source, path, known)
-        elif _EXERCISE.search(cell.source):
-            cell.outputs = []
+            continue
+        kept = [] if _CHECK.search(cell.source) else list(filterfalse(_is_answer, cell.outputs))
+        if cell.outputs and not kept:
             cell.execution_count = None
+        cell.outputs = kept
     return (nbformat.writes(notebook) + "\n").encode()
+
+
+def _is_answer(output: nbformat.NotebookNode) -> bool:
+    return output.get("data", {}).get("text/markdown", "").startswith(_ANSWER)
 
 
 def _without_dead_links(text: str, page: PurePosixPath, known: set[PurePosixPath]) -> str:
@@ -144,10 +161,19 @@ def write(path: Path, files: dict[PurePosixPath, bytes]) -> None:
 
 
 def main(reader: str) -> None:
-    """Write the zip for the students or for the instructor, and say where it is."""
+    """Write the zip for the students or for the instructor, and say where it is.
+
+    Raises
+    ------
+    SystemExit
+        If the project is no clone. The message is one line.
+    """
     settings = tomllib.loads((HOUSE / "pyproject.toml").read_text(encoding="utf-8"))
     version = settings["project"]["version"]
-    files = student_files() if reader == "student" else instructor_files()
+    try:
+        files = student_files() if reader == "student" else instructor_files()
+    except InputError as error:
+        sys.exit(f"handout: {error}")
     path = HOUSE / "build" / f"skullmask-{version}-{reader}.zip"
     write(path, files)
     print(f"{path.relative_to(HOUSE)}: {len(files)} files, {path.stat().st_size / 1e6:.1f} MB")

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -13,6 +14,8 @@ import pages
 import pytest
 
 from publish import handout, links
+from skullmask_lib import exercises
+from skullmask_lib.exercises import checking, definitions
 from skullmask_lib.reports import notebooks
 
 README = PurePosixPath("README.md")
@@ -56,8 +59,12 @@ def test_what_is_for_students(path, is_handed_out):
     assert handout.is_for_students(PurePosixPath(path)) == is_handed_out
 
 
-def test_exercises_have_no_outputs_and_all_else_stays(student):
-    cleared = 0
+def text_of(output):
+    return output.get("data", {}).get("text/markdown", "")
+
+
+def test_students_see_no_reply_and_no_answer_and_all_else_stays(student):
+    replies, answers = 0, 0
     for path, content in student.items():
         if path.suffix != ".ipynb":
             continue
@@ -67,17 +74,33 @@ def test_exercises_have_no_outputs_and_all_else_stays(student):
             if cell.cell_type == "markdown":
                 continue
             assert cell.source == stored.source
-            if re.search(r"sm\.check\(|exercises\.answer\(", cell.source):
-                cleared += 1
-                assert cell.outputs == []
-            else:
-                assert cell.outputs == stored.outputs
-    assert cleared >= len(notebooks.lessons())
+            kept = []
+            for output in stored.outputs:
+                if checking.NO_ANSWER in str(output):
+                    replies += 1
+                elif re.search(r"<summary>\W*(answer|solution)", text_of(output), re.IGNORECASE):
+                    answers += 1
+                else:
+                    kept.append(output)
+            assert cell.outputs == kept, path
+    assert replies >= len(definitions.names())
+    assert answers > 10
 
 
-def test_a_check_has_no_output_and_no_count(tmp_path, monkeypatch):
-    cell = nbformat.v4.new_code_cell('sm.check("04.1", mask)', execution_count=3)
-    cell.outputs = [nbformat.v4.new_output("stream", text="Right.")]
+@pytest.mark.parametrize(
+    ("source", "output"),
+    [
+        ('sm.check("04.1", mask)', nbformat.v4.new_output("stream", text="Right.")),
+        (
+            "answer",
+            nbformat.v4.new_output(
+                "display_data", {"text/markdown": exercises.fold("Answer: Explore", "3").data}
+            ),
+        ),
+    ],
+)
+def test_an_exercise_has_no_output_and_no_count(tmp_path, monkeypatch, source, output):
+    cell = nbformat.v4.new_code_cell(source, execution_count=3, outputs=[output])
     told = nbformat.v4.new_markdown_cell("[answers](solutions/04.ipynb), [next](05.ipynb)")
     nbformat.write(nbformat.v4.new_notebook(cells=[cell, told]), tmp_path / "04.ipynb")
     monkeypatch.setattr(handout, "HOUSE", tmp_path)
@@ -126,6 +149,26 @@ def test_files_that_git_does_not_track_stay_out():
     assert strays == []
 
 
+@pytest.mark.parametrize("is_clone", [False, True], ids=["no clone", "nothing tracked"])
+def test_without_a_clone_there_is_one_clear_line(tmp_path, monkeypatch, is_clone):
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    shutil.copy(handout.HOUSE / "pyproject.toml", tmp_path)
+    if is_clone:
+        subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
+    monkeypatch.setattr(handout, "HOUSE", tmp_path)
+    with pytest.raises(SystemExit) as stop:
+        handout.main("student")
+    [line] = str(stop.value).splitlines()
+    assert str(tmp_path) in line
+    assert not (tmp_path / "build").exists()
+
+
+def test_without_git_there_is_one_clear_line(monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(SystemExit, match=r"^handout: git .*$"):
+        handout.main("student")
+
+
 @pytest.mark.full
 def test_a_lesson_runs_where_the_zip_is_unpacked(tmp_path, student):
     path = tmp_path / "student.zip"
@@ -158,3 +201,10 @@ def test_the_teachers_page_names_the_targets():
     text = pages.text_of(pages.HOUSE / "docs" / "course.md")
     for target in ("student", "instructor", "site"):
         assert f"`make {target}`" in text
+
+
+def test_the_teachers_page_says_that_the_zip_holds_the_solutions(student):
+    [pattern] = re.findall(
+        r"`(skullmask_lib/exercises/\S+)`", pages.text_of(pages.HOUSE / "docs" / "course.md")
+    )
+    assert [path for path in student if path.match(pattern)]
