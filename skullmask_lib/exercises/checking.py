@@ -4,6 +4,7 @@ Nothing here knows a particular exercise; `definitions` says where they are.
 """
 
 import copy
+import re
 import warnings
 from collections import Counter
 from collections.abc import Callable
@@ -52,7 +53,17 @@ class Reply:
 
     def _repr_markdown_(self) -> str:
         start, _, rest = self.sentence.partition(":")
-        return f"**{start}:**{rest}"
+        return f"**{start}:**{_MARKUP.sub(_as_text, rest)}"
+
+
+# Code and *emphasis* stay. All else is text: an error's message may hold tags and `__names__`.
+_CODE = r"(?<!`)(?P<ticks>`+)(?!`).+?(?<!`)(?P=ticks)(?!`)"
+_EMPHASIS = r"(?<![\w*(])\*\w(?:[\w ]*\w)?\*(?![\w*])"
+_MARKUP = re.compile(rf"(?P<kept>{_CODE}|{_EMPHASIS})|[&<*_$\\\[\]|~]")
+
+
+def _as_text(markup: re.Match[str]) -> str:
+    return markup["kept"] or f"&#{ord(markup[0])};"
 
 
 class _Stopped(Exception):

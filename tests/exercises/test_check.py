@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 import pytest
+from markdown_it import MarkdownIt
 
 import skullmask_lib as sm
 from skullmask_lib.exercises import checking, comparisons, definitions
@@ -95,6 +96,46 @@ def test_a_reply_is_true_or_false_and_shows_as_one_sentence(toy):  # noqa: ARG00
     assert wrong._repr_markdown_() == "**Not yet:** this is the rest."
     with pytest.raises(AttributeError):
         wrong.is_right = True
+
+
+def shown(reply):
+    """Give the text of a reply as a notebook shows it, and the tags in it."""
+    tokens = (
+        MarkdownIt("commonmark").enable(["table", "strikethrough"]).parse(reply._repr_markdown_())
+    )
+    parts = [part for token in tokens for part in token.children or []]
+    return "".join(part.content for part in parts), {part.tag for part in parts} - {""}
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "<lambda>() missing 1 required positional argument: 'x'",
+        "__init__() takes *args, **kwargs and x[0](y)",
+        "![a](b.png) ~~c~~ $d$ &lt; \\* |",
+        "<script>alert(1)</script>",
+    ],
+)
+def test_the_text_of_an_error_is_shown_as_it_is(message):
+    def answer(*_):
+        raise ValueError(message)
+
+    reply = sm.check("01.2", answer)
+    assert message in reply.sentence
+    assert shown(reply) == (reply.sentence, {"strong"})
+
+
+def test_a_lambda_keeps_its_name():
+    reply = sm.check("01.2", lambda: 0)
+    text, _ = shown(reply)
+    assert "<lambda>()" in text
+
+
+@pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.name)
+def test_code_and_emphasis_of_our_replies_stay(exercise):
+    replies = [mistake.reply for mistake in exercise.mistakes]
+    for text in (exercise.right, *exercise.hints, *replies):
+        assert checking.Reply(False, f"Not yet: {text}")._repr_markdown_() == f"**Not yet:** {text}"
 
 
 def test_wrong_answers_lead_through_three_hints_and_a_right_one_starts_anew(toy):  # noqa: ARG001
