@@ -10,12 +10,14 @@ the file to the mask on disk, without imports and without what numba compiles; m
 the largest process; the installed size counts a package and all that it requires.
 
 The peers' masks stay in build/peers, so an interrupted run goes on where it stopped; a mask is made
-anew when its scan, the peer's version or its call changes. The table goes to data/brain_masks.csv;
-rows that are not measured anew stay as they are there. Once all masks of one volume are at hand,
-figures/brain_masks.png shows where the tools go wrong.
+anew when its scan, its file, the peer's version or its call changes. A row has the day and the
+version of its mask. The table goes to data/brain_masks.csv; rows that are not measured anew stay as
+they are there. Once all masks of one volume are at hand, figures/brain_masks.png shows where the
+tools go wrong.
 """
 
 import argparse
+import contextlib
 import csv
 import datetime
 import hashlib
@@ -97,33 +99,71 @@ COSTS = ("seconds", "memory [MB]", "installed [MB]")
 OVERVIEW_HEADER = ("tool", "trusted levels", "whole head", *COSTS)
 
 
+class MaskFailed(Exception):
+    """A tool made no mask; its record says why."""
+
+
+def sha256_of(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
 def fingerprint(method: Method, method_version: object, scan: Path) -> str:
     """Sum up all that decides a peer's mask."""
     parts = [
         method_version,
         method.parameters,
         inspect.getsource(method.make),
-        hashlib.sha256(scan.read_bytes()).hexdigest(),
+        sha256_of(scan),
     ]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def record_of(mask: Path) -> Path:
+    """Name the file that says how a mask was made."""
+    return mask.with_name(mask.name.removesuffix(".nii.gz") + ".json")
+
+
+def recorded(method: Method, scan: Path, mask: Path) -> Row | None:
+    """Read how a mask was made, if it still is that mask, of this scan and by this call."""
+    record_file = record_of(mask)
+    if not (mask.exists() and record_file.exists()):
+        return None
+    record = json.loads(record_file.read_text(encoding="utf-8"))
+    key = fingerprint(method, record.get("method_version"), scan)
+    is_current = record.get("fingerprint") == key and record.get("sha256") == sha256_of(mask)
+    return record if is_current else None
+
+
+def new_mask(method: Method, method_version: object, python: Path, scan: Path, mask: Path) -> Row:
+    """Make a mask and record how; after a failure there is neither."""
+    record_file = record_of(mask)
+    record_file.unlink(missing_ok=True)
+    mask.unlink(missing_ok=True)
+    row: Row = {
+        "date": datetime.date.today().isoformat(),
+        "version": sm.__version__,
+    }
+    with contextlib.suppress(MaskFailed), outputs.replacing(mask) as temporary:
+        row |= brain_tools.make_mask(method, python, scan, temporary)
+        if "seconds" not in row:
+            raise MaskFailed
+    if "seconds" in row:
+        row["method_version"] = method_version
+        key = fingerprint(method, method_version, scan)
+        provenance = {"fingerprint": key, "sha256": sha256_of(mask)}
+        with outputs.replacing(record_file) as temporary:
+            temporary.write_text(json.dumps(row | provenance), encoding="utf-8")
+    return row
 
 
 def cached_mask(
     method: Method, method_version: object, python: Path, scan: Path, mask: Path
 ) -> Row:
     """Make a mask, or take the one of an earlier run; failures are tried again."""
-    record_file = mask.with_name(mask.name.removesuffix(".nii.gz") + ".json")
-    key = fingerprint(method, method_version, scan)
-    if mask.exists() and record_file.exists():
-        recorded = json.loads(record_file.read_text(encoding="utf-8"))
-        if recorded.pop("fingerprint") == key:
-            return recorded
-    record = brain_tools.make_mask(method, python, scan, mask)
-    if "seconds" in record:
-        with outputs.replacing(record_file) as temporary:
-            text = json.dumps(record | {"fingerprint": key})
-            Path(temporary).write_text(text, encoding="utf-8")
-    return record
+    record = recorded(method, scan, mask)
+    if record is None or record["method_version"] != method_version:
+        return new_mask(method, method_version, python, scan, mask)
+    return {key: value for key, value in record.items() if key in HEADER}
 
 
 def ras(path: Path) -> np.ndarray:
@@ -150,10 +190,9 @@ def measure(heads: Path, volume: str, method: str, python: Path, folder: Path) -
     row["method"] = method
     row["parameters"] = ", ".join(f"{name}={value}" for name, value in tool.parameters.items())
     package = brain_tools.package_record(python, tool.package)
-    if tool.package == "skullmask":  # our code may change without its version
-        record = brain_tools.make_mask(tool, python, scan, mask_file)
-    else:
-        record = cached_mask(tool, package["method_version"], python, scan, mask_file)
+    is_ours = tool.package == "skullmask"  # our code may change without its version
+    make = new_mask if is_ours else cached_mask
+    record = make(tool, package["method_version"], python, scan, mask_file)
     row |= record
     if "seconds" in record:
         row |= package
@@ -162,8 +201,6 @@ def measure(heads: Path, volume: str, method: str, python: Path, folder: Path) -
         row["dice"] = round(score(mask, truth, truth_facts.levels), 4)
         if truth_facts.whole:
             row["dice_whole"] = round(sm.dice(mask > 0, truth > 0), 4)
-    row["date"] = datetime.date.today().isoformat()
-    row["version"] = sm.__version__
     return row
 
 
@@ -247,14 +284,21 @@ def comparison(rows: list[Row], key: str) -> str:
     distances = []
     for method in LEARNED:
         distance = np.mean(values(rows, method, key, volumes)) - ours
+        if np.isnan(distance):
+            distances.append(f"{method} and `strip` are not both measured on every T1 scan")
+            continue
         side = "ahead of" if distance > 0 else "behind"
         distances.append(f"{method} is {abs(distance):.4f} {side} `strip`")
     return "; ".join(distances)
 
 
-def drawable(folder: Path) -> bool:
-    """Say if all masks to show are at hand."""
-    return all((folder / f"{SHOWN}_{method}.nii.gz").exists() for method in SHOWN_METHODS)
+def drawable(heads: Path, folder: Path) -> bool:
+    """Say if all masks to show are at hand, each as its record says."""
+    scan = heads / SHOWN / "image.nii.gz"
+    for method in SHOWN_METHODS:
+        if recorded(METHODS[method], scan, folder / f"{SHOWN}_{method}.nii.gz") is None:
+            return False
+    return True
 
 
 def draw(heads: Path, folder: Path) -> plots.Picture:
@@ -339,7 +383,7 @@ def main() -> None:
     for key in ("dice", "dice_whole"):
         report += [dice_table(rows, key), comparison(rows, key)]
     print(*report, *notes(rows), sep="\n\n")
-    if options.output == TABLE and drawable(folder):
+    if options.output == TABLE and drawable(heads, folder):
         FIGURE.write_bytes(draw(heads, folder).png)
 
 

@@ -1,6 +1,8 @@
 """The comparison with the peers: its helpers, its processes, and its table: whole, and what the program computes."""
 
 import dataclasses
+import json
+import re
 import subprocess
 import sys
 
@@ -107,6 +109,13 @@ def test_a_comparison_says_which_side_is_ahead(dice, sentence):
     assert bench_peers.comparison(table, "dice").endswith(f"; ROBEX is {sentence}")
 
 
+def test_without_scores_there_is_no_comparison():
+    for table in ([], [row_of(*pair, dice="0.9") for pair in PAIRS if pair[1] != "strip"]):
+        sentence = bench_peers.comparison(table, "dice")
+        assert not re.search(r"\bnan\b|ahead|behind", sentence)
+        assert all(method in sentence for method in bench_peers.LEARNED)
+
+
 def test_the_docs_say_which_volumes_have_which_truth():
     text = pages.unwrapped(pages.RESULTS)
     for name, volume in bench_peers.VOLUMES.items():
@@ -167,20 +176,28 @@ def test_an_older_table_has_empty_cells_where_it_lacks_columns(tmp_path):
     assert "0.5000" in bench_peers.dice_table(rows, "dice")
 
 
-def test_the_figure_waits_for_its_masks_and_shows_what_they_miss(heads, tmp_path):
+def test_the_figure_waits_for_its_masks_and_shows_what_they_miss(heads, tmp_path, monkeypatch):
     truth = nib.load(heads / "oms01" / "brain.nii.gz")
     half = truth.get_fdata() > 0
     half[:, :10] = False
+
+    def make_mask(_method, _python, _scan, mask):
+        nib.save(nib.Nifti1Image(half.astype(np.uint8), truth.affine), mask)
+        return {"seconds": 1.0, "memory_mb": 2, "note": ""}
+
+    monkeypatch.setattr(brain_tools, "make_mask", make_mask)
     for method in bench_peers.SHOWN_METHODS:
-        assert not bench_peers.drawable(tmp_path)
-        mask = nib.Nifti1Image(half.astype(np.uint8), truth.affine)
-        nib.save(mask, tmp_path / f"oms01_{method}.nii.gz")
-    assert bench_peers.drawable(tmp_path)
+        assert not bench_peers.drawable(heads, tmp_path)
+        scan, mask = heads / "oms01" / "image.nii.gz", tmp_path / f"oms01_{method}.nii.gz"
+        bench_peers.new_mask(bench_peers.METHODS[method], "1.0", sys.executable, scan, mask)
+    assert bench_peers.drawable(heads, tmp_path)
     pixels = bench_peers.draw(heads, tmp_path).pixels.astype(int)
     red, green, blue = pixels[..., 0], pixels[..., 1], pixels[..., 2]
     is_miss = blue - red > 60
     is_over_reach = red - np.maximum(green, blue) > 60
     assert is_miss.sum() > 3 * is_over_reach.sum()  # of which only the key shows any
+    mask.write_bytes(b"of another call")
+    assert not bench_peers.drawable(heads, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -231,7 +248,9 @@ def test_an_interrupted_run_goes_on_where_it_stopped(tmp_path, makings):
     assert makings == [b"scan"]
 
 
-@pytest.mark.parametrize("change", ["scan", "version", "parameters", "call", "no mask"])
+@pytest.mark.parametrize(
+    "change", ["scan", "version", "parameters", "call", "no mask", "mask", "record"]
+)
 def test_what_decides_a_mask_makes_it_anew(tmp_path, makings, change):
     scan, mask = tmp_path / "image.nii.gz", tmp_path / "oms01_ROBEX.nii.gz"
     scan.write_bytes(b"scan")
@@ -249,19 +268,58 @@ def test_what_decides_a_mask_makes_it_anew(tmp_path, makings, change):
             method = dataclasses.replace(method, make=brain_tools.deepbet)
         case "no mask":
             mask.unlink()
+        case "mask":
+            mask.write_bytes(b"of another call")
+        case "record":
+            bench_peers.record_of(mask).write_text("{}")
     bench_peers.cached_mask(method, version, sys.executable, scan, mask)
     assert len(makings) == 2
 
 
-def test_a_failure_is_tried_again(tmp_path, monkeypatch):
+def test_a_failure_leaves_nothing_and_is_tried_again(tmp_path, monkeypatch, makings):
     scan, mask = tmp_path / "image.nii.gz", tmp_path / "oms01_ROBEX.nii.gz"
     scan.write_bytes(b"scan")
-    mask.write_bytes(b"half")
-    records = [{"note": "failed: why"}, {"seconds": 1.0, "note": ""}]
-    monkeypatch.setattr(brain_tools, "make_mask", lambda *_: records.pop(0))
     arguments = (bench_peers.METHODS["ROBEX"], "0.4.3", sys.executable, scan, mask)
-    assert "seconds" not in bench_peers.cached_mask(*arguments)
+    bench_peers.cached_mask(*arguments)
+    scan.write_bytes(b"another scan")
+
+    def half(_method, _python, _scan, mask):
+        mask.write_bytes(b"half")
+        return {"note": "failed: why"}
+
+    with monkeypatch.context() as patch:
+        patch.setattr(brain_tools, "make_mask", half)
+        assert "seconds" not in bench_peers.cached_mask(*arguments)
+    assert list(tmp_path.iterdir()) == [scan]
     assert "seconds" in bench_peers.cached_mask(*arguments)
+    assert makings == [b"scan", b"another scan"]
+
+
+def test_a_killed_call_leaves_no_record_of_the_one_before(tmp_path, monkeypatch, makings):  # noqa: ARG001
+    scan, mask = tmp_path / "image.nii.gz", tmp_path / "oms01_ROBEX.nii.gz"
+    scan.write_bytes(b"scan")
+    method = bench_peers.METHODS["ROBEX"]
+    bench_peers.cached_mask(method, "0.4.3", sys.executable, scan, mask)
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(brain_tools, "make_mask", killed)
+    with pytest.raises(KeyboardInterrupt):
+        bench_peers.cached_mask(method, "0.4.4", sys.executable, scan, mask)
+    assert list(tmp_path.iterdir()) == [scan]
+
+
+def test_a_row_keeps_the_day_and_the_version_that_made_its_mask(heads, tmp_path, monkeypatch):
+    arguments = (heads, "oms01", "nidataset", sys.executable, tmp_path)
+    made = bench_peers.measure(*arguments)
+    record_file = bench_peers.record_of(tmp_path / "oms01_nidataset.nii.gz")
+    record = json.loads(record_file.read_text())
+    assert (made["date"], made["version"]) == (record["date"], sm.__version__)
+    earlier = {"date": "2020-02-02", "version": "0.1.9"}
+    record_file.write_text(json.dumps(record | earlier))
+    monkeypatch.setattr(brain_tools, "make_mask", None)  # not called
+    assert bench_peers.measure(*arguments) == made | earlier
 
 
 def test_a_peer_that_raises_gets_an_empty_cell_and_a_reason(heads, tmp_path):
