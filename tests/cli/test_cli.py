@@ -1308,7 +1308,7 @@ def test_every_path_may_be_an_address(name, kind, options):
         return
     made = options.parser("file:///two%20heads.npy")
     assert Path(made) == Path("/two heads.npy")
-    assert isinstance(made, kind)
+    assert isinstance(made, kind if kind != list[Path] else Path)  # the parser has one at a time
     with pytest.raises(typer.BadParameter, match="server"):
         options.parser("file://server/m.npy")
 
