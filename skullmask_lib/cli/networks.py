@@ -6,7 +6,7 @@ command runs.
 
 import csv
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,6 +18,8 @@ from ..io import datasets, outputs
 from . import commands, options, score_tables, terminal
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from ..deep.heads import Asked, Prepared
 
 PROGRAM = "python -m skullmask_lib.deep"
@@ -80,14 +82,25 @@ def train(
     validation: _Validation = None,
     network: Annotated[str, typer.Option(help="unet or fcn32.")] = "unet",
     base_filters: Annotated[int, typer.Option(help="Channels of the first level.")] = 8,
-    levels: Annotated[int, typer.Option(help="Levels of a U-Net.")] = 4,
+    levels: Annotated[
+        int | None, typer.Option(help="Levels of a U-Net.  [default: 4]", show_default=False)
+    ] = None,
     residual: Annotated[bool, typer.Option("--residual", help="A residual U-Net.")] = False,
-    dropout: Annotated[float, typer.Option(help="Dropout of a U-Net.")] = 0.0,
+    dropout: Annotated[
+        float | None, typer.Option(help="Dropout of a U-Net.  [default: 0]", show_default=False)
+    ] = None,
     steps: Annotated[int, typer.Option(min=1, help="Batches to learn from, in all.")] = 500,
     batch_size: Annotated[int, typer.Option(min=1, help="Slices in a batch.")] = 8,
     rate: Annotated[float, typer.Option(help="The largest rate.")] = 3e-3,
     every: Annotated[int, typer.Option(min=1, help="Steps between checkpoints.")] = 50,
     heads: Annotated[int, typer.Option(min=1, help=f"Heads of {RANDOM}.")] = 200,
+    one_slice_per_head: Annotated[
+        bool,
+        typer.Option(
+            "--one-slice-per-head",
+            help="Take names that differ in digits alone for those of heads, not of slices.",
+        ),
+    ] = False,
     seed: Annotated[int, typer.Option(min=0, help="Of weights, order and changes.")] = 0,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
 ) -> None:
@@ -95,15 +108,18 @@ def train(
 
     Slices of one head stay together: their names tell which head they are of, as head[number].
     """
-    settings: dict[str, object] = {"base_filters": base_filters}
-    if network == "unet":
-        settings |= {"levels": levels, "is_residual": residual, "dropout": dropout}
-    built = deep.networks.build(network, seed=seed, **settings)
+    settings = {"levels": levels, "is_residual": residual or None, "dropout": dropout}
+    settings = {name: value for name, value in settings.items() if value is not None}
+    if network != "unet" and settings:
+        raise InputError(
+            "has no --levels, --residual and --dropout; these are of a U-Net", where=network
+        )
+    built = deep.networks.build(network, seed=seed, base_filters=base_filters, **settings)
     if RANDOM in sources:
         batch_of, held_out = _random_phantoms(sources, validation, output, heads, batch_size, seed)
         data = f"{heads} {RANDOM}"
     else:
-        prepared, held_out = _labelled(sources, validation, seed)
+        prepared, held_out = _labelled(sources, validation, seed, one_slice_per_head)
         batch_of = deep.heads.batches(prepared, batch_size, seed=seed)
         data = _fingerprint(prepared)
     bar = terminal.progress_bar(steps, "step")
@@ -118,21 +134,25 @@ def train(
             validate=lambda trained: deep.heads.mean_dice(_asked(trained), held_out),
             every=every,
             device=device,
-            options={"batch_size": batch_size, "data": data},
+            options={
+                "batch_size": batch_size,
+                "data": data,
+                "validation": _fingerprint(held_out),
+            },
             progress=lambda step, _: bar.update(step - bar.n),
         )
-    best = max(log, key=lambda row: row.validation)
+    best = deep.training.best_row(log)
     weights = deep.networks.count_weights(built)
-    terminal.say(
-        f"{network} of {weights} weights, {steps} steps → {output}",
-        f"best Dice by validation {best.validation:.4f}, after {best.step} steps",
-    )
+    terminal.say(f"{network} of {weights} weights, {steps} steps → {output}")
+    if best:
+        terminal.say(f"best Dice by validation {best.validation:.4f}, after {best.step} steps")
 
 
 def _labelled(
     sources: list[str],
     validation: list[str] | None,
     seed: int,
+    one_slice_per_head: bool,
 ) -> tuple["Prepared", "Prepared"]:
     """Prepare slices to learn from and slices of other heads to validate by."""
     training_parts = list(map(datasets.load, sources))
@@ -140,7 +160,9 @@ def _labelled(
         validation_parts = list(map(datasets.load, validation))
         deep.heads.check_apart(training_parts, validation_parts)
     else:
-        training_parts, validation_parts = deep.heads.split(training_parts, seed=seed)
+        training_parts, validation_parts = deep.heads.split(
+            training_parts, seed=seed, one_slice_per_head=one_slice_per_head
+        )
     return deep.heads.prepare(training_parts), deep.heads.prepare(validation_parts)
 
 
@@ -201,11 +223,12 @@ def predict(
     axis: options.Axis = options.AXIAL,
 ) -> None:
     """Make the mask of every slice by a network: what it holds for probable, in one piece."""
-    ask = _asked(_load(network))
+    found, file = _load(network)
+    ask = _asked(found)
     data = datasets.load(input, axis=axis).spaced(spacing)
     masks = deep.heads.masks_of(ask, data)
     masks = terminal.progress_bar(len(data.images), "slice", masks)
-    datasets.write_masks(masks, output, data, keep=[network])
+    datasets.write_masks(masks, output, data, keep=[file])
     plural = "" if len(data.images) == 1 else "s"
     terminal.say(f"{len(data.images)} mask{plural} by {network} → {output}")
 
@@ -232,19 +255,23 @@ def evaluate(
     A skull mask that is empty on some slices and not on others is unknown there: they are left out
     of the means.
     """
-    ask = _asked(_load(network))
+    found, file = _load(network)
+    ask = _asked(found)
     data = datasets.load(input, truth=truth, axis=axis).spaced(spacing)
     deep.heads.labels_of(data)  # before the work
     masks = deep.heads.masks_of(ask, data)
     masks = terminal.progress_bar(len(data.images), "slice", masks)
     scores = deep.heads.score(masks, data)
     if output:
-        _write_scores(scores, data.names, output, input)
+        keep = [file, input]
+        if truth:
+            keep.append(truth)
+        _write_scores(scores, data.names, output, keep)
     score_tables.say_scores(scores, data.names)
 
 
-def _load(path: Path):
-    """Read a network for slices from a checkpoint, or from the folder of a training."""
+def _load(path: Path) -> tuple["nn.Module", Path]:
+    """Read a network for slices from a checkpoint or the folder of a training; name its file."""
     file = path
     if path.is_dir():
         names = (deep.training.BEST, deep.training.LAST)
@@ -255,17 +282,17 @@ def _load(path: Path):
     network = deep.checkpoints.load(file).network
     if network.settings.get("dimensions") == 3:
         raise InputError("expected a network for slices, got one for volumes", where=file)
-    return network
+    return network, file
 
 
 def _write_scores(
     scores: list[dict[str, float]],
     names: tuple[str, ...],
     file: Path,
-    input: str,
+    keep: Iterable[str | Path],
 ) -> None:
-    """Write the scores of every slice as CSV."""
-    with outputs.replacing(file, input) as temporary, temporary.open("w", newline="") as stream:
+    """Write the scores of every slice as CSV, over none of the files to keep."""
+    with outputs.replacing(file, *keep) as temporary, temporary.open("w", newline="") as stream:
         table = csv.writer(stream)
         table.writerow(("slice", *scores[0]))
         for name, row in zip(names, scores, strict=True):

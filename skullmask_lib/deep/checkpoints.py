@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
-from ..errors import InputError
+from ..errors import InputError, Place
 from ..io import outputs
 from ..io.paths import AnyPath
 from . import networks
@@ -101,13 +101,12 @@ def load(file: AnyPath) -> Checkpoint:
     content = _read(Path(file))
     network = _build(content, file)
     try:
-        network.load_state_dict(content["weights"])
+        _fill(network, content["weights"])
     except (AttributeError, RuntimeError, TypeError):
         settings = ", ".join(f"{name} {value}" for name, value in network.settings.items())
         wanted = f"weights of a {content['network']} with {settings}"
         raise InputError(f"expected {wanted}, got others", where=file) from None
-    if not all(bool(torch.isfinite(weights).all()) for weights in network.state_dict().values()):
-        raise InputError("has weights that are NaN or infinite", where=file)
+    check_finite(network, file)
     return Checkpoint(network.eval(), content["extra"])
 
 
@@ -132,12 +131,48 @@ def _read(file: Path) -> dict[str, Any]:
     return content
 
 
+def check_finite(network: nn.Module, name: Place) -> None:
+    """Refuse weights that are NaN or infinite.
+
+    Parameters
+    ----------
+    network : nn.Module
+    name : str or path
+        Where the weights come from, for the message.
+
+    Raises
+    ------
+    InputError
+
+    Examples
+    --------
+    >>> network = nn.Linear(3, 2)
+    >>> _ = network.bias.data.fill_(torch.nan)
+    >>> check_finite(network, "step 7")
+    Traceback (most recent call last):
+    ...
+    skullmask_lib.errors.InputError: step 7: has weights that are NaN or infinite
+    """
+    if not all(bool(torch.isfinite(weights).all()) for weights in network.state_dict().values()):
+        raise InputError("has weights that are NaN or infinite", where=name)
+
+
 def _build(content: Mapping[str, Any], file: AnyPath) -> nn.Module:
-    """Build the network that a checkpoint describes."""
+    """Build the network that a checkpoint describes; its weights take no memory yet."""
     try:
-        return networks.build(content["network"], **content["settings"])
+        return networks.outline(content["network"], content["settings"])
     except InputError as error:
         raise error.at(file) from None
     except TypeError:
         got = content["settings"]
         raise InputError(f"expected settings of a network, got {got}", where=file) from None
+
+
+def _fill(network: nn.Module, weights: Mapping[str, torch.Tensor]) -> None:
+    """Give a network weights of the same names and shapes; memory is taken for no others."""
+    wanted = {name: tensor.shape for name, tensor in network.state_dict().items()}
+    shapes = {name: tensor.shape for name, tensor in weights.items()}
+    if shapes != wanted or not all(tensor.is_contiguous() for tensor in weights.values()):
+        raise TypeError("weights of another network")
+    network.to_empty(device="cpu")
+    network.load_state_dict(weights)

@@ -57,7 +57,7 @@ def bank(
     Raises
     ------
     InputError
-        If the file in the folder is no such bank, or cannot be written.
+        If the file in the folder is no such bank, or the folder or file cannot be written.
 
     Examples
     --------
@@ -69,8 +69,7 @@ def bank(
     ((2, 256, 208), True)
     """
     errors.check_whole(count, "number of label maps", 1, 1_000_000, "label maps")
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = outputs.made_folder(folder)
     anatomies = "random" if anatomy else "usual"
     file = folder / f"labels-{anatomies}-{count}-{seed}-{_recipe()}.npz"
     if not file.exists():
@@ -120,9 +119,12 @@ def _collected(
 def _read(file: Path, count: int) -> np.ndarray:
     """Read a bank and check that it is one."""
     try:
-        with np.load(file, allow_pickle=False) as stored:
+        # NumPy leaves a damaged file open that it has opened
+        with file.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
             maps = stored["labels"]
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    except MemoryError:
+        raise
+    except Exception as error:  # NumPy names no errors; a damaged file raises any
         raise errors.InputError("is no bank of label maps; remove it", where=file) from error
     wanted = (count, *randomise.SHAPE)
     if maps.shape != wanted or maps.dtype != np.uint8:

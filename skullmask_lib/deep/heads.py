@@ -5,7 +5,8 @@ slices of a head that it has learned from, for neighbouring slices are all but t
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import cv2
@@ -21,6 +22,9 @@ _TURN_DEGREES = 10.0
 _ZOOM = 0.1
 _SHIFT_PX = 4.0
 _GAMMA = 0.3
+
+_NUMBER = re.compile(r"\[\d+\]$")
+_LGG_SLICE = re.compile(r"(TCGA_\w+_\d{8})_\d+\.tif")
 
 Asked = Callable[[np.ndarray], np.ndarray]  # images (N, H, W) in, probabilities out
 
@@ -41,8 +45,9 @@ def head_of(name: str) -> str:
     Parameters
     ----------
     name : str
-        Of the slice: that of the head, and then a number, in brackets or behind a sign. Slices
-        without names of their own bear that of their file.
+        Of the slice: that of the head, and then a number in brackets; or as in LGG. Another name
+        may be that of a head or of a slice, so it stands for itself, see `split`. Slices without
+        names of their own bear that of their file and a number.
 
     Returns
     -------
@@ -53,8 +58,10 @@ def head_of(name: str) -> str:
     >>> head_of("sub-01[73]"), head_of("TCGA_CS_4941_19960909_1.tif"), head_of("chris")
     ('sub-01', 'TCGA_CS_4941_19960909', 'chris')
     """
-    stem = re.sub(r"\.[A-Za-z]+$", "", name)
-    return re.sub(r"(\[\d+\]|[ _-]\d+)$", "", stem)
+    lgg = _LGG_SLICE.fullmatch(name)
+    if lgg:
+        return lgg[1]
+    return _NUMBER.sub("", name)
 
 
 def split(
@@ -62,6 +69,7 @@ def split(
     *,
     share: float = 0.2,
     seed: int = 0,
+    one_slice_per_head: bool = False,
 ) -> tuple[list[Data], list[Data]]:
     """Part slices by head, into some to learn from and some to validate by.
 
@@ -71,6 +79,9 @@ def split(
     share : float
         Of the heads, to validate by; at least one.
     seed : int
+    one_slice_per_head : bool
+        Whether heads of one slice each may have names that differ in digits alone. Otherwise such
+        names are refused, for ``scan004`` and ``scan005`` may be neighbours in one head.
 
     Returns
     -------
@@ -79,7 +90,7 @@ def split(
     Raises
     ------
     InputError
-        If there are fewer than two heads.
+        If there are fewer than two heads, or names do not tell heads from slices.
 
     Examples
     --------
@@ -88,7 +99,10 @@ def split(
     >>> training[0].names, validation[0].names
     (('b[1]', 'b[2]'), ('a[1]', 'a[2]'))
     """
-    heads = sorted({head_of(name) for data in parts for name in data.names})
+    counts = Counter(head_of(name) for data in parts for name in data.names)
+    heads = sorted(counts)
+    if not one_slice_per_head:
+        _check_heads(counts)
     if len(heads) < 2:
         hint = "name slices as head[number], or bring others to validate by"
         raise InputError(f"expected two heads or more; {hint}", where=heads[0])
@@ -103,6 +117,19 @@ def split(
                 places = np.flatnonzero(chosen).tolist()
                 selection.append(slices_of.select(data, places))
     return training, validation
+
+
+def _check_heads(counts: Mapping[str, int]) -> None:
+    """Refuse heads of one slice each whose names differ in digits alone: they may be one head."""
+    by_pattern: dict[str, str] = {}
+    for head, count in counts.items():
+        if count > 1:
+            continue
+        other = by_pattern.setdefault(re.sub(r"\d+", "0", head), head)
+        if other != head:
+            hint = "name slices as head[number], or say --one-slice-per-head"
+            got = f"it and {head}, which may be of one"
+            raise InputError(f"expected names that tell the heads, got {got}; {hint}", where=other)
 
 
 def check_apart(training: Sequence[Data], validation: Sequence[Data]) -> None:
@@ -172,7 +199,7 @@ def labels_of(data: Data) -> tuple[np.ndarray, np.ndarray]:
 
 
 def prepare(parts: Sequence[Data]) -> Prepared:
-    """Prepare labelled slices, all in windows of one size.
+    """Prepare labelled slices, each as for prediction, then padded with zeros to one size.
 
     Parameters
     ----------
@@ -195,18 +222,16 @@ def prepare(parts: Sequence[Data]) -> Prepared:
     >>> prepared.images.shape == prepared.masks.shape, float(prepared.masks.max())
     (True, 1.0)
     """
-    heads = [head for data in parts for head in _labelled(data)]
-    if not heads:
-        raise InputError("expected slices with a head and its true mask, got none")
-    windows = [learned.window_around(unwrapped.head, polar.STEP_MM) for unwrapped, _ in heads]
-    rows = max(window.rows for window in windows)
-    columns = max(window.columns for window in windows)
     images, shares = [], []
-    for (unwrapped, truth), window in zip(heads, windows, strict=True):
-        common = _widened(window, rows, columns)
-        images.append(learned.prepare(unwrapped.on_grid, polar.STEP_MM, common))
-        shares.append(_share(truth, unwrapped.head.shape, common, images[-1].shape))
-    return Prepared(np.stack(images)[:, None], np.stack(shares)[:, None])
+    for data in parts:
+        for unwrapped, truth in _labelled(data):
+            window = learned.window_around(unwrapped.head, polar.STEP_MM)
+            image = learned.prepare(unwrapped.on_grid, polar.STEP_MM, window)
+            images.append(image)
+            shares.append(_share(truth, unwrapped.head.shape, window, image.shape))
+    if not images:
+        raise InputError("expected slices with a head and its true mask, got none")
+    return Prepared(_stacked(images), _stacked(shares))
 
 
 def _labelled(data: Data) -> Iterator[tuple[polar.Unwrapped, np.ndarray]]:
@@ -225,11 +250,15 @@ def _spacing_of(data: Data, place: int) -> np.ndarray | None:
     return data.spacing_mm[place]
 
 
-def _widened(window: learned.Window, rows: int, columns: int) -> learned.Window:
-    """Widen a window about its middle."""
-    row = window.row - (rows - window.rows) // 2
-    column = window.column - (columns - window.columns) // 2
-    return learned.Window(row, column, rows, columns)
+def _stacked(parts: Sequence[np.ndarray]) -> np.ndarray:
+    """Stack images (N, 1, H, W), each in the middle of the largest size, with zeros around."""
+    size = np.max([part.shape for part in parts], axis=0)
+    result = np.zeros((len(parts), 1, *size), np.float32)
+    for place, part in zip(result[:, 0], parts, strict=True):
+        top, left = (size - part.shape) // 2
+        rows, columns = part.shape
+        place[top : top + rows, left : left + columns] = part
+    return result
 
 
 def _share(

@@ -5,7 +5,8 @@ logits of the same shape: above 0 where it holds a pixel for foreground.
 """
 
 import itertools
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
@@ -90,7 +91,7 @@ class UNet(nn.Module):
     ------
     InputError
         If a parameter is out of range; from the network, if a side of an image is no multiple.
-        `prediction` pads such images.
+        `logits_of` pads such images.
 
     References
     ----------
@@ -229,7 +230,7 @@ def _interpolate_linearly(up: nn.ConvTranspose2d) -> None:
         up.weight.copy_(torch.outer(weights, weights))
 
 
-NETWORKS = {"unet": UNet, "fcn32": FCN32}
+NETWORKS: dict[str, Callable[..., nn.Module]] = {"unet": UNet, "fcn32": FCN32}
 
 
 def build(name: str, *, seed: int = 0, **settings) -> nn.Module:
@@ -254,12 +255,42 @@ def build(name: str, *, seed: int = 0, **settings) -> nn.Module:
     >>> network.settings["base_filters"]
     4
     """
+    kind = _kind(name)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return kind(**settings)
+
+
+def outline(name: str, settings: Mapping[str, Any]) -> nn.Module:
+    """Build a network whose weights have names and shapes but take no memory.
+
+    Parameters
+    ----------
+    name : str
+        A key of `NETWORKS`.
+    settings : mapping
+        Of the network.
+
+    Returns
+    -------
+    nn.Module
+        On torch's device ``"meta"``.
+
+    Examples
+    --------
+    >>> outline("unet", {"dimensions": 3, "base_filters": 128, "levels": 8}).head.weight.shape
+    torch.Size([1, 128, 1, 1, 1])
+    """
+    kind = _kind(name)
+    with torch.device("meta"):
+        return kind(**settings)
+
+
+def _kind(name: str) -> Callable[..., nn.Module]:
     if name not in NETWORKS:
         kinds = ", ".join(NETWORKS)
         raise InputError(f"expected one of the networks {kinds}, got {name}")
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return NETWORKS[name](**settings)
+    return NETWORKS[name]
 
 
 def name_of(network: nn.Module) -> str:
@@ -302,6 +333,37 @@ def count_weights(network: nn.Module) -> int:
     8
     """
     return sum(weights.numel() for weights in network.parameters() if weights.requires_grad)
+
+
+def logits_of(network: nn.Module, images: torch.Tensor) -> torch.Tensor:
+    """Return the logits of images of any size.
+
+    They are padded with zeros at their end, to the next size that the network takes, and the logits
+    are cropped back.
+
+    Parameters
+    ----------
+    network : nn.Module
+    images : tensor of shape (B, 1, H, W) or (B, 1, D, H, W)
+
+    Returns
+    -------
+    tensor
+        Of the same shape.
+
+    Examples
+    --------
+    >>> logits_of(FCN32(2), torch.zeros(2, 1, 50, 41)).shape
+    torch.Size([2, 1, 50, 41])
+    """
+    sides = images.shape[2:]
+    padding: list[int] = []
+    for side in reversed(sides):  # torch pads the last axis first
+        padding += [0, -side % network.multiple]
+    if not any(padding):
+        return network(images)
+    inside = tuple(map(slice, sides))
+    return network(functional.pad(images, padding))[(..., *inside)]
 
 
 def check_sides(images: torch.Tensor, multiple: int) -> None:

@@ -1,7 +1,6 @@
 """What a network says of slices and volumes: probabilities of foreground.
 
-Images of any size are welcome here: they are padded with zeros at their end, to the next size that
-the network takes, and the probabilities are cropped back.
+Images of any size are welcome here, see `networks.logits_of`.
 """
 
 import itertools
@@ -10,9 +9,9 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from torch import nn
-from torch.nn import functional
 
 from ..errors import InputError
+from . import networks
 
 
 def probabilities(
@@ -128,12 +127,7 @@ def _ask(network: nn.Module, images: np.ndarray) -> np.ndarray:
     """Return the probabilities of a batch (B, 1, …) of any size."""
     device = next(network.parameters()).device
     batch = torch.as_tensor(np.asarray(images, np.float32), device=device)
-    sides = batch.shape[2:]
-    padding: list[int] = []
-    for side in reversed(sides):  # torch pads the last axis first
-        padding += [0, -side % network.multiple]
     network.eval()
     with torch.no_grad():
-        logits = network(functional.pad(batch, padding))
-    inside = tuple(slice(side) for side in sides)
-    return torch.sigmoid(logits)[(..., *inside)].cpu().numpy()
+        logits = networks.logits_of(network, batch)
+    return torch.sigmoid(logits).cpu().numpy()

@@ -17,7 +17,7 @@ from torch import nn
 from ..errors import InputError, check_whole
 from ..io import outputs
 from ..io.paths import AnyPath
-from . import checkpoints, losses
+from . import checkpoints, losses, networks
 
 BEST = "best.pt"
 LAST = "last.pt"
@@ -102,13 +102,12 @@ def train(
     Raises
     ------
     InputError
-        If a number or the device cannot be used, the folder holds another training, or the loss
-        is no longer finite.
+        If a number or the device cannot be used, the folder holds another training, or the loss,
+        its gradient or a weight is no longer finite. The last checkpoint stays as it was.
 
     Examples
     --------
     >>> import tempfile
-    >>> from . import networks
     >>> network = networks.build("unet", base_filters=2, levels=2)
     >>> def batch_of(step):
     ...     images = np.random.default_rng(step).random((2, 1, 8, 8), np.float32)
@@ -125,8 +124,7 @@ def train(
     if not 0 < rate < math.inf:
         raise InputError(f"expected a rate above 0, got {rate}")
     _check_device(device)
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = outputs.made_folder(folder)
     options = {"steps": steps, "rate": rate, "seed": seed, "every": every, **(options or {})}
     network.to(device)
     optimizer = torch.optim.AdamW(network.parameters(), rate, weight_decay=_WEIGHT_DECAY)
@@ -138,14 +136,17 @@ def train(
         batch = (torch.as_tensor(part, device=device) for part in batch_of(step))
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed * steps + step)
-            value = _take_step(network, optimizer, *batch, loss, precision)
-        if not math.isfinite(value):
-            raise InputError(f"the loss of step {step} is {value}; take a lower rate than {rate}")
+            try:
+                value = _take_step(network, optimizer, *batch, loss, precision)
+            except InputError as error:
+                raise error.at(f"step {step}") from None
         recent.append(value)
         done = step + 1
         if done % every == 0 or done == steps:
+            checkpoints.check_finite(network, f"step {step}")  # before anything is replaced
             score = _validation(network, validate)
-            if score > max((row.validation for row in log), default=-math.inf):
+            best = best_row(log)
+            if not math.isnan(score) and (best is None or score > best.validation):
                 checkpoints.save(folder / BEST, network, {"step": done, "validation": score})
             log.append(Row(done, sum(recent) / len(recent), score))
             recent = []
@@ -155,6 +156,26 @@ def train(
             progress(done, value)
     network.eval()
     return log
+
+
+def best_row(log: list[Row]) -> Row | None:
+    """Return the first row of the best validation; None where no row has a validation.
+
+    Parameters
+    ----------
+    log : list of Row
+
+    Returns
+    -------
+    Row or None
+
+    Examples
+    --------
+    >>> best_row([Row(10, 0.5, math.nan), Row(20, 0.4, 0.7), Row(30, 0.3, 0.6)])
+    Row(step=20, loss=0.4, validation=0.7)
+    """
+    validated = [row for row in log if not math.isnan(row.validation)]
+    return max(validated, key=lambda row: row.validation, default=None)
 
 
 def rate_at(step: int, steps: int, rate: float) -> float:
@@ -264,10 +285,14 @@ def _take_step(
     optimizer.zero_grad()
     enabled = precision is not None
     with torch.autocast(images.device.type, precision, enabled=enabled):
-        logits = network(images)
+        logits = networks.logits_of(network, images)
     value = loss(logits.float(), masks)
+    if not torch.isfinite(value):
+        raise InputError(f"the loss is {value.item()}; take a lower rate")
     value.backward()
-    nn.utils.clip_grad_norm_(network.parameters(), _LARGEST_GRADIENT)
+    norm = nn.utils.clip_grad_norm_(network.parameters(), _LARGEST_GRADIENT)
+    if not torch.isfinite(norm):
+        raise InputError(f"the gradient of the loss is {norm.item()}; take a lower rate")
     optimizer.step()
     return value.item()
 

@@ -161,6 +161,37 @@ def _is_running(process: int) -> bool:
     return True
 
 
+def made_folder(folder: AnyPath) -> Path:
+    """Make a folder, with those above it, unless it is there already.
+
+    Parameters
+    ----------
+    folder : str or path
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    InputError
+        If it cannot be made, such as where a file has its name.
+
+    Examples
+    --------
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     made_folder(f"{folder}/a/b").is_dir()
+    True
+    """
+    path = Path(folder)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = error.strerror or error
+        raise InputError(f"cannot be made a folder ({reason})", where=folder) from None
+    return path
+
+
 @contextlib.contextmanager
 def writable(path: AnyPath) -> Iterator[None]:
     """Turn an error of the disk into one line, for work that is kept as far as it got.

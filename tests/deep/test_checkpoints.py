@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import resource
 import zipfile
 from pathlib import Path
 
@@ -103,6 +104,9 @@ def test_a_truncated_or_damaged_file_is_refused(content):
         {"settings": {"base_filters": 4, "levels": 2}},
         {"settings": {"base_filters": 10**12}},
         {"settings": {"depth": 3}},
+        {"settings": {"base_filters": 2, "levels": 2, "seed": "x"}},
+        {"settings": {"base_filters": 2, "levels": 2, "seed": 2**80}},
+        {"settings": {"base_filters": 2, "levels": 2, "name": "unet"}},
         {"settings": [2, 2]},
         {"settings": {1: 2}},
         {"weights": {}},
@@ -114,6 +118,24 @@ def test_a_truncated_or_damaged_file_is_refused(content):
 def test_another_architecture_or_version_is_refused(content, changes):
     torch.save(content | changes, "bad.pt")
     refused("bad.pt")
+
+
+def test_no_memory_is_taken_before_the_weights_are_compared(content):
+    settings = {"dimensions": 3, "base_filters": 128, "levels": 8}
+    torch.save(content | {"settings": settings}, "large.pt")
+    outline = networks.outline("unet", settings)
+    spread = {
+        name: torch.zeros((), dtype=tensor.dtype).expand(tensor.shape)
+        for name, tensor in outline.state_dict().items()
+    }
+    torch.save(content | {"settings": settings, "weights": spread}, "spread.pt")
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (64 * 2**30, hard))  # of the 94 GB that they would take
+    try:
+        refused("large.pt")
+        refused("spread.pt")
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
 
 
 def test_weights_that_are_no_numbers_are_refused(content):

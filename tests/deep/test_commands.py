@@ -114,12 +114,67 @@ def test_random_phantoms_need_no_label(deep, trained):
     assert (trained / "random" / training.BEST).exists()
 
 
+@pytest.mark.parametrize(
+    "network", [("--network", "fcn32", "--base-filters", 1), ("--levels", 5, "--base-filters", 1)]
+)
+def test_networks_that_halve_more_often_train_too(deep, trained, network):
+    folder = "-".join(map(str, network))
+    code, _, err = deep("train", "heads.npz", "-o", folder, "--steps", 1, *network)
+    assert (code, err) == (0, [])
+    assert (trained / folder / training.BEST).exists()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "predict run others.npz -o run/best.pt",
+        "evaluate run others.npz -o run/best.pt",
+        "evaluate run/last.pt others.npz -o run/last.pt",
+        "evaluate run others.npz -o others.npz",
+        "evaluate run others.npz --truth truth.npy -o truth.npy",
+    ],
+)
+def test_no_output_replaces_what_it_is_made_from(deep, trained, command):
+    np.save("truth.npy", sm.load("others.npz").truth)
+    output = trained / command.split()[-1]
+    before = output.read_bytes()
+    code, out, err = deep(*command.split())
+    assert (code, out) == (2, "")
+    assert command.split()[-1] in err[-1]
+    assert output.read_bytes() == before
+
+
+def test_heads_of_one_slice_each_train_when_they_are_said_to_be(deep):
+    write_named("numbered.npz", "scan{}")
+    code, _, err = deep(
+        "train", "numbered.npz", "-o", "numbered", "--one-slice-per-head", "--steps", 1
+    )
+    assert (code, err) == (0, [])
+
+
+def write_named(file, pattern):
+    """Name the six slices of heads.npz by their number."""
+    with np.load("heads.npz") as heads:
+        names = [pattern.format(number) for number in range(len(heads["names"]))]
+        np.savez(file, **dict(heads) | {"names": names})
+
+
 REFUSED = {
     "a head on both sides": ("train heads.npz --validation heads.npz -o new", "head-0"),
     "other data in a run": (
         f"train others.npz -o run {' '.join(map(str, SMALL))}",
         "begun with data",
     ),
+    "other slices to validate by": (
+        f"train heads.npz --validation others.npz -o run {' '.join(map(str, SMALL))}",
+        "begun with",
+    ),
+    "slices or heads": ("train numbered.npz -o new", "--one-slice-per-head"),
+    "levels of an FCN": ("train heads.npz -o new --network fcn32 --levels 4", "--levels"),
+    "residual FCN": ("train heads.npz -o new --network fcn32 --residual", "--residual"),
+    "dropout of an FCN": ("train heads.npz -o new --network fcn32 --dropout 0", "--dropout"),
+    "a file for a folder": ("train heads.npz -o heads.npz --steps 1", "heads.npz"),
+    "a file for a bank": ("train random-phantoms -o heads.npz --heads 1", "heads.npz"),
     "one head": ("train phantom -o new", "phantom"),
     "no truth": ("train images.npy -o new", "images.npy"),
     "no file": ("train none.npz -o new", "none.npz"),
@@ -139,6 +194,7 @@ REFUSED = {
 def test_what_cannot_be_is_one_line_and_leaves_nothing(deep, trained, case):
     (trained / "empty").mkdir(exist_ok=True)
     np.save("images.npy", sm.load("heads.npz").images)
+    write_named("numbered.npz", "scan{}")
     network = networks_of.build("unet", dimensions=3, base_filters=1, levels=1)
     checkpoints.save("volumes.pt", network)
     command, named = REFUSED[case]

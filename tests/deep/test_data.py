@@ -1,11 +1,14 @@
 """Banks of label maps: the same from any number of processes, whole, and refused where they are not."""
 
+import contextlib
+
 import numpy as np
 import pytest
 from complaints import refused
 
 from skullmask_lib import phantom
 from skullmask_lib.deep import data, randomise
+from skullmask_lib.errors import InputError
 
 
 def test_processes_change_nothing(tmp_path):
@@ -38,6 +41,30 @@ def test_a_file_that_is_no_bank_is_refused(tmp_path, content):
         file.write_bytes(content)
     with refused(file.name):
         data.bank(1, tmp_path)
+
+
+def test_a_damaged_bank_is_refused_wherever_it_is_damaged(tmp_path):
+    whole = data.bank(1, tmp_path)
+    [file] = tmp_path.iterdir()
+    content = file.read_bytes()
+    places = range(0, len(content), max(1, len(content) // 150))
+    for place in places:
+        file.write_bytes(content[:place])
+        with refused(file.name):
+            data.bank(1, tmp_path)
+    for place in places:
+        file.write_bytes(content[:place] + bytes([content[place] ^ 0xFF]) + content[place + 1 :])
+        with contextlib.suppress(InputError):  # a byte may say nothing of the labels
+            assert np.array_equal(data.bank(1, tmp_path), whole)
+
+
+@pytest.mark.parametrize("below", ["", "/deeper"])
+def test_a_file_in_the_place_of_the_folder_is_refused(tmp_path, below):
+    file = tmp_path / "notes.txt"
+    file.touch()
+    with pytest.raises(InputError) as caught:
+        data.bank(1, f"{file}{below}")
+    assert caught.value.where == f"{file}{below}"
 
 
 def test_a_batch_depends_on_its_seed_alone():

@@ -31,7 +31,9 @@ def heads_in(parts):
         ("sub-A01_ses-1_T1w[120]", "sub-A01_ses-1_T1w"),
         ("heads.npz[3]", "heads.npz"),
         ("TCGA_CS_4941_19960909_1.tif", "TCGA_CS_4941_19960909"),
-        ("slice 12.png", "slice"),
+        ("scan004.png", "scan004.png"),
+        ("patient1_slice10.png", "patient1_slice10.png"),
+        ("sub-01", "sub-01"),
         ("chris", "chris"),
         ("oms01", "oms01"),
     ],
@@ -52,7 +54,7 @@ def test_no_head_is_on_both_sides_and_no_slice_is_lost(seed):
 
 
 def test_the_seed_chooses_who_is_held_out():
-    data = named(*(f"h{number}[0]" for number in range(20)))
+    data = named(*(f"h{number}[{place}]" for number in range(20) for place in range(2)))
     chosen = {frozenset(heads_in(heads.split([data], seed=seed)[1])) for seed in range(6)}
     assert len(chosen) > 3
     assert heads.split([data], seed=1)[1][0].names == heads.split([data], seed=1)[1][0].names
@@ -68,6 +70,19 @@ def test_one_head_alone_cannot_be_parted():
     with pytest.raises(InputError) as caught:
         heads.split([named("a[0]", "a[1]")])
     assert caught.value.where == "a"
+
+
+@pytest.mark.parametrize(
+    "pattern", ["scan00{}", "patient{0}_slice1{0}.png", "IM000{}.dcm", "sub-0{}", "scan{}.npz[0]"]
+)
+def test_names_that_may_be_of_slices_are_heads_only_if_that_is_said(pattern):
+    data = named(*map(pattern.format, range(10)))
+    with pytest.raises(InputError) as caught:
+        heads.split([data])
+    assert caught.value.where == heads.head_of(pattern.format(0))
+    training, validation = heads.split([data], one_slice_per_head=True)
+    assert len(heads_in(training)) == 8
+    assert len(heads_in(validation)) == 2
 
 
 def test_a_head_on_both_sides_is_refused():

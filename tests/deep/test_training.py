@@ -155,6 +155,46 @@ def test_a_loss_that_is_no_number_ends_the_run(tmp_path):
     assert checkpoints.load(tmp_path / training.LAST).extra["log"][-1][0] == 4
 
 
+def test_a_gradient_that_is_no_number_ends_the_run_before_it_is_kept(tmp_path):
+    def loss(logits, masks):
+        if np.array_equal(masks, batch_of(7)[1]):
+            logits.register_hook(lambda gradient: gradient * torch.nan)
+        return losses.dice_and_cross_entropy(logits, masks)
+
+    with pytest.raises(InputError) as caught:
+        run(tmp_path, loss=loss)
+    assert caught.value.where == "step 7"
+    assert checkpoints.load(tmp_path / training.LAST).extra["log"][-1][0] == 4
+
+
+def test_weights_that_are_no_numbers_are_not_kept(tmp_path):
+    def broken(step):
+        if step == 7:
+            network.first.body[1].running_var.fill_(torch.inf)  # the loss uses none
+        return batch_of(step)
+
+    network = networks.build("unet", base_filters=2, levels=2)
+    with pytest.raises(InputError):
+        training.train(network, broken, tmp_path, steps=8, every=4, validate=validate)
+    assert checkpoints.load(tmp_path / training.LAST).extra["log"][-1][0] == 4
+    assert len(training.read_log(tmp_path / training.LOG)) == 1
+
+
+@pytest.mark.parametrize("first", [1, 3])
+def test_a_validation_that_is_no_number_first_hides_no_later_one(tmp_path, first):
+    scores = iter([*[math.nan] * first, *[0.2] * (5 - first)])
+    run(tmp_path, validate=lambda _: next(scores))
+    best = checkpoints.load(tmp_path / training.BEST)
+    assert best.extra == {"step": EVERY * (first + 1), "validation": 0.2}
+
+
+@pytest.mark.parametrize("sides", [(16, 16), (40, 33)])
+def test_batches_of_any_size_are_padded_to_what_the_network_takes(tmp_path, sides):
+    network = networks.build("fcn32", base_filters=1)
+    images = np.random.default_rng(0).random((2, 1, *sides), np.float32)
+    training.train(network, lambda _: (images, images), tmp_path, steps=1)
+
+
 @pytest.mark.parametrize("changes", [{"steps": 0}, {"every": 0}, {"rate": 0}, {"rate": math.nan}])
 def test_a_budget_or_rate_of_nothing_is_refused(tmp_path, changes):
     with pytest.raises(InputError):
