@@ -1,6 +1,7 @@
 """``python -m skullmask_lib.deep``: train, predict and evaluate, and one line where that cannot be."""
 
 import csv
+import os
 import subprocess
 import sys
 
@@ -127,7 +128,7 @@ def test_networks_that_halve_more_often_train_too(deep, trained, network):
 @pytest.mark.parametrize(
     "command",
     [
-        "predict run others.npz -o run/best.pt",
+        "predict run others.npz -o link.npy",
         "evaluate run others.npz -o run/best.pt",
         "evaluate run/last.pt others.npz -o run/last.pt",
         "evaluate run others.npz -o others.npz",
@@ -136,12 +137,25 @@ def test_networks_that_halve_more_often_train_too(deep, trained, network):
 )
 def test_no_output_replaces_what_it_is_made_from(deep, trained, command):
     np.save("truth.npy", sm.load("others.npz").truth)
+    if not os.path.islink("link.npy"):
+        os.symlink("run/best.pt", "link.npy")
     output = trained / command.split()[-1]
     before = output.read_bytes()
     code, out, err = deep(*command.split())
     assert (code, out) == (2, "")
     assert command.split()[-1] in err[-1]
     assert output.read_bytes() == before
+
+
+def test_a_run_does_not_go_on_with_other_slices_to_validate_by(deep):
+    write_heads("third.npz", range(20, 22))
+    command = ("train", "heads.npz", "-o", "validated", "--steps", 1, "--validation")
+    for _ in range(2):
+        code, _, err = deep(*command, "others.npz")
+        assert (code, err) == (0, [])
+    code, _, err = deep(*command, "third.npz")
+    assert (code, len(err)) == (2, 1)
+    assert "validation" in err[0]
 
 
 def test_heads_of_one_slice_each_train_when_they_are_said_to_be(deep):
@@ -164,10 +178,6 @@ REFUSED = {
     "other data in a run": (
         f"train others.npz -o run {' '.join(map(str, SMALL))}",
         "begun with data",
-    ),
-    "other slices to validate by": (
-        f"train heads.npz --validation others.npz -o run {' '.join(map(str, SMALL))}",
-        "begun with",
     ),
     "slices or heads": ("train numbered.npz -o new", "--one-slice-per-head"),
     "levels of an FCN": ("train heads.npz -o new --network fcn32 --levels 4", "--levels"),
