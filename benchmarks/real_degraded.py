@@ -17,7 +17,7 @@ from real_quality import CLEARLY_OFF_IOU, NONE, real_slices
 from tqdm import tqdm
 
 import skullmask_lib as sm
-from skullmask_lib import learned, masks, tables
+from skullmask_lib import learned, tables
 
 TABLE = Path(__file__).parents[1] / "data" / "real_degraded.csv"
 HEADER = ("treatment", "method", "slices", "iou", "iou_min", "off", "date", "version")
@@ -35,9 +35,7 @@ def by_version(version: str) -> Callable[[Slice], np.ndarray]:
 
 def by_network(one: Slice) -> np.ndarray:
     """Mask a slice with the network alone: the largest piece that is probably inside, filled."""
-    probability = learned.inside_probability(one.image, one.spacing_mm)
-    inside = (probability > 0.5).astype(np.uint8)
-    return masks.fill_holes(masks.largest_component(inside))
+    return learned.most_probable_mask(learned.inside_probability(one.image, one.spacing_mm))
 
 
 METHODS = {"v8": by_version("v8"), NETWORK: by_network, "v9": by_version("v9")}

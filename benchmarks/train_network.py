@@ -24,7 +24,7 @@ from real_heads import files_of, summary, write
 from tqdm import tqdm
 
 import skullmask_lib as sm
-from skullmask_lib import learned, masks, tables
+from skullmask_lib import learned, tables
 from skullmask_lib.deep import checkpoints, data, export, networks, training
 from skullmask_lib.io import outputs
 from skullmask_lib.project import project_folder
@@ -113,8 +113,7 @@ def ious(network: torch.nn.Module, images: torch.Tensor, truth: np.ndarray) -> n
 def mask_of(image: np.ndarray, spacing_mm: np.ndarray, network: cv2.dnn.Net) -> np.ndarray:
     """Make the mask of a network alone: the largest piece that is probably inside, filled."""
     probability = learned.inside_probability(image, tuple(spacing_mm), network=network)
-    inside = (probability > 0.5).astype(np.uint8)
-    return masks.fill_holes(masks.largest_component(inside))
+    return learned.most_probable_mask(probability)
 
 
 def score(network: cv2.dnn.Net, folder: Path) -> list[dict[str, object]]:

@@ -1,9 +1,8 @@
 """The opinion of a network on where the inside of the skull is; it was trained on no scan.
 
 The network is ``data/network.onnx``, and OpenCV runs it, so nothing else needs to be installed. How
-it was trained and measured is in ``data/network.md``. Preparing a slice is one function, `prepare`,
-which training uses too. Nothing here knows how a mask is made of a probability; that is the task of
-`versions`.
+it was trained and measured is in ``data/network.md``. A slice is prepared by one function, `prepare`,
+which training uses too. How v9's path makes use of a probability is decided in `versions`.
 """
 
 import hashlib
@@ -123,6 +122,26 @@ def probability_on_grid(
     logits = network.forward()[0, 0]
     probability = 1 / (1 + np.exp(-logits))
     return back_on_grid(probability, window, unwrapped.head.shape)
+
+
+def most_probable_mask(probability: np.ndarray) -> np.ndarray:
+    """Make a mask of a probability alone: the largest piece that is probably inside, filled.
+
+    Parameters
+    ----------
+    probability : ndarray of shape (H, W), 0 … 1
+
+    Returns
+    -------
+    ndarray of shape (H, W), uint8
+
+    Examples
+    --------
+    >>> most_probable_mask(np.array([[0.9, 0.1, 0.6, 0.8]]))
+    array([[0, 0, 1, 1]], dtype=uint8)
+    """
+    inside = (probability > 0.5).astype(np.uint8)
+    return masks.fill_holes(masks.largest_component(inside))
 
 
 # --- Prepare a slice -----------------------------------------------------------------------------

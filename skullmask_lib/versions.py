@@ -409,7 +409,8 @@ def _second_opinion_stages(
     unwrapped = _unwrap(image, spacing_mm)
     if unwrapped is None:
         return no_head(np.shape(image))
-    return second_opinion(unwrapped)[1]
+    _, stages = second_opinion(unwrapped)
+    return stages
 
 
 def _unwrap(

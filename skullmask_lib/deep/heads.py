@@ -12,7 +12,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from .. import errors, learned, masks, metrics, polar
+from .. import errors, learned, metrics, polar
 from ..errors import InputError
 from ..io import data as slices_of
 from ..io.data import Data
@@ -403,8 +403,7 @@ def masks_of(ask: Asked, data: Data) -> Iterator[np.ndarray]:
         prepared = learned.prepare(unwrapped.on_grid, polar.STEP_MM, window)
         [probability] = np.asarray(ask(prepared[None]), np.float32)
         on_grid = learned.back_on_grid(probability, window, unwrapped.head.shape)
-        inside = cv2.resize(on_grid, image.shape[::-1]) > 0.5
-        yield masks.fill_holes(masks.largest_component(inside.astype(np.uint8)))
+        yield learned.most_probable_mask(cv2.resize(on_grid, image.shape[::-1]))
 
 
 def score(made: Iterable[np.ndarray], data: Data) -> list[dict[str, float]]:

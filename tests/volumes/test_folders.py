@@ -377,19 +377,19 @@ RESULTS = {"a_brain.nii", "a_brainmask.nii", "a_brainmask.json", "a_qc.png"}
         (["in/s1/a.nii"], [""]),
         (["in/../in/s1/a.nii", "in/s1"], [""]),
         (["in", "other"], ["in/s1/", "other/"]),
-        (["../work/in", "other/a.nii"], ["in/s1/", "other/"]),
-        (["../elsewhere/a.nii", "other"], ["elsewhere/", "work/other/"]),
+        (["../study/in", "other/a.nii"], ["in/s1/", "other/"]),
+        (["../elsewhere/a.nii", "other"], ["elsewhere/", "study/other/"]),
     ],
 )
 def test_results_lie_in_their_folder_as_the_scans_do_in_theirs(
     folder, made, monkeypatch, sources, places
 ):
-    scans_of(folder, "work/in/s1/a.nii", "work/other/a.nii", "elsewhere/a.nii")
+    scans_of(folder, "study/in/s1/a.nii", "study/other/a.nii", "elsewhere/a.nii")
     before = files_in(folder)
-    monkeypatch.chdir("work")
+    monkeypatch.chdir("study")
     folders.strip_scans(sources, "out")
-    expected = {f"work/out/{place}{name}" for place in places for name in RESULTS}
-    expected |= {"work/out/masks.tsv", "work/out/strip.jsonl"}
+    expected = {f"study/out/{place}{name}" for place in places for name in RESULTS}
+    expected |= {"study/out/masks.tsv", "study/out/strip.jsonl"}
     assert files_in(folder) - before == expected
     assert len(made) == len(places)
 
