@@ -1,8 +1,8 @@
 """The opinion of a network on where the inside of the skull is; it was trained on no scan.
 
 The network is ``data/network.onnx``, and OpenCV runs it, so nothing else needs to be installed. How
-it was trained and measured is in ``data/network.md``. A slice is prepared by one function, `prepare`,
-which training uses too. How v9's path makes use of a probability is decided in `versions`.
+it was trained and measured is in ``data/network.md``. One function, `prepare`, prepares a
+slice, in training too. How v9's path makes use of a probability is decided in `versions`.
 """
 
 import hashlib
