@@ -14,6 +14,7 @@ import csv
 import hashlib
 import re
 import shutil
+import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -71,10 +72,14 @@ def train(seed: int, options: argparse.Namespace) -> torch.nn.Module:
     images, truth = held_out_images(options)
     network = networks.build("unet", seed=seed).to(memory_format=torch.channels_last)
     folder = options.folder / f"seed-{seed}"
+
+    def batch_of(step: int) -> tuple[np.ndarray, np.ndarray]:
+        return data.random_batch(maps, BATCH, BATCHES_APART * (seed + 1) + step)
+
     with tqdm(total=options.steps, unit="step", desc=f"seed {seed}", disable=None) as bar:
         training.train(
             network,
-            lambda step: data.random_batch(maps, BATCH, BATCHES_APART * (seed + 1) + step),
+            batch_of,
             folder,
             steps=options.steps,
             rate=RATE,
@@ -82,10 +87,23 @@ def train(seed: int, options: argparse.Namespace) -> torch.nn.Module:
             validate=lambda network: float(np.mean(ious(network, images, truth))),
             every=EVERY,
             precision=torch.bfloat16 if options.bfloat16 else None,
-            options={"bfloat16": options.bfloat16},
+            options={
+                "bfloat16": options.bfloat16,
+                "maps": MAPS,
+                "batch": BATCH,
+                "first batch": fingerprint(*batch_of(0)),
+            },
             progress=lambda step, _: bar.update(step - bar.n),
         )
     return checkpoints.load(folder / training.BEST).network.eval()
+
+
+def fingerprint(*arrays: np.ndarray) -> str:
+    """Name what arrays hold, so that a run does not go on with images of another recipe."""
+    checksum = 0
+    for array in arrays:
+        checksum = zlib.crc32(array.tobytes(), checksum)
+    return f"{checksum:08x}"
 
 
 def bank(count: int, seed: int, options: argparse.Namespace) -> np.ndarray:

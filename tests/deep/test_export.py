@@ -1,5 +1,6 @@
 """ONNX files of networks: OpenCV computes from them what torch computes, and the library's is one of them."""
 
+import argparse
 import hashlib
 
 import numpy as np
@@ -115,3 +116,17 @@ def test_a_card_is_filled_from_its_table(rows):
     filled = train_network.filled_card(card, others)
     assert "77 steps" in filled
     assert filled.count("0.1234") > card.count("0.1234")
+
+
+# --- Go on ---------------------------------------------------------------------------------------
+
+
+def test_a_run_does_not_go_on_with_images_of_another_recipe(tmp_path, monkeypatch):
+    for count in ("MAPS", "HELD_OUT_MAPS", "BATCH"):
+        monkeypatch.setattr(train_network, count, 2)
+    options = argparse.Namespace(folder=tmp_path, steps=1, processes=1, bfloat16=False)
+    train_network.train(0, options)
+    train_network.train(0, options)  # done already
+    monkeypatch.setattr(learned, "_RANGE_PERCENTILES", (5, 95))
+    with pytest.raises(sm.InputError, match="first batch"):
+        train_network.train(0, options)
