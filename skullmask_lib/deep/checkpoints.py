@@ -62,7 +62,8 @@ def save(
         "version": VERSION,
         "network": networks.name_of(network),
         "settings": network.settings,
-        "weights": network.state_dict(),
+        # Convolutions may be stored channels last, which `load` would take for another network's
+        "weights": {name: tensor.contiguous() for name, tensor in network.state_dict().items()},
         "extra": dict(extra or {}),
     }
     with outputs.replacing(file) as temporary:

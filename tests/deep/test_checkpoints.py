@@ -45,6 +45,14 @@ def refused(file):
     return caught.value.message
 
 
+def test_a_network_stored_channels_last_comes_back(network):
+    network.to(memory_format=torch.channels_last)
+    checkpoints.save("last.pt", network)
+    loaded = checkpoints.load("last.pt").network
+    for name, weights in network.state_dict().items():
+        assert torch.equal(weights, loaded.state_dict()[name])
+
+
 def test_a_network_comes_back_with_what_was_saved_beside_it(network):
     network.train()
     checkpoints.save("a.pt", network, {"step": 7, "log": [(1, 0.5)]})
