@@ -493,13 +493,14 @@ def second_opinion(unwrapped: polar.Unwrapped) -> tuple[polar.Unwrapped, Stages]
     --------
     >>> disc = np.hypot(*np.ogrid[-40:40, -40:40]) < 36
     >>> list(second_opinion(polar.unwrap(disc, (2, 2)))[1])[:4]
-    ['probability', 'head', 'unwrapped', 'cost']
+    ['probability', 'head', 'opinion', 'unwrapped']
     """
     probability = learned.probability_on_grid(unwrapped)
     corrected, opinion = _heed(unwrapped, probability)
     stages = {
         "probability": probability,
         "head": corrected.head,
+        "opinion": polar.along_rays(corrected, probability) if opinion is None else opinion,
         **_boundary_stages(corrected, opinion),
     }
     return corrected, stages

@@ -649,10 +649,10 @@ def stages(
     title = f"{place}: {name}"
     lines = ("path",) if name in _LINES else ()
     if name in _POLAR:
-        plot = _polar(frames[0], data, slice_index, (name,))
+        plot = _polar(frames[0], traced, (name,))
         plots.plot_panel(fig, frames[0], plot, title)
     else:
-        own_grid = name == "head"
+        own_grid = name in ("head", "probability")
         window = plots.head_window(shown if own_grid else data.images[slice_index])
         plots.slice_panel(fig, frames[0], shown, title, window=window, white_percentile=100)
     verdict = _judge(fig, frames[1], data, slice_index, mask, opacity)
@@ -764,21 +764,62 @@ def boundary(
     >>> boundary(load("phantom")).call
     'sm.v8(image, spacing_mm=(0.42, 0.42))'
     """
-    unwrapped = _unwrapped(data, slice_index)
-    mask = _scalp_boundary(data, slice_index)["filled"]
+    return _beside_polar(data, slice_index, "v8", ("unwrapped", "cost"), opacity)
+
+
+def second_opinion(
+    data: Data,
+    *,
+    slice_index: int = 0,
+    opacity: Opacity = 0.65,
+) -> Picture:
+    """Show v9: its mask, what the network says along the rays, and the price of every place.
+
+    Parameters
+    ----------
+    data : Data
+    slice_index : int
+    opacity : float
+        See `largest_component`.
+
+    Returns
+    -------
+    Picture
+
+    Examples
+    --------
+    >>> from skullmask_lib.io.datasets import load
+    >>> second_opinion(load("phantom")).call
+    'sm.v9(image, spacing_mm=(0.42, 0.42))'
+    """
+    return _beside_polar(data, slice_index, "v9", ("opinion", "cost"), opacity)
+
+
+def _beside_polar(
+    data: Data,
+    slice_index: int,
+    version: str,
+    stages: tuple[str, ...],
+    opacity: float,
+) -> Picture:
+    """Show the mask of a version beside polar stages of it."""
+    unwrapped, steps = _boundary(data, slice_index, version)
+    mask = steps["filled"]
     fig, frames = plots.panels(1, 1.9)
-    verdict = _judge(fig, frames[0], data, slice_index, mask, opacity, what="v8")
+    verdict = _judge(fig, frames[0], data, slice_index, mask, opacity, what=version)
     if unwrapped is not None:
-        plot = _polar(frames[1], data, slice_index, ("unwrapped", "cost"))
+        plot = _polar(frames[1], steps, stages)
         plots.plot_panel(fig, frames[1], plot)
     if _truth(data, slice_index) is not None:
         verdict += f", quality {polar.trust_in(unwrapped, mask):.2f}"
-    call = _call("v8", _options(data, slice_index, "v8", {}))
-    return _picture(fig, data, slice_index, f"v8: {verdict}", mask, call, also=("path",))
+    call = _call(version, _options(data, slice_index, version, {}))
+    alt = f"{version}: {verdict}"
+    return _picture(fig, data, slice_index, alt, mask, call, also=("path",))
 
 
-# The polar stages of v8: what is drawn of each, and its title
+# The polar stages of v8 and v9: what is drawn of each, and its title
 _POLAR = {
+    "opinion": ("opinion", "the network: white is probably inside"),
     "unwrapped": ("unwrapped", "the head unwrapped"),
     "cost": ("cost", "the price of every place: dark is cheap"),
     "inner edge": ("unwrapped", "the inner edge of the dark layer"),
@@ -791,20 +832,20 @@ _LINES = ("inner edge", "path", "outline")
 
 def _polar(
     frame: Frame,
-    data: Data,
-    slice_index: int,
+    steps: versions.Stages,
     stages: tuple[str, ...],
 ) -> Plot:
-    """Draw polar pictures of v8, with its path once there is one."""
-    steps = _scalp_boundary(data, slice_index)
+    """Draw polar pictures of v8 or v9, with the path once there is one."""
     shown = []
     for stage in stages:
         drawn, title = _POLAR[stage]
         line = stage if stage in _LINES else "outline"
         path = steps[line]
-        if stages in (("unwrapped",), ("cost",)):  # there is no path yet
+        if stages in (("opinion",), ("unwrapped",), ("cost",)):  # there is no path yet
             path = None
         limits = (0, 1.2)
+        if drawn == "opinion":
+            limits = (0, 1)
         if drawn == "cost":
             limits = _limits_of_cost(steps["cost"])
         shown.append((steps[drawn], limits, path, title))
@@ -823,15 +864,22 @@ def _unwrapped(data: Data, slice_index: int) -> polar.Unwrapped | None:
 
 
 @lru_cache(maxsize=16)
-def _scalp_boundary(data: Data, slice_index: int) -> versions.Stages:
-    """Run v8 once for each slice; that takes longer than drawing it."""
+def _boundary(
+    data: Data,
+    slice_index: int,
+    version: str,
+) -> tuple[polar.Unwrapped | None, versions.Stages]:
+    """Run v8 or v9 once for each slice; that takes longer than drawing it."""
     unwrapped = _unwrapped(data, slice_index)
-    stages = versions.no_head(data.images.shape[1:])
-    if unwrapped is not None:
+    if unwrapped is None:
+        stages = versions.no_head(data.images.shape[1:])
+    elif version == "v8":
         stages = versions.scalp_boundary(unwrapped)
+    else:
+        unwrapped, stages = versions.second_opinion(unwrapped)
     for array in stages.values():
         array.setflags(write=False)  # they are handed out again
-    return stages
+    return unwrapped, stages
 
 
 def _trace(
@@ -840,8 +888,9 @@ def _trace(
     version: str,
     options: dict[str, object],
 ) -> versions.Stages:
-    if version == "v8":
-        return _scalp_boundary(data, slice_index)
+    if version in versions.BOUNDARY_VERSIONS:
+        _, stages = _boundary(data, slice_index, version)
+        return stages
     return versions.trace(version, data.images[slice_index], **options)
 
 

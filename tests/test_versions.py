@@ -220,7 +220,7 @@ STAGES = {
     },
     "v8": ["head", "unwrapped", "cost", "inner edge", "path", "outline", "filled"],
     "v9": [
-        *("probability", "head", "unwrapped", "cost"),
+        *("probability", "head", "opinion", "unwrapped", "cost"),
         *("inner edge", "path", "outline", "filled"),
     ],
 }

@@ -12,7 +12,7 @@ from inputs import SHAPES, blobs, ring_head
 from scipy import ndimage
 
 import skullmask_lib as sm
-from skullmask_lib import masks, plots, views
+from skullmask_lib import masks, plots, versions, views
 from skullmask_lib.explore import controls as making
 from skullmask_lib.explore.app import QUESTIONS
 
@@ -301,6 +301,26 @@ def test_the_path_of_a_polar_plot_lies_at_its_depth():
         > 20
         > column[round(len(column) - y) - 4].max()
     )
+
+
+@pytest.mark.parametrize("version", versions.BOUNDARY_VERSIONS)
+def test_polar_stages_are_those_of_their_version(monkeypatch, version):
+    drawn = []
+    draw = plots.polar_plot
+
+    def recorded(frame, shown):
+        drawn.extend(shown)
+        return draw(frame, shown)
+
+    monkeypatch.setattr(plots, "polar_plot", recorded)
+    data = sm.load("phantom")
+    traced = sm.trace(version, data.images[0], spacing_mm=data.spacing_mm[0])
+    for name in views._POLAR.keys() & traced.keys():
+        views.stages(data, version=version, stage=list(traced).index(name) + 1)
+        values, _, path, _ = drawn.pop()
+        np.testing.assert_array_equal(values, traced.get(views._POLAR[name][0]))
+        if name in views._LINES:
+            np.testing.assert_array_equal(path, traced[name])
 
 
 def test_what_is_handed_out_again_cannot_be_written_to():

@@ -32,6 +32,7 @@ QUESTIONS = {
     "v5 · What is the frame rule worth?": views.frame_rule,
     "v6, v7 · How wide?": views.width,
     "v8 · Where does the path run?": views.boundary,
+    "v9 · What does the network say?": views.second_opinion,
     "Any version, stage by stage": views.stages,
     "Two versions side by side": views.versus,
 }
