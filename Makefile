@@ -15,7 +15,7 @@ REPORT = report
 UPLOAD = 256000000  # bytes that JupyterLab lets an upload of the explorer send; more is cut off without a word
 
 .NOTPARALLEL:
-.PHONY: help demo test test-full test-opencv4 test-oldest fuzz lab app report figures site student instructor colab notebooks bench bench-explorers bench-reports bench-volumes bench-batch bench-peers real-heads marrow network lint clean cv2 browser
+.PHONY: help demo test test-full test-opencv4 test-oldest fuzz lab app report figures site student instructor colab notebooks bench bench-explorers bench-reports bench-volumes bench-batch bench-peers real-heads marrow network deep torch lint clean cv2 browser
 
 help:  ## Show this list.
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -63,13 +63,13 @@ instructor: $(VENV)/.base  ## A zip for teachers: everything that git tracks.
 colab: $(VENV)/.base  ## The copies of the lessons that Colab opens: build/colab.
 	$(BIN)/python -m publish.doors
 
-notebooks: $(VENV)/.lessons cv2  ## Run every notebook and store its outputs.
-	$(BIN)/python -c "import sys; from pathlib import Path; from skullmask_lib.reports import running; [running.store(Path(name)) for name in sys.argv[1:]]" notebooks/*.ipynb notebooks/solutions/*.ipynb
+notebooks: $(VENV)/.lessons cv2  ## Run every notebook and store its outputs; lessons 30 and later only after make torch.
+	$(BIN)/python -c "import sys; from skullmask_lib.reports import running; print(*running.store_all(sys.argv[1:]), sep='\n')" notebooks/*.ipynb notebooks/solutions/*.ipynb
 
 bench: $(VENV)/.base cv2  ## Speed beside the source's plain loop, as ratios.
 	$(BIN)/python benchmarks/bench_versions.py
 
-bench-explorers: $(VENV)/.test cv2 browser  ## From a slider's event to its new picture, in Chromium.
+bench-explorers: $(VENV)/.test $(VENV)/.deep cv2 browser  ## From a slider's event to its new picture, in Chromium.
 	$(BIN)/python benchmarks/bench_explorers.py
 
 bench-reports: $(VENV)/.base cv2  ## Twelve reports, two at a time beside one after another.
@@ -98,6 +98,13 @@ marrow: $(VENV)/.base cv2  ## v8 on drawn heads with thick, bright marrow and da
 
 network: $(VENV)/.deep cv2  ## Train the network that comes with the library, from nothing, with three seeds; writes data/network.*.
 	$(BIN)/python benchmarks/train_network.py --install $(if $(SKULLMASK_REAL),--heads "$(SKULLMASK_REAL)/slices")
+
+deep: $(VENV)/.lessons $(VENV)/.deep cv2  ## Train and measure the networks of lessons 30 to 32; hours. A run that was stopped goes on.
+	$(BIN)/python benchmarks/deep_slices.py
+	$(BIN)/python benchmarks/deep_volumes.py
+	$(BIN)/python benchmarks/deep_tumours.py
+
+torch: $(VENV)/.deep  ## Install torch, which lessons 30 and later need: make torch lab.
 
 lint: $(VENV)/.test  ## Style, dead code, which module may import which, and types.
 	$(BIN)/ruff check

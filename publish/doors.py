@@ -111,7 +111,7 @@ def colab_packages() -> list[str]:
     """
     project = _settings()["project"]
     entries = list(project["dependencies"])
-    for extra in ("batch", "volumes"):
+    for extra in ("batch", "deep", "volumes"):
         entries += project["optional-dependencies"][extra]
     names = {re.split(r"[^\w-]", entry)[0] for entry in entries}
     return sorted(names - _COLAB_BRINGS)

@@ -21,8 +21,9 @@ REAL = "SKULLMASK_REAL"
 LATER = "needs make test-full"
 HOUSE = Path(__file__).parents[1]
 NEED_TORCH = (HOUSE / "skullmask_lib" / "deep", HOUSE / "tests" / "deep")
-LONG_LESSONS = ("11_", "12_", "20_")  # volumes and many images take minutes
-LONG_EXERCISES = ("[11", "[12")  # volumes take seconds
+# Volumes and many images take minutes, and networks need torch
+LONG_LESSONS = ("11_", "12_", "20_", "3")
+LONG_EXERCISES = ("[11", "[12", "[3")
 
 sys.path.insert(0, str(Path(__file__).parent))  # the tests share plain.py and inputs.py
 sys.path.insert(1, str(Path(__file__).parents[1] / "benchmarks"))

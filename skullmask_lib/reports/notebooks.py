@@ -5,6 +5,7 @@ A notebook is found, read and checked here; nothing is run or written. The cell 
 """
 
 import ast
+import importlib.util
 import math
 import re
 from dataclasses import dataclass
@@ -72,6 +73,56 @@ def title(notebook: str | Path) -> str:
             heading = cell.source.splitlines()[0]
             return heading.lstrip("# ")
     return Path(notebook).stem
+
+
+_EXTRA = re.compile(r'errors\.extra\("(\w+)", "this lesson", "(\w+)"\)')
+
+
+def extras(notebook: str | Path) -> dict[str, str]:
+    """Read which extras a lesson needs, off the calls that say so when one is missing.
+
+    Parameters
+    ----------
+    notebook : str or path
+
+    Returns
+    -------
+    dict of str to str
+        The name of each extra, by the module that the lesson asks for.
+
+    Examples
+    --------
+    >>> extras(find("12"))
+    {'SimpleITK': 'volumes'}
+    """
+    code = []
+    for cell in nbformat.read(notebook, as_version=4).cells:
+        if cell.cell_type == "code":
+            code.append(cell.source)
+    return dict(_EXTRA.findall("\n".join(code)))
+
+
+def missing_extras(notebook: str | Path) -> list[str]:
+    """List the extras that a lesson needs and that are not installed.
+
+    Parameters
+    ----------
+    notebook : str or path
+
+    Returns
+    -------
+    list of str
+
+    Examples
+    --------
+    >>> missing_extras(find("01"))
+    []
+    """
+    missing = []
+    for module, extra in extras(notebook).items():
+        if importlib.util.find_spec(module) is None:
+            missing.append(extra)
+    return missing
 
 
 def split(text: str) -> tuple[str, str]:

@@ -11,7 +11,7 @@ import sys
 import threading
 import warnings
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import nbformat
@@ -254,3 +254,38 @@ def store(notebook: str | Path) -> None:
         execute(notebook, temporary)
         executed = nbformat.read(temporary, as_version=4)
         nbformat.write(privacy.clean(executed), temporary)
+
+
+def store_all(paths: Iterable[str | Path]) -> list[str]:
+    """Run notebooks and store their outputs, but for those that need what is not installed.
+
+    Parameters
+    ----------
+    paths : iterable of str or path
+
+    Returns
+    -------
+    list of str
+        A line for each notebook that was left as it is.
+
+    Raises
+    ------
+    InputError
+        If a notebook cannot be used.
+    RuntimeError
+        If a cell fails; its notebook and those after it stay as they were.
+
+    Examples
+    --------
+    >>> store_all([])
+    []
+    """
+    skipped = []
+    for path in map(Path, paths):
+        missing = notebooks.missing_extras(path)
+        if missing:
+            hint = f'pip install "skullmask[{",".join(missing)}]"'
+            skipped.append(f"{path.name}: left as it is; it needs {hint}")
+        else:
+            store(path)
+    return skipped

@@ -7,9 +7,27 @@ import sys
 import nbformat
 import pytest
 
-from skullmask_lib.reports import notebooks
+from skullmask_lib.reports import notebooks, running
 
 NEEDED = {"12": ("SimpleITK", "volumes"), "20": ("zarr", "batch")}
+
+
+def test_lessons_say_which_extras_they_need():
+    declared = {path.name[:2]: notebooks.extras(path) for path in notebooks.lessons()}
+    assert {number: extras for number, extras in declared.items() if extras} == {
+        number: {module: extra} for number, (module, extra) in NEEDED.items()
+    }
+
+
+def test_a_notebook_is_stored_only_where_its_extras_are_installed(tmp_path):
+    path = tmp_path / "lesson.ipynb"
+    cell = nbformat.v4.new_code_cell('errors.extra("no_such_module", "this lesson", "deep")')
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), path)
+    before = path.read_bytes()
+    [line] = running.store_all([path])
+    assert line.startswith("lesson.ipynb: ")
+    assert 'pip install "skullmask[deep]"' in line
+    assert path.read_bytes() == before
 
 
 @pytest.mark.full
