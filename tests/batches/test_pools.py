@@ -76,6 +76,7 @@ def fail(how):
     raise error
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("how", ["cannot be sent", "cannot be received"])
 def test_what_a_worker_raises_comes_over_in_words(monkeypatch, how):
     monkeypatch.syspath_prepend(str(Path(__file__).parent))
@@ -86,6 +87,7 @@ def test_what_a_worker_raises_comes_over_in_words(monkeypatch, how):
         list(pools.finished(pool, importlib.import_module("test_pools").fail, [(how,)]))
 
 
+@pytest.mark.full
 def test_a_script_that_its_workers_would_run_again_is_told_so(runs):
     np.save("a.npy", heads(4))
     Path("mine.py").write_text(
@@ -516,6 +518,7 @@ def test_of_what_a_port_promises_little_is_taken(monkeypatch, promise):
     assert sum(sent) < 2**25
 
 
+@pytest.mark.full
 def test_a_silent_port_is_given_up_soon(runs):
     np.save("a.npy", heads(4))
     with answering(None) as port:

@@ -262,6 +262,7 @@ def test_a_decimal_comma_is_not_two_numbers(skullmask, given):
     assert not Path("m.npy").exists()
 
 
+@pytest.mark.full
 @pytest.mark.skipif(os.name != "posix", reason="needs a shell that can close an output")
 @pytest.mark.usefixtures("folder")
 def test_an_output_that_is_closed_stops_nothing():

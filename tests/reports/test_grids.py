@@ -62,6 +62,7 @@ def test_every_combination_is_run_and_a_rerun_does_what_is_missing_or_changed(
     assert started(folder)[8:] == ["width=3,name=a", "width=4,name=a"]
 
 
+@pytest.mark.full
 def test_a_failed_run_does_not_stop_the_others_and_is_tried_again(notebook, folder, skullmask):
     arguments = (
         "report",
@@ -101,6 +102,7 @@ def test_nothing_runs_where_one_value_is_wrong(notebook, folder, skullmask):
     assert not (folder / "out").exists()
 
 
+@pytest.mark.full
 def test_inputs_are_loaded_and_hashed_once(notebook, skullmask, monkeypatch):
     np.save("head.npy", ring_head()[0])
     calls = []
@@ -136,6 +138,7 @@ def test_an_input_that_changes_while_a_grid_runs_is_hashed_again(folder):  # noq
         assert hash_source("head.npy") == provenance.sha256("head.npy")
 
 
+@pytest.mark.full
 def test_another_input_is_another_grid(notebook, folder, skullmask):
     for images in ("phantom", "phantom-cropped"):
         assert (

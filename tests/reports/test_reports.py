@@ -185,6 +185,7 @@ def test_page_asks_the_web_for_nothing(tmp_path):
     assert "IoU" in re.search(r'<img alt="([^"]+)"', page.partition("Look at it")[2])[1]
 
 
+@pytest.mark.full
 def test_links_of_the_lessons_stay_on_the_page(tmp_path):
     lessons = notebooks.lessons()  # with their outputs, some of which hold links too
     pages.page(lessons, tmp_path / "page.html", name="All lessons")
@@ -398,6 +399,7 @@ def test_a_lesson_on_volumes_needs_no_truth(folder, skullmask):
     assert "head.nii.gz" in (folder / "out" / "report.html").read_text(encoding="utf-8")
 
 
+@pytest.mark.full
 def test_a_report_of_a_volume_shows_its_planes_and_doubts_what_does_not_fit(folder, skullmask):
     """Near its vertex a sphere is cut at a slant: the masks there are named, and drawn apart."""
     radii_mm = [70, 68, 65, 61, 56, 50, 42]
@@ -612,6 +614,7 @@ def test_no_folder_of_windows_leaves_the_house_in_an_output(own, folder, skullma
         assert "\\u001b" not in text
 
 
+@pytest.mark.full
 def test_no_links_and_no_hard_links_no_matter(slices, skullmask, monkeypatch):
     """Windows lets not everybody make symbolic links, and another disk knows no hard ones."""
     Path("pictures/DOE").mkdir(parents=True)
@@ -664,6 +667,7 @@ def test_a_report_beside_its_pictures_copies_no_more_than_them(folder, monkeypat
     assert sorted(os.listdir(header.parent)) == ["head.hdr", "head.img"]
 
 
+@pytest.mark.full
 def test_the_slices_of_a_series_go_by_its_folder_on_the_terminal_alone(folder, skullmask):
     images = np.random.default_rng(1).integers(0, 1000, (3, 64, 64)).astype(np.int16)
     write_series(folder / "JOHN DOE", images, spacing_mm=(3, 3))
@@ -691,6 +695,7 @@ def test_versions_that_a_width_makes_the_same_are_refused(version):
         inputs.prepare(path, {"images": "phantom-cropped"}, other)
 
 
+@pytest.mark.full
 def test_a_width_that_was_given_is_in_the_sweep_and_of_its_version_alone(slices, skullmask):
     given = (
         "--version",
@@ -730,6 +735,7 @@ def test_a_width_that_was_given_is_in_the_sweep_and_of_its_version_alone(slices,
     assert f"13 px: IoU {mean('v7', dilation_size=13):.4f}" in sweep
 
 
+@pytest.mark.full
 def test_slices_of_unknown_truth_are_shown_and_left_out_of_means(slices, skullmask):
     truth = np.load("truth.npy")
     truth[1] = 0
@@ -748,6 +754,7 @@ def test_slices_of_unknown_truth_are_shown_and_left_out_of_means(slices, skullma
     assert "slices.npy[1] by v8, quality" in page
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(("known", "options"), [([], []), ([0], ["-p", "slices=1:2"])])
 def test_no_width_is_best_where_no_truth_is_known(slices, skullmask, known, options):
     truth = np.load("truth.npy")
@@ -762,6 +769,7 @@ def test_no_width_is_best_where_no_truth_is_known(slices, skullmask, known, opti
     assert scores == ([None, None] if known else [0, 0, 0])
 
 
+@pytest.mark.full
 def test_what_was_noticed_on_reading_and_masking_is_in_the_report(slices, skullmask, monkeypatch):
     """A notebook's kernel imports what the environment names: a module that warns as readers do."""
     (slices / "site").mkdir()
@@ -781,6 +789,7 @@ def test_what_was_noticed_on_reading_and_masking_is_in_the_report(slices, skullm
     assert "UserWarning" not in page
 
 
+@pytest.mark.full
 def test_a_demo_says_which_lesson_it_is_at(notebook, skullmask, monkeypatch):
     first = notebook("1")
     second = first.with_name("other.ipynb")
@@ -808,6 +817,7 @@ EVIL = (
 )
 
 
+@pytest.mark.full
 def test_names_in_a_file_are_only_names_in_the_page(slices, skullmask):
     images = np.load("slices.npy")[np.arange(len(EVIL)) % 3]
     images[4:] = np.random.default_rng(0).random(
@@ -878,6 +888,7 @@ def test_masks_come_in_the_format_of_the_images(slices, skullmask, kind):
     assert skullmask("score", f"out/{masks}", f"out/{masks}")[0] == 0
 
 
+@pytest.mark.full
 def test_small_slices_are_reported_on_without_the_versions_that_do_not_fit(folder, skullmask):
     np.save("small.npy", ring_head((20, 18), (10, 10))[0])
     assert skullmask("report", "small.npy", "-o", "out")[0] == 0
