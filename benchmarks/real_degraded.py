@@ -1,9 +1,9 @@
 """v8, v9 and v9's network alone on degraded slices: a part of ``make real-heads``.
 
 Every slice of the real heads is masked as it is and after each of the degradations that the quality
-is measured on. The folder that SKULLMASK_REAL names holds the heads, as ``slices/*.npz``; they are
-not part of the project. The table goes to data/real_degraded.csv, a row for each method and
-treatment.
+is measured on. Their quality says which masks to distrust. The folder that SKULLMASK_REAL names
+holds the heads, as ``slices/*.npz``; they are not part of the project. The table goes to
+data/real_degraded.csv, a row for each method and treatment.
 """
 
 import warnings
@@ -13,29 +13,53 @@ from pathlib import Path
 import numpy as np
 from degradations import DEGRADATIONS, Slice, Treatment, unchanged
 from real_heads import command_line, files_of, write
-from real_quality import CLEARLY_OFF_IOU, NONE, real_slices
+from real_quality import CLEARLY_OFF_IOU, GOOD_IOU, NONE, real_slices
 from tqdm import tqdm
 
 import skullmask_lib as sm
-from skullmask_lib import learned, tables
+from skullmask_lib import learned, polar, tables, versions
 
 TABLE = Path(__file__).parents[1] / "data" / "real_degraded.csv"
-HEADER = ("treatment", "method", "slices", "iou", "iou_min", "off", "date", "version")
+HEADER = (
+    "treatment",
+    "method",
+    "slices",
+    "iou",
+    "iou_min",
+    "off",
+    "off_trusted",
+    "good",
+    "good_trusted",
+    "date",
+    "version",
+)
 NETWORK = "network alone"
-SUMMARY_HEADER = ("method", "as they are", "degraded", "IoU < 0.93", "of degraded slices")
+SUMMARY_HEADER = (
+    "method",
+    "as they are",
+    "degraded",
+    "of slices",
+    "IoU < 0.93",
+    "of these above the limit",
+    "IoU ≥ 0.95",
+    "of these above the limit",
+)
 Row = dict[str, object]
+Judged = tuple[np.ndarray, float]  # a mask and its quality
 
 TREATMENTS: dict[str, Treatment] = {NONE: unchanged} | DEGRADATIONS
 
 
-def by_version(version: str) -> Callable[[Slice], np.ndarray]:
-    """Return a function that masks a slice with a version."""
-    return lambda one: sm.VERSIONS[version](one.image, spacing_mm=one.spacing_mm)
+def by_version(version: str) -> Callable[[Slice], Judged]:
+    """Return a function that masks a slice with a version and judges the mask."""
+    return lambda one: versions.mask_and_quality(one.image, version, spacing_mm=one.spacing_mm)
 
 
-def by_network(one: Slice) -> np.ndarray:
+def by_network(one: Slice) -> Judged:
     """Mask a slice with the network alone: the largest piece that is probably inside, filled."""
-    return learned.most_probable_mask(learned.inside_probability(one.image, one.spacing_mm))
+    probability = learned.inside_probability(one.image, one.spacing_mm)
+    mask = learned.most_probable_mask(probability)
+    return mask, sm.quality(one.image, mask, spacing_mm=one.spacing_mm)
 
 
 METHODS = {"v8": by_version("v8"), NETWORK: by_network, "v9": by_version("v9")}
@@ -45,17 +69,27 @@ def row_of(treatment: str, method: str, slices: Iterable[Slice]) -> Row:
     """Score a method on degraded slices."""
     treat = TREATMENTS[treatment]
     make = METHODS[method]
-    ious = []
+    scores = []
+    qualities = []
     for one in slices:
         treated = treat(one)
-        ious.append(sm.iou(make(treated), treated.truth))
+        mask, quality = make(treated)
+        scores.append(sm.iou(mask, treated.truth))
+        qualities.append(quality)
+    iou = np.array(scores)
+    is_trusted = np.array(qualities) >= polar.TRUSTED
+    is_off = iou < CLEARLY_OFF_IOU
+    is_good = iou >= GOOD_IOU
     return {
         "treatment": treatment,
         "method": method,
-        "slices": len(ious),
-        "iou": round(float(np.mean(ious)), 4),
-        "iou_min": round(min(ious), 4),
-        "off": sum(iou < CLEARLY_OFF_IOU for iou in ious),
+        "slices": len(iou),
+        "iou": round(float(iou.mean()), 4),
+        "iou_min": round(float(iou.min()), 4),
+        "off": int(is_off.sum()),
+        "off_trusted": int((is_off & is_trusted).sum()),
+        "good": int(is_good.sum()),
+        "good_trusted": int((is_good & is_trusted).sum()),
     }
 
 
@@ -78,9 +112,10 @@ def summary(rows: Sequence[Row]) -> list[tuple[object, ...]]:
         [as_they_are] = [float(row["iou"]) for row in own if row["treatment"] == NONE]
         degraded = [row for row in own if row["treatment"] != NONE]
         mean = float(np.mean([float(row["iou"]) for row in degraded]))
-        off = sum(int(row["off"]) for row in degraded)
-        count = sum(int(row["slices"]) for row in degraded)
-        table.append((method, as_they_are, mean, off, count))
+        counts = []
+        for count in ("slices", "off", "off_trusted", "good", "good_trusted"):
+            counts.append(sum(int(row[count]) for row in degraded))
+        table.append((method, as_they_are, mean, *counts))
     return table
 
 

@@ -399,17 +399,15 @@ def _scalp_boundary_stages(
     image: np.ndarray,
     spacing_mm: Spacing | None,
 ) -> Stages:
-    return _stages_of_head(_unwrap(image, spacing_mm), np.shape(image))
+    _, stages = follow_boundary(_unwrap(image, spacing_mm), np.shape(image), "v8")
+    return stages
 
 
 def _second_opinion_stages(
     image: np.ndarray,
     spacing_mm: Spacing | None,
 ) -> Stages:
-    unwrapped = _unwrap(image, spacing_mm)
-    if unwrapped is None:
-        return no_head(np.shape(image))
-    _, stages = second_opinion(unwrapped)
+    _, stages = follow_boundary(_unwrap(image, spacing_mm), np.shape(image), "v9")
     return stages
 
 
@@ -422,13 +420,39 @@ def _unwrap(
     return unwrapped
 
 
-def _stages_of_head(
+def follow_boundary(
     unwrapped: polar.Unwrapped | None,
     shape: tuple[int, int],
-) -> Stages:
+    version: str,
+) -> tuple[polar.Unwrapped | None, Stages]:
+    """Run one of `BOUNDARY_VERSIONS` from where the head is unwrapped.
+
+    Parameters
+    ----------
+    unwrapped : polar.Unwrapped or None
+        As `polar.unwrap` returns it.
+    shape : tuple of int
+        Rows and columns of the image.
+    version : str
+
+    Returns
+    -------
+    unwrapped : polar.Unwrapped or None
+        The head, which v9 may have corrected.
+    stages : dict of str to ndarray
+        As `trace` returns them; those of `no_head` without a head.
+
+    Examples
+    --------
+    >>> head, stages = follow_boundary(None, (4, 4), "v8")
+    >>> head is None, list(stages)
+    (True, ['head', 'filled'])
+    """
     if unwrapped is None:
-        return no_head(shape)
-    return scalp_boundary(unwrapped)
+        return None, no_head(shape)
+    if version == "v9":
+        return second_opinion(unwrapped)
+    return unwrapped, scalp_boundary(unwrapped)
 
 
 def no_head(shape: tuple[int, int]) -> Stages:
@@ -819,21 +843,24 @@ def create_skull_mask(
 
 def mask_and_quality(
     image: np.ndarray,
+    version: str = "v8",
     *,
     spacing_mm: Spacing | None = None,
 ) -> tuple[np.ndarray, float]:
-    """Make v8's mask of one slice and estimate how far to trust it; the head is unwrapped once.
+    """Mask a slice by v8 or v9 and estimate how far to trust the mask; the head is unwrapped once.
 
     Parameters
     ----------
     image : ndarray of shape (H, W)
+    version : str
+        One of `BOUNDARY_VERSIONS`. The head of v9 is the one that the network has corrected.
     spacing_mm : pair of float, optional
         See `v8`.
 
     Returns
     -------
     mask : ndarray of shape (H, W), uint8
-        As from `v8`.
+        As from the version itself.
     quality : float
         0 … 1, as from `polar.quality`.
 
@@ -849,8 +876,8 @@ def mask_and_quality(
     >>> quality < polar.TRUSTED
     True
     """
-    unwrapped = _unwrap(image, spacing_mm)
-    mask = _mask(_stages_of_head(unwrapped, np.shape(image)))
+    unwrapped, stages = follow_boundary(_unwrap(image, spacing_mm), np.shape(image), version)
+    mask = _mask(stages)
     return mask, polar.trust_in(unwrapped, mask)
 
 

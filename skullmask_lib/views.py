@@ -870,13 +870,8 @@ def _boundary(
     version: str,
 ) -> tuple[polar.Unwrapped | None, versions.Stages]:
     """Run v8 or v9 once for each slice; that takes longer than drawing it."""
-    unwrapped = _unwrapped(data, slice_index)
-    if unwrapped is None:
-        stages = versions.no_head(data.images.shape[1:])
-    elif version == "v8":
-        stages = versions.scalp_boundary(unwrapped)
-    else:
-        unwrapped, stages = versions.second_opinion(unwrapped)
+    head = _unwrapped(data, slice_index)
+    unwrapped, stages = versions.follow_boundary(head, data.images.shape[1:], version)
     for array in stages.values():
         array.setflags(write=False)  # they are handed out again
     return unwrapped, stages

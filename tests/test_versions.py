@@ -297,6 +297,19 @@ def test_an_empty_mask_tells():
         ).any()  # bright, but at the frame alone
 
 
+@pytest.mark.parametrize("version", versions.BOUNDARY_VERSIONS)
+def test_a_mask_with_its_quality_is_that_of_its_version_on_its_head(version):
+    image = sm.load("phantom").images[0]
+    spacing_mm = (0.42, 0.42)
+    image = np.maximum(image, 0.2 * np.roll(image, 60, axis=0))  # a ghost joins the head
+    mask, quality = versions.mask_and_quality(image, version, spacing_mm=spacing_mm)
+    same(mask, sm.VERSIONS[version](image, spacing_mm=spacing_mm))
+    head, _ = versions.follow_boundary(polar.unwrap(image, spacing_mm), image.shape, version)
+    assert quality == polar.trust_in(head, mask)
+    found = sm.quality(image, mask, spacing_mm=spacing_mm)
+    assert (quality == found) == (version == "v8")  # v9 has corrected the head
+
+
 # --- the doors -------------------------------------------------------------------------------------------------
 
 
