@@ -91,6 +91,11 @@ def ring_head(
     ).astype(np.uint8)
 
 
+def within_skin(image):
+    """Give everything within the skin of a head without noise."""
+    return ndimage.binary_fill_holes(image > 0.12)
+
+
 def doubted(*names):
     """Give what the command line says of slices where nothing else is to be said; they are drawn too crudely for most versions."""
     return [
