@@ -202,7 +202,7 @@ def _fingerprint(prepared: "Prepared") -> str:
     return checksum.hexdigest()[:16]
 
 
-def _asked(network) -> "Asked":
+def _asked(network: "nn.Module") -> "Asked":
     return lambda images: deep.prediction.probabilities(network, images)
 
 
@@ -263,7 +263,7 @@ def evaluate(
     masks = terminal.progress_bar(len(data.images), "slice", masks)
     scores = deep.heads.score(masks, data)
     if output:
-        keep = [file, input]
+        keep: list[str | Path] = [file, input]
         if truth:
             keep.append(truth)
         _write_scores(scores, data.names, output, keep)

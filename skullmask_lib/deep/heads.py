@@ -109,7 +109,8 @@ def split(
     order = np.random.default_rng(seed).permutation(len(heads))
     count = min(max(1, round(share * len(heads))), len(heads) - 1)
     held_out = {heads[index] for index in order[:count]}
-    training, validation = [], []
+    training: list[Data] = []
+    validation: list[Data] = []
     for data in parts:
         is_held_out = np.array([head_of(name) in held_out for name in data.names])
         for selection, chosen in ((validation, is_held_out), (training, ~is_held_out)):
@@ -237,17 +238,19 @@ def prepare(parts: Sequence[Data]) -> Prepared:
 def _labelled(data: Data) -> Iterator[tuple[polar.Unwrapped, np.ndarray]]:
     """Unwrap the heads whose truth is known, one after another."""
     truth, known = labels_of(data)
-    for place in np.flatnonzero(known):
+    for place in np.flatnonzero(known).tolist():
         with errors.placed(data.names[place]):
             unwrapped = polar.unwrap(data.images[place], _spacing_of(data, place))
         if unwrapped is not None:
             yield unwrapped, truth[place]
 
 
-def _spacing_of(data: Data, place: int) -> np.ndarray | None:
+def _spacing_of(data: Data, place: int) -> tuple[float, float] | None:
+    """Return row and column spacing of a slice [mm], where they are known."""
     if data.spacing_mm is None:
         return None
-    return data.spacing_mm[place]
+    row_mm, column_mm = data.spacing_mm[place].tolist()
+    return row_mm, column_mm
 
 
 def _stacked(parts: Sequence[np.ndarray]) -> np.ndarray:
@@ -355,7 +358,7 @@ def augmented(
     turn = generator.uniform(-_TURN_DEGREES, _TURN_DEGREES)
     zoom = generator.uniform(1 - _ZOOM, 1 + _ZOOM)
     matrix = cv2.getRotationMatrix2D((columns / 2, rows / 2), turn, zoom)
-    matrix[:, 2] += generator.uniform(-_SHIFT_PX, _SHIFT_PX, 2)
+    matrix[:, 2] = matrix[:, 2] + generator.uniform(-_SHIFT_PX, _SHIFT_PX, 2)
     image = cv2.warpAffine(image, matrix, (columns, rows))
     mask = cv2.warpAffine(mask, matrix, (columns, rows))
     if generator.random() < 0.5:

@@ -233,7 +233,7 @@ def _interpolate_linearly(up: nn.ConvTranspose2d) -> None:
 NETWORKS: dict[str, Callable[..., nn.Module]] = {"unet": UNet, "fcn32": FCN32}
 
 
-def build(name: str, *, seed: int = 0, **settings) -> nn.Module:
+def build(name: str, *, seed: int = 0, **settings: Any) -> nn.Module:
     """Build a network with random weights.
 
     Parameters

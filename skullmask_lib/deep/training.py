@@ -133,11 +133,11 @@ def train(
     recent: list[float] = []
     for step in range(first, steps):
         optimizer.param_groups[0]["lr"] = rate_at(step, steps, rate)
-        batch = (torch.as_tensor(part, device=device) for part in batch_of(step))
+        images, masks = batch_of(step)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed * steps + step)
             try:
-                value = _take_step(network, optimizer, *batch, loss, precision)
+                value = _take_step(network, optimizer, images, masks, loss, precision)
             except InputError as error:
                 raise error.at(f"step {step}") from None
         recent.append(value)
@@ -275,16 +275,19 @@ def _check_device(device: str) -> None:
 def _take_step(
     network: nn.Module,
     optimizer: torch.optim.Optimizer,
-    images: torch.Tensor,
-    masks: torch.Tensor,
+    images: np.ndarray | torch.Tensor,
+    masks: np.ndarray | torch.Tensor,
     loss: Loss,
     precision: torch.dtype | None,
 ) -> float:
     """Change the weights by one batch, and return its loss."""
+    device = next(network.parameters()).device
+    images = torch.as_tensor(images, device=device)
+    masks = torch.as_tensor(masks, device=device)
     network.train()
     optimizer.zero_grad()
     enabled = precision is not None
-    with torch.autocast(images.device.type, precision, enabled=enabled):
+    with torch.autocast(device.type, precision, enabled=enabled):
         logits = networks.logits_of(network, images)
     value = loss(logits.float(), masks)
     if not torch.isfinite(value):
