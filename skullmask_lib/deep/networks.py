@@ -58,6 +58,8 @@ class Block(nn.Module):
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         """Return features of the same size, with another number of channels."""
+        if self.training:
+            _check_batch_norm(features)
         result = self.body(features)
         if self.shortcut is not None:
             result = result + self.shortcut(features)
@@ -213,6 +215,15 @@ class FCN32(nn.Module):
 
 def _check_filters(base_filters: int) -> None:
     check_whole(base_filters, "number of base filters", 1, _MOST_FILTERS, "filters")
+
+
+def _check_batch_norm(features: torch.Tensor) -> None:
+    """Refuse features (B, C, …) of which batch norm would see one value per channel."""
+    if features[:, 0].numel() == 1:
+        raise InputError(
+            "expected two pixels or more at the lowest level to learn from, got 1; "
+            "take fewer levels, or more images in a batch"
+        )
 
 
 def _check_dropout(dropout: float) -> None:

@@ -215,6 +215,13 @@ def test_what_cannot_be_is_one_line_and_leaves_nothing(deep, trained, case):
     assert sorted(trained.rglob("*")) == before
 
 
+def test_levels_down_to_one_pixel_are_one_line(deep):
+    command = ("train", "heads.npz", "-o", "deepest", "--levels", 8, "--base-filters", 1)
+    code, _, err = deep(*command, "--batch-size", 1, "--steps", 1)
+    assert (code, len(err)) == (2, 1)
+    assert "fewer levels" in err[0]
+
+
 def test_a_graphics_card_that_is_missing_is_one_line(deep, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     code, _, err = deep("train", "heads.npz", "-o", "new", "--device", "cuda")

@@ -195,6 +195,18 @@ def test_batches_of_any_size_are_padded_to_what_the_network_takes(tmp_path, side
     training.train(network, lambda _: (images, images), tmp_path, steps=1)
 
 
+@pytest.mark.parametrize(("count", "side"), [(1, 8), (2, 4), (1, 16)])
+def test_batch_norm_learns_from_two_pixels_or_more(tmp_path, count, side):
+    network = networks.build("unet", base_filters=1, levels=4)
+    images = np.random.default_rng(0).random((count, 1, side, 8), np.float32)
+    if (count, side) == (1, 8):
+        with pytest.raises(InputError, match="step 0"):
+            training.train(network, lambda _: (images, images), tmp_path, steps=1)
+        assert not list(tmp_path.iterdir())
+    else:
+        training.train(network, lambda _: (images, images), tmp_path, steps=1)
+
+
 @pytest.mark.parametrize("changes", [{"steps": 0}, {"every": 0}, {"rate": 0}, {"rate": math.nan}])
 def test_a_budget_or_rate_of_nothing_is_refused(tmp_path, changes):
     with pytest.raises(InputError):
