@@ -76,7 +76,7 @@ def bank(
         maps = _rendered(count, seed, anatomy, processes, progress)
         with outputs.replacing(file) as temporary:
             np.savez_compressed(temporary, labels=maps)
-    return _read(file, count)
+    return read_bank(file, (count, *randomise.SHAPE))
 
 
 def _recipe() -> str:
@@ -116,8 +116,31 @@ def _collected(
     return np.concatenate(list(shown))[:count]
 
 
-def _read(file: Path, count: int) -> np.ndarray:
-    """Read a bank and check that it is one."""
+def read_bank(file: Path, shape: tuple[int, ...]) -> np.ndarray:
+    """Read a bank and check that it is one.
+
+    Parameters
+    ----------
+    file : Path
+    shape : tuple of int
+        Of all its label maps.
+
+    Returns
+    -------
+    ndarray of that shape, uint8
+
+    Raises
+    ------
+    InputError
+        If it holds anything else.
+
+    Examples
+    --------
+    >>> read_bank(Path(__file__), (1, *randomise.SHAPE))
+    Traceback (most recent call last):
+    ...
+    skullmask_lib.errors.InputError: ...data.py: is no bank of label maps; remove it
+    """
     try:
         # NumPy leaves a damaged file open that it has opened
         with file.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
@@ -126,10 +149,9 @@ def _read(file: Path, count: int) -> np.ndarray:
         raise
     except Exception as error:  # NumPy names no errors; a damaged file raises any
         raise errors.InputError("is no bank of label maps; remove it", where=file) from error
-    wanted = (count, *randomise.SHAPE)
-    if maps.shape != wanted or maps.dtype != np.uint8:
+    if maps.shape != shape or maps.dtype != np.uint8:
         raise errors.InputError(
-            f"expected {wanted} label maps of uint8, got {maps.shape} of {maps.dtype}; remove it",
+            f"expected {shape} label maps of uint8, got {maps.shape} of {maps.dtype}; remove it",
             where=file,
         )
     return maps

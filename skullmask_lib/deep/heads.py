@@ -27,6 +27,8 @@ _NUMBER = re.compile(r"\[\d+\]$")
 _LGG_SLICE = re.compile(r"(TCGA_\w+_\d{8})_\d+\.tif")
 
 Asked = Callable[[np.ndarray], np.ndarray]  # images (N, H, W) in, probabilities out
+# From an image, its mask and a generator to both, changed
+Change = Callable[[np.ndarray, np.ndarray, np.random.Generator], tuple[np.ndarray, np.ndarray]]
 
 
 class Prepared(NamedTuple):
@@ -100,24 +102,52 @@ def split(
     (('b[1]', 'b[2]'), ('a[1]', 'a[2]'))
     """
     counts = Counter(head_of(name) for data in parts for name in data.names)
-    heads = sorted(counts)
     if not one_slice_per_head:
         _check_heads(counts)
-    if len(heads) < 2:
-        hint = "name slices as head[number], or bring others to validate by"
-        raise InputError(f"expected two heads or more; {hint}", where=heads[0])
-    order = np.random.default_rng(seed).permutation(len(heads))
-    count = min(max(1, round(share * len(heads))), len(heads) - 1)
-    held_out = {heads[index] for index in order[:count]}
+    to_validate_by = held_out(counts, share=share, seed=seed)
     training: list[Data] = []
     validation: list[Data] = []
     for data in parts:
-        is_held_out = np.array([head_of(name) in held_out for name in data.names])
+        is_held_out = np.array([head_of(name) in to_validate_by for name in data.names])
         for selection, chosen in ((validation, is_held_out), (training, ~is_held_out)):
             if chosen.any():
                 places = np.flatnonzero(chosen).tolist()
                 selection.append(slices_of.select(data, places))
     return training, validation
+
+
+def held_out(heads: Iterable[str], *, share: float = 0.2, seed: int = 0) -> set[str]:
+    """Choose heads to validate by.
+
+    Parameters
+    ----------
+    heads : iterable of str
+        At least one.
+    share : float
+        Of the heads to choose; at least one is chosen, and one is left.
+    seed : int
+
+    Returns
+    -------
+    set of str
+
+    Raises
+    ------
+    InputError
+        If there are fewer than two heads.
+
+    Examples
+    --------
+    >>> held_out(["a", "b", "c"])
+    {'c'}
+    """
+    names = sorted(set(heads))
+    if len(names) < 2:
+        hint = "name slices as head[number], or bring others to validate by"
+        raise InputError(f"expected two heads or more; {hint}", where=names[0])
+    order = np.random.default_rng(seed).permutation(len(names))
+    count = min(max(1, round(share * len(names))), len(names) - 1)
+    return {names[index] for index in order[:count]}
 
 
 def _check_heads(counts: Mapping[str, int]) -> None:
@@ -282,6 +312,7 @@ def batches(
     *,
     seed: int = 0,
     augment: bool = True,
+    change: Change | None = None,
 ) -> Callable[[int], Prepared]:
     """Give batches by their number, such that every slice has its turn before any comes again.
 
@@ -293,7 +324,9 @@ def batches(
     seed : int
         Of the order and the changes.
     augment : bool
-        Change the slices by `augmented`.
+        Change the images, with their masks, at random.
+    change : callable, optional
+        How: by default by `augmented`.
 
     Returns
     -------
@@ -309,6 +342,7 @@ def batches(
     ([0.0, 1.0, 2.0], [0.0, 1.0, 2.0])
     """
     count = len(prepared.images)
+    change = change or augmented
 
     def place_of(turn: int) -> int:
         round_number, position = divmod(turn, count)
@@ -323,7 +357,7 @@ def batches(
             image, share = prepared.images[place, 0], prepared.masks[place, 0]
             if augment:
                 generator = np.random.default_rng((seed, turn, 1))
-                image, share = augmented(image, share, generator)
+                image, share = change(image, share, generator)
             images.append(image)
             shares.append(share)
         return Prepared(np.stack(images)[:, None], np.stack(shares)[:, None])

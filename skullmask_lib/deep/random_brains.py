@@ -1,0 +1,329 @@
+"""Random volumes of random heads with their exact brains, and the bank of labels behind them.
+
+This is `randomise` and `data` for volumes: the measures of heads and the signals of tissues are
+drawn by `randomise`. What is random in space is less than there: a bend, larger voxels, a bias
+field, noise, and where the scan ends.
+"""
+
+import zlib
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+from scipy import ndimage
+from tqdm import tqdm
+
+from .. import errors, phantom
+from ..io import cohorts, outputs
+from ..io.paths import AnyPath
+from ..project import project_folder
+from . import brains, data, randomise
+from .heads import Prepared
+from .randomise import Generator
+
+# Labels are finer than the grid, so that thin bone has its share of a voxel
+FINER = 2
+STEP_MM = brains.STEP_MM / FINER
+# High enough for the tallest head
+SHAPE = (96, 128, 112)
+
+# The smooth bend of a head and the bias field
+_BEND_WAVELENGTH_MM = 50.0
+_BEND_MM = 3.0
+_BIAS_WAVELENGTH_MM = 90.0
+_BIAS = 0.3
+# The grid is so far off the head, for nobody finds a head exactly [voxels of the grid]
+_JITTER_VOXELS = 2
+# Where a scan ends near the skin, so much of air is left [voxels of the grid]
+_LARGEST_MARGIN_VOXELS = 5
+# The least of the head that a scan shows, from the top down
+_LEAST_HEIGHT_MM = 110.0
+
+
+def random_labels(seed: int) -> np.ndarray:
+    """Draw a head and render its labels.
+
+    Parameters
+    ----------
+    seed : int
+
+    Returns
+    -------
+    ndarray of `SHAPE`, uint8
+        See `phantom.LABELS`; in RAS order, with voxels `STEP_MM` wide.
+
+    Examples
+    --------
+    >>> random_labels(-1)
+    Traceback (most recent call last):
+    ...
+    ValueError: expected non-negative integer
+    """
+    measures = randomise.random_measures(np.random.default_rng(seed))
+    _, labels, _ = phantom.render_volume(
+        seed=seed, shape=SHAPE, spacing_mm=(STEP_MM,) * 3, noise=False, measures=measures
+    )
+    return labels
+
+
+def bank(
+    count: int,
+    folder: str | Path,
+    *,
+    seed: int = 0,
+    progress: bool = False,
+) -> np.ndarray:
+    """Give labels of random heads, from the folder if they are there already.
+
+    Parameters
+    ----------
+    count : int
+        Heads.
+    folder : str or path
+        Keeps the bank; is made if it does not exist.
+    seed : int
+        The first head's; heads are numbered from there.
+    progress : bool
+        Show a progress bar.
+
+    Returns
+    -------
+    ndarray of shape (count, *SHAPE), uint8
+
+    Raises
+    ------
+    InputError
+        If the file in the folder is no such bank, or the folder or file cannot be written.
+
+    Examples
+    --------
+    >>> bank(0, "build")
+    Traceback (most recent call last):
+    ...
+    skullmask_lib.errors.InputError: expected a number of heads from 1 to 10000 heads, ...
+    """
+    errors.check_whole(count, "number of heads", 1, 10_000, "heads")
+    folder = outputs.made_folder(folder)
+    file = folder / f"volumes-{count}-{seed}-{_recipe()}.npz"
+    if not file.exists():
+        seeds = tqdm(
+            range(seed, seed + count), unit="head", leave=False, disable=None if progress else True
+        )
+        labels = np.stack(list(map(random_labels, seeds)))
+        with outputs.replacing(file) as temporary:
+            np.savez_compressed(temporary, labels=labels)
+    return data.read_bank(file, (count, *SHAPE))
+
+
+def intracranial(labels: np.ndarray) -> np.ndarray:
+    """Mark all that lies inside the inner surface of the skull: brain, fluid and sinus.
+
+    Parameters
+    ----------
+    labels : ndarray of any shape, uint8
+        See `phantom.LABELS`.
+
+    Returns
+    -------
+    ndarray of the same shape, uint8 of {0, 1}
+
+    Examples
+    --------
+    >>> intracranial(np.array([phantom.LABELS["inner_table"], phantom.LABELS["csf"]]))
+    array([0, 1], dtype=uint8)
+    """
+    return (labels >= phantom.LABELS["csf"]).astype(np.uint8)
+
+
+def write_nfbs(
+    folder: AnyPath,
+    count: int,
+    *,
+    seed: int = 0,
+    step_mm: float = STEP_MM,
+) -> None:
+    """Write T1 volumes of random heads in the layout of NFBS, with brain and brain mask.
+
+    Parameters
+    ----------
+    folder : str or path
+        Made if missing. A participant who is there already stays as he is.
+    count : int
+        Participants.
+    seed : int
+        The first head's; it is the number of the participant too.
+    step_mm : float
+        Size of the voxels.
+
+    Raises
+    ------
+    InputError
+        If a file cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_nfbs(folder, 1, step_mm=16)
+    ...     [row] = cohorts.nfbs_files(folder)
+    >>> row["participant"], row["missing"], row["brain"].name
+    ('A00000000', (), 'sub-A00000000_ses-NFB3_T1w_brain.nii.gz')
+    """
+    width, length, height = (round(side * STEP_MM / step_mm) for side in SHAPE)
+    for head in range(seed, seed + count):
+        participant = f"A{head:08d}"
+        home = outputs.made_folder(Path(folder, participant))
+        files = [
+            home / f"sub-{participant}_ses-NFB3_{kind}.nii.gz"
+            for kind in cohorts.NFBS_FILES.values()
+        ]
+        if all(file.exists() for file in files):
+            continue
+        measures = randomise.random_measures(np.random.default_rng(head))
+        image, labels, affine = phantom.render_volume(
+            seed=head, shape=(width, length, height), spacing_mm=(step_mm,) * 3, measures=measures
+        )
+        mask = intracranial(labels)
+        for file, volume in zip(files, (image, image * mask, mask), strict=True):
+            with outputs.replacing(file) as temporary:
+                nib.save(nib.Nifti1Image(volume, affine), temporary)
+
+
+def random_volume(labels: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Draw a random image of a head, prepared as the network takes it.
+
+    Parameters
+    ----------
+    labels : ndarray of `SHAPE`, uint8
+        See `random_labels`.
+    seed : int
+        The same seed gives the same image.
+
+    Returns
+    -------
+    image, share : ndarray of `brains.SHAPE`, float32
+        The share of every voxel that lies inside the skull, see `intracranial`.
+
+    Examples
+    --------
+    >>> ball = np.linalg.norm(np.indices(SHAPE).T - np.array(SHAPE) / 2, axis=-1).T < 40
+    >>> image, share = random_volume(ball * np.uint8(phantom.LABELS["grey_matter"]), seed=0)
+    >>> image.shape, float(share.max())
+    ((48, 64, 48), 1.0)
+    """
+    generator = np.random.default_rng(seed)
+    labels = _bent(labels, generator)
+    signals = np.array(list(phantom.SIGNALS["T1"].values()))
+    for change in randomise.SIGNAL_PARTS.values():
+        signals = change(signals, generator)
+    spread = generator.uniform(0.02, 0.15, len(signals))
+    # Signal, its variance inside the tissue and the brain, as a network's voxel sees them
+    image = _joined(signals.astype(np.float32)[labels])
+    grain = _joined((signals * spread).astype(np.float32)[labels])
+    share = _joined(intracranial(labels).astype(np.float32))
+    image = image + grain * generator.standard_normal(image.shape, np.float32)
+    image = ndimage.gaussian_filter(image, generator.uniform(0, 0.5))
+    image = image * np.exp(_BIAS * _smooth_noise(image.shape, _BIAS_WAVELENGTH_MM, generator))
+    for name in ("noise", "gamma"):
+        image = randomise.IMAGE_PARTS[name](image, labels, generator)
+    shown = _shown(labels, generator)
+    return brains.standardized(np.where(shown, image, 0)), np.where(shown, share, 0)
+
+
+def _bent(labels: np.ndarray, generator: Generator) -> np.ndarray:
+    """Turn, zoom and bend a head, and cut out what the grid shows of it, in finer voxels."""
+    matrix, offset = brains.random_move(labels.shape, generator)
+    places = np.ogrid[tuple(map(slice, labels.shape))]
+    bend = generator.uniform(0, _BEND_MM) / STEP_MM
+    coordinates = np.empty((3, *labels.shape), np.float32)
+    for axis, row in enumerate(matrix.astype(np.float32)):
+        wave = _smooth_noise(labels.shape, _BEND_WAVELENGTH_MM * FINER, generator)
+        x, y, z = map(np.multiply, row, places)
+        coordinates[axis] = x + y + z + np.float32(offset[axis]) + np.float32(bend) * wave
+    labels = ndimage.map_coordinates(labels, coordinates, order=0)
+    head = labels[::FINER, ::FINER, ::FINER] != phantom.LABELS["air"]
+    jitter = generator.integers(-_JITTER_VOXELS, _JITTER_VOXELS + 1, 3)
+    start = FINER * (brains.start_around(head) + jitter)
+    return brains.cut_out(labels, start, FINER * np.array(brains.SHAPE))
+
+
+def _joined(volume: np.ndarray) -> np.ndarray:
+    """Average the finer voxels of every voxel of the grid."""
+    x, y, z = brains.SHAPE
+    return volume.reshape(x, FINER, y, FINER, z, FINER).mean(axis=(1, 3, 5))
+
+
+def _smooth_noise(
+    shape: tuple[int, ...],
+    wavelength_mm: float,
+    generator: Generator,
+) -> np.ndarray:
+    """Draw noise that varies over a wavelength, linearly interpolated; float32."""
+    coarse_shape = [2 + int(side * brains.STEP_MM / wavelength_mm) for side in shape]
+    noise = generator.standard_normal(coarse_shape, np.float32)
+    for side, knots in zip(shape, coarse_shape, strict=True):
+        places = np.linspace(0, knots - 1, side)
+        weights = np.maximum(1 - np.abs(places - np.arange(knots)[:, None]), 0)
+        noise = np.tensordot(noise, weights.astype(np.float32), axes=(0, 0))
+    return noise
+
+
+def _shown(labels: np.ndarray, generator: Generator) -> np.ndarray:
+    """In half of the volumes each, let the scan end above the neck, and near the skin."""
+    shown = np.ones(brains.SHAPE, bool)
+    if generator.random() < 0.5:
+        height_mm = brains.MARGIN_MM + generator.uniform(_LEAST_HEIGHT_MM, 180.0)
+        shown[:, :, : max(brains.SHAPE[2] - round(height_mm / brains.STEP_MM), 0)] = False
+    head = labels[::FINER, ::FINER, ::FINER] != phantom.LABELS["air"]
+    if generator.random() < 0.5:
+        margins = generator.integers(0, _LARGEST_MARGIN_VOXELS + 1, (3, 2))
+        for axis, (before, after) in enumerate(margins.tolist()):
+            first, last = brains.span(head, axis)
+            beyond = np.arange(head.shape[axis])
+            is_shown = (beyond >= first - before) & (beyond < last + after)
+            others = [other for other in range(3) if other != axis]
+            shown &= np.expand_dims(is_shown, others)
+    return shown
+
+
+def _recipe() -> str:
+    """Return a short name of all that decides what heads look like, but for their seeds."""
+    model = (project_folder("data") / "phantom.toml").read_bytes()
+    ranges = randomise.MEASURES, randomise.CSF_MM, STEP_MM, SHAPE
+    return f"{zlib.crc32(model + repr(ranges).encode()):08x}"
+
+
+# --- Batches -------------------------------------------------------------------------------------
+
+
+def random_batch(bank_of_labels: np.ndarray, size: int, seed: int) -> Prepared:
+    """Make a batch of random volumes.
+
+    Parameters
+    ----------
+    bank_of_labels : ndarray of shape (N, *SHAPE), uint8
+        See `bank`.
+    size : int
+        Volumes in the batch.
+    seed : int
+        The same seed gives the same batch.
+
+    Returns
+    -------
+    Prepared
+        Of shape (size, 1, *brains.SHAPE).
+
+    Examples
+    --------
+    >>> air = np.zeros((1, *SHAPE), np.uint8)
+    >>> air[:, 40:50, 40:50, 40:50] = phantom.LABELS["grey_matter"]
+    >>> random_batch(air, 1, seed=0).images.shape
+    (1, 1, 48, 64, 48)
+    """
+    generator = np.random.default_rng(seed)
+    images = np.empty((size, 1, *brains.SHAPE), np.float32)
+    shares = np.empty_like(images)
+    for index in range(size):
+        labels = bank_of_labels[generator.integers(len(bank_of_labels))]
+        images[index, 0], shares[index, 0] = random_volume(labels, int(generator.integers(2**63)))
+    return Prepared(images, shares)

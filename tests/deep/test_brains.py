@@ -1,0 +1,167 @@
+"""The grid of volumes and back in any orientation, scans with their masks, and people kept apart."""
+
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+from complaints import refused
+
+import skullmask_lib as sm
+from skullmask_lib import phantom
+from skullmask_lib.deep import brains, heads, random_brains
+from skullmask_lib.io import nifti
+
+ORIENTATIONS = ["RAS", "LPS", "SAL"]
+
+
+@pytest.fixture(scope="module")
+def head():
+    """Render a head with voxels that are no cubes, its brain and its affine."""
+    volume, labels, affine = phantom.render_volume(shape=(58, 45, 44), spacing_mm=(3.2, 5, 4.4))
+    return volume, random_brains.intracranial(labels), affine
+
+
+def turned(array, affine, orientation):
+    """Bring a volume in RAS order to another one."""
+    codes = nib.orientations.axcodes2ornt(orientation)
+    turn = nib.orientations.ornt_transform(nib.orientations.axcodes2ornt("RAS"), codes)
+    back = nib.orientations.inv_ornt_aff(turn, array.shape)
+    return nib.orientations.apply_orientation(array, turn), affine @ back
+
+
+def write(folder, name, array, affine):
+    nib.save(nib.Nifti1Image(array, affine), folder / f"{name}.nii.gz")
+
+
+@pytest.mark.parametrize("orientation", ORIENTATIONS)
+def test_a_perfect_network_gives_the_brain_in_the_order_of_its_scan(head, orientation):
+    volume, brain, affine = head
+    sizes_mm = nib.affines.voxel_sizes(affine)
+    share = brains.share_of(brain, brains.grid_around(volume, sizes_mm))
+    volume, turned_affine = turned(volume, affine, orientation)
+    mask = brains.brain_of(lambda _: share, volume, turned_affine)
+    brain, _ = turned(brain, affine, orientation)
+    assert (mask.shape, mask.dtype) == (volume.shape, np.uint8)
+    assert sm.dice(mask, brain) > 0.98
+
+
+def test_a_mask_is_one_piece_without_holes(head):
+    volume, _, affine = head
+    probabilities = np.zeros(brains.SHAPE, np.float32)
+    probabilities[10:30, 20:40, 20:40] = 1
+    probabilities[19:21, 29:31, 29:31] = 0
+    whole = probabilities.copy()
+    whole[19:21, 29:31, 29:31] = 1
+    probabilities[36:40, 20:24, 20:24] = 1
+    mask = brains.brain_of(lambda _: probabilities, volume, affine)
+    assert np.array_equal(mask, brains.brain_of(lambda _: whole, volume, affine))
+
+
+def test_the_grid_follows_the_head(head):
+    volume, _, affine = head
+    sizes_mm = nib.affines.voxel_sizes(affine)
+    grid = brains.grid_around(volume, sizes_mm)
+    wider = np.pad(volume, ((25, 0), (0, 8), (0, 10)))
+    moved = brains.grid_around(wider, sizes_mm)
+    assert (moved.start - grid.start).tolist() == [20, 0, 0]
+    difference = brains.prepare(wider, moved) - brains.prepare(volume, grid)
+    assert np.abs(difference).mean() < 0.02
+
+
+def test_brightness_and_its_unit_change_nothing(head):
+    volume, _, affine = head
+    grid = brains.grid_around(volume, nib.affines.voxel_sizes(affine))
+    prepared = brains.prepare(volume, grid)
+    assert np.allclose(brains.prepare(volume * 1e3 - 40, grid), prepared, atol=1e-3)
+
+
+@pytest.mark.parametrize("volume", [np.ones((9, 9, 9)), np.eye(9)[:, :, None] * np.eye(9)[0]])
+def test_a_volume_without_a_head_is_refused(volume):
+    with refused(None):
+        brains.brain_of(lambda image: image, volume, np.diag([4, 4, 4, 1]))
+
+
+def test_scans_are_found_with_the_masks_beside_them(tmp_path):
+    for name in ("sub-01_ses-1_T1w", "sub-01_ses-2_T1w", "head", "alone"):
+        Path(tmp_path, f"{name}.nii.gz").touch()
+    for name in ("sub-01_ses-1_T1w", "sub-01_ses-2_T1w", "head", "lost"):
+        Path(tmp_path, f"{name}_brainmask.nii.gz").touch()
+    found = brains.scans_in(tmp_path)
+    assert [(scan.person, scan.image.name) for scan in found] == [
+        ("head", "head.nii.gz"),
+        ("sub-01", "sub-01_ses-1_T1w.nii.gz"),
+        ("sub-01", "sub-01_ses-2_T1w.nii.gz"),
+    ]
+    training, validation = brains.split(found)
+    assert {scan.person for scan in training}.isdisjoint(scan.person for scan in validation)
+    with refused("head"):
+        brains.check_apart(found, found[:1])
+
+
+def test_participants_of_nfbs_without_a_mask_are_left_out(tmp_path):
+    random_brains.write_nfbs(tmp_path, 3, seed=5, step_mm=16)
+    next(Path(tmp_path, "A00000006").glob("*_brainmask.nii.gz")).unlink()
+    found = brains.scans_in(f"nfbs:{tmp_path}")
+    assert [scan.person for scan in found] == ["A00000005", "A00000007"]
+    prepared = brains.prepare_scans(found)
+    assert prepared.images.shape == prepared.masks.shape == (2, 1, *brains.SHAPE)
+
+
+@pytest.mark.parametrize("name", ["nothing", "file.nii.gz"])
+def test_a_source_without_scans_is_named(tmp_path, name):
+    Path(tmp_path, "file.nii.gz").touch()
+    with refused(name):
+        brains.scans_in(tmp_path / name)
+    with refused(tmp_path.name):
+        brains.scans_in(tmp_path)
+
+
+def test_a_mask_that_lies_elsewhere_is_refused(tmp_path, head):
+    volume, brain, affine = head
+    scan = brains.Scan("a", tmp_path / "a.nii.gz", tmp_path / "a_brainmask.nii.gz")
+    write(tmp_path, "a", volume, affine)
+    elsewhere = affine.copy()
+    elsewhere[0, 3] += 30
+    for array, place in ((brain, elsewhere), (brain[:-1], affine), (brain * 2 + volume, affine)):
+        write(tmp_path, "a_brainmask", np.float32(array), place)
+        with refused("a_brainmask.nii.gz"):
+            brains.read_scan(scan)
+
+
+def test_a_scan_and_its_mask_may_be_stored_in_other_orders(tmp_path, head):
+    volume, brain, affine = head
+    write(tmp_path, "a", *turned(volume, affine, "LPS"))
+    write(tmp_path, "a_brainmask", *turned(brain, affine, "SAL"))
+    [scan] = brains.scans_in(tmp_path)
+    _, _, truth = brains.read_scan(scan)
+    assert np.array_equal(truth, brain)
+
+
+def test_augmentation_moves_image_and_mask_alike(head):
+    _, brain, affine = head
+    share = brains.share_of(brain, brains.grid_around(brain, nib.affines.voxel_sizes(affine)))
+    batch_of = heads.batches(
+        heads.Prepared(share[None, None], share[None, None]), 4, change=brains.augmented
+    )
+    images, shares = batch_of(0)
+    assert np.array_equal(images, shares)
+    assert len({image.tobytes() for image in images}) == 4
+    for moved in shares[:, 0]:
+        assert 0.5 < sm.dice(moved > 0.5, share > 0.5) < 0.99
+    assert np.array_equal(batch_of(0).images, images)
+
+
+def test_half_of_the_volumes_are_mirrored_along_x():
+    draws = [brains.random_move((9, 9, 9), np.random.default_rng(seed)) for seed in range(40)]
+    mirrored = sum(np.linalg.det(matrix) < 0 for matrix, _ in draws)
+    assert 10 < mirrored < 30
+    assert all(matrix[1, 1] > 0.8 and matrix[2, 2] > 0.8 for matrix, _ in draws)
+
+
+def test_turning_is_what_nifti_does(head):
+    volume, _, affine = head
+    there, there_affine = turned(volume, affine, "SAL")
+    back, back_affine = nifti.to_ras(there, there_affine)
+    assert np.array_equal(back, volume)
+    assert np.allclose(back_affine, affine)
