@@ -15,7 +15,12 @@ from . import terminal
 Scores = dict[str, float]
 
 
-def say_scores(scores: Sequence[Scores], names: Sequence[str]) -> None:
+def say_scores(
+    scores: Sequence[Scores],
+    names: Sequence[str],
+    *,
+    unit: str = "slice",
+) -> None:
     """Print the scores of every slice and their means, and what these leave out.
 
     Parameters
@@ -23,6 +28,8 @@ def say_scores(scores: Sequence[Scores], names: Sequence[str]) -> None:
     scores : sequence of N dicts of str to float
         See `metrics.score_slices`.
     names : sequence of N str
+    unit : str
+        What is scored, if not slices.
 
     Examples
     --------
@@ -38,7 +45,7 @@ def say_scores(scores: Sequence[Scores], names: Sequence[str]) -> None:
         rows.append((name, *map(float, row.values())))
     means = metrics.mean_scores(scores)
     rows.append(("mean", *means.values()))
-    terminal.say_table(rows, ("slice", *scores[0]))
+    terminal.say_table(rows, (unit, *scores[0]))
     is_known = np.array([not _is_unknown(row) for row in scores])
     say_unknown_slices(is_known)
     infinite = sum(math.inf in row.values() for row in scores)

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 
+import nibabel as nib
 import numpy as np
 import pytest
 import torch
@@ -12,7 +13,7 @@ import torch
 import skullmask_lib as sm
 from skullmask_lib import phantom
 from skullmask_lib.cli import main, networks
-from skullmask_lib.deep import checkpoints, training
+from skullmask_lib.deep import brains, checkpoints, random_brains, training
 from skullmask_lib.deep import networks as networks_of
 
 SMALL = ("--base-filters", 4, "--levels", 3, "--steps", 60, "--every", 30, "--rate", 0.01)
@@ -105,6 +106,65 @@ def test_a_training_that_is_done_is_not_done_again(trained, deep):
     assert (trained / "run" / training.LAST).read_bytes() == before
 
 
+@pytest.fixture(scope="module")
+def trained_on_volumes(trained):
+    """Train a small network on four participants, once for all tests."""
+    random_brains.write_nfbs(trained / "people", 4, step_mm=8)
+    random_brains.write_nfbs(trained / "other people", 1, seed=50, step_mm=6)
+    settings = ("--base-filters", 3, "--levels", 3, "--steps", 40, "--every", 20, "--rate", 0.02)
+    told = run_in(trained, "train", "nfbs:people", "-o", "volumes", "--dimensions", 3, *settings)
+    assert told.returncode == 0, told.stderr
+    assert "→ volumes" in told.stdout
+    return trained
+
+
+def test_volumes_train_predict_and_are_scored(trained_on_volumes, deep):
+    [scan] = brains.scans_in("nfbs:other people")
+    code, _, err = deep("predict", "volumes/last.pt", scan.image, "-o", "brain.nii.gz")
+    assert (code, err) == (0, [])
+    written, image = nib.load("brain.nii.gz"), nib.load(scan.image)
+    assert written.get_data_dtype() == np.uint8
+    assert np.array_equal(written.affine, image.affine)
+    mask, truth = np.asarray(written.dataobj), np.asarray(nib.load(scan.brain).dataobj)
+    dice = sm.dice(mask, truth)
+    assert dice > 0.8
+    for source in (("nfbs:other people",), (scan.image, "--truth", scan.brain)):
+        code, out, err = deep("evaluate", "volumes/last.pt", *source, "-o", "brains.csv")
+        assert (code, err) == (0, [])
+        assert f"{dice:.4f}" in out
+        with (trained_on_volumes / "brains.csv").open(newline="") as table:
+            [row] = csv.DictReader(table)
+        assert row["scan"] == "sub-A00000050_ses-NFB3_T1w"
+        assert float(row["dice"]) == pytest.approx(dice, abs=1e-5)
+
+
+@pytest.mark.parametrize("output", ["volumes/last.pt", "SCAN", "MASK"])
+def test_no_output_replaces_a_volume_or_its_network(trained_on_volumes, deep, output):
+    [scan] = brains.scans_in("nfbs:other people")
+    output = {"SCAN": scan.image, "MASK": scan.brain}.get(output, output)
+    before = (trained_on_volumes / output).read_bytes()
+    commands = [("evaluate", "volumes/last.pt", "nfbs:other people", "-o", output)]
+    if output != scan.brain:
+        commands.append(("predict", "volumes/last.pt", scan.image, "-o", output))
+    for command in commands:
+        code, _, err = deep(*command)
+        assert (code, len(err)) == (2, 1)
+        assert (trained_on_volumes / output).read_bytes() == before
+
+
+def test_random_volumes_need_no_label(deep, trained, monkeypatch):
+    places = np.indices(random_brains.SHAPE)
+    ball = np.linalg.norm(places.T - np.array(random_brains.SHAPE) / 2, axis=-1).T < 40
+    labels = ball * np.uint8(phantom.LABELS["grey_matter"])
+    monkeypatch.setattr(random_brains, "random_labels", lambda _: labels)
+    small = ("--base-filters", 1, "--levels", 2, "--steps", 1, "--heads", 2)
+    command = ("train", "random-phantoms", "-o", "random volumes", "--dimensions", 3)
+    code, out, err = deep(*command, *small)
+    assert (code, err) == (0, [])
+    assert "1 steps" in out
+    assert (trained / "random volumes" / training.BEST).exists()
+
+
 def test_random_phantoms_need_no_label(deep, trained):
     arguments = ("--heads", 2, "--base-filters", 2, "--levels", 2, "--steps", 2)
     code, out, err = deep(
@@ -194,7 +254,21 @@ REFUSED = {
     "an empty folder": ("predict empty heads.npz -o new.npy", "empty"),
     "a network of nothing": ("predict none.pt heads.npz -o new.npy", "none.pt"),
     "foreign content": ("predict heads.npz heads.npz -o new.npy", "heads.npz"),
-    "a network for volumes": ("predict volumes.pt heads.npz -o new.npy", "volumes.pt"),
+    "slices for a network of volumes": ("predict volumes.pt heads.npz -o new.nii", "heads.npz"),
+    "an array of a volume": ("predict volumes.pt nfbs -o new.npy", "new.npy"),
+    "an axis of a volume": ("predict volumes.pt nfbs -o new.nii --axis 1", "--axis"),
+    "a spacing of a volume": ("evaluate volumes.pt nfbs --spacing 1 1", "--spacing"),
+    "volumes by FCN": ("train nfbs:nfbs -o new --dimensions 3 --network fcn32", "--dimensions"),
+    "slices of volumes": (
+        "train nfbs:nfbs -o new --dimensions 3 --one-slice-per-head",
+        "--one-slice-per-head",
+    ),
+    "volumes without masks": ("train empty -o new --dimensions 3", "empty"),
+    "a person on both sides": (
+        "train nfbs:nfbs --validation nfbs:nfbs -o new --dimensions 3",
+        "A00000000",
+    ),
+    "no volumes": ("train heads.npz -o new --dimensions 3", "heads.npz"),
     "no truth to score by": ("evaluate run images.npy -o new.csv", "images.npy"),
     "an option that is none": ("train heads.npz -o new --colour red", "--colour"),
 }
@@ -203,6 +277,7 @@ REFUSED = {
 @pytest.mark.parametrize("case", REFUSED)
 def test_what_cannot_be_is_one_line_and_leaves_nothing(deep, trained, case):
     (trained / "empty").mkdir(exist_ok=True)
+    random_brains.write_nfbs("nfbs", 1, step_mm=16)
     np.save("images.npy", sm.load("heads.npz").images)
     write_named("numbered.npz", "scan{}")
     network = networks_of.build("unet", dimensions=3, base_filters=1, levels=1)
