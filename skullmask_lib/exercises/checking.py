@@ -6,9 +6,8 @@ Nothing here knows a particular exercise; `definitions` says where they are.
 import copy
 import re
 import warnings
-from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
@@ -20,8 +19,7 @@ from . import comparisons, definitions
 from .definitions import Exercise
 
 NO_ANSWER = "No answer yet: put yours in place of the three dots."
-
-_unexplained: Counter[str] = Counter()  # wrong answers by exercise; a right one starts anew
+ASK = "hint"  # in place of an answer
 
 
 @dataclass(frozen=True)
@@ -66,6 +64,17 @@ def _as_text(markup: re.Match[str]) -> str:
     return markup["kept"] or f"&#{ord(markup[0])};"
 
 
+@dataclass
+class _Progress:
+    """How far a student came in an exercise: the tries without a reply, and the last hint."""
+
+    tries: list = field(default_factory=list)
+    hint: int = 0
+
+
+_progress: dict[str, _Progress] = {}  # by exercise; a right answer starts anew
+
+
 class _Stopped(Exception):
     """A function cannot be judged by what it returns; the message says why."""
 
@@ -78,14 +87,15 @@ def check(name: str, answer: object = ...) -> Reply:
     name : str
         The exercise, such as ``"04.1"``.
     answer : object
-        A value or a function, as the exercise asks. Three dots are no answer yet.
+        A value or a function, as the exercise asks. Three dots are no answer yet, and ``"hint"``
+        asks for the next hint.
 
     Returns
     -------
     Reply
         True if the answer is right. It shows as one sentence: what is right, or what to look at
         next. It never gives the answer away. Wrong answers that have no reply of their own get
-        three hints, one after another.
+        three hints, one after another; the same answer again gets the same hint again.
 
     Notes
     -----
@@ -96,6 +106,8 @@ def check(name: str, answer: object = ...) -> Reply:
     --------
     >>> check("01.1", ...)
     No answer yet: put yours in place of the three dots.
+    >>> check("01.1", "hint")  # doctest: +ELLIPSIS
+    Not yet (hint 1 of 3): ...
     >>> check("1.1")
     Not checked: there is no exercise 1.1; did you mean 01.1?
     >>> bool(check("01.1", []))
@@ -115,19 +127,21 @@ def _check(name: str, answer: Any) -> Reply:
         return _no_exercise(name)
     if answer is ...:
         return Reply(False, NO_ANSWER)
+    if isinstance(answer, str) and answer == ASK:
+        return _hint(exercise, is_next=True)
     try:
         outcome = _outcome_of_answer(exercise, answer)
     except _Stopped as stop:
         return Reply(False, str(stop))
     if _is_alike(exercise, outcome, _outcome(exercise, exercise.solution)):
-        del _unexplained[name]
+        _progress.pop(name, None)
         return Reply(True, f"Right: {exercise.right}")
     reply = _reply_to_mistake(exercise, outcome)
     if reply is None:
         reply = _remark(exercise, outcome)
     if reply is not None:
         return Reply(False, f"Not yet: {reply}")
-    return _next_hint(exercise)
+    return _hint(exercise, is_next=_is_new(exercise, outcome))
 
 
 def _no_exercise(name: str) -> Reply:
@@ -137,11 +151,26 @@ def _no_exercise(name: str) -> Reply:
     return Reply(False, start + (suggestion or f"; names are like {names[0]}."))
 
 
-def _next_hint(exercise: Exercise) -> Reply:
+def _is_new(exercise: Exercise, outcome: Any) -> bool:
+    """Tell whether a wrong answer differs from those before it, and remember it."""
+    tries = _progress_in(exercise).tries
+    if any(_is_alike(exercise, outcome, earlier) for earlier in tries):
+        return False
+    tries.append(outcome)
+    return True
+
+
+def _hint(exercise: Exercise, *, is_next: bool) -> Reply:
+    progress = _progress_in(exercise)
     last = len(exercise.hints)
-    _unexplained[exercise.name] += 1
-    step = min(_unexplained[exercise.name], last)
-    return Reply(False, f"Not yet (hint {step} of {last}): {exercise.hints[step - 1]}")
+    if is_next:
+        progress.hint = min(progress.hint + 1, last)
+    hint = exercise.hints[progress.hint - 1]
+    return Reply(False, f"Not yet (hint {progress.hint} of {last}): {hint}")
+
+
+def _progress_in(exercise: Exercise) -> _Progress:
+    return _progress.setdefault(exercise.name, _Progress())
 
 
 def _outcome_of_answer(exercise: Exercise, answer: Any) -> Any:

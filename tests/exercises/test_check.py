@@ -28,7 +28,7 @@ def worst_answers():
 
 @pytest.fixture(autouse=True)
 def no_hints_yet():
-    checking._unexplained.clear()
+    checking._progress.clear()
 
 
 @pytest.fixture
@@ -148,6 +148,28 @@ def test_wrong_answers_lead_through_three_hints_and_a_right_one_starts_anew(toy)
     assert "hint 2 of 3" in hints[1]
     assert sm.check("01.1", 0.2502)
     assert "first" in sm.check("01.1", 0.1).sentence
+
+
+def hint_number(answer):
+    return int(re.search(r"hint (\d) of 3", sm.check("01.1", answer).sentence)[1])
+
+
+def test_the_same_answer_again_gets_the_same_hint(toy):  # noqa: ARG001
+    numbers = [hint_number(answer) for answer in (0.1, 0.1, 0.2, 0.1001, 0.3, 0.2)]
+    assert numbers == [1, 1, 2, 2, 3, 3]
+
+
+def test_asking_moves_on_to_the_last_hint(toy):  # noqa: ARG001
+    numbers = [hint_number(answer) for answer in ("hint", 0.1, 0.1, "hint", "hint")]
+    assert numbers == [1, 2, 2, 3, 3]
+    assert sm.check("01.1", 0.25)
+    assert hint_number("hint") == 1
+
+
+@pytest.mark.usefixtures("doubling")
+def test_the_same_results_of_another_function_get_the_same_hint():
+    assert "hint 1" in sm.check("01.1", lambda number: 3 * number + 1).sentence
+    assert "hint 1" in sm.check("01.1", lambda number: 1 + number * 3).sentence
 
 
 def test_no_answer_costs_no_hint(toy):  # noqa: ARG001
