@@ -119,6 +119,10 @@ def _notebook_for_students(path: PurePosixPath, known: set[PurePosixPath]) -> by
             cell.source = _without_dead_links(cell.source, path, known)
             continue
         kept = [] if _CHECK.search(cell.source) else list(filterfalse(_is_answer, cell.outputs))
+        for output in kept:
+            data = output.get("data", {})
+            if "text/markdown" in data:
+                data["text/markdown"] = _without_dead_links(data["text/markdown"], path, known)
         if cell.outputs and not kept:
             cell.execution_count = None
         cell.outputs = kept

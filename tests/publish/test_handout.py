@@ -19,6 +19,7 @@ from skullmask_lib.exercises import checking, definitions
 from skullmask_lib.reports import notebooks
 
 README = PurePosixPath("README.md")
+LINKS = "[answers](solutions/04.ipynb), [next](05.ipynb)"
 
 
 @pytest.fixture(scope="module")
@@ -101,13 +102,36 @@ def test_students_see_no_reply_and_no_answer_and_all_else_stays(student):
 )
 def test_an_exercise_has_no_output_and_no_count(tmp_path, monkeypatch, source, output):
     cell = nbformat.v4.new_code_cell(source, execution_count=3, outputs=[output])
-    told = nbformat.v4.new_markdown_cell("[answers](solutions/04.ipynb), [next](05.ipynb)")
-    nbformat.write(nbformat.v4.new_notebook(cells=[cell, told]), tmp_path / "04.ipynb")
-    monkeypatch.setattr(handout, "HOUSE", tmp_path)
-    content = handout._notebook_for_students(PurePosixPath("04.ipynb"), {PurePosixPath("05.ipynb")})
-    code, text = nbformat.reads(content.decode(), as_version=4).cells
+    code, _ = handed_out(cell, tmp_path, monkeypatch)
     assert (code.outputs, code.execution_count) == ([], None)
-    assert text.source == "answers, [next](05.ipynb)"
+
+
+def handed_out(cell, folder, monkeypatch):
+    """Give the cells that students get of a notebook with links to the answers and to the next one."""
+    told = nbformat.v4.new_markdown_cell(LINKS)
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell, told]), folder / "04.ipynb")
+    monkeypatch.setattr(handout, "HOUSE", folder)
+    content = handout._notebook_for_students(PurePosixPath("04.ipynb"), {PurePosixPath("05.ipynb")})
+    return nbformat.reads(content.decode(), as_version=4).cells
+
+
+def test_dead_links_become_text_in_cells_and_in_outputs(tmp_path, monkeypatch):
+    output = nbformat.v4.new_output("display_data", {"text/markdown": LINKS})
+    cell = nbformat.v4.new_code_cell("Markdown(text)", execution_count=3, outputs=[output])
+    code, text = handed_out(cell, tmp_path, monkeypatch)
+    assert text.source == text_of(code.outputs[0]) == "answers, [next](05.ipynb)"
+    assert code.execution_count == 3
+
+
+def markdown_of(notebook):
+    """Join the Markdown of a notebook, that of its outputs too."""
+    parts = []
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            parts.append(cell.source)
+        else:
+            parts += map(text_of, cell.outputs)
+    return "\n\n".join(parts)
 
 
 def test_no_link_leads_out_of_the_zip(student):
@@ -115,8 +139,7 @@ def test_no_link_leads_out_of_the_zip(student):
         if path.suffix == ".md":
             text = content.decode()
         elif path.suffix == ".ipynb":
-            cells = nbformat.reads(content.decode(), as_version=4).cells
-            text = "\n\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+            text = markdown_of(nbformat.reads(content.decode(), as_version=4))
         else:
             continue
         for target in pages.targets(text):
