@@ -189,6 +189,45 @@ def assd_mm(
     return _assd(_surface_distances(mask, truth, spacing_mm))
 
 
+def outward_mm(
+    mask: np.ndarray,
+    truth: np.ndarray,
+    spacing_mm: Spacing = PIXELS,
+) -> float:
+    """Mean distance of a mask's surface from that of the truth, negative where it lies inside.
+
+    Parameters
+    ----------
+    mask, truth : ndarray of shape (H, W), bool or {0, 1}
+    spacing_mm : pair of float
+        Row and column spacing [mm]; with (1, 1) the result is in pixels.
+
+    Returns
+    -------
+    float
+        In millimetres; 0 if both are empty, NaN if one is. Errors outwards and inwards cancel out,
+        so it measures a bias. `assd_mm` measures the errors.
+
+    Raises
+    ------
+    InputError
+        If the shapes differ or the spacing is not two positive numbers.
+
+    Examples
+    --------
+    >>> outward_mm(np.array([[0, 1, 1, 1, 0]]), np.array([[0, 0, 1, 0, 0]]), (1.0, 0.5))
+    0.3333333333333333
+    """
+    distances = _surface_distances(mask, truth, spacing_mm).to_truth
+    if np.isinf(distances).any():
+        return np.nan
+    mask = _as_bool(mask)
+    is_inside = _as_bool(truth)[_surface(mask)]
+    if not is_inside.size:
+        return 0.0
+    return float(np.where(is_inside, -distances, distances).mean())
+
+
 def area_error(mask: np.ndarray, truth: np.ndarray) -> float:
     """Signed area error as a fraction of the true area: positive where the mask is too large.
 
@@ -481,5 +520,9 @@ def _surface_distances(
 
 def _surface_mm(mask: np.ndarray, spacing: np.ndarray) -> np.ndarray:
     """Locate the surface pixels of a mask, (P, 2) [mm]."""
-    surface = mask & ~ndimage.binary_erosion(mask)
-    return np.argwhere(surface) * spacing
+    return np.argwhere(_surface(mask)) * spacing
+
+
+def _surface(mask: np.ndarray) -> np.ndarray:
+    """Mark the surface pixels of a mask."""
+    return mask & ~ndimage.binary_erosion(mask)

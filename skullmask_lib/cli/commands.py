@@ -28,6 +28,7 @@ COMMANDS = {
     "report": Entry("report_commands", "Write a report on your slices, as one page."),
     "explore": Entry("explore_commands", "Open the explorer: sliders over every version."),
     "data": Entry("data_commands", "Real heads: list, fetch, verify."),
+    "capstone": Entry("capstone_commands", "For teachers: a secret head, scores and agreement."),
     "batch": Entry("batch_commands", "Make the masks of many images, resumable."),
     "brain-mask": Entry("volume_commands", "Make the brain mask of a CT by nidataset's recipe."),
     "strip": Entry("volume_commands", "Find the brain in volumes of MR."),

@@ -27,6 +27,7 @@ from .dilation import (
     reach_picture,
 )
 from .planes import errors_in_planes, fields_in_planes, masks_in_planes, missed_picture
+from .raters import agreement_picture
 from .start import otsu_picture, places_picture, threshold_picture
 from .thresholds import (
     OptionCurve,
@@ -39,6 +40,7 @@ from .thresholds import (
 
 __all__ = [
     "OptionCurve",
+    "agreement_picture",
     "band_picture",
     "change_picture",
     "choice_picture",

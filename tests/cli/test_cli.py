@@ -23,14 +23,18 @@ from scipy import ndimage
 
 import skullmask_lib as sm
 from skullmask_lib import texts
-from skullmask_lib.cli import commands, data_commands
+from skullmask_lib.cli import capstone_commands, commands, data_commands
 from skullmask_lib.errors import InputWarning
 from skullmask_lib.io import datasets
 
 LIST = typer.main.get_command(commands.app).commands
 COMMANDS = sorted(LIST)
-DATA_LIST = typer.main.get_command(data_commands.data).commands
-DATA_COMMANDS = [f"data {name}" for name in DATA_LIST]
+GROUPS = {"capstone": capstone_commands.capstone, "data": data_commands.data}
+IN_GROUPS = {
+    f"{group} {name}": command
+    for group, app in GROUPS.items()
+    for name, command in typer.main.get_command(app).commands.items()
+}
 NUMPY = tuple(int(part) for part in np.__version__.split(".")[:2])
 READ_ONLY = next((folder for folder in ("/proc/self", "/sys") if os.path.isdir(folder)), None)
 
@@ -85,18 +89,22 @@ def shown(scores):
 
 def test_there_are_the_commands_of_the_contract():
     assert {"demo", "mask", "score", "sweep", "report", "explore", "data"} <= set(COMMANDS)
-    assert DATA_COMMANDS == ["data list", "data fetch", "data verify"]
+    assert set(IN_GROUPS) == {
+        *("data list", "data fetch", "data verify"),
+        *("capstone draw", "capstone score", "capstone agree"),
+    }
 
 
-@pytest.mark.parametrize(("group", "commands"), [("", COMMANDS), ("data", DATA_COMMANDS)])
-def test_alone_it_shows_help(skullmask, group, commands):
+@pytest.mark.parametrize("group", ["", *GROUPS])
+def test_alone_it_shows_help(skullmask, group):
+    commands = [name for name in IN_GROUPS if name.split()[0] == group] or COMMANDS
     code, out, err = skullmask(*group.split())
     assert (code, err) == (0, [])
     assert "Usage: " in out
     assert all(f"\n  {command.split()[-1]} " in out for command in commands)
 
 
-@pytest.mark.parametrize("command", [*COMMANDS, *DATA_COMMANDS])
+@pytest.mark.parametrize("command", [*COMMANDS, *IN_GROUPS])
 @pytest.mark.parametrize("flag", ["--help", "-h"])
 def test_every_command_has_help_with_an_example(skullmask, command, flag):
     code, out, err = skullmask(*command.split(), flag)
@@ -1293,8 +1301,8 @@ NO_PATHS = {  # parameters that name no file
 
 def parameters():
     """Give the options of every parameter of every command that takes text or a path."""
-    loaded = {name: LIST[name].load() for name in COMMANDS if name != "data"}
-    for name, command in (loaded | DATA_LIST).items():
+    loaded = {name: LIST[name].load() for name in COMMANDS if name not in GROUPS}
+    for name, command in (loaded | IN_GROUPS).items():
         for parameter in inspect.signature(command.callback, eval_str=True).parameters.values():
             kind, options = typing.get_args(parameter.annotation)
             if kind in (str, Path) or {str, Path, list[str]} & {*typing.get_args(kind)}:

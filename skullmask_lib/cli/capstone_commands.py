@@ -1,0 +1,168 @@
+"""The group of commands ``capstone``: a secret head for a class, and what comes back from it."""
+
+import csv
+import secrets
+from pathlib import Path
+from typing import Annotated, Literal
+
+import numpy as np
+import typer
+
+from .. import capstone as room
+from .. import raters
+from ..errors import InputError
+from ..io import datasets, outputs
+from . import commands, options, terminal
+
+app = commands.new_app()
+capstone = typer.Typer(rich_markup_mode=None)
+app.add_typer(capstone, name="capstone")
+
+_SEEDS = 2**48  # too many to try: a head takes a second
+
+
+@capstone.callback(
+    invoke_without_command=True,
+    epilog="Examples:\n\n"
+    "  skullmask capstone draw -o secret\n\n"
+    "  skullmask capstone score submissions secret/teacher/head.npz\n\n"
+    "  skullmask capstone agree traces secret/students/slices.npz",
+)
+def _capstone(context: typer.Context) -> None:
+    """For teachers: a head that the class has not seen, scores and agreement."""
+    commands.show_help_without_command(context)
+
+
+@capstone.command(
+    short_help="Draw a secret head, with its truth apart.",
+    epilog="Example:\n\n  skullmask capstone draw -o secret --contrast T2",
+)
+def draw(
+    output: Annotated[
+        Path,
+        options.path_option("-o", "--output", help="Folder for both parts, made if missing."),
+    ],
+    contrast: Annotated[Literal["T1", "T2", "FLAIR"], typer.Option(help="Of the images.")] = "T1",
+    seed: Annotated[
+        int | None, typer.Option(help="Draws the same head again; a secret one by default.")
+    ] = None,
+) -> None:
+    """Draw five slices of a head, without its truth for students and with it for the teacher."""
+    if seed is None:
+        seed = secrets.randbelow(_SEEDS)
+    room.write(room.draw(seed, contrast=contrast), output)
+    terminal.say(f"for the students: {output / room.FOR_STUDENTS}")
+    terminal.say(f"for you alone: {output / room.FOR_THE_TEACHER}")
+    terminal.say(f"for you alone: --seed {seed} draws this head again")
+
+
+_Folder = Annotated[
+    str,
+    options.source_argument(
+        "FOLDER",
+        help="A file of masks or a folder of pictures for each student; its name is the student's.",
+    ),
+]
+
+
+@capstone.command(
+    short_help="Score the masks of a class.",
+    epilog="Examples:\n\n"
+    "  skullmask capstone score submissions secret/teacher/head.npz\n\n"
+    "  skullmask capstone score submissions truth.nii.gz -o scores.csv",
+)
+def score(
+    folder: _Folder,
+    truth: Annotated[
+        str,
+        options.source_argument("TRUTH", help="A head with its truth, or true masks."),
+    ],
+    output: Annotated[
+        Path | None, options.path_option("-o", "--output", help="CSV for the table.")
+    ] = None,
+) -> None:
+    """Score the masks of a class, the best first.
+
+    A submission that cannot be used gets one line that says why.
+    """
+    data = _with_truth(truth)
+    rows = room.rank(_read(folder, data), data)
+    unit = "px" if data.spacing_mm is None else "mm"
+    header = ("rank", "submission", "IoU", "worst IoU", "area error")
+    header += (f"mean surface distance [{unit}]", f"HD95 [{unit}]")
+    ranked = [(rank, *row) for rank, row in enumerate(rows, start=1)]
+    if output:
+        with (
+            outputs.replacing(output, folder, truth) as incomplete,
+            open(incomplete, "w", newline="", encoding="utf-8") as file,
+        ):
+            csv.writer(file).writerows([header, *ranked])
+    terminal.say_table(ranked, header)
+
+
+@capstone.command(
+    short_help="Compare traces of the same slices.",
+    epilog="Examples:\n\n"
+    "  skullmask capstone agree traces secret/students/slices.npz\n\n"
+    "  skullmask capstone agree traces head.nii.gz -o consensus.npy --plot agreement.png",
+)
+def agree(
+    folder: _Folder,
+    images: Annotated[str, options.source_argument("IMAGES", help="The slices that were traced.")],
+    output: Annotated[
+        Path | None,
+        options.path_option("-o", "--output", help=".npy for the mask of the majority."),
+    ] = None,
+    plot: Annotated[
+        Path | None, options.path_option(help="PNG that shows where the traces differ.")
+    ] = None,
+) -> None:
+    """Compare traces of the same slices with each other; nobody needs to know the truth.
+
+    A slice that a student has not traced is empty, and does not count.
+    """
+    for file, suffix in ((output, ".npy"), (plot, ".png")):
+        if file and file.suffix.lower() != suffix:
+            raise InputError(f"expected a name that ends in {suffix}", where=file)
+    data = datasets.load(images)
+    traces = _read(folder, data)
+    names = [name.partition(".")[0] for name in traces]
+    if len(set(names)) == len(names):  # else they differ in their suffixes
+        traces = dict(zip(names, traces.values(), strict=True))
+    if len(traces) < 2:
+        raise InputError(f"expected traces of two or more, got {len(traces)}", where=folder)
+    unit = "px" if data.spacing_mm is None else "mm"
+    pairs = raters.pairs(traces, data.spacing_mm)
+    header = ("first", "second", "slices", "IoU", "Dice", f"mean surface distance [{unit}]")
+    terminal.say_table(pairs, header)
+    terminal.say("")
+    header = ("beside the others", "slices", "IoU", "area error", f"outwards [{unit}]")
+    terminal.say_table(raters.deviations(traces, data.spacing_mm), header)
+    if output:
+        with outputs.replacing(output, folder, images) as incomplete:
+            np.save(incomplete, raters.majority(traces))
+    if plot:
+        from .. import drawings  # imports matplotlib, which no other command of this module needs
+
+        with outputs.replacing(plot, folder, images) as incomplete:
+            incomplete.write_bytes(drawings.agreement_picture(traces, data).png)
+
+
+def _with_truth(source: str) -> datasets.Data:
+    """Load a head with its truth, or masks that are the truth themselves."""
+    data = datasets.load(source)
+    if data.truth is not None:
+        return data
+    return datasets.load(source, truth=source)
+
+
+def _read(folder: str, data: datasets.Data) -> dict[str, np.ndarray]:
+    """Read what the class handed in, and warn of what cannot be used."""
+
+    def warn(problem: InputError) -> None:
+        terminal.warn(str(problem.where), f"left out: {problem.message}")
+
+    masks = room.submissions(folder, data, warn)
+    if not masks:
+        raise InputError("holds no masks that can be used", where=folder)
+    return masks

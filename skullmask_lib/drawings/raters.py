@@ -1,0 +1,70 @@
+"""The figure of the capstone: where people who traced the same slice differ.
+
+Drawn from traces in memory; nothing here reads them.
+"""
+
+import numpy as np
+
+from .. import plots, raters
+from ..io.data import Data
+from ..plots import COLOURS, Picture, figure, in_look, picture
+
+
+@in_look
+def agreement_picture(
+    traces: raters.Traces,
+    data: Data,
+    *,
+    slice_index: int | None = None,
+) -> Picture:
+    """Draw all outlines of a slice, and how far each rater's lie outside of those of the others.
+
+    Parameters
+    ----------
+    traces : mapping of str to ndarray of shape (N, H, W), {0, 1}
+    data : Data
+        The slices. If the truth is known, it is drawn, too.
+    slice_index : int, optional
+        By default the slice that most raters have traced.
+
+    Returns
+    -------
+    Picture
+
+    Examples
+    --------
+    >>> image = np.hypot(*np.ogrid[-9:10, -9:10])[None].astype(np.float32)
+    >>> traces = {name: np.uint8(image < radius) for name, radius in zip("abc", (4, 5, 6))}
+    >>> agreement_picture(traces, Data(image, None, None, ("disc",))).alt
+    'disc: traces by 3 raters; from -1.5 px (a) to 1.6 px (c) outside of the others.'
+    """
+    if slice_index is None:
+        slice_index = int(raters.traced(traces).sum(axis=0).argmax())
+    unit = "px" if data.spacing_mm is None else "mm"
+    fig, axes = figure(2, width=11, height=max(5, 1.2 + 0.24 * len(traces)))
+    image = data.images[slice_index]
+    name = data.names[slice_index]
+    plots.show(axes[0], image, name)
+    kinds = ["mask"]
+    for masks in traces.values():
+        if masks[slice_index].any():
+            plots.outline(axes[0], masks[slice_index], "mask")
+    if data.truth is not None:
+        plots.outline(axes[0], data.truth[slice_index], "truth")
+        kinds.append("truth")
+    plots.zoom(axes[:1], image)
+    rows = raters.deviations(traces, data.spacing_mm)
+    rows.sort(key=lambda row: row.outward)
+    names = [row.rater for row in rows]
+    outward = np.array([row.outward for row in rows])
+    axes[1].barh(names, outward, color=COLOURS["measured"], height=0.6)
+    axes[1].axvline(0, color=COLOURS["baseline"], linewidth=1.2)
+    axes[1].set(xlabel=f"outside of the others (below 0: inside), mean [{unit}]")
+    plots.key(fig, kinds)
+    alt = f"{name}: traces by {len(traces)} raters"
+    known = [row for row in rows if np.isfinite(row.outward)]
+    if known:
+        low, high = known[0], known[-1]
+        alt += f"; from {low.outward:.1f} {unit} ({low.rater}) to {high.outward:.1f} {unit}"
+        alt += f" ({high.rater}) outside of the others"
+    return picture(fig, f"{alt}.")
