@@ -15,7 +15,7 @@ REPORT = report
 UPLOAD = 256000000  # bytes that JupyterLab lets an upload of the explorer send; more is cut off without a word
 
 .NOTPARALLEL:
-.PHONY: help demo test test-full test-opencv4 test-oldest fuzz lab app report figures site student instructor colab notebooks bench bench-explorers bench-reports bench-volumes bench-batch bench-peers real-heads marrow network deep torch lint clean cv2 browser
+.PHONY: help demo test test-full test-opencv4 test-oldest fuzz lab app report figures site student instructor colab notebooks bench bench-explorers bench-reports bench-volumes bench-batch bench-class bench-peers real-heads marrow network deep torch lint clean cv2 browser
 
 help:  ## Show this list.
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -80,6 +80,9 @@ bench-volumes: $(VENV)/.test cv2  ## Brain masks beside nidataset's, on the volu
 
 bench-batch: $(VENV)/.test cv2  ## Thousands of slices from disk to disk, beside the source's script; writes data/batch.csv.
 	$(BIN)/python benchmarks/bench_batch.py
+
+bench-class: $(VENV)/.test cv2  ## Thirty students at once, each in a kernel with lesson 04; writes data/class.csv.
+	$(BIN)/python benchmarks/bench_class.py
 
 bench-peers: $(VENV)/.base cv2 $(PEERS)/.made  ## Brain masks beside those of other tools; writes data/brain_masks.csv.
 	$(BIN)/python benchmarks/bench_peers.py
