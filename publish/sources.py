@@ -162,7 +162,7 @@ def _hide_code(notebook: nbformat.NotebookNode) -> None:
 def _is_explorer(cell: nbformat.NotebookNode) -> bool:
     """Return whether a cell shows sliders; without a kernel they are a picture."""
     texts = [output.get("data", {}).get("text/plain", "") for output in cell.get("outputs", [])]
-    return any(text.startswith(("Explorer(", "App(")) for text in texts)
+    return any(text.startswith(("Explorer(", "Tracer(")) for text in texts)
 
 
 def _describe_pictures(cell: nbformat.NotebookNode) -> None:

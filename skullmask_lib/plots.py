@@ -985,7 +985,7 @@ def polar_plot(frame: Frame, shown: Sequence[PolarPicture]) -> Plot:
     for (values, limits, path, _), box in zip(shown, boxes, strict=True):
         rows = slice(box.top, box.top + box.height)
         columns = slice(box.left, box.left + box.width)
-        pixels[rows, columns] = _polar_pixels(box, values, limits, path)
+        pixels[rows, columns] = polar_pixels((box.width, box.height), values, limits, path)
     return Plot(pixels, labelled.to_dots)
 
 
@@ -998,21 +998,43 @@ class _Box(NamedTuple):
     height: int
 
 
-def _polar_pixels(
-    box: _Box,
+def polar_pixels(
+    size: tuple[int, int],
     values: np.ndarray,
     limits: tuple[float, float],
-    path: np.ndarray | None,
+    path: np.ndarray | None = None,
+    *,
+    kind: str = "path",
 ) -> np.ndarray:
-    """Draw polar values as large as a box, and a path over them."""
+    """Draw a polar picture without axes, and a line over it.
+
+    Parameters
+    ----------
+    size : tuple of int
+        Width and height [dots].
+    values, limits, path
+        See `polar_plot`.
+    kind : str
+        Of the line, a key of `COLOURS`.
+
+    Returns
+    -------
+    ndarray of shape (height, width, 3), uint8
+
+    Examples
+    --------
+    >>> polar_pixels((2, 3), np.eye(360, 96), (0, 1)).shape
+    (3, 2, 3)
+    """
+    width, height = size
     low, high = limits
     gray = np.clip((values.T - low) / (high - low), 0, 1).astype(np.float32)
-    fitted = 255 * cv2.resize(gray, (box.width, box.height))
+    fitted = 255 * cv2.resize(gray, size)
     pixels = cv2.cvtColor(fitted.astype(np.uint8), cv2.COLOR_GRAY2RGB)
     if path is not None:
-        x = (np.arange(path.size) + 0.5) * box.width / path.size
-        y = path * box.height / values.shape[1]
-        _draw_lines(pixels, [np.stack([x, y], axis=1)], "path", closed=False)
+        x = (np.arange(path.size) + 0.5) * width / path.size
+        y = path * height / values.shape[1]
+        _draw_lines(pixels, [np.stack([x, y], axis=1)], kind, closed=False)
     return pixels
 
 

@@ -181,7 +181,7 @@ class Explorer:
         children = [self._image, self._text]
         if self._offers and picture.mask is not None:
             self._call.value = picture.call
-            self._link.value = _link(picture)
+            self._link.value = mask_link(picture)
             children += [self._call, self._link]
         self.stage.children = tuple(children)
 
@@ -284,8 +284,25 @@ def red(text: str) -> str:
     return f'<b style="color:#b00020">{html.escape(texts.plain(text))}</b>'
 
 
-def _link(picture: Picture) -> str:
-    """Offer the mask of a picture, as a PNG of 0 and 255 that is part of the page."""
+def mask_link(picture: Picture) -> str:
+    """Offer the mask of a picture, as a PNG of 0 and 255 that is part of the page.
+
+    Parameters
+    ----------
+    picture : Picture
+        With its mask.
+
+    Returns
+    -------
+    str
+        HTML.
+
+    Examples
+    --------
+    >>> picture = Picture(np.zeros((1, 1, 3)), "head[3]: a mask", mask=np.eye(2, dtype=np.uint8))
+    >>> mask_link(picture)[:38]
+    '<a download="head_3_mask.png" href="da'
+    """
     _, encoded = cv2.imencode(".png", picture.mask * np.uint8(255))
     png = base64.b64encode(encoded.tobytes()).decode()
     title, _, _ = picture.alt.partition(": ")

@@ -96,18 +96,22 @@ def test_every_figure_has_an_alternative_text(notebook):
                 assert len(output.metadata["image/png"]["alt"]) > 20, cell.source
 
 
-@pytest.mark.parametrize("path", [*LESSONS, FOLDER / "explorer.ipynb"], ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path",
+    [*LESSONS, FOLDER / "explorer.ipynb", FOLDER / "capstone.ipynb"],
+    ids=lambda path: path.stem,
+)
 def test_an_explorer_is_a_picture_where_no_kernel_runs(path):
     notebook = nbformat.read(path, as_version=4)
     shown = [
         cell
         for cell in code_cells(notebook)
-        if re.search(r"^explore\.(sliders|App)\(", cell.source, re.MULTILINE)
+        if re.search(r"^explore\.(sliders|App|Tracer)\(", cell.source, re.MULTILINE)
     ]
     for cell in shown:
         [output] = cell.outputs
         assert set(output.data) == {"image/png", "text/plain"}
-        assert output.data["text/plain"].startswith("Explorer(")
+        assert output.data["text/plain"].startswith(("Explorer(", "Tracer("))
     assert len(shown) == 1
 
 
