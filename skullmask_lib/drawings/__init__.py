@@ -26,6 +26,7 @@ from .dilation import (
     published_sweep_picture,
     reach_picture,
 )
+from .networks import curves_picture, gallery_picture
 from .planes import errors_in_planes, fields_in_planes, masks_in_planes, missed_picture
 from .raters import agreement_picture
 from .start import otsu_picture, places_picture, threshold_picture
@@ -48,12 +49,14 @@ __all__ = [
     "comparison_picture",
     "contrast_picture",
     "crop_picture",
+    "curves_picture",
     "cut_out",
     "elements_picture",
     "error_bars",
     "errors_in_planes",
     "fields_in_planes",
     "files_picture",
+    "gallery_picture",
     "grid_picture",
     "levels_picture",
     "losses_picture",

@@ -1,0 +1,143 @@
+"""What the long trainings of lesson 30 share: a timed training, scores, and a table that grows."""
+
+import csv
+import datetime
+import platform
+import tempfile
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from bench_batch import processor
+from train_network import RATE
+from train_network import read as read_table
+
+import skullmask_lib as sm
+from skullmask_lib.deep import heads, networks, prediction, training
+from skullmask_lib.io import outputs
+
+Settings = Mapping[str, Any]
+Row = Mapping[str, Any]
+Tests = Mapping[str, Sequence[sm.Data]]
+Measure = Callable[[Settings], list[Row]]
+
+MEASURED = ("test", "images", "iou", "iou_min", "cpu_s", "machine", "date", "version")
+
+# --- Train and score -----------------------------------------------------------------------------
+
+
+def trained(
+    batch_of: Callable[[int], training.Batch],
+    *,
+    steps: int,
+    seed: int,
+    on_the_way: Callable[[torch.nn.Module, int], None] | None = None,
+    precision: torch.dtype | None = None,
+) -> tuple[torch.nn.Module, float]:
+    """Train a network such as that of `learned`; return it and the processor's time [s].
+
+    The time that ``on_the_way`` takes after a step does not count.
+    """
+    network = networks.build("unet", seed=seed).to(memory_format=torch.channels_last)
+    elsewhere_s = 0.0
+
+    def after_step(step: int, _: float) -> None:
+        nonlocal elsewhere_s
+        if on_the_way:
+            paused_s = time.process_time()
+            on_the_way(network, step)
+            elsewhere_s += time.process_time() - paused_s
+
+    start_s = time.process_time()
+    with tempfile.TemporaryDirectory() as folder:
+        training.train(
+            network,
+            batch_of,
+            folder,
+            steps=steps,
+            rate=RATE,
+            seed=seed,
+            every=steps,
+            precision=precision,
+            progress=after_step,
+        )
+    return network, round(time.process_time() - start_s - elsewhere_s, 1)
+
+
+def scores_of_network(network: torch.nn.Module, tests: Tests) -> list[Row]:
+    """Score a network alone on every set of tests."""
+    ask = partial(prediction.probabilities, network)
+    return scores(lambda head: heads.masks_of(ask, head), tests)
+
+
+def scores(masks_of: Callable[[sm.Data], Iterable[np.ndarray]], tests: Tests) -> list[Row]:
+    """Score what makes masks of a head on every set of tests."""
+    rows = []
+    for test, sets in tests.items():
+        ious = []
+        for head in sets:
+            ious += [sm.iou(*pair) for pair in zip(masks_of(head), head.truth, strict=True)]
+        rows.append(score_of(test, ious))
+    return rows
+
+
+def score_of(test: str, ious: Sequence[float]) -> Row:
+    """Sum up the IoU of all slices of a test."""
+    mean = round(float(np.mean(ious)), 4)
+    return {"test": test, "images": len(ious), "iou": mean, "iou_min": round(min(ious), 4)}
+
+
+# --- Tables --------------------------------------------------------------------------------------
+
+
+def complete(
+    file: Path,
+    header: Sequence[str],
+    wanted: Sequence[Settings],
+    tests: Collection[str],
+    measure: Measure,
+) -> None:
+    """Measure what a table lacks. It is written after every measurement, so a run can be stopped.
+
+    Rows of other settings are dropped.
+    """
+    earlier = read_table(file) if file.exists() else []
+    rows_of = [rows_with(earlier, settings) for settings in wanted]
+    for index, settings in enumerate(wanted):
+        if set(tests) <= {row["test"] for row in rows_of[index]}:
+            continue
+        measured = measure(settings)
+        rows_of[index] = [{**settings, **row, **stamp()} for row in measured]
+        write(file, header, [row for rows in rows_of for row in rows])
+        for row in rows_of[index]:
+            print(*(row.get(name, "") for name in header[: -len(MEASURED) + 4]), flush=True)
+
+
+def rows_with(rows: Iterable[Row], settings: Settings) -> list[Row]:
+    """Choose the rows of a training; a table from a file holds text alone."""
+    chosen = []
+    for row in rows:
+        if all(row[name] == str(value) for name, value in settings.items()):
+            chosen.append(row)
+    return chosen
+
+
+def write(file: Path, header: Sequence[str], rows: Iterable[Row]) -> None:
+    """Write a table; it appears whole or not at all."""
+    with outputs.replacing(file) as temporary, temporary.open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, header, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def stamp() -> Row:
+    """Say where, when and with which version a row was measured."""
+    return {
+        "machine": f"{processor()}, Python {platform.python_version()}, torch {torch.__version__}",
+        "date": datetime.date.today().isoformat(),
+        "version": sm.__version__,
+    }
