@@ -11,7 +11,7 @@ from types import ModuleType
 from .. import errors
 
 _NEED_TORCH = {"checkpoints", "export", "losses", "networks", "prediction", "training"}
-_OTHERS = {"brains", "data", "heads", "random_brains", "randomise"}
+_OTHERS = {"brains", "data", "heads", "random_brains", "randomise", "tumours"}
 
 
 def __dir__() -> list[str]:
