@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
+import numpy as np
 import typer
 
 from .. import deep, errors, metrics
@@ -78,7 +79,8 @@ _Checkpoint = Annotated[
     f"  {PROGRAM} train heads.npz -o run\n\n"
     f"  {PROGRAM} train heads.npz --validation others.npz -o run --steps 2000\n\n"
     f"  {PROGRAM} train {RANDOM} --heads 500 -o run\n\n"
-    f"  {PROGRAM} train nfbs:NFBS_Dataset -o run --dimensions 3 --residual --device cuda",
+    f"  {PROGRAM} train nfbs:NFBS_Dataset -o run --dimensions 3 --residual --device cuda\n\n"
+    f"  {PROGRAM} train lgg:kaggle_3m -o run --residual --steps 3000",
 )
 def train(
     sources: _Sources,
@@ -161,7 +163,7 @@ def train(
             steps=steps,
             rate=rate,
             seed=seed,
-            validate=lambda trained: _mean_dice(trained, material.held_out),
+            validate=lambda trained: _dice(trained, material.held_out),
             every=every,
             device=device,
             options={
@@ -316,9 +318,11 @@ def _asked(network: "nn.Module") -> "Asked":
     return lambda images: deep.prediction.probabilities(network, images)
 
 
-def _mean_dice(network: "nn.Module", held_out: "Prepared") -> float:
-    module = deep.brains if _is_of_volumes(network) else deep.heads
-    return module.mean_dice(_asked(network), held_out)
+def _dice(network: "nn.Module", held_out: "Prepared") -> float:
+    """Score a network: the mean over volumes, or the pixels of all slices, some of them empty."""
+    if _is_of_volumes(network):
+        return deep.brains.mean_dice(_asked(network), held_out)
+    return deep.heads.pooled_dice(_asked(network), held_out)
 
 
 @app.command(
@@ -401,9 +405,11 @@ def evaluate(
     """Score the masks of a network against the truth, one by one and on average.
 
     A skull mask that is empty on some slices and not on others is unknown there: they are left out
-    of the means. A network for volumes takes a scan with its --truth, or what train takes.
+    of the means. Brains and tumours may be missing on a slice; such slices are also scored apart. A
+    network for volumes takes a scan with its --truth, or what train takes.
     """
     found, file = _load(network)
+    shows_truth = None
     keep: list[str | Path] = [file, input]
     if truth:
         keep.append(truth)
@@ -414,7 +420,8 @@ def evaluate(
         unit = "scan"
     else:
         data = datasets.load(input, truth=truth, axis=axis).spaced(spacing)
-        deep.heads.labels_of(data)  # before the work
+        true_masks, _ = deep.heads.labels_of(data)  # before the work
+        shows_truth = np.array([mask.any() for mask in true_masks])
         masks = deep.heads.masks_of(_asked(found), data)
         masks = terminal.progress_bar(len(data.images), "slice", masks)
         scores = deep.heads.score(masks, data)
@@ -423,6 +430,8 @@ def evaluate(
     if output:
         _write_scores(scores, names, unit, output, keep)
     score_tables.say_scores(scores, names, unit=unit)
+    if shows_truth is not None:
+        score_tables.say_empty_slices(scores, shows_truth)
 
 
 def _score_volumes(

@@ -129,6 +129,42 @@ def say_unknown_slices(is_known: np.ndarray) -> None:
     )
 
 
+def say_empty_slices(scores: Sequence[Scores], is_shown: np.ndarray) -> None:
+    """Say the means over slices with an empty truth and over the others, if both were scored.
+
+    Where most slices are empty, a mask that marks nothing has a good mean over all of them.
+
+    Parameters
+    ----------
+    scores : sequence of N dicts of str to float
+        See `metrics.score_slices`.
+    is_shown : ndarray of shape (N,), bool
+        Whether the truth marks any pixel.
+
+    Examples
+    --------
+    >>> scores = [{"iou": 0.5, "dice": 0.6}, {"iou": 1.0, "dice": 1.0}]
+    >>> say_empty_slices(scores, np.array([True, False]))
+    <BLANKLINE>
+    1 slice where the truth marks pixels: IoU 0.5000, Dice 0.6000
+    1 slice where it is empty: IoU 1.0000, Dice 1.0000
+    """
+    lines = []
+    for chosen, where in (
+        (is_shown, "where the truth marks pixels"),
+        (~is_shown, "where it is empty"),
+    ):
+        rows = [row for row, wanted in zip(scores, chosen, strict=True) if wanted]
+        rows = [row for row in rows if not _is_unknown(row)]
+        if rows:
+            iou = np.mean([row["iou"] for row in rows])
+            dice = np.mean([row["dice"] for row in rows])
+            plural = "" if len(rows) == 1 else "s"
+            lines.append(f"{len(rows)} slice{plural} {where}: IoU {iou:.4f}, Dice {dice:.4f}")
+    if len(lines) == 2:
+        terminal.say("", *lines)
+
+
 def say_sweep(result: sweeps.Sweep) -> None:
     """Print the mean scores at every width, the best one, and how far that choice holds.
 
