@@ -1,7 +1,7 @@
 """How many minutes a student needs for each section of a lesson, counted from its cells.
 
-Run it to write the minutes into the lessons, into the contents of lesson 00 and into README.md:
-``python tests/pacing.py``. A test compares them.
+Run it to write the minutes into the lessons, into the contents of lesson 00, into README.md and into
+the tables of docs/teaching.md: ``python tests/pacing.py``. Tests compare them.
 """
 
 import re
@@ -10,6 +10,7 @@ from pathlib import Path
 import nbformat
 
 HOUSE = Path(__file__).parent.parent
+TEACHING = HOUSE / "docs" / "teaching.md"
 LESSONS = sorted((HOUSE / "notebooks").glob("[0-9]*.ipynb"))
 
 # A student reads a text that teaches, in a language that may not be their own.
@@ -27,6 +28,62 @@ _LINE = re.compile(r"^\*About \d+ minutes.*\*$", re.MULTILINE)
 
 # For teachers with little time; lesson 00 names these lessons and says how long they take
 SHORT_COURSE = ("00", "01", "04", "07")
+# Plans for teachers: lesson and sections to do; without sections, all of the lesson
+_FIRST_HOUR = (
+    (
+        "00",
+        "What a slice shows",
+        "The task",
+        "The score by hand",
+        "Look at it: three faults",
+        "Measure",
+        "Explore",
+    ),
+)
+PLANS = {
+    "90 minutes": (
+        *_FIRST_HOUR,
+        ("01", "start", "The idea", "The step in the open", "Look at it", "Explore"),
+        ("04", "start", "The idea", "The step in the open", "Look at it", "Explore"),
+        (
+            "07",
+            "start",
+            "How often does the frame rule fire?",
+            "Measure: two baselines and two rivals",
+            "Summary",
+        ),
+    ),
+    "half a day": (
+        *_FIRST_HOUR,
+        ("01",),
+        (
+            "04",
+            "start",
+            "The idea",
+            "The step in the open",
+            "Look at it",
+            "Measure",
+            "The frame rule by itself",
+            "Explore",
+            "Where it fails",
+        ),
+        ("05", "start", "The idea: width and reach", "Measure: the sweep", "Explore"),
+        (
+            "07",
+            "start",
+            "How often does the frame rule fire?",
+            'Look at it and explore: what does "26" mean?',
+            "Measure: two baselines and two rivals",
+            "Choosing on the slices that are scored",
+            "Where it fails: real heads",
+            "Summary",
+        ),
+    ),
+    "Monday": (("00",), ("01",)),
+    "Tuesday": (("04",), ("05",)),
+    "Wednesday": (("06",), ("07",)),
+    "Thursday": (("08",),),
+}
 _SHORT_COURSE = re.compile(r"takes about \d+ minutes without the exercises")
 
 
@@ -103,6 +160,87 @@ def short_course():
     return f"takes about {minutes} minutes without the exercises"
 
 
+def _row(*cells):
+    return f"| {' | '.join(map(str, cells))} |"
+
+
+def _link(path):
+    number, _, what = contents()[path.name][0].partition(" ")
+    return f"[{number} · {what}](../notebooks/{path.name})"
+
+
+def contents():
+    """Read from lesson 00 what it calls every lesson, and what it says that the lesson is about."""
+    listed = {}
+    for cell in nbformat.read(LESSONS[0], as_version=4).cells:
+        rows = re.findall(
+            r"^\| \[([^\]]+)\]\((\S+\.ipynb)\) \| (.+?) \|", cell.source, re.MULTILINE
+        )
+        for title, name, what in rows:
+            listed[name] = title, what
+    return listed
+
+
+def lessons_table():
+    """Write the table of all lessons for teachers."""
+    lines = [
+        _row("lesson", "what it is about", "minutes", "of these, exercises"),
+        _row(":--", ":--", "--:", "--:"),
+    ]
+    for path in LESSONS:
+        _, what = contents()[path.name]
+        in_exercises = sections(path).get("Exercises", 0)
+        lines.append(_row(_link(path), what, total(path), in_exercises))
+    return "\n".join(lines)
+
+
+def sections_table():
+    """Write how long every section of every lesson takes."""
+    lines = [_row("lesson", "minutes of its sections"), _row(":--", ":--")]
+    for path in LESSONS:
+        parts = [f"{name.lower()} {minutes}" for name, minutes in sections(path).items()]
+        lines.append(_row(path.name[:2], ", ".join(parts)))
+    return "\n".join(lines)
+
+
+def plan_minutes(plan):
+    """Sum the minutes of a plan."""
+    return sum(minutes for _, _, minutes, _ in _parts(plan))
+
+
+def _parts(plan):
+    """List for each lesson of a plan its path, the sections to do, their minutes, and the rest."""
+    parts = []
+    for number, *chosen in PLANS[plan]:
+        [path] = [path for path in LESSONS if path.name.startswith(number)]
+        known = sections(path)
+        doing = chosen or list(known)
+        rest = [name for name in known if name not in doing]
+        parts.append((path, doing, sum(known[name] for name in doing), rest))
+    return parts
+
+
+def plan_table(plan):
+    """Write a plan: what to do of each lesson, and what to leave out."""
+    lines = [_row("lesson", "do", "leave out", "minutes"), _row(":--", ":--", ":--", "--:")]
+    for path, doing, minutes, rest in _parts(plan):
+        do = "; ".join(doing) if rest else "all of it"
+        lines.append(_row(_link(path), do, "; ".join(rest) or "–", minutes))
+    lines.append(_row("together", "", "", plan_minutes(plan)))
+    return "\n".join(lines)
+
+
+def tables():
+    """Write all tables of the page for teachers, by the names that mark their places in it."""
+    written = {"lessons": lessons_table(), "sections": sections_table()}
+    return written | {plan: plan_table(plan) for plan in PLANS}
+
+
+def place_of(name):
+    """Find a table by the comments around it."""
+    return re.compile(rf"(<!-- pacing: {name} -->\n)[^<]*(<!-- end -->)")
+
+
 def main():
     for path in LESSONS:
         notebook = nbformat.read(path, as_version=4)
@@ -118,6 +256,10 @@ def main():
             text = row.sub(rf"\g<1>{total(path)}\g<2>", text)
         text = _SHORT_COURSE.sub(short_course(), text)
         page.write_text(text, encoding="utf-8")
+    text = TEACHING.read_text(encoding="utf-8")
+    for name, table in tables().items():
+        text = place_of(name).sub(lambda found, table=table: f"{found[1]}\n{table}\n\n{found[2]}", text)
+    TEACHING.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

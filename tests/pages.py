@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import nbformat
 from markdown_it import MarkdownIt
 
 HOUSE = Path(__file__).resolve().parents[1]
@@ -68,7 +69,13 @@ def links(page):
 
 
 def anchors(page):
-    """List the anchors of a page's headings, as GitHub makes them."""
+    """List the anchors of a page's headings as GitHub makes them, or of a notebook's as JupyterLab does."""
+    if page.suffix == ".ipynb":
+        cells = nbformat.read(page, as_version=4).cells
+        text = "\n\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+        return {
+            heading.replace(" ", "-") for heading in re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+        }
     headings = re.findall(r"^#+ (.+)$", prose(page), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 

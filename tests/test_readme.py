@@ -51,6 +51,10 @@ OUTPUTS = {
         ),
         *("head/report.html", "grid/index.html", "sweep/report.html"),
     ),
+    "docs/teaching.md": (
+        *("secret/students/slices.npz", "secret/teacher/head.npz", "scores.csv"),
+        *("consensus.npy", "agreement.png"),
+    ),
     "docs/many-images.md": (
         *("many.npy", "many.npy.batch/results.csv", "many.npy.batch/errors.csv"),
         *("v7.zarr/zarr.json", "dask.npy"),
@@ -83,6 +87,7 @@ def test_every_command_is_on_a_page():
         "batch",
         "explore",
         "data",
+        "capstone",
     } <= shown
 
 
@@ -109,6 +114,10 @@ def folder(tmp_path):
     (dataset / "dataset_description.json").write_text('{"Name": "Heads", "BIDSVersion": "1.8.0"}')
     angiography = np.pad(np.full((6, 6, 6), 100, np.int16), 2)
     nib.save(nib.Nifti1Image(angiography, np.diag([10, 10, 10, 1])), tmp_path / "scan.nii.gz")
+    for folder in ("submissions", "traces"):  # of slices as large as those of the capstone
+        (tmp_path / folder).mkdir()
+        for student in ("anna", "ben"):
+            np.save(tmp_path / folder / f"{student}.npy", data.truth[:, ::3, ::3])
     picture = (data.images[2] / data.images[2].max() * 255).astype(np.uint8)
     Image.fromarray(picture).save(tmp_path / "slice.png")
     return tmp_path
@@ -126,11 +135,11 @@ def test_the_commands_run_one_after_another(name, folder, monkeypatch, capsys):
 
 
 def verb_of(command):
-    """Read the name of a command, of two words for ``data``; empty where there are options alone."""
+    """Read the name of a command, of two words in a group; empty where there are options alone."""
     words = shlex.split(command)
     if words[0].startswith("-"):
         return ""
-    return " ".join(words[:2]) if words[0] == "data" else words[0]
+    return " ".join(words[:2]) if words[0] in ("capstone", "data") else words[0]
 
 
 def test_the_options_exist(monkeypatch, capsys):

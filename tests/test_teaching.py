@@ -1,0 +1,104 @@
+"""The page for teachers: its minutes, plans, quiz and measurements are those of lessons and tables."""
+
+import csv
+import re
+
+import numpy as np
+import pacing
+import pages
+
+import skullmask_lib as sm
+from skullmask_lib import polar
+from skullmask_lib.sweeps import phantom_ladder
+
+PAGE = pages.HOUSE / "docs" / "teaching.md"
+DATA = pages.HOUSE / "data"
+CLASS_HEADER = ("what", "value", "unit", "note")
+
+
+def rows_of(name):
+    with open(DATA / name, newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def mean_of(rows, key="iou"):
+    return float(np.mean([float(row[key]) for row in rows]))
+
+
+def test_the_tables_are_counted_from_the_lessons():
+    text = pages.text_of(PAGE)
+    written = pacing.tables()
+    assert set(re.findall(r"<!-- pacing: (.+?) -->", text)) == set(written)
+    for name, table in written.items():
+        assert f"<!-- pacing: {name} -->\n{table}\n<!-- end -->" in text, (
+            "run python tests/pacing.py"
+        )
+
+
+def test_plans_fit_their_time_and_name_sections_that_there_are():
+    minutes = {plan: pacing.plan_minutes(plan) for plan in pacing.PLANS}
+    assert 70 <= minutes["90 minutes"] <= 90
+    assert 150 <= minutes["half a day"] <= 210
+    assert all(minutes[day] <= 160 for day in ("Monday", "Tuesday", "Wednesday", "Thursday"))
+    for plan in pacing.PLANS.values():
+        for number, *chosen in plan:
+            [path] = [path for path in pacing.LESSONS if path.name.startswith(number)]
+            assert set(chosen) <= set(pacing.sections(path)), (number, chosen)
+
+
+def test_a_class_was_measured_and_is_shown():
+    with open(DATA / "class.csv", newline="", encoding="utf-8") as file:
+        header, *rows = csv.reader(file)
+    assert tuple(header) == CLASS_HEADER
+    assert pages.table_of(pages.text_of(PAGE), CLASS_HEADER) == rows
+    values = {what: value for what, value, *_ in rows}
+    assert int(values["kernels"]) == 30
+    assert float(values["a move"]) < 250
+
+
+def numbers():
+    """Compute the numbers of the quiz, as the page writes them, by question."""
+    published = sm.published()
+    heads = rows_of("real_heads.csv")
+    weights = rows_of("real_weights.csv")
+    degraded = rows_of("real_degraded.csv")
+    ladder = {row[0]: row[2] for row in phantom_ladder()}
+    width_mm = published["kernel_width_px"] * sm.load("phantom").spacing_mm[0, 0]
+
+    def of(rows, **wanted):
+        return [row for row in rows if all(row[key] == value for key, value in wanted.items())]
+
+    def spoilt(method):
+        return mean_of([row for row in of(degraded, method=method) if row["treatment"] != "none"])
+
+    without = of(weights, term="the inner path")
+    usual = of(weights, term="nothing")
+    return {
+        1: [f"{2 * 0.95 / 1.95:.3f}"],
+        2: [f"On {published['edge_components_per_slice']:g}"],
+        3: [f"{published['kernel_width_px']:g} px", f"{width_mm:.2f} mm"],
+        4: [f"{ladder['v1']:.2f}"],
+        5: [f"{ladder['v5']:.3f}", f"{ladder['v7']:.3f}"],
+        6: [
+            f"{mean_of(of(heads, method='v7, width in mm')):.3f}",
+            f"{mean_of(of(heads, method='filled head, eroded')):.3f}",
+        ],
+        7: [f"{mean_of(of(heads, method='v8')):.3f}"],
+        8: [
+            f"{mean_of(without):.3f}",
+            f"from {min(float(row['iou_min']) for row in usual):.3f}",
+            f"to {min(float(row['iou_min']) for row in without):.3f}",
+        ],
+        9: [f"v8 scores {spoilt('v8'):.3f}", f"a network, {spoilt('v9'):.3f}"],
+        10: [f"below {polar.TRUSTED:g}"],
+    }
+
+
+def test_the_quiz_holds_the_numbers_of_the_tables():
+    _, _, quiz = pages.text_of(PAGE).partition("## Ten questions")
+    questions = re.split(r"^\d+\. ", quiz, flags=re.MULTILINE)[1:]
+    assert len(questions) == 10
+    for number, wanted in numbers().items():
+        question = " ".join(questions[number - 1].split())
+        assert re.search(r"\? \*.+\*$", question), "a question, and its answer"
+        assert [text for text in wanted if text not in question] == [], number
