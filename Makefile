@@ -48,8 +48,9 @@ app: $(VENV)/.app cv2  ## Serve the explorer, every slider on one page, to this 
 report: $(VENV)/.base cv2  ## A report that can be sent: make report IMAGES=head.nii.gz; the page is report/report.html.
 	$(BIN)/skullmask report "$(IMAGES)" -o "$(REPORT)"
 
-figures: $(VENV)/.base cv2  ## Draw the README's figures anew.
+figures: $(VENV)/.base cv2  ## Draw the README's figures anew, and six slides for teachers: figures/slides.
 	$(BIN)/python figures/draw.py
+	$(BIN)/python figures/slides.py
 
 site: $(VENV)/.site cv2  ## The lessons, the docs and the API as pages that open offline: build/site/index.html.
 	$(BIN)/python -m publish.site

@@ -94,6 +94,7 @@ def lesson_up_to_the_explorer() -> list[str]:
 
 def measure(count: int, moves: int) -> list[tuple]:
     codes = [*lesson_up_to_the_explorer(), NAME_IT]
+    load, _, _ = os.getloadavg()
     with ExitStack() as stack:
         start = time.perf_counter()
         alone = Student(stack)
@@ -127,6 +128,7 @@ def measure(count: int, moves: int) -> list[tuple]:
     return [
         ("machine", machine, "", software),
         ("date", today, "", ""),
+        ("busy before", f"{load:.1f}", "processes", "other work on the machine; 0 is idle"),
         ("kernels", count, "", lesson),
         ("first picture, one student", f"{alone_s:.0f}", "s", "start of the kernel included"),
         ("first picture, all together", f"{together_s:.0f}", "s", "the last of the others"),

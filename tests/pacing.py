@@ -258,7 +258,9 @@ def main():
         page.write_text(text, encoding="utf-8")
     text = TEACHING.read_text(encoding="utf-8")
     for name, table in tables().items():
-        text = place_of(name).sub(lambda found, table=table: f"{found[1]}\n{table}\n\n{found[2]}", text)
+        text = place_of(name).sub(
+            lambda found, table=table: f"{found[1]}\n{table}\n\n{found[2]}", text
+        )
     TEACHING.write_text(text, encoding="utf-8")
 
 

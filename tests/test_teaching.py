@@ -1,11 +1,15 @@
 """The page for teachers: its minutes, plans, quiz and measurements are those of lessons and tables."""
 
 import csv
+import importlib.util
+import io
 import re
 
 import numpy as np
 import pacing
 import pages
+import pytest
+from PIL import Image
 
 import skullmask_lib as sm
 from skullmask_lib import polar
@@ -13,6 +17,11 @@ from skullmask_lib.sweeps import phantom_ladder
 
 PAGE = pages.HOUSE / "docs" / "teaching.md"
 DATA = pages.HOUSE / "data"
+specification = importlib.util.spec_from_file_location(
+    "slides", pages.HOUSE / "figures" / "slides.py"
+)
+slides = importlib.util.module_from_spec(specification)
+specification.loader.exec_module(slides)
 CLASS_HEADER = ("what", "value", "unit", "note")
 
 
@@ -30,9 +39,8 @@ def test_the_tables_are_counted_from_the_lessons():
     written = pacing.tables()
     assert set(re.findall(r"<!-- pacing: (.+?) -->", text)) == set(written)
     for name, table in written.items():
-        assert f"<!-- pacing: {name} -->\n{table}\n<!-- end -->" in text, (
-            "run python tests/pacing.py"
-        )
+        marked = f"<!-- pacing: {name} -->\n\n{table}\n\n<!-- end -->"
+        assert marked in text, "run python tests/pacing.py"
 
 
 def test_plans_fit_their_time_and_name_sections_that_there_are():
@@ -92,6 +100,25 @@ def numbers():
         9: [f"v8 scores {spoilt('v8'):.3f}", f"a network, {spoilt('v9'):.3f}"],
         10: [f"below {polar.TRUSTED:g}"],
     }
+
+
+def test_the_slides_are_for_a_projector_small_and_on_the_page():
+    files = sorted(slides.FOLDER.glob("*.png"))
+    assert [path.stem for path in files] == list(slides.SLIDES)
+    assert sum(path.stat().st_size for path in files) < 1e6
+    for path in files:
+        with Image.open(path) as slide:
+            assert slide.size == (1600, 900)
+        assert f"../figures/slides/{path.name}" in pages.targets(pages.text_of(PAGE))
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("name", slides.SLIDES)
+def test_a_slide_shows_what_is_measured_now(name):
+    with Image.open(slides.FOLDER / f"{name}.png") as stored:
+        pixels = np.asarray(stored.convert("RGB"), float)
+    drawn = np.asarray(Image.open(io.BytesIO(slides.SLIDES[name]().png)).convert("RGB"), float)
+    assert abs(drawn - pixels).mean() < 1  # fonts differ a little between versions of matplotlib
 
 
 def test_the_quiz_holds_the_numbers_of_the_tables():
