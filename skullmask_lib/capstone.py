@@ -22,8 +22,6 @@ LEVELS = (0.0, 0.15, 0.3, 0.45, 0.6)
 FOR_STUDENTS = Path("students", "slices.npz")
 FOR_THE_TEACHER = Path("teacher", "head.npz")
 
-Keep = Callable[[InputError], None]
-
 
 class Submission(NamedTuple):
     """The scores of one student's masks, on average over slices.
@@ -127,7 +125,9 @@ def write(data: datasets.Data, folder: AnyPath) -> None:
         np.savez_compressed(kept, images=images, truth=truth, spacing_mm=spacing_mm, names=names)
 
 
-def submissions(folder: AnyPath, data: datasets.Data, keep: Keep) -> dict[str, np.ndarray]:
+def submissions(
+    folder: AnyPath, data: datasets.Data, keep: Callable[[InputError], None]
+) -> dict[str, np.ndarray]:
     """Read the masks of a class: a file or a folder of pictures for each student.
 
     Parameters

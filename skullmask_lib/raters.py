@@ -13,8 +13,8 @@ import numpy as np
 from . import errors, metrics
 from .errors import InputError
 
+# The masks of every rater, by name: ndarrays of shape (N, H, W), uint8 of {0, 1}
 Traces = Mapping[str, np.ndarray]
-"""The masks of every rater, by name: ndarrays of shape (N, H, W), uint8 of {0, 1}."""
 
 _IN_STAPLE = 0.5  # pixels that belong to the mask with at least this probability
 
