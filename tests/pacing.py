@@ -79,10 +79,13 @@ PLANS = {
             "Summary",
         ),
     ),
-    "Monday": (("00",), ("01",)),
-    "Tuesday": (("04",), ("05",)),
-    "Wednesday": (("06",), ("07",)),
-    "Thursday": (("08",),),
+}
+# The lessons of a week; on Friday there is the capstone
+WEEK = {
+    "Monday": ("00", "01"),
+    "Tuesday": ("04", "05"),
+    "Wednesday": ("06", "07"),
+    "Thursday": ("08",),
 }
 _SHORT_COURSE = re.compile(r"takes about \d+ minutes without the exercises")
 
@@ -203,37 +206,52 @@ def sections_table():
     return "\n".join(lines)
 
 
+def _lesson(number):
+    """Find a lesson by its number."""
+    [path] = [path for path in LESSONS if path.name.startswith(number)]
+    return path
+
+
+def minutes_of(number, *chosen):
+    """Sum the minutes of sections of a lesson, or of all of them."""
+    known = sections(_lesson(number))
+    return sum(known[name] for name in chosen or known)
+
+
 def plan_minutes(plan):
     """Sum the minutes of a plan."""
-    return sum(minutes for _, _, minutes, _ in _parts(plan))
+    return sum(minutes_of(*part) for part in PLANS[plan])
 
 
-def _parts(plan):
-    """List for each lesson of a plan its path, the sections to do, their minutes, and the rest."""
-    parts = []
-    for number, *chosen in PLANS[plan]:
-        [path] = [path for path in LESSONS if path.name.startswith(number)]
-        known = sections(path)
-        doing = chosen or list(known)
-        rest = [name for name in known if name not in doing]
-        parts.append((path, doing, sum(known[name] for name in doing), rest))
-    return parts
+def day_minutes(day):
+    """Sum the minutes of a day of the week."""
+    return sum(map(minutes_of, WEEK[day]))
 
 
 def plan_table(plan):
-    """Write a plan: what to do of each lesson, and what to leave out."""
-    lines = [_row("lesson", "do", "leave out", "minutes"), _row(":--", ":--", ":--", "--:")]
-    for path, doing, minutes, rest in _parts(plan):
-        do = "; ".join(doing) if rest else "all of it"
-        lines.append(_row(_link(path), do, "; ".join(rest) or "–", minutes))
-    lines.append(_row("together", "", "", plan_minutes(plan)))
+    """Write a plan: the sections to do of each lesson, and their minutes."""
+    lines = [_row("lesson", "sections", "minutes"), _row(":--", ":--", "--:")]
+    for number, *chosen in PLANS[plan]:
+        doing = "; ".join(chosen) or "all"
+        lines.append(_row(_link(_lesson(number)), doing, minutes_of(number, *chosen)))
+    lines.append(_row("together", "", plan_minutes(plan)))
+    return "\n".join(lines)
+
+
+def week_table():
+    """Write the lessons of each day of a week."""
+    lines = [_row("day", "lessons, with their exercises", "minutes"), _row(":--", ":--", "--:")]
+    for day, numbers in WEEK.items():
+        links = ", ".join(_link(_lesson(number)) for number in numbers)
+        lines.append(_row(day, links, day_minutes(day)))
     return "\n".join(lines)
 
 
 def tables():
     """Write all tables of the page for teachers, by the names that mark their places in it."""
     written = {"lessons": lessons_table(), "sections": sections_table()}
-    return written | {plan: plan_table(plan) for plan in PLANS}
+    written |= {plan: plan_table(plan) for plan in PLANS}
+    return written | {"a week": week_table()}
 
 
 def place_of(name):
