@@ -40,3 +40,14 @@ html_js_files = ["offline.js"]
 html_copy_source = False
 html_show_sphinx = False
 html_show_copyright = False
+
+
+def _without_fields(_app, _kind, _name, member, skip, _options) -> bool:
+    """Leave out the fields of named tuples; the text of their class describes them."""
+    text = getattr(member, "__doc__", None) or ""
+    return skip or text.startswith("Alias for field number")
+
+
+def setup(app) -> None:
+    """Add to Sphinx what its settings do not know."""
+    app.connect("autodoc-skip-member", _without_fields)
