@@ -17,7 +17,7 @@ from . import errors, masks, polar
 from .project import project_folder
 
 NETWORK = "network.onnx"
-SHA256 = "6ba869cc829af188f3c83d8a40b3eaad914ca3c9039562922b67e60979eed724"
+SHA256 = "cdc0e0d81893e307fd71e71177f43c3f4032138405ef11637a7893a11fa4b3a5"
 # Pixels of the network's grid
 STEP_MM = 2.0
 # The sides of what the network looks at are multiples of so many of its pixels
