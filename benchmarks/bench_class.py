@@ -26,6 +26,7 @@ import numpy as np
 import psutil
 
 from skullmask_lib import surroundings
+from skullmask_lib.io import outputs
 from skullmask_lib.project import project_folder
 from skullmask_lib.reports import notebooks
 from skullmask_lib.tables import markdown
@@ -62,8 +63,13 @@ class Student:
 
     def wait(self) -> None:
         """Wait until the kernel has run all cells that it was asked to."""
-        for _ in self.waiting:
+        waiting = set(self.waiting)
+        while waiting:
             reply = self.client.get_shell_msg(timeout=PATIENCE_S)
+            request = reply["parent_header"]["msg_id"]
+            if request not in waiting:  # a kernel that was slow to start was asked who it is often
+                continue
+            waiting.remove(request)
             if reply["content"]["status"] != "ok":
                 sys.exit(f"{LESSON}: a cell failed with {reply['content']['evalue']}")
 
@@ -147,7 +153,10 @@ def main() -> None:
     options = parser.parse_args()
     rows = measure(options.kernels, options.moves)
     print(markdown(rows, HEADER).data)
-    with open(options.output, "w", newline="", encoding="utf-8") as file:
+    with (
+        outputs.replacing(options.output) as temporary,
+        open(temporary, "w", newline="", encoding="utf-8") as file,
+    ):
         csv.writer(file).writerows([HEADER, *rows])
 
 
