@@ -1,10 +1,13 @@
 """Agreement between raters: pairs, bias, the majority and STAPLE, on discs whose radius is known."""
 
+import re
+
 import numpy as np
 import pytest
 
-from skullmask_lib import metrics, raters
+from skullmask_lib import drawings, metrics, raters
 from skullmask_lib.errors import InputError
+from skullmask_lib.io.data import Data
 
 DISTANCE = np.hypot(*np.ogrid[-40:41, -40:41])
 SPACING_MM = np.full((2, 2), 0.5)
@@ -95,3 +98,10 @@ def test_traces_that_cannot_be_compared_are_refused(traces):
 def test_staple_needs_a_slice_that_all_have_traced():
     with pytest.raises(InputError):
         raters.staple({"anna": discs(20, None), "ben": discs(None, 20)})
+
+
+def test_who_shares_no_slice_does_not_break_the_order_of_the_picture():
+    traces = {"big": discs(30, None), "lone": discs(None, 20), "small": discs(20, None)}
+    images = np.stack([DISTANCE, DISTANCE]).astype(np.float32)
+    alt = drawings.agreement_picture(traces, Data(images, None, None, ("one", "two"))).alt
+    assert re.search(r"from -\d+\.\d px \(small\) to \d+\.\d px \(big\)", alt)

@@ -54,7 +54,8 @@ def agreement_picture(
         kinds.append("truth")
     plots.zoom(axes[:1], image)
     rows = raters.deviations(traces, data.spacing_mm)
-    rows.sort(key=lambda row: row.outward)
+    # Who shares no slice with others has NaN, which would break the order
+    rows.sort(key=lambda row: (np.isnan(row.outward), row.outward))
     names = [row.rater for row in rows]
     outward = np.array([row.outward for row in rows])
     axes[1].barh(names, outward, color=COLOURS["measured"], height=0.6)
