@@ -133,6 +133,33 @@ def test_what_cannot_be_done_is_one_line(classroom, skullmask, arguments):
     assert not (classroom / "new").exists()
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("agree", "masks", "secret/students/slices.npz", "-o", "masks/anna.npy"),
+        ("agree", "masks", "secret/students/slices.npz", "--plot", "masks/eve/slice_0.png"),
+        ("agree", "masks", "secret/students/slices.npz", "-o", "masks/consensus.npy"),
+        ("score", "masks", "secret/teacher/head.npz", "-o", "masks/anna.npy"),
+    ],
+)
+def test_no_submission_is_replaced_or_joined_by_an_output(classroom, skullmask, arguments):
+    before = {path: path.read_bytes() for path in classroom.rglob("*") if path.is_file()}
+    code, _, lines = skullmask("capstone", *arguments)
+    assert code == 2
+    assert arguments[-1] in lines[-1]
+    after = {path: path.read_bytes() for path in classroom.rglob("*") if path.is_file()}
+    assert after == before
+
+
+def test_where_no_submission_can_be_used_a_reason_is_said(classroom, skullmask):
+    (classroom / "bad").mkdir()
+    np.save(classroom / "bad" / "few.npy", WRONG["few.npy"])
+    code, _, [line] = skullmask("capstone", "score", "bad", "secret/teacher/head.npz")
+    assert code == 2
+    assert "bad/few.npy" in line
+    assert "(5, 256, 208)" in line
+
+
 @pytest.mark.full
 def test_a_head_without_a_seed_is_another_one_each_time(folder, skullmask):
     for name in ("one", "two"):

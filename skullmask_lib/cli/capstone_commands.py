@@ -85,6 +85,7 @@ def score(
 
     A submission that cannot be used gets one line that says why.
     """
+    _check_elsewhere(output, folder)
     data = _with_truth(truth)
     rows = room.rank(_read(folder, data), data)
     unit = "px" if data.spacing_mm is None else "mm"
@@ -124,6 +125,7 @@ def agree(
     for file, suffix in ((output, ".npy"), (plot, ".png")):
         if file and file.suffix.lower() != suffix:
             raise InputError(f"expected a name that ends in {suffix}", where=file)
+        _check_elsewhere(file, folder)
     data = datasets.load(images)
     traces = _read(folder, data)
     names = [name.partition(".")[0] for name in traces]
@@ -148,6 +150,12 @@ def agree(
             incomplete.write_bytes(drawings.agreement_picture(traces, data).png)
 
 
+def _check_elsewhere(output: Path | None, folder: str) -> None:
+    """Refuse an output that would replace a submission, or be taken for one the next time."""
+    if output and Path(folder).resolve() in output.resolve().parents:
+        raise InputError(f"lies in {folder}, among the submissions; choose another", where=output)
+
+
 def _with_truth(source: str) -> datasets.Data:
     """Load a head with its truth, or masks that are the truth themselves."""
     data = datasets.load(source)
@@ -158,11 +166,15 @@ def _with_truth(source: str) -> datasets.Data:
 
 def _read(folder: str, data: datasets.Data) -> dict[str, np.ndarray]:
     """Read what the class handed in, and warn of what cannot be used."""
+    problems: list[InputError] = []
 
     def warn(problem: InputError) -> None:
+        problems.append(problem)
         terminal.warn(str(problem.where), f"left out: {problem.message}")
 
     masks = room.submissions(folder, data, warn)
     if not masks:
-        raise InputError("holds no masks that can be used", where=folder)
+        first = problems[0]
+        reason = f"the first problem is {first.where}: {first.message}"
+        raise InputError(f"holds no masks that can be used; {reason}", where=folder)
     return masks
