@@ -139,7 +139,7 @@ class Tracer:
         self._draw()
 
     def _move(self, _change=None) -> None:
-        if not self._is_live:
+        if not self._is_live or self._picture is None:  # there is no head to set points on
             return
         self._points_mm[self.slice_index.value] = [-point.value for point in self.points]
         self._draw()
@@ -162,8 +162,9 @@ class Tracer:
         try:
             head = self._head(index)
         except InputError as error:
-            self._text.value = red(str(error))
-            raise
+            self._show_no_head(str(error))
+            return
+        self._show_points(is_head=True)
         points_mm = self._points_mm[index]
         strip = tracing.strip_pixels(head, points_mm)
         self._strip.value = Picture(strip, "").jpeg
@@ -172,6 +173,19 @@ class Tracer:
         self._image.value = self._picture.jpeg
         self._text.value = as_lines([texts.plain(self._picture.alt)])
         self._link.value = mask_link(self._picture) if mask.any() else ""
+
+    def _show_no_head(self, reason: str) -> None:
+        self._show_points(is_head=False)
+        self._picture = None
+        self._link.value = ""
+        self._text.value = red(reason)
+
+    def _show_points(self, *, is_head: bool) -> None:
+        """Show the pictures and let points be set, or neither where there is no head."""
+        for shown in (self._strip, self._image):
+            shown.layout.visibility = "visible" if is_head else "hidden"
+        for point in self.points:
+            point.disabled = not is_head
 
     def _alt(self) -> str:
         index = self.slice_index.value

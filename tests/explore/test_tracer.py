@@ -118,12 +118,26 @@ def test_nothing_traced_is_nothing_saved(tracer, folder):
 def test_a_slice_without_a_head_is_named_and_others_can_be_traced(folder):  # noqa: ARG001
     images = np.stack([DATA.images[0], np.zeros_like(DATA.images[0])])
     tracer = tracers.Tracer(Data(images, None, DATA.spacing_mm[:2], ("head", "air")))
-    with pytest.raises(sm.InputError, match="air"):
-        tracer.slice_index.value = 1
+    tracer.slice_index.value = 1
     assert "color:#b00020" in tracer._text.value
+    assert "air" in tracer._text.value
+    assert tracer.points[0].disabled
+    trace(tracer, np.full(tracing.POINTS, 8.0))
+    assert not tracer.masks().any()
     tracer.slice_index.value = 0
     trace(tracer, np.full(tracing.POINTS, 8.0))
     assert tracer.masks()[0].any()
+
+
+def test_the_first_slice_need_not_show_a_head(folder):
+    images = np.stack([np.zeros_like(DATA.images[0]), DATA.images[0]])
+    tracer = tracers.Tracer(Data(images, None, DATA.spacing_mm[:2], ("air", "head")))
+    assert "text/plain" in tracer._repr_mimebundle_()[0]
+    trace(tracer, np.full(tracing.POINTS, 8.0))
+    tracer.slice_index.value = 1
+    trace(tracer, np.full(tracing.POINTS, 8.0))
+    path = tracer.save("anna")
+    assert np.load(folder / path).any(axis=(1, 2)).tolist() == [False, True]
 
 
 def test_without_a_kernel_it_is_a_picture(tracer):
