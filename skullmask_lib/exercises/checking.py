@@ -156,7 +156,7 @@ def _is_new(exercise: Exercise, outcome: Any) -> bool:
     tries = _progress_in(exercise).tries
     if any(_is_alike(exercise, outcome, earlier) for earlier in tries):
         return False
-    tries.append(outcome)
+    tries.append(copy.deepcopy(outcome))  # the student may go on to change it in place
     return True
 
 

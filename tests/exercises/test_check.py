@@ -159,6 +159,25 @@ def test_the_same_answer_again_gets_the_same_hint(toy):  # noqa: ARG001
     assert numbers == [1, 1, 2, 2, 3, 3]
 
 
+def test_an_answer_that_was_changed_in_place_is_another_one(monkeypatch):
+    exercise = Exercise(
+        "01.1",
+        kind="modify",
+        level=1,
+        minutes=1,
+        wanted="an array",
+        solution=lambda: np.eye(5, dtype=np.uint8),
+        right="the diagonal.",
+        hints=("first.", "second.", "third."),
+        mistakes=(),
+    )
+    monkeypatch.setattr(definitions, "of_lesson", lambda _: (exercise,))
+    answer = np.zeros((5, 5), np.uint8)
+    for place in (1, 2, 3):
+        answer[0, place] = 1
+        assert hint_number(answer) == place
+
+
 def test_asking_moves_on_to_the_last_hint(toy):  # noqa: ARG001
     numbers = [hint_number(answer) for answer in ("hint", 0.1, 0.1, "hint", "hint")]
     assert numbers == [1, 2, 2, 3, 3]
