@@ -380,6 +380,8 @@ def _predict_volume(network: "nn.Module", scan: str, output: Path, file: Path) -
     volume, image = scans.read(scan)
     with errors.placed(scan):
         mask = deep.brains.brain_of(_asked(network), volume, nifti.affine_mm(image, scan))
+    if not mask.any():
+        terminal.warn(scan, "the network finds no brain; the mask is empty")
     with outputs.replacing(output, scan, file) as temporary:
         nifti.write(mask, temporary, image, shown=(0, 1))
 

@@ -111,9 +111,10 @@ def scans_in(source: AnyPath) -> list[Scan]:
 def _of_nfbs(folder: Path) -> list[Scan]:
     """Find the participants of NFBS who have a scan and a mask."""
     found = []
-    for participant, image, mask in cohorts.files("nfbs:", folder):
+    for _, image, mask in cohorts.files("nfbs:", folder):
         if image and mask:
-            found.append(Scan(participant, image, mask))
+            name, _ = nifti.split_name(image)
+            found.append(Scan(_person(name), image, mask))
     return found
 
 

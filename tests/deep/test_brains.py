@@ -9,6 +9,7 @@ from complaints import refused
 
 import skullmask_lib as sm
 from skullmask_lib import phantom
+from skullmask_lib.cli import networks
 from skullmask_lib.deep import brains, heads, random_brains
 from skullmask_lib.io import nifti
 
@@ -103,7 +104,10 @@ def test_participants_of_nfbs_without_a_mask_are_left_out(tmp_path):
     random_brains.write_nfbs(tmp_path, 3, seed=5, step_mm=16)
     next(Path(tmp_path, "A00000006").glob("*_brainmask.nii.gz")).unlink()
     found = brains.scans_in(f"nfbs:{tmp_path}")
-    assert [scan.person for scan in found] == ["A00000005", "A00000007"]
+    assert [scan.person for scan in found] == ["sub-A00000005", "sub-A00000007"]
+    copies = brains.scans_in(tmp_path / "A00000007")
+    with refused("sub-A00000007"):  # the same person, from a folder of scans
+        brains.check_apart(found, copies)
     prepared = brains.prepare_scans(found)
     assert prepared.images.shape == prepared.masks.shape == (2, 1, *brains.SHAPE)
 
@@ -165,3 +169,14 @@ def test_turning_is_what_nifti_does(head):
     back, back_affine = nifti.to_ras(there, there_affine)
     assert np.array_equal(back, volume)
     assert np.allclose(back_affine, affine)
+
+
+def test_an_empty_brain_mask_is_said(tmp_path, head, monkeypatch):
+    volume, _, affine = head
+    write(tmp_path, "head", volume, affine)
+    monkeypatch.setattr(networks, "_asked", lambda _: np.zeros_like)
+    scan, mask = tmp_path / "head.nii.gz", tmp_path / "mask.nii.gz"
+    with pytest.warns(sm.errors.InputWarning, match="empty") as caught:
+        networks._predict_volume(None, str(scan), mask, tmp_path / "best.pt")
+    assert "head.nii.gz" in str(caught[0].message)
+    assert not nib.load(mask).get_fdata().any()
