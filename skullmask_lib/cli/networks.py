@@ -6,7 +6,7 @@ command runs.
 
 import csv
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
@@ -20,6 +20,7 @@ from ..volumes import scans
 from . import commands, options, score_tables, terminal
 
 if TYPE_CHECKING:
+    import numpy as np
     from torch import nn
 
     from ..deep.brains import Scan
@@ -353,11 +354,19 @@ def predict(
         terminal.say(f"1 brain mask by {network} → {output}")
         return
     data = datasets.load(input, axis=axis).spaced(spacing)
-    masks = deep.heads.masks_of(_asked(found), data)
+    masks = _warned_of(deep.heads.masks_of(_asked(found), data), data.names)
     masks = terminal.progress_bar(len(data.images), "slice", masks)
     datasets.write_masks(masks, output, data, keep=[file])
     plural = "" if len(data.images) == 1 else "s"
     terminal.say(f"{len(data.images)} mask{plural} by {network} → {output}")
+
+
+def _warned_of(masks: Iterable["np.ndarray"], names: Iterable[str]) -> Iterator["np.ndarray"]:
+    """Pass masks on, and warn of those that are empty."""
+    for mask, name in zip(masks, names, strict=True):
+        if not mask.any():
+            terminal.warn(name, "the network finds nothing; the mask is empty")
+        yield mask
 
 
 def _check_whole_volume(spacing: tuple[float, float] | None, axis: int) -> None:

@@ -76,6 +76,17 @@ def test_every_command_has_help_with_examples(deep, command):
     assert f"{networks.PROGRAM} {command} " in out.partition("Examples:")[2]
 
 
+def test_an_empty_mask_names_its_slice(deep):
+    images = np.load("others.npz")["images"][:2].copy()
+    images[1] = 0
+    np.savez("half.npz", images=images, names=["full", "flat"])
+    code, _, err = deep("predict", "run", "half.npz", "-o", "half.npy")
+    assert code == 0
+    [warning] = err
+    assert "flat" in warning
+    assert np.load("half.npy").any(axis=(1, 2)).tolist() == [True, False]
+
+
 def test_what_was_trained_predicts_other_heads(trained, deep):
     code, _, err = deep("predict", "run", "others.npz", "-o", "masks.npy")
     assert (code, err) == (0, [])
