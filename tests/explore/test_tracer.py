@@ -30,8 +30,9 @@ def true_depths_mm(index):
 
 
 def trace(tracer, depths_mm):
-    for point, depth_mm in zip(tracer.points, depths_mm, strict=True):
-        point.value = -float(depth_mm)
+    """Set all points of the slice that is shown, and draw once."""
+    tracer._points_mm[tracer.slice_index.value] = depths_mm
+    tracer._turn()
 
 
 @pytest.mark.parametrize("index", [0, pytest.param(4, marks=pytest.mark.full)])
@@ -48,11 +49,12 @@ def test_points_on_the_skull_make_its_mask(tracer, index):
 
 def test_each_slice_keeps_its_points(tracer):
     trace(tracer, np.full(tracing.POINTS, 8.0))
+    tracer.points[3].value = -9.0
     shown = tracer._strip.value, tracer._image.value
     tracer.slice_index.value = 1
     assert [point.value for point in tracer.points] == [0.0] * tracing.POINTS
     tracer.slice_index.value = 0
-    assert [point.value for point in tracer.points] == [-8.0] * tracing.POINTS
+    assert [point.value for point in tracer.points] == [-8.0] * 3 + [-9.0] + [-8.0] * 20
     assert (tracer._strip.value, tracer._image.value) == shown
     tracer.clear_button.click()
     assert not tracer.masks().any()
@@ -72,7 +74,7 @@ def test_the_line_passes_through_the_points_that_are_set_and_round_the_ends():
 def test_a_column_of_the_strip_is_centred_on_its_angle():
     head = polar.unwrap(DATA.images[0], DATA.spacing_mm[0])
     points_mm = np.zeros(tracing.POINTS)
-    points_mm[[0, 8, 16]] = 12.0
+    points_mm[[0, 7, 8, 9, 16]] = 6.0, 6.0, 12.0, 6.0, 6.0
     before = tracing.strip_pixels(head, np.zeros(tracing.POINTS)).astype(int)
     with_line = tracing.strip_pixels(head, points_mm)
     changed = np.flatnonzero(abs(with_line - before).sum(axis=2)[:, 16 + 8 * 32])
