@@ -59,6 +59,8 @@ RANDOM = "random images"
 # --- Labelled slices: the curve ------------------------------------------------------------------
 
 LABELLED = (1, 2, 5, 10, 20, 50, 100, 200)
+# Without augmentation, fewer points will do
+LABELLED_PLAIN = (1, 5, 20, 200)
 CURVE_STEPS = 120
 CURVE_BATCH = 8
 FIRST_LABELLED_HEAD = 700_000
@@ -122,9 +124,9 @@ def curve_settings() -> list[Settings]:
     settings: list[Settings] = []
     for method in (real_heads.WIDE, "v8"):
         settings.append({"method": method})
-    for augmented in ("yes", "no"):
+    for augmented, numbers in (("yes", LABELLED), ("no", LABELLED_PLAIN)):
         for seed in SEEDS:
-            for labelled in LABELLED:
+            for labelled in numbers:
                 settings.append(
                     {
                         "method": NETWORK,
@@ -159,7 +161,7 @@ def point_of_curve(
 
 # --- Random images: what each part is worth ------------------------------------------------------
 
-PARTS_STEPS = 120
+PARTS_STEPS = 200
 PARTS_BATCH = 8
 MAPS = 400
 FIRST_HEAD = 600_000

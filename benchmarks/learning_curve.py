@@ -8,11 +8,11 @@ import real_heads
 NETWORK = "network"
 VARIED = "varied phantoms"
 REAL = "real heads"
-SHOWN = (1, 5, 20, 100, 200)
+SHOWN = (1, 5, 20, 200)
 SUMMARY_HEADER = (
     "tested on",
     "augmented",
-    *("1 slice", "5", "20", "100", "200"),
+    *("1 slice", "5", "20", "200"),
     "spread of seeds",
     "above v7 with",
     "above v8 with",

@@ -65,6 +65,10 @@ MUTATIONS = [
     ("20.1", "[4, 11, 19]", "[4, 11, 17]"),
     ("20.1", "chunk=3", "chunk=4"),
     ("20.2", "start + chunk", "start + 1"),
+    ("30.1", "np.interp(0.95", "np.interp(0.96"),
+    ("30.1", "np.log(numbers[pair])", "np.sqrt(numbers[pair])"),
+    ("30.2", "image[:, ::-1])", "image[::-1])"),
+    ("30.2", "/ 2", "/ 3"),
 ]
 LESSONS = definitions.lessons()
 
