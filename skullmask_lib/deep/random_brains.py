@@ -135,6 +135,39 @@ def intracranial(labels: np.ndarray) -> np.ndarray:
     return (labels >= phantom.LABELS["csf"]).astype(np.uint8)
 
 
+def t1_volume(seed: int, step_mm: float = STEP_MM) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Draw a head and render it in T1, with noise.
+
+    Parameters
+    ----------
+    seed : int
+    step_mm : float
+        Size of the voxels.
+
+    Returns
+    -------
+    volume : ndarray of shape (X, Y, Z), float32
+    brain : ndarray of shape (X, Y, Z), uint8 of {0, 1}
+        See `intracranial`.
+    affine : ndarray of shape (4, 4), float64
+        Voxel indices to world coordinates [mm]; RAS order.
+
+    Examples
+    --------
+    >>> volume, brain, affine = t1_volume(3, step_mm=16)
+    >>> volume.shape, bool(volume[brain > 0].mean() > volume[brain == 0].mean())
+    ((12, 16, 14), True)
+    """
+    width, length, height = (round(side * STEP_MM / step_mm) for side in SHAPE)
+    volume, labels, affine = phantom.render_volume(
+        seed=seed,
+        shape=(width, length, height),
+        spacing_mm=(step_mm,) * 3,
+        measures=randomise.random_measures(np.random.default_rng(seed)),
+    )
+    return volume, intracranial(labels), affine
+
+
 def write_nfbs(
     folder: AnyPath,
     count: int,
@@ -169,7 +202,6 @@ def write_nfbs(
     >>> row["participant"], row["missing"], row["brain"].name
     ('A00000000', (), 'sub-A00000000_ses-NFB3_T1w_brain.nii.gz')
     """
-    width, length, height = (round(side * STEP_MM / step_mm) for side in SHAPE)
     for head in range(seed, seed + count):
         participant = f"A{head:08d}"
         home = outputs.made_folder(Path(folder, participant))
@@ -179,11 +211,7 @@ def write_nfbs(
         ]
         if all(file.exists() for file in files):
             continue
-        measures = randomise.random_measures(np.random.default_rng(head))
-        image, labels, affine = phantom.render_volume(
-            seed=head, shape=(width, length, height), spacing_mm=(step_mm,) * 3, measures=measures
-        )
-        mask = intracranial(labels)
+        image, mask, affine = t1_volume(head, step_mm)
         for file, volume in zip(files, (image, image * mask, mask), strict=True):
             with outputs.replacing(file) as temporary:
                 nib.save(nib.Nifti1Image(volume, affine), temporary)
