@@ -1,0 +1,229 @@
+"""Networks that find the brain in volumes, trained on phantoms alone: ``make deep``.
+
+The network is the one of the article on 3-D skull stripping, with its faults mended: a residual
+U-Net for volumes with five levels. To save time, it has 8 base filters and not 16, and sees voxels
+of 4 mm and not 2 mm. It is trained twice: on T1 phantoms in the layout of NFBS, as in the article,
+and on random contrasts of phantoms. Both are scored on phantoms that are kept for that, and, where
+SKULLMASK_REAL names their folder, on real volumes whose brain is known, beside `strip`. No scan
+takes part in training.
+
+The table goes to data/deep_volumes.csv. A run that was stopped goes on where it was; what is
+trained stays in build/deep_volumes.
+"""
+
+import argparse
+import os
+import platform
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from bench_peers import VOLUMES
+from bench_peers import score as dice_on_levels
+from real_heads import write
+from tqdm import tqdm
+
+import skullmask_lib as sm
+from skullmask_lib import tables
+from skullmask_lib.deep import (
+    brains,
+    checkpoints,
+    heads,
+    networks,
+    prediction,
+    random_brains,
+    training,
+)
+from skullmask_lib.volumes import stripping
+
+PROJECT = Path(__file__).parents[1]
+TABLE = PROJECT / "data" / "deep_volumes.csv"
+HEADER = (
+    "method",
+    "seed",
+    "steps",
+    "cpu_s",
+    "weights",
+    "data",
+    "volumes",
+    "levels",
+    "iou",
+    "dice",
+    "dice_min",
+    "seconds",
+    "machine",
+    "date",
+    "version",
+)
+SHOWN = ("method", "seed", "data", "iou", "dice", "seconds")
+HELD_OUT = "held-out phantoms"
+STRIP = "strip"
+
+SETTINGS = {"dimensions": 3, "base_filters": 8, "levels": 5, "is_residual": True, "dropout": 0.05}
+BATCH = 2
+RATE = 3e-3
+EVERY = 50
+# Participants drawn in the layout of NFBS, and others who are kept to score by
+PARTICIPANTS = 24
+HELD_OUT_PARTICIPANTS = 8
+FIRST_HELD_OUT = 900_000
+# Heads of which random contrasts are drawn
+BANK = 40
+FIRST_OF_BANK = 1_000
+KINDS = ("T1 phantoms", "random contrasts")
+STEPS = 320
+# Seeds of batches are counted on from a multiple of this
+BATCHES_APART = 1_000_000
+
+Mask = Callable[[np.ndarray, np.ndarray], np.ndarray]  # volume and affine in, brain mask out
+Row = dict[str, object]
+
+
+def participants(count: int, first: int, folder: Path) -> list[brains.Scan]:
+    """Draw participants, unless they are there, and list their scans."""
+    random_brains.write_nfbs(folder, count, seed=first)
+    return brains.scans_in(f"nfbs:{folder}")
+
+
+def batches_of(kind: str, seed: int, folder: Path) -> Callable[[int], heads.Prepared]:
+    """Give what a network learns from, batch by batch."""
+    if kind == KINDS[0]:
+        prepared = brains.prepare_scans(participants(PARTICIPANTS, 0, folder / "nfbs"))
+        return heads.batches(prepared, BATCH, seed=seed, change=brains.augmented)
+    labels = random_brains.bank(BANK, folder, seed=FIRST_OF_BANK, progress=True)
+    first = BATCHES_APART * (seed + 1)
+    return lambda step: random_brains.random_batch(labels, BATCH, first + step)
+
+
+def train(kind: str, seed: int, options: argparse.Namespace) -> tuple[Mask, Row]:
+    """Train one network; return what makes masks of it, and what to say of it in the table."""
+    folder = options.folder / f"{kind.replace(' ', '-')}-{seed}"
+    steps = options.steps
+    network = networks.build("unet", seed=seed, **SETTINGS).to(memory_format=torch.channels_last_3d)
+    batch_of = batches_of(kind, seed, options.folder)
+    cpu_s = [time.process_time()]
+    with tqdm(total=steps, unit="step", desc=f"{kind} {seed}", disable=None) as bar:
+
+        def progress(step: int, _: float) -> None:
+            cpu_s.append(time.process_time())
+            bar.update(step - bar.n)
+
+        training.train(
+            network,
+            batch_of,
+            folder,
+            steps=steps,
+            rate=RATE,
+            seed=seed,
+            every=EVERY,
+            precision=torch.bfloat16 if options.bfloat16 else None,
+            options={"bfloat16": options.bfloat16, "data": kind},
+            progress=progress,
+        )
+    network = checkpoints.load(folder / training.LAST).network
+
+    def mask_of(volume: np.ndarray, affine: np.ndarray) -> np.ndarray:
+        return brains.brain_of(
+            lambda image: prediction.volume_probabilities(network, image), volume, affine
+        )
+
+    return mask_of, {
+        "method": kind,
+        "seed": seed,
+        "steps": steps,
+        "cpu_s": round(steps * seconds_of_a_step(folder / "step_s.txt", cpu_s)),
+        "weights": networks.count_weights(network),
+    }
+
+
+def seconds_of_a_step(file: Path, times_s: Sequence[float]) -> float:
+    """Measure a step; where this run took none, read what an earlier one measured."""
+    if len(times_s) > 1:
+        file.write_text(str((times_s[-1] - times_s[0]) / (len(times_s) - 1)))
+    return float(file.read_text())
+
+
+def score_phantoms(mask_of: Mask, folder: Path) -> Row:
+    """Score a method on the phantoms that no training has seen."""
+    found = participants(HELD_OUT_PARTICIPANTS, FIRST_HELD_OUT, folder / "held_out")
+    ious, dices, seconds = [], [], []
+    for scan in found:
+        volume, affine, truth = brains.read_scan(scan)
+        mask, mask_s = timed(mask_of, volume, affine)
+        ious.append(sm.iou(mask, truth))
+        dices.append(sm.dice(mask, truth))
+        seconds.append(mask_s)
+    return {
+        "data": HELD_OUT,
+        "volumes": len(found),
+        "iou": round(float(np.mean(ious)), 4),
+        "dice": round(float(np.mean(dices)), 4),
+        "dice_min": round(min(dices), 4),
+        "seconds": round(float(np.mean(seconds)), 2),
+    }
+
+
+def score_scans(mask_of: Mask, folder: Path) -> Iterator[Row]:
+    """Score a method on every real or simulated scan, on the levels whose truth can be trusted."""
+    for name, facts in VOLUMES.items():
+        scan = brains.Scan(name, folder / name / "image.nii.gz", folder / name / "brain.nii.gz")
+        volume, affine, truth = brains.read_scan(scan)
+        mask, mask_s = timed(mask_of, volume, affine)
+        yield {
+            "data": name,
+            "volumes": 1,
+            "levels": "{}:{}".format(*facts.levels),
+            "dice": round(dice_on_levels(mask, truth, facts.levels), 4),
+            "seconds": round(mask_s, 2),
+        }
+
+
+def timed(mask_of: Mask, volume: np.ndarray, affine: np.ndarray) -> tuple[np.ndarray, float]:
+    """Make a mask, and measure the seconds of one processor core."""
+    started = time.process_time()
+    mask = mask_of(volume, affine)
+    return mask, time.process_time() - started
+
+
+def rows_of(mask_of: Mask, settings: Row, options: argparse.Namespace) -> list[Row]:
+    """Score a method on everything."""
+    rows = [score_phantoms(mask_of, options.folder)]
+    if options.scans:
+        rows += score_scans(mask_of, options.scans)
+    machine = f"{platform.machine()}, one thread{', bfloat16' if options.bfloat16 else ''}"
+    return [settings | row | {"machine": machine} for row in rows]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    real = os.environ.get("SKULLMASK_REAL")
+    parser.add_argument("--folder", type=Path, default=PROJECT / "build" / "deep_volumes")
+    parser.add_argument("--output", type=Path, default=TABLE)
+    parser.add_argument(
+        "--scans", type=Path, default=real and Path(real, "volumes"), help="folder of real volumes"
+    )
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument("--steps", type=int, default=STEPS)
+    parser.add_argument("--bfloat16", action="store_true", help="faster where the CPU has it")
+    options = parser.parse_args()
+    cv2.setNumThreads(1)
+    torch.set_num_threads(1)
+    methods: list[tuple[Mask, Row]] = [(stripping.strip, {"method": STRIP})]
+    for kind in KINDS:
+        for seed in options.seeds:
+            methods.append(train(kind, seed, options))
+    rows = []
+    for mask_of, settings in methods:
+        rows += rows_of(mask_of, settings, options)
+    write(rows, HEADER, options.output)
+    lines = [[row.get(name, float("nan")) for name in SHOWN] for row in rows]
+    print(tables.markdown(lines, SHOWN).data)
+
+
+if __name__ == "__main__":
+    main()
