@@ -69,6 +69,10 @@ MUTATIONS = [
     ("30.1", "np.log(numbers[pair])", "np.sqrt(numbers[pair])"),
     ("30.2", "image[:, ::-1])", "image[::-1])"),
     ("30.2", "/ 2", "/ 3"),
+    ("31.1", "sm.dice(", "sm.iou("),
+    ("31.1", "lambda _: share", "lambda _: 0.9 * share"),
+    ("31.2", "number * size", "number"),
+    ("31.2", "% count", "% size"),
 ]
 LESSONS = definitions.lessons()
 

@@ -9,7 +9,12 @@ import pytest
 
 from skullmask_lib.reports import notebooks, running
 
-NEEDED = {"12": ("SimpleITK", "volumes"), "20": ("zarr", "batch"), "30": ("torch", "deep")}
+NEEDED = {
+    "12": ("SimpleITK", "volumes"),
+    "20": ("zarr", "batch"),
+    "30": ("torch", "deep"),
+    "31": ("torch", "deep"),
+}
 
 
 def test_lessons_say_which_extras_they_need():
