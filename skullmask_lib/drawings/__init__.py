@@ -38,6 +38,7 @@ from .thresholds import (
     levels_picture,
     option_picture,
 )
+from .tumours import seeds_picture, training_picture
 
 __all__ = [
     "OptionCurve",
@@ -71,12 +72,14 @@ __all__ = [
     "ray_picture",
     "reach_picture",
     "score_bars",
+    "seeds_picture",
     "sets_picture",
     "size_plot",
     "stored_picture",
     "threshold_picture",
     "throughput_picture",
     "tone_picture",
+    "training_picture",
     "trust_picture",
     "veiled",
 ]

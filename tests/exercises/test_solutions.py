@@ -73,6 +73,11 @@ MUTATIONS = [
     ("31.1", "lambda _: share", "lambda _: 0.9 * share"),
     ("31.2", "number * size", "number"),
     ("31.2", "% count", "% size"),
+    ("32.1", "0, 0] = 1", "0, 0] = 0"),
+    ("32.1", "axis=(1, 2)), 0, 0]", "axis=(1, 2)), :2, 0]"),
+    ("32.2", "connectivity=8", "connectivity=4"),
+    ("32.2", ">= least_px", "> least_px"),
+    ("32.2", "areas_px[0] = 0", "areas_px[1] = 0"),
 ]
 LESSONS = definitions.lessons()
 

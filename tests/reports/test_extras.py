@@ -14,6 +14,7 @@ NEEDED = {
     "20": ("zarr", "batch"),
     "30": ("torch", "deep"),
     "31": ("torch", "deep"),
+    "32": ("torch", "deep"),
 }
 
 
