@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -66,6 +66,7 @@ def brain_mask(
     epilog="Examples:\n\n"
     "  skullmask strip head.nii.gz stripped\n\n"
     "  skullmask strip head.nii.gz stripped --n4\n\n"
+    "  skullmask strip head.nii.gz stripped --tight\n\n"
     "  skullmask strip scans stripped\n\n"
     "  skullmask strip first.nii.gz second.nii.gz -o stripped\n\n"
     "  skullmask strip my_bids_dataset",
@@ -83,6 +84,14 @@ def strip(
         bool,
         typer.Option("--n4", help="Correct the bias field first; needs the extra volumes."),
     ] = False,
+    tight: Annotated[
+        bool,
+        typer.Option("--tight", help="Brain alone: leave the fluid around it out."),
+    ] = False,
+    with_csf: Annotated[
+        bool,
+        typer.Option("--with-csf", help="Take in more of the fluid around the brain."),
+    ] = False,
 ) -> None:
     """Find the brain in volumes of MR: writes the brain, its mask, a picture and a verdict.
 
@@ -92,20 +101,32 @@ def strip(
     fails is named there, and the exit code is 1. A second run makes only what is missing, or whose
     scan or options changed.
     """
+    choices: dict[str, Any] = {"n4": n4, "extent": _extent(tight, with_csf)}
     sources, folder = _split(paths, output)
     is_single = len(sources) == 1 and not folders.holds_scans(scans.existing(sources[0]))
     if not is_single or (folder is not None and folders.holds_run(folder)):
-        _strip_several(sources, folder, n4)
+        _strip_several(sources, folder, choices)
         return
     if folder is None:
         raise InputError("expected OUT_DIR, a folder for the results")
-    stripped = stripping.strip_scan(sources[0], folder, n4=n4)
+    stripped = stripping.strip_scan(sources[0], folder, **choices)
     for result, file in stripped._asdict().items():
         terminal.say(f"The {result}: {file}")
     verdict = json.loads(stripped.sidecar.read_text(encoding="utf-8"))
     terminal.say(f"The quality: {verdict['Quality']:.2f}")
     if verdict["DoubtfulLevels"]:
         terminal.say(f"Levels not to trust: {verdict['DoubtfulLevels']}")
+
+
+def _extent(tight: bool, with_csf: bool) -> str:
+    """Name the extent of the brain that two options choose."""
+    if tight and with_csf:
+        raise InputError("--tight and --with-csf exclude each other")
+    if tight:
+        return "tight"
+    if with_csf:
+        return "with-csf"
+    return "usual"
 
 
 def _split(paths: list[Path], output: Path | None) -> tuple[list[Path], Path | None]:
@@ -115,10 +136,12 @@ def _split(paths: list[Path], output: Path | None) -> tuple[list[Path], Path | N
     return paths[:-1], paths[-1]
 
 
-def _strip_several(sources: list[Path], folder: Path | None, n4: bool) -> None:
+def _strip_several(sources: list[Path], folder: Path | None, choices: dict[str, Any]) -> None:
     """Find many brains; those that fail are an error at the end."""
     with terminal.progress_bar(0, "scan") as bar:
-        outcome = folders.strip_scans(sources, folder, n4=n4, begin=bar.reset, progress=bar.update)
+        outcome = folders.strip_scans(
+            sources, folder, begin=bar.reset, progress=bar.update, **choices
+        )
     terminal.say(f"The table: {outcome.table}")
     terminal.say(f"{outcome.total} scans")
     if outcome.doubtful:

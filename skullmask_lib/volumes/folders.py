@@ -123,6 +123,7 @@ def strip_scans(
     output_path: ScanPath | None = None,
     *,
     n4: bool = False,
+    extent: str = "usual",
     progress: Callable[[], object] | None = None,
     begin: Callable[[int], object] | None = None,
 ) -> Outcome:
@@ -141,6 +142,8 @@ def strip_scans(
         data set of BIDS.
     n4 : bool
         Correct the bias field first, see `preprocess.n4`.
+    extent : str
+        How much of the fluid around the brain counts, see `stripping.strip`.
     progress : callable, optional
         Called when a scan is done, has failed, or was done earlier.
     begin : callable, optional
@@ -155,8 +158,9 @@ def strip_scans(
     FileNotFoundError
         If a source does not exist.
     InputError
-        If there is no scan; if two scans have the same results; if a result would replace that of
-        another scan, or a file that is not ours; or if another run is at work in the folder.
+        If the extent is unknown; if there is no scan; if two scans have the same results; if a
+        result would replace that of another scan, or a file that is not ours; or if another run is
+        at work in the folder.
         Nothing has been written then.
 
     Warns
@@ -177,6 +181,7 @@ def strip_scans(
     ...     sorted(path.name for path in Path(folder, "out").glob("a*"))
     ['a_brain.nii', 'a_brainmask.json', 'a_brainmask.nii', 'a_qc.png']
     """
+    stripping.check_extent(extent)
     paths = [scans.existing(source) for source in sources]
     shared: dict[str, str] = {}
     if any(bids.is_dataset(path) for path in paths):
@@ -186,7 +191,7 @@ def strip_scans(
     _check_apart(tasks)
     journal_file = folder / JOURNAL
     recorded = journal.read(journal_file)
-    origins = {name: _origin(task.scan, n4) for name, task in tasks.items()}
+    origins = {name: _origin(task.scan, n4, extent) for name, task in tasks.items()}
     for name, task in tasks.items():
         record = recorded.get(name, {})
         if not _is_done(record, origins[name], task):
@@ -379,7 +384,7 @@ def _sidecar(volume: Path) -> Path:
 # --- Make ----------------------------------------------------------------------------------------
 
 
-def _origin(scan: Path, n4: bool) -> dict[str, object]:
+def _origin(scan: Path, n4: bool, extent: str) -> dict[str, object]:
     """Record what a mask is made from; no hash for a scan that cannot be read."""
     digest = None
     try:
@@ -390,7 +395,8 @@ def _origin(scan: Path, n4: bool) -> dict[str, object]:
             digest = hashes.together(scan.parent, nifti.files(scan))
     except (OSError, InputError):
         pass
-    return {"skullmask": metadata.version("skullmask"), "source": digest, "n4": n4}
+    version = metadata.version("skullmask")
+    return {"skullmask": version, "source": digest, "n4": n4, "extent": extent}
 
 
 def _is_done(record: Mapping, origin: Mapping, task: _Task) -> bool:
@@ -439,6 +445,7 @@ def _make(
                 task.scan,
                 task.files,
                 n4=n4,
+                extent=str(origin["extent"]),
                 fields=task.mask_fields,
                 before_replacing=record_new,
             )

@@ -4,9 +4,9 @@ Only this method belongs here. nidataset's recipe is in `brain_masks`, v8 in `ve
 primitives in `polar`.
 
 *Brain* means all tissue within the skull, down to the upper end of the spinal cord, with ventricles
-and sulci filled and about a millimetre of fluid around it. The *vault* is the set of slices in
-which v8 trusts its own outline. Further down, at the orbits, the petrous bone and the neck, only
-what is connected to the brain of the vault counts as brain.
+and sulci filled and a millimetre or two of fluid around it; see `EXTENTS` for less and more. The
+*vault* is the set of slices in which v8 trusts its own outline. Further down, at the orbits, the
+petrous bone and the neck, only what is connected to the brain of the vault counts as brain.
 """
 
 import json
@@ -27,8 +27,10 @@ from . import morphology, scans, verdicts
 from .scans import ScanPath
 from .verdicts import Sight, Verdict
 
-# Voxels are joined as long as they stay no larger than this.
-JOINED_MM = 1.5
+# Voxels are joined as long as they stay no larger than this,
+JOINED_MM = 1.4
+# and larger ones than this are split in two.
+SPLIT_MM = 2.0
 # From one slice that v8 looks at to the next.
 EVERY_MM = 4.0
 # Least field of view; below it the voxel size must be in another unit.
@@ -43,8 +45,6 @@ SKULL_MM = 3.0
 CORE_MM = 3.0
 # Half the width of the sulci that are bridged.
 SULCUS_MM = 8.0
-# Fluid around the brain.
-RIM_MM = 1.0
 # What hangs on the filled brain by a neck thinner than twice this is cut off.
 NECK_MM = 8.0
 # Usual brains of adults; look at the mask of a smaller or larger one.
@@ -72,11 +72,42 @@ _EASY = 0.75
 _SMOOTHING_MM = 0.6
 # The head is continued this far where the volume ends.
 _BEYOND_MM = 25.0
+# Fluid is seen if it is brighter than bone by this share of the brain's level.
+_FLUID_CONTRAST = 0.1
+# Deep in the brain, what is darker than this part of its level is ventricle, or the edge of one.
+_VENTRICLE = 0.6
+_VENTRICLE_PERCENTILE = 10
+# The shell of the skull is bone, with marrow in it.
+_BONE_PERCENTILE = 25
+# Fluid is darker than this part of the brain's level; veins are brighter.
+_FLUID = 0.75
 # How much further the core, and what is left without necks, are dilated than they were eroded.
 _CORE_REGROWN_MM = 1.0
 _NECK_REGROWN_MM = 2.0
 # Slope and intercept of stored numbers that are the values themselves.
 _PLAIN = (1.0, 0.0)
+
+
+class Extent(NamedTuple):
+    """How much of the fluid around the brain a mask takes in.
+
+    Attributes
+    ----------
+    rim_mm : float
+        Around all of the brain, whatever is there.
+    fluid_mm : int
+        Further out, as far as fluid is seen.
+    """
+
+    rim_mm: float
+    fluid_mm: int
+
+
+EXTENTS = {
+    "usual": Extent(rim_mm=1.0, fluid_mm=1),
+    "tight": Extent(rim_mm=0.0, fluid_mm=0),
+    "with-csf": Extent(rim_mm=1.0, fluid_mm=2),
+}
 
 
 class Stripped(NamedTuple):
@@ -140,7 +171,7 @@ class _Skull(NamedTuple):
 # --- arrays -------------------------------------------------------------------------------------
 
 
-def strip(volume: np.ndarray, affine: np.ndarray) -> np.ndarray:
+def strip(volume: np.ndarray, affine: np.ndarray, *, extent: str = "usual") -> np.ndarray:
     """Find the brain in a volume of the head.
 
     Parameters
@@ -150,6 +181,10 @@ def strip(volume: np.ndarray, affine: np.ndarray) -> np.ndarray:
     affine : ndarray of shape (4, 4)
         Voxel indices to world coordinates [mm]: x to the right, y to the front, z upwards. Any
         orientation will do, oblique ones too.
+    extent : str
+        How much of the fluid around the brain counts, one of `EXTENTS`: "usual" is one or two
+        millimetres, "tight" none, and "with-csf" all that lies up to three millimetres from the
+        brain and can be told from bone.
 
     Returns
     -------
@@ -160,8 +195,8 @@ def strip(volume: np.ndarray, affine: np.ndarray) -> np.ndarray:
     Raises
     ------
     InputError
-        If the volume is not three-dimensional, if its values are not finite or do not differ, or
-        if the affine cannot be used.
+        If the volume is not three-dimensional, if its values are not finite or do not differ, if
+        the affine cannot be used, or if the extent is unknown.
 
     References
     ----------
@@ -180,16 +215,21 @@ def strip(volume: np.ndarray, affine: np.ndarray) -> np.ndarray:
     >>> round(float(0.75 / np.pi * brain.sum() * 4**3) ** (1 / 3))
     71
     """
-    mask, _ = strip_with_verdict(volume, affine)
+    mask, _ = strip_with_verdict(volume, affine, extent=extent)
     return mask
 
 
-def strip_with_verdict(volume: np.ndarray, affine: np.ndarray) -> tuple[np.ndarray, Verdict]:
+def strip_with_verdict(
+    volume: np.ndarray,
+    affine: np.ndarray,
+    *,
+    extent: str = "usual",
+) -> tuple[np.ndarray, Verdict]:
     """Find the brain in a volume of the head, and say how far to trust the mask.
 
     Parameters
     ----------
-    volume, affine
+    volume, affine, extent
         See `strip`.
 
     Returns
@@ -213,6 +253,7 @@ def strip_with_verdict(volume: np.ndarray, affine: np.ndarray) -> tuple[np.ndarr
     >>> verdict.quality > polar.TRUSTED
     True
     """
+    check_extent(extent)
     volume = scans.check_volume(volume)
     affine = np.asarray(affine, float)
     _check_affine(affine)
@@ -228,7 +269,7 @@ def strip_with_verdict(volume: np.ndarray, affine: np.ndarray) -> tuple[np.ndarr
     skull = _find_skull(slices, spacing_mm)
     if skull.remark:
         warnings.warn(skull.remark, InputWarning, stacklevel=3)
-    brain = _brain_within(skull, slices, spacing_mm)
+    brain = _find_brain(skull, slices, spacing_mm, EXTENTS[extent])
     if not brain.any():
         warnings.warn("the mask is empty: no brain in it", EmptyMaskWarning, stacklevel=3)
 
@@ -236,6 +277,32 @@ def strip_with_verdict(volume: np.ndarray, affine: np.ndarray) -> tuple[np.ndarr
     verdict = _judge(ras_mask, float(np.prod(sizes_mm)), factors[2], skull, spacing_mm[0])
     mask = np.ascontiguousarray(nifti.from_ras(ras_mask, affine)).astype(np.uint8)
     return mask, verdict
+
+
+def check_extent(extent: str) -> str:
+    """Return the name of an extent if there is one of this name.
+
+    Parameters
+    ----------
+    extent : str
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    InputError
+        If it is not one of `EXTENTS`.
+
+    Examples
+    --------
+    >>> check_extent("tight")
+    'tight'
+    """
+    if extent not in EXTENTS:
+        raise InputError(f"expected an extent of {', '.join(EXTENTS)}, got {extent!r}")
+    return extent
 
 
 def _judge(
@@ -298,8 +365,7 @@ def _join(volume: np.ndarray, factors: list[int]) -> np.ndarray:
 def _part(brain: np.ndarray, factors: list[int], shape: tuple[int, ...]) -> np.ndarray:
     """Undo `_join` for a mask."""
     if max(factors) > 1:
-        smooth = brain.astype(np.float32)
-        brain = ndimage.zoom(smooth, factors, order=1, mode="nearest", grid_mode=True) > 0.5
+        brain = _split(brain, factors) > 0.5
     x, y, z = shape
     return brain[:x, :y, :z]
 
@@ -449,7 +515,44 @@ def _spread(
 # --- the brain within ---------------------------------------------------------------------------
 
 
-def _brain_within(skull: _Skull, slices: np.ndarray, spacing_mm: np.ndarray) -> np.ndarray:
+def _find_brain(
+    skull: _Skull,
+    slices: np.ndarray,
+    spacing_mm: np.ndarray,
+    extent: Extent,
+) -> np.ndarray:
+    """Find the brain inside the skull, as bool, with parts of voxels where these are large."""
+    brain = _brain_within(skull, slices, spacing_mm, extent)
+    factors = np.where(spacing_mm > SPLIT_MM, 2, 1).tolist()
+    if max(factors) == 1 or not brain.any():
+        return brain
+    fine_skull = skull._replace(
+        inside=_split(skull.inside, factors) > 0.5,
+        vault=np.repeat(skull.vault, factors[0]),
+    )
+    fine = _brain_within(fine_skull, _split(slices, factors), spacing_mm / factors, extent)
+    # In large voxels thin bone fades, and parts of them may leak through it.
+    widest_mm = spacing_mm.max()
+    margins = [(int(widest_mm / mm) + 1,) * 2 for mm in spacing_mm]
+    near = morphology.dilate(np.pad(brain, margins), widest_mm, spacing_mm)
+    for axis, (factor, (margin, _)) in enumerate(zip(factors, margins, strict=True)):
+        inner = np.arange(margin, near.shape[axis] - margin)
+        near = near.take(inner.repeat(factor), axis)
+    return _join(fine & near, factors) > 0.5
+
+
+def _split(values: np.ndarray, factors: list[int]) -> np.ndarray:
+    """Split voxels into parts, with values between those of their neighbours, as float32."""
+    floats = values.astype(np.float32)
+    return ndimage.zoom(floats, factors, order=1, mode="nearest", grid_mode=True)
+
+
+def _brain_within(
+    skull: _Skull,
+    slices: np.ndarray,
+    spacing_mm: np.ndarray,
+    extent: Extent,
+) -> np.ndarray:
     """Find the brain inside the skull, as bool."""
     brain = np.zeros(slices.shape, bool)
     if not skull.inside.any():
@@ -458,7 +561,8 @@ def _brain_within(skull: _Skull, slices: np.ndarray, spacing_mm: np.ndarray) -> 
     # Balls reach the next slice, however thick it is.
     ball_mm = np.minimum(spacing_mm, SKULL_MM)
     margins = _margins(ball_mm)
-    room = _erode(_cut(skull.inside, box, margins), SKULL_MM, ball_mm)
+    inside = _cut(skull.inside, box, margins)
+    room = _erode(inside, SKULL_MM, ball_mm)
     vault = np.pad(skull.vault[box[0]], margins[0])
     sigmas = _SMOOTHING_MM / spacing_mm
     smooth = ndimage.gaussian_filter(_cut(slices, box, margins), sigmas)
@@ -468,10 +572,16 @@ def _brain_within(skull: _Skull, slices: np.ndarray, spacing_mm: np.ndarray) -> 
     core = _main_part(_erode(tissue, CORE_MM, ball_mm), vault)
     grown = tissue & morphology.dilate(core, CORE_MM + _CORE_REGROWN_MM, ball_mm)
     bridged = morphology.dilate(grown, SULCUS_MM, ball_mm)
-    rimmed = _erode(bridged, SULCUS_MM - RIM_MM, ball_mm) & room
+    rimmed = _erode(bridged, SULCUS_MM - extent.rim_mm, ball_mm) & room
     filled = morphology.fill_holes(rimmed) > 0
     trunk = _main_part(_erode(filled, NECK_MM, ball_mm), vault)
     filled &= morphology.dilate(trunk, NECK_MM + _NECK_REGROWN_MM, ball_mm)
+    if extent.fluid_mm and filled.any():
+        fluid = room & _fluid(values, trunk[vault], (inside & ~room)[vault], vault)
+        # As balls do, a step of a millimetre reaches the next voxel.
+        step_mm = np.minimum(spacing_mm, 1)
+        for _ in range(extent.fluid_mm):
+            filled |= fluid & morphology.dilate(filled, 1, step_mm)
     inner = tuple(slice(margin, -margin) for margin in margins)
     brain[box] = filled[inner]
     return brain
@@ -508,6 +618,29 @@ def _tissue(values: np.ndarray, room: np.ndarray, vault: np.ndarray) -> np.ndarr
     return room & (values > lowest) & (values < _FAT * _SHADES)
 
 
+def _fluid(
+    values: np.ndarray,
+    trunk: np.ndarray,
+    shell: np.ndarray,
+    vault: np.ndarray,
+) -> np.ndarray:
+    """Mark what is darker than brain, and as bright as its ventricles rather than as bone.
+
+    ``trunk`` is deep in the brain, ``shell`` the outermost part of the skull; both in the vault.
+    """
+    in_vault = values[vault]
+    deep_values = in_vault[trunk]
+    ventricles = deep_values[deep_values < _VENTRICLE * _SHADES]
+    bone = in_vault[shell]
+    if not ventricles.size or not bone.size:
+        return np.zeros(values.shape, bool)
+    fluid_level = np.percentile(ventricles, _VENTRICLE_PERCENTILE)
+    bone_level = np.percentile(bone, _BONE_PERCENTILE)
+    if fluid_level - bone_level < _FLUID_CONTRAST * _SHADES:
+        return np.zeros(values.shape, bool)
+    return (values > (fluid_level + bone_level) / 2) & (values < _FLUID * _SHADES)
+
+
 def _mean(values: np.ndarray) -> float:
     """Return the mean, or 0 of nothing."""
     if not values.size:
@@ -526,7 +659,13 @@ def _main_part(mask: np.ndarray, vault: np.ndarray) -> np.ndarray:
 # --- files --------------------------------------------------------------------------------------
 
 
-def strip_scan(scan: ScanPath, output_path: ScanPath, *, n4: bool = False) -> Stripped:
+def strip_scan(
+    scan: ScanPath,
+    output_path: ScanPath,
+    *,
+    n4: bool = False,
+    extent: str = "usual",
+) -> Stripped:
     """Find the brain in a file, and write the brain, its mask, a picture to look at and a verdict.
 
     Parameters
@@ -539,6 +678,8 @@ def strip_scan(scan: ScanPath, output_path: ScanPath, *, n4: bool = False) -> St
     n4 : bool
         Correct the bias field first, see `preprocess.n4`. The brain then holds the corrected
         values, as float32.
+    extent : str
+        How much of the fluid around the brain counts, see `strip`.
 
     Returns
     -------
@@ -574,7 +715,8 @@ def strip_scan(scan: ScanPath, output_path: ScanPath, *, n4: bool = False) -> St
     """
     scan = scans.existing(scan)
     files = outputs_of(scan, Path(output_path))
-    strip_to(scan, files, n4=n4, fields={"Sources": [scan.name]}, progress=True)
+    fields = {"Sources": [scan.name]}
+    strip_to(scan, files, n4=n4, extent=extent, fields=fields, progress=True)
     return files
 
 
@@ -609,6 +751,7 @@ def strip_to(
     files: Stripped,
     *,
     n4: bool = False,
+    extent: str = "usual",
     fields: Mapping[str, object] | None = None,
     progress: bool = False,
     before_replacing: Callable[[Stripped], object] | None = None,
@@ -620,7 +763,7 @@ def strip_to(
     scan : Path
     files : Stripped
         Their folders are made if missing.
-    n4 : bool
+    n4, extent
         See `strip_scan`.
     fields : mapping of str to object, optional
         Written into the sidecar, before the verdict.
@@ -657,7 +800,7 @@ def strip_to(
         warnings.simplefilter("always")
         if n4:
             values, _ = preprocess.n4(volume, affine, progress=progress)
-        mask, verdict = strip_with_verdict(values, affine)
+        mask, verdict = strip_with_verdict(values, affine, extent=extent)
     for remark in remarks:
         errors.warn_at(name, remark, stacklevel=3)
     for doubt in _doubts(verdict, affine):
@@ -680,7 +823,7 @@ def strip_to(
         doubtful=_doubtful_part(upright_mask, verdict),
         name=name,
     )
-    described = dict(fields or {}) | describe(verdict, n4=n4)
+    described = dict(fields or {}) | describe(verdict, n4=n4, extent=extent)
 
     for file in files:
         scans.make_folder(file.parent)
@@ -698,7 +841,7 @@ def strip_to(
     return verdict
 
 
-def describe(verdict: Verdict, *, n4: bool) -> dict[str, object]:
+def describe(verdict: Verdict, *, n4: bool, extent: str) -> dict[str, object]:
     """Put a verdict into the fields of a sidecar.
 
     Parameters
@@ -706,6 +849,8 @@ def describe(verdict: Verdict, *, n4: bool) -> dict[str, object]:
     verdict : Verdict
     n4 : bool
         Whether the bias field was corrected.
+    extent : str
+        How much of the fluid around the brain counts.
 
     Returns
     -------
@@ -716,11 +861,12 @@ def describe(verdict: Verdict, *, n4: bool) -> dict[str, object]:
     --------
     >>> is_brain = np.array([False, True, True])
     >>> verdict = Verdict(0.7, np.array([0.0, 0.2, 0.8]), is_brain, 1400.0, ())
-    >>> describe(verdict, n4=False)["DoubtfulLevels"]
+    >>> describe(verdict, n4=False, extent="usual")["DoubtfulLevels"]
     '1'
     """
     return {
         "BiasFieldCorrected": n4,
+        "BrainExtent": extent,
         "BrainVolumeInMillilitres": round(verdict.brain_ml, 1),
         "Quality": round(verdict.quality, 4),
         "QualityThreshold": polar.TRUSTED,
