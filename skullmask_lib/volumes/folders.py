@@ -77,6 +77,14 @@ class _Task(NamedTuple):
         return [*self.files, self.brain_sidecar]
 
 
+class _Plan(NamedTuple):
+    """The folder of the results, the scans by name, and the files that scans share by name."""
+
+    folder: Path
+    tasks: dict[str, _Task]
+    shared: Mapping[str, bytes] = {}
+
+
 def holds_scans(path: Path) -> bool:
     """Return whether a path is a folder of several scans, and not one of DICOM.
 
@@ -182,25 +190,14 @@ def strip_scans(
     ['a_brain.nii', 'a_brainmask.json', 'a_brainmask.nii', 'a_qc.png']
     """
     stripping.check_extent(extent)
-    paths = [scans.existing(source) for source in sources]
-    shared: dict[str, str] = {}
-    if any(bids.is_dataset(path) for path in paths):
-        folder, tasks, shared = _plan_dataset(paths, output_path)
-    else:
-        folder, tasks = _plan_scans(paths, output_path)
-    _check_apart(tasks)
+    plan = _plan([scans.existing(source) for source in sources], output_path)
+    folder, tasks = plan.folder, plan.tasks
     journal_file = folder / JOURNAL
     recorded = journal.read(journal_file)
     origins = {name: _origin(task.scan, n4, extent) for name, task in tasks.items()}
-    for name, task in tasks.items():
-        record = recorded.get(name, {})
-        if not _is_done(record, origins[name], task):
-            _check_place(task, folder, record, origins[name])
-            _ours(task.outputs(), folder, record)
-    if recorded and (folder / _README).exists():  # users add to it
-        shared.pop(_README, None)
+    shared = _unedited(plan.shared, folder, recorded.get(_RUN, {}))
     common = [folder / name for name in (TABLE, *shared)]
-    _ours(common, folder, recorded.get(_RUN, {}))
+    _check_results(plan, common, recorded, origins)
 
     if begin is not None:
         begin(len(tasks))
@@ -208,8 +205,7 @@ def strip_scans(
     with open(journal_file, "ab") as file:
         journal.lock(file, folder)
         recorded = journal.read(journal_file)  # another run may have ended meanwhile
-        written = {name: text.encode() for name, text in shared.items()}
-        _write_common(folder, recorded.get(_RUN, {}), common, written)
+        _write_common(folder, recorded.get(_RUN, {}), common, shared)
         for name, task in tasks.items():
             record = recorded.get(name, {})
             if not _is_done(record, origins[name], task):
@@ -227,11 +223,18 @@ def strip_scans(
 # --- Plan ----------------------------------------------------------------------------------------
 
 
-def _plan_dataset(
-    paths: Sequence[Path],
-    output_path: ScanPath | None,
-) -> tuple[Path, dict[str, _Task], dict[str, str]]:
-    """Plan the derivatives of a data set of BIDS: the folder, tasks, and files that tasks share."""
+def _plan(paths: Sequence[Path], output_path: ScanPath | None) -> _Plan:
+    """Plan what is made from scans, and refuse two with the same results."""
+    if any(bids.is_dataset(path) for path in paths):
+        plan = _plan_dataset(paths, output_path)
+    else:
+        plan = _plan_scans(paths, output_path)
+    _check_apart(plan.tasks)
+    return plan
+
+
+def _plan_dataset(paths: Sequence[Path], output_path: ScanPath | None) -> _Plan:
+    """Plan the derivatives of a data set of BIDS."""
     if len(paths) > 1:
         raise InputError("a data set of BIDS comes alone", where=paths[0])
     [dataset] = paths
@@ -257,14 +260,11 @@ def _plan_dataset(
         ".bidsignore": "".join(f"{name}\n" for name in bids.IGNORED),
         _README: _README_TEXT,
     }
-    return folder, tasks, shared
+    return _Plan(folder, tasks, {name: text.encode() for name, text in shared.items()})
 
 
-def _plan_scans(
-    paths: Sequence[Path],
-    output_path: ScanPath | None,
-) -> tuple[Path, dict[str, _Task]]:
-    """Plan the results of scans and folders: their folder, and the tasks."""
+def _plan_scans(paths: Sequence[Path], output_path: ScanPath | None) -> _Plan:
+    """Plan the results of scans and folders."""
     if output_path is None:
         raise InputError("expected a folder for the results")
     folder = Path(output_path)
@@ -290,7 +290,7 @@ def _plan_scans(
             both = f"{tasks[name].scan} and {scan}"
             raise InputError(f"would be the name of both {both}; rename one", where=name)
         tasks[name] = _Task(scan, files, {"Sources": [name]})
-    return folder, tasks
+    return _Plan(folder, tasks)
 
 
 def _normal(path: Path) -> Path:
@@ -326,6 +326,29 @@ def _check_apart(tasks: Mapping[str, _Task]) -> None:
             if owner != name:
                 both = f"{owner} and {name}"
                 raise InputError(f"would be the result of both {both}; rename one", where=file)
+
+
+def _check_results(
+    plan: _Plan,
+    common: Iterable[Path],
+    recorded: Mapping[str, dict],
+    origins: Mapping[str, Mapping],
+) -> None:
+    """Refuse to replace what is not ours, or was made from another scan."""
+    for name, task in plan.tasks.items():
+        record = recorded.get(name, {})
+        if not _is_done(record, origins[name], task):
+            _check_place(task, plan.folder, record, origins[name])
+            _ours(task.outputs(), plan.folder, record)
+    _ours(common, plan.folder, recorded.get(_RUN, {}))
+
+
+def _unedited(shared: Mapping[str, bytes], folder: Path, record: Mapping) -> dict[str, bytes]:
+    """Leave out the shared files that a user has edited since an earlier run wrote them."""
+    known = _known(record)
+    digests = _hashes([folder / name for name in shared], folder)
+    is_edited = {name: digest not in known.get(name, {digest}) for name, digest in digests.items()}
+    return {name: text for name, text in shared.items() if not is_edited.get(name, False)}
 
 
 def _check_place(

@@ -485,21 +485,34 @@ def test_a_mask_that_was_corrected_after_a_kill_stays(folder, made, earlier):
     assert made == []
 
 
-@pytest.mark.parametrize("name", ["masks.tsv", "dataset_description.json", ".bidsignore"])
-def test_what_scans_share_is_not_replaced_once_changed(folder, made, name):
+@pytest.fixture
+def derivatives(folder, made):
+    """Give the folder of a run on a data set with one scan, which another run can repeat."""
     scans_of(folder, "heads/sub-1/anat/sub-1_T1w.nii.gz")
     described = {"Name": "Heads", "BIDSVersion": "1.8.0"}
     (folder / "heads/dataset_description.json").write_text(json.dumps(described))
-    for _ in range(2):
-        folders.strip_scans(["heads"], "out")
-    Path("out/README.md").write_text("ours now")
     folders.strip_scans(["heads"], "out")
-    Path("out", name).write_text("a note")
-    with refused(name):
-        folders.strip_scans(["heads"], "out")
-    assert Path("out", name).read_text() == "a note"
-    assert Path("out/README.md").read_text() == "ours now"
     assert len(made) == 1
+    return Path("out")
+
+
+def test_a_table_is_not_replaced_once_changed(derivatives):
+    (derivatives / "masks.tsv").write_text("a note")
+    with refused("masks.tsv"):
+        folders.strip_scans(["heads"], "out")
+    assert (derivatives / "masks.tsv").read_text() == "a note"
+
+
+@pytest.mark.parametrize("name", ["README.md", "dataset_description.json", ".bidsignore"])
+def test_what_users_edit_in_a_data_set_stays_theirs(derivatives, made, name):
+    (derivatives / name).write_text("{}")
+    for n4 in (False, True, True):
+        folders.strip_scans(["heads"], "out", n4=n4)
+    assert (derivatives / name).read_text() == "{}"
+    assert len(made) == 2
+    (derivatives / name).unlink()
+    folders.strip_scans(["heads"], "out", n4=True)
+    assert (derivatives / name).stat().st_size > 2
 
 
 def test_a_mask_that_is_corrected_during_a_run_stays(folder, made):
