@@ -38,6 +38,7 @@ OUTPUTS = {
     "docs/volumes.md": (
         *("stripped/head_brain.nii.gz", "stripped/head_brainmask.nii.gz", "stripped/head_qc.png"),
         *("corrected/head_brain.nii.gz", "masks/scan_brain_mask.nii.gz"),
+        *("tight/head_brainmask.nii.gz", "wide/head_brainmask.nii.gz"),
         *("stripped_scans/masks.tsv", "two/b_brain.nii.gz"),
         *("stripped/head_brainmask.json", "my_dataset/derivatives/skullmask/masks.tsv"),
     ),
