@@ -16,11 +16,8 @@ from ..plots import COLOURS, Picture, compare, figure, in_look, key, picture, zo
 def seeds_picture(
     scores: Mapping[str, Sequence[float]],
     alt: str,
-    *,
-    wanted: float | None = None,
-    xlabel: str = "IoU of slices with tumour",
 ) -> Picture:
-    """Draw the scores of every training as a dot, a row for each kind, with the mean of the row.
+    """Draw the IoU of every training on slices with tumour, and the mean of each kind of training.
 
     Parameters
     ----------
@@ -28,9 +25,6 @@ def seeds_picture(
         One score for each seed, by the name of what was trained.
     alt : str
         See `plots.picture`.
-    wanted : float, optional
-        A score to draw as a line.
-    xlabel : str
 
     Returns
     -------
@@ -48,10 +42,8 @@ def seeds_picture(
         look = {"color": COLOURS["measured"], "markersize": 8}
         axes.plot(values, [place] * len(values), "o", markerfacecolor="none", label=seeds, **look)
         axes.plot(np.mean(values), place, "|", markersize=22, color=look["color"], label=mean)
-    if wanted is not None:
-        axes.axvline(wanted, color=COLOURS["baseline"], linestyle="--", label=f"{wanted:g}")
     axes.set_yticks(range(len(scores)), list(scores))
-    axes.set(xlim=(0, 1), ylim=(len(scores) - 0.5, -0.5), xlabel=xlabel)
+    axes.set(xlim=(0, 1), ylim=(len(scores) - 0.5, -0.5), xlabel="IoU of slices with tumour")
     fig.legend(loc="outside right upper", frameon=False, fontsize=11)
     return picture(fig, alt)
 
