@@ -88,7 +88,7 @@ bench-class: $(VENV)/.test cv2  ## Thirty students at once, each in a kernel wit
 bench-peers: $(VENV)/.base cv2 $(PEERS)/.made  ## Brain masks beside those of other tools; writes data/brain_masks.csv.
 	$(BIN)/python benchmarks/bench_peers.py
 
-real-heads: $(VENV)/.base cv2  ## Every version on the real heads in SKULLMASK_REAL/slices, and what its parts are worth; writes data/real_*.csv.
+real-heads: $(VENV)/.base cv2  ## Every version on the real heads in SKULLMASK_REAL/slices, and what its parts are worth; writes data/real_*.csv and data/volume_copies.csv.
 	$(BIN)/python benchmarks/real_heads.py
 	$(BIN)/python benchmarks/real_causes.py
 	$(BIN)/python benchmarks/real_weights.py
@@ -96,6 +96,7 @@ real-heads: $(VENV)/.base cv2  ## Every version on the real heads in SKULLMASK_R
 	$(BIN)/python benchmarks/real_bands.py
 	$(BIN)/python benchmarks/real_quality.py
 	$(BIN)/python benchmarks/real_degraded.py
+	$(BIN)/python benchmarks/real_volume_copies.py
 
 marrow: $(VENV)/.base cv2  ## v8 on drawn heads with thick, bright marrow and dark muscle; writes data/marrow.csv.
 	$(BIN)/python benchmarks/marrow.py

@@ -205,14 +205,19 @@ def files_of(folder: Path) -> list[Path]:
     return files
 
 
-def command_line(description: str, table: Path) -> argparse.Namespace:
+def command_line(
+    description: str,
+    table: Path,
+    *,
+    folder: str = "slices",
+) -> argparse.Namespace:
     """Read the folder of heads and the output from the command line; all tables share them."""
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     real = os.environ.get("SKULLMASK_REAL")
     parser.add_argument(
-        "--heads", type=Path, default=real and Path(real, "slices"), help="folder of .npz heads"
+        "--heads", type=Path, default=real and Path(real, folder), help="folder of heads"
     )
     parser.add_argument("-o", "--output", type=Path, default=table, help="the CSV")
     options = parser.parse_args()

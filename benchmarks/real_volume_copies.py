@@ -1,0 +1,219 @@
+"""`strip` on degraded copies of real volumes: a part of ``make real-heads``.
+
+Each volume with a true brain is stripped as it is and as copies with large voxels, thick slices, a
+tilted head, a bias field or noise. The folder that SKULLMASK_REAL names holds the volumes, as
+``volumes/NAME/image.nii.gz`` with ``brain.nii.gz`` beside it; they are not part of the project.
+Dice counts once on the trusted levels, which a copy carries along, and once on the whole head,
+where the truth goes that far. The table goes to data/volume_copies.csv, a row for each volume and
+copy.
+"""
+
+import time
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+from bench_peers import VOLUMES
+from real_heads import command_line, write
+from scipy import ndimage
+from tqdm import tqdm
+
+import skullmask_lib as sm
+from skullmask_lib import tables
+from skullmask_lib.volumes import stripping
+
+TABLE = Path(__file__).parents[1] / "data" / "volume_copies.csv"
+HEADER = (
+    "volume",
+    "copy",
+    "dice",
+    "dice_whole",
+    "quality",
+    "seconds",
+    "date",
+    "version",
+)
+SUMMARY_HEADER = ("copy", *VOLUMES, "worst", "lowest quality")
+NONE = "as it is"
+WANTED_DICE = 0.95
+# What is bright, in percent of the voxels
+_BRIGHT_PERCENTILE = 99
+# What is air
+_AIR_PERCENTILE = 1
+_SEED = 1
+
+Row = dict[str, object]
+
+
+@dataclass(frozen=True)
+class Head:
+    """A volume in RAS order, its true brain, and where the truth can be trusted."""
+
+    volume: np.ndarray
+    truth: np.ndarray
+    trusted: np.ndarray
+    affine: np.ndarray
+
+    @property
+    def sizes_mm(self) -> np.ndarray:
+        return nib.affines.voxel_sizes(self.affine)
+
+
+Copy = Callable[[Head], Head]
+
+
+def read(folder: Path, name: str) -> Head:
+    """Read a volume and its truth."""
+    image = nib.as_closest_canonical(nib.load(folder / name / "image.nii.gz"))
+    brain = nib.as_closest_canonical(nib.load(folder / name / "brain.nii.gz"))
+    truth = np.asanyarray(brain.dataobj) > 0
+    first, last = VOLUMES[name].levels
+    trusted = np.zeros_like(truth)
+    trusted[:, :, first : last + 1] = True
+    return Head(np.asarray(image.dataobj, np.float32), truth, trusted, image.affine)
+
+
+# --- Copies --------------------------------------------------------------------------------------
+
+
+def unchanged(head: Head) -> Head:
+    """Leave a volume as it is."""
+    return head
+
+
+def coarse(head: Head, sizes_mm: Sequence[float]) -> Head:
+    """Average over larger voxels; an axis whose voxels are larger already stays."""
+    parts = [head.volume, head.truth, head.trusted]
+    affine = head.affine.copy()
+    for axis, wanted_mm in enumerate(sizes_mm):
+        count = head.volume.shape[axis]
+        size_mm = head.sizes_mm[axis]
+        new_count = round(count * size_mm / max(size_mm, wanted_mm))
+        parts = [averaged(part, axis, new_count) for part in parts]
+        factor = count / new_count
+        affine[:3, 3] += affine[:3, axis] * (factor - 1) / 2
+        affine[:3, axis] *= factor
+    volume, truth, trusted = parts
+    return Head(volume, truth > 0.5, trusted > 0.5, affine)
+
+
+def averaged(values: np.ndarray, axis: int, new_count: int) -> np.ndarray:
+    """Average along an axis over equal spans, which need not end between two voxels."""
+    values = np.moveaxis(values, axis, 0).astype(np.float64)
+    sums = np.concatenate([np.zeros_like(values[:1]), values.cumsum(axis=0)])
+    ends = np.linspace(0, len(values), new_count + 1)
+    below = np.minimum(ends.astype(int), len(values) - 1)
+    share = (ends - below)[:, None, None]
+    spans = np.diff(sums[below] * (1 - share) + sums[below + 1] * share, axis=0)
+    means = spans * new_count / len(values)
+    return np.moveaxis(means, 0, axis).astype(np.float32)
+
+
+def pitched(head: Head, degrees: float) -> Head:
+    """Turn the head about the axis from ear to ear; a positive angle lowers the chin."""
+    angle = np.deg2rad(degrees)
+    cosine = np.cos(angle)
+    sine = np.sin(angle)
+    turn_mm = np.array([[1, 0, 0], [0, cosine, -sine], [0, sine, cosine]])
+    turn = turn_mm * head.sizes_mm / head.sizes_mm[:, None]
+    middle = (np.array(head.volume.shape) - 1) / 2
+    offset = middle - turn @ middle
+
+    def turned(values: np.ndarray, beyond: float) -> np.ndarray:
+        floats = values.astype(np.float32)
+        return ndimage.affine_transform(floats, turn, offset, order=1, cval=beyond)
+
+    air = float(np.percentile(head.volume, _AIR_PERCENTILE))
+    truth = turned(head.truth, 0) > 0.5
+    trusted = turned(head.trusted, 0) > 0.5
+    return replace(head, volume=turned(head.volume, air), truth=truth, trusted=trusted)
+
+
+def biased(head: Head, share: float) -> Head:
+    """Multiply by a ramp from one corner of the volume to the opposite one, of 1 ± share."""
+    axes = np.ogrid[tuple(slice(-1, 1, count * 1j) for count in head.volume.shape)]
+    ramp = 1 + share * sum(axes) / len(axes)
+    return replace(head, volume=(head.volume * ramp).astype(np.float32))
+
+
+def noisy(head: Head, share: float) -> Head:
+    """Add Rician noise, of a share of what is bright."""
+    bright = np.percentile(head.volume, _BRIGHT_PERCENTILE)
+    normal = np.random.default_rng(_SEED).standard_normal((2, *head.volume.shape))
+    real, imaginary = share * bright * normal
+    return replace(head, volume=np.hypot(head.volume + real, imaginary).astype(np.float32))
+
+
+COPIES: dict[str, Copy] = {
+    NONE: unchanged,
+    "voxels of 2 mm": lambda head: coarse(head, (2, 2, 2)),
+    "voxels of 3 mm": lambda head: coarse(head, (3, 3, 3)),
+    "voxels of 4 mm": lambda head: coarse(head, (4, 4, 4)),
+    "slices of 6 mm": lambda head: coarse(head, (0, 0, 6)),
+    "pitch +15°": lambda head: pitched(head, 15),
+    "pitch −15°": lambda head: pitched(head, -15),
+    "field +40 %": lambda head: biased(head, 0.4),
+    "field −40 %": lambda head: biased(head, -0.4),
+    "noise 9 %": lambda head: noisy(head, 0.09),
+}
+
+
+# --- Measure -------------------------------------------------------------------------------------
+
+
+def row_of(name: str, head: Head, copy: str) -> Row:
+    """Strip a copy of a volume, and score its mask."""
+    treated = COPIES[copy](head)
+    start = time.process_time()
+    mask, verdict = stripping.strip_with_verdict(treated.volume, treated.affine)
+    seconds = time.process_time() - start
+    trusted = treated.trusted
+    row: Row = {
+        "volume": name,
+        "copy": copy,
+        "dice": round(sm.dice(mask * trusted, treated.truth & trusted), 4),
+        "dice_whole": "",
+        "quality": round(verdict.quality, 4),
+        "seconds": round(seconds, 1),
+    }
+    if VOLUMES[name].whole:
+        row["dice_whole"] = round(sm.dice(mask, treated.truth), 4)
+    return row
+
+
+def measure(folder: Path, *, progress: bool = False) -> list[Row]:
+    """Score all copies of the volumes of a folder."""
+    rows = []
+    for name in tqdm(VOLUMES, leave=False, disable=None if progress else True):
+        head = read(folder, name)
+        rows.extend(row_of(name, head, copy) for copy in COPIES)
+    return rows
+
+
+def summary(rows: Iterable[Row]) -> list[tuple[object, ...]]:
+    """Lay out the Dice on trusted levels: a row for each copy, as `SUMMARY_HEADER`."""
+    by_pair = {(row["volume"], row["copy"]): row for row in rows}
+    table = []
+    for copy in COPIES:
+        own = [by_pair[name, copy] for name in VOLUMES]
+        dices = [float(row["dice"]) for row in own]
+        lowest_quality = min(float(row["quality"]) for row in own)
+        table.append((copy, *dices, min(dices), lowest_quality))
+    return table
+
+
+def main() -> None:
+    options = command_line(__doc__, TABLE, folder="volumes")
+    with warnings.catch_warnings():
+        # Warnings are for users; here the scores and the quality speak
+        warnings.simplefilter("ignore", sm.InputWarning)
+        rows = measure(options.heads, progress=True)
+    write(rows, HEADER, options.output)
+    print(tables.markdown(summary(rows), SUMMARY_HEADER).data)
+
+
+if __name__ == "__main__":
+    main()
