@@ -37,17 +37,17 @@ _FIRST_HOUR = (
         "The score by hand",
         "Look at it: three faults",
         "Measure",
-        "Explore",
     ),
 )
 PLANS = {
     "90 minutes": (
         *_FIRST_HOUR,
-        ("01", "start", "The idea", "The step in the open", "Look at it", "Explore"),
-        ("04", "start", "The idea", "The step in the open", "Look at it", "Explore"),
+        ("01", "start", "The idea", "The step in the open", "Look at it"),
+        ("04", "start", "The idea", "Look at it", "Explore"),
         (
             "07",
             "start",
+            "The idea",
             "How often does the frame rule fire?",
             "Measure: two baselines and two rivals",
             "Summary",
@@ -71,6 +71,7 @@ PLANS = {
         (
             "07",
             "start",
+            "The idea",
             "How often does the frame rule fire?",
             'Look at it and explore: what does "26" mean?',
             "Measure: two baselines and two rivals",
