@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 import skullmask_lib as sm
-from skullmask_lib import polar
+from skullmask_lib import masks, polar
 
 PAGE = pages.HOUSE / "docs" / "teaching.md"
 DATA = pages.HOUSE / "data"
@@ -87,6 +87,8 @@ def numbers():
     for version in ("v1", "v5", "v7"):
         made = sm.mask_slices(phantom.images, version=version)
         ladder[version] = np.mean(list(map(sm.iou, made, phantom.truth)))
+    filled = map(masks.fill_holes, sm.mask_slices(phantom.images, version="v1"))
+    ladder["v1, filled"] = np.mean(list(map(sm.iou, filled, phantom.truth)))
     width_mm = published["kernel_width_px"] * phantom.spacing_mm[0, 0]
 
     def of(rows, **wanted):
@@ -101,7 +103,7 @@ def numbers():
         1: [f"{2 * 0.95 / 1.95:.3f}"],
         2: [f"On {published['edge_components_per_slice']:g}"],
         3: [f"{published['kernel_width_px']:g} px", f"{width_mm:.2f} mm"],
-        4: [f"{ladder['v1']:.2f}"],
+        4: [f"{ladder['v1']:.2f}", f"{ladder['v1, filled']:.2f}"],
         5: [f"{ladder['v5']:.3f}", f"{ladder['v7']:.3f}"],
         6: [
             f"{mean_of(of(heads, method='v7, width in mm')):.3f}",
@@ -114,8 +116,18 @@ def numbers():
             f"to {min(float(row['iou_min']) for row in without):.3f}",
         ],
         9: [f"v8 scores {spoilt('v8'):.3f}", f"a network, {spoilt('v9'):.3f}"],
-        10: [f"below {polar.TRUSTED:g}"],
+        10: [f"below {polar.TRUSTED:g}", f"{missed_percent():.1f} %"],
     }
+
+
+def missed_percent():
+    """Count how many of the bad masks of v8 have a quality above the limit."""
+    groups = ("as it is", "degraded", "marrow")
+    bad = []
+    for row in rows_of("real_quality.csv"):
+        if row["group"] in groups and 0 < float(row["iou"]) < 0.93:
+            bad.append(float(row["quality"]) >= polar.TRUSTED)
+    return 100 * np.mean(bad)
 
 
 def test_the_slides_are_for_a_projector_small_and_on_the_page():
