@@ -151,6 +151,14 @@ def test_no_submission_is_replaced_or_joined_by_an_output(classroom, skullmask, 
     assert after == before
 
 
+@pytest.mark.usefixtures("classroom")
+def test_images_that_are_named_as_the_truth_are_told_apart_from_masks(skullmask):
+    code, _, [line] = skullmask("capstone", "score", "masks", "secret/students/slices.npz")
+    assert code == 2
+    assert "slices.npz" in line
+    assert "no truth" in line
+
+
 def test_where_no_submission_can_be_used_a_reason_is_said(classroom, skullmask):
     (classroom / "bad").mkdir()
     np.save(classroom / "bad" / "few.npy", WRONG["few.npy"])

@@ -161,7 +161,14 @@ def _with_truth(source: str) -> datasets.Data:
     data = datasets.load(source)
     if data.truth is not None:
         return data
-    return datasets.load(source, truth=source)
+    try:
+        return datasets.load(source, truth=source)
+    except InputError as error:
+        hint = "name the teacher's head.npz or a file of masks"
+        reason = f"holds images but no truth ({error.message})"
+        if data.origin and data.origin.format == ".npz":
+            reason = "holds images but no truth"
+        raise InputError(f"{reason}; {hint}", where=source) from None
 
 
 def _read(folder: str, data: datasets.Data) -> dict[str, np.ndarray]:
