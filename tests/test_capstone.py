@@ -151,6 +151,14 @@ def test_no_submission_is_replaced_or_joined_by_an_output(classroom, skullmask, 
     assert after == before
 
 
+def test_equal_scores_get_equal_ranks(classroom, head, skullmask):
+    np.save(classroom / "masks" / "zoe.npy", head.truth)
+    skullmask("capstone", "score", "masks", "secret/teacher/head.npz", "-o", "s.csv")
+    with open(classroom / "s.csv", newline="", encoding="utf-8") as file:
+        ranks = {row["submission"]: row["rank"] for row in csv.DictReader(file)}
+    assert list(ranks.items())[:3] == [("anna.npy", "1"), ("zoe.npy", "1"), ("ben.npy", "3")]
+
+
 @pytest.mark.usefixtures("classroom")
 def test_images_that_are_named_as_the_truth_are_told_apart_from_masks(skullmask):
     code, _, [line] = skullmask("capstone", "score", "masks", "secret/students/slices.npz")

@@ -83,7 +83,7 @@ def score(
 ) -> None:
     """Score the masks of a class, the best first.
 
-    A submission that cannot be used gets one line that says why.
+    Equal scores get equal ranks. A submission that cannot be used gets one line that says why.
     """
     _check_elsewhere(output, folder)
     data = _with_truth(truth)
@@ -91,7 +91,8 @@ def score(
     unit = "px" if data.spacing_mm is None else "mm"
     header = ("rank", "submission", "IoU", "worst IoU", "area error")
     header += (f"mean surface distance [{unit}]", f"HD95 [{unit}]")
-    ranked = [(rank, *row) for rank, row in enumerate(rows, start=1)]
+    order = [(row.iou, row.hd95) for row in rows]
+    ranked = [(1 + order.index((row.iou, row.hd95)), *row) for row in rows]
     if output:
         with (
             outputs.replacing(output, folder, truth) as incomplete,
