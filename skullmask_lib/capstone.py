@@ -5,6 +5,7 @@ of submitted masks, and folders of traces. Scores come from `metrics`, agreement
 """
 
 import math
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -13,7 +14,7 @@ import numpy as np
 
 from . import errors, metrics, phantom
 from .deep import randomise
-from .errors import InputError
+from .errors import InputError, InputWarning
 from .io import datasets, outputs
 from .io.paths import AnyPath
 
@@ -149,6 +150,11 @@ def submissions(
     InputError
         If there is no such folder, or nothing in it.
 
+    Warns
+    -----
+    InputWarning
+        Of a volume that lies elsewhere than the slices.
+
     Examples
     --------
     >>> import tempfile
@@ -170,9 +176,19 @@ def submissions(
                 got = opened.images.shape
                 raise InputError(f"expected masks of shape {shape}, got {got}", where=entry)
             masks[entry.name] = np.array(datasets.binary(opened.images, entry))
+            _warn_of_place(data, opened)
         except InputError as error:
             keep(error)
     return masks
+
+
+def _warn_of_place(data: datasets.Data, masks: datasets.Data) -> None:
+    if data.origin is None or masks.origin is None:
+        return
+    try:
+        datasets.check_headers(data.origin, masks.origin)
+    except InputError as error:
+        warnings.warn(InputWarning(error.message, where=error.where), stacklevel=3)
 
 
 def _entries(folder: Path) -> Iterator[Path]:

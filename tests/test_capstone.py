@@ -2,6 +2,7 @@
 
 import csv
 
+import nibabel as nib
 import numpy as np
 import pytest
 from PIL import Image
@@ -149,6 +150,22 @@ def test_no_submission_is_replaced_or_joined_by_an_output(classroom, skullmask, 
     assert arguments[-1] in lines[-1]
     after = {path: path.read_bytes() for path in classroom.rglob("*") if path.is_file()}
     assert after == before
+
+
+def test_a_volume_of_masks_that_lies_elsewhere_is_warned_of(head, folder, skullmask):
+    volume = head.truth.transpose(2, 1, 0)[::-1, ::-1]
+    moved = np.eye(4)
+    moved[2, 3] = 5
+    (folder / "masks").mkdir()
+    for path, affine in (
+        ("truth.nii", np.eye(4)),
+        ("masks/anna.nii", np.eye(4)),
+        ("masks/ben.nii", moved),
+    ):
+        nib.save(nib.Nifti1Image(volume, affine), folder / path)
+    code, _, [line] = skullmask("capstone", "score", "masks", "truth.nii")
+    assert code == 0
+    assert line.startswith("skullmask: warning: masks/ben.nii: ")
 
 
 def test_equal_scores_get_equal_ranks(classroom, head, skullmask):
