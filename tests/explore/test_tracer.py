@@ -124,7 +124,8 @@ def test_a_slice_without_a_head_is_named_and_others_can_be_traced(folder):  # no
     assert "color:#b00020" in tracer._text.value
     assert "air" in tracer._text.value
     assert tracer.points[0].disabled
-    trace(tracer, np.full(tracing.POINTS, 8.0))
+    for point in tracer.points:
+        point.value = -8
     assert not tracer.masks().any()
     tracer.slice_index.value = 0
     trace(tracer, np.full(tracing.POINTS, 8.0))
@@ -135,7 +136,8 @@ def test_the_first_slice_need_not_show_a_head(folder):
     images = np.stack([np.zeros_like(DATA.images[0]), DATA.images[0]])
     tracer = tracers.Tracer(Data(images, None, DATA.spacing_mm[:2], ("air", "head")))
     assert "text/plain" in tracer._repr_mimebundle_()[0]
-    trace(tracer, np.full(tracing.POINTS, 8.0))
+    for point in tracer.points:
+        point.value = -8
     tracer.slice_index.value = 1
     trace(tracer, np.full(tracing.POINTS, 8.0))
     path = tracer.save("anna")
