@@ -14,7 +14,7 @@ import numpy as np
 from .. import polar, texts
 from ..drawings import tracing
 from ..errors import InputError
-from ..io import outputs
+from ..io import datasets, outputs
 from ..io.data import Data
 from ..io.paths import AnyPath
 from ..plots import Picture
@@ -81,6 +81,7 @@ class Tracer:
         self._points_mm = np.zeros((len(data.images), tracing.POINTS))
         self._heads: dict[int, polar.Unwrapped] = {}
         self._is_live = True
+        self._kept: list[str] = []  # slices that the last save left as they were
         self._picture: Picture | None = None
         self._build()
         self._draw()
@@ -154,7 +155,10 @@ class Tracer:
         except InputError as error:
             self._message.value = red(str(error))
         else:
-            self._message.value = as_lines([f"saved {path}"])
+            lines = [f"saved {path}"]
+            if self._kept:
+                lines.append(f"kept from the earlier file: {', '.join(self._kept)}")
+            self._message.value = as_lines([texts.plain(line) for line in lines])
 
     def _draw(self) -> None:
         index = self.slice_index.value
@@ -215,7 +219,9 @@ class Tracer:
         return masks
 
     def save(self, rater: str) -> Path:
-        """Save the masks of all slices as ``NAME.npy``; an earlier file of that name is replaced.
+        """Save the masks of all slices as ``NAME.npy``.
+
+        Slices that are not traced now keep their masks in an earlier file of that name.
 
         Parameters
         ----------
@@ -229,7 +235,8 @@ class Tracer:
         Raises
         ------
         InputError
-            If the name is another, no slice is traced, or the file cannot be written.
+            If the name is another, no slice is traced, an earlier file does not hold masks of these
+            slices, or the file cannot be written.
         """
         if not _NAME.fullmatch(rater.strip()):
             wanted = "a name of letters, digits, _ and -"
@@ -239,9 +246,28 @@ class Tracer:
             fewest = tracing.FEWEST_POINTS
             raise InputError(f"expected a slice with at least {fewest} points, got none")
         path = outputs.made_folder(self._folder) / f"{rater.strip()}.npy"
+        kept = self._keep_earlier(masks, path)
         with outputs.replacing(path) as incomplete:
             np.save(incomplete, masks)
+        self._kept = kept
         return path
+
+    def _keep_earlier(self, masks: np.ndarray, path: Path) -> list[str]:
+        """Fill empty masks with those of an earlier file, and name their slices."""
+        if not path.exists():
+            return []
+        earlier = datasets.load(path).images
+        if earlier.shape != masks.shape:
+            wanted = f"masks of shape {masks.shape} in the earlier file"
+            hint = "choose another name"
+            raise InputError(f"expected {wanted}, got {earlier.shape}; {hint}", where=path)
+        earlier = datasets.binary(earlier, path)
+        kept = []
+        for index, name in enumerate(self._data.names):
+            if earlier[index].any() and not masks[index].any():
+                masks[index] = earlier[index]
+                kept.append(name)
+        return kept
 
     def __repr__(self) -> str:
         name, _, said = self._alt().partition(": ")

@@ -99,6 +99,32 @@ def test_what_is_saved_can_be_scored_and_replaces_an_earlier_file(tracer, folder
     np.testing.assert_array_equal(np.load(folder / path), tracer.masks())
 
 
+def test_slices_that_are_not_traced_keep_their_earlier_masks(tracer, folder):
+    trace(tracer, np.full(tracing.POINTS, 8.0))
+    earlier = tracer.masks()[0]
+    tracer.save("anna")
+    again = tracers.Tracer(DATA)  # as after a restart of the kernel
+    again.slice_index.value = 1
+    trace(again, np.full(tracing.POINTS, 9.0))
+    again.rater.value = "anna"
+    again.save_button.click()
+    saved = np.load(folder / "traces" / "anna.npy")
+    np.testing.assert_array_equal(saved[0], earlier)
+    np.testing.assert_array_equal(saved[1], again.masks()[1])
+    assert not saved[2:].any()
+    assert DATA.names[0] in again._message.value
+    assert DATA.names[1] not in again._message.value
+
+
+def test_a_file_of_another_head_is_not_replaced(tracer, folder):
+    (folder / "traces").mkdir()
+    np.save(folder / "traces" / "anna.npy", np.ones((2, 9, 9), np.uint8))
+    trace(tracer, np.full(tracing.POINTS, 8.0))
+    with pytest.raises(sm.InputError):
+        tracer.save("anna")
+    assert np.load(folder / "traces" / "anna.npy").shape == (2, 9, 9)
+
+
 def test_a_name_that_is_no_file_of_the_folder_is_refused(tracer, folder):
     trace(tracer, np.full(tracing.POINTS, 8.0))
     for name in ("", " ", "../anna", "a/b", "a.b", ".hidden", "-a", "a\0"):
