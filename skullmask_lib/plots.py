@@ -760,7 +760,13 @@ def zoom(
 
 
 @in_look
-def outline(axes: Axes, mask: np.ndarray, kind: str = "truth") -> Axes:
+def outline(
+    axes: Axes,
+    mask: np.ndarray,
+    kind: str = "truth",
+    *,
+    colour: str | None = None,
+) -> Axes:
     """Draw the outline of a mask over a slice.
 
     Parameters
@@ -769,6 +775,8 @@ def outline(axes: Axes, mask: np.ndarray, kind: str = "truth") -> Axes:
     mask : ndarray of shape (H, W), {0, 1}
     kind : str
         A key of `COLOURS`.
+    colour : str, optional
+        Instead of that of the kind.
 
     Returns
     -------
@@ -780,7 +788,7 @@ def outline(axes: Axes, mask: np.ndarray, kind: str = "truth") -> Axes:
     """
     lines = LineCollection(
         _contours(mask),
-        colors=[COLOURS[kind]],
+        colors=[COLOURS[kind] if colour is None else colour],
         linewidths=_OUTLINE_POINTS,
         path_effects=rim(_OUTLINE_POINTS + 2 * _RIM_POINTS),
     )

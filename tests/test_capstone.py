@@ -212,6 +212,8 @@ def test_traces_are_compared_and_the_majority_is_written(classroom, head, skullm
     masks = capstone.submissions(classroom / "masks", head, pytest.fail)
     np.testing.assert_array_equal(np.load(classroom / "consensus.npy"), raters.majority(masks))
     assert Image.open(classroom / "a.png").width == 880
+    assert "consensus.npy" in out
+    assert "a.png" in out
     pairs = [line for line in out.splitlines() if line.startswith("| anna  | ben")]
     [pair] = raters.pairs({name: masks[name] for name in ("anna.npy", "ben.npy")}, head.spacing_mm)
     assert f"{pair.iou:.4f}" in pairs[0]

@@ -1,9 +1,11 @@
 """Agreement between raters: pairs, bias, the majority and STAPLE, on discs whose radius is known."""
 
+import io
 import re
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from skullmask_lib import drawings, metrics, raters
 from skullmask_lib.errors import InputError
@@ -98,6 +100,18 @@ def test_traces_that_cannot_be_compared_are_refused(traces):
 def test_staple_needs_a_slice_that_all_have_traced():
     with pytest.raises(InputError):
         raters.staple({"anna": discs(20, None), "ben": discs(None, 20)})
+
+
+def test_an_outline_has_the_colour_of_its_rater_s_bar():
+    traces = {"big": discs(30), "small": discs(20)}
+    images = DISTANCE[None].astype(np.float32)
+    picture = drawings.agreement_picture(traces, Data(images, None, None, ("one",)))
+    pixels = np.asarray(Image.open(io.BytesIO(picture.png)).convert("RGB"))
+    middle = pixels.shape[1] // 2
+    for colour in ((0, 255, 255), (255, 0, 255)):
+        has_colour = (pixels == colour).all(axis=2)
+        assert has_colour[:, :middle].any()
+        assert has_colour[:, middle:].any()
 
 
 def test_who_shares_no_slice_does_not_break_the_order_of_the_picture():

@@ -144,11 +144,13 @@ def agree(
     if output:
         with outputs.replacing(output, folder, images) as incomplete:
             np.save(incomplete, raters.majority(traces))
+        terminal.say(f"The mask of the majority: {output}")
     if plot:
         from .. import drawings  # imports matplotlib, which no other command of this module needs
 
         with outputs.replacing(plot, folder, images) as incomplete:
             incomplete.write_bytes(drawings.agreement_picture(traces, data).png)
+        terminal.say(f"The picture: {plot}")
 
 
 def _check_elsewhere(output: Path | None, folder: str) -> None:

@@ -3,7 +3,9 @@
 Drawn from traces in memory; nothing here reads them.
 """
 
+import matplotlib as mpl
 import numpy as np
+from matplotlib.colors import to_hex
 
 from .. import plots, raters
 from ..io.data import Data
@@ -18,6 +20,8 @@ def agreement_picture(
     slice_index: int | None = None,
 ) -> Picture:
     """Draw all outlines of a slice, and how far each rater's lie outside of those of the others.
+
+    The bar and the outline of a rater have the same colour.
 
     Parameters
     ----------
@@ -45,23 +49,23 @@ def agreement_picture(
     image = data.images[slice_index]
     name = data.names[slice_index]
     plots.show(axes[0], image, name)
-    kinds = ["mask"]
-    for masks in traces.values():
-        if masks[slice_index].any():
-            plots.outline(axes[0], masks[slice_index], "mask")
-    if data.truth is not None:
-        plots.outline(axes[0], data.truth[slice_index], "truth")
-        kinds.append("truth")
     plots.zoom(axes[:1], image)
     rows = raters.deviations(traces, data.spacing_mm)
     # Who shares no slice with others has NaN, which would break the order
     rows.sort(key=lambda row: (np.isnan(row.outward), row.outward))
     names = [row.rater for row in rows]
     outward = np.array([row.outward for row in rows])
-    axes[1].barh(names, outward, color=COLOURS["measured"], height=0.6)
+    shades = mpl.colormaps["cool"](np.linspace(0, 1, len(rows)))
+    colours = [to_hex(shade) for shade in shades]
+    for rater, colour in zip(names, colours, strict=True):
+        if traces[rater][slice_index].any():
+            plots.outline(axes[0], traces[rater][slice_index], colour=colour)
+    if data.truth is not None:
+        plots.outline(axes[0], data.truth[slice_index], "truth")
+        plots.key(fig, ["truth"])
+    axes[1].barh(names, outward, color=colours, edgecolor=COLOURS["measured"], height=0.6)
     axes[1].axvline(0, color=COLOURS["baseline"], linewidth=1.2)
     axes[1].set(xlabel=f"outside of the others (below 0: inside), mean [{unit}]")
-    plots.key(fig, kinds)
     alt = f"{name}: traces by {len(traces)} raters"
     known = [row for row in rows if np.isfinite(row.outward)]
     if known:
