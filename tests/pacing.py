@@ -29,19 +29,16 @@ _LINE = re.compile(r"^\*About \d+ minutes.*\*$", re.MULTILINE)
 # For teachers with little time; lesson 00 names these lessons and says how long they take
 SHORT_COURSE = ("00", "01", "04", "07")
 # Plans for teachers: lesson and sections to do; without sections, all of the lesson
-_FIRST_HOUR = (
-    (
-        "00",
-        "What a slice shows",
-        "The task",
-        "The score by hand",
-        "Look at it: three faults",
-        "Measure",
-    ),
+_FIRST_SECTIONS = (
+    "What a slice shows",
+    "The task",
+    "The score by hand",
+    "Look at it: three faults",
+    "Measure",
 )
 PLANS = {
     "90 minutes": (
-        *_FIRST_HOUR,
+        ("00", *_FIRST_SECTIONS),
         ("01", "start", "The idea", "The step in the open", "Look at it"),
         ("04", "start", "The idea", "Look at it", "Explore"),
         (
@@ -54,7 +51,7 @@ PLANS = {
         ),
     ),
     "half a day": (
-        *_FIRST_HOUR,
+        ("00", *_FIRST_SECTIONS, "Explore"),
         ("01",),
         (
             "04",
