@@ -61,7 +61,7 @@ RANDOM = "random images"
 LABELLED = (1, 2, 5, 10, 20, 50, 100, 200)
 # Without augmentation, fewer points will do
 LABELLED_PLAIN = (1, 5, 20, 200)
-CURVE_STEPS = 120
+CURVE_STEPS = 240
 CURVE_BATCH = 8
 FIRST_LABELLED_HEAD = 700_000
 FIRST_TEST_HEAD = 800_000
