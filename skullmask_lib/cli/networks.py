@@ -171,6 +171,7 @@ def train(
                 "batch_size": draws.batch_size,
                 "data": material.data,
                 "validation": _fingerprint(material.held_out),
+                "score": "mean Dice" if is_of_volumes else "pooled Dice",
             },
             progress=lambda step, _: bar.update(step - bar.n),
         )
