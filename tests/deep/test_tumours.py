@@ -120,7 +120,6 @@ def test_pooled_dice_is_of_all_pixels_and_an_empty_answer_scores_nothing(patient
     truth = prepared.masks[:, 0]
     assert heads.pooled_dice(lambda _: truth, prepared) == 1
     assert heads.pooled_dice(np.zeros_like, prepared) == 0
-    assert heads.mean_dice(np.zeros_like, prepared) > 0.3
     half = np.where(np.arange(truth.shape[2]) % 2, truth, 0)
     found, true = half > 0.5, truth > 0.5
     expected = 2 * (found & true).sum() / (found.sum() + true.sum())
