@@ -355,18 +355,24 @@ def predict(
         terminal.say(f"1 brain mask by {network} → {output}")
         return
     data = datasets.load(input, axis=axis).spaced(spacing)
-    masks = _warned_of(deep.heads.masks_of(_asked(found), data), data.names)
+    empty: list[str] = []
+    masks = _noting_empty(deep.heads.masks_of(_asked(found), data), data.names, empty)
     masks = terminal.progress_bar(len(data.images), "slice", masks)
     datasets.write_masks(masks, output, data, keep=[file])
     plural = "" if len(data.images) == 1 else "s"
-    terminal.say(f"{len(data.images)} mask{plural} by {network} → {output}")
+    of_empty = f"; empty: {len(empty)}, first {empty[0]}" if empty else ""
+    terminal.say(f"{len(data.images)} mask{plural} by {network} → {output}{of_empty}")
 
 
-def _warned_of(masks: Iterable["np.ndarray"], names: Iterable[str]) -> Iterator["np.ndarray"]:
-    """Pass masks on, and warn of those that are empty."""
+def _noting_empty(
+    masks: Iterable["np.ndarray"],
+    names: Iterable[str],
+    empty: list[str],
+) -> Iterator["np.ndarray"]:
+    """Pass masks on, and note the names of those that are empty: no tumour, or a failure."""
     for mask, name in zip(masks, names, strict=True):
         if not mask.any():
-            terminal.warn(name, "the network finds nothing; the mask is empty")
+            empty.append(name)
         yield mask
 
 

@@ -76,14 +76,13 @@ def test_every_command_has_help_with_examples(deep, command):
     assert f"{networks.PROGRAM} {command} " in out.partition("Examples:")[2]
 
 
-def test_an_empty_mask_names_its_slice(deep):
+def test_empty_masks_are_counted_and_the_first_is_named(deep):
     images = np.load("others.npz")["images"][:2].copy()
     images[1] = 0
     np.savez("half.npz", images=images, names=["full", "flat"])
-    code, _, err = deep("predict", "run", "half.npz", "-o", "half.npy")
-    assert code == 0
-    [warning] = err
-    assert "flat" in warning
+    code, out, err = deep("predict", "run", "half.npz", "-o", "half.npy")
+    assert (code, err) == (0, [])
+    assert "empty: 1, first flat" in out
     assert np.load("half.npy").any(axis=(1, 2)).tolist() == [True, False]
 
 
