@@ -100,8 +100,8 @@ EXERCISES = (
         right="a handful of slices, and most of what more of them bring is gained by then.",
         hints=(
             "look for the two neighbouring numbers with a mean below and a mean above 0.95.",
-            "which share of the way from the lower to the higher mean is 0.95? Go the same share "
-            "of the way between the logarithms.",
+            "find which share of the way from the lower to the higher mean 0.95 is, and go the "
+            "same share of the way between the logarithms.",
             "`np.exp(np.interp(0.95, means, np.log(numbers)))` does both steps, if the means rise.",
         ),
         mistakes=(
