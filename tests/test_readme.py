@@ -115,6 +115,8 @@ def folder(tmp_path):
     (dataset / "dataset_description.json").write_text('{"Name": "Heads", "BIDSVersion": "1.8.0"}')
     angiography = np.pad(np.full((6, 6, 6), 100, np.int16), 2)
     nib.save(nib.Nifti1Image(angiography, np.diag([10, 10, 10, 1])), tmp_path / "scan.nii.gz")
+    few = np.ascontiguousarray(data.images[:, ::3, ::3][:, ::-1].transpose(2, 1, 0))
+    nib.save(nib.Nifti1Image(few, np.diag([1.26, 1.26, 10.0, 1.0])), tmp_path / "slices.nii.gz")
     for folder in ("submissions", "traces"):  # of slices as large as those of the capstone
         (tmp_path / folder).mkdir()
         for student in ("anna", "ben"):
