@@ -427,7 +427,7 @@ def prepare_scans(found: Iterable[Scan]) -> Prepared:
     Returns
     -------
     Prepared
-        Of shape (N, 1, *SHAPE).
+        Of shape (N, 1) + SHAPE.
 
     Raises
     ------

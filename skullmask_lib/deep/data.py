@@ -52,7 +52,7 @@ def bank(
 
     Returns
     -------
-    ndarray of shape (count, *randomise.SHAPE), uint8
+    ndarray of shape (count,) + randomise.SHAPE, uint8
 
     Raises
     ------
@@ -187,7 +187,7 @@ def random_batch(
 
     Returns
     -------
-    images, masks : ndarray of shape (size, 1, *BATCH_SHAPE), float32
+    images, masks : ndarray of shape (size, 1) + BATCH_SHAPE, float32
         A mask holds the share of each pixel that lies inside of the skull's outer surface.
 
     Examples

@@ -88,7 +88,7 @@ def bank(
 
     Returns
     -------
-    ndarray of shape (count, *SHAPE), uint8
+    ndarray of shape (count,) + SHAPE, uint8
 
     Raises
     ------
@@ -329,7 +329,7 @@ def random_batch(bank_of_labels: np.ndarray, size: int, seed: int) -> Prepared:
 
     Parameters
     ----------
-    bank_of_labels : ndarray of shape (N, *SHAPE), uint8
+    bank_of_labels : ndarray of shape (N,) + SHAPE, uint8
         See `bank`.
     size : int
         Volumes in the batch.
@@ -339,7 +339,7 @@ def random_batch(bank_of_labels: np.ndarray, size: int, seed: int) -> Prepared:
     Returns
     -------
     Prepared
-        Of shape (size, 1, *brains.SHAPE).
+        Of shape (size, 1) + brains.SHAPE.
 
     Examples
     --------

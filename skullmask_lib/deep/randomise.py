@@ -88,7 +88,7 @@ def random_labels(seed: int, *, slices: int = 1, anatomy: bool = True) -> np.nda
 
     Returns
     -------
-    ndarray of shape (slices, *SHAPE), uint8
+    ndarray of shape (slices,) + SHAPE, uint8
         See `phantom.LABELS`; pixels are `STEP_MM` wide.
 
     Examples

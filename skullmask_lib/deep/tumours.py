@@ -365,7 +365,7 @@ def masks_of(
 
     Returns
     -------
-    ndarray of shape (N, *shape), uint8 of {0, 1}
+    ndarray of shape (N,) + shape, uint8 of {0, 1}
 
     Examples
     --------
