@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import uuid
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -125,18 +126,24 @@ def folder(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def skullmask(folder, capfd, monkeypatch):  # noqa: ARG001
-    """Give a function that runs the command line in the folder and returns exit code, output and error lines."""
+def command_line(capfd, monkeypatch):
+    """Give a function that runs a program in this process; it returns exit code, output and error lines."""
 
-    def run(*arguments):
+    def run(program, *arguments):
         monkeypatch.setattr(sys, "argv", ["skullmask", *map(str, arguments)])
         capfd.readouterr()
         with pytest.raises(SystemExit) as stop:
-            main.main()
-        told = capfd.readouterr()
-        return stop.value.code or 0, told.out, told.err.splitlines()
+            program()
+        printed = capfd.readouterr()
+        return stop.value.code or 0, printed.out, printed.err.splitlines()
 
     return run
+
+
+@pytest.fixture
+def skullmask(folder, command_line):  # noqa: ARG001
+    """Give a function that runs skullmask in the folder, see `command_line`."""
+    return partial(command_line, main.main)
 
 
 class Runs:

@@ -8,7 +8,7 @@ import csv
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import numpy as np
 import typer
@@ -131,20 +131,9 @@ def train(
     do scans of one person, where their names begin with one subject of BIDS.
     """
     is_of_volumes = dimensions == 3
-    settings = {
-        "dimensions": dimensions if is_of_volumes else None,
-        "levels": levels,
-        "is_residual": residual or None,
-        "dropout": dropout,
-    }
-    settings = {name: value for name, value in settings.items() if value is not None}
-    if network != "unet" and settings:
-        raise InputError(
-            "has no --dimensions 3, --levels, --residual and --dropout; these are of a U-Net",
-            where=network,
-        )
     if is_of_volumes and one_slice_per_head:
         raise InputError("is for slices; leave it out", where="--one-slice-per-head")
+    settings = _settings_of(network, dimensions, levels, residual, dropout)
     built = deep.networks.build(network, seed=seed, base_filters=base_filters, **settings)
     draws = _Draws(heads or _HEADS[dimensions], batch_size or _BATCH_SIZES[dimensions], seed)
     if RANDOM in sources:
@@ -180,6 +169,31 @@ def train(
     terminal.say(f"{network} of {weights} weights, {steps} steps → {output}")
     if best:
         terminal.say(f"best Dice by validation {best.validation:.4f}, after {best.step} steps")
+
+
+def _settings_of(
+    network: str,
+    dimensions: int,
+    levels: int | None,
+    residual: bool,
+    dropout: float | None,
+) -> dict[str, Any]:
+    """Collect the settings that were asked for; only a U-Net has them."""
+    settings: dict[str, Any] = {}
+    if dimensions == 3:
+        settings["dimensions"] = dimensions
+    if levels is not None:
+        settings["levels"] = levels
+    if residual:
+        settings["is_residual"] = True
+    if dropout is not None:
+        settings["dropout"] = dropout
+    if network != "unet" and settings:
+        raise InputError(
+            "has no --dimensions 3, --levels, --residual and --dropout; these are of a U-Net",
+            where=network,
+        )
+    return settings
 
 
 class _Draws(NamedTuple):

@@ -1,7 +1,7 @@
 """One command each for NFBS and LGG: from a folder in the published layout to masks and scores."""
 
 import re
-import sys
+from functools import partial
 
 import numpy as np
 import pytest
@@ -14,18 +14,15 @@ SMALL = ("--base-filters", 4, "--levels", 3, "--steps", 40, "--every", 20, "--ra
 
 
 @pytest.fixture
-def deep(tmp_path, monkeypatch, capfd):
+def deep(tmp_path, monkeypatch, command_line):
     """Give a function that runs a command in an empty folder, and returns what it prints."""
     monkeypatch.chdir(tmp_path)
 
     def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["deep", *map(str, arguments)])
-        capfd.readouterr()
-        with pytest.raises(SystemExit) as stop:
-            main.main(networks.app, networks.PROGRAM)
-        output = capfd.readouterr()
-        assert (stop.value.code or 0, output.err) == (0, "")
-        return output.out
+        program = partial(main.main, networks.app, networks.PROGRAM)
+        code, output, errors = command_line(program, *arguments)
+        assert (code, errors) == (0, [])
+        return output
 
     return run
 

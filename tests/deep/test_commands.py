@@ -4,6 +4,7 @@ import csv
 import os
 import subprocess
 import sys
+from functools import partial
 
 import nibabel as nib
 import numpy as np
@@ -54,19 +55,10 @@ def run_in(folder, *arguments):
 
 
 @pytest.fixture
-def deep(trained, monkeypatch, capfd):
-    """Give a function that runs a command in the folder; it returns exit code, output and error lines."""
+def deep(trained, monkeypatch, command_line):
+    """Give a function that runs a command in the folder, see `command_line`."""
     monkeypatch.chdir(trained)
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["deep", *map(str, arguments)])
-        capfd.readouterr()
-        with pytest.raises(SystemExit) as stop:
-            main.main(networks.app, networks.PROGRAM)
-        told = capfd.readouterr()
-        return stop.value.code or 0, told.out, told.err.splitlines()
-
-    return run
+    return partial(command_line, partial(main.main, networks.app, networks.PROGRAM))
 
 
 @pytest.mark.parametrize("command", ["train", "predict", "evaluate"])
