@@ -71,7 +71,8 @@ def bank(
     errors.check_whole(count, "number of label maps", 1, 1_000_000, "label maps")
     folder = outputs.made_folder(folder)
     anatomies = "random" if anatomy else "usual"
-    file = folder / f"labels-{anatomies}-{count}-{seed}-{_recipe()}.npz"
+    name = recipe(randomise.MEASURES, randomise.CSF_MM, randomise.LEVELS, randomise.STEP_MM, SLICES)
+    file = folder / f"labels-{anatomies}-{count}-{seed}-{name}.npz"
     if not file.exists():
         maps = _rendered(count, seed, anatomy, processes, progress)
         with outputs.replacing(file) as temporary:
@@ -79,10 +80,25 @@ def bank(
     return read_bank(file, (count, *randomise.SHAPE))
 
 
-def _recipe() -> str:
-    """Return a short name of all that decides what heads look like, but for their seeds."""
+def recipe(*ranges: object) -> str:
+    """Return a short name of all that decides what heads look like, but for their seeds.
+
+    Parameters
+    ----------
+    *ranges : object
+        What heads are drawn from, beside the phantom's own model.
+
+    Returns
+    -------
+    str
+        Eight hexadecimal digits.
+
+    Examples
+    --------
+    >>> recipe((0, 1)) == recipe((0, 1)), recipe((0, 1)) == recipe((0, 2))
+    (True, False)
+    """
     phantom = (project_folder("data") / "phantom.toml").read_bytes()
-    ranges = randomise.MEASURES, randomise.CSF_MM, randomise.LEVELS, randomise.STEP_MM, SLICES
     return f"{zlib.crc32(phantom + repr(ranges).encode()):08x}"
 
 

@@ -5,7 +5,6 @@ drawn by `randomise`. What is random in space is less than there: a bend, larger
 field, noise, and where the scan ends.
 """
 
-import zlib
 from pathlib import Path
 
 import nibabel as nib
@@ -16,7 +15,6 @@ from tqdm import tqdm
 from .. import errors, phantom
 from ..io import cohorts, outputs
 from ..io.paths import AnyPath
-from ..project import project_folder
 from . import brains, data, randomise
 from .heads import Prepared
 from .randomise import Generator
@@ -104,7 +102,8 @@ def bank(
     """
     errors.check_whole(count, "number of heads", 1, 10_000, "heads")
     folder = outputs.made_folder(folder)
-    file = folder / f"volumes-{count}-{seed}-{_recipe()}.npz"
+    recipe = data.recipe(randomise.MEASURES, randomise.CSF_MM, STEP_MM, SHAPE)
+    file = folder / f"volumes-{count}-{seed}-{recipe}.npz"
     if not file.exists():
         seeds = tqdm(
             range(seed, seed + count), unit="head", leave=False, disable=None if progress else True
@@ -180,7 +179,7 @@ def write_nfbs(
     Parameters
     ----------
     folder : str or path
-        Made if missing. A participant who is there already stays as he is.
+        Made if missing. Participants that are there already are left alone.
     count : int
         Participants.
     seed : int
@@ -312,13 +311,6 @@ def _shown(labels: np.ndarray, generator: Generator) -> np.ndarray:
             others = [other for other in range(3) if other != axis]
             shown &= np.expand_dims(is_shown, others)
     return shown
-
-
-def _recipe() -> str:
-    """Return a short name of all that decides what heads look like, but for their seeds."""
-    model = (project_folder("data") / "phantom.toml").read_bytes()
-    ranges = randomise.MEASURES, randomise.CSF_MM, STEP_MM, SHAPE
-    return f"{zlib.crc32(model + repr(ranges).encode()):08x}"
 
 
 # --- Batches -------------------------------------------------------------------------------------
