@@ -29,6 +29,7 @@ myst_links_external_new_tab = False
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"  # the docstrings name shapes and units, too
+autodoc_mock_imports = ["torch"]  # the site needs no torch
 autosummary_generate = False
 numpydoc_show_class_members = False
 

@@ -4,11 +4,13 @@ Nothing here knows what the images show. The caller gives a function from the nu
 batch; since a step depends on its number alone, a run that was killed ends as if it had not been.
 """
 
+from __future__ import annotations  # the site's builder replaces torch by a stand-in
+
 import csv
 import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import torch
@@ -23,7 +25,7 @@ BEST = "best.pt"
 LAST = "last.pt"
 LOG = "log.csv"
 
-Batch = tuple[np.ndarray | torch.Tensor, np.ndarray | torch.Tensor]
+Batch: TypeAlias = "tuple[np.ndarray | torch.Tensor, np.ndarray | torch.Tensor]"
 Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 _WARM_UP = 20  # steps
