@@ -17,6 +17,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 import typer
+from commands import SKULLMASK
 from inputs import ring_head
 
 import skullmask_lib as sm
@@ -133,7 +134,7 @@ def test_tables_are_utf_8_whatever_the_terminal_is(printing, inputs):
 
 
 def process(*arguments, **environment):
-    command = [sys.executable, "-m", "skullmask_lib.cli", *arguments]
+    command = [*SKULLMASK, *arguments]
     environment = os.environ | {"PYTHONPATH": str(HOUSE)} | environment
     return subprocess.run(command, env=environment, capture_output=True, timeout=300, check=False)
 
@@ -287,7 +288,7 @@ def stranger(homeless):
     folder.chmod(0o777)
 
     def start(*arguments):
-        command = [*become, sys.executable, "-m", "skullmask_lib.cli", *arguments]
+        command = [*become, *SKULLMASK, *arguments]
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
         return subprocess.Popen(
             command,

@@ -18,6 +18,7 @@ import pyarrow.parquet
 import pytest
 import zarr
 from batching import errors_of, everything, heads, one_by_one, read, recorded, rows_of, same, serial
+from commands import SKULLMASK
 from complaints import refused
 from inputs import later, ring_head
 from PIL import Image
@@ -989,7 +990,7 @@ def test_a_terminal_shows_how_fast_it_goes_and_how_much_failed():
     np.save("a.npy", given)
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 120, 0, 0))
-    command = [sys.executable, "-m", "skullmask_lib.cli", "batch", "a.npy", "m.npy", *SERIAL]
+    command = [*SKULLMASK, "batch", "a.npy", "m.npy", *SERIAL]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=theirs, text=True) as run:
         os.close(theirs)
         shown = b""

@@ -24,6 +24,7 @@ import pytest
 import zarr
 from batching import errors_of, heads, one_by_one, read, recorded, rows_of, same, serial
 from browser import wait_for
+from commands import SKULLMASK
 from inputs import later
 
 import skullmask_lib
@@ -33,7 +34,6 @@ from skullmask_lib.batches import clusters, pools, workers
 pytestmark = pytest.mark.usefixtures("folder")
 OUTPUTS = ["m.npy", "m.zarr", "m"]
 V7, V8 = ("--version", "v7"), ("--version", "v8")
-COMMAND = (sys.executable, "-m", "skullmask_lib.cli")
 
 
 def ended(run, *, seconds=120):
@@ -108,7 +108,7 @@ def test_a_script_that_its_workers_would_run_again_is_told_so(runs):
 def test_killed_at_random_moments_it_ends_with_the_same_masks(runs, output):
     count, rng, killed = 300, np.random.default_rng(len(output)), {"worker": 0, "parent": 0}
     np.save("a.npy", heads(count))
-    command = (*COMMAND, "batch", "a.npy", output, *V8, "--workers", "2", "--chunk", "5")
+    command = (*SKULLMASK, "batch", "a.npy", output, *V8, "--workers", "2", "--chunk", "5")
     while sum(killed.values()) < 8:
         before = len(recorded(output)) if killed["parent"] % 2 else -1
         with runs.start(*command) as run:
@@ -222,7 +222,7 @@ def test_a_chunk_that_kills_three_workers_is_set_aside_and_named(runs, killer, b
         "failed"
     ] * 3 + [""] * 11
     wait_for(lambda: not runs.alive(), seconds=20)
-    assert ended(runs.start(*COMMAND, *killer[2:])) == (0, [])
+    assert ended(runs.start(*SKULLMASK, *killer[2:])) == (0, [])
     same(np.load("m.npy"), wanted)
     assert sorted(recorded("m.npy")) == [0, 3, 6, 6, 9, 12, 15, 18]
 
@@ -233,7 +233,7 @@ def test_a_chunk_that_kills_three_workers_is_set_aside_and_named(runs, killer, b
 def test_ctrl_c_ends_a_run_soon_and_nobody_is_left(runs, backend, after):
     np.save("a.npy", heads(100))
     command = (
-        *COMMAND,
+        *SKULLMASK,
         "batch",
         "a.npy",
         "m.npy",
@@ -349,7 +349,7 @@ def cluster(runs):
 def test_a_local_cluster_makes_the_same_masks(runs, output):
     np.save("a.npy", heads(20))
     command = (
-        *COMMAND,
+        *SKULLMASK,
         "batch",
         "a.npy",
         output,
@@ -373,7 +373,7 @@ def test_a_cluster_that_loses_a_worker_and_wins_one(runs, cluster, output):
         cluster.add_worker()
     np.save("a.npy", heads(100))
     run = runs.start(
-        *COMMAND, "batch", "a.npy", output, *V8, "--chunk", "5", "--scheduler", cluster.address
+        *SKULLMASK, "batch", "a.npy", output, *V8, "--chunk", "5", "--scheduler", cluster.address
     )
     wait_for(lambda: len(recorded(output)) > 4, seconds=60)
     cluster.workers[0].kill()
@@ -390,7 +390,7 @@ def test_a_scheduler_that_is_lost(runs, cluster):
         cluster.add_worker()
     np.save("a.npy", heads(100))
     run = runs.start(
-        *COMMAND, "batch", "a.npy", "m.npy", *V8, "--chunk", "5", "--scheduler", cluster.address
+        *SKULLMASK, "batch", "a.npy", "m.npy", *V8, "--chunk", "5", "--scheduler", cluster.address
     )
     wait_for(lambda: len(recorded("m.npy")) > 4, seconds=60)
     cluster.scheduler.kill()
@@ -423,7 +423,7 @@ def test_a_cluster_that_loses_its_last_worker(runs, cluster):
     assert "no workers left" in line
     assert 4 < len(recorded("m.npy")) < 20
     cluster.add_worker()
-    assert ended(runs.start(*COMMAND, *command)) == (0, [])
+    assert ended(runs.start(*SKULLMASK, *command)) == (0, [])
     right("m.npy", 100, "v8")
     assert sorted(recorded("m.npy")) == [*range(0, 100, 5)]
 
@@ -524,7 +524,7 @@ def test_a_silent_port_is_given_up_soon(runs):
     with answering(None) as port:
         began = time.monotonic()
         run = runs.start(
-            *COMMAND, "batch", "a.npy", "m.npy", "--scheduler", f"tcp://127.0.0.1:{port}"
+            *SKULLMASK, "batch", "a.npy", "m.npy", "--scheduler", f"tcp://127.0.0.1:{port}"
         )
         code, lines = ended(run, seconds=60)
         assert time.monotonic() - began < 15
@@ -610,7 +610,7 @@ def test_a_worker_of_another_version_is_refused(runs, cluster):
         file.write("CHANGED = True\n")
     np.save("a.npy", heads(20))
     command = (
-        *COMMAND,
+        *SKULLMASK,
         "batch",
         "a.npy",
         "m.npy",
@@ -737,7 +737,7 @@ def test_memory_does_not_grow_with_the_number_of_images(runs, kinds):
             for k in range(times):
                 array[50 * k : 50 * k + 50] = some
         command = (
-            *COMMAND,
+            *SKULLMASK,
             "batch",
             images,
             output,

@@ -16,6 +16,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 import typer
+from commands import SKULLMASK
 from inputs import doubted, head, ring_head
 from numpy.testing import assert_array_equal as same
 from PIL import Image
@@ -40,7 +41,7 @@ READ_ONLY = next((folder for folder in ("/proc/self", "/sys") if os.path.isdir(f
 
 
 def process(*arguments, cwd):
-    command = [sys.executable, "-m", "skullmask_lib.cli", *map(str, arguments)]
+    command = [*SKULLMASK, *map(str, arguments)]
     done = subprocess.run(
         command, cwd=cwd, capture_output=True, text=True, timeout=300, check=False
     )
@@ -375,18 +376,9 @@ def test_a_volume_is_scored_and_swept_across_any_axis_and_in_part(skullmask):
         loaded = sm.load("p.nii.gz", truth="t.nii.gz", axis=axis)
         wanted = sm.score(loaded.images[4], loaded.truth[4], spacing_mm)
         assert {key: rows[1][key] for key in wanted} == wanted
-    code, out, _ = skullmask(
-        "sweep",
-        "p.nii.gz",
-        "t.nii.gz",
-        "--axis",
-        1,
-        "--slices",
-        "0:3",
-        "--sizes",
-        "1",
-        "-o",
-        "s.csv",
+    some_slices = ("--axis", 1, "--slices", "0:3")
+    code, _, _ = skullmask(
+        "sweep", "p.nii.gz", "t.nii.gz", *some_slices, "--sizes", "1", "-o", "s.csv"
     )
     assert code == 0
     assert len(Path("s.csv").read_text().splitlines()) == 1 + 4
@@ -703,7 +695,7 @@ def test_output_onto_a_full_disk_is_one_line(tmp_path):
     if not Path("/dev/full").exists():
         pytest.fail("no /dev/full on this system")
     with open("/dev/full", "w") as full:
-        command = [sys.executable, "-m", "skullmask_lib.cli", "data", "list"]
+        command = [*SKULLMASK, "data", "list"]
         done = subprocess.run(
             command, cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, text=True, check=False
         )
@@ -1267,7 +1259,7 @@ def test_the_installed_command_shows_help(tmp_path):
 def test_a_reader_that_went_away_is_no_error_to_talk_about():
     reading, writing = os.pipe()
     os.close(reading)
-    command = [sys.executable, "-m", "skullmask_lib.cli", "--help"]
+    command = [*SKULLMASK, "--help"]
     done = subprocess.run(
         command, stdout=writing, stderr=subprocess.PIPE, text=True, timeout=300, check=False
     )

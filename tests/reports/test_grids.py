@@ -5,7 +5,6 @@ import logging
 import os
 import re
 import signal
-import sys
 import threading
 import time
 from pathlib import Path
@@ -14,10 +13,13 @@ import nbformat
 import numpy as np
 import pytest
 from browser import chromium, open_page, wait_for
+from commands import SKULLMASK
 from inputs import later, ring_head
 
 from skullmask_lib.io import datasets, journal
 from skullmask_lib.reports import comparison, grids, provenance, running
+
+TWELVE_BY_TWO = ("--grid", "width=1:12", "--jobs", "2")
 
 
 @pytest.fixture
@@ -289,24 +291,13 @@ def test_nobody_leaves_the_working_folder(notebook, monkeypatch, skullmask):
 @pytest.mark.full
 def test_killed_half_way_only_what_was_missing_is_run(notebook, folder, skullmask, runs):
     path = notebook("import time\ntime.sleep(1)")
-    arguments = [
-        "report",
-        "phantom",
-        "-o",
-        "out",
-        "--notebook",
-        path,
-        "--grid",
-        "width=1:12",
-        "--jobs",
-        "2",
-    ]
+    arguments = ("report", "phantom", "-o", "out", "--notebook", path, *TWELVE_BY_TWO)
     record = folder / "out" / "runs.jsonl"
 
     def done():
         return {name for name, known in journal.read(record).items() if known["state"] == "done"}
 
-    with runs.start(sys.executable, "-m", "skullmask_lib.cli", *arguments) as run:
+    with runs.start(*SKULLMASK, *arguments) as run:
         wait_for(lambda: len(done()) >= 5, seconds=120)
         run.kill()
     finished = done()
@@ -327,19 +318,8 @@ def test_killed_half_way_only_what_was_missing_is_run(notebook, folder, skullmas
 @pytest.mark.full
 def test_ctrl_c_ends_a_grid_soon_and_without_a_stray_kernel(notebook, runs):
     path = notebook("import time\ntime.sleep(600)")
-    arguments = [
-        "report",
-        "phantom",
-        "-o",
-        "out",
-        "--notebook",
-        path,
-        "--grid",
-        "width=1:12",
-        "--jobs",
-        "2",
-    ]
-    with runs.start(sys.executable, "-m", "skullmask_lib.cli", *arguments) as run:
+    arguments = ("report", "phantom", "-o", "out", "--notebook", path, *TWELVE_BY_TWO)
+    with runs.start(*SKULLMASK, *arguments) as run:
         wait_for(lambda: len(runs.alive("ipykernel_launcher")) == 2, seconds=60)
         run.send_signal(signal.SIGINT)
         assert run.wait(timeout=120) == 130  # long before a cell is done

@@ -16,6 +16,7 @@ import numpy as np
 import papermill
 import pytest
 from browser import chromium, open_page, wait_for
+from commands import SKULLMASK
 from complaints import refused
 from dicoms import write_series
 from inputs import doubted, later, ring_head
@@ -475,17 +476,7 @@ def test_a_death_while_a_report_takes_its_place_loses_neither(own, folder, skull
 @pytest.mark.full
 def test_two_runs_at_once_do_not_harm_each_other(own, folder):
     path = own("import time\ntime.sleep(1)")
-    command = [
-        sys.executable,
-        "-m",
-        "skullmask_lib.cli",
-        "report",
-        "phantom",
-        "-o",
-        "out",
-        "--notebook",
-        path,
-    ]
+    command = [*SKULLMASK, "report", "phantom", "-o", "out", "--notebook", path]
     runs = [
         subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, text=True) for _ in range(2)
     ]
@@ -974,17 +965,7 @@ def test_a_disk_that_is_full(own, folder, limit):
 @pytest.mark.full
 def test_a_killed_run_leaves_nothing_behind_for_the_next(own, folder, skullmask):
     path = own("import time\ntime.sleep(60 * width)")
-    command = [
-        sys.executable,
-        "-m",
-        "skullmask_lib.cli",
-        "report",
-        "phantom",
-        "-o",
-        "out",
-        "--notebook",
-        path,
-    ]
+    command = [*SKULLMASK, "report", "phantom", "-o", "out", "--notebook", path]
     with subprocess.Popen(command, cwd=folder) as run:
         wait_for(lambda: list(folder.glob(".out-*")), seconds=60)
         run.kill()

@@ -4,13 +4,13 @@ import json
 import os
 import re
 import shutil
-import sys
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
 import pytest
 from browser import wait_for
+from commands import SKULLMASK
 from complaints import refused
 from inputs import SIZES_MM, volume_of_head
 
@@ -180,7 +180,7 @@ def test_killed_half_way_only_what_was_missing_is_made(dataset, skullmask, runs)
             name for name, known in journal.read(record).items() if known["state"] == "done"
         } - {""}
 
-    with runs.start(sys.executable, "-m", "skullmask_lib.cli", "strip", "heads") as run:
+    with runs.start(*SKULLMASK, "strip", "heads") as run:
         wait_for(lambda: len(done()) >= 3, seconds=120)
         run.kill()
     finished = done()
