@@ -472,9 +472,12 @@ def check_binary(mask: np.ndarray) -> np.ndarray:
     array([[0, 1],
            [1, 0]], dtype=uint8)
     """
+    _check_array(mask)
     mask = np.asanyarray(check_unmasked(mask))  # a memory map stays one
     if mask.dtype.kind not in "buif":
         raise InputError(f"expected a binary mask, got dtype {mask.dtype}")
+    if mask.dtype == bool:
+        return mask.astype(np.uint8)
     if mask.dtype == np.uint8 and mask.max(initial=0) <= 1:
         return mask
     foreground: set[float] = set()

@@ -16,18 +16,18 @@ import numpy as np
 from scipy import ndimage
 from scipy.spatial import KDTree
 
-from .errors import InputError, check_spacing, check_stack, check_unmasked
+from .errors import InputError, check_binary, check_spacing, check_stack
 
 Spacing = tuple[float, float]  # of rows and of columns [mm]
 PIXELS: Spacing = (1.0, 1.0)  # a spacing that measures distances in pixels
 
 
-class _Overlap(NamedTuple):
-    """Pixel counts of two masks."""
+class _Counts(NamedTuple):
+    """Numbers of pixels: in a mask, in the truth, and in both."""
 
+    mask: int
+    truth: int
     both: int
-    either: int
-    total: int  # the sum of both areas
 
 
 class _Distances(NamedTuple):
@@ -52,17 +52,18 @@ def iou(mask: np.ndarray, truth: np.ndarray) -> float:
     Raises
     ------
     InputError
-        If the shapes differ.
+        If the shapes differ, or a mask holds several values beside 0.
 
     Examples
     --------
     >>> iou(np.array([[1, 1, 0]]), np.array([[0, 1, 1]]))
     0.3333333333333333
     """
-    overlap = _overlap(mask, truth)
-    if not overlap.either:
+    counts = _count_pixels(mask, truth)
+    either = counts.mask + counts.truth - counts.both
+    if not either:
         return 1.0
-    return overlap.both / overlap.either
+    return counts.both / either
 
 
 def dice(mask: np.ndarray, truth: np.ndarray) -> float:
@@ -80,17 +81,18 @@ def dice(mask: np.ndarray, truth: np.ndarray) -> float:
     Raises
     ------
     InputError
-        If the shapes differ.
+        If the shapes differ, or a mask holds several values beside 0.
 
     Examples
     --------
     >>> dice(np.array([[1, 1, 0]]), np.array([[0, 1, 1]]))
     0.5
     """
-    overlap = _overlap(mask, truth)
-    if not overlap.total:
+    counts = _count_pixels(mask, truth)
+    total = counts.mask + counts.truth
+    if not total:
         return 1.0
-    return 2 * overlap.both / overlap.total
+    return 2 * counts.both / total
 
 
 def hausdorff_mm(
@@ -114,7 +116,8 @@ def hausdorff_mm(
     Raises
     ------
     InputError
-        If the shapes differ or the spacing is not two positive numbers.
+        If the shapes differ, a mask holds several values beside 0, or the spacing is not two
+        positive numbers.
 
     Examples
     --------
@@ -148,7 +151,8 @@ def hd95_mm(
     Raises
     ------
     InputError
-        If the shapes differ or the spacing is not two positive numbers.
+        If the shapes differ, a mask holds several values beside 0, or the spacing is not two
+        positive numbers.
 
     Examples
     --------
@@ -179,7 +183,8 @@ def assd_mm(
     Raises
     ------
     InputError
-        If the shapes differ or the spacing is not two positive numbers.
+        If the shapes differ, a mask holds several values beside 0, or the spacing is not two
+        positive numbers.
 
     Examples
     --------
@@ -211,7 +216,8 @@ def outward_mm(
     Raises
     ------
     InputError
-        If the shapes differ or the spacing is not two positive numbers.
+        If the shapes differ, a mask holds several values beside 0, or the spacing is not two
+        positive numbers.
 
     Examples
     --------
@@ -243,18 +249,17 @@ def area_error(mask: np.ndarray, truth: np.ndarray) -> float:
     Raises
     ------
     InputError
-        If the shapes differ.
+        If the shapes differ, or a mask holds several values beside 0.
 
     Examples
     --------
     >>> area_error(np.array([[1, 1, 1]]), np.array([[1, 1, 0]]))
     0.5
     """
-    true_area = int(np.count_nonzero(truth))
-    extra = _overlap(mask, truth).total - 2 * true_area
-    if true_area:
-        return extra / true_area
-    return np.inf if extra else 0.0
+    counts = _count_pixels(mask, truth)
+    if counts.truth:
+        return (counts.mask - counts.truth) / counts.truth
+    return np.inf if counts.mask else 0.0
 
 
 def score(
@@ -278,7 +283,8 @@ def score(
     Raises
     ------
     InputError
-        If the shapes differ or the spacing is not two positive numbers.
+        If the shapes differ, a mask holds several values beside 0, or the spacing is not two
+        positive numbers.
 
     Examples
     --------
@@ -480,19 +486,22 @@ def _assd(distances: _Distances) -> float:
 
 
 def _as_bool(mask: np.ndarray) -> np.ndarray:
-    return np.asarray(check_unmasked(mask), bool)
+    """Convert a mask to bool; refuse probabilities, labels and NaN."""
+    return np.asarray(check_binary(mask), bool)
 
 
-def _overlap(mask: np.ndarray, truth: np.ndarray) -> _Overlap:
+def _count_pixels(mask: np.ndarray, truth: np.ndarray) -> _Counts:
     """Count the pixels of two masks of one shape."""
     mask = _as_bool(mask)
     truth = _as_bool(truth)
     if mask.shape != truth.shape:
         shapes = f"{mask.shape} and {truth.shape}"
         raise InputError(f"expected a mask and a truth of one shape, got {shapes}")
-    both = int(np.count_nonzero(mask & truth))
-    total = int(np.count_nonzero(mask)) + int(np.count_nonzero(truth))
-    return _Overlap(both, total - both, total)
+    return _Counts(
+        mask=int(np.count_nonzero(mask)),
+        truth=int(np.count_nonzero(truth)),
+        both=int(np.count_nonzero(mask & truth)),
+    )
 
 
 def _surface_distances(

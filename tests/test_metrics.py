@@ -286,6 +286,15 @@ def test_masks_of_different_shape_are_refused(measure):
         measure(np.zeros((3, 3)), np.zeros((3, 4)))
 
 
+@pytest.mark.parametrize("measure", [*SCORES, sm.area_error, metrics.outward_mm, sm.score])
+@pytest.mark.parametrize("values", [[0, 0.4, 0.9], [0, 1, 2], [0, 1, np.nan]])
+def test_probabilities_labels_and_nan_are_no_masks(measure, values):
+    mask = np.eye(3)
+    for pair in ((mask * values, mask), (mask, mask * values)):
+        with refused(None, naming=["binary mask"]):
+            measure(*pair)
+
+
 @pytest.mark.parametrize("measure", [*DISTANCES, sm.score])
 @pytest.mark.parametrize("spacing_mm", [(0, 1), (1, -1), (1,), (1, 1, 1), (np.nan, 1), (np.inf, 1)])
 def test_spacings_that_cannot_be(measure, spacing_mm):
