@@ -1,8 +1,9 @@
 """Primitives that versions share: arrays in, a new array out, no input changed.
 
-What only v8 needs is in `polar`; a later version gets a module of its own. Images are ``(H, W)``,
-rows before columns. Masks are ``uint8`` arrays of {0, 1}. Components are 8-connected, background is
-4-connected, and foreground is strictly above a threshold.
+What only v8 and v9 need is in `polar`; a later version gets a module of its own. Images are
+``(H, W)``, rows before columns. A mask may come as bool or {0, 1}; those returned are ``uint8`` of
+{0, 1}. Components are 8-connected, background is 4-connected, and foreground is strictly above a
+threshold.
 """
 
 from collections.abc import Iterable, Iterator
@@ -10,7 +11,7 @@ from collections.abc import Iterable, Iterator
 import cv2
 import numpy as np
 
-from .errors import InputError, check_slice, check_whole
+from .errors import InputError, check_binary, check_slice, check_whole
 
 
 def normalize(image: np.ndarray) -> np.ndarray:
@@ -93,7 +94,7 @@ def label_components(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
     Parameters
     ----------
-    mask : ndarray of shape (H, W), uint8 of {0, 1}
+    mask : ndarray of shape (H, W), bool or {0, 1}
 
     Returns
     -------
@@ -102,6 +103,11 @@ def label_components(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     areas_px : ndarray of shape (n + 1,), int64
         Number of pixels of each label, background first.
 
+    Raises
+    ------
+    InputError
+        If ``mask`` holds several values beside 0, or is not ``(H, W)``.
+
     Examples
     --------
     >>> mask = np.array([[1, 0, 0], [0, 1, 0], [0, 0, 0], [1, 0, 0]], np.uint8)
@@ -109,7 +115,7 @@ def label_components(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     >>> areas_px
     array([9, 2, 1])
     """
-    count, labels = cv2.connectedComponents(mask, connectivity=8)
+    count, labels = cv2.connectedComponents(_checked(mask), connectivity=8)
     return labels, np.bincount(labels.ravel(), minlength=count)
 
 
@@ -120,12 +126,17 @@ def largest_component(mask: np.ndarray) -> np.ndarray:
 
     Parameters
     ----------
-    mask : ndarray of shape (H, W), uint8 of {0, 1}
+    mask : ndarray of shape (H, W), bool or {0, 1}
 
     Returns
     -------
     ndarray of shape (H, W), uint8
         Empty if ``mask`` is.
+
+    Raises
+    ------
+    InputError
+        If ``mask`` holds several values beside 0, or is not ``(H, W)``.
 
     Examples
     --------
@@ -245,12 +256,15 @@ def flood_from_edges(passable: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(wet[1:-1, 1:-1])
 
 
-def bounding_box(mask: np.ndarray) -> tuple[slice, slice]:
-    """Find the rows and the columns that a mask takes up.
+def bounding_box(mask: np.ndarray, margin_px: int = 0) -> tuple[slice, slice]:
+    """Find the rows and the columns that a mask or the labels of a slice take up.
 
     Parameters
     ----------
-    mask : ndarray of shape (H, W), uint8
+    mask : ndarray of shape (H, W), bool or int
+        All values beside 0 count.
+    margin_px : int
+        Pixels to add on every side, as far as the frame allows.
 
     Returns
     -------
@@ -259,11 +273,22 @@ def bounding_box(mask: np.ndarray) -> tuple[slice, slice]:
 
     Examples
     --------
-    >>> bounding_box(np.array([[0, 0, 0, 0], [0, 0, 1, 1]], np.uint8))
+    >>> mask = np.array([[0, 0, 0, 0], [0, 0, 1, 1]], np.uint8)
+    >>> bounding_box(mask)
     (slice(1, 2, None), slice(2, 4, None))
+    >>> bounding_box(mask, margin_px=1)
+    (slice(0, 2, None), slice(1, 4, None))
     """
-    left, top, width, height = cv2.boundingRect(mask)
-    return slice(top, top + height), slice(left, left + width)
+    marked = np.asarray(mask) != 0
+    left, top, width, height = cv2.boundingRect(marked.view(np.uint8))
+    if not width:
+        return slice(0, 0), slice(0, 0)
+    frame_rows, frame_columns = marked.shape
+    first_row = max(top - margin_px, 0)
+    first_column = max(left - margin_px, 0)
+    rows = slice(first_row, min(top + height + margin_px, frame_rows))
+    columns = slice(first_column, min(left + width + margin_px, frame_columns))
+    return rows, columns
 
 
 def fill_holes(mask: np.ndarray) -> np.ndarray:
@@ -271,11 +296,16 @@ def fill_holes(mask: np.ndarray) -> np.ndarray:
 
     Parameters
     ----------
-    mask : ndarray of shape (H, W), uint8 of {0, 1}
+    mask : ndarray of shape (H, W), bool or {0, 1}
 
     Returns
     -------
     ndarray of shape (H, W), uint8
+
+    Raises
+    ------
+    InputError
+        If ``mask`` holds several values beside 0, or is not ``(H, W)``.
 
     Examples
     --------
@@ -284,7 +314,7 @@ def fill_holes(mask: np.ndarray) -> np.ndarray:
            [1, 1, 1],
            [0, 1, 0]], dtype=uint8)
     """
-    mask = (np.asarray(mask) != 0).astype(np.uint8)
+    mask = _checked(mask)
     filled = np.zeros_like(mask)
     box = bounding_box(mask)  # no hole lies outside of it
     filled[box] = 1 - flood_from_edges(mask[box] == 0)
@@ -300,7 +330,7 @@ def dilate(mask: np.ndarray, size: int) -> np.ndarray:
 
     Parameters
     ----------
-    mask : ndarray of shape (H, W), uint8 of {0, 1}
+    mask : ndarray of shape (H, W), bool or {0, 1}
     size : int
         Width and height of the element [px], 1 … shorter side of the mask; 1 changes nothing.
 
@@ -311,7 +341,8 @@ def dilate(mask: np.ndarray, size: int) -> np.ndarray:
     Raises
     ------
     InputError
-        If ``size`` is not a whole number in that range.
+        If ``size`` is not a whole number in that range, or if ``mask`` holds several values beside
+        0 or is not ``(H, W)``.
 
     Examples
     --------
@@ -320,29 +351,24 @@ def dilate(mask: np.ndarray, size: int) -> np.ndarray:
            [1, 1, 1],
            [0, 1, 0]], dtype=uint8)
     """
-    mask = np.asarray(mask)
+    mask = _checked(mask)
     shorter_side = min(mask.shape)
     size = check_whole(size, "dilation size", 1, shorter_side, "px (the shorter side)")
     grown = np.zeros_like(mask)
-    window = _window_around(mask, size)  # outside of it nothing changes
-    if window is None:
+    window = bounding_box(mask, size)  # nothing changes outside of it
+    if not mask[window].size:
         return grown
     for rectangle, anchor in _rectangles(size):
         grown[window] |= cv2.dilate(mask[window], rectangle, anchor=anchor)
     return grown
 
 
-def _window_around(
-    mask: np.ndarray,
-    margin_px: int,
-) -> tuple[slice, slice] | None:
-    """Find the rows and columns around a mask, with a margin; None if it is empty."""
-    left, top, width, height = cv2.boundingRect(mask)
-    if not width:
-        return None
-    rows = slice(max(top - margin_px, 0), top + height + margin_px)
-    columns = slice(max(left - margin_px, 0), left + width + margin_px)
-    return rows, columns
+def _checked(mask: np.ndarray) -> np.ndarray:
+    """Convert a mask of one slice to ``uint8`` of {0, 1}, as OpenCV needs it; refuse others."""
+    mask = check_binary(mask)
+    if mask.ndim != 2:
+        raise InputError(f"expected one (H, W) mask, got shape {mask.shape}")
+    return mask
 
 
 def _rectangles(size: int) -> Iterator[tuple[np.ndarray, tuple[int, int]]]:

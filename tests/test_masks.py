@@ -291,6 +291,36 @@ def test_masks_that_are_not_binary(mask, naming):
         errors.check_binary(np.array(mask))
 
 
+PRIMITIVES = {
+    "label_components": lambda mask: masks.label_components(mask)[0],
+    "largest_component": masks.largest_component,
+    "fill_holes": masks.fill_holes,
+    "dilate": lambda mask: masks.dilate(mask, 4),
+}
+
+
+@pytest.mark.parametrize("primitive", PRIMITIVES)
+def test_primitives_take_masks_of_any_kind_and_refuse_what_is_none(primitive):
+    make = PRIMITIVES[primitive]
+    mask = grid("0000000 0111000 0101010 0111000 0000000")
+    for kind in (255 * mask, mask > 0, mask.astype(int), mask.astype(float), mask.tolist()):
+        same(make(kind), make(mask))
+    labels = mask * np.arange(7, dtype=np.uint8)
+    with refused(None, naming=["binary mask"]):
+        make(labels)
+    with refused(None, naming=["(H, W)", "(2, 5, 7)"]):
+        make(np.stack([mask, mask]))
+
+
+def test_bounding_box_by_hand():
+    labels = grid("00000 00230 00000 00000")
+    for kind in (labels, labels > 0, labels.astype(float)):
+        assert masks.bounding_box(kind) == (slice(1, 2), slice(2, 4))
+    assert masks.bounding_box(labels, 1) == (slice(0, 3), slice(1, 5))
+    assert masks.bounding_box(labels, 9) == (slice(0, 4), slice(0, 5))
+    assert masks.bounding_box(0 * labels, 9) == (slice(0, 0), slice(0, 0))
+
+
 @given(GRIDS)
 def test_inputs_are_never_changed(mask):
     mask.setflags(write=False)

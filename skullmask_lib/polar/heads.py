@@ -116,7 +116,7 @@ def around(head: np.ndarray, inside: np.ndarray) -> np.ndarray:
     inside = masks.fill_holes(masks.largest_component(inside))
     if not inside.any():
         return head
-    nearby = _nearby(inside, grid.steps(_THICKEST_SCALP_MM) + 1)
+    nearby = masks.bounding_box(inside, grid.steps(_THICKEST_SCALP_MM) + 1)
     outside = 1 - inside[nearby]
     distance_mm = grid.STEP_MM * cv2.distanceTransform(outside, cv2.DIST_L2, cv2.DIST_MASK_5)
     within_reach = (head[nearby] > 0) & (distance_mm <= _THICKEST_SCALP_MM)
@@ -124,15 +124,6 @@ def around(head: np.ndarray, inside: np.ndarray) -> np.ndarray:
     result = np.zeros_like(head)
     result[nearby] = masks.fill_holes(masks.largest_component(corrected.astype(np.uint8)))
     return result
-
-
-def _nearby(mask: np.ndarray, reach: int) -> tuple[slice, slice]:
-    """Return the window of what is so near to a mask [pixels], as far as the frame shows it."""
-    rows, columns = masks.bounding_box(mask)
-    return (
-        slice(max(rows.start - reach, 0), rows.stop + reach),
-        slice(max(columns.start - reach, 0), columns.stop + reach),
-    )
 
 
 def find_tissue(brightness: np.ndarray) -> np.ndarray:
