@@ -7,13 +7,14 @@ imports no other module of ours, and nothing heavy such as OpenCV.
 import contextlib
 import difflib
 import importlib
+import itertools
 import math
 import operator
 import os
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from types import ModuleType
-from typing import NamedTuple, Self, TypeAlias
+from typing import Any, NamedTuple, Self, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -25,6 +26,9 @@ LARGEST_SLICE_PX = 2**24
 
 # What a message speaks of: a file, a folder, an option or the name of a slice
 Place: TypeAlias = str | os.PathLike
+
+_S = TypeVar("_S")
+_P = TypeVar("_P")
 
 
 class _Placed(Exception):
@@ -448,6 +452,45 @@ def check_stack(images: object) -> None:
         raise InputError(f"expected slices, as an array (N, H, W) or a list, got {got}")
 
 
+def pair_up(slices: Iterable[_S], partners: Iterable[_P], what: str) -> Iterator[tuple[_S, _P]]:
+    """Yield each slice with what belongs to it; refuse too few of either.
+
+    Parameters
+    ----------
+    slices, partners : iterable
+        Are read one by one.
+    what : str
+        Name of a partner, for the message.
+
+    Yields
+    ------
+    tuple of a slice and its partner
+
+    Raises
+    ------
+    InputError
+        Where the shorter one ends, if they are not equally long.
+
+    Examples
+    --------
+    >>> pairs = pair_up(["first", "second"], ["a"], "name")
+    >>> next(pairs)
+    ('first', 'a')
+    >>> next(pairs)
+    Traceback (most recent call last):
+    ...
+    skullmask_lib.errors.InputError: expected a name for each slice, got 1 for more slices
+    """
+    missing: Any = object()
+    pairs = itertools.zip_longest(slices, partners, fillvalue=missing)
+    for count, (item, partner) in enumerate(pairs):
+        if partner is missing:
+            raise InputError(f"expected a {what} for each slice, got {count} for more slices")
+        if item is missing:
+            raise InputError(f"expected a slice for each {what}, got {count} for more of these")
+        yield item, partner
+
+
 def check_binary(mask: np.ndarray) -> np.ndarray:
     """Convert a mask to ``uint8`` of {0, 1}; refuse one with several values beside 0.
 
@@ -583,6 +626,48 @@ def check_spacing(spacing_mm: Sequence[float] | np.ndarray) -> np.ndarray:
         wanted = "a row and a column spacing above 0 mm"
         raise InputError(f"expected {wanted}, got {_plain(spacing_mm)}")
     return spacing
+
+
+def check_spacings(
+    spacing_mm: Sequence[Sequence[float]] | np.ndarray | None,
+    count: int,
+) -> list[tuple[float, float] | None]:
+    """Refuse spacings that are not one row and one column spacing for each slice.
+
+    Parameters
+    ----------
+    spacing_mm : ndarray of shape (N, 2), or None
+        Row and column spacing of every slice [mm].
+    count : int
+        Number of slices.
+
+    Returns
+    -------
+    list of N pairs of float, or of N times None
+        Their values are not checked yet, see `check_spacing`.
+
+    Raises
+    ------
+    InputError
+        If their shape is another one, or they are no numbers.
+
+    Examples
+    --------
+    >>> check_spacings([(0.4, 0.4)], count=2)
+    Traceback (most recent call last):
+    ...
+    skullmask_lib.errors.InputError: expected the spacings of 2 slices, shape (2, 2), got ...
+    """
+    if spacing_mm is None:
+        return [None] * count
+    wanted = f"the spacings of {count} slices, shape {(count, 2)}"
+    try:
+        spacings = np.asarray(spacing_mm, float)
+    except (TypeError, ValueError):
+        raise InputError(f"expected {wanted}, got {spacing_mm!r}") from None
+    if spacings.shape != (count, 2):
+        raise InputError(f"expected {wanted}, got shape {spacings.shape}")
+    return [(row_mm, column_mm) for row_mm, column_mm in spacings.tolist()]
 
 
 def _plain(value: object) -> object:

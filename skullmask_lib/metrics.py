@@ -8,7 +8,6 @@ pixels with a 4-neighbour outside of it; beyond the frame counts as outside. For
 slices, see `known_slices`.
 """
 
-import itertools
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -16,7 +15,14 @@ import numpy as np
 from scipy import ndimage
 from scipy.spatial import KDTree
 
-from .errors import InputError, check_binary, check_spacing, check_stack
+from .errors import (
+    InputError,
+    check_binary,
+    check_spacing,
+    check_spacings,
+    check_stack,
+    pair_up,
+)
 
 Spacing = tuple[float, float]  # of rows and of columns [mm]
 PIXELS: Spacing = (1.0, 1.0)  # a spacing that measures distances in pixels
@@ -390,18 +396,16 @@ def _score_names(spacing_mm: Spacing | None) -> tuple[str, ...]:
 
 
 def score_slices(
-    made: Iterable[np.ndarray],
+    masks: Iterable[np.ndarray],
     truth: Iterable[np.ndarray],
-    spacing_mm: Iterable[Spacing] | None = None,
+    spacing_mm: np.ndarray | None = None,
 ) -> list[dict[str, float]]:
     """Score the masks of many slices, as `score` does for one.
 
     Parameters
     ----------
-    made : iterable of N ndarrays of shape (H, W), bool or {0, 1}
-        The masks.
-    truth : iterable of N ndarrays of shape (H, W), bool or {0, 1}
-    spacing_mm : iterable of N pairs of float, optional
+    masks, truth : iterable of N ndarrays of shape (H, W), bool or {0, 1}
+    spacing_mm : ndarray of shape (N, 2), optional
         Row and column spacing of every slice [mm], as in `Data`.
 
     Returns
@@ -412,7 +416,7 @@ def score_slices(
     Raises
     ------
     InputError
-        See `score`.
+        See `score`; also if there are not as many masks or spacings as true masks.
 
     Examples
     --------
@@ -420,17 +424,15 @@ def score_slices(
     >>> scores[0]["iou"], scores[1]["iou"]
     (1.0, 1.0)
     """
-    check_stack(made)
+    check_stack(masks)
     check_stack(truth)
     if not isinstance(truth, np.ndarray):
         truth = list(truth)
     known = known_slices(truth)
-    spacings: Iterable[Spacing | None] = itertools.repeat(None, len(known))
-    if spacing_mm is not None:
-        spacings = spacing_mm
+    spacings = check_spacings(spacing_mm, len(known))
     scores = []
-    slices = zip(made, truth, spacings, known, strict=True)
-    for mask, true_mask, spacing, is_known in slices:
+    partners = zip(truth, spacings, known, strict=True)
+    for mask, (true_mask, spacing, is_known) in pair_up(masks, partners, "truth"):
         if is_known:
             scores.append(score(mask, true_mask, spacing))
         else:

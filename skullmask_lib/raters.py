@@ -127,7 +127,7 @@ def pairs(
     Raises
     ------
     InputError
-        See `traced`.
+        See `traced`; also if there is not one spacing for each slice.
 
     Examples
     --------
@@ -138,13 +138,15 @@ def pairs(
     (1, 0.667, 0.8)
     """
     is_traced = dict(zip(traces, traced(traces), strict=True))
+    spacings = _spacings(traces, spacing_mm)
     compared = []
     for first, second in itertools.combinations(traces, 2):
         both = np.flatnonzero(is_traced[first] & is_traced[second]).tolist()
         scores = []
         for index in both:
-            mask, other = traces[first][index], traces[second][index]
-            distance = metrics.assd_mm(mask, other, _spacing_of(spacing_mm, index))
+            mask = traces[first][index]
+            other = traces[second][index]
+            distance = metrics.assd_mm(mask, other, spacings[index])
             scores.append((metrics.iou(mask, other), metrics.dice(mask, other), distance))
         compared.append(Pair(first, second, len(both), *_means(scores, 3)))
     return compared
@@ -198,7 +200,7 @@ def deviations(
     Raises
     ------
     InputError
-        See `traced`.
+        See `pairs`.
 
     Examples
     --------
@@ -208,6 +210,7 @@ def deviations(
     [-1.5, -0.0, 1.6]
     """
     is_traced = dict(zip(traces, traced(traces), strict=True))
+    spacings = _spacings(traces, spacing_mm)
     rows = []
     for rater, masks in traces.items():
         scores = []
@@ -219,7 +222,7 @@ def deviations(
             shared |= both
             for index in np.flatnonzero(both).tolist():
                 pair = masks[index], other_masks[index]
-                outward = metrics.outward_mm(*pair, _spacing_of(spacing_mm, index))
+                outward = metrics.outward_mm(*pair, spacings[index])
                 scores.append((metrics.iou(*pair), metrics.area_error(*pair), outward))
         rows.append(Deviation(rater, int(shared.sum()), *_means(scores, 3)))
     return rows
@@ -271,11 +274,11 @@ def staple(traces: Traces) -> Staple:
     return Staple(mask, sensitivity, specificity)
 
 
-def _spacing_of(spacing_mm: np.ndarray | None, index: int) -> metrics.Spacing:
-    if spacing_mm is None:
-        return metrics.PIXELS
-    row_mm, column_mm = spacing_mm[index]
-    return row_mm, column_mm
+def _spacings(traces: Traces, spacing_mm: np.ndarray | None) -> list[metrics.Spacing]:
+    """Return the spacing of every slice; without one, distances are in pixels."""
+    count = len(next(iter(traces.values())))
+    spacings = errors.check_spacings(spacing_mm, count)
+    return [spacing or metrics.PIXELS for spacing in spacings]
 
 
 def _means(scores: Sequence[tuple[float, ...]], count: int) -> list[float]:

@@ -73,7 +73,8 @@ def sweep(
     Raises
     ------
     InputError
-        If there is nothing to sweep, a width is out of range, or images and truth do not fit.
+        If there are no widths, one of them is out of range, the truth is empty, or images, truth
+        and names do not fit.
 
     Examples
     --------
@@ -84,29 +85,26 @@ def sweep(
     """
     errors.check_stack(images)
     errors.check_stack(truth)
-    sizes = list(sizes)
+    widths = list(sizes)
+    if not widths:
+        raise errors.InputError("expected widths to try, got none")
+    if not any(map(np.any, truth)):
+        got = "one that is empty" if len(truth) else "none"
+        raise errors.InputError(f"expected a truth to choose a width by, got {got}")
+    names = names or [f"slice {index}" for index in range(len(truth))]
+    if len(names) != len(truth):
+        raise errors.InputError(f"expected {len(truth)} names, as in the truth, got {len(names)}")
     known = known_slices(truth)
+    partners = zip(truth, known, names, strict=True)
     ious = []
     dices = []
-    count = 0
-    for index, image in enumerate(images):
-        count += 1
-        name = names[index] if names else f"slice {index}"
-        if index >= len(known):
-            raise errors.InputError(
-                f"expected a truth for each slice, got {len(truth)}", where=name
-            )
-        if known[index]:
+    for image, (true_mask, is_known, name) in errors.pair_up(images, partners, "truth"):
+        if is_known:
             with errors.placed(name):
-                slice_ious, slice_dices = _scores(image, truth[index], sizes)
+                slice_ious, slice_dices = _scores(image, true_mask, widths)
             ious.append(slice_ious)
             dices.append(slice_dices)
-    if not sizes or not ious or count != len(truth):
-        wanted = f"widths to try, and {len(truth)} slices as in the truth"
-        raise errors.InputError(f"expected {wanted}, got {count}")
-    if not any(map(np.any, truth)):
-        raise errors.InputError("expected a truth to choose a width by, got one that is empty")
-    return Sweep(np.array(sizes), np.array(ious), np.array(dices))
+    return Sweep(np.array(widths), np.array(ious), np.array(dices))
 
 
 def _scores(
@@ -351,8 +349,9 @@ def ladder(
     known = known_slices(truth)
     scores = {}
     for version in VERSIONS:
-        made = mask_slices(images, version=version, spacing_mm=spacing_mm)
-        ious = [iou(mask, true_mask) for mask, true_mask in zip(made, truth, strict=True)]
+        slice_masks = mask_slices(images, version=version, spacing_mm=spacing_mm)
+        pairs = errors.pair_up(slice_masks, truth, "truth")
+        ious = [iou(mask, true_mask) for mask, true_mask in pairs]
         scores[version] = np.array(ious)[known]
     return scores
 

@@ -917,7 +917,7 @@ def mask_slices(
     ------
     InputError
         See `create_skull_mask`; the slice's name comes first. Also if there are not as many
-        spacings as names.
+        spacings or images as names.
 
     Examples
     --------
@@ -1036,26 +1036,9 @@ def _prepare(
         stack = list(stack)
         names = [f"slice {index}" for index in range(len(stack))]
     names = tuple(names)
-    spacings = _spacings(spacing_mm, len(names))
+    spacings = errors.check_spacings(spacing_mm, len(names))
     slices = _slices(stack, names, spacings, options)
     return _Work(version, slices, bool(volume))
-
-
-def _spacings(
-    spacing_mm: np.ndarray | None,
-    count: int,
-) -> list[Spacing | None]:
-    """Check that there is one spacing for each slice."""
-    if spacing_mm is None:
-        return [None] * count
-    wanted = f"the spacings of {count} slices, shape {(count, 2)}"
-    try:
-        spacings = np.asarray(spacing_mm, float)
-    except (TypeError, ValueError):
-        raise errors.InputError(f"expected {wanted}, got {spacing_mm!r}") from None
-    if spacings.shape != (count, 2):
-        raise errors.InputError(f"expected {wanted}, got shape {spacings.shape}")
-    return list(spacings)
 
 
 def _slices(
@@ -1065,7 +1048,8 @@ def _slices(
     options: dict,
 ) -> Iterator[_Slice]:
     """Give each slice its options, with its own spacing if the version takes one."""
-    for image, name, spacing in zip(images, names, spacings, strict=True):
+    named = zip(names, spacings, strict=True)
+    for image, (name, spacing) in errors.pair_up(images, named, "name"):
         own = {}
         if spacing is not None and "spacing_mm" in options:
             own = {"spacing_mm": spacing}

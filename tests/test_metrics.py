@@ -231,8 +231,11 @@ def test_score_of_many_slices():
         sm.score(mask, true, spacing)
         for mask, true, spacing in zip(made, truth, spacing_mm, strict=True)
     ]
-    with pytest.raises(ValueError, match="shorter"):
-        sm.score_slices(made, truth[:1])
+    for wrong in (1, 3):
+        with refused(None, naming=["truth", f"got {min(wrong, 2)}"]):
+            sm.score_slices(made, [truth[0]] * wrong)
+        with refused(None, naming=["spacings", "(2, 2)", f"({wrong}, 2)"]):
+            sm.score_slices(made, truth, [(1, 1)] * wrong)
 
 
 def test_an_empty_truth_is_unknown_where_others_are_not_empty():

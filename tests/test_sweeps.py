@@ -49,13 +49,13 @@ def test_of_equal_widths_the_smallest_is_best():
 @pytest.mark.parametrize(
     ("images", "truth", "sizes", "where", "naming"),
     [
-        ([head()], [head() > 0], [], None, ["widths", "1 slices", "got 1"]),
-        ([], [], [3], None, ["0 slices", "got 0"]),
+        ([head()], [head() > 0], [], None, ["widths", "got none"]),
+        ([], [], [3], None, ["truth", "got none"]),
         ([head()], [head() > 0], [3, 41], "slice 0", ["dilation size", "1 to 40 px", "got 41"]),
         ([head()], [head() > 0], [0], "slice 0", ["dilation size", "1 to 40 px", "got 0"]),
         ([head()], [head() > 0], [2.5], "slice 0", ["whole", "dilation size", "got 2.5"]),
-        ([head(), head()], [head() > 0], [3], "slice 1", ["truth", "got 1"]),
-        ([head()], [head() > 0, head() > 0], [3], None, ["2 slices", "got 1"]),
+        ([head(), head()], [head() > 0], [3], None, ["truth", "got 1"]),
+        ([head()], [head() > 0, head() > 0], [3], None, ["slice", "truth", "got 1"]),
         ([head()], [head()[1:] > 0], [3], "slice 0", ["(48, 40)", "(47, 40)"]),
         ([np.full((9, 9), np.nan)], [np.ones((9, 9))], [3], "slice 0", ["finite", "got 81 "]),
         ([head()], [0 * head()], [3], None, ["truth", "empty"]),
@@ -74,6 +74,16 @@ def test_errors_of_a_sweep_tell_the_name():
             sizes=[3],
             names=["a", "b"],
         )
+
+
+@pytest.mark.parametrize("names", [["a"], ["a", "b", "c"]])
+def test_every_slice_of_a_sweep_has_a_name_and_of_a_ladder_a_truth(names):
+    images = [head(), head()]
+    truth = [head() > 0] * 2
+    with refused(None, naming=["2 names", f"got {len(names)}"]):
+        sm.sweep(images, truth, sizes=[3], names=names)
+    with refused(None, naming=["truth", f"got {min(len(names), 2)}"]):
+        sm.ladder(images, [head() > 0] * len(names))
 
 
 def test_slices_of_unknown_truth_have_no_part_in_a_sweep_or_a_ladder():

@@ -631,6 +631,14 @@ def test_every_slice_has_its_spacing():
                 list(sm.mask_slices(images, names=names, version=version, spacing_mm=spacing_mm))
 
 
+@pytest.mark.parametrize("volume", [False, True])
+@pytest.mark.parametrize("names", ["a", "abc"])
+def test_every_slice_has_its_name(names, volume):
+    image, _ = ring_head()
+    with refused(None, naming=["name", f"got {min(len(names), 2)}"]):
+        list(sm.mask_slices([image, image], names=names, volume=volume))
+
+
 def test_only_none_leaves_the_choice_of_the_version():
     with refused(None, naming=["version", "v1, ", "got ''"]):
         sm.create_skull_mask(np.eye(3), version="")
