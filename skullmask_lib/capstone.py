@@ -68,7 +68,7 @@ def draw(seed: int, *, contrast: str = "T1") -> datasets.Data:
     >>> draw(4711)
     Data(5 slices of 256 x 208 float32, truth, brain, spacing 1 x 1 mm, slice_0 … slice_4)
     """
-    errors.check_whole(seed, "seed", 0, 2**64 - 1, "")
+    errors.check_whole(seed, "seed", 0, 2**64 - 1)
     measures = randomise.random_measures(np.random.default_rng(seed))
     images = []
     labels = []

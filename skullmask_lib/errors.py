@@ -549,7 +549,7 @@ def check_whole(
     what: str,
     low: int,
     high: int,
-    unit: str,
+    unit: str = "",
 ) -> int:
     """Convert a whole number to int; refuse anything else, and numbers out of range.
 
@@ -561,7 +561,7 @@ def check_whole(
     low, high : int
         The range, with both ends.
     unit : str
-        Unit of the value, for the message.
+        Unit of the value, for the message; none by default.
 
     Returns
     -------
@@ -586,7 +586,8 @@ def check_whole(
     if number is None:
         raise InputError(f"expected a whole number as {what}, got {_plain(value)!r}")
     if not low <= number <= high:
-        raise InputError(f"expected a {what} from {low} to {high} {unit}, got {value}")
+        limits = f"from {low} to {high} {unit}".rstrip()
+        raise InputError(f"expected a {what} {limits}, got {value}")
     return number
 
 

@@ -21,6 +21,8 @@ from .metrics import dice, iou, known_slices
 from .texts import csv_text
 from .versions import VERSIONS, Stages, brain_and_scalp, mask_slices
 
+_MOST_DRAWS = 1_000_000
+
 
 @dataclass(frozen=True)
 class Sweep:
@@ -274,9 +276,9 @@ def bootstrap(
     ----------
     scores : ndarray of shape (N,), float
     draws : int
-        Resamples with replacement.
+        Resamples with replacement, 1 … 1,000,000.
     confidence : float
-        Between 0 and 1.
+        Above 0 and below 1.
     seed : int
 
     Returns
@@ -286,7 +288,7 @@ def bootstrap(
     Raises
     ------
     InputError
-        If there is no score.
+        If there is no score, one of them is not finite, or an option is out of range.
 
     References
     ----------
@@ -301,6 +303,10 @@ def bootstrap(
     scores = np.asarray(scores, float)
     if not scores.size:
         raise errors.InputError("expected scores to resample, got none")
+    errors.check_values(scores)
+    errors.check_whole(draws, "number of draws", 1, _MOST_DRAWS)
+    if not 0 < confidence < 1:
+        raise errors.InputError(f"expected a confidence above 0 and below 1, got {confidence}")
     if scores.size == 1:
         return float(scores[0]), float(scores[0])
     from scipy import stats  # takes long to import, and nothing else here needs it

@@ -153,6 +153,19 @@ def test_bootstrap_of_one_and_of_none():
         sm.bootstrap([])
 
 
+@pytest.mark.parametrize(
+    ("scores", "options", "naming"),
+    [
+        ([0.5, np.nan], {}, ["finite", "got 1"]),
+        ([0.5, 0.7], {"draws": 0}, ["draws", "got 0"]),
+        ([0.5, 0.7], {"confidence": 95}, ["confidence", "got 95"]),
+    ],
+)
+def test_bootstraps_that_cannot_be(scores, options, naming):
+    with refused(None, naming=naming):
+        sm.bootstrap(scores, **options)
+
+
 # --- widths as text --------------------------------------------------------------------------------------------
 
 
