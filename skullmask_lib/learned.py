@@ -2,7 +2,7 @@
 
 The network is ``data/network.onnx``, and OpenCV runs it, so nothing else needs to be installed. How
 it was trained and measured is in ``data/network.md``. One function, `prepare`, prepares a
-slice, in training too. How v9's path makes use of a probability is decided in `versions`.
+slice, in training too. How v9's path makes use of a probability is decided in `boundary`.
 """
 
 import hashlib

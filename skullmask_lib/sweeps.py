@@ -19,7 +19,7 @@ import numpy as np
 from . import errors, masks, phantom, project
 from .metrics import dice, iou, known_slices
 from .texts import csv_text
-from .versions import VERSIONS, Stages, brain_and_scalp, mask_slices
+from .versions import NO_BRAIN, VERSIONS, Stages, brain_and_scalp, mask_slices
 
 _MOST_DRAWS = 1_000_000
 
@@ -122,8 +122,7 @@ def _scores(
         ious.append(iou(mask, truth))
         dices.append(dice(mask, truth))
     if not stages["brain"].any():
-        text = "the mask is empty: no bright component inside of the frame"
-        warnings.warn(text, errors.EmptyMaskWarning, stacklevel=3)
+        warnings.warn(NO_BRAIN, errors.EmptyMaskWarning, stacklevel=3)
     return ious, dices
 
 

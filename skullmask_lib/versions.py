@@ -1,10 +1,9 @@
 """The versions v1 … v9. Each takes one slice and returns its mask.
 
-A version is a few lines of primitives, and a new one goes here. The primitives are in `masks` and,
-for v8 and v9, in the folder `polar`; v9 asks the network of `learned`, too. Primitives that only a
-new version needs get a module of their own, which is also entered in the layers in pyproject.toml
-and in the list in `batches.software`. `trace` shows the stages on the way, and `mask_slices` masks
-many slices.
+v1 … v7 are a few lines of primitives from `masks`. v8 and v9 unwrap the head by `polar` and leave
+the rest to `boundary`. A new version goes here. Primitives that only it needs get a module of their
+own, which is also entered in the layers in pyproject.toml and in the list in `batches.software`.
+`create_skull_mask` runs any version, `trace` shows its stages, and `mask_slices` masks many slices.
 
 The source of v1 … v7 is the article "Building a Skull Mask Generator for MRI Images Without Deep
 Learning". What it left open (v3, v4, the widths of v5 and v6) is reconstructed here and labelled
@@ -12,32 +11,40 @@ as such. v8 and v9 are this project's own.
 """
 
 import inspect
-import itertools
 import warnings
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import cv2
 import numpy as np
 
-from . import errors, learned, masks, polar
+from . import errors, masks, polar
+from .boundary import (
+    BOUNDARY_VERSIONS,
+    NO_HEAD,
+    Slice,
+    Spacing,
+    Stages,
+    follow_boundary,
+    follow_in_volume,
+)
+from .boundary import no_head as no_head
+from .boundary import scalp_boundary as scalp_boundary
+from .boundary import second_opinion as second_opinion
 
 if TYPE_CHECKING:
     from .io.datasets import Data
 
-Stages = dict[str, np.ndarray]
-Spacing = tuple[float, float]  # of rows and of columns [mm]
 MAX_BLOCK_SIZE_PX = 9999  # for cv2.blur
-# A slice of a volume that has less than this share of the others' contrast shows air
-_DIM_SHARE = 0.2
-_USUAL_CONTRAST_PERCENTILE = 90
-# Neighbours whose quality is this many times higher pull a slice's outline
-_CLEARLY = 1.2
+NO_BRAIN = "the mask is empty: no bright component inside of the frame"
 
 # The types of the options say what a slider offers
 GreyLevel = Annotated[int, errors.Range(0, 254, 1, "grey level")]
 BlockSize = Annotated[int, errors.Range(3, 301, 2, "px")]
 DilationSize = Annotated[int, errors.Range(1, 61, 1, "px")]
+
+
+# --- The versions --------------------------------------------------------------------------------
 
 
 def v1(image: np.ndarray) -> np.ndarray:
@@ -329,6 +336,9 @@ def v9(
     return _mask(_second_opinion_stages(image, spacing_mm))
 
 
+# --- Their stages --------------------------------------------------------------------------------
+
+
 def _largest_component_stages(image: np.ndarray) -> Stages:
     gray, bright = _bright(image)
     largest = masks.largest_component(bright)
@@ -420,188 +430,6 @@ def _unwrap(
     return unwrapped
 
 
-def follow_boundary(
-    unwrapped: polar.Unwrapped | None,
-    shape: tuple[int, int],
-    version: str,
-) -> tuple[polar.Unwrapped | None, Stages]:
-    """Run one of `BOUNDARY_VERSIONS` from where the head is unwrapped.
-
-    Parameters
-    ----------
-    unwrapped : polar.Unwrapped or None
-        As `polar.unwrap` returns it.
-    shape : tuple of int
-        Rows and columns of the image.
-    version : str
-
-    Returns
-    -------
-    unwrapped : polar.Unwrapped or None
-        The head, which v9 may have corrected.
-    stages : dict of str to ndarray
-        As `trace` returns them; those of `no_head` without a head.
-
-    Examples
-    --------
-    >>> head, stages = follow_boundary(None, (4, 4), "v8")
-    >>> head is None, list(stages)
-    (True, ['head', 'filled'])
-    """
-    if unwrapped is None:
-        return None, no_head(shape)
-    if version == "v9":
-        return second_opinion(unwrapped)
-    return unwrapped, scalp_boundary(unwrapped)
-
-
-def no_head(shape: tuple[int, int]) -> Stages:
-    """Return the stages of v8 where it finds no head.
-
-    Parameters
-    ----------
-    shape : tuple of int
-        Rows and columns of the image.
-
-    Returns
-    -------
-    dict of str to ndarray of shape (H, W), uint8
-        ``head`` and ``filled``, both empty.
-
-    Examples
-    --------
-    >>> no_head((1, 2))["filled"]
-    array([[0, 0]], dtype=uint8)
-    """
-    empty = np.zeros(shape, np.uint8)
-    return {"head": empty, "filled": empty}
-
-
-def scalp_boundary(unwrapped: polar.Unwrapped) -> Stages:
-    """Run v8 from where the head is unwrapped.
-
-    Parameters
-    ----------
-    unwrapped : polar.Unwrapped
-
-    Returns
-    -------
-    dict of str to ndarray
-        The stages, as `trace` returns them.
-
-    Examples
-    --------
-    >>> disc = np.hypot(*np.ogrid[-40:40, -40:40]) < 36
-    >>> list(scalp_boundary(polar.unwrap(disc, (2, 2))))
-    ['head', 'unwrapped', 'cost', 'inner edge', 'path', 'outline', 'filled']
-    """
-    return {"head": unwrapped.head, **_boundary_stages(unwrapped)}
-
-
-def second_opinion(unwrapped: polar.Unwrapped) -> tuple[polar.Unwrapped, Stages]:
-    """Run v9 from where the head is unwrapped.
-
-    Parameters
-    ----------
-    unwrapped : polar.Unwrapped
-        As v8 finds it.
-
-    Returns
-    -------
-    unwrapped : polar.Unwrapped
-        The head after the network has corrected it.
-    stages : dict of str to ndarray
-        As `trace` returns them.
-
-    Examples
-    --------
-    >>> disc = np.hypot(*np.ogrid[-40:40, -40:40]) < 36
-    >>> list(second_opinion(polar.unwrap(disc, (2, 2)))[1])[:4]
-    ['probability', 'head', 'opinion', 'unwrapped']
-    """
-    probability = learned.probability_on_grid(unwrapped)
-    corrected, opinion = _heed(unwrapped, probability)
-    stages = {
-        "probability": probability,
-        "head": corrected.head,
-        "opinion": polar.along_rays(corrected, probability) if opinion is None else opinion,
-        **_boundary_stages(corrected, opinion),
-    }
-    return corrected, stages
-
-
-def _heed(
-    unwrapped: polar.Unwrapped,
-    probability: np.ndarray,
-) -> tuple[polar.Unwrapped, np.ndarray | None]:
-    """Correct the head by a probability on the grid; return it along the rays, too.
-
-    Where nothing is probably inside, the probability says nothing: the head stays, and None.
-    """
-    inside = (probability > 0.5).astype(np.uint8)
-    if not inside.any():
-        return unwrapped, None
-    corrected = polar.with_inside(unwrapped, inside)
-    return corrected, polar.along_rays(corrected, probability)
-
-
-def _boundary_stages(
-    unwrapped: polar.Unwrapped,
-    opinion: np.ndarray | None = None,
-) -> Stages:
-    """Follow the scalp's boundary from where the head is unwrapped."""
-    rays = polar.merge_rays(unwrapped.brightness)
-    cost = _surface_cost(rays, unwrapped.cut, opinion)
-    path, inner_edge = _nested_paths(rays, cost)
-    outline = polar.half_maximum(unwrapped.brightness, path, unwrapped.cut)
-    return {
-        "unwrapped": unwrapped.brightness,
-        "cost": cost,
-        "inner edge": inner_edge,
-        "path": path,
-        "outline": outline,
-        "filled": _filled(unwrapped, outline),
-    }
-
-
-def _surface_cost(
-    rays: np.ndarray,
-    cut: np.ndarray,
-    opinion: np.ndarray | None = None,
-) -> np.ndarray:
-    """Price every place on merged rays as the skull's surface.
-
-    ``cut``, and the network's ``opinion`` in v9, are those of all rays.
-    """
-    cost = polar.surface_cost(rays, polar.merge_rays(cut) > 0)
-    if opinion is not None:
-        cost += polar.merge_rays(polar.unlikely_cost(opinion))
-    return cost
-
-
-def _nested_paths(
-    rays: np.ndarray,
-    cost: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Find the skull's surface and the inner edge of the dark layer below it, on all rays."""
-    path, inner_edge = polar.nested_paths(cost, polar.inner_edge_cost(rays))
-    return polar.spread_path(path), polar.spread_path(inner_edge)
-
-
-def _filled(
-    unwrapped: polar.Unwrapped,
-    outline: np.ndarray,
-) -> np.ndarray:
-    """Fill an outline.
-
-    Where the outline leaps from ray to ray there may be several pieces; only the largest stays.
-    """
-    inside = polar.fill_outline(unwrapped, outline)
-    if not polar.leaps(unwrapped, outline):
-        return inside
-    return masks.fill_holes(masks.largest_component(inside))
-
-
 def brain_and_scalp(image: np.ndarray) -> Stages:
     """Run v5, v6 and v7 up to where they dilate.
 
@@ -647,20 +475,13 @@ def _mask(stages: Stages) -> np.ndarray:
     """Return the last stage; warn if it is empty."""
     mask = list(stages.values())[-1]
     if not mask.any():
-        reason = "nothing bright to build it from"
+        text = "the mask is empty: nothing bright to build it from"
         if "brain" in stages:
-            reason = "no bright component inside of the frame"
+            text = NO_BRAIN
         elif "head" in stages:
-            reason = _NO_HEAD
-        _warn_of_empty_mask(reason)
+            text = NO_HEAD
+        warnings.warn(text, errors.EmptyMaskWarning, stacklevel=3)
     return mask
-
-
-_NO_HEAD = "no head in it"
-
-
-def _warn_of_empty_mask(reason: str) -> None:
-    warnings.warn(f"the mask is empty: {reason}", errors.EmptyMaskWarning, stacklevel=4)
 
 
 # Each version, and the function that returns its stages
@@ -678,8 +499,9 @@ _STAGES_OF: dict[Callable[..., np.ndarray], Callable[..., Stages]] = {
 VERSIONS: dict[str, Callable[..., np.ndarray]] = {
     version.__name__: version for version in _STAGES_OF
 }
-# The versions that unwrap the head, which also tells how far to trust a mask
-BOUNDARY_VERSIONS = ("v8", "v9")
+
+
+# --- Choose and run a version --------------------------------------------------------------------
 
 
 def options_of(version: str) -> dict[str, object]:
@@ -867,7 +689,7 @@ def mask_and_quality(
     Raises
     ------
     InputError
-        See `v8`.
+        See `v8`; also if the version does not unwrap the head.
 
     Examples
     --------
@@ -876,9 +698,13 @@ def mask_and_quality(
     >>> quality < polar.TRUSTED
     True
     """
+    version, _ = choose(version, {})
     unwrapped, stages = follow_boundary(_unwrap(image, spacing_mm), np.shape(image), version)
     mask = _mask(stages)
     return mask, polar.trust_in(unwrapped, mask)
+
+
+# --- Many slices ---------------------------------------------------------------------------------
 
 
 def mask_slices(
@@ -903,11 +729,9 @@ def mask_slices(
         See `create_skull_mask`.
     spacing_mm : ndarray of shape (N, 2), optional
         Row and column spacing of every slice [mm], as in `Data`, for versions that use it.
-    volume : bool
-        The slices follow one another in a volume, which only v8 and v9 make use of. Where the
-        slices on both sides of one can be trusted, and are trusted more or are more like each other
-        than like it, its outline is pulled towards theirs. Air beside the head is removed. A slice
-        of far less contrast than the others shows air and has an empty mask.
+    volume : bool, optional
+        The slices follow one another in a volume, which only v8 and v9 make use of, see
+        `boundary.follow_in_volume`.
 
     Yields
     ------
@@ -926,8 +750,8 @@ def mask_slices(
     4
     """
     work = _prepare(images, names, version, spacing_mm, volume, options)
-    for made in _make_masks(work):
-        yield made.mask
+    for masked in _mask_each(work):
+        yield masked.mask
 
 
 def masks_with_quality(
@@ -970,45 +794,27 @@ def masks_with_quality(
     True
     """
     work = _prepare(images, names, version, spacing_mm, volume, options)
-    judged = _judged(work)
+    rated = _rate_each(work)
     if work.is_volume and work.version in BOUNDARY_VERSIONS:
-        judged = _judged_together(judged)
-    yield from judged
-
-
-class _Slice(NamedTuple):
-    """A slice to mask."""
-
-    image: np.ndarray
-    name: str
-    spacing_mm: Spacing | None
-    options: dict[str, Any]  # of the version
+        rated = _rate_together(rated)
+    yield from rated
 
 
 class _Work(NamedTuple):
     """Slices to mask, and how."""
 
     version: str
-    slices: Iterator[_Slice]
+    options: dict[str, Any]  # of the version; those of a slice have its spacing
+    slices: Iterator[Slice]
     is_volume: bool
 
 
-class _Made(NamedTuple):
-    """A mask, the slice that it belongs to, and the head if the version has unwrapped it."""
+class _Masked(NamedTuple):
+    """A slice, its mask, and the head if the version has unwrapped it."""
 
+    slice: Slice
     mask: np.ndarray
-    slice: _Slice
     unwrapped: polar.Unwrapped | None = None
-
-
-class _Head(NamedTuple):
-    """What v8 or v9 finds in a slice of a volume before it compares the neighbours."""
-
-    slice: _Slice
-    unwrapped: polar.Unwrapped | None = None
-    opinion: np.ndarray | None = None  # of v9's network, along the rays
-    outline: np.ndarray | None = None  # [steps below the skin]
-    trust: float = 0.0
 
 
 def _prepare(
@@ -1037,184 +843,67 @@ def _prepare(
         names = [f"slice {index}" for index in range(len(stack))]
     names = tuple(names)
     spacings = errors.check_spacings(spacing_mm, len(names))
-    slices = _slices(stack, names, spacings, options)
-    return _Work(version, slices, bool(volume))
-
-
-def _slices(
-    images: Iterable[np.ndarray],
-    names: Iterable[str],
-    spacings: Iterable[Spacing | None],
-    options: dict,
-) -> Iterator[_Slice]:
-    """Give each slice its options, with its own spacing if the version takes one."""
     named = zip(names, spacings, strict=True)
-    for image, (name, spacing) in errors.pair_up(images, named, "name"):
-        own = {}
-        if spacing is not None and "spacing_mm" in options:
-            own = {"spacing_mm": spacing}
-        yield _Slice(image, name, spacing, options | own)
+    pairs = errors.pair_up(stack, named, "name")
+    slices = (Slice(image, name, spacing) for image, (name, spacing) in pairs)
+    return _Work(version, options, slices, bool(volume))
 
 
-def _make_masks(work: _Work) -> Iterator[_Made]:
+def _mask_each(work: _Work) -> Iterator[_Masked]:
+    """Make the masks of slices one after another, or of a volume as a whole."""
     if work.version not in BOUNDARY_VERSIONS:
-        version = VERSIONS[work.version]
-        for one in work.slices:
-            with errors.placed(one.name):
-                mask = version(one.image, **one.options)
-            yield _Made(mask, one)
+        yield from _mask_each_directly(work)
     elif work.is_volume:
-        yield from _masks_of_volume(work)
+        slices = list(work.slices)
+        results = follow_in_volume(slices, work.version)
+        for slice_, (unwrapped, mask) in zip(slices, results, strict=True):
+            yield _Masked(slice_, mask, unwrapped)
     else:
-        for one in work.slices:
-            with errors.placed(one.name):
-                unwrapped = _unwrap(one.image, **one.options)
-                stages = no_head(np.shape(one.image))
-                if unwrapped is not None:
-                    unwrapped, stages = _follow_boundary(work.version, unwrapped)
+        for slice_ in work.slices:
+            with errors.placed(slice_.name):
+                unwrapped = _unwrap(slice_.image, slice_.spacing_mm)
+                shape = np.shape(slice_.image)
+                unwrapped, stages = follow_boundary(unwrapped, shape, work.version)
                 mask = _mask(stages)
-            yield _Made(mask, one, unwrapped)
+            yield _Masked(slice_, mask, unwrapped)
 
 
-def _follow_boundary(
-    version: str,
-    unwrapped: polar.Unwrapped,
-) -> tuple[polar.Unwrapped, Stages]:
-    """Run v8 or v9 from where the head is unwrapped; return the head that was used, too."""
-    if version == "v9":
-        return second_opinion(unwrapped)
-    return unwrapped, scalp_boundary(unwrapped)
+def _mask_each_directly(work: _Work) -> Iterator[_Masked]:
+    """Make the masks of slices by a version that does not unwrap the head."""
+    version = VERSIONS[work.version]
+    for slice_ in work.slices:
+        options = work.options
+        if "spacing_mm" in options:
+            options = options | {"spacing_mm": slice_.spacing_mm}
+        with errors.placed(slice_.name):
+            mask = version(slice_.image, **options)
+        yield _Masked(slice_, mask)
 
 
-def _judged(work: _Work) -> Iterator[tuple[np.ndarray, float]]:
+def _rate_each(work: _Work) -> Iterator[tuple[np.ndarray, float]]:
     """Make masks, and estimate how far to trust each by itself."""
-    for made in _make_masks(work):
-        yield made.mask, _quality_of(made, work.version)
+    for masked in _mask_each(work):
+        yield masked.mask, _quality_of(masked, work.version)
 
 
-def _judged_together(
-    judged: Iterable[tuple[np.ndarray, float]],
+def _quality_of(masked: _Masked, version: str) -> float:
+    """Estimate how far to trust a mask, with the head that v8 or v9 has unwrapped already."""
+    if version in BOUNDARY_VERSIONS:
+        return polar.trust_in(masked.unwrapped, masked.mask)
+    image, name, spacing_mm = masked.slice
+    with errors.placed(name):
+        return polar.quality(image, masked.mask, spacing_mm=spacing_mm)
+
+
+def _rate_together(
+    rated: Iterable[tuple[np.ndarray, float]],
 ) -> Iterator[tuple[np.ndarray, float]]:
     """Lower the quality of masks that do not fit into their volume."""
     stack = []
     areas_px = []
     qualities = []
-    for mask, quality in judged:
+    for mask, quality in rated:
         stack.append(mask)
         areas_px.append(int(np.count_nonzero(mask)))
         qualities.append(quality)
     yield from zip(stack, polar.trust_in_volume(areas_px, qualities).tolist(), strict=True)
-
-
-def _quality_of(made: _Made, version: str) -> float:
-    """Estimate how far to trust a mask, with the head that v8 or v9 has unwrapped already."""
-    if version in BOUNDARY_VERSIONS:
-        return polar.trust_in(made.unwrapped, made.mask)
-    image, name, spacing_mm, _ = made.slice
-    with errors.placed(name):
-        return polar.quality(image, made.mask, spacing_mm=spacing_mm)
-
-
-def _masks_of_volume(work: _Work) -> Iterator[_Made]:
-    """Make the masks of v8 or v9 in a volume, where the slices know their neighbours."""
-    for before, head, after in _with_neighbours(_heads(work)):
-        unwrapped = head.unwrapped
-        mask = np.zeros(np.shape(head.slice.image), np.uint8)
-        outline = head.outline
-        if unwrapped is not None and outline is not None:
-            if _should_follow(head, before, after):
-                outline = _outline(unwrapped, head.opinion, _places(before, after))
-            mask = polar.without_air(unwrapped, _filled(unwrapped, outline))
-        if not mask.any():
-            with errors.placed(head.slice.name):
-                _warn_of_empty_mask(_NO_HEAD)
-        yield _Made(mask, head.slice, unwrapped)
-
-
-def _with_neighbours(heads: Iterable[_Head]) -> Iterator[tuple[_Head, _Head, _Head]]:
-    """Yield every head between the one before and the one after it."""
-    nobody = _Head(_Slice(np.empty((0, 0)), "", None, {}))
-    padded = itertools.chain([nobody], heads, [nobody])
-    pairs = itertools.pairwise(padded)
-    for (before, head), (_, after) in itertools.pairwise(pairs):
-        yield before, head, after
-
-
-def _places(*heads: _Head) -> list[polar.Places]:
-    """Return where the outlines of heads run."""
-    places = []
-    for head in heads:
-        if head.unwrapped is not None and head.outline is not None:
-            places.append(polar.outline(head.unwrapped, head.outline))
-    return places
-
-
-def _should_follow(head: _Head, before: _Head, after: _Head) -> bool:
-    """Check whether both neighbours can be trusted, and either more than the head or against it."""
-    least = min(before.trust, after.trust)
-    if head.unwrapped is None or head.outline is None or least <= polar.TRUSTED:
-        return False
-    if least > _CLEARLY * head.trust:
-        return True
-    return polar.is_odd(head.unwrapped, head.outline, _places(before, after))
-
-
-def _heads(work: _Work) -> Iterator[_Head]:
-    """Find the heads of a volume; a slice of far less contrast than the others shows air."""
-    slices = list(work.slices)
-    contrasts = []
-    for one in slices:
-        with errors.placed(one.name):
-            contrasts.append(polar.contrast(errors.check_slice(one.image)))
-    least = 0.0
-    if contrasts:
-        least = _DIM_SHARE * np.percentile(contrasts, _USUAL_CONTRAST_PERCENTILE)
-    for one, contrast in zip(slices, contrasts, strict=True):
-        with errors.placed(one.name):
-            head = _find_head(one, work.version, is_dim=contrast < least)
-        yield head
-
-
-def _find_head(one: _Slice, version: str, *, is_dim: bool) -> _Head:
-    """Find the head of a slice; in a dim one it must be clear."""
-    unwrapped = polar.unwrap(one.image, **one.options)
-    if unwrapped is None:
-        return _Head(one)
-    opinion = None
-    if version == "v9":
-        unwrapped, opinion = _heed(unwrapped, learned.probability_on_grid(unwrapped))
-    outline = _outline(unwrapped, opinion)
-    trust = polar.trust(unwrapped, outline)
-    if is_dim and not _is_clear(unwrapped, outline, trust):
-        return _Head(one)
-    polar.warn_of_rivals(unwrapped)
-    return _Head(one, unwrapped, opinion, outline, trust)
-
-
-def _outline(
-    unwrapped: polar.Unwrapped,
-    opinion: np.ndarray | None,
-    neighbours: Sequence[polar.Places] = (),
-) -> np.ndarray:
-    """Find the outline of v8 or v9 [steps below the skin], pulled towards those of neighbours."""
-    rays = polar.merge_rays(unwrapped.brightness)
-    cost = _surface_cost(rays, unwrapped.cut, opinion)
-    if neighbours:
-        cost += polar.merge_rays(polar.neighbour_cost(unwrapped, neighbours, cost.shape[1]))
-    path, _ = _nested_paths(rays, cost)
-    return polar.half_maximum(unwrapped.brightness, path, unwrapped.cut)
-
-
-def _is_clear(
-    unwrapped: polar.Unwrapped,
-    outline: np.ndarray,
-    trust: float,
-) -> bool:
-    """Check whether a slice shows a skull as large as a head, with an outline to be trusted.
-
-    Without a spacing the head itself is the ruler, so only the trust decides.
-    """
-    if trust < polar.TRUSTED:
-        return False
-    radius_mm = polar.STEP_MM * np.maximum(unwrapped.skin - outline, 0)
-    return np.pi * np.mean(radius_mm**2) >= polar.HEAD_MM2

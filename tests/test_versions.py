@@ -16,7 +16,7 @@ from numpy.testing import assert_array_equal as same
 from scipy import ndimage
 
 import skullmask_lib as sm
-from skullmask_lib import polar, versions
+from skullmask_lib import boundary, learned, polar, versions
 from skullmask_lib.errors import EmptyMaskWarning, InputError
 
 LIBRARY = Path(sm.__file__).parent
@@ -304,10 +304,17 @@ def test_a_mask_with_its_quality_is_that_of_its_version_on_its_head(version):
     image = np.maximum(image, 0.2 * np.roll(image, 60, axis=0))  # a ghost joins the head
     mask, quality = versions.mask_and_quality(image, version, spacing_mm=spacing_mm)
     same(mask, sm.VERSIONS[version](image, spacing_mm=spacing_mm))
-    head, _ = versions.follow_boundary(polar.unwrap(image, spacing_mm), image.shape, version)
+    head, _ = boundary.follow_boundary(polar.unwrap(image, spacing_mm), image.shape, version)
     assert quality == polar.trust_in(head, mask)
     found = sm.quality(image, mask, spacing_mm=spacing_mm)
     assert (quality == found) == (version == "v8")  # v9 has corrected the head
+    same(mask, versions.mask_and_quality(image, version.upper(), spacing_mm=spacing_mm)[0])
+
+
+@pytest.mark.parametrize("version", ["v7", "v99"])
+def test_only_what_unwraps_the_head_makes_a_mask_with_its_quality(version):
+    with refused(None, naming=["v8", "v9", f"got {version!r}"]):
+        versions.mask_and_quality(head(), version)
 
 
 # --- the doors -------------------------------------------------------------------------------------------------
@@ -508,11 +515,11 @@ def test_an_outline_follows_its_neighbours(is_oval, trust, trust_of_neighbours, 
     even, oval = (12 + width * np.cos(around) for width in (0, 4))
 
     def head_with(outline, trust):
-        return versions._Head(None, unwrapped, outline=outline, trust=trust)
+        return boundary._Head(None, unwrapped, outline=outline, trust=trust)
 
     before, after = (head_with(even, of_neighbour) for of_neighbour in trust_of_neighbours)
     head = head_with(oval if is_oval else even, trust)
-    assert versions._should_follow(head, before, after) == follows
+    assert boundary._should_follow(head, before, after) == follows
 
 
 def test_masks_do_not_reach_into_the_air_in_a_volume():
@@ -759,7 +766,7 @@ def test_the_network_helps_where_signal_is_lost_or_an_edge_is_hidden(name, volum
 def test_v9_is_v8_where_the_network_sees_no_inside(monkeypatch):
     image, spacing_mm = sm.load("phantom").images[2], sm.load("phantom").spacing_mm[2]
     blind = lambda unwrapped: np.zeros(unwrapped.head.shape, np.float32)  # noqa: E731
-    monkeypatch.setattr(versions.learned, "probability_on_grid", blind)
+    monkeypatch.setattr(learned, "probability_on_grid", blind)
     same(sm.v9(image, spacing_mm=spacing_mm), sm.v8(image, spacing_mm=spacing_mm))
 
 

@@ -18,6 +18,7 @@ import scipy
 _LIBRARY = Path(__file__).parents[1]
 _COMPUTING = (  # all code that the masks, their scores and their files depend on
     "borders.py",
+    "boundary.py",
     "errors.py",
     "learned.py",
     "masks.py",

@@ -1,6 +1,6 @@
 """v8's primitives: the head unwrapped around its centre, and two nested closed paths in it.
 
-`versions` puts the stages of v8 together; nothing here reads files or draws. Code outside this
+`boundary` puts the stages of v8 together; nothing here reads files or draws. Code outside this
 folder uses the names below. In the order of the stages, they live in:
 
 - `grid` and `anatomy`: steps, angles and sampling; the measures of a head that v8 expects.

@@ -1,6 +1,6 @@
 """What the slices of a volume say about each other: a soft prior, the odd one out, and trust.
 
-`versions` decides which slices are neighbours, and when to ask them.
+`boundary` decides which slices are neighbours, and when to ask them.
 """
 
 from collections.abc import Iterable, Sequence
