@@ -183,14 +183,14 @@ def test_an_outline_runs_around_what_is_painted(image):
 
 def near(pixels, kind, where):
     """Tell how much of a region of the right panel has a colour of the palette."""
-    return (np.abs(pixels[where].astype(int) - plots._rgb(kind)).max(axis=1) < 60).mean()
+    return (np.abs(pixels[where].astype(int) - plots.style.rgb(kind)).max(axis=1) < 60).mean()
 
 
 def red_height(curves, width):
     """Measure how far above the foot the curve of the over-reach lies at a width [dots]."""
     x, _ = curves.to_dots.transform((width, 0)).round().astype(int)
     column = curves.pixels[:, x].astype(int)
-    red = np.flatnonzero(np.abs(column - plots._rgb("over-reach")).max(axis=1) < 60)
+    red = np.flatnonzero(np.abs(column - plots.style.rgb("over-reach")).max(axis=1) < 60)
     return len(column) - curves.foot - red.mean()
 
 
@@ -292,7 +292,7 @@ def test_the_path_of_a_polar_plot_lies_at_its_depth():
     drawn = plots.polar_plot(frame, [(values, (0, 1), depth, "a path")])
     x, y = drawn.to_dots.transform((180, 40 * views.polar.STEP_MM))
     column = drawn.pixels[:, round(x)]
-    blue = np.flatnonzero(np.abs(column.astype(int) - plots._rgb("path")).max(axis=1) < 60)
+    blue = np.flatnonzero(np.abs(column.astype(int) - plots.style.rgb("path")).max(axis=1) < 60)
     assert abs(blue.mean() - (len(column) - y)) <= 1.5
     _, y = drawn.to_dots.transform((180, 60 * views.polar.STEP_MM))
     assert (

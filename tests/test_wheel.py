@@ -41,7 +41,7 @@ def test_wheel_holds_what_it_needs_and_nothing_else(wheel):
     beside = (
         "py.typed",
         "__init__.pyi",
-        "skullmask.mplstyle",
+        "plots/skullmask.mplstyle",
         "reports/page.css",
         "reports/grid.html",
     )

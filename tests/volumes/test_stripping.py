@@ -376,7 +376,7 @@ def test_a_doubtful_part_of_a_mask_has_an_outline_of_its_own():
     def has(colour, **parts):
         shown = plots.three_planes(volume, np.diag([4, 4, 10, 1]), mask=mask, **parts).pixels
         wanted = np.array([int(colour[place : place + 2], 16) for place in (1, 3, 5)])
-        above_key = shown[: -2 * plots._KEY_DOTS, :, :3].astype(int)
+        above_key = shown[: -2 * plots.pictures.KEY_DOTS, :, :3].astype(int)
         return (np.abs(above_key - wanted).max(axis=2) < 8).any()
 
     for kind, parts in (("mask", {}), ("doubtful", {"doubtful": doubtful})):
