@@ -236,12 +236,18 @@ def slice_panel(
     _title(fig, frame, title)
 
 
-def _title(fig: Figure, frame: Frame, title: str) -> None:
+def _title(
+    fig: Figure,
+    frame: Frame,
+    title: str,
+    size: float = STYLE["axes.titlesize"],
+) -> None:
+    """Write a title of one line or more above a frame."""
     middle = frame.left + frame.width / 2
     top = frame.bottom + frame.height + _TITLE_GAP_DOTS
     place = np.divide((middle, top), size_dots(fig))
     lines = map(plain, title.split("\n"))
-    fig.text(*place, "\n".join(lines), ha="center", size=STYLE["axes.titlesize"])
+    fig.text(*place, "\n".join(lines), ha="center", size=size)
 
 
 def stacked(frames: Sequence[Frame], rows: int) -> list[Frame]:
@@ -286,10 +292,7 @@ def large_title(fig: Figure, frame: Frame, title: str) -> None:
     >>> fig, frames = panels(1, lines=0)
     >>> large_title(fig, stacked(frames, 1)[0], "1 normalise")
     """
-    middle = frame.left + frame.width / 2
-    top = frame.bottom + frame.height + _TITLE_GAP_DOTS
-    place = np.divide((middle, top), size_dots(fig))
-    fig.text(*place, plain(title), ha="center", size=_LARGE_TITLE_POINTS)
+    _title(fig, frame, title, _LARGE_TITLE_POINTS)
 
 
 @in_look
