@@ -35,6 +35,25 @@ SEEDS = {
 }
 
 
+class _Step(NamedTuple):
+    """A panel of `pipeline`: what is shown, painted over it and outlined."""
+
+    title: str
+    background: np.ndarray
+    painted: dict[str, np.ndarray] | None = None
+    outlined: dict[str, np.ndarray] | None = None
+
+
+class _Best(NamedTuple):
+    """The width with the highest IoU, and this IoU."""
+
+    width_px: int
+    iou: float
+
+
+# --- v1 to v7 ------------------------------------------------------------------------------------
+
+
 def largest_component(
     data: Data,
     *,
@@ -337,9 +356,9 @@ def width(
         score = metrics.iou(mask, truth)
         of_best = f"; best: {best.width_px} px, IoU {best.iou:.4f}"
         shares = _error_percents([mask], truth)
-        errors = f"over-reach {shares['over-reach'][0]:.2f} %, miss {shares['miss'][0]:.2f} %"
-        title += f": {errors}{of_best}"
-        verdict += f", {errors}{of_best}"
+        both = f"over-reach {shares['over-reach'][0]:.2f} %, miss {shares['miss'][0]:.2f} %"
+        title += f": {both}{of_best}"
+        verdict += f", {both}{of_best}"
     plots.plot_panel(fig, frames[1], curves, title, marks=[(dilation_size, score)])
     call = _call(version, {"dilation_size": dilation_size})
     alt = f"{version}, width {dilation_size} px: {verdict}"
@@ -407,22 +426,6 @@ def pipeline(
     alt = f"{data.names[slice_index]}: {version} in six steps, {width_px}: {verdict}."
     call = _call(version, {"dilation_size": dilation_size})
     return plots.picture(fig, alt, mask=mask, call=call)
-
-
-class _Step(NamedTuple):
-    """A panel of `pipeline`: what is shown, painted over it and outlined."""
-
-    title: str
-    background: np.ndarray
-    painted: dict[str, np.ndarray] | None = None
-    outlined: dict[str, np.ndarray] | None = None
-
-
-class _Best(NamedTuple):
-    """The width with the highest IoU, and that."""
-
-    width_px: int
-    iou: float
 
 
 @lru_cache(maxsize=16)
@@ -548,6 +551,9 @@ def _best_width(
         tried[width_px] = metrics.iou(mask, truth)
     best = max(sorted(tried), key=tried.get)
     return _Best(best, tried[best])
+
+
+# --- Any version ---------------------------------------------------------------------------------
 
 
 def with_options(view: Callable[..., Picture]) -> Callable[..., Picture]:
@@ -739,6 +745,9 @@ def versus(
     return _picture(fig, data, slice_index, alt, second, _call(right, options), also=also)
 
 
+# --- v8 and v9 -----------------------------------------------------------------------------------
+
+
 def boundary(
     data: Data,
     *,
@@ -856,6 +865,9 @@ def _limits_of_cost(cost: np.ndarray) -> tuple[float, float]:
     """Choose the costs that are drawn black and white, leaving out where the scalp is too thin."""
     first = round(polar.MIN_SCALP_MM / polar.STEP_MM)
     return tuple(np.percentile(cost[:, first:], (1, 99)))
+
+
+# --- What the views share ------------------------------------------------------------------------
 
 
 @lru_cache(maxsize=16)
