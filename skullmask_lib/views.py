@@ -980,9 +980,9 @@ def _options(
     chosen: dict[str, object],
 ) -> dict[str, object]:
     """Select the options that a version takes, the spacing included if it is known."""
-    if data.spacing_mm is not None:
-        row_mm, column_mm = data.spacing_mm[slice_index].tolist()
-        chosen = chosen | {"spacing_mm": (row_mm, column_mm)}
+    spacing_mm = data.spacing_of(slice_index)
+    if spacing_mm is not None:
+        chosen = chosen | {"spacing_mm": spacing_mm}
     names = versions.options_of(version)
     return {name: chosen[name] for name in names if name in chosen}
 

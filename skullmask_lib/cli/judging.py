@@ -73,17 +73,10 @@ def judge_masks(
 
 def _scores(mask: np.ndarray, data: Data, index: int, is_known: bool) -> dict[str, float]:
     """Score a mask; of a slice whose truth is unknown every score is NaN."""
-    spacing_mm = _spacing_of(data, index)
+    spacing_mm = data.spacing_of(index)
     if is_known:
         return metrics.score(mask, data.truth[index], spacing_mm)
     return metrics.no_score(spacing_mm)
-
-
-def _spacing_of(data: Data, index: int) -> np.ndarray | None:
-    """Return the row and column spacing of a slice [mm], if it is known."""
-    if data.spacing_mm is None:
-        return None
-    return data.spacing_mm[index]
 
 
 def warn_if_doubtful(name: str, quality: float) -> bool:
@@ -134,7 +127,7 @@ def warn_of_rivals(images: Iterable[np.ndarray], data: Data) -> Iterator[np.ndar
     """
     for index, image in enumerate(images):
         with errors.placed(data.names[index]):
-            unwrapped = polar.unwrap(image, _spacing_of(data, index))
+            unwrapped = polar.unwrap(image, data.spacing_of(index))
             polar.warn_of_rivals(unwrapped)
         yield image
 

@@ -44,7 +44,7 @@ def agreement_picture(
     """
     if slice_index is None:
         slice_index = int(raters.traced(traces).sum(axis=0).argmax())
-    unit = "px" if data.spacing_mm is None else "mm"
+    unit = data.length_unit
     fig, axes = figure(2, width=11, height=max(5, 1.2 + 0.24 * len(traces)))
     image = data.images[slice_index]
     name = data.names[slice_index]

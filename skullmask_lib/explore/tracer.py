@@ -121,10 +121,7 @@ class Tracer:
     def _head(self, index: int) -> polar.Unwrapped:
         """Unwrap a slice, once."""
         if index not in self._heads:
-            spacing_mm = None
-            if self._data.spacing_mm is not None:
-                spacing_mm = tuple(self._data.spacing_mm[index])
-            head = polar.unwrap(self._data.images[index], spacing_mm)
+            head = polar.unwrap(self._data.images[index], self._data.spacing_of(index))
             if head is None:
                 raise InputError("shows no head to trace", where=self._data.names[index])
             self._heads[index] = head

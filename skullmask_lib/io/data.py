@@ -99,6 +99,18 @@ class Data:
             parts[-1] += f" … {self.names[-1]}"
         return f"Data({', '.join(parts)})"
 
+    @property
+    def length_unit(self) -> str:
+        """The unit of lengths that are measured on these slices: mm, or px without a spacing."""
+        return "px" if self.spacing_mm is None else "mm"
+
+    def spacing_of(self, index: int) -> tuple[float, float] | None:
+        """Return the row and column spacing of a slice [mm], or None without a spacing."""
+        if self.spacing_mm is None:
+            return None
+        row_mm, column_mm = self.spacing_mm[index].tolist()
+        return row_mm, column_mm
+
     def spaced(self, spacing_mm: Sequence[float] | None) -> "Data":
         """Return the same slices with another row and column spacing [mm].
 

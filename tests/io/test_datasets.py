@@ -1235,6 +1235,13 @@ def test_numbers_of_numpy_are_shown_as_numbers():
         data.spaced((np.float32(0), np.float64(1)))
 
 
+def test_lengths_are_in_pixels_where_no_spacing_is_known():
+    plain = sm.Data(np.zeros((2, 3, 3)), None, None, ("a", "b"))
+    assert (plain.spacing_of(1), plain.length_unit) == (None, "px")
+    spaced = plain.spaced((2.0, 3.0))
+    assert (spaced.spacing_of(1), spaced.length_unit) == ((2.0, 3.0), "mm")
+
+
 @pytest.mark.parametrize("axis", [0, 1, 2])
 @pytest.mark.parametrize("codes", ["RAS", "PIR", "ASL"])
 def test_masks_cut_along_any_axis_lie_where_the_image_lies(tmp_path, axis, codes):
