@@ -8,7 +8,7 @@ import math
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -115,15 +115,18 @@ def write(data: datasets.Data, folder: AnyPath) -> None:
     ...     datasets.load(Path(folder, FOR_STUDENTS)).truth is None
     True
     """
-    images, truth = data.images, np.asarray(data.truth)
-    spacing_mm, names = np.asarray(data.spacing_mm), np.array(data.names)
+    arrays: dict[str, Any] = {
+        "images": data.images,
+        "spacing_mm": np.asarray(data.spacing_mm),
+        "names": np.array(data.names),
+    }
     with outputs.replacing(folder) as incomplete:
-        handed_out = incomplete / FOR_STUDENTS
-        kept = incomplete / FOR_THE_TEACHER
-        handed_out.parent.mkdir(parents=True)
-        kept.parent.mkdir(parents=True)
-        np.savez_compressed(handed_out, images=images, spacing_mm=spacing_mm, names=names)
-        np.savez_compressed(kept, images=images, truth=truth, spacing_mm=spacing_mm, names=names)
+        for_students = incomplete / FOR_STUDENTS
+        for_students.parent.mkdir(parents=True)
+        np.savez_compressed(for_students, **arrays)
+        for_the_teacher = incomplete / FOR_THE_TEACHER
+        for_the_teacher.parent.mkdir(parents=True)
+        np.savez_compressed(for_the_teacher, **arrays, truth=np.asarray(data.truth))
 
 
 def submissions(
@@ -171,18 +174,19 @@ def submissions(
     masks = {}
     for entry in _entries(Path(folder)):
         try:
-            opened = datasets.load(entry)
-            if opened.images.shape != shape:
-                got = opened.images.shape
+            submitted = datasets.load(entry)
+            if submitted.images.shape != shape:
+                got = submitted.images.shape
                 raise InputError(f"expected masks of shape {shape}, got {got}", where=entry)
-            masks[entry.name] = np.array(datasets.binary(opened.images, entry))
-            _warn_of_place(data, opened)
+            masks[entry.name] = np.array(datasets.binary(submitted.images, entry))
+            _warn_of_place(data, submitted)
         except InputError as error:
             keep(error)
     return masks
 
 
 def _warn_of_place(data: datasets.Data, masks: datasets.Data) -> None:
+    """Warn of a volume of masks that lies elsewhere than the slices."""
     if data.origin is None or masks.origin is None:
         return
     try:
@@ -192,6 +196,7 @@ def _warn_of_place(data: datasets.Data, masks: datasets.Data) -> None:
 
 
 def _entries(folder: Path) -> Iterator[Path]:
+    """List the submissions in a folder."""
     if not folder.is_dir():
         raise InputError("expected a folder of masks", where=folder)
     entries = [path for path in sorted(folder.iterdir()) if not path.name.startswith(".")]
@@ -231,10 +236,10 @@ def rank(masks: dict[str, np.ndarray], data: datasets.Data) -> list[Submission]:
     """
     if data.truth is None:
         raise InputError("expected slices with their truth, got none")
-    unit = "px" if data.spacing_mm is None else "mm"
+    unit = data.length_unit
     ranked = []
-    for name, made in masks.items():
-        scores = metrics.score_slices(made, data.truth, data.spacing_mm)
+    for name, submitted in masks.items():
+        scores = metrics.score_slices(submitted, data.truth, data.spacing_mm)
         known = [score for score in scores if not math.isnan(score["iou"])]
         row = Submission(
             name,

@@ -8,20 +8,19 @@ from typing import Annotated, Literal
 import numpy as np
 import typer
 
-from .. import capstone as room
-from .. import raters
+from .. import capstone, raters
 from ..errors import InputError
 from ..io import datasets, outputs
 from . import commands, options, terminal
 
 app = commands.new_app()
-capstone = typer.Typer(rich_markup_mode=None)
-app.add_typer(capstone, name="capstone")
+group = typer.Typer(rich_markup_mode=None)
+app.add_typer(group, name="capstone")
 
 _SEEDS = 2**48  # too many to try: a head takes a second
 
 
-@capstone.callback(
+@group.callback(
     invoke_without_command=True,
     epilog="Examples:\n\n"
     "  skullmask capstone draw -o secret\n\n"
@@ -33,7 +32,7 @@ def _capstone(context: typer.Context) -> None:
     commands.show_help_without_command(context)
 
 
-@capstone.command(
+@group.command(
     short_help="Draw a secret head, with its truth apart.",
     epilog="Example:\n\n  skullmask capstone draw -o secret --contrast T2",
 )
@@ -50,9 +49,9 @@ def draw(
     """Draw five slices of a head, without its truth for students and with it for the teacher."""
     if seed is None:
         seed = secrets.randbelow(_SEEDS)
-    room.write(room.draw(seed, contrast=contrast), output)
-    terminal.say(f"for the students: {output / room.FOR_STUDENTS}")
-    terminal.say(f"for you alone: {output / room.FOR_THE_TEACHER}")
+    capstone.write(capstone.draw(seed, contrast=contrast), output)
+    terminal.say(f"for the students: {output / capstone.FOR_STUDENTS}")
+    terminal.say(f"for you alone: {output / capstone.FOR_THE_TEACHER}")
     terminal.say(f"for you alone: --seed {seed} draws this head again")
 
 
@@ -65,7 +64,7 @@ _Folder = Annotated[
 ]
 
 
-@capstone.command(
+@group.command(
     short_help="Score the masks of a class.",
     epilog="Examples:\n\n"
     "  skullmask capstone score submissions secret/teacher/head.npz\n\n"
@@ -87,8 +86,8 @@ def score(
     """
     _check_elsewhere(output, folder)
     data = _with_truth(truth)
-    rows = room.rank(_read(folder, data), data)
-    unit = "px" if data.spacing_mm is None else "mm"
+    rows = capstone.rank(_read(folder, data), data)
+    unit = data.length_unit
     header = ("rank", "submission", "IoU", "worst IoU", "area error")
     header += (f"mean surface distance [{unit}]", f"HD95 [{unit}]")
     order = [(row.iou, row.hd95) for row in rows]
@@ -102,7 +101,7 @@ def score(
     terminal.say_table(ranked, header)
 
 
-@capstone.command(
+@group.command(
     short_help="Compare traces of the same slices.",
     epilog="Examples:\n\n"
     "  skullmask capstone agree traces secret/students/slices.npz\n\n"
@@ -128,19 +127,10 @@ def agree(
             raise InputError(f"expected a name that ends in {suffix}", where=file)
         _check_elsewhere(file, folder)
     data = datasets.load(images)
-    traces = _read(folder, data)
-    names = [name.partition(".")[0] for name in traces]
-    if len(set(names)) == len(names):  # else they differ in their suffixes
-        traces = dict(zip(names, traces.values(), strict=True))
+    traces = _without_suffixes(_read(folder, data))
     if len(traces) < 2:
         raise InputError(f"expected traces of two or more, got {len(traces)}", where=folder)
-    unit = "px" if data.spacing_mm is None else "mm"
-    pairs = raters.pairs(traces, data.spacing_mm)
-    header = ("first", "second", "slices", "IoU", "Dice", f"mean surface distance [{unit}]")
-    terminal.say_table(pairs, header)
-    terminal.say("")
-    header = ("beside the others", "slices", "IoU", "area error", f"outwards [{unit}]")
-    terminal.say_table(raters.deviations(traces, data.spacing_mm), header)
+    _say_agreement(traces, data)
     if output:
         with outputs.replacing(output, folder, images) as incomplete:
             np.save(incomplete, raters.majority(traces))
@@ -151,6 +141,26 @@ def agree(
         with outputs.replacing(plot, folder, images) as incomplete:
             incomplete.write_bytes(drawings.agreement_picture(traces, data).png)
         terminal.say(f"The picture: {plot}")
+
+
+def _without_suffixes(traces: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Name traces as their files without suffixes, unless they differ in nothing else."""
+    names = [name.partition(".")[0] for name in traces]
+    if len(set(names)) < len(names):
+        return traces
+    return dict(zip(names, traces.values(), strict=True))
+
+
+def _say_agreement(traces: dict[str, np.ndarray], data: datasets.Data) -> None:
+    """Print how well every two raters agree, and how each differs from the others."""
+    unit = data.length_unit
+    pairs = raters.pairs(traces, data.spacing_mm)
+    header = ("first", "second", "slices", "IoU", "Dice", f"mean surface distance [{unit}]")
+    terminal.say_table(pairs, header)
+    terminal.say("")
+    deviations = raters.deviations(traces, data.spacing_mm)
+    header = ("beside the others", "slices", "IoU", "area error", f"outwards [{unit}]")
+    terminal.say_table(deviations, header)
 
 
 def _check_elsewhere(output: Path | None, folder: str) -> None:
@@ -182,7 +192,7 @@ def _read(folder: str, data: datasets.Data) -> dict[str, np.ndarray]:
         problems.append(problem)
         terminal.warn(str(problem.where), f"left out: {problem.message}")
 
-    masks = room.submissions(folder, data, warn)
+    masks = capstone.submissions(folder, data, warn)
     if not masks:
         first = problems[0]
         reason = f"the first problem is {first.where}: {first.message}"

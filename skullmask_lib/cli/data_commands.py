@@ -9,11 +9,11 @@ from ..io import registry
 from . import commands, terminal
 
 app = commands.new_app()
-data = typer.Typer(rich_markup_mode=None)
-app.add_typer(data, name="data")
+group = typer.Typer(rich_markup_mode=None)
+app.add_typer(group, name="data")
 
 
-@data.callback(
+@group.callback(
     invoke_without_command=True,
     epilog="Examples:\n\n"
     "  skullmask data list\n\n"
@@ -25,7 +25,7 @@ def _data(context: typer.Context) -> None:
     commands.show_help_without_command(context)
 
 
-@data.command(
+@group.command(
     "list",
     short_help="List the heads, and which are here.",
     epilog="Example:\n\n  skullmask data list",
@@ -40,7 +40,7 @@ def list_heads() -> None:
     terminal.say("", f"The folder: {registry.folder()}")
 
 
-@data.command(
+@group.command(
     short_help="Download what is missing, and verify it.",
     epilog="Examples:\n\n  skullmask data fetch chris oms01\n\n  skullmask data fetch --all",
 )
@@ -59,7 +59,7 @@ def fetch(
         terminal.say(file)
 
 
-@data.command(
+@group.command(
     short_help="Check the sha256 of what is here.",
     epilog="Example:\n\n  skullmask data verify",
 )

@@ -18,7 +18,7 @@ from .spacing_argument import split_spacing
 _FAILED = 1
 _WRONG_INPUT = 2
 _INTERRUPTED = 130  # typer returns it after Ctrl-C, too
-_UsageError = typer.BadParameter.__base__  # typer exports this class of its own click by no name
+_UsageError = typer.BadParameter.__base__  # typer's own copy of click exports it by no name
 
 
 def main(app: typer.Typer = app, program: str = "skullmask") -> None:
