@@ -92,8 +92,8 @@ def head_of(pieces: Pieces, shape: tuple[int, int]) -> np.ndarray:
 def around(head: np.ndarray, inside: np.ndarray) -> np.ndarray:
     """Correct a head by what lies inside of its skull.
 
-    What is farther from the inside than scalp is thick goes, such as a ghost of the head; what
-    surrounds the inside comes in, where the head has a dent because its signal is lost.
+    Parts farther from the inside than the thickest scalp are removed, such as a ghost of the head.
+    A rim around the inside is added where it is missing because signal is lost.
 
     Parameters
     ----------

@@ -129,9 +129,9 @@ def _unlikeness_mm(radius: np.ndarray, other: np.ndarray) -> float:
 def trust_in_volume(areas_px: Sequence[int], qualities: Sequence[float]) -> np.ndarray:
     """Lower to below `rating.TRUSTED` the quality of masks that do not fit into their volume.
 
-    They are of two kinds. Near the vertex the skull is cut at a slant, so that the area changes
-    fast from slice to slice. And where several slices in a row are doubtful, the ring of bone is
-    open, as below the orbits. A stretch of trusted slices that they cut off is doubtful, too,
+    Two kinds of masks do not fit. Near the vertex the skull is cut at a slant, so that the area
+    changes fast from slice to slice. Where several slices in a row are doubtful, the ring of bone
+    is open, as below the orbits; a stretch of trusted slices that they cut off is doubtful, too,
     unless it is at least half as long as the longest one.
 
     Parameters
@@ -154,11 +154,11 @@ def trust_in_volume(areas_px: Sequence[int], qualities: Sequence[float]) -> np.n
     >>> trust_in_volume(areas_px, qualities).round(2).tolist()
     [0.13, 0.1, 0.2, 0.1, 0.5, 0.5, 0.6, 0.6, 0.19, 0.19]
     """
-    given = np.array(qualities, float)
+    quality = np.array(qualities, float)
     is_slanted = _is_slanted(np.asarray(areas_px))
-    is_trusted = (given >= rating.TRUSTED) & ~is_slanted
-    is_beyond = is_trusted & ~_is_in_vault(is_trusted)
-    return np.where(is_slanted | is_beyond, _LOWERING * given, given)
+    is_trusted = (quality >= rating.TRUSTED) & ~is_slanted
+    is_cut_off = is_trusted & ~_is_in_vault(is_trusted)
+    return np.where(is_slanted | is_cut_off, _LOWERING * quality, quality)
 
 
 def _is_slanted(areas_px: np.ndarray) -> np.ndarray:

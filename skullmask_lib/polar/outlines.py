@@ -104,29 +104,42 @@ def fill_outline(unwrapped: Unwrapped, depth: np.ndarray) -> np.ndarray:
     >>> int(disc.sum())
     80
     """
-    fine_angles = np.arange(_FINE_ANGLES * grid.ANGLES) / _FINE_ANGLES
+    angles = np.arange(_FINE_ANGLES * grid.ANGLES) / _FINE_ANGLES  # [degrees of the grid]
     radius = np.maximum(unwrapped.skin - depth, 0)
-    radius = np.interp(fine_angles, np.arange(grid.ANGLES), radius, period=grid.ANGLES)
-    angle = fine_angles * (2 * np.pi / grid.ANGLES)  # [radians]
+    radius = np.interp(angles, np.arange(grid.ANGLES), radius, period=grid.ANGLES)
+    filled = _fill_polygon(unwrapped, angles, radius)
+    # OpenCV also fills pixels that the outline merely touches
+    rows, columns = _pixels_near_edge(filled)
+    y, x = from_centre(unwrapped, (rows, columns))
+    pixel_angles = np.arctan2(y, x) * (grid.ANGLES / 2 / np.pi)
+    limits = np.interp(pixel_angles, angles, radius, period=grid.ANGLES)
+    filled[rows, columns] = np.hypot(y, x) <= limits
+    return filled
+
+
+def _fill_polygon(
+    unwrapped: Unwrapped,
+    angles: np.ndarray,
+    radius: np.ndarray,
+) -> np.ndarray:
+    """Fill a polygon around the head's centre, and all pixels that it touches."""
+    turn = angles * (2 * np.pi / grid.ANGLES)  # [radians]
     row, column = unwrapped.centre
-    places = row + np.sin(angle) * radius, column + np.cos(angle) * radius
+    places = row + np.sin(turn) * radius, column + np.cos(turn) * radius
     corner_rows, corner_columns = in_image(unwrapped, places)
     corners = np.stack([corner_columns, corner_rows], axis=1)  # OpenCV's (x, y)
     corners = np.rint(corners * 2**_FRACTION_BITS).astype(np.int32)
     filled = np.zeros(unwrapped.shape, np.uint8)
     cv2.fillPoly(filled, [corners], 1, shift=_FRACTION_BITS)
-    # OpenCV also fills pixels that the outline merely touches
-    box_rows, box_columns = masks.bounding_box(filled)
-    box = filled[box_rows, box_columns]
-    touched = box > cv2.erode(box, _TOUCHING, borderValue=0)
-    rows, columns = np.nonzero(touched)
-    rows += box_rows.start
-    columns += box_columns.start
-    y, x = from_centre(unwrapped, (rows, columns))
-    pixel_angle = np.arctan2(y, x) * (grid.ANGLES / 2 / np.pi)
-    radius_there = np.interp(pixel_angle, fine_angles, radius, period=grid.ANGLES)
-    filled[rows, columns] = np.hypot(y, x) <= radius_there
     return filled
+
+
+def _pixels_near_edge(mask: np.ndarray) -> Places:
+    """Find the pixels of a mask that lie close to pixels outside of it: rows and columns."""
+    box_rows, box_columns = masks.bounding_box(mask)
+    box = mask[box_rows, box_columns]
+    rows, columns = np.nonzero(box > cv2.erode(box, _TOUCHING, borderValue=0))
+    return rows + box_rows.start, columns + box_columns.start
 
 
 def leaps(unwrapped: Unwrapped, depth: np.ndarray) -> bool:

@@ -290,19 +290,18 @@ def _is_lopsided(
 
 def _bone_is_bright(unwrapped: Unwrapped, depth: np.ndarray) -> bool:
     """Recognise CT: a bright shell surrounds a brain more even than it ever is on MR."""
-    deep = grid.steps(_BRAIN_DEPTH_MM)
     rays = unwrapped.brightness[:: unwrapping.BRAIN_RAYS]
-    brain = rays[:, deep:]
-    brain_depths = np.arange(deep, rays.shape[1])
-    values = brain[
-        unwrapped.skin[:: unwrapping.BRAIN_RAYS, None] > brain_depths
-    ]  # not beyond the centre
-    if not values.size:
+    skin = unwrapped.skin[:: unwrapping.BRAIN_RAYS, None]
+    depth = depth[:: unwrapping.BRAIN_RAYS, None]
+    deep = np.arange(grid.steps(_BRAIN_DEPTH_MM), rays.shape[1])
+    is_before_centre = deep < skin
+    brain = rays[:, deep][is_before_centre]
+    if not brain.size:
         return False
-    below = depth[:: unwrapping.BRAIN_RAYS, None] + np.arange(grid.steps(anatomy.SKULL_MM[-1]))
+    below = depth + np.arange(grid.steps(anatomy.SKULL_MM[-1]))
     shell = _along_rays(rays, below)
     smooth = ndimage.uniform_filter1d(shell, grid.steps(_CT_WINDOW_MM), axis=1)
-    low, high = np.percentile(values, (10, 90))
+    low, high = np.percentile(brain, (10, 90))
     shell_is_bright = np.median(smooth.max(axis=1)) > _CT_BONE
     return bool(shell_is_bright and high - low < _CT_BRAIN_SPREAD)
 
