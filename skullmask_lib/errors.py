@@ -50,7 +50,7 @@ class _Placed(Exception):
         return f"{self.where}: {self.message}"
 
     def at(self, place: Place) -> Self:
-        """Return the same with a place; one that it has already comes behind it.
+        """Return a copy with a place in front of the one that it already has, if any.
 
         Parameters
         ----------

@@ -18,11 +18,11 @@ from .project import project_folder
 
 NETWORK = "network.onnx"
 SHA256 = "cdc0e0d81893e307fd71e71177f43c3f4032138405ef11637a7893a11fa4b3a5"
-# Pixels of the network's grid
+# Size of the network's pixels
 STEP_MM = 2.0
-# The sides of what the network looks at are multiples of so many of its pixels
+# Both sides of its window are multiples of this many of its pixels
 MULTIPLE = 8
-# It looks at the head and at least at this much around it
+# Least margin between the head and the sides of the window
 MARGIN_MM = 8.0
 # The range of brightness, without extremes
 _RANGE_PERCENTILES = (0.5, 99.5)
@@ -92,7 +92,9 @@ def probability_on_grid(
     *,
     network: cv2.dnn.Net | None = None,
 ) -> np.ndarray:
-    """Ask the same on the grid of a head that is unwrapped already.
+    """Ask the network which places of a head's grid lie inside of the skull's outer surface.
+
+    `inside_probability` asks it for the pixels of an image; here the head is unwrapped already.
 
     Parameters
     ----------
@@ -160,8 +162,7 @@ def window_around(head: np.ndarray, step_mm: float) -> Window:
     Returns
     -------
     Window
-        The head lies in its middle. Its sides are multiples of what becomes `MULTIPLE` pixels of
-        the network.
+        The head lies in its middle. Both sides are multiples of `MULTIPLE` pixels of the network.
 
     Examples
     --------

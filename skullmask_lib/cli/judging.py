@@ -180,8 +180,8 @@ def keep_profiles(
         yield mask
 
 
-def are_of_volume(data: Data, axis: int) -> bool:
-    """Say whether it is known how the slices lie in space; every other one may be missing.
+def come_from_volume(data: Data, axis: int) -> bool:
+    """Check whether the slices are known to come from one volume, if with gaps between them.
 
     Parameters
     ----------
@@ -196,7 +196,7 @@ def are_of_volume(data: Data, axis: int) -> bool:
     Examples
     --------
     >>> from skullmask_lib.io import datasets
-    >>> are_of_volume(datasets.load("phantom"), AXIAL)
+    >>> come_from_volume(datasets.load("phantom"), AXIAL)
     False
     """
     return data.volume or axis != AXIAL
@@ -230,7 +230,7 @@ def warn_of_skipped_planes(
     >>> data = datasets.load("phantom")
     >>> warn_of_skipped_planes(data, "phantom", [], AXIAL)  # they are no volume
     """
-    if not are_of_volume(data, axis):
+    if not come_from_volume(data, axis):
         return
     known = np.flatnonzero(metrics.known_slices(data.truth))
     mask_rows_px, mask_columns_px = _summed([profiles[index] for index in known])

@@ -196,7 +196,7 @@ def sweep(
         if curve:
             _draw(result, curve)
     score_tables.say_sweep(result)
-    if judging.are_of_volume(data, axis):
+    if judging.come_from_volume(data, axis):
         masks = versions.mask_slices(
             data.images,
             names=data.names,
