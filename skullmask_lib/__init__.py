@@ -1,6 +1,7 @@
-"""Skull masks for MRI slices without deep learning: the article's versions v1 … v7, and our v8.
+"""Skull masks for MRI slices: the article's versions v1 … v7, and our v8 and v9.
 
 Names are loaded when they are first used; ``__init__.pyi`` lists them and says where each lives.
+``CONTRIBUTING.md`` has a map of all modules.
 """
 
 import importlib

@@ -310,8 +310,19 @@ def test_no_page_names_a_folder_of_one_machine():
 
 def test_the_files_that_contributing_names_exist():
     text = pages.text_of(pages.HOUSE / "CONTRIBUTING.md")
-    rooms = "io|volumes|batches|reports|explore|cli"
-    named = re.findall(rf"`((?:{rooms})/\w+\.py|\w+\.py)`", text)
+    named = re.findall(r"`([\w/]+\.py)`", text)
     assert named
+    folders = (pages.HOUSE, pages.HOUSE / "skullmask_lib")
+    missing = [name for name in named if not any((folder / name).is_file() for folder in folders)]
+    assert missing == []
+
+
+def test_the_map_of_contributing_names_every_module_and_room():
+    text = pages.text_of(pages.HOUSE / "CONTRIBUTING.md")
     library = pages.HOUSE / "skullmask_lib"
-    assert [name for name in named if not (library / name).is_file()] == []
+    modules = [file.name for file in library.glob("[!_]*.py")]
+    shown = [row[0].strip("`") for row in pages.table_of(text, ("module", "what it holds"))]
+    assert sorted(shown) == sorted(modules)
+    rooms = [f"{file.parent.name}/" for file in library.glob("*/__init__.py")]
+    shown = [row[0].strip("`") for row in pages.table_of(text, ("folder", "what it is for"))]
+    assert sorted(set(shown) - {"publish/", "benchmarks/", "tests/"}) == sorted(rooms)
