@@ -995,9 +995,9 @@ def _check_head(seed: int, contrast: str) -> None:
     """Refuse a seed or a contrast that cannot be used."""
     is_whole = isinstance(seed, int | np.integer) and not isinstance(seed, bool)
     if not is_whole or seed < 0:
-        raise InputError(f"seed is {seed!r}; wanted an integer of 0 or more")
+        raise InputError(f"expected an integer of 0 or more as seed, got {seed!r}")
     if not isinstance(contrast, str) or contrast not in SIGNALS:
-        raise InputError(f"contrast is {contrast!r}; wanted one of {', '.join(SIGNALS)}")
+        raise InputError(f"expected a contrast of {', '.join(SIGNALS)}, got {contrast!r}")
 
 
 def _measures(values: Mapping[str, float] | None) -> dict[str, float]:
@@ -1007,7 +1007,7 @@ def _measures(values: Mapping[str, float] | None) -> dict[str, float]:
     for name, number in measures.items():
         low, high = _LIMITS.get(name, (-_FARTHEST, _FARTHEST))
         if not low <= number <= high:
-            raise InputError(f"measures[{name!r}] is {number}; wanted {low:g} to {high:g}")
+            raise InputError(f"expected {low:g} to {high:g} as measures[{name!r}], got {number}")
     return measures
 
 
@@ -1018,7 +1018,7 @@ def _tissue_signals(values: Mapping[str, float] | None) -> dict[str, float]:
     signals = _replacements("signals", values, tissues, wanted)
     for name, number in signals.items():
         if not 0 <= number <= _BRIGHTEST:
-            raise InputError(f"signals[{name!r}] is {number}; wanted 0 to {_BRIGHTEST:g}")
+            raise InputError(f"expected 0 to {_BRIGHTEST:g} as signals[{name!r}], got {number}")
     return signals
 
 
@@ -1033,12 +1033,12 @@ def _replacements(
         return {}
     if not isinstance(values, Mapping):
         got = plain(repr(values))
-        raise InputError(f"{argument} is {got}; wanted a mapping from names to numbers")
+        raise InputError(f"expected a mapping from names to numbers as {argument}, got {got}")
     replacements = {}
     for name, value in values.items():
         if name not in names:
             hint = similar(str(name), names)
-            raise InputError(f"{argument} has {plain(repr(name))}; wanted {wanted}{hint}")
+            raise InputError(f"expected {wanted} in {argument}, got {plain(repr(name))}{hint}")
         replacements[name] = _number(f"{argument}[{name!r}]", value)
     return replacements
 
@@ -1048,14 +1048,14 @@ def _number(name: str, value: float) -> float:
     is_number = isinstance(value, Real) and not isinstance(value, bool)
     converted = _finite((value,)) if is_number else ()
     if not converted:
-        raise InputError(f"{name} is {plain(repr(value))}; wanted 1 finite number")
+        raise InputError(f"expected 1 finite number as {name}, got {plain(repr(value))}")
     return converted[0]
 
 
 def _level(level_mm: float) -> float:
     numbers = _finite((level_mm,))
     if not numbers:
-        raise InputError(f"level_mm is {level_mm!r}; wanted 1 finite number")
+        raise InputError(f"expected 1 finite number as level_mm, got {level_mm!r}")
     return numbers[0]
 
 
@@ -1066,7 +1066,7 @@ def _offsets(
 ) -> tuple[float, ...]:
     numbers = _finite(values)
     if len(numbers) != count:
-        raise InputError(f"{name} is {values!r}; wanted {count} finite numbers")
+        raise InputError(f"expected {count} finite numbers as {name}, got {values!r}")
     return numbers
 
 
@@ -1077,7 +1077,7 @@ def _lengths(
 ) -> tuple[float, ...]:
     numbers = _finite(values)
     if len(numbers) != count or min(numbers) <= 0:
-        raise InputError(f"{name} is {values!r}; wanted {count} finite numbers above zero")
+        raise InputError(f"expected {count} finite numbers above zero as {name}, got {values!r}")
     return numbers
 
 
@@ -1089,7 +1089,7 @@ def _counts(
     numbers = _finite(values)
     whole = tuple(int(number) for number in numbers)
     if len(numbers) != count or min(numbers) <= 0 or whole != numbers:
-        raise InputError(f"{name} is {values!r}; wanted {count} integers above zero")
+        raise InputError(f"expected {count} integers above zero as {name}, got {values!r}")
     return whole
 
 

@@ -94,7 +94,7 @@ def traced(traces: Traces) -> np.ndarray:
     Raises
     ------
     InputError
-        If there is no rater, or the shapes differ.
+        If there is no rater, or the shapes differ or are not ``(N, H, W)``.
 
     Examples
     --------
@@ -102,9 +102,10 @@ def traced(traces: Traces) -> np.ndarray:
     array([[ True,  True],
            [ True, False]])
     """
-    shapes = {masks.shape for masks in traces.values()}
-    if len(shapes) != 1:
-        raise InputError(f"expected traces of one shape, got {sorted(shapes) or 'no rater'}")
+    shapes = {np.shape(masks) for masks in traces.values()}
+    if len(shapes) != 1 or len(min(shapes)) != 3:
+        got = sorted(shapes) or "no rater"
+        raise InputError(f"expected traces of one shape (N, H, W), got {got}")
     return np.stack([np.any(masks, axis=(1, 2)) for masks in traces.values()])
 
 

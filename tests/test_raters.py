@@ -90,7 +90,14 @@ def test_staple_trusts_the_rater_least_who_differs():
     assert estimate.sensitivity["eve"] == pytest.approx(1)
 
 
-@pytest.mark.parametrize("traces", [{}, {"anna": discs(20), "ben": discs(20, 30)}])
+@pytest.mark.parametrize(
+    "traces",
+    [
+        {},
+        {"anna": discs(20), "ben": discs(20, 30)},
+        {"anna": discs(20)[0], "ben": discs(20)[0]},  # slices without an axis of slices
+    ],
+)
 def test_traces_that_cannot_be_compared_are_refused(traces):
     for compare in (raters.pairs, raters.deviations, raters.majority, raters.staple):
         with pytest.raises(InputError):
