@@ -31,6 +31,9 @@ _S = TypeVar("_S")
 _P = TypeVar("_P")
 
 
+# --- Errors, warnings, and the place they speak of -----------------------------------------------
+
+
 class _Placed(Exception):
     """A message of one line, and the file or slice that it speaks of."""
 
@@ -171,6 +174,9 @@ def warn_at(place: Place, warning: warnings.WarningMessage, *, stacklevel: int =
         warnings.warn(f"{place}: {remark}", warning.category, stacklevel=stacklevel)
 
 
+# --- Hints in messages ---------------------------------------------------------------------------
+
+
 def extra(module: str, what: str, name: str) -> ModuleType:
     """Import a module that comes with an extra.
 
@@ -232,16 +238,7 @@ def similar(name: str, names: Iterable[str]) -> str:
     return ""
 
 
-class Range(NamedTuple):
-    """The values that a slider offers for an option, including ``stop``.
-
-    It stands beside the option's type in an ``Annotated`` signature.
-    """
-
-    start: float
-    stop: float
-    step: float
-    unit: str
+# --- Arrays and files ----------------------------------------------------------------------------
 
 
 def check_unmasked(array: np.ndarray) -> np.ndarray:
@@ -421,6 +418,9 @@ def _check_array(image: object) -> None:
         raise InputError(f"expected one (H, W) slice, got Data; {hint}")
 
 
+# --- Stacks of slices ----------------------------------------------------------------------------
+
+
 def check_stack(images: object) -> None:
     """Refuse what does not give slices one after another, and say what to pass.
 
@@ -491,6 +491,9 @@ def pair_up(slices: Iterable[_S], partners: Iterable[_P], what: str) -> Iterator
         yield item, partner
 
 
+# --- Masks ---------------------------------------------------------------------------------------
+
+
 def check_binary(mask: np.ndarray) -> np.ndarray:
     """Convert a mask to ``uint8`` of {0, 1}; refuse one with several values beside 0.
 
@@ -542,6 +545,21 @@ def _check_foreground(values: set[float]) -> None:
         shown.append("…")
     wanted = "a binary mask (0 and one other value)"
     raise InputError(f"expected {wanted}, got values beside 0: {', '.join(shown)}")
+
+
+# --- Numbers and options -------------------------------------------------------------------------
+
+
+class Range(NamedTuple):
+    """The values that a slider offers for an option, including ``stop``.
+
+    It stands beside the option's type in an ``Annotated`` signature.
+    """
+
+    start: float
+    stop: float
+    step: float
+    unit: str
 
 
 def check_whole(

@@ -43,6 +43,9 @@ class _Distances(NamedTuple):
     to_mask: np.ndarray
 
 
+# --- One slice -----------------------------------------------------------------------------------
+
+
 def iou(mask: np.ndarray, truth: np.ndarray) -> float:
     """Intersection over union, the Jaccard index.
 
@@ -309,6 +312,9 @@ def score(
     return dict(zip(_score_names(spacing_mm), values, strict=True))
 
 
+# --- Many slices ---------------------------------------------------------------------------------
+
+
 def known_slices(truth: Iterable[np.ndarray]) -> np.ndarray:
     """Find the slices whose truth is known.
 
@@ -471,6 +477,9 @@ def _finite_mean(values: list[float]) -> float:
     if not finite:
         return np.inf
     return sum(finite) / len(finite)
+
+
+# --- Pixel counts and distances ------------------------------------------------------------------
 
 
 def _hausdorff(distances: _Distances) -> float:

@@ -226,6 +226,9 @@ def write_csv(
                 writer.writerow([csv_text(name), *row])
 
 
+# --- How far the choice of a width holds ---------------------------------------------------------
+
+
 def leave_one_out(result: Sweep) -> tuple[np.ndarray, np.ndarray]:
     """Choose the width on all slices but one, and score it on that one; for each slice in turn.
 
@@ -320,6 +323,9 @@ def bootstrap(
     )
     low, high = result.confidence_interval
     return float(low), float(high)
+
+
+# --- The ladder ----------------------------------------------------------------------------------
 
 
 def ladder(
