@@ -135,20 +135,20 @@ def scans(folder: Path) -> list[Scan]:
     'sub-01/anat/sub-01_space-T1w_desc-brain_mask.nii.gz'
     """
     candidates = [*folder.glob("sub-*/anat/*.nii*"), *folder.glob("sub-*/ses-*/anat/*.nii*")]
-    found: dict[str, Scan] = {}
+    by_picture: dict[str, Scan] = {}  # packed and unpacked scans of one name share it
     for path in sorted(candidates):
         scan = _scan(path.relative_to(folder))
         if scan is None:
             continue
-        if scan.picture in found:
-            twice = f"comes twice, also as {found[scan.picture].path}; remove one of them"
+        if scan.picture in by_picture:
+            twice = f"comes twice, also as {by_picture[scan.picture].path}; remove one of them"
             raise InputError(twice, where=path)
-        found[scan.picture] = scan
-    if not found:
+        by_picture[scan.picture] = scan
+    if not by_picture:
         suffixes = ", ".join(SUFFIXES)
         wanted = f"expected a scan in sub-*/[ses-*/]anat whose name ends in {suffixes}"
         raise InputError(wanted, where=folder)
-    return list(found.values())
+    return list(by_picture.values())
 
 
 def _scan(path: Path) -> Scan | None:

@@ -209,8 +209,8 @@ def strip_scans(
         for name, task in tasks.items():
             record = recorded.get(name, {})
             if not _is_done(record, origins[name], task):
-                made = _make(name, task, folder, record, origins[name])
-                journal.append(journal_file, name, made)
+                outcome = _make(name, task, folder, record, origins[name])
+                journal.append(journal_file, name, outcome)
             if progress is not None:
                 progress()
 
@@ -239,12 +239,11 @@ def _plan_dataset(paths: Sequence[Path], output_path: ScanPath | None) -> _Plan:
         raise InputError("a data set of BIDS comes alone", where=paths[0])
     [dataset] = paths
     described = bids.description(dataset)
-    found = bids.scans(dataset)
     folder = dataset / bids.DERIVATIVES
     if output_path is not None:
         folder = Path(output_path)
     tasks = {}
-    for scan in found:
+    for scan in bids.scans(dataset):
         brain, mask = folder / scan.brain, folder / scan.mask
         tasks[scan.path] = _Task(
             scan=dataset / scan.path,
@@ -270,19 +269,19 @@ def _plan_scans(paths: Sequence[Path], output_path: ScanPath | None) -> _Plan:
     folder = Path(output_path)
     recorded = journal.read(folder / JOURNAL)
     written = {_place(folder / file) for record in recorded.values() for file in _known(record)}
-    found = []
+    listed = []
     tops = []
     for path in paths:
         if not holds_scans(path):
-            found.append(path)
+            listed.append(path)
             tops.append(_normal(path).parent)
             continue
         volumes = [file for file in _volumes(path) if _place(file) not in written]
-        found += sorted(volumes, key=lambda file: natural(str(file)))
+        listed += sorted(volumes, key=lambda file: natural(str(file)))
         tops.append(_normal(path))
     top = os.path.commonpath(tops)
     tasks: dict[str, _Task] = {}
-    for scan in found:
+    for scan in listed:
         inner = _normal(scan).relative_to(top)
         name = inner.as_posix()
         files = stripping.outputs_of(inner, folder / inner.parent)
@@ -450,8 +449,8 @@ def _make(
         # The work took minutes
         files = _ours(task.outputs(), folder, started)
         new = {}
-        for file, made in zip(task.files, temporary, strict=True):
-            new[_within(file, folder)] = hashes.contents(made)
+        for file, finished in zip(task.files, temporary, strict=True):
+            new[_within(file, folder)] = hashes.contents(finished)
         if task.brain_sidecar is not None:
             new[_within(task.brain_sidecar, folder)] = hashlib.sha256(sidecar).hexdigest()
         started.update(files=files, replacing=new)
@@ -475,12 +474,7 @@ def _make(
         if task.brain_sidecar is not None:
             _write_bytes(task.brain_sidecar, sidecar)
     except Exception as error:
-        # Results of an earlier run may still be there, and stay ours
-        known = _known(started)
-        kept = {}
-        for file, digest in _hashes(task.outputs(), folder).items():
-            if digest in known.get(file, ()):
-                kept[file] = digest
+        kept = _still_ours(task, folder, started)
         return {"state": "failed", "remarks": [_reason(error)], "files": kept, **facts}
     return {
         "state": "done",
@@ -492,6 +486,16 @@ def _make(
         "files": started["replacing"],
         **facts,
     }
+
+
+def _still_ours(task: _Task, folder: Path, record: Mapping) -> dict[str, str]:
+    """Hash the results of an earlier run that are still there as it left them."""
+    known = _known(record)
+    kept = {}
+    for file, digest in _hashes(task.outputs(), folder).items():
+        if digest in known.get(file, ()):
+            kept[file] = digest
+    return kept
 
 
 def _hashes(files: Iterable[Path], folder: Path) -> dict[str, str]:
