@@ -11,8 +11,8 @@ import numpy as np
 _EVEN = 0.1  # a line whose brightness varies by less is even
 _FAINT = 0.02  # a box of zeros differs from its noisy surroundings by less
 _RIM_SHARE = 0.05  # at most this share of a rim may have the value of the box around it
-_FRAME_PARTS = 20  # a frame is no wider than one such part of the side …
-_MIN_FRAME_PX = 3  # … or than this
+_FRAME_PARTS = 20  # a frame is at most this part of the side wide, a twentieth …
+_MIN_FRAME_PX = 3  # … or this wide
 _MOST_OF_LINE = 0.9  # a frame is bright and even along this share of a line; tissue hardly is
 _SAMPLE_EVERY = 3  # pixels, to find a frame and the background beside it
 _BLUR_PX = 8  # JPEG blurs a frame over one of its blocks

@@ -54,6 +54,15 @@ class _Head(NamedTuple):
     trust: float = 0.0
 
 
+class _Boundary(NamedTuple):
+    """The boundary between scalp and bone, at all angles; only the cost is one of merged rays."""
+
+    cost: np.ndarray
+    inner_edge: np.ndarray
+    path: np.ndarray
+    outline: np.ndarray
+
+
 # --- A single slice ------------------------------------------------------------------------------
 
 
@@ -203,42 +212,42 @@ def _boundary_stages(
     opinion: np.ndarray | None = None,
 ) -> Stages:
     """Follow the scalp's boundary from where the head is unwrapped."""
-    rays = polar.merge_rays(unwrapped.brightness)
-    cost = _surface_cost(rays, unwrapped.cut, opinion)
-    path, inner_edge = _nested_paths(rays, cost)
-    outline = polar.half_maximum(unwrapped.brightness, path, unwrapped.cut)
+    boundary = _find_boundary(unwrapped, opinion)
     return {
         "unwrapped": unwrapped.brightness,
-        "cost": cost,
-        "inner edge": inner_edge,
-        "path": path,
-        "outline": outline,
-        "filled": _filled(unwrapped, outline),
+        "cost": boundary.cost,
+        "inner edge": boundary.inner_edge,
+        "path": boundary.path,
+        "outline": boundary.outline,
+        "filled": _filled(unwrapped, boundary.outline),
     }
 
 
-def _surface_cost(
-    rays: np.ndarray,
-    cut: np.ndarray,
+def _find_boundary(
+    unwrapped: polar.Unwrapped,
     opinion: np.ndarray | None = None,
-) -> np.ndarray:
-    """Price every place on merged rays as the skull's surface.
+    neighbours: Sequence[polar.Places] = (),
+) -> _Boundary:
+    """Find the boundary between scalp and bone, pulled towards the outlines of neighbours.
 
-    ``cut``, and the network's ``opinion`` in v9, are those of all rays.
+    Every place is priced as the skull's surface: by its brightness, by v9's ``opinion``, and by its
+    distance from the neighbours. The surface and the inner edge of the dark layer below it are two
+    nested paths, cheapest together; the outline lies halfway from scalp to bone.
     """
-    cost = polar.surface_cost(rays, polar.merge_rays(cut) > 0)
+    rays = polar.merge_rays(unwrapped.brightness)
+    cost = polar.surface_cost(rays, polar.merge_rays(unwrapped.cut) > 0)
     if opinion is not None:
         cost += polar.merge_rays(polar.unlikely_cost(opinion))
-    return cost
-
-
-def _nested_paths(
-    rays: np.ndarray,
-    cost: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Find the skull's surface and the inner edge of the dark layer below it, on all rays."""
-    path, inner_edge = polar.nested_paths(cost, polar.inner_edge_cost(rays))
-    return polar.spread_path(path), polar.spread_path(inner_edge)
+    if neighbours:
+        cost += polar.merge_rays(polar.neighbour_cost(unwrapped, neighbours, cost.shape[1]))
+    merged_path, merged_inner_edge = polar.nested_paths(cost, polar.inner_edge_cost(rays))
+    path = polar.spread_path(merged_path)
+    return _Boundary(
+        cost=cost,
+        inner_edge=polar.spread_path(merged_inner_edge),
+        path=path,
+        outline=polar.half_maximum(unwrapped.brightness, path, unwrapped.cut),
+    )
 
 
 def _filled(
@@ -305,7 +314,8 @@ def follow_in_volume(
         outline = head.outline
         if unwrapped is not None and outline is not None:
             if _should_follow(head, before, after):
-                outline = _outline(unwrapped, head.opinion, _places(before, after))
+                neighbours = _places(before, after)
+                outline = _find_boundary(unwrapped, head.opinion, neighbours).outline
             mask = polar.without_air(unwrapped, _filled(unwrapped, outline))
         if not mask.any():
             warning = errors.EmptyMaskWarning(NO_HEAD, where=head.slice.name)
@@ -368,26 +378,12 @@ def _find_head(slice_: Slice, version: str, *, is_dim: bool) -> _Head:
     opinion = None
     if version == "v9":
         unwrapped, opinion = _correct_head(unwrapped, learned.probability_on_grid(unwrapped))
-    outline = _outline(unwrapped, opinion)
+    outline = _find_boundary(unwrapped, opinion).outline
     trust = polar.trust(unwrapped, outline)
     if is_dim and not _is_clear(unwrapped, outline, trust):
         return _Head(slice_)
     polar.warn_of_rivals(unwrapped)
     return _Head(slice_, unwrapped, opinion, outline, trust)
-
-
-def _outline(
-    unwrapped: polar.Unwrapped,
-    opinion: np.ndarray | None,
-    neighbours: Sequence[polar.Places] = (),
-) -> np.ndarray:
-    """Find the outline of v8 or v9 [steps below the skin], pulled towards those of neighbours."""
-    rays = polar.merge_rays(unwrapped.brightness)
-    cost = _surface_cost(rays, unwrapped.cut, opinion)
-    if neighbours:
-        cost += polar.merge_rays(polar.neighbour_cost(unwrapped, neighbours, cost.shape[1]))
-    path, _ = _nested_paths(rays, cost)
-    return polar.half_maximum(unwrapped.brightness, path, unwrapped.cut)
 
 
 def _is_clear(

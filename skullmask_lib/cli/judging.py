@@ -14,7 +14,7 @@ from ..io.datasets import Data
 from . import terminal
 from .options import AXIAL
 
-_MOST_IN_SKIPPED_PLANES = 0.02  # of the pixels of the masks; an edge explains no more
+_MOST_IN_SKIPPED_PLANES = 0.02  # of the masks' pixels; uncertain edges explain no more
 
 Profile = tuple[np.ndarray, np.ndarray]
 """Pixels of a mask in each row, and in each column."""

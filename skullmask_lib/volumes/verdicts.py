@@ -26,9 +26,11 @@ LEAST_BRAIN_ML = 900.0
 
 # Bone and fluid lie this far below the outer surface of the skull.
 _SHELL_MM = 16.0
-# How many times brighter than anything in the brain they may be on MR, and never are.
+# As multiples of the brain's brightest value: on MR they may be as bright as the first, and are
+# never as bright as the second.
 _BRIGHT_SHELL = (1.05, 1.25)
-# The share of its largest section with which a whole brain may end, and with which none does.
+# As shares of its largest section: a whole brain may end with a section as large as the first, and
+# never with one as large as the second.
 _BLUNT_SHARE = (0.4, 0.8)
 # The shell is averaged along the rays over this length.
 _SMOOTHING_MM = 1.5
