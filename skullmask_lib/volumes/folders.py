@@ -201,7 +201,7 @@ def strip_scans(
 
     if begin is not None:
         begin(len(tasks))
-    scans.make_folder(folder)
+    outputs.made_folder(folder)
     with open(journal_file, "ab") as file:
         journal.lock(file, folder)
         recorded = journal.read(journal_file)  # another run may have ended meanwhile

@@ -199,15 +199,15 @@ def write(
     >>> write(np.zeros((2, 2, 2)), mask_file, image, "scan.nii")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
     ...
-    skullmask_lib.errors.InputError: ...: is no folder and cannot be made one (...)
+    skullmask_lib.errors.InputError: ...: cannot be made a folder (...)
     """
-    make_folder(output.parent)
+    outputs.made_folder(output.parent)
     with outputs.replacing(output, source) as temporary:
         nifti.write(array, temporary, like, **options)
 
 
 def make_folder(folder: ScanPath) -> None:
-    """Make a folder and its parents, if they do not exist yet.
+    """Make a folder and its parents, if they do not exist yet; see `outputs.made_folder`.
 
     Parameters
     ----------
@@ -223,13 +223,9 @@ def make_folder(folder: ScanPath) -> None:
     >>> make_folder(__file__)  # doctest: +ELLIPSIS
     Traceback (most recent call last):
     ...
-    skullmask_lib.errors.InputError: ...: is no folder and cannot be made one (...)
+    skullmask_lib.errors.InputError: ...: cannot be made a folder (...)
     """
-    try:
-        Path(folder).mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        reason = error.strerror
-        raise InputError(f"is no folder and cannot be made one ({reason})", where=folder) from None
+    outputs.made_folder(folder)
 
 
 def check_volume(volume: np.ndarray) -> np.ndarray:
