@@ -653,9 +653,9 @@ def stages(
     fig, frames = plots.panels(1, 1)
     place = f"{version}, stage {stage} of {len(names)}"
     title = f"{place}: {name}"
-    lines = ("path",) if name in _LINES else ()
+    line = name if name in _LINES else None  # before these stages there is no line yet
     if name in _POLAR:
-        plot = _polar(frames[0], traced, (name,))
+        plot = _polar(frames[0], traced, (name,), line)
         plots.plot_panel(fig, frames[0], plot, title)
     else:
         own_grid = name in ("head", "probability")
@@ -664,7 +664,8 @@ def stages(
     verdict = _judge(fig, frames[1], data, slice_index, mask, opacity)
     alt = f"{place}, {name}; {verdict}"
     call = _call(version, options)
-    return _picture(fig, data, slice_index, alt, mask, call, also=lines)
+    also = () if line is None else ("path",)
+    return _picture(fig, data, slice_index, alt, mask, call, also=also)
 
 
 @lru_cache
@@ -817,7 +818,7 @@ def _beside_polar(
     fig, frames = plots.panels(1, 1.9)
     verdict = _judge(fig, frames[0], data, slice_index, mask, opacity, what=version)
     if unwrapped is not None:
-        plot = _polar(frames[1], steps, stages)
+        plot = _polar(frames[1], steps, stages, "outline")
         plots.plot_panel(fig, frames[1], plot)
     if _truth(data, slice_index) is not None:
         verdict += f", quality {polar.trust_in(unwrapped, mask):.2f}"
@@ -843,15 +844,13 @@ def _polar(
     frame: Frame,
     steps: versions.Stages,
     stages: tuple[str, ...],
+    line: str | None,
 ) -> Plot:
-    """Draw polar pictures of v8 or v9, with the path once there is one."""
+    """Draw polar stages of v8 or v9, with one of `_LINES` over each, or without a line."""
+    path = None if line is None else steps[line]
     shown = []
     for stage in stages:
         drawn, title = _POLAR[stage]
-        line = stage if stage in _LINES else "outline"
-        path = steps[line]
-        if stages in (("opinion",), ("unwrapped",), ("cost",)):  # there is no path yet
-            path = None
         limits = (0, 1.2)
         if drawn == "opinion":
             limits = (0, 1)
