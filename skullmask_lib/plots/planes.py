@@ -74,6 +74,7 @@ def three_planes(
     >>> three_planes(np.ones((4, 4, 4)), np.diag([2, 2, 3, 1]), name="a cube").alt
     'a cube: axial, coronal and sagittal plane through voxel 2, 2, 2'
     """
+    parts = _parts(mask, doubtful)
     if at is None:
         at = _middle(volume, mask)
     at = [int(index) for index in at]
@@ -90,13 +91,6 @@ def three_planes(
     fig, frames = panels(*widths_mm, height=height, lines=lines)
     if name:
         _headline(fig, name)
-    if mask is None and doubtful is not None:
-        raise InputError("expected the mask of which a part is doubtful, got None")
-    parts = {}
-    if mask is not None:
-        parts["mask"] = mask
-    if doubtful is not None and doubtful.any():
-        parts = {"mask": mask > doubtful, "doubtful": doubtful}
     for frame, plane in zip(frames, PLANES, strict=True):
         size = (sizes[plane.across], sizes[plane.down])  # OpenCV's (x, y)
         outlined = {}
@@ -111,6 +105,17 @@ def three_planes(
     voxel = ", ".join(map(str, at))
     alt = f"axial, coronal and sagittal plane through voxel {voxel}"
     return picture(fig, f"{name}: {alt}" if name else alt)
+
+
+def _parts(mask: np.ndarray | None, doubtful: np.ndarray | None) -> dict[str, np.ndarray]:
+    """Part a mask into what is outlined in its colour, and what in that of doubt."""
+    if mask is None:
+        if doubtful is not None:
+            raise InputError("expected the mask of which a part is doubtful, got None")
+        return {}
+    if doubtful is None or not doubtful.any():
+        return {"mask": mask}
+    return {"mask": mask > doubtful, "doubtful": doubtful}
 
 
 def _headline(fig: Figure, text: str) -> None:
