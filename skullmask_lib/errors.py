@@ -602,7 +602,7 @@ def check_whole(
         with contextlib.suppress(TypeError):
             number = operator.index(value)
     if number is None:
-        raise InputError(f"expected a whole number as {what}, got {_plain(value)!r}")
+        raise InputError(f"expected a whole number as {what}, got {as_typed(value)!r}")
     if not low <= number <= high:
         limits = f"from {low} to {high} {unit}".rstrip()
         raise InputError(f"expected a {what} {limits}, got {value}")
@@ -643,7 +643,7 @@ def check_spacing(spacing_mm: Sequence[float] | np.ndarray) -> np.ndarray:
     usable = np.isfinite(spacing) & (spacing > 0)
     if spacing.shape != (2,) or not usable.all():
         wanted = "a row and a column spacing above 0 mm"
-        raise InputError(f"expected {wanted}, got {_plain(spacing_mm)}")
+        raise InputError(f"expected {wanted}, got {as_typed(spacing_mm)}")
     return spacing
 
 
@@ -689,10 +689,26 @@ def check_spacings(
     return [(row_mm, column_mm) for row_mm, column_mm in spacings.tolist()]
 
 
-def _plain(value: object) -> object:
-    """Convert NumPy's numbers to Python's, which print as they were typed."""
+def as_typed(value: object) -> object:
+    """Convert NumPy's numbers to Python's, which a message shows as they were typed.
+
+    Parameters
+    ----------
+    value : object
+        A number, an array, or a tuple or list of them.
+
+    Returns
+    -------
+    object
+        Anything else comes back unchanged.
+
+    Examples
+    --------
+    >>> as_typed((np.float64(0.5), 3))
+    (0.5, 3)
+    """
     if isinstance(value, (np.generic, np.ndarray)):
         return value.tolist()
     if isinstance(value, (tuple, list)):
-        return tuple(map(_plain, value))
+        return tuple(map(as_typed, value))
     return value

@@ -185,22 +185,13 @@ def _limits(volume: np.ndarray, threshold: Threshold) -> tuple[float, float]:
     """Return the range of the brain's values: the threshold, or the automatic range for None."""
     if threshold is None:
         return otsu_range(volume)
-    shown: object = threshold
-    if isinstance(threshold, tuple | list):
-        shown = tuple(map(_plain, threshold))
-    pair = np.asarray(shown, object)
+    typed = errors.as_typed(threshold)
+    pair = np.asarray(typed, object)
     if not _is_range(pair):
-        shown = " ".join(str(shown).split())
         wanted = "a threshold (low, high), two numbers in rising order"
-        raise InputError(f"expected {wanted}, got {shown}")
+        got = " ".join(str(typed).split())
+        raise InputError(f"expected {wanted}, got {got}")
     return float(pair[0]), float(pair[1])
-
-
-def _plain(value: object) -> object:
-    """Return a NumPy scalar as a Python number, which prints as it was typed."""
-    if isinstance(value, np.generic):
-        return value.item()
-    return value
 
 
 def _is_range(pair: np.ndarray) -> bool:
