@@ -6,9 +6,10 @@ batch; since a step depends on its number alone, a run that was killed ends as i
 
 from __future__ import annotations  # the site's builder replaces torch by a stand-in
 
+import contextlib
 import csv
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
@@ -121,10 +122,7 @@ def train(
     >>> [row.step for row in log], log[1].loss < log[0].loss
     ([20, 40], True)
     """
-    check_whole(steps, "number of steps", 1, 10**9, "steps")
-    check_whole(every, "number of steps between checkpoints", 1, 10**9, "steps")
-    if not 0 < rate < math.inf:
-        raise InputError(f"expected a rate above 0, got {rate}")
+    _check_plan(steps, every, rate)
     _check_device(device)
     folder = outputs.made_folder(folder)
     options = {"steps": steps, "rate": rate, "seed": seed, "every": every, **(options or {})}
@@ -135,25 +133,19 @@ def train(
     recent: list[float] = []
     for step in range(first, steps):
         optimizer.param_groups[0]["lr"] = rate_at(step, steps, rate)
-        images, masks = batch_of(step)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed * steps + step)
-            try:
-                value = _take_step(network, optimizer, images, masks, loss, precision)
-            except InputError as error:
-                raise error.at(f"step {step}") from None
+        batch = batch_of(step)
+        with _own_random_numbers(seed * steps + step), _named(step):
+            value = _take_step(network, optimizer, batch, loss, precision)
         recent.append(value)
         done = step + 1
         if done % every == 0 or done == steps:
             checkpoints.check_finite(network, f"step {step}")  # before anything is replaced
-            score = _validation(network, validate)
-            best = best_row(log)
-            if not math.isnan(score) and (best is None or score > best.validation):
-                checkpoints.save(folder / BEST, network, {"step": done, "validation": score})
-            log.append(Row(done, sum(recent) / len(recent), score))
-            recent = []
+            row = Row(done, sum(recent) / len(recent), _validation(network, validate))
+            _save_if_best(network, row, log, folder / BEST)
+            log.append(row)
             write_log(log, folder / LOG)
             _save(network, optimizer, folder / LAST, options, log)
+            recent = []
         if progress:
             progress(done, value)
     network.eval()
@@ -264,6 +256,14 @@ def read_log(file: AnyPath) -> list[Row]:
     return [Row(int(step), float(loss), float(score)) for step, loss, score in rows]
 
 
+def _check_plan(steps: int, every: int, rate: float) -> None:
+    """Refuse a training of no steps, or with a rate that changes nothing."""
+    check_whole(steps, "number of steps", 1, 10**9, "steps")
+    check_whole(every, "number of steps between checkpoints", 1, 10**9, "steps")
+    if not 0 < rate < math.inf:
+        raise InputError(f"expected a rate above 0, got {rate}")
+
+
 def _check_device(device: str) -> None:
     """Refuse a device that is not here."""
     try:
@@ -274,22 +274,36 @@ def _check_device(device: str) -> None:
         raise InputError(f"expected a device that is here, got {device}; take cpu")
 
 
+@contextlib.contextmanager
+def _own_random_numbers(seed: int) -> Iterator[None]:
+    """Draw from a seed in the ``with`` block, and leave torch's own random state as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield
+
+
+@contextlib.contextmanager
+def _named(step: int) -> Iterator[None]:
+    """Put the number of the step in front of an error."""
+    try:
+        yield
+    except InputError as error:
+        raise error.at(f"step {step}") from None
+
+
 def _take_step(
     network: nn.Module,
     optimizer: torch.optim.Optimizer,
-    images: np.ndarray | torch.Tensor,
-    masks: np.ndarray | torch.Tensor,
+    batch: Batch,
     loss: Loss,
     precision: torch.dtype | None,
 ) -> float:
     """Change the weights by one batch, and return its loss."""
     device = next(network.parameters()).device
-    images = torch.as_tensor(images, device=device)
-    masks = torch.as_tensor(masks, device=device)
+    images, masks = [torch.as_tensor(part, device=device) for part in batch]
     network.train()
     optimizer.zero_grad()
-    enabled = precision is not None
-    with torch.autocast(device.type, precision, enabled=enabled):
+    with torch.autocast(device.type, precision, enabled=precision is not None):
         logits = networks.logits_of(network, images)
     value = loss(logits.float(), masks)
     if not torch.isfinite(value):
@@ -303,11 +317,21 @@ def _take_step(
 
 
 def _validation(network: nn.Module, validate: Callable[[nn.Module], float] | None) -> float:
+    """Score the network as it is now; NaN without a validation."""
     if validate is None:
         return math.nan
     network.eval()
     with torch.no_grad():
         return float(validate(network))
+
+
+def _save_if_best(network: nn.Module, row: Row, log: list[Row], file: Path) -> None:
+    """Write the network if its validation is above that of every earlier row."""
+    if math.isnan(row.validation):
+        return
+    best = best_row(log)
+    if best is None or row.validation > best.validation:
+        checkpoints.save(file, network, {"step": row.step, "validation": row.validation})
 
 
 def _save(
