@@ -13,7 +13,8 @@ from scipy import ndimage
 from tqdm import tqdm
 
 from .. import errors, phantom
-from ..io import cohorts, outputs
+from ..errors import InputError
+from ..io import cohorts, nifti, outputs
 from ..io.paths import AnyPath
 from . import brains, data, randomise
 from .heads import Prepared
@@ -190,7 +191,8 @@ def write_nfbs(
     Raises
     ------
     InputError
-        If a file cannot be written.
+        If a participant is there already, but was drawn with other settings, such as another size
+        of voxels; nothing is written then. Or if a file cannot be written.
 
     Examples
     --------
@@ -201,19 +203,45 @@ def write_nfbs(
     >>> row["participant"], row["missing"], row["brain"].name
     ('A00000000', (), 'sub-A00000000_ses-NFB3_T1w_brain.nii.gz')
     """
+    settings = data.recipe(randomise.MEASURES, randomise.CSF_MM, float(step_mm), SHAPE)
+    description = f"skullmask phantom {settings}"
+    missing = {}
     for head in range(seed, seed + count):
-        participant = f"A{head:08d}"
-        home = outputs.made_folder(Path(folder, participant))
-        files = [
-            home / f"sub-{participant}_ses-NFB3_{kind}.nii.gz"
-            for kind in cohorts.NFBS_FILES.values()
-        ]
+        files = _nfbs_files(Path(folder), f"A{head:08d}")
         if all(file.exists() for file in files):
-            continue
-        image, mask, affine = t1_volume(head, step_mm)
-        for file, volume in zip(files, (image, image * mask, mask), strict=True):
-            with outputs.replacing(file) as temporary:
-                nib.save(nib.Nifti1Image(volume, affine), temporary)
+            _check_description(files, description)
+        else:
+            missing[head] = files
+    for head, files in missing.items():
+        outputs.made_folder(files[0].parent)
+        volume, mask, affine = t1_volume(head, step_mm)
+        for file, array in zip(files, (volume, volume * mask, mask), strict=True):
+            _write(array, affine, description, file)
+
+
+def _nfbs_files(folder: Path, participant: str) -> list[Path]:
+    """Name the files of a participant of NFBS: the scan, its brain and the brain mask."""
+    files = []
+    for kind in cohorts.NFBS_FILES.values():
+        files.append(folder / participant / f"sub-{participant}_ses-NFB3_{kind}.nii.gz")
+    return files
+
+
+def _check_description(files: list[Path], description: str) -> None:
+    """Refuse a participant whose files say that they were drawn with other settings."""
+    for file in files:
+        stored = nifti.read_header(file).header["descrip"].item()
+        if stored != description.encode():
+            reason = "was drawn with other settings or by an older version"
+            raise InputError(f"{reason}; take another folder, or remove it", where=file.parent)
+
+
+def _write(array: np.ndarray, affine: np.ndarray, description: str, file: Path) -> None:
+    """Write a volume as NIfTI, with a description in its header."""
+    image = nib.Nifti1Image(array, affine)
+    image.header["descrip"] = description
+    with outputs.replacing(file) as temporary:
+        nib.save(image, temporary)
 
 
 def random_volume(labels: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:

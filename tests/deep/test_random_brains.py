@@ -6,7 +6,7 @@ from complaints import refused
 from scipy import ndimage
 
 from skullmask_lib import phantom
-from skullmask_lib.deep import brains, random_brains
+from skullmask_lib.deep import brains, random_brains, randomise
 
 
 @pytest.fixture(scope="module")
@@ -90,3 +90,14 @@ def test_participants_who_are_there_are_not_drawn_again(tmp_path):
     volume, _, truth = brains.read_scan(scan)
     assert set(np.unique(truth)) == {0, 1}
     assert volume[truth == 1].mean() > volume[truth == 0].mean()
+
+
+def test_participants_drawn_with_other_settings_are_refused(tmp_path, monkeypatch):
+    random_brains.write_nfbs(tmp_path, 1, seed=1, step_mm=16)
+    before = {file: file.stat().st_mtime_ns for file in tmp_path.rglob("*")}
+    with refused("A00000001"):
+        random_brains.write_nfbs(tmp_path, 2, step_mm=24)
+    monkeypatch.setattr(randomise, "CSF_MM", (1.0, 2.0))
+    with refused("A00000001"):
+        random_brains.write_nfbs(tmp_path, 2, step_mm=16)
+    assert {file: file.stat().st_mtime_ns for file in tmp_path.rglob("*")} == before
