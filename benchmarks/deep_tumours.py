@@ -139,7 +139,7 @@ def train(
         rate=RATE,
         loss=functools.partial(losses.dice_and_cross_entropy, per_image=variant.dice_per_image),
         seed=seed,
-        validate=lambda network: heads.pooled_dice(asked(network), validation),
+        validate=lambda network: heads.pooled_dice(prediction.predictor(network), validation),
         every=max(1, steps // CHECKPOINTS),
         precision=torch.bfloat16 if bfloat16 else None,
         options={"variant": str(variant), "bfloat16": bfloat16},
@@ -148,14 +148,10 @@ def train(
     return checkpoints.load(folder / training.BEST).network, best.step
 
 
-def asked(network: torch.nn.Module) -> heads.Asked:
-    return lambda images: prediction.probabilities(network, images)
-
-
 def score(network: torch.nn.Module, variant: Variant, seeds: range = TEST) -> dict[str, float]:
     """Score a network on patients, on the pixels of their slices."""
     slices, boxes = prepared(variant, seeds)
-    made = tumours.masks_of(asked(network), slices, boxes, tumours.SHAPE)
+    made = tumours.masks_of(prediction.predictor(network), slices, boxes, tumours.SHAPE)
     truth = patients(seeds).tumour
     is_small = truth.sum(axis=(1, 2)) < SMALL_PX
     scores = tumours.score(made, truth)

@@ -16,6 +16,7 @@ import os
 import platform
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -124,12 +125,7 @@ def train(kind: str, seed: int, options: argparse.Namespace) -> tuple[Mask, Row]
             progress=progress,
         )
     network = checkpoints.load(folder / training.LAST).network
-
-    def mask_of(volume: np.ndarray, affine: np.ndarray) -> np.ndarray:
-        return brains.brain_of(
-            lambda image: prediction.volume_probabilities(network, image), volume, affine
-        )
-
+    mask_of = partial(brains.brain_of, prediction.predictor(network))
     return mask_of, {
         "method": kind,
         "seed": seed,

@@ -6,7 +6,6 @@ import platform
 import tempfile
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +69,7 @@ def trained(
 
 def scores_of_network(network: torch.nn.Module, tests: Tests) -> list[Row]:
     """Score a network alone on every set of tests."""
-    ask = partial(prediction.probabilities, network)
+    ask = prediction.predictor(network)
     return scores(lambda head: heads.masks_of(ask, head), tests)
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from ..deep.brains import Scan
-    from ..deep.heads import Asked, Prepared
+    from ..deep.heads import Predictor, Prepared
     from ..deep.training import Batch
 
 PROGRAM = "python -m skullmask_lib.deep"
@@ -327,7 +327,7 @@ def _is_of_volumes(network: "nn.Module") -> bool:
     return network.settings.get("dimensions") == 3
 
 
-def _asked(network: "nn.Module") -> "Asked":
+def _asked(network: "nn.Module") -> "Predictor":
     """Let a network say its probabilities: of slices (N, H, W), or of a volume."""
     if _is_of_volumes(network):
         return lambda volume: deep.prediction.volume_probabilities(network, volume)

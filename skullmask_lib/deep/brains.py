@@ -5,7 +5,7 @@ voxels of its scan.
 """
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,7 +20,7 @@ from ..io import cohorts, datasets, nifti, planes
 from ..io.paths import AnyPath
 from ..volumes import morphology, preprocess, scans
 from . import heads
-from .heads import Prepared
+from .heads import Predictor, Prepared
 
 # The grid: voxels to the right, to the front and upwards, and their size
 SHAPE = (48, 64, 48)
@@ -42,8 +42,6 @@ _SHIFT_VOXELS = 2.0
 
 _MASK_ENDING = "_brainmask"
 _PERSON = re.compile(r"sub-[A-Za-z0-9]+")
-
-Asked = Callable[[np.ndarray], np.ndarray]  # a prepared volume in, its probabilities out
 
 
 class Scan(NamedTuple):
@@ -556,7 +554,7 @@ def random_move(
 # --- Masks ---------------------------------------------------------------------------------------
 
 
-def brain_of(ask: Asked, volume: np.ndarray, affine: np.ndarray) -> np.ndarray:
+def brain_of(ask: Predictor, volume: np.ndarray, affine: np.ndarray) -> np.ndarray:
     """Make the brain mask of a volume by what a network says: its largest piece, without holes.
 
     Parameters
@@ -606,7 +604,42 @@ def _on_volume(
     )
 
 
-def mean_dice(ask: Asked, prepared: Prepared) -> float:
+def score(ask: Predictor, labelled: Iterable[Scan]) -> list[dict[str, float]]:
+    """Score the brain mask of every scan.
+
+    Parameters
+    ----------
+    ask : callable
+        As of `brain_of`.
+    labelled : iterable of Scan
+
+    Returns
+    -------
+    list of dict of str to float
+        ``iou`` and ``dice``, on the voxels of the scan.
+
+    Raises
+    ------
+    FileNotFoundError, InputError
+        If a scan or its mask cannot be used.
+
+    Examples
+    --------
+    >>> score(np.zeros_like, [Scan("a", Path("a.nii"), Path("a_brainmask.nii"))])
+    Traceback (most recent call last):
+    ...
+    FileNotFoundError: a.nii: no such file
+    """
+    scores = []
+    for scan in labelled:
+        volume, affine, truth = read_scan(scan)
+        with errors.placed(scan.image):
+            mask = brain_of(ask, volume, affine)
+        scores.append({"iou": metrics.iou(mask, truth), "dice": metrics.dice(mask, truth)})
+    return scores
+
+
+def mean_dice(ask: Predictor, prepared: Prepared) -> float:
     """Score a network on prepared volumes.
 
     Parameters

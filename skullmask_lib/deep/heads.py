@@ -26,7 +26,8 @@ _GAMMA = 0.3
 _NUMBER = re.compile(r"\[\d+\]$")
 _LGG_SLICE = re.compile(r"(TCGA_\w+_\d{8})_\d+\.tif")
 
-Asked = Callable[[np.ndarray], np.ndarray]  # images (N, H, W) in, probabilities out
+# From prepared slices (N, H, W), or a prepared volume, to probabilities of the same shape
+Predictor = Callable[[np.ndarray], np.ndarray]
 # From an image, its mask and a generator to both, changed
 Change = Callable[[np.ndarray, np.ndarray, np.random.Generator], tuple[np.ndarray, np.ndarray]]
 
@@ -404,7 +405,7 @@ def augmented(
 # --- Masks ---------------------------------------------------------------------------------------
 
 
-def masks_of(ask: Asked, data: Data) -> Iterator[np.ndarray]:
+def masks_of(ask: Predictor, data: Data) -> Iterator[np.ndarray]:
     """Make the mask of every slice by what a network says: its largest piece, without holes.
 
     Parameters
@@ -480,7 +481,7 @@ def score(made: Iterable[np.ndarray], data: Data) -> list[dict[str, float]]:
     return scores
 
 
-def pooled_dice(ask: Asked, prepared: Prepared) -> float:
+def pooled_dice(ask: Predictor, prepared: Prepared) -> float:
     """Score a network on the pixels of all prepared slices at once, as if they were one image.
 
     Where most masks are empty, this is the score to choose a network by: a mean over slices would

@@ -327,6 +327,26 @@ def name_of(network: nn.Module) -> str:
     raise InputError(f"expected one of the networks {kinds}, got {type(network).__name__}")
 
 
+def is_of_volumes(network: nn.Module) -> bool:
+    """Tell a network for volumes from one for slices.
+
+    Parameters
+    ----------
+    network : nn.Module
+        One of `NETWORKS`.
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> is_of_volumes(FCN32(2)), is_of_volumes(UNet(3, base_filters=2))
+    (False, True)
+    """
+    return network.settings.get("dimensions") == 3
+
+
 def count_weights(network: nn.Module) -> int:
     """Count the weights that training changes.
 

@@ -5,6 +5,7 @@ Images of any size are welcome here, see `networks.logits_of`.
 
 import itertools
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import torch
@@ -12,6 +13,32 @@ from torch import nn
 
 from ..errors import InputError
 from . import networks
+from .heads import Predictor
+
+
+def predictor(network: nn.Module) -> Predictor:
+    """Return the function that asks a network, for `heads` and `brains`, which need no torch.
+
+    Parameters
+    ----------
+    network : nn.Module
+        One of `networks.NETWORKS`.
+
+    Returns
+    -------
+    callable
+        `probabilities` of this network, or `volume_probabilities` if it is for volumes.
+
+    Examples
+    --------
+    >>> from . import networks
+    >>> ask = predictor(networks.build("unet", base_filters=2))
+    >>> ask(np.zeros((3, 50, 41))).shape
+    (3, 50, 41)
+    """
+    if networks.is_of_volumes(network):
+        return partial(volume_probabilities, network)
+    return partial(probabilities, network)
 
 
 def probabilities(

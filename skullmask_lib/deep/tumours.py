@@ -18,7 +18,7 @@ from ..io import outputs
 from ..io.data import Data
 from ..io.paths import AnyPath
 from . import randomise
-from .heads import Asked, Prepared, head_of
+from .heads import Predictor, Prepared, head_of
 
 # Slices: half as many rows and columns as in LGG, of twice the size
 SHAPE = (128, 128)
@@ -347,7 +347,7 @@ def _resized(image: np.ndarray) -> np.ndarray:
 
 
 def masks_of(
-    ask: Asked,
+    ask: Predictor,
     prepared: Prepared,
     boxes: Sequence[Box],
     shape: tuple[int, int],
