@@ -10,8 +10,17 @@ from types import ModuleType
 
 from .. import errors
 
+PROGRAM = f"python -m {__name__}"  # as help texts call its command line
 _NEED_TORCH = {"checkpoints", "export", "losses", "networks", "prediction", "training"}
-_OTHERS = {"brains", "data", "heads", "random_brains", "randomise", "tumours"}
+_OTHERS = {
+    "brains",
+    "data",
+    "heads",
+    "random_brains",
+    "randomise",
+    "training_sets",
+    "tumours",
+}
 
 
 def __dir__() -> list[str]:

@@ -9,7 +9,7 @@ from complaints import refused
 
 import skullmask_lib as sm
 from skullmask_lib import phantom
-from skullmask_lib.cli import networks
+from skullmask_lib.cli import prediction_commands
 from skullmask_lib.deep import brains, heads, random_brains
 from skullmask_lib.io import nifti
 
@@ -171,12 +171,11 @@ def test_turning_is_what_nifti_does(head):
     assert np.allclose(back_affine, affine)
 
 
-def test_an_empty_brain_mask_is_said(tmp_path, head, monkeypatch):
+def test_an_empty_brain_mask_is_said(tmp_path, head):
     volume, _, affine = head
     write(tmp_path, "head", volume, affine)
-    monkeypatch.setattr(networks, "_asked", lambda _: np.zeros_like)
     scan, mask = tmp_path / "head.nii.gz", tmp_path / "mask.nii.gz"
     with pytest.warns(sm.errors.InputWarning, match="empty") as caught:
-        networks._predict_volume(None, str(scan), mask, tmp_path / "best.pt")
+        prediction_commands._predict_volume(np.zeros_like, str(scan), mask, tmp_path / "best.pt")
     assert "head.nii.gz" in str(caught[0].message)
     assert not nib.load(mask).get_fdata().any()

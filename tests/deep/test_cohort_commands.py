@@ -8,7 +8,7 @@ import pytest
 
 import skullmask_lib as sm
 from skullmask_lib.cli import main, networks
-from skullmask_lib.deep import heads, random_brains, training, tumours
+from skullmask_lib.deep import PROGRAM, heads, random_brains, training, tumours
 
 SMALL = ("--base-filters", 4, "--levels", 3, "--steps", 40, "--every", 20, "--rate", 0.01)
 
@@ -19,7 +19,7 @@ def deep(tmp_path, monkeypatch, command_line):
     monkeypatch.chdir(tmp_path)
 
     def run(*arguments):
-        program = partial(main.main, networks.app, networks.PROGRAM)
+        program = partial(main.main, networks.app, PROGRAM)
         code, output, errors = command_line(program, *arguments)
         assert (code, errors) == (0, [])
         return output

@@ -14,7 +14,7 @@ import torch
 import skullmask_lib as sm
 from skullmask_lib import phantom
 from skullmask_lib.cli import main, networks
-from skullmask_lib.deep import brains, checkpoints, random_brains, training
+from skullmask_lib.deep import PROGRAM, brains, checkpoints, random_brains, training
 from skullmask_lib.deep import networks as networks_of
 
 SMALL = ("--base-filters", 4, "--levels", 3, "--steps", 60, "--every", 30, "--rate", 0.01)
@@ -58,14 +58,14 @@ def run_in(folder, *arguments):
 def deep(trained, monkeypatch, command_line):
     """Give a function that runs a command in the folder, see `command_line`."""
     monkeypatch.chdir(trained)
-    return partial(command_line, partial(main.main, networks.app, networks.PROGRAM))
+    return partial(command_line, partial(main.main, networks.app, PROGRAM))
 
 
 @pytest.mark.parametrize("command", ["train", "predict", "evaluate"])
 def test_every_command_has_help_with_examples(deep, command):
     code, out, err = deep(command, "--help")
     assert (code, err) == (0, [])
-    assert f"{networks.PROGRAM} {command} " in out.partition("Examples:")[2]
+    assert f"{PROGRAM} {command} " in out.partition("Examples:")[2]
 
 
 def test_empty_masks_are_counted_and_the_first_is_named(deep):
