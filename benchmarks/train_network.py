@@ -112,7 +112,11 @@ def bank(count: int, seed: int, options: argparse.Namespace) -> np.ndarray:
 
 
 def held_out_images(options: argparse.Namespace) -> tuple[torch.Tensor, np.ndarray]:
-    """Make random images of the phantoms that are kept to choose by, and their masks."""
+    """Make random images of the phantoms that are kept to choose by, and their masks.
+
+    Their label maps are drawn with replacement, see `data.random_batch`: not all of them are shown,
+    but every seed and every step is scored on the same images.
+    """
     maps = bank(HELD_OUT_MAPS, FIRST_HELD_OUT_HEAD, options)
     images, shares = data.random_batch(maps, len(maps), FIRST_HELD_OUT_HEAD)
     return torch.from_numpy(images), shares > 0.5

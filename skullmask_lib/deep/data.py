@@ -206,6 +206,13 @@ def random_batch(
     images, masks : ndarray of shape (size, 1) + BATCH_SHAPE, float32
         A mask holds the share of each pixel that lies inside of the skull's outer surface.
 
+    Notes
+    -----
+    Maps are drawn with replacement. A batch as large as the bank, as for validation, therefore
+    leaves out more than a third of the maps and holds others several times, each time in another
+    image. Its mean score is not biased by that, only less certain than one image of every map
+    would make it. Published scores were measured this way, so it stays.
+
     Examples
     --------
     >>> maps = randomise.random_labels(0)

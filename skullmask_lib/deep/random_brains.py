@@ -361,6 +361,10 @@ def random_batch(bank_of_labels: np.ndarray, size: int, seed: int) -> Prepared:
     Prepared
         Of shape (size, 1) + brains.SHAPE.
 
+    Notes
+    -----
+    Heads are drawn with replacement, see `data.random_batch`.
+
     Examples
     --------
     >>> air = np.zeros((1, *SHAPE), np.uint8)
