@@ -19,12 +19,17 @@ from collections.abc import Callable
 from functools import cache, partial
 from pathlib import Path
 
-import cv2
 import numpy as np
 import real_heads
 import torch
 from learning_curve import NETWORK, REAL, SUMMARY_HEADER, VARIED, summary
-from train_network import FIRST_HELD_OUT_HEAD, HELD_OUT_MAPS
+from train_network import (
+    FIRST_HELD_OUT_HEAD,
+    HELD_OUT_MAPS,
+    new_parser,
+    on_one_thread,
+    precision_of,
+)
 from train_network import read as read_table
 from trainings import (
     MEASURED,
@@ -44,7 +49,6 @@ from skullmask_lib.deep import data, heads, prediction, randomise, training
 from skullmask_lib.io import outputs
 from skullmask_lib.project import project_folder
 
-HOUSE = Path(__file__).parents[1]
 CURVE = "learning_curve.csv"
 PARTS = "network_parts.csv"
 PROGRESS = "network_progress.csv"
@@ -227,7 +231,11 @@ def without_part(
 # --- Random images: scores on the way ------------------------------------------------------------
 
 PROGRESS_STEPS = (5, 10, 25, 50, 100, 200, 300, 400)
-PROGRESS_SETTINGS = {"seed": 0, "steps": max(PROGRESS_STEPS), "batch": PARTS_BATCH}
+
+
+def progress_settings() -> list[Settings]:
+    """List the one training that is scored on the way."""
+    return [{"seed": 0, "steps": max(PROGRESS_STEPS), "batch": PARTS_BATCH}]
 
 
 def on_the_way(
@@ -253,42 +261,43 @@ def on_the_way(
 
 # --- The command line ----------------------------------------------------------------------------
 
+TABLES = {
+    CURVE: (CURVE_HEADER, curve_settings, point_of_curve),
+    PROGRESS: (PROGRESS_HEADER, progress_settings, on_the_way),
+    PARTS: (PARTS_HEADER, part_settings, without_part),
+}
+
+
+def complete_table(name: str, real: Tests, options: argparse.Namespace) -> None:
+    """Measure what a table lacks."""
+    header, settings_of, measure = TABLES[name]
+    if name == CURVE:
+        tests = varied_tests() | real
+        scored = list(tests)
+    else:
+        tests = real
+        scored = [RANDOM, *tests]
+    precision = precision_of(options.bfloat16)
+    measure = partial(measure, folder=options.folder, tests=tests, precision=precision)
+    complete(options.output / name, header, settings_of(), scored, measure)
+
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    real = os.environ.get("SKULLMASK_REAL")
-    parser.add_argument("--heads", type=Path, default=real and Path(real, "slices"))
-    parser.add_argument("--folder", type=Path, default=HOUSE / "build" / "network")
+    parser = new_parser(__doc__, "network")
+    scans = os.environ.get("SKULLMASK_REAL")
+    parser.add_argument("--heads", type=Path, default=scans and Path(scans, "slices"))
     parser.add_argument("-o", "--output", type=Path, default=project_folder("data"))
-    parser.add_argument("--tables", nargs="+", default=[CURVE, PROGRESS, PARTS])
-    parser.add_argument("--bfloat16", action="store_true", help="faster where the CPU has it")
-    options = parser.parse_args()
-    cv2.setNumThreads(1)
-    torch.set_num_threads(1)
-    precision = torch.bfloat16 if options.bfloat16 else None
-    tests: Tests = {}
+    parser.add_argument("--tables", nargs="+", default=list(TABLES))
+    options = on_one_thread(parser)
+    real: Tests = {}
     if options.heads:
-        tests = {REAL: [sm.load(file) for file in real_heads.files_of(options.heads)]}
-    if CURVE in options.tables:
-        curve_tests = varied_tests() | tests
-        measure = partial(
-            point_of_curve, folder=options.folder, tests=curve_tests, precision=precision
-        )
-        table = options.output / CURVE
-        complete(table, CURVE_HEADER, curve_settings(), curve_tests, measure)
-        if options.heads:
-            print(tables.markdown(summary(read_table(table)), SUMMARY_HEADER).data)
-    options_of_random = {"folder": options.folder, "tests": tests, "precision": precision}
-    names = (RANDOM, *tests)
-    if PROGRESS in options.tables:
-        measure = partial(on_the_way, **options_of_random)
-        table = options.output / PROGRESS
-        complete(table, PROGRESS_HEADER, [PROGRESS_SETTINGS], names, measure)
-    if PARTS in options.tables:
-        measure = partial(without_part, **options_of_random)
-        complete(options.output / PARTS, PARTS_HEADER, part_settings(), names, measure)
+        real = {REAL: [sm.load(file) for file in real_heads.files_of(options.heads)]}
+    for name in TABLES:
+        if name in options.tables:
+            complete_table(name, real, options)
+    if CURVE in options.tables and options.heads:
+        rows = read_table(options.output / CURVE)
+        print(tables.markdown(summary(rows), SUMMARY_HEADER).data)
 
 
 if __name__ == "__main__":

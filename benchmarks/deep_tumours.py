@@ -18,11 +18,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import cv2
 import numpy as np
 import torch
+from train_network import new_parser, on_one_thread, precision_of
 from train_network import read as read_table
-from trainings import Row, Settings, complete
+from trainings import STAMP, Row, Settings, complete
 
 import skullmask_lib as sm
 from skullmask_lib import tables
@@ -44,7 +44,6 @@ SCORES = (
 )
 # What decides the result of a training: its rows are kept as long as this stays the same
 RECIPE = ("variant", "seed", "steps", "batch", "rate", "patients", "slices_crc32")
-STAMP = ("cpu_s", "machine", "date", "version")
 HEADER = (*RECIPE, "precision", "weights", "best_step", "test", "images", *SCORES, *STAMP)
 MEANS_HEADER = (
     "training",
@@ -141,7 +140,7 @@ def train(
         seed=seed,
         validate=lambda network: heads.pooled_dice(prediction.predictor(network), validation),
         every=max(1, steps // CHECKPOINTS),
-        precision=torch.bfloat16 if bfloat16 else None,
+        precision=precision_of(bfloat16),
         options={"variant": str(variant), "bfloat16": bfloat16},
     )
     best = training.best_row(log)
@@ -218,31 +217,35 @@ def measure(recipe: Settings, folder: Path, *, bfloat16: bool) -> list[Row]:
 
 def means(rows: Iterable[Row]) -> list[tuple[object, ...]]:
     """Average the rows of every variant over its seeds."""
+    by_variant: dict[str, list[Row]] = {}
+    for row in rows:
+        by_variant.setdefault(row["variant"], []).append(row)
     table = []
-    rows = list(rows)
-    for name in dict.fromkeys(row["variant"] for row in rows):
-        of_variant = [row for row in rows if row["variant"] == name]
+    for variant, of_variant in by_variant.items():
         scores = {kind: [float(row[kind]) for row in of_variant] for kind in SCORES}
         mean = {kind: float(np.mean(values)) for kind, values in scores.items()}
-        spread = min(scores["iou_tumour"]), max(scores["iou_tumour"])
-        first = mean["iou_all"], mean["dice_all"], mean["iou_tumour"]
-        last = mean["dice_tumour"], mean["iou_empty"]
-        table.append((name, len(of_variant), *first, *spread, *last))
+        table.append(
+            (
+                variant,
+                len(of_variant),
+                mean["iou_all"],
+                mean["dice_all"],
+                mean["iou_tumour"],
+                min(scores["iou_tumour"]),
+                max(scores["iou_tumour"]),
+                mean["dice_tumour"],
+                mean["iou_empty"],
+            )
+        )
     return table
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = new_parser(__doc__, "tumours")
     parser.add_argument("-o", "--output", type=Path, default=TABLE, help="the CSV")
-    parser.add_argument("--folder", type=Path, default=HOUSE / "build" / "tumours")
     parser.add_argument("--seeds", type=int, nargs="+", default=list(SEEDS))
     parser.add_argument("--steps", type=int, default=STEPS)
-    parser.add_argument("--bfloat16", action="store_true", help="faster where the CPU has it")
-    options = parser.parse_args()
-    cv2.setNumThreads(1)
-    torch.set_num_threads(1)
+    options = on_one_thread(parser)
     measure_one = functools.partial(measure, folder=options.folder, bfloat16=options.bfloat16)
     complete(options.output, HEADER, wanted(options), [PHANTOMS], measure_one)
     print(tables.markdown(means(read_table(options.output)), MEANS_HEADER).data)

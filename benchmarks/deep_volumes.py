@@ -12,6 +12,7 @@ trained stays in build/deep_volumes.
 """
 
 import argparse
+import itertools
 import os
 import platform
 import time
@@ -19,13 +20,13 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 from bench_peers import VOLUMES
 from bench_peers import score as dice_on_levels
 from real_heads import write
 from tqdm import tqdm
+from train_network import new_parser, on_one_thread, precision_of
 
 import skullmask_lib as sm
 from skullmask_lib import tables
@@ -74,7 +75,9 @@ FIRST_HELD_OUT = 900_000
 # Heads of which random contrasts are drawn
 BANK = 40
 FIRST_OF_BANK = 1_000
-KINDS = ("T1 phantoms", "random contrasts")
+T1 = "T1 phantoms"
+RANDOM = "random contrasts"
+KINDS = (T1, RANDOM)
 STEPS = 320
 # Seeds of batches are counted on from a multiple of this
 BATCHES_APART = 1_000_000
@@ -85,13 +88,14 @@ Row = dict[str, object]
 
 def participants(count: int, first: int, folder: Path) -> list[brains.Scan]:
     """Draw participants, unless they are there, and list their scans."""
-    random_brains.write_nfbs(folder, count, seed=first)
-    return brains.scans_in(f"nfbs:{folder}")
+    home = folder / f"{count}-from-{first}"
+    random_brains.write_nfbs(home, count, seed=first)
+    return brains.scans_in(f"nfbs:{home}")
 
 
 def batches_of(kind: str, seed: int, folder: Path) -> Callable[[int], heads.Prepared]:
     """Give what a network learns from, batch by batch."""
-    if kind == KINDS[0]:
+    if kind == T1:
         prepared = brains.prepare_scans(participants(PARTICIPANTS, 0, folder / "nfbs"))
         return heads.batches(prepared, BATCH, seed=seed, change=brains.augmented)
     labels = random_brains.bank(BANK, folder, seed=FIRST_OF_BANK, progress=True)
@@ -105,11 +109,11 @@ def train(kind: str, seed: int, options: argparse.Namespace) -> tuple[Mask, Row]
     steps = options.steps
     network = networks.build("unet", seed=seed, **SETTINGS).to(memory_format=torch.channels_last_3d)
     batch_of = batches_of(kind, seed, options.folder)
-    cpu_s = [time.process_time()]
+    times_s = [time.process_time()]
     with tqdm(total=steps, unit="step", desc=f"{kind} {seed}", disable=None) as bar:
 
         def progress(step: int, _: float) -> None:
-            cpu_s.append(time.process_time())
+            times_s.append(time.process_time())
             bar.update(step - bar.n)
 
         training.train(
@@ -120,7 +124,7 @@ def train(kind: str, seed: int, options: argparse.Namespace) -> tuple[Mask, Row]
             rate=RATE,
             seed=seed,
             every=EVERY,
-            precision=torch.bfloat16 if options.bfloat16 else None,
+            precision=precision_of(options.bfloat16),
             options={"bfloat16": options.bfloat16, "data": kind},
             progress=progress,
         )
@@ -130,23 +134,26 @@ def train(kind: str, seed: int, options: argparse.Namespace) -> tuple[Mask, Row]
         "method": kind,
         "seed": seed,
         "steps": steps,
-        "cpu_s": round(steps * seconds_of_a_step(folder / "step_s.txt", cpu_s)),
+        "cpu_s": round(steps * seconds_of_a_step(folder / "step_s.txt", times_s)),
         "weights": networks.count_weights(network),
     }
 
 
 def seconds_of_a_step(file: Path, times_s: Sequence[float]) -> float:
     """Measure a step; where this run took none, read what an earlier one measured."""
-    if len(times_s) > 1:
-        file.write_text(str((times_s[-1] - times_s[0]) / (len(times_s) - 1)))
+    steps = len(times_s) - 1
+    if steps:
+        file.write_text(str((times_s[-1] - times_s[0]) / steps))
     return float(file.read_text())
 
 
 def score_phantoms(mask_of: Mask, folder: Path) -> Row:
     """Score a method on the phantoms that no training has seen."""
-    found = participants(HELD_OUT_PARTICIPANTS, FIRST_HELD_OUT, folder / "held_out")
-    ious, dices, seconds = [], [], []
-    for scan in found:
+    scans = participants(HELD_OUT_PARTICIPANTS, FIRST_HELD_OUT, folder / "held_out")
+    ious = []
+    dices = []
+    seconds = []
+    for scan in scans:
         volume, affine, truth = brains.read_scan(scan)
         mask, mask_s = timed(mask_of, volume, affine)
         ious.append(sm.iou(mask, truth))
@@ -154,7 +161,7 @@ def score_phantoms(mask_of: Mask, folder: Path) -> Row:
         seconds.append(mask_s)
     return {
         "data": HELD_OUT,
-        "volumes": len(found),
+        "volumes": len(scans),
         "iou": round(float(np.mean(ious)), 4),
         "dice": round(float(np.mean(dices)), 4),
         "dice_min": round(min(dices), 4),
@@ -165,13 +172,14 @@ def score_phantoms(mask_of: Mask, folder: Path) -> Row:
 def score_scans(mask_of: Mask, folder: Path) -> Iterator[Row]:
     """Score a method on every real or simulated scan, on the levels whose truth can be trusted."""
     for name, facts in VOLUMES.items():
+        first, last = facts.levels
         scan = brains.Scan(name, folder / name / "image.nii.gz", folder / name / "brain.nii.gz")
         volume, affine, truth = brains.read_scan(scan)
         mask, mask_s = timed(mask_of, volume, affine)
         yield {
             "data": name,
             "volumes": 1,
-            "levels": "{}:{}".format(*facts.levels),
+            "levels": f"{first}:{last}",
             "dice": round(dice_on_levels(mask, truth, facts.levels), 4),
             "seconds": round(mask_s, 2),
         }
@@ -189,30 +197,25 @@ def rows_of(mask_of: Mask, settings: Row, options: argparse.Namespace) -> list[R
     rows = [score_phantoms(mask_of, options.folder)]
     if options.scans:
         rows += score_scans(mask_of, options.scans)
-    machine = f"{platform.machine()}, one thread{', bfloat16' if options.bfloat16 else ''}"
+    machine = f"{platform.machine()}, one thread"
+    if options.bfloat16:
+        machine = f"{machine}, bfloat16"
     return [settings | row | {"machine": machine} for row in rows]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = new_parser(__doc__, "deep_volumes")
     real = os.environ.get("SKULLMASK_REAL")
-    parser.add_argument("--folder", type=Path, default=PROJECT / "build" / "deep_volumes")
     parser.add_argument("--output", type=Path, default=TABLE)
     parser.add_argument(
         "--scans", type=Path, default=real and Path(real, "volumes"), help="folder of real volumes"
     )
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--steps", type=int, default=STEPS)
-    parser.add_argument("--bfloat16", action="store_true", help="faster where the CPU has it")
-    options = parser.parse_args()
-    cv2.setNumThreads(1)
-    torch.set_num_threads(1)
+    options = on_one_thread(parser)
     methods: list[tuple[Mask, Row]] = [(stripping.strip, {"method": STRIP})]
-    for kind in KINDS:
-        for seed in options.seeds:
-            methods.append(train(kind, seed, options))
+    for kind, seed in itertools.product(KINDS, options.seeds):
+        methods.append(train(kind, seed, options))
     rows = []
     for mask_of, settings in methods:
         rows += rows_of(mask_of, settings, options)

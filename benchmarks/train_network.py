@@ -86,7 +86,7 @@ def train(seed: int, options: argparse.Namespace) -> torch.nn.Module:
             seed=seed,
             validate=lambda network: float(np.mean(ious(network, images, truth))),
             every=EVERY,
-            precision=torch.bfloat16 if options.bfloat16 else None,
+            precision=precision_of(options.bfloat16),
             options={
                 "bfloat16": options.bfloat16,
                 "maps": MAPS,
@@ -189,14 +189,18 @@ def means(rows: Sequence[dict[str, object]]) -> list[tuple[object, ...]]:
         of_seed = [row for row in rows if row["seed"] == seed]
         [validation] = [float(row["iou"]) for row in of_seed if row["head"] == VALIDATION]
         sets = [row for row in of_seed if row["head"] != VALIDATION]
-        scores = (np.nan,) * 4
-        if sets:
-            set_ious = [float(row["iou"]) for row in sets]
-            worst_slice = min(float(row["iou_min"]) for row in sets)
-            assd_mm = float(np.mean([float(row["assd_mm"]) for row in sets]))
-            scores = (float(np.mean(set_ious)), min(set_ious), worst_slice, assd_mm)
-        table.append((seed, validation, len(sets), *scores))
+        table.append((seed, validation, len(sets), *means_of_sets(sets)))
     return table
+
+
+def means_of_sets(sets: Sequence[dict[str, object]]) -> tuple[float, float, float, float]:
+    """Return the mean IoU, the worst set, the worst slice and the mean ASSD; NaN without sets."""
+    if not sets:
+        return np.nan, np.nan, np.nan, np.nan
+    set_ious = [float(row["iou"]) for row in sets]
+    worst_slice = min(float(row["iou_min"]) for row in sets)
+    assd_mm = np.mean([float(row["assd_mm"]) for row in sets])
+    return float(np.mean(set_ious)), min(set_ious), worst_slice, float(assd_mm)
 
 
 def best_seed(rows: Sequence[dict[str, object]]) -> object:
@@ -253,20 +257,40 @@ def rewrite(file: Path, change: Callable[[str], str]) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
-def main() -> None:
+# --- The command line ----------------------------------------------------------------------------
+
+
+def new_parser(description: str, folder: str) -> argparse.ArgumentParser:
+    """Return a parser with what all long trainings are asked; a folder of build keeps them."""
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--folder", type=Path, default=HOUSE / "build" / "network")
+    parser.add_argument("--folder", type=Path, default=HOUSE / "build" / folder)
+    parser.add_argument("--bfloat16", action="store_true", help="faster where the CPU has it")
+    return parser
+
+
+def on_one_thread(parser: argparse.ArgumentParser) -> argparse.Namespace:
+    """Read the command line, and let OpenCV and torch use one thread."""
+    options = parser.parse_args()
+    cv2.setNumThreads(1)
+    torch.set_num_threads(1)
+    return options
+
+
+def precision_of(bfloat16: bool) -> torch.dtype | None:
+    """Return the precision of the convolutions, as `training.train` takes it."""
+    return torch.bfloat16 if bfloat16 else None
+
+
+def main() -> None:
+    parser = new_parser(__doc__, "network")
     parser.add_argument("--heads", type=Path, help="folder of real heads, to score each seed on")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--steps", type=int, default=STEPS)
     parser.add_argument("--processes", type=int, default=2, help="to render the phantoms")
-    parser.add_argument("--bfloat16", action="store_true", help="faster where the CPU has it")
     parser.add_argument("--install", action="store_true", help="into data/ and learned.py")
-    options = parser.parse_args()
-    cv2.setNumThreads(1)
-    torch.set_num_threads(1)
+    options = on_one_thread(parser)
     rows = []
     for seed in options.seeds:
         rows += measure(seed, options)

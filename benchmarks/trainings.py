@@ -1,7 +1,8 @@
-"""What the long trainings of lesson 30 share: a timed training, scores, and a table that grows."""
+"""What the trainings of lessons 30 and 32 share: a clock, scores, and a table that grows."""
 
 import csv
 import datetime
+import itertools
 import platform
 import tempfile
 import time
@@ -24,7 +25,8 @@ Row = Mapping[str, Any]
 Tests = Mapping[str, Sequence[sm.Data]]
 Measure = Callable[[Settings], list[Row]]
 
-MEASURED = ("test", "images", "iou", "iou_min", "cpu_s", "machine", "date", "version")
+STAMP = ("cpu_s", "machine", "date", "version")
+MEASURED = ("test", "images", "iou", "iou_min", *STAMP)
 
 # --- Train and score -----------------------------------------------------------------------------
 
@@ -107,13 +109,18 @@ def complete(
     earlier = read_table(file) if file.exists() else []
     rows_of = [rows_with(earlier, settings) for settings in wanted]
     for index, settings in enumerate(wanted):
-        if set(tests) <= {row["test"] for row in rows_of[index]}:
+        scored = {row["test"] for row in rows_of[index]}
+        if scored.issuperset(tests):
             continue
-        measured = measure(settings)
-        rows_of[index] = [{**settings, **row, **stamp()} for row in measured]
-        write(file, header, [row for rows in rows_of for row in rows])
-        for row in rows_of[index]:
-            print(*(row.get(name, "") for name in header[: -len(MEASURED) + 4]), flush=True)
+        rows_of[index] = [{**settings, **row, **stamp()} for row in measure(settings)]
+        write(file, header, itertools.chain.from_iterable(rows_of))
+        show(rows_of[index], header)
+
+
+def show(rows: Iterable[Row], header: Sequence[str]) -> None:
+    """Print what was measured, without the stamp at the end of a row."""
+    for row in rows:
+        print(*(row.get(name, "") for name in header[: -len(STAMP)]), flush=True)
 
 
 def rows_with(rows: Iterable[Row], settings: Settings) -> list[Row]:
