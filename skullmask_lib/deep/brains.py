@@ -99,44 +99,47 @@ def scans_in(source: AnyPath) -> list[Scan]:
     ('sub-01', 'sub-01_ses-2_T1w.nii.gz')
     """
     prefix, path = cohorts.prefixed(source)
-    found = _of_nfbs(path) if prefix == "nfbs:" else _beside_masks(path)
-    if not found:
+    labelled = _of_nfbs(path) if prefix == "nfbs:" else _beside_masks(path)
+    if not labelled:
         wanted = "scans with masks beside them, such as head.nii.gz and head_brainmask.nii.gz"
         raise InputError(f"expected {wanted}, got none", where=source)
-    return found
+    return labelled
 
 
 def _of_nfbs(folder: Path) -> list[Scan]:
     """Find the participants of NFBS who have a scan and a mask."""
-    found = []
+    labelled = []
     for _, image, mask in cohorts.files("nfbs:", folder):
         if image and mask:
             name, _ = nifti.split_name(image)
-            found.append(Scan(_person(name), image, mask))
-    return found
+            labelled.append(Scan(_person(name), image, mask))
+    return labelled
 
 
 def _beside_masks(folder: Path) -> list[Scan]:
     """Find the scans of a folder beside which a mask lies."""
     if not folder.is_dir():
         raise InputError("no such folder", where=folder)
-    found = []
+    labelled = []
     for mask in sorted(folder.iterdir()):
-        name, suffix = nifti.split_name(mask)
-        image = mask.with_name(name.removesuffix(_MASK_ENDING) + suffix)
-        if image != mask and suffix and image.is_file():
-            found.append(Scan(_person(name.removesuffix(_MASK_ENDING)), image, mask))
-    return found
+        mask_name, suffix = nifti.split_name(mask)
+        if not suffix or not mask_name.endswith(_MASK_ENDING):
+            continue
+        name = mask_name.removesuffix(_MASK_ENDING)
+        image = mask.with_name(name + suffix)
+        if image.is_file():
+            labelled.append(Scan(_person(name), image, mask))
+    return labelled
 
 
 def _person(name: str) -> str:
-    """Tell whom a scan is of: BIDS says so at its beginning; any other name stands for itself."""
+    """Tell whom a scan is of: a name by BIDS begins with the subject; another stands for itself."""
     person = _PERSON.match(name)
     return person[0] if person else name
 
 
 def split(
-    found: Sequence[Scan],
+    labelled: Sequence[Scan],
     *,
     share: float = 0.2,
     seed: int = 0,
@@ -145,7 +148,7 @@ def split(
 
     Parameters
     ----------
-    found : sequence of Scan
+    labelled : sequence of Scan
     share : float
         Of the people, to validate by; at least one.
     seed : int
@@ -166,10 +169,10 @@ def split(
     >>> [scan.person for scan in training], [scan.person for scan in validation]
     (['b'], ['a', 'a'])
     """
-    people = {scan.person for scan in found}
+    people = {scan.person for scan in labelled}
     held_out = heads.held_out(people, share=share, seed=seed)
-    training = [scan for scan in found if scan.person not in held_out]
-    validation = [scan for scan in found if scan.person in held_out]
+    training = [scan for scan in labelled if scan.person not in held_out]
+    validation = [scan for scan in labelled if scan.person in held_out]
     return training, validation
 
 
@@ -414,12 +417,12 @@ def share_of(mask: np.ndarray, grid: Grid) -> np.ndarray:
 # --- Volumes to learn from -----------------------------------------------------------------------
 
 
-def prepare_scans(found: Iterable[Scan]) -> Prepared:
+def prepare_scans(labelled: Iterable[Scan]) -> Prepared:
     """Read labelled scans, and prepare each as for prediction.
 
     Parameters
     ----------
-    found : iterable of Scan
+    labelled : iterable of Scan
         At least one.
 
     Returns
@@ -439,8 +442,9 @@ def prepare_scans(found: Iterable[Scan]) -> Prepared:
     ...
     FileNotFoundError: a.nii: no such file
     """
-    images, shares = [], []
-    for scan in found:
+    images = []
+    shares = []
+    for scan in labelled:
         volume, affine, truth = read_scan(scan)
         with errors.placed(scan.image):
             grid = grid_around(volume, nib.affines.voxel_sizes(affine))
@@ -555,7 +559,7 @@ def random_move(
 
 
 def brain_of(ask: Predictor, volume: np.ndarray, affine: np.ndarray) -> np.ndarray:
-    """Make the brain mask of a volume by what a network says: its largest piece, without holes.
+    """Make the brain mask of a volume by a network: the largest piece that is probable, filled.
 
     Parameters
     ----------

@@ -110,11 +110,16 @@ def split(
     validation: list[Data] = []
     for data in parts:
         is_held_out = np.array([head_of(name) in to_validate_by for name in data.names])
-        for selection, chosen in ((validation, is_held_out), (training, ~is_held_out)):
-            if chosen.any():
-                places = np.flatnonzero(chosen).tolist()
-                selection.append(slices_of.select(data, places))
+        training += _selected(data, ~is_held_out)
+        validation += _selected(data, is_held_out)
     return training, validation
+
+
+def _selected(data: Data, is_selected: np.ndarray) -> list[Data]:
+    """Select slices; where none is selected, there is nothing to list."""
+    if not is_selected.any():
+        return []
+    return [slices_of.select(data, np.flatnonzero(is_selected).tolist())]
 
 
 def held_out(heads: Iterable[str], *, share: float = 0.2, seed: int = 0) -> set[str]:
@@ -254,7 +259,8 @@ def prepare(parts: Sequence[Data]) -> Prepared:
     >>> prepared.images.shape == prepared.masks.shape, float(prepared.masks.max())
     (True, 1.0)
     """
-    images, shares = [], []
+    images = []
+    shares = []
     for data in parts:
         for unwrapped, truth in _labelled(data):
             window = learned.window_around(unwrapped.head, polar.STEP_MM)
@@ -352,10 +358,12 @@ def batches(
 
     def batch_of(number: int) -> Prepared:
         turns = range(number * size, (number + 1) * size)
-        images, shares = [], []
+        images = []
+        shares = []
         for turn in turns:
             place = place_of(turn)
-            image, share = prepared.images[place, 0], prepared.masks[place, 0]
+            image = prepared.images[place, 0]
+            share = prepared.masks[place, 0]
             if augment:
                 generator = np.random.default_rng((seed, turn, 1))
                 image, share = change(image, share, generator)
@@ -397,7 +405,8 @@ def augmented(
     image = cv2.warpAffine(image, matrix, (columns, rows))
     mask = cv2.warpAffine(mask, matrix, (columns, rows))
     if generator.random() < 0.5:
-        image, mask = image[:, ::-1], mask[:, ::-1]
+        image = image[:, ::-1]
+        mask = mask[:, ::-1]
     gamma = np.float32(np.exp(generator.uniform(-_GAMMA, _GAMMA)))
     return image**gamma, mask
 
@@ -406,7 +415,7 @@ def augmented(
 
 
 def masks_of(ask: Predictor, data: Data) -> Iterator[np.ndarray]:
-    """Make the mask of every slice by what a network says: its largest piece, without holes.
+    """Make the mask of every slice by a network: the largest piece that is probable, filled.
 
     Parameters
     ----------
@@ -444,13 +453,12 @@ def masks_of(ask: Predictor, data: Data) -> Iterator[np.ndarray]:
         yield learned.most_probable_mask(cv2.resize(on_grid, image.shape[::-1]))
 
 
-def score(made: Iterable[np.ndarray], data: Data) -> list[dict[str, float]]:
+def score(masks: Iterable[np.ndarray], data: Data) -> list[dict[str, float]]:
     """Score the masks of slices by `labels_of`, see `metrics.score`.
 
     Parameters
     ----------
-    made : iterable of N ndarrays of shape (H, W), uint8 of {0, 1}
-        The masks.
+    masks : iterable of N ndarrays of shape (H, W), uint8 of {0, 1}
     data : Data
 
     Returns
@@ -472,7 +480,7 @@ def score(made: Iterable[np.ndarray], data: Data) -> list[dict[str, float]]:
     """
     truth, known = labels_of(data)
     scores = []
-    for place, mask in enumerate(made):
+    for place, mask in enumerate(masks):
         spacing_mm = _spacing_of(data, place)
         if known[place]:
             scores.append(metrics.score(mask, truth[place], spacing_mm))
@@ -507,6 +515,6 @@ def pooled_dice(ask: Predictor, prepared: Prepared) -> float:
     >>> pooled_dice(np.zeros_like, prepared)
     0.0
     """
-    found = ask(prepared.images[:, 0]) > 0.5
+    inside = ask(prepared.images[:, 0]) > 0.5
     truth = prepared.masks[:, 0] > 0.5
-    return metrics.dice(found.reshape(1, -1), truth.reshape(1, -1))
+    return metrics.dice(inside.reshape(1, -1), truth.reshape(1, -1))

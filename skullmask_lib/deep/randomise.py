@@ -242,7 +242,8 @@ def _warp(labels: np.ndarray, generator: Generator) -> np.ndarray:
     shear = generator.normal(0, 0.04)
     shift_y, shift_x = generator.normal(0, 5 / STEP_MM, 2).tolist()
     mirror = int(generator.choice([-1, 1]))
-    cosine, sine = float(np.cos(angle)), float(np.sin(angle))
+    cosine = float(np.cos(angle))
+    sine = float(np.sin(angle))
     map_y = (cosine * y - sine * x) * stretch_y + shear * x + (shift_y + rows / 2)
     map_x = (sine * y + cosine * x) * (stretch_x * mirror) + (shift_x + columns / 2)
     for wavelength_mm, most_mm in ((60, 3.5), (22, 1.3)):
@@ -313,10 +314,12 @@ def _free_contrast(signals: np.ndarray, generator: Generator) -> np.ndarray:
 def _vary_bone(signals: np.ndarray, generator: Generator) -> np.ndarray:
     """Draw how dark air and bone are."""
     signals = signals.copy()
-    darkest = generator.random() < 0.7
-    signals[phantom.LABELS["air"]] = generator.uniform(0, 0.06 if darkest else 0.15)
-    is_dark = generator.random() < 0.85
-    signals[_BONE] = generator.uniform(0, 0.15) if is_dark else generator.uniform(0.1, 0.25)
+    brightest_air = 0.06 if generator.random() < 0.7 else 0.15
+    signals[phantom.LABELS["air"]] = generator.uniform(0, brightest_air)
+    if generator.random() < 0.85:
+        signals[_BONE] = generator.uniform(0, 0.15)
+    else:
+        signals[_BONE] = generator.uniform(0.1, 0.25)
     return signals
 
 
@@ -353,9 +356,8 @@ def _even_scalp(signals: np.ndarray, generator: Generator) -> np.ndarray:
     """In half of the images, give skin or vessels about the signal of fat."""
     signals = signals.copy()
     if generator.random() < 0.5:
-        signals[phantom.LABELS["skin"]] = signals[phantom.LABELS["fat"]] * generator.uniform(
-            0.6, 1.1
-        )
+        share = generator.uniform(0.6, 1.1)
+        signals[phantom.LABELS["skin"]] = share * signals[phantom.LABELS["fat"]]
     if generator.random() < 0.6:
         signals[phantom.LABELS["vessel"]] = signals[phantom.LABELS["fat"]]
     return signals
@@ -459,15 +461,14 @@ def _coarsen(image: np.ndarray, labels: np.ndarray, generator: Generator) -> np.
     factor_y, factor_x = np.maximum(generator.uniform(0.6, 2.2, 2) / STEP_MM, 1)
     size = (round(columns / factor_x), round(rows / factor_y))
     small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-    is_smooth = generator.random() < 0.7
-    method = cv2.INTER_LINEAR if is_smooth else cv2.INTER_NEAREST
+    method = cv2.INTER_LINEAR if generator.random() < 0.7 else cv2.INTER_NEAREST
     return cv2.resize(small, (columns, rows), interpolation=method)
 
 
 def _add_noise(image: np.ndarray, labels: np.ndarray, generator: Generator) -> np.ndarray:  # noqa: ARG001
     """Add Rician noise: the magnitude of a complex signal."""
-    is_usual = generator.random() < 0.8
-    sigma = np.float32(generator.uniform(0, 0.07 if is_usual else 0.15))
+    largest_sigma = 0.07 if generator.random() < 0.8 else 0.15
+    sigma = np.float32(generator.uniform(0, largest_sigma))
     real, imaginary = sigma * generator.standard_normal((2, *image.shape), np.float32)
     return np.hypot(image + real, imaginary)
 

@@ -116,7 +116,9 @@ def random_patients(seeds: Iterable[int], *, slices: int = SLICES) -> Data:
     array([ True,  True, False])
     """
     errors.check_whole(slices, "number of slices", 1, 1000, "slices")
-    images, tumours, names = [], [], []
+    images = []
+    tumours = []
+    names = []
     for seed in seeds:
         errors.check_whole(seed, "seed", 0, 9999, "a patient")
         for number, (image, tumour) in enumerate(_slices_of(seed, slices), start=1):
@@ -326,7 +328,9 @@ def prepare(
     >>> prepared.images.shape, boxes[0]
     ((2, 1, 64, 64), (slice(0, 128, None), slice(0, 128, None)))
     """
-    images, shares, boxes = [], [], []
+    images = []
+    shares = []
+    boxes = []
     for image, tumour in zip(data.images, _tumours_of(data), strict=True):
         box = box_of(image)
         images.append(_resized(_stretched(enhance(image))[box]))
@@ -338,7 +342,8 @@ def prepare(
 def _stretched(image: np.ndarray) -> np.ndarray:
     """Stretch the brightness of a slice to 0 … 1."""
     image = image.astype(np.float32)
-    low, high = float(image.min()), float(image.max())
+    low = float(image.min())
+    high = float(image.max())
     return (image - low) / max(high - low, 1e-6)
 
 
@@ -370,8 +375,8 @@ def masks_of(
     Examples
     --------
     >>> data = random_patients([7], slices=3)
-    >>> made = masks_of(lambda images: images > 2, *prepare(data), SHAPE)
-    >>> made.shape, bool(made.any())
+    >>> masks = masks_of(lambda images: images > 2, *prepare(data), SHAPE)
+    >>> masks.shape, bool(masks.any())
     ((3, 128, 128), False)
     """
     probabilities = np.asarray(ask(prepared.images[:, 0]), np.float32)
@@ -414,7 +419,14 @@ def score(masks: np.ndarray, truth: np.ndarray) -> dict[str, float]:
     ious = np.array(list(map(metrics.iou, masks, truth)))
     dices = np.array(list(map(metrics.dice, masks, truth)))
     scores = {}
-    for kind, chosen in kinds.items():
-        for name, values in (("iou", ious), ("dice", dices)):
-            scores[f"{name}_{kind}"] = float(values[chosen].mean()) if chosen.any() else np.nan
+    for kind, is_of_kind in kinds.items():
+        scores[f"iou_{kind}"] = _mean(ious[is_of_kind])
+        scores[f"dice_{kind}"] = _mean(dices[is_of_kind])
     return scores
+
+
+def _mean(values: np.ndarray) -> float:
+    """Average values; NaN where there is none."""
+    if not len(values):
+        return np.nan
+    return float(values.mean())
