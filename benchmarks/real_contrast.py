@@ -5,12 +5,11 @@ project. Every slice is masked as it is, equalised, and after CLAHE with its def
 table goes to data/real_contrast.csv.
 """
 
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from real_heads import WIDE, command_line, files_of, published_width_mm, write
+from real_heads import WIDE, command_line, files_of, make_table, published_width_mm
 from tqdm import tqdm
 
 import skullmask_lib as sm
@@ -84,11 +83,7 @@ def means(rows: list[dict[str, object]]) -> list[tuple[object, ...]]:
 
 def main() -> None:
     options = command_line(__doc__, TABLE)
-    with warnings.catch_warnings():
-        # An empty mask scores 0, which is what counts here
-        warnings.filterwarnings("ignore", ".*the mask is empty")
-        rows = measure(options.heads, progress=True)
-    write(rows, HEADER, options.output)
+    rows = make_table(options, HEADER, measure)
     print(tables.markdown(means(rows), MEANS_HEADER).data)
 
 

@@ -6,13 +6,12 @@ holds the heads, as ``slices/*.npz``; they are not part of the project. The tabl
 data/real_degraded.csv, a row for each method and treatment.
 """
 
-import warnings
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 from degradations import DEGRADATIONS, Slice, Treatment, unchanged
-from real_heads import command_line, files_of, write
+from real_heads import command_line, files_of, make_table
 from real_quality import CLEARLY_OFF_IOU, GOOD_IOU, NONE, real_slices
 from tqdm import tqdm
 
@@ -121,11 +120,7 @@ def summary(rows: Sequence[Row]) -> list[tuple[object, ...]]:
 
 def main() -> None:
     options = command_line(__doc__, TABLE)
-    with warnings.catch_warnings():
-        # Warnings are for users; here the scores speak
-        warnings.simplefilter("ignore", sm.InputWarning)
-        rows = measure(options.heads, progress=True)
-    write(rows, HEADER, options.output)
+    rows = make_table(options, HEADER, measure)
     print(tables.markdown(summary(rows), SUMMARY_HEADER).data)
 
 

@@ -47,6 +47,8 @@ SHOWN = {"chris": 2, "oms01": 2, "oms01_FLAIR": 2, "oms01_T2W": 0}  # head and s
 SEQUENCES = {"": "T1", "T1": "T1", "noisy": "T1", "T2W": "T2", "FLAIR": "FLAIR"}
 CONSTANTS_MM = np.arange(0.5, 16.1, 0.5)
 
+Rows = list[dict[str, object]]
+
 
 def sequence_of(head: str) -> str:
     """Read the sequence off a head's name; those without one are T1."""
@@ -61,33 +63,30 @@ def summary(made: np.ndarray, data: sm.Data) -> dict[str, float]:
     """Average the scores over the slices; the worst slice stands beside the mean."""
     scores = sm.score_slices(made, data.truth, data.spacing_mm)
     ious = [score["iou"] for score in scores]
-    means = {
-        key: float(np.mean([score[key] for score in scores])) for key in ("assd_mm", "hd95_mm")
-    }
-    return {"iou": float(np.mean(ious)), "iou_min": min(ious)} | means
+    summed_up = {"iou": float(np.mean(ious)), "iou_min": min(ious)}
+    for key in ("assd_mm", "hd95_mm"):
+        summed_up[key] = float(np.mean([score[key] for score in scores]))
+    return summed_up
 
 
 def eroded(data: sm.Data, constant_mm: float) -> list[np.ndarray]:
     """Peel a constant layer off the head that v8 finds."""
-    heads = (
-        polar.unwrap(image, mm) for image, mm in zip(data.images, data.spacing_mm, strict=True)
-    )
-    return [
-        polar.fill_outline(head, np.full(polar.ANGLES, constant_mm / polar.STEP_MM))
-        for head in heads
-    ]
+    path = np.full(polar.ANGLES, constant_mm / polar.STEP_MM)
+    inside = []
+    for image, spacing_mm in zip(data.images, data.spacing_mm, strict=True):
+        head = polar.unwrap(image, spacing_mm)
+        inside.append(polar.fill_outline(head, path))
+    return inside
 
 
 def dilated(data: sm.Data, constant_mm: float) -> list[np.ndarray]:
     """Grow the true brain by a constant and fill it."""
-    return [
-        masks.fill_holes(
-            (ndimage.distance_transform_edt(brain == 0, sampling=mm) <= constant_mm).astype(
-                np.uint8
-            )
-        )
-        for brain, mm in zip(data.brain, data.spacing_mm, strict=True)
-    ]
+    grown = []
+    for brain, spacing_mm in zip(data.brain, data.spacing_mm, strict=True):
+        distance_mm = ndimage.distance_transform_edt(brain == 0, sampling=spacing_mm)
+        is_near = (distance_mm <= constant_mm).astype(np.uint8)
+        grown.append(masks.fill_holes(is_near))
+    return grown
 
 
 BASELINES = {ERODED: eroded, DILATED: dilated}
@@ -101,13 +100,11 @@ def best_constant(
     """Find the constant [mm] with the best mean IoU over the heads' slices."""
 
     def mean_iou(constant_mm: float) -> float:
-        return np.mean(
-            [
-                sm.iou(*pair)
-                for d in heads
-                for pair in zip(make(d, constant_mm), d.truth, strict=True)
-            ]
-        )
+        ious = []
+        for head in heads:
+            pairs = zip(make(head, constant_mm), head.truth, strict=True)
+            ious += [sm.iou(mask, truth) for mask, truth in pairs]
+        return np.mean(ious)
 
     return float(max(constants_mm, key=mean_iou))
 
@@ -115,34 +112,46 @@ def best_constant(
 @cache
 def published_width_mm() -> float:
     """Return v7's width on the phantom's pixels, where it was matched to the published figures."""
-    return round(
-        versions.options_of("v7")["dilation_size"] * float(sm.load("phantom").spacing_mm[0, 0]), 2
-    )
+    width_px = versions.options_of("v7")["dilation_size"]
+    pixel_mm = float(sm.load("phantom").spacing_mm[0, 0])
+    return round(width_px * pixel_mm, 2)
 
 
 def masks_of(method: str, data: sm.Data, constant_mm: float) -> Iterable[np.ndarray]:
     """Make the masks of a version or a baseline; the baselines and v7 in mm need their constant."""
     if method == WIDE:
-        sizes = [round(constant_mm / float(mm.mean())) for mm in data.spacing_mm]
-        return [
-            sm.v7(image, dilation_size=size) for image, size in zip(data.images, sizes, strict=True)
-        ]
+        return wide_masks(data, constant_mm)
     if method in BASELINES:
         return BASELINES[method](data, constant_mm)
     return sm.mask_slices(data.images, names=data.names, version=method, spacing_mm=data.spacing_mm)
 
 
+def wide_masks(data: sm.Data, width_mm: float) -> list[np.ndarray]:
+    """Make v7's masks with an element that is as many millimetres wide on every slice."""
+    made = []
+    for image, spacing_mm in zip(data.images, data.spacing_mm, strict=True):
+        size_px = round(width_mm / float(spacing_mm.mean()))
+        made.append(sm.v7(image, dilation_size=size_px))
+    return made
+
+
 def constants_of(data: sm.Data, erosion_mm: float) -> dict[str, float | str]:
     """Give every method with its constant [mm], if it has one."""
-    constants = dict.fromkeys(sm.VERSIONS, "") | {WIDE: published_width_mm(), ERODED: erosion_mm}
-    return (
-        constants if data.brain is None else constants | {DILATED: best_constant(dilated, [data])}
-    )
+    constants = dict.fromkeys(sm.VERSIONS, "")
+    constants[WIDE] = published_width_mm()
+    constants[ERODED] = erosion_mm
+    if data.brain is not None:
+        constants[DILATED] = best_constant(dilated, [data])
+    return constants
 
 
 def at_edge(data: sm.Data) -> int:
     """Count the slices on which a bright component touches the frame."""
-    return sum(bool(versions.brain_and_scalp(image)["scalp"].any()) for image in data.images)
+    count = 0
+    for image in data.images:
+        stages = versions.brain_and_scalp(image)
+        count += bool(stages["scalp"].any())
+    return count
 
 
 def measure(folder: Path, *, progress: bool = False) -> list[dict[str, object]]:
@@ -171,11 +180,11 @@ def means(rows: list[dict[str, object]]) -> list[tuple[object, ...]]:
     """Average over the sets, a row for each method."""
     table = []
     for method in dict.fromkeys(row["method"] for row in rows):
-        of = [row for row in rows if row["method"] == method]
-        values = {key: [float(row[key]) for row in of] for key in MEASURES}
-        worst = min(values["iou"]), min(values["iou_min"])
-        assd_mm, hd95_mm = (float(np.mean(values[key])) for key in MEASURES[2:])
-        table.append((method, len(of), float(np.mean(values["iou"])), *worst, assd_mm, hd95_mm))
+        sets = [row for row in rows if row["method"] == method]
+        values = {key: [float(row[key]) for row in sets] for key in MEASURES}
+        mean = {key: float(np.mean(values[key])) for key in MEASURES}
+        worst = (min(values["iou"]), min(values["iou_min"]))
+        table.append((method, len(sets), mean["iou"], *worst, mean["assd_mm"], mean["hd95_mm"]))
     return table
 
 
@@ -239,17 +248,28 @@ def write(rows: Sequence[dict[str, object]], header: Sequence[str], path: Path) 
         writer.writerows(row | stamp for row in rows)
 
 
+def make_table(
+    options: argparse.Namespace,
+    header: Sequence[str],
+    measure: Callable[..., Rows],
+) -> Rows:
+    """Measure what a folder holds, and write the table.
+
+    Warnings are for users; here the scores say what is wrong with a mask.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", sm.InputWarning)
+        rows = measure(options.heads, progress=True)
+    write(rows, header, options.output)
+    return rows
+
+
 def main() -> None:
     options = command_line(__doc__, TABLE)
-    with warnings.catch_warnings():
-        warnings.filterwarnings(
-            "ignore", ".*the mask is empty"
-        )  # an empty mask scores 0, which is what counts here
-        rows = measure(options.heads, progress=True)
+    rows = make_table(options, HEADER, measure)
     if options.output == TABLE:
         with outputs.replacing(FIGURE) as temporary:
             temporary.write_bytes(pictures(options.heads).png)
-    write(rows, HEADER, options.output)
     print(tables.markdown(means(rows), MEANS_HEADER).data)
 
 

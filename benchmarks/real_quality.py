@@ -8,7 +8,6 @@ data/real_quality.csv, a row for each mask.
 """
 
 import itertools
-import warnings
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -16,7 +15,7 @@ from pathlib import Path
 import marrow
 import numpy as np
 from degradations import CROPS, DEGRADATIONS, Slice, Treatment, offsets_mm, random_angle, unchanged
-from real_heads import command_line, files_of, write
+from real_heads import command_line, files_of, make_table
 from scipy import ndimage, stats
 from tqdm import tqdm
 
@@ -278,11 +277,7 @@ def share(holds: np.ndarray) -> float:
 
 def main() -> None:
     options = command_line(__doc__, TABLE)
-    with warnings.catch_warnings():
-        # Warnings are for users; here they are what the quality has to say
-        warnings.simplefilter("ignore", sm.InputWarning)
-        rows = measure(options.heads, progress=True)
-    write(rows, HEADER, options.output)
+    rows = make_table(options, HEADER, measure)
     print(tables.markdown(summary(rows), SUMMARY_HEADER).data)
 
 

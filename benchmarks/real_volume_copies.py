@@ -9,7 +9,6 @@ copy.
 """
 
 import time
-import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,7 +16,7 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 from bench_peers import VOLUMES
-from real_heads import command_line, write
+from real_heads import command_line, make_table
 from scipy import ndimage
 from tqdm import tqdm
 
@@ -207,11 +206,7 @@ def summary(rows: Iterable[Row]) -> list[tuple[object, ...]]:
 
 def main() -> None:
     options = command_line(__doc__, TABLE, folder="volumes")
-    with warnings.catch_warnings():
-        # Warnings are for users; here the scores and the quality speak
-        warnings.simplefilter("ignore", sm.InputWarning)
-        rows = measure(options.heads, progress=True)
-    write(rows, HEADER, options.output)
+    rows = make_table(options, HEADER, measure)
     print(tables.markdown(summary(rows), SUMMARY_HEADER).data)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 
 import numpy as np
-from real_heads import command_line, files_of, write
+from real_heads import command_line, files_of, make_table
 from tqdm import tqdm
 
 import skullmask_lib as sm
@@ -165,8 +165,7 @@ def means(rows: Sequence[dict[str, object]]) -> list[tuple[object, ...]]:
 
 def main() -> None:
     options = command_line(__doc__, TABLE)
-    rows = measure(options.heads, progress=True)
-    write(rows, HEADER, options.output)
+    rows = make_table(options, HEADER, measure)
     print(tables.markdown(means(rows), MEANS_HEADER).data)
 
 
