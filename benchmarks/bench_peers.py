@@ -22,6 +22,7 @@ import csv
 import datetime
 import hashlib
 import inspect
+import itertools
 import json
 import os
 import sys
@@ -336,7 +337,8 @@ def notes(rows: list[Row]) -> list[str]:
     return [f"{row['volume']}, {row['method']}: {row['note']}" for row in rows if row["note"]]
 
 
-def main() -> None:
+def read_options() -> argparse.Namespace:
+    """Read the command line, with the Python that runs each method; stop if one is missing."""
     parser = argparse.ArgumentParser(
         description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -363,22 +365,40 @@ def main() -> None:
     options = parser.parse_args()
     if options.heads is None:
         sys.exit("bench_peers: SKULLMASK_REAL is not set, and no folder given with --heads")
-    pythons = dict.fromkeys(options.methods, options.peers)
+    options.pythons = pythons_of(options.methods, options.peers)
+    return options
+
+
+def pythons_of(methods: Iterable[str], peers: Path) -> dict[str, Path]:
+    """Name the Python that runs each method: ours for `strip`, that of the peers for the others."""
+    pythons = dict.fromkeys(methods, peers)
     if "strip" in pythons:
         pythons["strip"] = Path(sys.executable)
     for python in pythons.values():
         if not python.exists():
             sys.exit(f"bench_peers: {python} does not exist; make bench-peers builds it")
+    return pythons
+
+
+def measure_all(heads: Path, folder: Path, options: argparse.Namespace) -> list[Row]:
+    """Measure every method on every volume; the table is written after each of them."""
     rows = read(options.output)
+    pairs = list(itertools.product(options.volumes, options.methods))
+    with tqdm(pairs, unit="mask", leave=False, disable=None) as bar:
+        for volume, method in bar:
+            bar.set_postfix_str(f"{volume}, {method}")
+            row = measure(heads, volume, method, options.pythons[method], folder)
+            rows = merged(rows, [row])
+            write(options.output, rows)
+    return rows
+
+
+def main() -> None:
+    options = read_options()
     folder = options.cache.absolute()
     folder.mkdir(parents=True, exist_ok=True)
     heads = options.heads.absolute()
-    pairs = [(volume, method) for volume in options.volumes for method in options.methods]
-    for volume, method in (bar := tqdm(pairs, unit="mask", leave=False, disable=None)):
-        bar.set_postfix_str(f"{volume}, {method}")
-        row = measure(heads, volume, method, pythons[method], folder)
-        rows = merged(rows, [row])
-        write(options.output, rows)
+    rows = measure_all(heads, folder, options)
     report = [overview(rows)]
     for key in ("dice", "dice_whole"):
         report += [dice_table(rows, key), comparison(rows, key)]

@@ -7,9 +7,11 @@ machine slows both.
 import argparse
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from statistics import median
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -21,7 +23,19 @@ from skullmask_lib import masks, polar, versions
 from skullmask_lib.tables import markdown
 
 WIDTHS = range(1, 62, 2)
-FEW, MANY = 10, 1000
+FEW = 10
+MANY = 1000
+PHANTOM = "phantom"
+HEADER = ("what", "ratio of", "first [ms]", "second [ms]", "ratio", "target", "met")
+
+
+class Head(NamedTuple):
+    """A slice of a set of heads, and its truth."""
+
+    name: str
+    image: np.ndarray
+    truth: np.ndarray
+    spacing_mm: np.ndarray
 
 
 def plain_v7(image: np.ndarray, dilation_size: int = 26) -> np.ndarray:
@@ -30,18 +44,19 @@ def plain_v7(image: np.ndarray, dilation_size: int = 26) -> np.ndarray:
     gray = ((image - low) / (high - low) * 255).astype(np.uint8)
     threshold, _ = cv2.threshold(gray, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
     count, labels = cv2.connectedComponents((gray > threshold).astype(np.uint8), connectivity=8)
-    scalp, brain, largest = np.zeros(image.shape, bool), np.zeros(image.shape, bool), 0
+    scalp = np.zeros(image.shape, bool)
+    brain = np.zeros(image.shape, bool)
+    largest = 0
     for label in range(1, count):
         component = labels == label
-        if (
-            np.any(component[0])
-            or np.any(component[-1])
-            or np.any(component[:, 0])
-            or np.any(component[:, -1])
-        ):
+        frame = (component[0], component[-1], component[:, 0], component[:, -1])
+        if any(map(np.any, frame)):
             scalp |= component
-        elif (area := np.sum(component)) > largest:
-            brain, largest = component, area
+            continue
+        area = np.sum(component)
+        if area > largest:
+            brain = component
+            largest = area
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (dilation_size, dilation_size))
     dilated = cv2.dilate(brain.astype(np.uint8), kernel) > 0
     return ndimage.binary_fill_holes(dilated & ~scalp).astype(np.uint8)
@@ -71,11 +86,16 @@ def race(
         yield seconds(slow), seconds(fast)
 
 
-def heads(real: Path | None) -> Iterator[tuple[str, np.ndarray, np.ndarray, np.ndarray]]:
-    for source in ["phantom", *(sorted(real.glob("*.npz")) if real else [])]:
+def heads(real: Path | None) -> Iterator[Head]:
+    """List the slices of the phantom, then those of a folder of real heads."""
+    sources: list[str | Path] = [PHANTOM]
+    if real:
+        sources += sorted(real.glob("*.npz"))
+    for source in sources:
+        name = PHANTOM if source == PHANTOM else "real heads"
         data = sm.load(source)
-        for image, truth, mm in zip(data.images, data.truth, data.spacing_mm, strict=True):
-            yield "phantom" if source == "phantom" else "real heads", image, truth, mm
+        for image, truth, spacing_mm in zip(data.images, data.truth, data.spacing_mm, strict=True):
+            yield Head(name, image, truth, spacing_mm)
 
 
 def spots(count: int) -> np.ndarray:
@@ -126,108 +146,157 @@ def parts_of_v8(image: np.ndarray, spacing_mm: np.ndarray) -> dict[str, Callable
     }
 
 
+# --- The races -----------------------------------------------------------------------------------
+
+Runs = dict[str, list[tuple[float, float]]]  # by set of slices: the times of both [s]
+
+
+class Race(NamedTuple):
+    """What is raced, the names of both, and the ratio of their times that is wanted."""
+
+    what: str
+    slow: Callable[[Head], object]
+    fast: Callable[[Head], object]
+    names: tuple[str, str]
+    wanted: float
+
+
+RACES = (
+    Race(
+        "v7",
+        lambda head: plain_v7(head.image),
+        lambda head: sm.v7(head.image),
+        ("loop", "v7"),
+        2.0,
+    ),
+    Race(
+        "v8 with quality",
+        lambda head: plain_v7(head.image),
+        lambda head: versions.mask_and_quality(head.image, spacing_mm=head.spacing_mm),
+        ("loop of v7", "v8"),
+        1.25,
+    ),
+    Race(
+        "v7 with quality",
+        lambda head: sm.v7(head.image),
+        lambda head: judged_v7(head.image, head.spacing_mm),
+        ("v7 alone", "both"),
+        0.4,
+    ),
+)
+SWEEP = Race(
+    f"{len(WIDTHS)} widths",
+    lambda head: plain_sweep(head.image, head.truth),
+    lambda head: sm.sweep([head.image], [head.truth], sizes=WIDTHS),
+    ("loops", "sweep"),
+    2.5,
+)
+
+
+def run(one: Race, head: Head, rounds: int) -> list[tuple[float, float]]:
+    """Race on one slice."""
+    return list(race(partial(one.slow, head), partial(one.fast, head), rounds))
+
+
+def is_swept(index: int, head: Head) -> bool:
+    """Choose the slices to sweep: all of the phantom, the middle one of every real head."""
+    return head.name == PHANTOM or index % 5 == 2
+
+
+def run_all(slices: Sequence[Head], rounds: int) -> dict[Race, Runs]:
+    """Race on every slice; a sweep takes long, so it runs once and on some."""
+    runs: dict[Race, Runs] = {one: {} for one in (*RACES, SWEEP)}
+    for index, head in enumerate(tqdm(slices, unit="slice", leave=False)):
+        assert np.array_equal(plain_v7(head.image), sm.v7(head.image))
+        for one in RACES:
+            runs[one].setdefault(head.name, []).extend(run(one, head, rounds))
+        if is_swept(index, head):
+            runs[SWEEP].setdefault(head.name, []).extend(run(SWEEP, head, 1))
+    return runs
+
+
+def row(one: Race, name: str, times_s: Sequence[tuple[float, float]]) -> tuple[str, ...]:
+    """Sum up a race on one set of slices."""
+    ratio = median(slow_s / fast_s for slow_s, fast_s in times_s)
+    slow, fast = medians_ms(times_s)
+    return (
+        f"{one.what}, {name}",
+        " ÷ ".join(one.names),
+        slow,
+        fast,
+        f"{ratio:.2f}",
+        f"≥ {one.wanted:.2g}",
+        "yes" if ratio >= one.wanted else "NO",
+    )
+
+
+def row_of_components(rounds: int) -> tuple[str, ...]:
+    """Race v7 on many components against v7 on few: how much longer it takes."""
+    few = spots(FEW)
+    many = spots(MANY)
+    times_s = list(race(lambda: sm.v7(many), lambda: sm.v7(few), 10 * rounds))
+    growth = median(slow_s / fast_s for slow_s, fast_s in times_s) - 1
+    return (
+        f"v7, {MANY} components",
+        f"{MANY} ÷ {FEW}",
+        *medians_ms(times_s),
+        f"{growth:+.0%}",
+        "< +30%",
+        "yes" if growth < 0.3 else "NO",
+    )
+
+
+def medians_ms(times_s: Sequence[tuple[float, float]]) -> tuple[str, str]:
+    """Return the median time of the slower and of the faster one [ms]."""
+    slow_s, fast_s = zip(*times_s, strict=True)
+    return f"{1000 * median(slow_s):.1f}", f"{1000 * median(fast_s):.1f}"
+
+
+# --- Where the time goes -------------------------------------------------------------------------
+
+PARTS = {"v7": parts_of_v7, "v8": parts_of_v8}
+
+
 def profile(steps: dict[str, Callable[[], object]]) -> dict[str, float]:
     """Time a version and every primitive of it on its own, in turn."""
     rounds = [{name: seconds(step) for name, step in steps.items()} for _ in range(9)]
     return {name: median(times[name] for times in rounds) for name in steps}
 
 
-def row(
-    name: str, runs: list[tuple[float, float]], target: float, names: tuple[str, str]
-) -> tuple[object, ...]:
-    ratio = median(slow / fast for slow, fast in runs)
-    (slow, fast), told = (
-        (1000 * median(times) for times in zip(*runs, strict=True)),
-        " ÷ ".join(names),
-    )
-    return (
-        name,
-        told,
-        f"{slow:.1f}",
-        f"{fast:.1f}",
-        f"{ratio:.2f}",
-        f"≥ {target:.2g}",
-        "yes" if ratio >= target else "NO",
-    )
+def shares(version: str, slices: Iterable[Head]) -> list[tuple[str, str, str]]:
+    """List what every primitive of a version takes, and its share of the whole."""
+    profiles = [profile(PARTS[version](head.image, head.spacing_mm)) for head in slices]
+    steps_s = {step: median(one[step] for one in profiles) for step in profiles[0]}
+    whole_s = steps_s.pop(version)
+    steps_s["the rest"] = max(whole_s - sum(steps_s.values()), 0.0)
+    steps_s[version] = whole_s
+    rows = []
+    for step, time_s in steps_s.items():
+        rows.append((step, f"{1000 * time_s:.2f}", f"{time_s / whole_s:.0%}"))
+    return rows
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    here = os.environ.get("SKULLMASK_REAL")
+    real = os.environ.get("SKULLMASK_REAL")
     parser.add_argument(
-        "--real", type=Path, default=here and Path(here, "slices"), help="folder of .npz slices"
+        "--real", type=Path, default=real and Path(real, "slices"), help="folder of .npz slices"
     )
     parser.add_argument("--rounds", type=int, default=5, help="runs of each for every slice")
     options = parser.parse_args()
     cv2.setNumThreads(1)
-
-    sets = list(heads(options.real))
-    single: dict[str, list] = {name: [] for name, *_ in sets}
-    eighth: dict[str, list] = {name: [] for name, *_ in sets}
-    judged: dict[str, list] = {name: [] for name, *_ in sets}
-    swept: dict[str, list] = {name: [] for name, *_ in sets}
-    for index, (name, image, truth, mm) in enumerate(tqdm(sets, unit="slice", leave=False)):
-        assert np.array_equal(plain_v7(image), sm.v7(image))
-        single[name] += race(lambda: plain_v7(image), lambda: sm.v7(image), options.rounds)  # noqa: B023
-        eighth[name] += race(
-            lambda: plain_v7(image),  # noqa: B023
-            lambda: versions.mask_and_quality(image, spacing_mm=mm),  # noqa: B023
-            options.rounds,
-        )
-        judged[name] += race(
-            lambda: sm.v7(image),  # noqa: B023
-            lambda: judged_v7(image, mm),  # noqa: B023
-            options.rounds,
-        )
-        if name == "phantom" or index % 5 == 2:  # the middle one of every real head
-            swept[name] += race(
-                lambda: plain_sweep(image, truth),  # noqa: B023
-                lambda: sm.sweep([image], [truth], sizes=WIDTHS),  # noqa: B023
-                1,
-            )
-    few, many = spots(FEW), spots(MANY)
-    growth = list(race(lambda: sm.v7(many), lambda: sm.v7(few), 10 * options.rounds))
-    grown = median(slow / fast for slow, fast in growth) - 1
-
-    rows = [row(f"v7, {name}", runs, 2.0, ("loop", "v7")) for name, runs in single.items()]
-    rows += [
-        row(f"v8 with quality, {name}", runs, 1.25, ("loop of v7", "v8"))
-        for name, runs in eighth.items()
-    ]
-    rows += [
-        row(f"v7 with quality, {name}", runs, 0.4, ("v7 alone", "both"))
-        for name, runs in judged.items()
-    ]
-    rows += [
-        row(f"{len(WIDTHS)} widths, {name}", runs, 2.5, ("loops", "sweep"))
-        for name, runs in swept.items()
-    ]
-    times = (f"{1000 * median(times):.1f}" for times in zip(*growth, strict=True))
-    met = "yes" if grown < 0.3 else "NO"
-    rows.append(
-        (f"v7, {MANY} components", f"{MANY} ÷ {FEW}", *times, f"{grown:+.0%}", "< +30%", met)
-    )
+    slices = list(heads(options.real))
+    rows = []
+    for one, runs in run_all(slices, options.rounds).items():
+        rows += [row(one, name, times_s) for name, times_s in runs.items()]
+    rows.append(row_of_components(options.rounds))
     software = f"OpenCV {cv2.__version__}, numpy {np.__version__}, one thread"
     print(f"{software}, {options.rounds} rounds per slice, medians\n")
-    print(
-        markdown(
-            rows, ("what", "ratio of", "first [ms]", "second [ms]", "ratio", "target", "met")
-        ).data
-    )
-
-    for version, parts_of in (("v7", parts_of_v7), ("v8", parts_of_v8)):
-        measured = [
-            profile(parts_of(image, mm)) for name, image, _, mm in sets if name == "phantom"
-        ]
-        steps = {step: median(part[step] for part in measured) for step in measured[0]}
-        whole = steps.pop(version)
-        steps |= {"the rest": max(whole - sum(steps.values()), 0.0), version: whole}
+    print(markdown(rows, HEADER).data)
+    phantom = [head for head in slices if head.name == PHANTOM]
+    for version in PARTS:
         print(f"\nWhere the time of {version} goes, on the phantom:\n")
-        shown = [
-            (step, f"{1000 * time_s:.2f}", f"{time_s / whole:.0%}")
-            for step, time_s in steps.items()
-        ]
-        print(markdown(shown, ("step", "time [ms]", "share")).data)
+        print(markdown(shares(version, phantom), ("step", "time [ms]", "share")).data)
 
 
 if __name__ == "__main__":
