@@ -254,22 +254,26 @@ def _remark(exercise: Exercise, outcome: Any) -> str | None:
         if not comparisons.is_of_kind(outcome, expected):
             return _other_kind(exercise, "this is", outcome)
         return comparisons.remark(outcome, expected, exercise.tolerance)
-    outcomes, index = outcome, _wrong_inputs(exercise, outcome)[0]
-    outcome, expected = outcomes[index], expected[index]
-    if outcome is None:
-        return "your function returns nothing; does it end with a `return` statement?"
-    if not comparisons.is_of_kind(outcome, expected):
-        return _other_kind(exercise, "your function returns", outcome)
-    if _is_truth(outcome):
-        return "this is the truth itself, and a method has to do without it."
-    said = comparisons.remark(outcome, expected, exercise.tolerance)
-    if said is not None:
-        return said
-    if index:
+    first = _wrong_inputs(exercise, outcome)[0]
+    remark = _remark_on_result(exercise, outcome[first], expected[first])
+    if remark is not None:
+        return remark
+    if first > 0:
         return _ONLY_HERE
-    if all(_is_alike(exercise, other, outcome) for other in outcomes):
+    if all(_is_alike(exercise, other, outcome[first]) for other in outcome):
         return _ALWAYS_THE_SAME
     return None
+
+
+def _remark_on_result(exercise: Exercise, result: Any, expected: Any) -> str | None:
+    """Say what is wrong with a wrong result of a function."""
+    if result is None:
+        return "your function returns nothing; does it end with a `return` statement?"
+    if not comparisons.is_of_kind(result, expected):
+        return _other_kind(exercise, "your function returns", result)
+    if _is_truth(result):
+        return "this is the truth itself, and a method has to do without it."
+    return comparisons.remark(result, expected, exercise.tolerance)
 
 
 def _other_kind(exercise: Exercise, start: str, value: Any) -> str:

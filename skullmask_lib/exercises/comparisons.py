@@ -88,7 +88,9 @@ def _listed(value: Any) -> list:
     """List the elements of a dict, a sequence or an array with one axis; none for anything else."""
     if isinstance(value, Mapping):
         return list(value.values())
-    if isinstance(value, (tuple, list)) or (isinstance(value, np.ndarray) and value.ndim == 1):
+    if isinstance(value, (tuple, list)):
+        return list(value)
+    if isinstance(value, np.ndarray) and value.ndim == 1:
         return list(value)
     return []
 
@@ -147,7 +149,8 @@ def is_of_kind(answer: Any, expected: Any) -> bool:
         return is_number(answer)
     if isinstance(expected, str):
         return isinstance(answer, str) and bool(answer)
-    answers, wanted = _listed(answer), _listed(expected)
+    answers = _listed(answer)
+    wanted = _listed(expected)
     if len(answers) != len(wanted):
         return False
     return all(map(is_of_kind, answers, wanted))

@@ -29,8 +29,9 @@ def _scores(*places: tuple[slice, slice]) -> tuple[float, float]:
 
 
 def _scores_of_background() -> tuple[float, float]:
-    outside = 1 - _square(), 1 - _mask(_MOVED)
-    return metrics.iou(*outside), metrics.dice(*outside)
+    square = 1 - _square()
+    mask = 1 - _mask(_MOVED)
+    return metrics.iou(square, mask), metrics.dice(square, mask)
 
 
 def _half_of_dice() -> tuple[float, float]:

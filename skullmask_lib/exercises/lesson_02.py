@@ -128,7 +128,9 @@ def _dark_pixels() -> list[tuple]:
     drawings = []
     for text in (_RING, _SPIRAL, _CELLS):
         drawings.append(np.array([list(row) for row in text.split()]) == ".")
-    turned, cut = drawings[1][::-1, ::-1], drawings[2][1:]
+    _, spiral, cells = drawings
+    turned = spiral[::-1, ::-1]
+    cut = cells[1:]
     dark = [_bright()[::3, ::3] == 0, *drawings, turned, cut]
     return [(pixels,) for pixels in dark]
 

@@ -12,15 +12,17 @@ from .definitions import Exercise, Mistake
 
 
 def _cost_of_holes(score: Callable[..., float] = metrics.iou, index: int = 2) -> float:
-    image, truth = load("phantom").images[index], load("phantom").truth[index]
-    stages = versions.trace("v5", image)
-    filled, unfilled = (score(stages[name], truth) for name in ("filled", "without scalp"))
+    data = load("phantom")
+    stages = versions.trace("v5", data.images[index])
+    filled = score(stages["filled"], data.truth[index])
+    unfilled = score(stages["without scalp"], data.truth[index])
     return filled - unfilled
 
 
 def _iou_of(stage: str) -> float:
-    image, truth = load("phantom").images[2], load("phantom").truth[2]
-    return metrics.iou(versions.trace("v5", image)[stage], truth)
+    data = load("phantom")
+    stages = versions.trace("v5", data.images[2])
+    return metrics.iou(stages[stage], data.truth[2])
 
 
 def _filled_px() -> int:
@@ -31,13 +33,18 @@ def _filled_px() -> int:
 # 04.2: a bright bridge from the brain to the scalp
 
 
+def _middle(image: np.ndarray) -> tuple[int, int]:
+    rows, columns = image.shape
+    return rows // 2, columns // 2
+
+
 def _last_bright(line: np.ndarray, threshold: int) -> int:
     return int(np.flatnonzero(line > threshold)[-1])
 
 
 def _bridge(image: np.ndarray, *, rows: int = 2, more: int = 1) -> np.ndarray:
     gray = masks.normalize(image)
-    row, middle = image.shape[0] // 2, image.shape[1] // 2
+    row, middle = _middle(image)
     last = _last_bright(gray[row], masks.otsu_threshold(gray))
     bridged = image.copy()
     bridged[row : row + rows, middle : last + more] = image.max()
@@ -45,7 +52,7 @@ def _bridge(image: np.ndarray, *, rows: int = 2, more: int = 1) -> np.ndarray:
 
 
 def _bridge_to_frame(image: np.ndarray) -> np.ndarray:
-    row, middle = image.shape[0] // 2, image.shape[1] // 2
+    row, middle = _middle(image)
     bridged = image.copy()
     bridged[row : row + 2, middle:] = image.max()
     return bridged

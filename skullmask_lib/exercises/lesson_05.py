@@ -65,7 +65,9 @@ def _best_width(
     scores = {}
     for width in range(1, 62):
         mask = dilate(stages["brain"], width) & (1 - stages["scalp"])
-        scores[width] = score(masks.fill_holes(mask) if fills else mask, true)
+        if fills:
+            mask = masks.fill_holes(mask)
+        scores[width] = score(mask, true)
     best = max(scores, key=scores.__getitem__)
     return best, scores[best]
 

@@ -31,7 +31,8 @@ def _component(image: np.ndarray, without: str) -> tuple[np.ndarray, np.ndarray]
     is_scalp = masks.touches_edge(labels)
     if without == "the frame rule":
         is_scalp[:] = False
-    areas_px[is_scalp] = areas_px[0] = 0
+    areas_px[0] = 0
+    areas_px[is_scalp] = 0
     is_brain = areas_px > 0
     if without != "taking the largest":
         is_brain &= np.arange(len(areas_px)) == areas_px.argmax()
@@ -40,9 +41,14 @@ def _component(image: np.ndarray, without: str) -> tuple[np.ndarray, np.ndarray]
 
 def _v7_without(image: np.ndarray, without: str, size: int) -> np.ndarray:
     brain, scalp = _component(image, without)
-    dilated = brain if without == "dilating" else masks.dilate(brain, size)
-    rest = dilated if without == "taking the scalp out" else dilated & ~scalp
-    return rest if without == "filling holes" else masks.fill_holes(rest)
+    mask = brain
+    if without != "dilating":
+        mask = masks.dilate(mask, size)
+    if without != "taking the scalp out":
+        mask = mask & ~scalp
+    if without != "filling holes":
+        mask = masks.fill_holes(mask)
+    return mask
 
 
 @cache
@@ -99,7 +105,8 @@ def _upright_ellipse(image: np.ndarray, width: int) -> np.ndarray:
 
 
 def _slices_and_widths() -> list[tuple]:
-    images, cropped = load("phantom").images, load("phantom-cropped").images
+    images = load("phantom").images
+    cropped = load("phantom-cropped").images
     return [(images[2], 26), (images[0], 37), (cropped[4], 31)]
 
 

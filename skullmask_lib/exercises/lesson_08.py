@@ -16,20 +16,23 @@ def _mean_between(rays: np.ndarray, first: int, stop: int) -> np.ndarray:
     """Average the logarithm of brightness around every place, as the lesson does."""
     level = 1 + np.log(np.minimum(rays, 1.2) + 0.1) / np.log(1 + 1 / 0.1)
     sums = np.cumsum(np.pad(level, ((0, 0), (1, 0))), axis=1)
-    place, end = np.arange(level.shape[1]), level.shape[1]
-    start, stop_at = np.clip(place + first, 0, end), np.clip(place + stop, 0, end)
-    count = np.maximum(stop_at - start, 1).astype(np.float32)
-    return (sums[:, stop_at] - sums[:, start]) / count
+    end = level.shape[1]
+    place = np.arange(end)
+    start_at = np.clip(place + first, 0, end)
+    stop_at = np.clip(place + stop, 0, end)
+    count = np.maximum(stop_at - start_at, 1).astype(np.float32)
+    return (sums[:, stop_at] - sums[:, start_at]) / count
 
 
 def _price(rays: np.ndarray, cap: float = _CAP, *, has_inner_edge: bool = True) -> np.ndarray:
     """Price every place on every ray as the skull's surface, as the lesson does."""
-    outside, bone = _mean_between(rays, -2, 0), _mean_between(rays, 0, 2)
+    outside = _mean_between(rays, -2, 0)
+    bone = _mean_between(rays, 0, 2)
     depth = np.float32(0.006 * polar.STEP_MM) * np.arange(rays.shape[1])
     surface = -np.minimum(outside - bone, cap) + 0.5 * bone + depth
     if not has_inner_edge:
         return surface
-    edge = 0.4 * (_mean_between(rays, -2, 0) - np.minimum(_mean_between(rays, 0, 6), 1))
+    edge = 0.4 * (outside - np.minimum(_mean_between(rays, 0, 6), 1))
     thicknesses = np.arange(5, 25)
     count = rays.shape[1] - thicknesses[-1]
     edges = []
@@ -123,8 +126,9 @@ def _iou_of(
     if head is None:
         return 0.0
     path = path_of(head)
-    outline = polar.half_maximum(head.brightness, path, head.cut) if moves else path
-    return metrics.iou(polar.fill_outline(head, outline), true)
+    if moves:
+        path = polar.half_maximum(head.brightness, path, head.cut)
+    return metrics.iou(polar.fill_outline(head, path), true)
 
 
 def _iou_of_paths(image: np.ndarray, true: np.ndarray, spacing_mm: np.ndarray) -> float:
@@ -141,8 +145,9 @@ def _slices() -> list[tuple]:
     data = load("phantom")
     arguments = []
     for index, noise_percent in ((2, 0), (2, 60), (0, 40)):
-        image, true = data.images[index], data.truth[index]
-        arguments.append((_noisy(image, true, noise_percent), true, data.spacing_mm[index]))
+        true = data.truth[index]
+        noisy = _noisy(data.images[index], true, noise_percent)
+        arguments.append((noisy, true, data.spacing_mm[index]))
     image, true, spacing_mm = arguments[0]
     arguments.append((_half_as_large(image), _half_as_large(true), 2 * spacing_mm))
     return arguments

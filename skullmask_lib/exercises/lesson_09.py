@@ -63,7 +63,8 @@ def _iou(
 
 
 def _slices_and_powers() -> list[tuple]:
-    data, cropped = load("phantom"), load("phantom-cropped")
+    data = load("phantom")
+    cropped = load("phantom-cropped")
     fat = phantom.five_slices()[1] == phantom.LABELS["fat"]
     bright = np.where(fat, 2 * data.images, data.images)
     return [

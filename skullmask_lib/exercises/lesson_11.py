@@ -59,7 +59,7 @@ def _in_new_noise() -> list[float]:
 _LOWS = (0.5, 1.0, 1.5)
 _HIGHS = (2.0, 2.5, 3.0)
 _RADII = (0, 1, 2)
-_Found = tuple[float, float, float, int]
+_Best = tuple[float, float, float, int]
 
 
 def _best(
@@ -70,22 +70,22 @@ def _best(
     highs: tuple[float, ...] = _HIGHS,
     radii: tuple[int, ...] = _RADII,
     score: _Score = metrics.dice,
-) -> _Found:
+) -> _Best:
     t = 2 * brain_masks.otsu_range(volume)[0]
-    found = []
+    results = []
     for low, high, radius in itertools.product(lows, highs, radii):
         limits = (low * t, high * t)
         mask = brain_masks.brain_mask(volume, threshold=limits, closing_radius=radius)
-        found.append((score(mask, true), low, high, radius))
-    return max(found)
+        results.append((score(mask, true), low, high, radius))
+    return max(results)
 
 
-def _worst(volume: np.ndarray, true: np.ndarray) -> _Found:
+def _worst(volume: np.ndarray, true: np.ndarray) -> _Best:
     worst = _best(volume, true, score=lambda mask, true: -metrics.dice(mask, true))
     return -worst[0], *worst[1:]
 
 
-def _smoothest(volume: np.ndarray, true: np.ndarray) -> _Found:
+def _smoothest(volume: np.ndarray, true: np.ndarray) -> _Best:
     best = _best(volume, true, score=lambda mask, _: -float(brain_masks.surface(mask).sum()))
     t = 2 * brain_masks.otsu_range(volume)[0]
     limits = (best[1] * t, best[2] * t)
@@ -93,7 +93,7 @@ def _smoothest(volume: np.ndarray, true: np.ndarray) -> _Found:
     return metrics.dice(mask, true), *best[1:]
 
 
-def _in_values(volume: np.ndarray, true: np.ndarray) -> _Found:
+def _in_values(volume: np.ndarray, true: np.ndarray) -> _Best:
     dice, low, high, radius = _best(volume, true)
     t = 2 * brain_masks.otsu_range(volume)[0]
     return dice, low * t, high * t, radius

@@ -16,7 +16,8 @@ from .definitions import Exercise, Mistake
 
 # 20.1: masks that have changed
 
-_COUNT, _CHUNK = 20, 3
+_COUNT = 20
+_CHUNK = 3
 _FLIPPED = (4, 11, 19)
 
 
@@ -29,7 +30,8 @@ def _made_again() -> list[int]:
     """Mask a stack, flip pixels of three masks, and mask it again; list what was made twice."""
     images = _small()
     with tempfile.TemporaryDirectory() as folder:
-        stack, output = Path(folder, "slices.npy"), Path(folder, "masks.npy")
+        stack = Path(folder, "slices.npy")
+        output = Path(folder, "masks.npy")
         np.save(stack, images[np.arange(_COUNT) % len(images)])
         batch(stack, output, version="v7", backend="serial", chunk=_CHUNK)
         masks = np.load(output)

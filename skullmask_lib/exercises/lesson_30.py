@@ -19,10 +19,13 @@ def _means(seeds: tuple[str, ...] = ("0", "1", "2")) -> dict[int, float]:
     scores: dict[int, list[float]] = {}
     with open(file, newline="", encoding="utf-8") as table:
         for row in csv.DictReader(table):
-            is_asked = row["augmented"] == "yes" and row["seed"] in seeds
-            if is_asked and row["test"] == "varied phantoms":
+            if _is_on_curve(row) and row["seed"] in seeds:
                 scores.setdefault(int(row["labelled"]), []).append(float(row["iou"]))
     return {number: float(np.mean(of_seeds)) for number, of_seeds in sorted(scores.items())}
+
+
+def _is_on_curve(row: dict[str, str]) -> bool:
+    return row["augmented"] == "yes" and row["test"] == "varied phantoms"
 
 
 def _measured_crossing(means: dict[int, float]) -> int:

@@ -12,7 +12,9 @@ from .definitions import Exercise, Mistake
 
 # 31.1: a network that makes no mistake
 
-_HELD_OUT, _VOXEL_MM = 3, 3.0  # of the lesson's participants, and of all their scans
+# Of the lesson's participants, and the size of all their voxels
+_HELD_OUT = 3
+_VOXEL_MM = 3.0
 
 
 @cache

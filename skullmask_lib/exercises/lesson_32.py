@@ -88,12 +88,13 @@ def _opened(mask: np.ndarray, least_px: int) -> np.ndarray:  # noqa: ARG001
 def _spoilt_masks() -> list[tuple]:
     """List tumours with specks beside them, and specks alone."""
     truth = _patients().tumour
-    at = np.argsort(truth.sum(axis=(1, 2)))[-2:]
+    order = np.argsort(truth.sum(axis=(1, 2)))
+    large = truth[order[-2]]
+    largest = truth[order[-1]]
+    none = np.zeros_like(large)
     generator = np.random.default_rng(32)
     arguments = []
-    for least_px, tumour in zip(
-        (10, 4, 10, 5), (*truth[at], truth[0] * 0, truth[at[0]]), strict=True
-    ):
+    for least_px, tumour in ((10, large), (4, largest), (10, none), (5, large)):
         specks = (generator.random(tumour.shape) > 0.985).astype(np.uint8)
         specks = cv2.dilate(specks, np.ones((2, 2), np.uint8))
         arguments.append((np.maximum(tumour, specks), least_px))
