@@ -1,0 +1,57 @@
+"""Training and validation sets: what tells them from others, and that no head is in both."""
+
+import numpy as np
+import pytest
+from complaints import refused
+
+from skullmask_lib import phantom
+from skullmask_lib.deep import training_sets
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Write four slices of heads, each with another brightness, into two files."""
+    folder = tmp_path_factory.mktemp("heads")
+    image, labels = phantom.render_slice(18.0, shape=(96, 80), spacing_mm=(2.4, 2.4))
+    truth = phantom.skull_mask(labels)
+    for name, heads in (("some", (0, 1)), ("others", (2, 3))):
+        np.savez(
+            folder / f"{name}.npz",
+            images=[image * (1 + head) for head in heads],
+            truth=[truth] * len(heads),
+            names=[f"head-{head}[0]" for head in heads],
+            spacing_mm=np.full((len(heads), 2), 2.4),
+        )
+    return folder
+
+
+def gather(folder, **settings):
+    return training_sets.gather([str(folder / "some.npz")], folder, **settings)
+
+
+def test_sets_are_told_apart_by_what_they_hold(folder):
+    sets = gather(folder)
+    assert gather(folder).options == sets.options
+    assert gather(folder, seed=1).options["data"] != sets.options["data"]
+    other = gather(folder, validation=[str(folder / "others.npz")])
+    assert other.options["data"] != sets.options["data"]  # no head of the file is held out
+    assert gather(folder, batch_size=3).options == sets.options | {"batch_size": 3}
+
+
+def test_batches_are_the_same_by_number_and_the_score_is_that_of_the_validation_set(folder):
+    sets = gather(folder, batch_size=3)
+    images, masks = sets.batch_of(5)
+    assert images.shape == masks.shape
+    assert len(images) == 3
+    assert np.array_equal(sets.batch_of(5)[0], images)
+    assert sets.score(np.zeros_like) == 0
+    assert 0.5 < sets.score(np.ones_like) < 1  # all of the window, of which the skull is a part
+
+
+def test_what_cannot_be_gathered_is_refused(folder):
+    with refused("head-0"):
+        gather(folder, validation=[str(folder / "some.npz")])
+    with refused(None, ["4"]):
+        gather(folder, dimensions=4)
+    with refused(training_sets.RANDOM):
+        training_sets.gather([training_sets.RANDOM, str(folder / "some.npz")], folder)
