@@ -1,6 +1,7 @@
 """Curves, bars and histograms of scores, counts and grey levels."""
 
 import itertools
+import textwrap
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -9,6 +10,8 @@ from matplotlib.axes import Axes
 from ..sweeps import Sweep
 from .pictures import Picture, figure, picture
 from .style import COLOURS, SCORE_NAMES, WIDTH_LABEL, in_look
+
+_LABEL_CHARACTERS = 14  # fit below the bars of a version
 
 
 @in_look
@@ -136,9 +139,9 @@ def ladder_picture(rows: Sequence[tuple]) -> Picture:
     Examples
     --------
     >>> ladder_picture([("v1", 0.73, 0.7309, 0.0009, 0.7349, "by construction")]).alt
-    'Mean IoU, published and on the phantom: v1 0.73 and 0.73.'
+    'Mean IoU, published and on the phantom: v1 0.73 and 0.731.'
     """
-    fig, (axes,) = figure(width=11, height=3.8)
+    fig, (axes,) = figure(width=11, height=4.2)
     places = np.arange(len(rows))
     bars = (
         (-0.27, 1, "published", "published", None),
@@ -147,26 +150,31 @@ def ladder_picture(rows: Sequence[tuple]) -> Picture:
     )
     for shift, column, kind, label, hatch in bars:
         heights = [row[column] for row in rows]
+        digits = 2 if kind == "published" else 3
         look = {"color": COLOURS[kind], "label": label, "fill": hatch is None, "hatch": hatch}
         drawn = axes.bar(places + shift, heights, 0.26, **look)
-        axes.bar_label(drawn, list(map(_two_digits, heights)), fontsize=10, padding=2)
+        numbers = [_rounded(height, digits) for height in heights]
+        axes.bar_label(drawn, numbers, fontsize=10, padding=3, rotation="vertical")
     axes.set_xticks(places, list(map(_ladder_label, rows)), fontsize=10)
-    axes.set(ylabel="mean IoU", ylim=(0, 1.12))
+    axes.set(ylabel="mean IoU", ylim=(0, 1.25), yticks=np.linspace(0, 1, 6))
     fig.legend(loc="outside upper center", ncols=3, frameon=False)
     scores = []
     for version, published, phantom, *_ in rows:
-        scores.append(f"{version} {_two_digits(published) or 'nothing'} and {phantom:.2f}")
+        scores.append(f"{version} {_rounded(published, 2) or 'nothing'} and {phantom:.3f}")
     return picture(fig, f"Mean IoU, published and on the phantom: {', '.join(scores)}.")
 
 
 def _ladder_label(row: tuple) -> str:
-    """Write a version and its agreement one below the other, split at commas."""
+    """Write a version and, below it, its agreement in lines as narrow as three bars."""
     version, agreement = row[0], row[5]
-    return "\n".join([version, *agreement.split(", ")])
+    lines = [version]
+    for part in agreement.split(", "):
+        lines.extend(textwrap.wrap(part, _LABEL_CHARACTERS))
+    return "\n".join(lines)
 
 
-def _two_digits(value: float) -> str:
-    return "" if np.isnan(value) else f"{value:.2f}"
+def _rounded(value: float, digits: int) -> str:
+    return "" if np.isnan(value) else f"{value:.{digits}f}"
 
 
 @in_look
