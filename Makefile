@@ -12,6 +12,7 @@ TORCH = torch
 OUT = demo
 IMAGES = phantom
 REPORT = report
+LAB =  # more options of JupyterLab: make LAB="--allow-root --no-browser" lab
 UPLOAD = 256000000  # bytes that JupyterLab lets an upload of the explorer send; more is cut off without a word
 
 .NOTPARALLEL:
@@ -40,7 +41,7 @@ test-oldest: $(OLDEST)/.made  ## Quick tests on the oldest versions that pyproje
 	OMP_NUM_THREADS=1 $(OLDEST)/bin/python -m pytest -q $(OLD_WARNINGS) $(OLD_TESTS)
 
 lab: $(VENV)/.lessons cv2  ## Open the lessons in JupyterLab.
-	$(BIN)/jupyter lab --ServerApp.tornado_settings="{'websocket_max_message_size': $(UPLOAD)}" notebooks/00_start_here.ipynb
+	$(BIN)/jupyter lab $(LAB) --ServerApp.root_dir=. --ServerApp.tornado_settings="{'websocket_max_message_size': $(UPLOAD)}" notebooks/00_start_here.ipynb
 
 app: $(VENV)/.app cv2  ## Serve the explorer, every slider on one page, to this computer alone; Ctrl-C ends it.
 	@$(BIN)/skullmask explore

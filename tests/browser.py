@@ -57,9 +57,14 @@ def explorer(*arguments, **options):
     return started([script, "explore", "--port", "0", *arguments], **options)
 
 
-@contextlib.contextmanager
 def lab(folder, log):
     """Serve a folder with JupyterLab; give its address and token."""
+    return served_by_lab([f"--ServerApp.root_dir={folder}"], cwd=folder.parent, log=log)
+
+
+@contextlib.contextmanager
+def served_by_lab(arguments, *, cwd, log):
+    """Start JupyterLab with some arguments, without opening a browser; give its address and token."""
     token = secrets.token_hex(16)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -76,15 +81,13 @@ def lab(folder, log):
         "jupyterlab",
         "--no-browser",
         *options,
-        f"--ServerApp.root_dir={folder}",
-    ]
-    command += [
+        *arguments,
         "--LabApp.news_url=",
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
     ]
     with (
         open(log, "w") as out,
-        subprocess.Popen(command, stdout=out, stderr=out, cwd=folder.parent) as server,
+        subprocess.Popen(command, stdout=out, stderr=out, cwd=cwd) as server,
     ):
         try:
             wait_for(

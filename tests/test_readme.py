@@ -6,6 +6,7 @@ import shlex
 import subprocess
 import sys
 
+import browser
 import nibabel as nib
 import numpy as np
 import pacing
@@ -326,3 +327,14 @@ def test_the_map_of_contributing_names_every_module_and_room():
     rooms = [f"{file.parent.name}/" for file in library.glob("*/__init__.py")]
     shown = [row[0].strip("`") for row in pages.table_of(text, ("folder", "what it is for"))]
     assert sorted(set(shown) - {"publish/", "benchmarks/", "tests/"}) == sorted(rooms)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("page", ["Makefile", "publish/student.md"])
+def test_docs_open_where_the_lessons_are_served(page, tmp_path):
+    text = pages.text_of(pages.HOUSE / page)
+    [options] = re.findall(r"jupyter lab (.+)$", text, re.MULTILINE)
+    arguments = shlex.split(options.replace("$(LAB)", "").replace("$(UPLOAD)", "1"))
+    served = browser.served_by_lab(arguments, cwd=pages.HOUSE, log=tmp_path / "lab.log")
+    with served as (address, token):
+        assert browser.answers(f"{address}/api/contents/docs/glossary.md?token={token}")

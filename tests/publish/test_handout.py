@@ -150,7 +150,7 @@ def test_no_link_leads_out_of_the_zip(student):
 def test_the_readme_installs_in_one_line_and_names_files_of_the_zip(student):
     text = student[README].decode()
     assert len(re.findall(r"pip install", text)) == 1
-    [opened] = re.findall(r"^jupyter lab (\S+)$", text, re.MULTILINE)
+    [opened] = re.findall(r"^jupyter lab .*?(\S+)$", text, re.MULTILINE)
     assert PurePosixPath(opened) in student
 
 
