@@ -5,6 +5,7 @@ Nothing here knows a particular exercise; `definitions` says where they are.
 
 import copy
 import re
+import traceback
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -107,7 +108,7 @@ def check(name: str, answer: object = ...) -> Reply:
     >>> check("01.1", ...)
     No answer yet: put yours in place of the three dots.
     >>> check("01.1", "hint")  # doctest: +ELLIPSIS
-    Not yet (hint 1 of 3): ...
+    Hint 1 of 3: ...
     >>> check("1.1")
     Not checked: there is no exercise 1.1; did you mean 01.1?
     >>> bool(check("01.1", []))
@@ -128,7 +129,7 @@ def _check(name: str, answer: Any) -> Reply:
     if answer is ...:
         return Reply(False, NO_ANSWER)
     if isinstance(answer, str) and answer == ASK:
-        return _hint(exercise, is_next=True)
+        return Reply(False, f"Hint {_hint(exercise, is_next=True)}")
     try:
         outcome = _outcome_of_answer(exercise, answer)
     except _Stopped as stop:
@@ -141,7 +142,8 @@ def _check(name: str, answer: Any) -> Reply:
         reply = _remark(exercise, outcome)
     if reply is not None:
         return Reply(False, f"Not yet: {reply}")
-    return _hint(exercise, is_next=_is_new(exercise, outcome))
+    hint = _hint(exercise, is_next=_is_new(exercise, outcome))
+    return Reply(False, f"Not yet, hint {hint}")
 
 
 def _no_exercise(name: str) -> Reply:
@@ -160,13 +162,13 @@ def _is_new(exercise: Exercise, outcome: Any) -> bool:
     return True
 
 
-def _hint(exercise: Exercise, *, is_next: bool) -> Reply:
+def _hint(exercise: Exercise, *, is_next: bool) -> str:
+    """Write the next hint, or the last one again, with its number."""
     progress = _progress_in(exercise)
     last = len(exercise.hints)
     if is_next:
         progress.hint = min(progress.hint + 1, last)
-    hint = exercise.hints[progress.hint - 1]
-    return Reply(False, f"Not yet (hint {progress.hint} of {last}): {hint}")
+    return f"{progress.hint} of {last}: {exercise.hints[progress.hint - 1]}"
 
 
 def _progress_in(exercise: Exercise) -> _Progress:
@@ -193,7 +195,8 @@ def _call(function: Callable[..., object], arguments: tuple) -> Any:
     try:
         outcome = function(*copies)
     except (Exception, SystemExit) as error:
-        raise _Stopped(f"Not yet: your function stopped with {_in_words(error)}.") from None
+        stop = _in_words(error) + _at_line_of(function, error)
+        raise _Stopped(f"Not yet: your function stopped with {stop}.") from None
     if outcome is ...:
         raise _Stopped(NO_ANSWER)
     for used, original in zip(copies, arguments, strict=True):
@@ -206,6 +209,16 @@ def _in_words(error: BaseException) -> str:
     kind = type(error).__name__
     message = texts.plain(texts.of_error(error)).rstrip(".")
     return kind if message == kind else f"{kind} ({message})"
+
+
+def _at_line_of(function: Callable[..., object], error: BaseException) -> str:
+    """Quote the line of a student's function at which it stopped, if its text is known."""
+    code = getattr(function, "__code__", None)
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        is_theirs = code is not None and frame.filename == code.co_filename
+        if is_theirs and frame.line and "`" not in frame.line:
+            return f" at `{texts.plain(frame.line)}`"
+    return ""
 
 
 @cache

@@ -191,7 +191,15 @@ def _remark_on_numbers(answers: list, expected: list, tolerance: float) -> str |
         return "this is a percentage; give a fraction between 0 and 1."
     if is_alike(answers, [-number for number in expected], tolerance):
         return "the size is right, but look at the sign."
+    if all(map(_is_rounded, answers, expected)):
+        return "this is right as far as it goes; give more decimals."
     return None
+
+
+def _is_rounded(answer: float, expected: float) -> bool:
+    """Tell whether a number is another one, rounded to the decimals that it shows, at least one."""
+    _, _, decimals = str(float(answer)).partition(".")
+    return decimals != "0" and float(answer) == round(float(expected), len(decimals))
 
 
 def describe(value: Any) -> str:

@@ -121,8 +121,21 @@ def test_the_text_of_an_error_is_shown_as_it_is(message):
         raise ValueError(message)
 
     reply = sm.check("01.2", answer)
-    assert message in reply.sentence
-    assert shown(reply) == (reply.sentence, {"strong"})
+    line = "raise ValueError(message)"
+    assert reply.sentence.endswith(f"({message}) at `{line}`.")
+    assert shown(reply) == (reply.sentence.replace("`", ""), {"strong", "code"})
+
+
+def test_the_line_at_which_a_function_stopped_is_quoted():
+    def helper(mask):
+        return mask.missing
+
+    def answer(image):
+        return helper(image)
+
+    assert sm.check("01.2", answer).sentence.endswith(" at `return mask.missing`.")
+    assert "`" not in sm.check("01.2", lambda _: 1 / 0 or "`").sentence
+    assert "`" not in sm.check("01.2", np.linalg.inv).sentence
 
 
 def test_a_lambda_keeps_its_name():
@@ -139,7 +152,7 @@ def test_code_and_emphasis_of_our_replies_stay(exercise):
 
 
 def test_wrong_answers_lead_through_three_hints_and_a_right_one_starts_anew(toy):  # noqa: ARG001
-    hints = [sm.check("01.1", wrong).sentence for wrong in (0.1, 0.2, 0.75, 0.3, 0.4)]
+    hints = [sm.check("01.1", wrong).sentence for wrong in (0.1, 0.6, 0.75, 0.35, 0.4)]
     assert [hint.rpartition(" ")[2] for hint in hints] == [
         *("first.", "second."),
         "rest.",
@@ -151,11 +164,11 @@ def test_wrong_answers_lead_through_three_hints_and_a_right_one_starts_anew(toy)
 
 
 def hint_number(answer):
-    return int(re.search(r"hint (\d) of 3", sm.check("01.1", answer).sentence)[1])
+    return int(re.search(r"[Hh]int (\d) of 3", sm.check("01.1", answer).sentence)[1])
 
 
 def test_the_same_answer_again_gets_the_same_hint(toy):  # noqa: ARG001
-    numbers = [hint_number(answer) for answer in (0.1, 0.1, 0.2, 0.1001, 0.3, 0.2)]
+    numbers = [hint_number(answer) for answer in (0.1, 0.1, 0.6, 0.1001, 0.35, 0.6)]
     assert numbers == [1, 1, 2, 2, 3, 3]
 
 
@@ -189,6 +202,13 @@ def test_asking_moves_on_to_the_last_hint(toy):  # noqa: ARG001
 def test_the_same_results_of_another_function_get_the_same_hint():
     assert "hint 1" in sm.check("01.1", lambda number: 3 * number + 1).sentence
     assert "hint 1" in sm.check("01.1", lambda number: 1 + number * 3).sentence
+
+
+@pytest.mark.parametrize(("answer", "is_rounded"), [(0.2, True), (0.3, False), (0.0, False)])
+def test_an_answer_that_is_rounded_too_far_is_told_so(toy, answer, is_rounded):  # noqa: ARG001
+    reply = sm.check("01.1", answer)
+    assert not reply
+    assert ("decimals" in reply.sentence) == is_rounded
 
 
 def test_no_answer_costs_no_hint(toy):  # noqa: ARG001
