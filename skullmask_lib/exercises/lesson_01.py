@@ -118,8 +118,8 @@ EXERCISES = (
         hints=(
             "find the largest component twice, once with each connectivity, and count where the "
             "two masks differ.",
-            "`cv2.connectedComponents` returns a count and the labels, and `np.bincount` of the "
-            "labels gives the areas, where entry 0 is the background.",
+            "`cv2.connectedComponents` returns a count and the labels, and "
+            "`np.bincount(labels.ravel())` gives the areas, where entry 0 is the background.",
             "for each slice, compare `labels == areas_px.argmax()` with `sm.v1(image_n)` and count "
             "the pixels that differ.",
         ),

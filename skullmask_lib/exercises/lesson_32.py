@@ -152,8 +152,8 @@ EXERCISES = (
         hints=(
             "lesson 01 finds connected components, and what belongs together here touches at a "
             "side or a corner.",
-            "`cv2.connectedComponents(mask)` labels the pieces, and `np.bincount` counts the "
-            "pixels of each label.",
+            "`cv2.connectedComponents(mask)` labels the pieces, and "
+            "`np.bincount(labels.ravel())` counts the pixels of each label.",
             "label 0 is the background, which is never kept, and `np.isin` marks the pixels of the "
             "labels that are.",
         ),
