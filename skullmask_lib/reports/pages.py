@@ -20,10 +20,10 @@ _CONTENT_POLICY = (
     "default-src 'none'; img-src data:; font-src data:; style-src 'unsafe-inline'; "
     "base-uri 'none'; form-action 'none'\">"
 )
-_CODE_SWITCH = (
-    '<label class="toggle">'  # page.css hides the code until the box is ticked
-    '<input type="checkbox" id="code"> show the code</label>'
-)
+# page.css hides what a box is for until it is ticked: all code, or that of cells tagged hide-input
+_SWITCH = '<label class="toggle"><input type="checkbox" id="{}"> {}</label>'
+_CODE_SWITCH = _SWITCH.format("code", "show the code")
+_HIDDEN_CODE_SWITCH = _SWITCH.format("hidden-code", "show the hidden code")
 _NOTEBOOK_LINK = re.compile(r"\[([^\]]*)\]\((\w+\.ipynb)?(?:#[^)]*)?\)")
 _FILE_LINK = re.compile(r"\[([^\]]*)\]\(\.\./[^)]*\)")  # to another folder of this project
 _SCRIPT = re.compile(r"<script.*?</script>", re.DOTALL)
@@ -33,6 +33,8 @@ _BODY = re.compile(r"<body[^>]*>")
 
 def page(executed: Sequence[Path], output: Path, *, name: str, top: str = "") -> None:
     """Bind executed notebooks into one HTML file that opens without a network.
+
+    The code of cells tagged ``hide-input``, which JupyterLab folds, can be shown and hidden.
 
     Parameters
     ----------
@@ -61,7 +63,7 @@ def page(executed: Sequence[Path], output: Path, *, name: str, top: str = "") ->
         cells.extend(_chapter(path, number, chapters))
     cover = "\n\n".join([f"# {name}", top, "## Contents", "\n".join(contents)])
     cells.insert(0, nbformat.v4.new_markdown_cell(cover))
-    _write(cells, output, name)
+    _write(cells, output, name, above=_HIDDEN_CODE_SWITCH)
 
 
 def single_page(executed: Path, output: Path, *, name: str) -> None:

@@ -1002,6 +1002,19 @@ def source(request, slices):  # noqa: ARG001
 
 
 @pytest.mark.full
+def test_a_page_of_lessons_hides_the_code_that_jupyterlab_folds(tmp_path):
+    pages.page([notebooks.lessons()[1]], tmp_path / "page.html", name="A page")
+    with chromium() as browser:
+        page, _ = open_page(browser)
+        page.goto((tmp_path / "page.html").as_uri())
+        folded = page.locator(".celltag_hide-input .jp-InputArea").first
+        assert page.get_by_text("between_class_variance(gray)").first.is_visible()
+        assert not folded.is_visible()
+        page.get_by_label("show the hidden code").check()
+        assert folded.is_visible()
+
+
+@pytest.mark.full
 def test_a_page_needs_no_network_and_fits_screen_and_paper(source, skullmask, slices):
     images, options = source
     assert skullmask("report", images, "-o", "out", *options)[0] == 0
