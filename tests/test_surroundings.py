@@ -27,7 +27,7 @@ from skullmask_lib.cli import data_commands, main
 ENCODINGS = ("ascii", "latin-1", "cp437", "cp1252", "utf-8")
 NAMES = ("ü", "中", "a\udcff")
 COMMANDS = sorted(typer.main.get_command(main.app).commands)
-COMMANDS += [f"data {name}" for name in typer.main.get_command(data_commands.data).commands]
+COMMANDS += [f"data {name}" for name in typer.main.get_command(data_commands.group).commands]
 HOUSE = Path(sm.__file__).parents[1]
 
 

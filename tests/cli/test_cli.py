@@ -30,7 +30,7 @@ from skullmask_lib.io import datasets
 
 LIST = typer.main.get_command(commands.app).commands
 COMMANDS = sorted(LIST)
-GROUPS = {"capstone": capstone_commands.capstone, "data": data_commands.data}
+GROUPS = {"capstone": capstone_commands.group, "data": data_commands.group}
 IN_GROUPS = {
     f"{group} {name}": command
     for group, app in GROUPS.items()
