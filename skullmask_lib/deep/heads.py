@@ -277,17 +277,9 @@ def _labelled(data: Data) -> Iterator[tuple[polar.Unwrapped, np.ndarray]]:
     truth, known = labels_of(data)
     for place in np.flatnonzero(known).tolist():
         with errors.placed(data.names[place]):
-            unwrapped = polar.unwrap(data.images[place], _spacing_of(data, place))
+            unwrapped = polar.unwrap(data.images[place], data.spacing_of(place))
         if unwrapped is not None:
             yield unwrapped, truth[place]
-
-
-def _spacing_of(data: Data, place: int) -> tuple[float, float] | None:
-    """Return row and column spacing of a slice [mm], where they are known."""
-    if data.spacing_mm is None:
-        return None
-    row_mm, column_mm = data.spacing_mm[place].tolist()
-    return row_mm, column_mm
 
 
 def _stacked(parts: Sequence[np.ndarray]) -> np.ndarray:
@@ -442,7 +434,7 @@ def masks_of(ask: Predictor, data: Data) -> Iterator[np.ndarray]:
     """
     for place, image in enumerate(data.images):
         with errors.placed(data.names[place]):
-            unwrapped = polar.unwrap(image, _spacing_of(data, place))
+            unwrapped = polar.unwrap(image, data.spacing_of(place))
         if unwrapped is None:
             yield np.zeros(image.shape, np.uint8)
             continue
@@ -481,7 +473,7 @@ def score(masks: Iterable[np.ndarray], data: Data) -> list[dict[str, float]]:
     truth, known = labels_of(data)
     scores = []
     for place, mask in enumerate(masks):
-        spacing_mm = _spacing_of(data, place)
+        spacing_mm = data.spacing_of(place)
         if known[place]:
             scores.append(metrics.score(mask, truth[place], spacing_mm))
         else:
