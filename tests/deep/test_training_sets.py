@@ -10,16 +10,16 @@ from skullmask_lib.deep import training_sets
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Write four slices of heads, each with another brightness, into two files."""
+    """Write one slice of each of four heads into two files."""
     folder = tmp_path_factory.mktemp("heads")
     image, labels = phantom.render_slice(18.0, shape=(96, 80), spacing_mm=(2.4, 2.4))
     truth = phantom.skull_mask(labels)
-    for name, heads in (("some", (0, 1)), ("others", (2, 3))):
+    for name, heads in (("some", "ab"), ("others", "cd")):
         np.savez(
             folder / f"{name}.npz",
-            images=[image * (1 + head) for head in heads],
+            images=[image + place for place in range(len(heads))],
             truth=[truth] * len(heads),
-            names=[f"head-{head}[0]" for head in heads],
+            names=[f"{head}[0]" for head in heads],
             spacing_mm=np.full((len(heads), 2), 2.4),
         )
     return folder
@@ -32,7 +32,6 @@ def gather(folder, **settings):
 def test_sets_are_told_apart_by_what_they_hold(folder):
     sets = gather(folder)
     assert gather(folder).options == sets.options
-    assert gather(folder, seed=1).options["data"] != sets.options["data"]
     other = gather(folder, validation=[str(folder / "others.npz")])
     assert other.options["data"] != sets.options["data"]  # no head of the file is held out
     assert gather(folder, batch_size=3).options == sets.options | {"batch_size": 3}
@@ -49,7 +48,7 @@ def test_batches_are_the_same_by_number_and_the_score_is_that_of_the_validation_
 
 
 def test_what_cannot_be_gathered_is_refused(folder):
-    with refused("head-0"):
+    with refused("a"):
         gather(folder, validation=[str(folder / "some.npz")])
     with refused(None, ["4"]):
         gather(folder, dimensions=4)
