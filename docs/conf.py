@@ -16,6 +16,8 @@ nitpicky = True
 nitpick_ignore_regex = [("py:obj", r"\w+\.\w+")]  # "See Also" may name modules that have no page
 add_module_names = False
 default_role = "code"
+highlight_language = "none"  # blocks without a language are commands
+smartquotes = False  # "--" begins an option, and the quotes of a type are code
 
 # Lessons show their stored outputs; nothing runs.
 nb_execution_mode = "off"

@@ -1,4 +1,4 @@
-"""The site as a reader has it: opened from disk in Chromium, without a network, at two widths."""
+"""The site as a reader has it: opened from disk in Chromium, without a network, at several widths."""
 
 import html
 import os
@@ -17,7 +17,7 @@ from publish import sources
 from skullmask_lib.reports import notebooks
 
 pytestmark = pytest.mark.full
-WIDTHS_PX = (1280, 390)
+WIDTHS_PX = (1366, 1280, 1080, 390)  # contents on the right, none, a narrow window, a phone
 LESSON = "notebooks/04_v5_edge_components.html"
 REPOSITORY = "owner/name"
 # What reaches beyond the right edge of the window, and no box of the page's text scrolls it into view
@@ -29,6 +29,13 @@ CUT_OFF = """() => [...document.querySelectorAll("article *")].filter(element =>
   }
   return true;
 }).map(element => element.outerHTML.slice(0, 80))"""
+# Sizes of text in px: the largest of each level of headings, and the smallest of code
+SIZES = """() => {
+  const sizes = (what) => [...document.querySelectorAll(what)].map(
+    element => parseFloat(getComputedStyle(element).fontSize));
+  return {headings: ["h1", "h2", "h3", "p"].map(level => Math.max(...sizes(`article ${level}`))),
+          code: Math.min(...sizes("article pre"))};
+}"""
 
 
 # Builds the site as ``make site`` does where torch is not installed
@@ -115,8 +122,58 @@ def test_every_page_opens_without_network_or_error_and_fits(site, texts, chromiu
         for width_px in WIDTHS_PX:
             page.set_viewport_size({"width": width_px, "height": 900})
             assert page.evaluate(CUT_OFF) == [], f"{name} at {width_px} px"
+            assert page.evaluate("document.documentElement.scrollWidth") <= width_px, name
         assert errors == [], name
         assert [url for url in asked if not url.startswith(("file:", "data:"))] == [], name
+
+
+def test_headings_and_code_keep_their_sizes(site, chromium):
+    page, _ = browser.open_page(chromium)
+    page.goto(f"file://{site / 'notebooks/09_contrast.html'}")
+    page.evaluate("document.querySelectorAll('details').forEach(fold => fold.open = true)")
+    for width_px in WIDTHS_PX:
+        page.set_viewport_size({"width": width_px, "height": 900})
+        sizes = page.evaluate(SIZES)
+        assert sizes["headings"] == sorted(set(sizes["headings"]), reverse=True), width_px
+        assert sizes["code"] > 12, width_px
+
+
+def test_a_phone_shows_figures_large_enough_to_read_and_scrolls_them(site, chromium):
+    page, _ = browser.open_page(chromium)
+    page.set_viewport_size({"width": WIDTHS_PX[-1], "height": 900})
+    for name in (LESSON, "index.html"):
+        page.goto(f"file://{site / name}")
+        for figure in page.locator("article img").all():
+            assert figure.bounding_box()["width"] >= 600, name
+            box = figure.locator("xpath=..")
+            assert box.evaluate("box => box.scrollWidth > box.clientWidth"), name
+
+
+def test_a_phone_breaks_no_option_at_its_hyphens(site, chromium):
+    page, _ = browser.open_page(chromium)
+    page.set_viewport_size({"width": WIDTHS_PX[-1], "height": 900})
+    page.goto(f"file://{site / 'docs/many-images.html'}")
+    heights = page.evaluate(
+        "() => [...document.querySelectorAll('code')].map(code => code.innerText.includes(' ') ? 0"
+        " : code.getBoundingClientRect().height)"
+    )
+    assert 0 < max(heights) < 25
+
+
+def test_a_printed_page_shows_no_buttons_and_no_closed_code(site, chromium):
+    page, _ = browser.open_page(chromium)
+    page.goto(f"file://{site / LESSON}")
+    buttons = page.locator(".skip-to-content, .doors, .live, details.hide")
+    assert buttons.evaluate_all("all => all.some(one => one.checkVisibility())")
+    page.emulate_media(media="print")
+    assert not buttons.evaluate_all("all => all.some(one => one.checkVisibility())")
+
+
+def test_commands_and_options_look_as_they_are_typed(texts):
+    command = "skullmask mask slices.npy -o masks.npy\n"  # no part of it has a colour
+    assert f"<pre><span></span>{command}" in texts["docs/own-slices.html"]
+    assert "(--channel 0)" in texts["notebooks/20_a_hundred_thousand_images.html"]
+    assert "{&quot;T1&quot;, &quot;T2&quot;" in texts["api/skullmask_lib.phantom.html"]
 
 
 def test_the_search_finds_dilation(site, chromium):
