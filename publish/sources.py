@@ -22,6 +22,7 @@ INDEX = PurePosixPath("index.md")
 REPORT = PurePosixPath("notebooks/report.ipynb")  # its readers see no code
 SOLUTIONS = PurePosixPath("notebooks/solutions")  # not for the site: students read it
 PACKAGE = "skullmask_lib"
+LIVE = {"Explorer": "Move these sliders live", "Tracer": "Trace these slices live"}
 MOST_ROWS = 150  # of a table on the site; longer ones are linked
 
 
@@ -145,8 +146,8 @@ def _translate_notebook(
             if "text/markdown" in data:
                 data["text/markdown"] = _translated(data["text/markdown"], path, folder)
         _describe_pictures(cell)
-        if _is_explorer(cell):
-            cells.append(nbformat.v4.new_markdown_cell(_live(addresses, repository)))
+        for label in _live_labels(cell):
+            cells.append(nbformat.v4.new_markdown_cell(_live(label, addresses, repository)))
     first = cells[0]
     title, _, rest = first.source.partition("\n")
     first.source = f"{title}\n\n{_row_of_doors(addresses)}\n{rest}"
@@ -159,10 +160,14 @@ def _hide_code(notebook: nbformat.NotebookNode) -> None:
             cell.metadata["tags"] = ["remove-input"]
 
 
-def _is_explorer(cell: nbformat.NotebookNode) -> bool:
-    """Return whether a cell shows sliders; without a kernel they are a picture."""
-    texts = [output.get("data", {}).get("text/plain", "") for output in cell.get("outputs", [])]
-    return any(text.startswith(("Explorer(", "Tracer(")) for text in texts)
+def _live_labels(cell: nbformat.NotebookNode) -> list[str]:
+    """Say what a reader can do with the widgets of a cell, which are pictures without a kernel."""
+    labels = []
+    for output in cell.get("outputs", []):
+        kind, _, _ = output.get("data", {}).get("text/plain", "").partition("(")
+        if kind in LIVE:
+            labels.append(LIVE[kind])
+    return labels
 
 
 def _describe_pictures(cell: nbformat.NotebookNode) -> None:
@@ -181,9 +186,9 @@ def _row_of_doors(addresses: dict[str, str]) -> str:
     return f"```{{container}} doors\nOpen live:\n{row}\n```\n"
 
 
-def _live(addresses: dict[str, str], repository: str) -> str:
-    label = "Binder" if repository else "Your computer"
-    return f"```{{container}} live\n[Move these sliders live]({addresses[label]})\n```\n"
+def _live(label: str, addresses: dict[str, str], repository: str) -> str:
+    door = "Binder" if repository else "Your computer"
+    return f"```{{container}} live\n[{label}]({addresses[door]})\n```\n"
 
 
 # --- Tables -------------------------------------------------------------------------------------

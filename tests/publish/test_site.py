@@ -212,6 +212,7 @@ def test_every_lesson_has_its_doors_and_its_explorer_a_button(texts):
             assert re.search(rf'href="https://{place}/[^"]*{REPOSITORY}', doors), path.name
         [live] = re.findall(r'<div class="live.*?</div>', text, re.DOTALL)
         assert re.search(rf'href="https://[^"]*{REPOSITORY}[^"]*{path.name}"', live), path.name
+    assert "Trace these slices live" in texts["notebooks/capstone.html"]
 
 
 def test_every_figure_keeps_its_description(texts):
