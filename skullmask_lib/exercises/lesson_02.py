@@ -173,8 +173,8 @@ EXERCISES = (
             ),
             Mistake(
                 _share_of_skull,
-                "the gap is right, but this is the share of the skull that the component covers, "
-                "but the share of the component that lies inside is asked for.",
+                "the gap is right, but this is the share of the skull that the component covers; "
+                "give the share of the component that lies inside.",
             ),
             Mistake(
                 lambda: (_widest_mended_px(3), _share_inside(masks.fill_holes(_closed(2, 15)))),

@@ -100,7 +100,7 @@ EXERCISES = (
         minutes=10,
         wanted="the number of labelled slices, one number that need not be whole",
         solution=_crossing,
-        right="a handful of slices, and most of what more of them bring is gained by then.",
+        right="a handful of slices is enough to pass this level.",
         hints=(
             "look for the two neighbouring numbers with a mean below and a mean above 0.95.",
             "find which share of the way from the lower to the higher mean 0.95 is, and go the "
@@ -137,7 +137,7 @@ EXERCISES = (
         right="asking twice costs twice the time, and no training.",
         hints=(
             "`image[:, ::-1]` swaps left and right.",
-            "what `ask` says of the mirror image lies on the mirror image.",
+            "what `ask` says about the mirror image lies on the mirror image.",
             "mirror the second answer back before you take the mean.",
         ),
         mistakes=(
@@ -145,8 +145,10 @@ EXERCISES = (
                 _not_mirrored_back,
                 "the answer for the mirror image still lies on the mirror image.",
             ),
-            Mistake(_upside_down, "this swaps top and bottom, but a head is no such mirror image."),
-            Mistake(_mirrored_alone, "this is what `ask` says of the mirror image alone."),
+            Mistake(
+                _upside_down, "this swaps top and bottom, but left and right are to be swapped."
+            ),
+            Mistake(_mirrored_alone, "this is what `ask` says about the mirror image alone."),
             Mistake(
                 _of_mean_image,
                 "this asks once about a mean image, but the mean of two answers is asked for.",

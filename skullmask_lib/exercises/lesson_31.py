@@ -85,8 +85,8 @@ EXERCISES = (
         minutes=10,
         wanted="the Dice of the mask that a perfect network gets, a number",
         solution=lambda: _score_of(_share()),
-        right="voxels of 4 mm cost next to nothing, as long as the network says shares and not yes "
-        "or no.",
+        right="voxels of 4 mm cost next to nothing, as long as the network answers with shares and "
+        "not with yes or no.",
         hints=(
             "`brain_of` takes the network as a function, and any function will do that returns "
             "probabilities on the grid.",
@@ -136,11 +136,11 @@ EXERCISES = (
             ),
             Mistake(
                 _as_in_the_listing,
-                "this begins anew too early, as the listing does: the last batch is never shown.",
+                "this starts again too early, as the listing does: the last batch is never shown.",
             ),
             Mistake(
                 _short_last_batch,
-                "nobody is lost, but the last batch of a round is not full.",
+                "nobody is left out, but the last batch of a round is not full.",
             ),
             Mistake(_without_end, "after the last volume the first one has its turn again."),
             Mistake(_from_one, "volumes are counted from 0."),
