@@ -43,6 +43,7 @@ def polar_plot(frame: Frame, shown: Sequence[PolarPicture]) -> Plot:
 
     Examples
     --------
+    >>> from skullmask_lib.plots import panels
     >>> diagonal = np.eye(360, 96), (0, 1), None, "a diagonal"
     >>> polar_plot(panels(1, 1)[1][0], [diagonal]).pixels.shape
     (330, 440, 3)
