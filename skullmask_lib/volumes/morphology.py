@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from scipy import ndimage
 
+from .. import masks
 from ..errors import check_unmasked, check_whole
 
 # The cost of a ball grows with the cube of its radius.
@@ -217,6 +218,50 @@ def _offsets(reach: float, size: float) -> np.ndarray:
     """Return the offsets of the voxels within reach along one axis, in the unit of the reach."""
     steps = int(reach / size)
     return np.arange(-steps, steps + 1) * size
+
+
+def close_slice(
+    mask: np.ndarray,
+    radius: float,
+    spacing: Sequence[float] | np.ndarray = (1, 1),
+) -> np.ndarray:
+    """Close a slice with a disc, however large.
+
+    Beyond the frame there is background.
+
+    Parameters
+    ----------
+    mask : ndarray of shape (H, W), bool or uint8 of {0, 1}
+    radius : float
+        Radius of the disc, in the unit of ``spacing``.
+    spacing : pair of float
+        Size of a pixel along each axis.
+
+    Returns
+    -------
+    ndarray of shape (H, W), uint8
+
+    Examples
+    --------
+    >>> close_slice(np.array([[1, 0, 1], [1, 0, 1], [1, 0, 1]]), 1.0)
+    array([[1, 0, 1],
+           [1, 1, 1],
+           [1, 0, 1]], dtype=uint8)
+    """
+    closed = np.zeros(mask.shape, np.uint8)
+    box = masks.bounding_box(np.asarray(mask, np.uint8))
+    # The dilated mask must not reach the frame.
+    margins = [(int(radius / size) + 2,) * 2 for size in spacing]
+    padded = np.pad(mask[box], margins)
+    if not padded.any():
+        return closed
+    # A pixel at the very end is within reach, however its size was rounded.
+    reach = radius * (1 + 1e-6)
+    dilated = ndimage.distance_transform_edt(padded == 0, sampling=spacing) <= reach
+    eroded = ndimage.distance_transform_edt(dilated, sampling=spacing) > reach
+    inner = tuple(slice(margin, -margin) for margin, _ in margins)
+    closed[box] = eroded[inner]
+    return closed
 
 
 def box_around(mask: np.ndarray, margin: int = 0) -> tuple[slice, ...]:

@@ -3,10 +3,11 @@
 Only this method belongs here. nidataset's recipe is in `brain_masks`, v8 in `versions`, and v8's
 primitives in `polar`.
 
-*Brain* means all tissue within the skull, down to the upper end of the spinal cord, with ventricles
-and sulci filled and a millimetre or two of fluid around it; see `EXTENTS` for less and more. The
-*vault* is the set of slices in which v8 trusts its own outline. Further down, at the orbits, the
-petrous bone and the neck, only what is connected to the brain of the vault counts as brain.
+*Brain* means all tissue within the skull, down to the upper end of the spinal cord, with
+ventricles, sulci and cisterns filled and a millimetre or two of fluid around it; see `EXTENTS` for
+less and more. The *vault* is the set of slices in which v8 trusts its own outline. Further down, at
+the orbits, the petrous bone and the neck, only what is connected to the brain of the vault counts
+as brain.
 """
 
 import json
@@ -45,6 +46,8 @@ SKULL_MM = 3.0
 CORE_MM = 3.0
 # Half the width of the sulci that are bridged.
 SULCUS_MM = 8.0
+# Half the width of the cisterns at the base that are bridged: that between the temporal lobes.
+CISTERN_MM = 20.0
 # What hangs on the filled brain by a neck thinner than twice this is cut off.
 NECK_MM = 8.0
 # Usual brains of adults; look at the mask of a smaller or larger one.
@@ -66,7 +69,8 @@ _DEEP_SHARE = 0.6
 _FAT = 1.8
 # Grey levels from 0 to the brain's level, for Otsu's threshold.
 _SHADES = 200
-# In the vault this part of the threshold will do: rather let fluid in than lose gyri.
+# This part of the threshold will do in the vault, and near what is surely brain elsewhere: rather
+# let fluid in than lose gyri.
 _EASY = 0.75
 # Standard deviation of the Gaussian that smooths the values.
 _SMOOTHING_MM = 0.6
@@ -96,7 +100,7 @@ class Extent(NamedTuple):
     rim_mm : float
         Around all of the brain, whatever is there.
     fluid_mm : int
-        Further out, as far as fluid is seen.
+        Further out, as far as fluid is seen. If it is 0, no cisterns are bridged.
     """
 
     rim_mm: float
@@ -183,8 +187,8 @@ def strip(volume: np.ndarray, affine: np.ndarray, *, extent: str = "usual") -> n
         orientation will do, oblique ones too.
     extent : str
         How much of the fluid around the brain counts, one of `EXTENTS`: "usual" is one or two
-        millimetres, "tight" none, and "with-csf" all that lies up to three millimetres from the
-        brain and can be told from bone.
+        millimetres and the cisterns, "tight" none, and "with-csf" also all that lies up to three
+        millimetres from the brain and can be told from bone.
 
     Returns
     -------
@@ -568,20 +572,24 @@ def _brain_within(
     smooth = ndimage.gaussian_filter(_cut(slices, box, margins), sigmas)
     values = smooth * np.float32(_SHADES / skull.brain_level)
 
-    tissue = _tissue(values, room, vault)
-    core = _main_part(_erode(tissue, CORE_MM, ball_mm), vault)
+    tissue, firm = _tissue(values, room, vault)
+    core = _main_part(_erode(firm, CORE_MM, ball_mm), vault)
     grown = tissue & morphology.dilate(core, CORE_MM + _CORE_REGROWN_MM, ball_mm)
     bridged = morphology.dilate(grown, SULCUS_MM, ball_mm)
     rimmed = _erode(bridged, SULCUS_MM - extent.rim_mm, ball_mm) & room
     filled = morphology.fill_holes(rimmed) > 0
+    fluid = np.zeros_like(filled)
+    if extent.fluid_mm:
+        deep = _erode(filled, NECK_MM, ball_mm)
+        fluid = room & _fluid(values, deep[vault], (inside & ~room)[vault], vault)
+        filled |= fluid & _bridged_below(filled, vault, ball_mm)
+        filled = morphology.fill_holes(filled) > 0
     trunk = _main_part(_erode(filled, NECK_MM, ball_mm), vault)
     filled &= morphology.dilate(trunk, NECK_MM + _NECK_REGROWN_MM, ball_mm)
-    if extent.fluid_mm and filled.any():
-        fluid = room & _fluid(values, trunk[vault], (inside & ~room)[vault], vault)
-        # As balls do, a step of a millimetre reaches the next voxel.
-        step_mm = np.minimum(spacing_mm, 1)
-        for _ in range(extent.fluid_mm):
-            filled |= fluid & morphology.dilate(filled, 1, step_mm)
+    # As balls do, a step of a millimetre reaches the next voxel.
+    step_mm = np.minimum(spacing_mm, 1)
+    for _ in range(extent.fluid_mm):
+        filled |= fluid & morphology.dilate(filled, 1, step_mm)
     inner = tuple(slice(margin, -margin) for margin in margins)
     brain[box] = filled[inner]
     return brain
@@ -606,30 +614,48 @@ def _erode(mask: np.ndarray, radius_mm: float, ball_mm: np.ndarray) -> np.ndarra
     return ~morphology.dilate(~mask, radius_mm, ball_mm)
 
 
-def _tissue(values: np.ndarray, room: np.ndarray, vault: np.ndarray) -> np.ndarray:
-    """Mark what is as bright as brain, by Otsu's threshold of the vault, if there is one."""
+def _tissue(
+    values: np.ndarray,
+    room: np.ndarray,
+    vault: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Mark what may be brain by its brightness, and what is so with more certainty.
+
+    Otsu's threshold of the vault decides, if there is one.
+    """
     in_vault = values[vault][room[vault]]
     if not in_vault.size:
-        return np.zeros(values.shape, bool)
+        nothing = np.zeros(values.shape, bool)
+        return nothing, nothing
     shades = np.clip(in_vault, 0, 1.2 * _SHADES).astype(np.uint8)
     is_dark = shades <= masks.otsu_threshold(shades[None])
     threshold = (_mean(shades[is_dark]) + _mean(shades[~is_dark])) / 2
-    lowest = np.where(vault, _EASY, 1)[:, None, None] * threshold
-    return room & (values > lowest) & (values < _FAT * _SHADES)
+    tissue = room & (values > _EASY * threshold) & (values < _FAT * _SHADES)
+    firm = tissue & (vault[:, None, None] | (values > threshold))
+    return tissue, firm
+
+
+def _bridged_below(brain: np.ndarray, vault: np.ndarray, spacing_mm: np.ndarray) -> np.ndarray:
+    """Bridge the cisterns of each slice below the vault, and fill what brain surrounds."""
+    bridged = np.zeros_like(brain)
+    for k in np.flatnonzero(~vault):
+        closed = morphology.close_slice(brain[k], CISTERN_MM, spacing_mm[1:])
+        bridged[k] = masks.fill_holes(closed)
+    return bridged
 
 
 def _fluid(
     values: np.ndarray,
-    trunk: np.ndarray,
+    deep: np.ndarray,
     shell: np.ndarray,
     vault: np.ndarray,
 ) -> np.ndarray:
     """Mark what is darker than brain, and as bright as its ventricles rather than as bone.
 
-    ``trunk`` is deep in the brain, ``shell`` the outermost part of the skull; both in the vault.
+    ``deep`` is deep in the brain, ``shell`` the outermost part of the skull; both in the vault.
     """
     in_vault = values[vault]
-    deep_values = in_vault[trunk]
+    deep_values = in_vault[deep]
     ventricles = deep_values[deep_values < _VENTRICLE * _SHADES]
     bone = in_vault[shell]
     if not ventricles.size or not bone.size:

@@ -366,6 +366,17 @@ def test_which_slices_count(trusts, expected):
     assert stripping._trusted(np.array(trusts)).tolist() == expected
 
 
+def test_cisterns_are_bridged_below_the_vault():
+    brain = np.zeros((2, 40, 60), bool)
+    brain[:, 8:32, 5:20] = True
+    brain[:, 8:32, 40:55] = True
+    vault = np.array([True, False])
+    above, below = stripping._bridged_below(brain, vault, np.ones(3))
+    assert not above[20, 30]
+    assert below[20, 30]
+    assert not below[3].any()
+
+
 def test_a_doubtful_part_of_a_mask_has_an_outline_of_its_own():
     volume = np.zeros((20, 30, 12))
     mask = np.zeros_like(volume)
@@ -550,15 +561,19 @@ def test_a_read_only_mount(folder):
 
 @pytest.mark.full
 def test_real_brains(real):
-    found = {}
+    trusted = {}
+    whole = {}
     for name, levels in TRUSTED.items():
         image = nib.load(real / "volumes" / name / "image.nii.gz")
-        brain = nib.load(real / "volumes" / name / "brain.nii.gz").get_fdata()[:, :, levels] > 0
-        found[name] = metrics.dice(
-            strip(image.get_fdata(dtype=np.float32), image.affine)[:, :, levels], brain
-        )
-    assert np.mean(list(found.values())) >= 0.975, found
-    assert min(found.values()) >= 0.955, found
+        brain = nib.load(real / "volumes" / name / "brain.nii.gz").get_fdata() > 0
+        mask = strip(image.get_fdata(dtype=np.float32), image.affine)
+        trusted[name] = metrics.dice(mask[:, :, levels], brain[:, :, levels])
+        if name != "sim02_T1":  # the truth of sim02_T1 follows the spinal cord down the neck
+            whole[name] = metrics.dice(mask, brain)
+    assert np.mean(list(trusted.values())) >= 0.9767, trusted
+    assert np.mean(list(whole.values())) >= 0.971, whole
+    assert min(trusted.values()) >= 0.955, trusted
+    assert min(whole.values()) >= 0.955, whole
 
 
 @pytest.mark.full
@@ -588,7 +603,11 @@ def test_neither_offset_nor_scale_nor_type_matters_on_real_heads(real, name):
 
 @pytest.mark.full
 @pytest.mark.parametrize(
-    "name", ["_EASY", "_FAT", "SKULL_MM", "CORE_MM", "SULCUS_MM", "NECK_MM", "EVERY_MM"]
+    "name",
+    [
+        *("_EASY", "_FAT", "SKULL_MM", "CORE_MM"),
+        *("SULCUS_MM", "CISTERN_MM", "NECK_MM", "EVERY_MM"),
+    ],
 )
 def test_no_number_decides(real, monkeypatch, name):
     """A fifth less or more of any number moves the Dice of a real brain by less than 0.02."""
