@@ -240,14 +240,14 @@ def rank(masks: dict[str, np.ndarray], data: datasets.Data) -> list[Submission]:
     ranked = []
     for name, submitted in masks.items():
         scores = metrics.score_slices(submitted, data.truth, data.spacing_mm)
-        known = [score for score in scores if not math.isnan(score["iou"])]
+        scored = [score for score in scores if not math.isnan(score["iou"])]
         row = Submission(
             name,
-            iou=_mean(known, "iou"),
-            worst_iou=min(score["iou"] for score in known),
-            area_error=_mean(known, "area_error"),
-            assd=_mean(known, f"assd_{unit}"),
-            hd95=_mean(known, f"hd95_{unit}"),
+            iou=_mean(scored, "iou"),
+            worst_iou=min(score["iou"] for score in scored),
+            area_error=_mean(scored, "area_error"),
+            assd=_mean(scored, f"assd_{unit}"),
+            hd95=_mean(scored, f"hd95_{unit}"),
         )
         ranked.append(row)
     return sorted(ranked, key=lambda row: (-row.iou, row.hd95, row.name))

@@ -69,7 +69,7 @@ def bank(
     ((2, 256, 208), True)
     """
     errors.check_whole(count, "number of label maps", 1, 1_000_000, "label maps")
-    folder = outputs.made_folder(folder)
+    folder = outputs.make_folder(folder)
     anatomies = "random" if anatomy else "usual"
     name = recipe(randomise.MEASURES, randomise.CSF_MM, randomise.LEVELS, randomise.STEP_MM, SLICES)
     file = folder / f"labels-{anatomies}-{count}-{seed}-{name}.npz"

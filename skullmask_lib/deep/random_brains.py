@@ -102,7 +102,7 @@ def bank(
     skullmask_lib.errors.InputError: expected a number of heads from 1 to 10000 heads, ...
     """
     errors.check_whole(count, "number of heads", 1, 10_000, "heads")
-    folder = outputs.made_folder(folder)
+    folder = outputs.make_folder(folder)
     recipe = data.recipe(randomise.MEASURES, randomise.CSF_MM, STEP_MM, SHAPE)
     file = folder / f"volumes-{count}-{seed}-{recipe}.npz"
     if not file.exists():
@@ -213,7 +213,7 @@ def write_nfbs(
         else:
             missing[head] = files
     for head, files in missing.items():
-        outputs.made_folder(files[0].parent)
+        outputs.make_folder(files[0].parent)
         volume, mask, affine = t1_volume(head, step_mm)
         for file, array in zip(files, (volume, volume * mask, mask), strict=True):
             _write(array, affine, description, file)

@@ -199,7 +199,7 @@ def _streams(seed: int, without: Collection[str]) -> dict[str, Generator]:
     for name in without:
         if name not in PARTS:
             hint = errors.similar(name, PARTS)
-            raise errors.InputError(f"without has {name!r}; wanted names of PARTS{hint}")
+            raise errors.InputError(f"expected names of PARTS in without, got {name!r}{hint}")
     streams = np.random.default_rng(seed).spawn(len(PARTS))
     generators = {}
     for name, generator in zip(PARTS, streams, strict=True):

@@ -124,7 +124,7 @@ def train(
     """
     _check_plan(steps, every, rate)
     _check_device(device)
-    folder = outputs.made_folder(folder)
+    folder = outputs.make_folder(folder)
     options = {"steps": steps, "rate": rate, "seed": seed, "every": every, **(options or {})}
     network.to(device)
     optimizer = torch.optim.AdamW(network.parameters(), rate, weight_decay=_WEIGHT_DECAY)

@@ -250,9 +250,9 @@ def write(data: Data, folder: AnyPath) -> None:
     (True, True)
     """
     tumours = _tumours_of(data)
-    folder = outputs.made_folder(folder)
+    folder = outputs.make_folder(folder)
     for name, image, tumour in zip(data.names, data.images, tumours, strict=True):
-        home = outputs.made_folder(folder / head_of(name))
+        home = outputs.make_folder(folder / head_of(name))
         channels = np.dstack([image.astype(np.uint8)] * 3)  # as LGG does without contrast agent
         _save(channels, home / name)
         _save(255 * tumour, home / name.replace(".tif", "_mask.tif"))

@@ -125,7 +125,7 @@ EXERCISES = (
         hints=(
             "the journal lies in a folder beside the masks, and a chunk that is made again is "
             "recorded again.",
-            "`journal.scan(book)` yields the records, and the first part of each says which chunk "
+            "`journal.scan(path)` yields the records, and the first part of each says which chunk "
             "it is, as text.",
             "count how often each chunk occurs, keep those that occur twice, and turn them into "
             "whole numbers.",

@@ -242,7 +242,7 @@ class Tracer:
         if not masks.any():
             fewest = tracing.FEWEST_POINTS
             raise InputError(f"expected a slice with at least {fewest} points, got none")
-        path = outputs.made_folder(self._folder) / f"{rater.strip()}.npy"
+        path = outputs.make_folder(self._folder) / f"{rater.strip()}.npy"
         kept = self._keep_earlier(masks, path)
         with outputs.replacing(path) as incomplete:
             np.save(incomplete, masks)

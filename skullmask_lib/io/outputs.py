@@ -161,8 +161,8 @@ def _is_running(process: int) -> bool:
     return True
 
 
-def made_folder(folder: AnyPath) -> Path:
-    """Make a folder, with those above it, unless it is there already.
+def make_folder(folder: AnyPath) -> Path:
+    """Make a folder, and those above it, unless it is there already.
 
     Parameters
     ----------
@@ -180,7 +180,7 @@ def made_folder(folder: AnyPath) -> Path:
     Examples
     --------
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     made_folder(f"{folder}/a/b").is_dir()
+    ...     make_folder(f"{folder}/a/b").is_dir()
     True
     """
     path = Path(folder)

@@ -201,7 +201,7 @@ def strip_scans(
 
     if begin is not None:
         begin(len(tasks))
-    outputs.made_folder(folder)
+    outputs.make_folder(folder)
     with open(journal_file, "ab") as file:
         journal.lock(file, folder)
         recorded = journal.read(journal_file)  # another run may have ended meanwhile
@@ -268,7 +268,9 @@ def _plan_scans(paths: Sequence[Path], output_path: ScanPath | None) -> _Plan:
         raise InputError("expected a folder for the results")
     folder = Path(output_path)
     recorded = journal.read(folder / JOURNAL)
-    written = {_place(folder / file) for record in recorded.values() for file in _known(record)}
+    written: set[Path] = set()
+    for record in recorded.values():
+        written.update(_place(folder / file) for file in _recorded_digests(record))
     listed = []
     tops = []
     for path in paths:
@@ -344,10 +346,13 @@ def _check_results(
 
 def _unedited(shared: Mapping[str, bytes], folder: Path, record: Mapping) -> dict[str, bytes]:
     """Leave out the shared files that a user has edited since an earlier run wrote them."""
-    known = _known(record)
+    recorded = _recorded_digests(record)
     digests = _hashes([folder / name for name in shared], folder)
-    is_edited = {name: digest not in known.get(name, {digest}) for name, digest in digests.items()}
-    return {name: text for name, text in shared.items() if not is_edited.get(name, False)}
+    edited = set()
+    for name, digest in digests.items():
+        if digest not in recorded.get(name, {digest}):
+            edited.add(name)
+    return {name: text for name, text in shared.items() if name not in edited}
 
 
 def _check_place(
@@ -360,7 +365,7 @@ def _check_place(
     place = _way(task.scan, folder)
     recorded_place = record.get("place", place)
     is_moved = origin["source"] is not None and record.get("source") == origin["source"]
-    if _known(record) and recorded_place != place and not is_moved:
+    if _recorded_digests(record) and recorded_place != place and not is_moved:
         earlier = texts.plain(os.path.normpath(folder.resolve() / recorded_place))
         message = f"its results would replace those of {earlier}; choose another folder"
         raise InputError(message, where=task.scan)
@@ -377,21 +382,21 @@ def _way(scan: Path, folder: Path) -> str:
 
 def _ours(files: Iterable[Path], folder: Path, record: Mapping) -> dict[str, str]:
     """Hash the files that exist; refuse those that no run recorded, or that changed since."""
-    known = _known(record)
+    recorded = _recorded_digests(record)
     digests = _hashes(files, folder)
     for file, digest in digests.items():
-        if digest not in known.get(file, ()):
+        if digest not in recorded.get(file, ()):
             raise InputError(_FOREIGN, where=folder / file)
     return digests
 
 
-def _known(record: Mapping) -> dict[str, set[str]]:
+def _recorded_digests(record: Mapping) -> dict[str, set[str]]:
     """Read the files of a record with their hashes; one that was being replaced has two."""
-    known: dict[str, set[str]] = {}
+    recorded: dict[str, set[str]] = {}
     for key in ("files", "replacing"):
         for file, digest in record.get(key, {}).items():
-            known.setdefault(file, set()).add(digest)
-    return known
+            recorded.setdefault(file, set()).add(digest)
+    return recorded
 
 
 def _within(file: Path, folder: Path) -> str:
@@ -490,10 +495,10 @@ def _make(
 
 def _still_ours(task: _Task, folder: Path, record: Mapping) -> dict[str, str]:
     """Hash the results of an earlier run that are still there as it left them."""
-    known = _known(record)
+    recorded = _recorded_digests(record)
     kept = {}
     for file, digest in _hashes(task.outputs(), folder).items():
-        if digest in known.get(file, ()):
+        if digest in recorded.get(file, ()):
             kept[file] = digest
     return kept
 
@@ -558,7 +563,7 @@ def _table(
     """Lay out a row for each scan of this run, and of earlier runs if its mask is still there."""
     rows = []
     for name in sorted(recorded, key=natural):
-        files = _known(recorded[name])
+        files = _recorded_digests(recorded[name])
         is_kept = files and all((folder / file).is_file() for file in files)
         if name in tasks or (is_kept and name != _RUN):
             rows.append(_row(name, recorded[name]))

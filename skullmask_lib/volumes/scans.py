@@ -201,31 +201,9 @@ def write(
     ...
     skullmask_lib.errors.InputError: ...: cannot be made a folder (...)
     """
-    outputs.made_folder(output.parent)
+    outputs.make_folder(output.parent)
     with outputs.replacing(output, source) as temporary:
         nifti.write(array, temporary, like, **options)
-
-
-def make_folder(folder: ScanPath) -> None:
-    """Make a folder and its parents, if they do not exist yet; see `outputs.made_folder`.
-
-    Parameters
-    ----------
-    folder : str or path
-
-    Raises
-    ------
-    InputError
-        If the path is a file, or the folder cannot be made.
-
-    Examples
-    --------
-    >>> make_folder(__file__)  # doctest: +ELLIPSIS
-    Traceback (most recent call last):
-    ...
-    skullmask_lib.errors.InputError: ...: cannot be made a folder (...)
-    """
-    outputs.made_folder(folder)
 
 
 def check_volume(volume: np.ndarray) -> np.ndarray:

@@ -1,6 +1,6 @@
 """The brain of a whole volume, without training: v8 finds the skull, and the brain lies within.
 
-Only this method belongs here. nidataset's recipe is in `brain_masks`, v8 in `versions`, and v8's
+Only this method belongs here. nidataset's recipe is in `brain_masks`, v8 in `boundary`, and v8's
 primitives in `polar`.
 
 *Brain* means all tissue within the skull, down to the upper end of the spinal cord, with
@@ -21,7 +21,7 @@ import nibabel as nib
 import numpy as np
 from scipy import ndimage
 
-from .. import errors, masks, polar, versions
+from .. import boundary, errors, masks, polar
 from ..errors import EmptyMaskWarning, InputError, InputWarning
 from ..io import nifti, outputs
 from . import morphology, scans, verdicts
@@ -454,7 +454,7 @@ def _look(image: np.ndarray, spacing_mm: tuple[float, float]) -> _Look:
     if unwrapped is None:
         nothing = np.zeros(image.shape, bool)
         return _Look(verdicts.NOTHING, nothing, nothing, image[nothing])
-    stages = versions.scalp_boundary(unwrapped)
+    stages = boundary.scalp_boundary(unwrapped)
     skin = unwrapped.skin
     depth = stages["outline"]
     deep_outline = skin - _DEEP_SHARE * (skin - depth)
@@ -852,7 +852,7 @@ def strip_to(
     described = dict(fields or {}) | describe(verdict, n4=n4, extent=extent)
 
     for file in files:
-        scans.make_folder(file.parent)
+        outputs.make_folder(file.parent)
     with ExitStack() as stack:
         temporary = [stack.enter_context(outputs.replacing(file, scan)) for file in files]
         brain_file, mask_file, picture_file, sidecar_file = temporary
