@@ -5,7 +5,7 @@ They are no commands of ``skullmask``, which needs no network. No command lives 
 
 import typer
 
-from . import commands, prediction_commands, training_commands
+from . import commands, network_prediction, network_training
 
 app = typer.Typer(
     name="deep",
@@ -15,8 +15,8 @@ app = typer.Typer(
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-app.add_typer(training_commands.app)
-app.add_typer(prediction_commands.app)
+app.add_typer(network_training.app)
+app.add_typer(network_prediction.app)
 
 
 @app.callback(invoke_without_command=True)

@@ -9,7 +9,7 @@ from complaints import refused
 
 import skullmask_lib as sm
 from skullmask_lib import phantom
-from skullmask_lib.cli import prediction_commands
+from skullmask_lib.cli import network_prediction
 from skullmask_lib.deep import brains, heads, random_brains
 from skullmask_lib.io import nifti
 
@@ -176,6 +176,6 @@ def test_an_empty_brain_mask_is_said(tmp_path, head):
     write(tmp_path, "head", volume, affine)
     scan, mask = tmp_path / "head.nii.gz", tmp_path / "mask.nii.gz"
     with pytest.warns(sm.errors.InputWarning, match="empty") as caught:
-        prediction_commands._predict_volume(np.zeros_like, str(scan), mask, tmp_path / "best.pt")
+        network_prediction._predict_volume(np.zeros_like, str(scan), mask, tmp_path / "best.pt")
     assert "head.nii.gz" in str(caught[0].message)
     assert not nib.load(mask).get_fdata().any()
