@@ -306,7 +306,8 @@ def _write_api(folder: Path) -> None:
             functions.append(home)
     for module in listed:
         members = f".. automodule:: {module}\n   :members:\n"
-        _write(folder / "api" / f"{module}.rst", f"{_rst_heading(module)}\n{members}")
+        title = _rst_heading(module.removeprefix("skullmask_lib."))
+        _write(folder / "api" / f"{module}.rst", f"{title}\n{members}")
     _write(
         folder / "api" / "index.rst",
         f"{_rst_heading('API')}\n"
@@ -314,7 +315,8 @@ def _write_api(folder: Path) -> None:
         "``import skullmask_lib as sm``:\n\n"
         ".. autosummary::\n   :nosignatures:\n\n"
         + "".join(f"   ~{home}\n" for home in functions)
-        + "\nThe lessons also use these modules:\n\n.. toctree::\n   :maxdepth: 1\n\n"
+        + "\nThe lessons also use these modules of ``skullmask_lib``:\n\n"
+        + ".. toctree::\n   :maxdepth: 1\n\n"
         + "".join(f"   {module}\n" for module in listed),
     )
 
