@@ -408,14 +408,18 @@ def check_values(array: np.ndarray) -> None:
         raise InputError(f"expected finite values, got {others} that are NaN or infinite")
 
 
-def _check_array(image: object) -> None:
+def _check_array(
+    image: object,
+    *,
+    wanted: str = "slice",
+    hint: str = "pass data.images[0], or mask_slices(data) for all slices",
+) -> None:
     """Refuse a path or `Data` where an array is wanted, and say what to pass."""
     if isinstance(image, (str, os.PathLike)):
-        hint = f"load it first: load({str(image)!r}).images[0]"
-        raise InputError(f"expected an array, got the path {image}; {hint}")
+        load_it = f"load it first: load({str(image)!r}).images[0]"
+        raise InputError(f"expected an array, got the path {image}; {load_it}")
     if hasattr(image, "images"):
-        hint = "pass data.images[0], or mask_slices(data) for all slices"
-        raise InputError(f"expected one (H, W) slice, got Data; {hint}")
+        raise InputError(f"expected one (H, W) {wanted}, got Data; {hint}")
 
 
 # --- Stacks of slices ----------------------------------------------------------------------------
@@ -479,15 +483,15 @@ def pair_up(slices: Iterable[_S], partners: Iterable[_P], what: str) -> Iterator
     >>> next(pairs)
     Traceback (most recent call last):
     ...
-    skullmask_lib.errors.InputError: expected a name for each slice, got 1 for more slices
+    skullmask_lib.errors.InputError: expected as many names as slices, got 1
     """
     missing: Any = object()
     pairs = itertools.zip_longest(slices, partners, fillvalue=missing)
     for count, (item, partner) in enumerate(pairs):
         if partner is missing:
-            raise InputError(f"expected a {what} for each slice, got {count} for more slices")
+            raise InputError(f"expected as many {what}s as slices, got {count}")
         if item is missing:
-            raise InputError(f"expected a slice for each {what}, got {count} for more of these")
+            raise InputError(f"expected as many slices as {what}s, got {count}")
         yield item, partner
 
 
@@ -518,12 +522,12 @@ def check_binary(mask: np.ndarray) -> np.ndarray:
     array([[0, 1],
            [1, 0]], dtype=uint8)
     """
-    _check_array(mask)
+    _check_array(mask, wanted="mask", hint="pass one such as data.truth[0]")
     mask = np.asanyarray(check_unmasked(mask))  # a memory map stays one
     if mask.dtype.kind not in "buif":
         raise InputError(f"expected a binary mask, got dtype {mask.dtype}")
     if mask.dtype == bool:
-        return mask.astype(np.uint8)
+        return mask.view(np.uint8)
     if mask.dtype == np.uint8 and mask.max(initial=0) <= 1:
         return mask
     foreground: set[float] = set()

@@ -251,6 +251,7 @@ def flood_from_edges(passable: np.ndarray) -> np.ndarray:
            [0, 0, 0, 1],
            [1, 0, 1, 1]], dtype=uint8)
     """
+    _check_is_slice(np.asarray(passable))
     with_ring = np.pad(np.asarray(passable, np.uint8), 1, constant_values=1)
     wet = flood(with_ring, [(0, 0)])
     return np.ascontiguousarray(wet[1:-1, 1:-1])
@@ -280,6 +281,7 @@ def bounding_box(mask: np.ndarray, margin_px: int = 0) -> tuple[slice, slice]:
     (slice(0, 2, None), slice(1, 4, None))
     """
     marked = np.asarray(mask) != 0
+    _check_is_slice(marked)
     left, top, width, height = cv2.boundingRect(marked.view(np.uint8))
     if not width:
         return slice(0, 0), slice(0, 0)
@@ -366,9 +368,15 @@ def dilate(mask: np.ndarray, size: int) -> np.ndarray:
 def _checked(mask: np.ndarray) -> np.ndarray:
     """Convert a mask of one slice to ``uint8`` of {0, 1}, as OpenCV needs it; refuse others."""
     mask = check_binary(mask)
+    _check_is_slice(mask)
+    if not mask.size:
+        raise InputError(f"expected an (H, W) mask with at least one pixel, got shape {mask.shape}")
+    return mask
+
+
+def _check_is_slice(mask: np.ndarray) -> None:
     if mask.ndim != 2:
         raise InputError(f"expected one (H, W) mask, got shape {mask.shape}")
-    return mask
 
 
 def _rectangles(size: int) -> Iterator[tuple[np.ndarray, tuple[int, int]]]:

@@ -438,7 +438,7 @@ def score_slices(
     spacings = check_spacings(spacing_mm, len(known))
     scores = []
     partners = zip(truth, spacings, known, strict=True)
-    for mask, (true_mask, spacing, is_known) in pair_up(masks, partners, "truth"):
+    for mask, (true_mask, spacing, is_known) in pair_up(masks, partners, "true mask"):
         if is_known:
             scores.append(score(mask, true_mask, spacing))
         else:
@@ -498,7 +498,7 @@ def _assd(distances: _Distances) -> float:
 
 def _as_bool(mask: np.ndarray) -> np.ndarray:
     """Convert a mask to bool; refuse probabilities, labels and NaN."""
-    return np.asarray(check_binary(mask), bool)
+    return np.asarray(check_binary(mask)).view(bool)
 
 
 def _count_pixels(mask: np.ndarray, truth: np.ndarray) -> _Counts:

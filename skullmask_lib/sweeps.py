@@ -100,7 +100,7 @@ def sweep(
     partners = zip(truth, known, names, strict=True)
     ious = []
     dices = []
-    for image, (true_mask, is_known, name) in errors.pair_up(images, partners, "truth"):
+    for image, (true_mask, is_known, name) in errors.pair_up(images, partners, "true mask"):
         if is_known:
             with errors.placed(name):
                 slice_ious, slice_dices = _scores(image, true_mask, widths)
@@ -361,7 +361,7 @@ def ladder(
     scores = {}
     for version in VERSIONS:
         slice_masks = mask_slices(images, version=version, spacing_mm=spacing_mm)
-        pairs = errors.pair_up(slice_masks, truth, "truth")
+        pairs = errors.pair_up(slice_masks, truth, "true mask")
         ious = [iou(mask, true_mask) for mask, true_mask in pairs]
         scores[version] = np.array(ious)[known]
     return scores

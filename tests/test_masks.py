@@ -310,6 +310,15 @@ def test_primitives_take_masks_of_any_kind_and_refuse_what_is_none(primitive):
         make(labels)
     with refused(None, naming=["(H, W)", "(2, 5, 7)"]):
         make(np.stack([mask, mask]))
+    for shape in ((0, 0), (0, 5), (5, 0)):
+        with refused(None, naming=["(H, W)", str(shape)]):
+            make(np.zeros(shape, np.uint8))
+
+
+def test_boxes_and_floods_are_of_one_slice():
+    for make in (masks.bounding_box, masks.flood_from_edges):
+        with refused(None, naming=["(2, 3, 4)"]):
+            make(np.ones((2, 3, 4), np.uint8))
 
 
 def test_bounding_box_by_hand():

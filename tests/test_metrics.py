@@ -232,7 +232,7 @@ def test_score_of_many_slices():
         for mask, true, spacing in zip(made, truth, spacing_mm, strict=True)
     ]
     for wrong in (1, 3):
-        with refused(None, naming=["truth", f"got {min(wrong, 2)}"]):
+        with refused(None, naming=["true mask", f"got {min(wrong, 2)}"]):
             sm.score_slices(made, [truth[0]] * wrong)
         with refused(None, naming=["spacings", "(2, 2)", f"({wrong}, 2)"]):
             sm.score_slices(made, truth, [(1, 1)] * wrong)

@@ -54,8 +54,8 @@ def test_of_equal_widths_the_smallest_is_best():
         ([head()], [head() > 0], [3, 41], "slice 0", ["dilation size", "1 to 40 px", "got 41"]),
         ([head()], [head() > 0], [0], "slice 0", ["dilation size", "1 to 40 px", "got 0"]),
         ([head()], [head() > 0], [2.5], "slice 0", ["whole", "dilation size", "got 2.5"]),
-        ([head(), head()], [head() > 0], [3], None, ["truth", "got 1"]),
-        ([head()], [head() > 0, head() > 0], [3], None, ["slice", "truth", "got 1"]),
+        ([head(), head()], [head() > 0], [3], None, ["true mask", "got 1"]),
+        ([head()], [head() > 0, head() > 0], [3], None, ["slice", "true mask", "got 1"]),
         ([head()], [head()[1:] > 0], [3], "slice 0", ["(48, 40)", "(47, 40)"]),
         ([np.full((9, 9), np.nan)], [np.ones((9, 9))], [3], "slice 0", ["finite", "got 81 "]),
         ([head()], [0 * head()], [3], None, ["truth", "empty"]),
@@ -82,7 +82,7 @@ def test_every_slice_of_a_sweep_has_a_name_and_of_a_ladder_a_truth(names):
     truth = [head() > 0] * 2
     with refused(None, naming=["2 names", f"got {len(names)}"]):
         sm.sweep(images, truth, sizes=[3], names=names)
-    with refused(None, naming=["truth", f"got {min(len(names), 2)}"]):
+    with refused(None, naming=["true mask", f"got {min(len(names), 2)}"]):
         sm.ladder(images, [head() > 0] * len(names))
 
 

@@ -5,6 +5,7 @@ drawn by `randomise`. What is random in space is less than there: a bend, larger
 field, noise, and where the scan ends.
 """
 
+import numbers
 from pathlib import Path
 
 import nibabel as nib
@@ -37,6 +38,8 @@ _JITTER_VOXELS = 2
 _LARGEST_MARGIN_VOXELS = 5
 # The least of the head that a scan shows, from the top down
 _LEAST_HEIGHT_MM = 110.0
+# The name of a participant has eight digits
+_LARGEST_NUMBER = 99_999_999
 
 
 def random_labels(seed: int) -> np.ndarray:
@@ -182,7 +185,7 @@ def write_nfbs(
     folder : str or path
         Made if missing. Participants that are there already are left alone.
     count : int
-        Participants.
+        Participants, 1 or more.
     seed : int
         The first head's; it is the number of the participant too.
     step_mm : float
@@ -191,8 +194,9 @@ def write_nfbs(
     Raises
     ------
     InputError
-        If a participant is there already, but was drawn with other settings, such as another size
-        of voxels; nothing is written then. Or if a file cannot be written.
+        If a number cannot be used. If any scan in the folder was not drawn here, or was drawn with
+        other settings, such as another size of voxels; nothing is written then. Or if a file cannot
+        be written.
 
     Examples
     --------
@@ -203,16 +207,17 @@ def write_nfbs(
     >>> row["participant"], row["missing"], row["brain"].name
     ('A00000000', (), 'sub-A00000000_ses-NFB3_T1w_brain.nii.gz')
     """
-    settings = data.recipe(randomise.MEASURES, randomise.CSF_MM, float(step_mm), SHAPE)
+    count = errors.check_whole(count, "number of participants", 1, _LARGEST_NUMBER)
+    seed = errors.check_whole(seed, "seed", 0, _LARGEST_NUMBER)
+    step_mm = _checked_step(step_mm)
+    settings = data.recipe(randomise.MEASURES, randomise.CSF_MM, step_mm, SHAPE)
     description = f"skullmask phantom {settings}"
-    missing = {}
+    for file in sorted(Path(folder).glob("A*/sub-*.nii.gz")):
+        _check_description(file, description)
     for head in range(seed, seed + count):
         files = _nfbs_files(Path(folder), f"A{head:08d}")
         if all(file.exists() for file in files):
-            _check_description(files, description)
-        else:
-            missing[head] = files
-    for head, files in missing.items():
+            continue
         outputs.make_folder(files[0].parent)
         volume, mask, affine = t1_volume(head, step_mm)
         for file, array in zip(files, (volume, volume * mask, mask), strict=True):
@@ -227,13 +232,20 @@ def _nfbs_files(folder: Path, participant: str) -> list[Path]:
     return files
 
 
-def _check_description(files: list[Path], description: str) -> None:
-    """Refuse a participant whose files say that they were drawn with other settings."""
-    for file in files:
-        stored = nifti.read_header(file).header["descrip"].item()
-        if stored != description.encode():
-            reason = "was drawn with other settings or by an older version"
-            raise InputError(f"{reason}; take another folder, or remove it", where=file.parent)
+def _checked_step(step_mm: float) -> float:
+    """Refuse what is no size of a voxel."""
+    is_size = isinstance(step_mm, numbers.Real) and np.isfinite(step_mm) and step_mm > 0
+    if not is_size:
+        raise InputError(f"expected a size of voxels in mm, got {step_mm!r}")
+    return float(step_mm)
+
+
+def _check_description(file: Path, description: str) -> None:
+    """Refuse a scan that does not say that it was drawn here, with these settings."""
+    stored = nifti.read_header(file).header["descrip"].item()
+    if stored != description.encode():
+        reason = "was not drawn here, or with other settings, or by an older version"
+        raise InputError(f"{reason}; take another folder, or remove it", where=file.parent)
 
 
 def _write(array: np.ndarray, affine: np.ndarray, description: str, file: Path) -> None:

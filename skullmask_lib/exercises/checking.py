@@ -21,6 +21,7 @@ from .definitions import Exercise
 
 NO_ANSWER = "No answer yet: put yours in place of the three dots."
 ASK = "hint"  # in place of an answer
+_LONGEST_QUOTE = 80  # characters of a line of code
 
 
 @dataclass(frozen=True)
@@ -212,12 +213,14 @@ def _in_words(error: BaseException) -> str:
 
 
 def _at_line_of(function: Callable[..., object], error: BaseException) -> str:
-    """Quote the line of a student's function at which it stopped, if its text is known."""
+    """Quote the line at which a student's function stopped, if its text is known and short."""
     code = getattr(function, "__code__", None)
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        line = frame.line or ""
         is_theirs = code is not None and frame.filename == code.co_filename
-        if is_theirs and frame.line and "`" not in frame.line:
-            return f" at `{texts.plain(frame.line)}`"
+        is_short = 0 < len(line) <= _LONGEST_QUOTE
+        if is_theirs and is_short and "`" not in f"{line}{error}":  # else the quote would end there
+            return f" at `{texts.plain(line)}`"
     return ""
 
 
@@ -266,6 +269,8 @@ def _remark(exercise: Exercise, outcome: Any) -> str | None:
     if exercise.arguments is None:
         if not comparisons.is_of_kind(outcome, expected):
             return _other_kind(exercise, "this is", outcome)
+        if comparisons.is_rounded_too_far(outcome, expected, exercise.tolerance):
+            return _ROUNDED
         return comparisons.remark(outcome, expected, exercise.tolerance)
     first = _wrong_inputs(exercise, outcome)[0]
     remark = _remark_on_result(exercise, outcome[first], expected[first])
@@ -293,6 +298,7 @@ def _other_kind(exercise: Exercise, start: str, value: Any) -> str:
     return f"{start} {comparisons.describe(value)}, but the exercise asks for {exercise.wanted}."
 
 
+_ROUNDED = "this looks rounded; give more decimals."
 _ONLY_HERE = (
     "your function is right for the first input but wrong for another; does it use a variable of "
     "the lesson, such as `image`, instead of its arguments?"

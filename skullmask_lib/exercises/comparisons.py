@@ -10,6 +10,9 @@ from typing import Any
 
 import numpy as np
 
+# A number with fewer significant digits may be right by chance
+_FEWEST_DIGITS = 2
+
 
 def is_alike(answer: Any, expected: Any, tolerance: float) -> bool:
     """Tell whether an answer has the expected value.
@@ -191,15 +194,47 @@ def _remark_on_numbers(answers: list, expected: list, tolerance: float) -> str |
         return "this is a percentage; give a fraction between 0 and 1."
     if is_alike(answers, [-number for number in expected], tolerance):
         return "the size is right, but look at the sign."
-    if all(map(_is_rounded, answers, expected)):
-        return "this is right as far as it goes; give more decimals."
     return None
 
 
+def is_rounded_too_far(answer: Any, expected: Any, tolerance: float) -> bool:
+    """Tell whether numbers would be right, had they not been rounded.
+
+    A number of less than two significant digits may be right by chance, so it does not count.
+
+    Parameters
+    ----------
+    answer : object
+        Of the expected kind, but not alike.
+    expected, tolerance
+        See `is_alike`.
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> is_rounded_too_far((0.35, 0.52), (0.348, 0.516), tolerance=0.0005)
+    True
+    >>> is_rounded_too_far(0.3, 0.348, tolerance=0.0005)  # may be a guess
+    False
+    """
+    if is_number(expected):
+        answer, expected = [answer], [expected]
+    answers, wanted = _listed(answer), _listed(expected)
+    if not wanted or not all(map(is_number, answers + wanted)):
+        return False
+    pairs = list(zip(answers, wanted, strict=True))
+    return all(is_alike(one, true, tolerance) or _is_rounded(one, true) for one, true in pairs)
+
+
 def _is_rounded(answer: float, expected: float) -> bool:
-    """Tell whether a number is another one, rounded to the decimals that it shows, at least one."""
-    _, _, decimals = str(float(answer)).partition(".")
-    return decimals != "0" and float(answer) == round(float(expected), len(decimals))
+    """Tell whether a number is another one, rounded to the decimals that it shows."""
+    whole, _, decimals = str(float(answer)).partition(".")
+    digits = (whole + decimals).lstrip("-0")
+    is_guess = len(digits) < _FEWEST_DIGITS
+    return not is_guess and float(answer) == round(float(expected), len(decimals))
 
 
 def describe(value: Any) -> str:

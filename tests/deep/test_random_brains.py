@@ -1,5 +1,6 @@
 """Random volumes: the same by seed, with the brain where the image has it, from a bank kept whole."""
 
+import nibabel as nib
 import numpy as np
 import pytest
 from complaints import refused
@@ -7,6 +8,7 @@ from scipy import ndimage
 
 from skullmask_lib import phantom
 from skullmask_lib.deep import brains, random_brains, randomise
+from skullmask_lib.errors import InputError
 
 
 @pytest.fixture(scope="module")
@@ -101,3 +103,40 @@ def test_participants_drawn_with_other_settings_are_refused(tmp_path, monkeypatc
     with refused("A00000001"):
         random_brains.write_nfbs(tmp_path, 2, step_mm=16)
     assert {file: file.stat().st_mtime_ns for file in tmp_path.rglob("*")} == before
+
+
+@pytest.mark.parametrize("lacks_files", [False, True])
+def test_a_folder_keeps_the_scans_of_others_and_one_size_of_voxels(tmp_path, lacks_files):
+    random_brains.write_nfbs(tmp_path, 1, seed=1, step_mm=16)
+    scan, *rest = sorted((tmp_path / "A00000001").iterdir())
+    if lacks_files:
+        for file in rest:
+            file.unlink()
+    before = scan.read_bytes()
+    for seed in (1, 2):
+        with refused("A00000001"):
+            random_brains.write_nfbs(tmp_path, 1, seed=seed, step_mm=24)
+    assert scan.read_bytes() == before
+    assert not (tmp_path / "A00000002").exists()
+    nib.save(nib.Nifti1Image(np.ones((5, 5, 5), np.uint8), np.eye(4)), scan)
+    foreign = scan.read_bytes()
+    with refused("A00000001"):
+        random_brains.write_nfbs(tmp_path, 1, seed=1, step_mm=16)
+    assert scan.read_bytes() == foreign
+
+
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        {"count": 0},
+        {"count": "3"},
+        {"seed": -1},
+        {"step_mm": 0},
+        {"step_mm": "4"},
+        {"step_mm": None},
+    ],
+)
+def test_numbers_that_draw_no_participant_are_refused(tmp_path, numbers):
+    with pytest.raises(InputError):
+        random_brains.write_nfbs(tmp_path, **{"count": 1, "step_mm": 24, **numbers})
+    assert not list(tmp_path.iterdir())

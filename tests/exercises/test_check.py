@@ -152,7 +152,7 @@ def test_code_and_emphasis_of_our_replies_stay(exercise):
 
 
 def test_wrong_answers_lead_through_three_hints_and_a_right_one_starts_anew(toy):  # noqa: ARG001
-    hints = [sm.check("01.1", wrong).sentence for wrong in (0.1, 0.6, 0.75, 0.35, 0.4)]
+    hints = [sm.check("01.1", wrong).sentence for wrong in (0.1, 0.2, 0.75, 0.3, 0.4)]
     assert [hint.rpartition(" ")[2] for hint in hints] == [
         *("first.", "second."),
         "rest.",
@@ -168,7 +168,7 @@ def hint_number(answer):
 
 
 def test_the_same_answer_again_gets_the_same_hint(toy):  # noqa: ARG001
-    numbers = [hint_number(answer) for answer in (0.1, 0.1, 0.6, 0.1001, 0.35, 0.6)]
+    numbers = [hint_number(answer) for answer in (0.1, 0.1, 0.2, 0.1001, 0.3, 0.2)]
     assert numbers == [1, 1, 2, 2, 3, 3]
 
 
@@ -204,11 +204,34 @@ def test_the_same_results_of_another_function_get_the_same_hint():
     assert "hint 1" in sm.check("01.1", lambda number: 1 + number * 3).sentence
 
 
-@pytest.mark.parametrize(("answer", "is_rounded"), [(0.2, True), (0.3, False), (0.0, False)])
-def test_an_answer_that_is_rounded_too_far_is_told_so(toy, answer, is_rounded):  # noqa: ARG001
+@pytest.mark.parametrize(
+    ("answer", "is_rounded"),
+    [(0.33, True), (0.3, False), (0.34, False), (0.0, False), (0.3337, False)],
+)
+def test_an_answer_that_is_rounded_too_far_is_told_so(monkeypatch, answer, is_rounded):
+    third = Exercise(
+        "01.1",
+        kind="modify",
+        level=1,
+        minutes=1,
+        wanted="a number",
+        solution=lambda: 1 / 3,
+        right="a third.",
+        hints=("first.", "second.", "third."),
+        mistakes=(),
+        tolerance=0.0002,
+    )
+    monkeypatch.setattr(definitions, "of_lesson", lambda _: (third,))
     reply = sm.check("01.1", answer)
     assert not reply
     assert ("decimals" in reply.sentence) == is_rounded
+
+
+def test_a_function_of_one_value_is_not_told_that_it_is_right():
+    assert "decimals" not in sm.check("00.2", lambda *_: 0.9).sentence
+    assert "decimals" not in sm.check("00.2", lambda *_: 0.95).sentence
+    assert not sm.check("04.1", 0.01)
+    assert "decimals" not in sm.check("04.1", 0.01).sentence
 
 
 def test_no_answer_costs_no_hint(toy):  # noqa: ARG001
