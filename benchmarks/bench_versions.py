@@ -19,7 +19,7 @@ from scipy import ndimage
 from tqdm import tqdm
 
 import skullmask_lib as sm
-from skullmask_lib import masks, polar, versions
+from skullmask_lib import boundary, masks, polar, versions
 from skullmask_lib.tables import markdown
 
 WIDTHS = range(1, 62, 2)
@@ -130,7 +130,7 @@ def parts_of_v7(image: np.ndarray, _spacing_mm: np.ndarray) -> dict[str, Callabl
 
 def parts_of_v8(image: np.ndarray, spacing_mm: np.ndarray) -> dict[str, Callable[[], object]]:
     unwrapped = polar.unwrap(image, spacing_mm)
-    stages = versions.scalp_boundary(unwrapped)
+    stages = boundary.scalp_boundary(unwrapped)
     rays = polar.merge_rays(unwrapped.brightness)
     inner_edge_cost = polar.inner_edge_cost(rays)
     path = stages["path"]

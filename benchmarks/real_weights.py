@@ -16,7 +16,7 @@ from real_heads import command_line, files_of, make_table
 from tqdm import tqdm
 
 import skullmask_lib as sm
-from skullmask_lib import polar, tables, versions
+from skullmask_lib import boundary, polar, tables
 
 # The module that reads a constant, and its name there
 Constant = tuple[ModuleType, str]
@@ -110,9 +110,9 @@ def masks_of(unwrapped: Sequence[polar.Unwrapped | None], data: sm.Data) -> list
     """Make v8's masks; a slice without a head gets an empty one."""
     masks = []
     for head in unwrapped:
-        stages = versions.no_head(data.images.shape[1:])
+        stages = boundary.no_head(data.images.shape[1:])
         if head is not None:
-            stages = versions.scalp_boundary(head)
+            stages = boundary.scalp_boundary(head)
         masks.append(stages["filled"])
     return masks
 

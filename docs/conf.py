@@ -1,5 +1,6 @@
 """Settings of the site: ``make site``. Its sources are written by ``publish/sources.py``."""
 
+import inspect
 import tomllib
 from pathlib import Path
 
@@ -51,6 +52,16 @@ def _without_fields(_app, _kind, _name, member, skip, _options) -> bool:
     return skip or text.startswith("Alias for field number")
 
 
+def _signature_of_init(_app, kind, _name, member, _options, signature, returns):
+    """Show the arguments of a class whose base is mocked, too: those of its own ``__init__``."""
+    if kind != "class" or not inspect.isfunction(vars(member).get("__init__")):
+        return signature, returns
+    _, *arguments = inspect.signature(member.__init__).parameters.values()  # without self
+    bare = [argument.replace(annotation=inspect.Parameter.empty) for argument in arguments]
+    return str(inspect.Signature(bare)), returns
+
+
 def setup(app) -> None:
     """Add to Sphinx what its settings do not know."""
     app.connect("autodoc-skip-member", _without_fields)
+    app.connect("autodoc-process-signature", _signature_of_init)

@@ -28,9 +28,6 @@ from .boundary import (
     follow_boundary,
     follow_in_volume,
 )
-from .boundary import no_head as no_head
-from .boundary import scalp_boundary as scalp_boundary
-from .boundary import second_opinion as second_opinion
 
 if TYPE_CHECKING:
     from .io.datasets import Data

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..errors import InputError
+from ..errors import InputError, check_whole
 from ..io import datasets
 from ..io.paths import AnyPath
 from . import brains, data, heads, random_brains
@@ -27,6 +27,9 @@ RANDOM_HEADS = {2: 200, 3: 40}
 _VALIDATION_HEADS = 50
 _VALIDATION_VOLUMES = 8
 _FIRST_VALIDATION_HEAD = 900_000  # seeds of heads to learn from are lower
+
+_LARGEST_BATCH = 10_000
+_LARGEST_SEED = 2**32 - 1
 
 
 class Sets(NamedTuple):
@@ -109,7 +112,8 @@ def gather(
     Raises
     ------
     InputError
-        If a source cannot be used or brings no truth, or if a head is on both sides.
+        If a source cannot be used or brings no truth, if a head is on both sides, or if a number is
+        out of range.
 
     Notes
     -----
@@ -125,18 +129,23 @@ def gather(
     ...
     skullmask_lib.errors.InputError: random-phantoms: stands alone, got other sources beside it
     """
+    if isinstance(sources, str) or not sources:
+        raise InputError(f"expected a list of sources, got {sources!r}")
     is_random = RANDOM in sources
     if is_random and len(sources) > 1:
         raise InputError("stands alone, got other sources beside it", where=RANDOM)
-    if dimensions not in _SCORES:
-        raise InputError(f"expected 2 or 3 dimensions, got {dimensions}")
+    dimensions = check_whole(dimensions, "number of dimensions", 2, 3)
+    if batch_size is None:
+        batch_size = BATCH_SIZES[dimensions]
+    if random_heads is None:
+        random_heads = RANDOM_HEADS[dimensions]
     request = _Request(
         sources=sources,
         validation=validation,
         folder=Path(folder),
-        batch_size=batch_size or BATCH_SIZES[dimensions],
-        random_heads=random_heads or RANDOM_HEADS[dimensions],
-        seed=seed,
+        batch_size=check_whole(batch_size, "batch size", 1, _LARGEST_BATCH),
+        random_heads=check_whole(random_heads, "random heads", 1, _FIRST_VALIDATION_HEAD),
+        seed=check_whole(seed, "seed", 0, _LARGEST_SEED),
         one_slice_per_head=one_slice_per_head,
     )
     parts = _GATHER[dimensions, is_random](request)

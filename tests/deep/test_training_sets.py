@@ -6,6 +6,7 @@ from complaints import refused
 
 from skullmask_lib import phantom
 from skullmask_lib.deep import training_sets
+from skullmask_lib.errors import InputError
 
 
 @pytest.fixture(scope="module")
@@ -54,3 +55,21 @@ def test_what_cannot_be_gathered_is_refused(folder):
         gather(folder, dimensions=4)
     with refused(training_sets.RANDOM):
         training_sets.gather([training_sets.RANDOM, str(folder / "some.npz")], folder)
+    for nothing in ("some.npz", []):
+        with pytest.raises(InputError):
+            training_sets.gather(nothing, folder)
+
+
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        {"batch_size": 0},
+        {"batch_size": 2.5},
+        {"random_heads": 0},
+        {"seed": -1},
+        {"dimensions": [2]},
+    ],
+)
+def test_numbers_out_of_range_are_refused(folder, numbers):
+    with pytest.raises(InputError):
+        gather(folder, **numbers)

@@ -176,6 +176,11 @@ def test_commands_and_options_look_as_they_are_typed(texts):
     assert "{&quot;T1&quot;, &quot;T2&quot;" in texts["api/skullmask_lib.phantom.html"]
 
 
+def test_the_arguments_of_networks_are_shown_without_torch(texts):
+    _, _, after = texts["api/skullmask_lib.deep.networks.html"].partition('networks.UNet">')
+    assert "base_filters" in after.partition("</dt>")[0]
+
+
 def test_the_search_finds_dilation(site, chromium):
     page, errors = browser.open_page(chromium)
     page.goto(f"file://{site / 'index.html'}")
