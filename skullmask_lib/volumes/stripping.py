@@ -582,7 +582,8 @@ def _brain_within(
     if extent.fluid_mm:
         deep = _erode(filled, NECK_MM, ball_mm)
         fluid = room & _fluid(values, deep[vault], (inside & ~room)[vault], vault)
-        filled |= fluid & _bridged_below(filled, vault, ball_mm)
+    if fluid.any():
+        filled |= fluid & _bridged_below(filled, vault, spacing_mm[1:])
         filled = morphology.fill_holes(filled) > 0
     trunk = _main_part(_erode(filled, NECK_MM, ball_mm), vault)
     filled &= morphology.dilate(trunk, NECK_MM + _NECK_REGROWN_MM, ball_mm)
@@ -635,11 +636,14 @@ def _tissue(
     return tissue, firm
 
 
-def _bridged_below(brain: np.ndarray, vault: np.ndarray, spacing_mm: np.ndarray) -> np.ndarray:
+def _bridged_below(brain: np.ndarray, vault: np.ndarray, pixel_mm: np.ndarray) -> np.ndarray:
     """Bridge the cisterns of each slice below the vault, and fill what brain surrounds."""
     bridged = np.zeros_like(brain)
-    for k in np.flatnonzero(~vault):
-        closed = morphology.close_slice(brain[k], CISTERN_MM, spacing_mm[1:])
+    if not vault.any():
+        return bridged
+    lowest = np.flatnonzero(vault)[-1]
+    for k in range(lowest + 1, len(brain)):
+        closed = morphology.close_slice(brain[k], CISTERN_MM, pixel_mm)
         bridged[k] = masks.fill_holes(closed)
     return bridged
 

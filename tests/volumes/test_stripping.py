@@ -366,15 +366,60 @@ def test_which_slices_count(trusts, expected):
     assert stripping._trusted(np.array(trusts)).tolist() == expected
 
 
-def test_cisterns_are_bridged_below_the_vault():
-    brain = np.zeros((2, 40, 60), bool)
+def two_halves(slices):
+    """Give slices of two halves of a brain, 20 pixels apart."""
+    brain = np.zeros((slices, 40, 60), bool)
     brain[:, 8:32, 5:20] = True
     brain[:, 8:32, 40:55] = True
+    return brain
+
+
+@pytest.mark.parametrize(
+    ("vault", "expected"),
+    [
+        ([False, True, False, True, False, False], [4, 5]),
+        ([False, True], []),
+        ([False, False], []),
+    ],
+)
+def test_cisterns_are_bridged_below_the_vault_alone(vault, expected):
+    bridged = stripping._bridged_below(two_halves(len(vault)), np.array(vault), np.ones(2))
+    assert np.flatnonzero(bridged[:, 20, 30]).tolist() == expected
+    assert np.flatnonzero(bridged.any(axis=(1, 2))).tolist() == expected
+    assert not bridged[:, 3].any()
+
+
+def test_how_wide_a_bridged_cistern_is_counts_in_millimetres():
     vault = np.array([True, False])
-    above, below = stripping._bridged_below(brain, vault, np.ones(3))
-    assert not above[20, 30]
-    assert below[20, 30]
-    assert not below[3].any()
+    _, wide = stripping._bridged_below(two_halves(2), vault, np.array([1, 2.5]))
+    assert not wide[20, 30]
+    _, narrow = stripping._bridged_below(two_halves(2), vault, np.array([2.5, 1]))
+    assert narrow[20, 30]
+
+
+@pytest.mark.parametrize(
+    ("extent", "width_mm", "fluid", "is_brain"),
+    [
+        ("usual", 32, 0.35, True),
+        ("usual", 48, 0.35, False),  # wider than CISTERN_MM, though not by far
+        ("usual", 32, 0.1, False),  # as dark as bone
+        ("tight", 32, 0.35, False),
+    ],
+)
+def test_a_pool_at_the_base_of_the_brain(extent, width_mm, fluid, is_brain):
+    size_mm = 4.0
+    z, y, x = (size_mm * steps for steps in np.ogrid[0:30, -22:23, -22:23])
+    radius = np.hypot(x, y) + 0 * z
+    pool = (radius < 60) & (z > 60) & (y < 20) & (abs(x) < width_mm / 2)
+    ventricle = (radius < 14) & (z > 12) & (z < 40)
+    values = np.where(radius < 60, 1, 0.1)
+    values[pool | ventricle] = fluid
+    vault = z.ravel() < 52
+    skull = stripping._Skull(radius < 72, vault, 1.0, [], 1, np.zeros(30, int))
+    spacing_mm = np.full(3, size_mm)
+    mask = stripping._brain_within(skull, values, spacing_mm, stripping.EXTENTS[extent])
+    middle = pool & (z > 80) & (y < -4) & (y > -32) & (abs(x) < 6)
+    assert mask[middle].mean() == is_brain
 
 
 def test_a_doubtful_part_of_a_mask_has_an_outline_of_its_own():
