@@ -196,7 +196,11 @@ def _call(function: Callable[..., object], arguments: tuple) -> Any:
     try:
         outcome = function(*copies)
     except (Exception, SystemExit) as error:
-        stop = _in_words(error) + _at_line_of(function, error)
+        stop = _in_words(error)
+        line = _line_of(function, error)
+        # A backtick would end the quote early
+        if 0 < len(line) <= _LONGEST_QUOTE and "`" not in stop + line:
+            stop += f" at `{line}`"
         raise _Stopped(f"Not yet: your function stopped with {stop}.") from None
     if outcome is ...:
         raise _Stopped(NO_ANSWER)
@@ -212,15 +216,14 @@ def _in_words(error: BaseException) -> str:
     return kind if message == kind else f"{kind} ({message})"
 
 
-def _at_line_of(function: Callable[..., object], error: BaseException) -> str:
-    """Quote the line at which a student's function stopped, if its text is known and short."""
+def _line_of(function: Callable[..., object], error: BaseException) -> str:
+    """Return the line of the student's code at which a function stopped; empty if it is unknown."""
     code = getattr(function, "__code__", None)
+    if code is None:
+        return ""
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
-        line = frame.line or ""
-        is_theirs = code is not None and frame.filename == code.co_filename
-        is_short = 0 < len(line) <= _LONGEST_QUOTE
-        if is_theirs and is_short and "`" not in f"{line}{error}":  # else the quote would end there
-            return f" at `{texts.plain(line)}`"
+        if frame.filename == code.co_filename:
+            return texts.plain(frame.line or "")
     return ""
 
 

@@ -200,7 +200,7 @@ def _remark_on_numbers(answers: list, expected: list, tolerance: float) -> str |
 def is_rounded_too_far(answer: Any, expected: Any, tolerance: float) -> bool:
     """Tell whether numbers would be right, had they not been rounded.
 
-    A number of less than two significant digits may be right by chance, so it does not count.
+    A number with fewer than two significant digits may be right by chance, so it does not count.
 
     Parameters
     ----------
@@ -225,7 +225,7 @@ def is_rounded_too_far(answer: Any, expected: Any, tolerance: float) -> bool:
     answers, wanted = _listed(answer), _listed(expected)
     if not wanted or not all(map(is_number, answers + wanted)):
         return False
-    pairs = list(zip(answers, wanted, strict=True))
+    pairs = zip(answers, wanted, strict=True)
     return all(is_alike(one, true, tolerance) or _is_rounded(one, true) for one, true in pairs)
 
 
