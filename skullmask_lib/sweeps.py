@@ -8,6 +8,7 @@ import csv
 import math
 import os
 import re
+import reprlib
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -290,7 +291,7 @@ def bootstrap(
     Raises
     ------
     InputError
-        If there is no score, one of them is not finite, or an option is out of range.
+        If the scores are not a row of finite numbers, there is none, or an option is out of range.
 
     References
     ----------
@@ -302,10 +303,7 @@ def bootstrap(
     >>> bootstrap(np.array([0.5, 0.5, 0.5]))
     (0.5, 0.5)
     """
-    scores = np.asarray(scores, float)
-    if not scores.size:
-        raise errors.InputError("expected scores to resample, got none")
-    errors.check_values(scores)
+    scores = _check_scores(scores)
     errors.check_whole(draws, "number of draws", 1, _MOST_DRAWS)
     if not 0 < confidence < 1:
         raise errors.InputError(f"expected a confidence above 0 and below 1, got {confidence}")
@@ -323,6 +321,22 @@ def bootstrap(
     )
     low, high = result.confidence_interval
     return float(low), float(high)
+
+
+def _check_scores(scores: np.ndarray) -> np.ndarray:
+    """Convert scores to floats; refuse anything but a row of finite numbers."""
+    wanted = "one score for each slice, as in [0.89, 0.93]"
+    try:
+        numbers = np.asarray(scores, float)
+    except (TypeError, ValueError):
+        got = reprlib.repr(errors.as_typed(scores))
+        raise errors.InputError(f"expected {wanted}, got {got}") from None
+    if not numbers.size:
+        raise errors.InputError("expected scores to resample, got none")
+    if numbers.ndim != 1:
+        raise errors.InputError(f"expected {wanted}, got shape {numbers.shape}")
+    errors.check_values(numbers)
+    return numbers
 
 
 # --- The ladder ----------------------------------------------------------------------------------

@@ -157,6 +157,11 @@ def test_bootstrap_of_one_and_of_none():
     ("scores", "options", "naming"),
     [
         ([0.5, np.nan], {}, ["finite", "got 1"]),
+        (["0.5", "high"], {}, ["one score for each slice", "'high'"]),
+        ([[0.5, 0.7], [0.6]], {}, ["one score for each slice", "(0.6,)"]),
+        ([[0.5, 0.7]], {}, ["one score for each slice", "(1, 2)"]),
+        (0.5, {}, ["one score for each slice", "()"]),
+        ([[]], {}, ["scores", "got none"]),
         ([0.5, 0.7], {"draws": 0}, ["draws", "got 0"]),
         ([0.5, 0.7], {"confidence": 95}, ["confidence", "got 95"]),
     ],
