@@ -7,7 +7,7 @@ stages of a version, and slices of a volume look at their neighbours. The versio
 
 import itertools
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -17,8 +17,6 @@ from . import errors, learned, masks, polar
 Stages = dict[str, np.ndarray]
 Spacing = tuple[float, float]  # of rows and of columns [mm]
 
-# The versions that unwrap the head, which also tells how far to trust a mask
-BOUNDARY_VERSIONS = ("v8", "v9")
 NO_HEAD = "the mask is empty: no head in it"
 # A slice of a volume that has less than this share of the others' contrast shows air
 _DIM_SHARE = 0.2
@@ -42,6 +40,16 @@ class Slice(NamedTuple):
     image: np.ndarray
     name: str
     spacing_mm: Spacing | None = None
+
+
+class _Version(NamedTuple):
+    """What a version does from where the head is unwrapped: in a single slice, and in a volume.
+
+    ``correct`` gives the head that is followed in a volume, and an opinion along its rays, if any.
+    """
+
+    stages_of: Callable[[polar.Unwrapped], tuple[polar.Unwrapped, Stages]]
+    correct: Callable[[polar.Unwrapped], tuple[polar.Unwrapped, np.ndarray | None]]
 
 
 class _Head(NamedTuple):
@@ -100,18 +108,10 @@ def follow_boundary(
     >>> head is None, list(stages)
     (True, ['head', 'filled'])
     """
-    _check_version(version)
+    steps = _version(version)
     if unwrapped is None:
         return None, no_head(shape)
-    if version == "v9":
-        return second_opinion(unwrapped)
-    return unwrapped, scalp_boundary(unwrapped)
-
-
-def _check_version(version: str) -> None:
-    if version not in BOUNDARY_VERSIONS:
-        wanted = f"a version of {', '.join(BOUNDARY_VERSIONS)}"
-        raise errors.InputError(f"expected {wanted}, got {version!r}")
+    return steps.stages_of(unwrapped)
 
 
 def no_head(shape: tuple[int, int]) -> Stages:
@@ -307,8 +307,8 @@ def follow_in_volume(
     >>> [bool(mask.any()) for _, mask in follow_in_volume(slices, "v8")]
     [True, True, True]
     """
-    _check_version(version)
-    for before, head, after in _with_neighbours(_heads(list(slices), version)):
+    heads = _heads(list(slices), _version(version))
+    for before, head, after in _with_neighbours(heads):
         unwrapped = head.unwrapped
         mask = np.zeros(np.shape(head.slice.image), np.uint8)
         outline = head.outline
@@ -355,7 +355,7 @@ def _should_follow(head: _Head, before: _Head, after: _Head) -> bool:
     return polar.is_odd(head.unwrapped, head.outline, _places(before, after))
 
 
-def _heads(slices: Sequence[Slice], version: str) -> Iterator[_Head]:
+def _heads(slices: Sequence[Slice], version: _Version) -> Iterator[_Head]:
     """Find the heads of a volume; a slice of far less contrast than the others shows air."""
     contrasts = []
     for slice_ in slices:
@@ -370,14 +370,12 @@ def _heads(slices: Sequence[Slice], version: str) -> Iterator[_Head]:
         yield head
 
 
-def _find_head(slice_: Slice, version: str, *, is_dim: bool) -> _Head:
+def _find_head(slice_: Slice, version: _Version, *, is_dim: bool) -> _Head:
     """Find the head of a slice; in a dim one it must be clear."""
     unwrapped = polar.unwrap(slice_.image, slice_.spacing_mm)
     if unwrapped is None:
         return _Head(slice_)
-    opinion = None
-    if version == "v9":
-        unwrapped, opinion = _correct_head(unwrapped, learned.probability_on_grid(unwrapped))
+    unwrapped, opinion = version.correct(unwrapped)
     outline = _find_boundary(unwrapped, opinion).outline
     trust = polar.trust(unwrapped, outline)
     if is_dim and not _is_clear(unwrapped, outline, trust):
@@ -399,3 +397,33 @@ def _is_clear(
         return False
     radius_mm = polar.STEP_MM * np.maximum(unwrapped.skin - outline, 0)
     return np.pi * np.mean(radius_mm**2) >= polar.HEAD_MM2
+
+
+# --- The versions --------------------------------------------------------------------------------
+
+
+def _v8(unwrapped: polar.Unwrapped) -> tuple[polar.Unwrapped, Stages]:
+    return unwrapped, scalp_boundary(unwrapped)
+
+
+def _uncorrected(unwrapped: polar.Unwrapped) -> tuple[polar.Unwrapped, None]:
+    return unwrapped, None
+
+
+def _corrected_by_network(unwrapped: polar.Unwrapped) -> tuple[polar.Unwrapped, np.ndarray | None]:
+    return _correct_head(unwrapped, learned.probability_on_grid(unwrapped))
+
+
+_VERSIONS = {
+    "v8": _Version(_v8, _uncorrected),
+    "v9": _Version(second_opinion, _corrected_by_network),
+}
+# The versions that unwrap the head, which also tells how far to trust a mask
+BOUNDARY_VERSIONS = tuple(_VERSIONS)
+
+
+def _version(name: str) -> _Version:
+    if name not in _VERSIONS:
+        wanted = f"a version of {', '.join(_VERSIONS)}"
+        raise errors.InputError(f"expected {wanted}, got {name!r}")
+    return _VERSIONS[name]

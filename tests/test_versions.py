@@ -317,6 +317,15 @@ def test_only_what_unwraps_the_head_makes_a_mask_with_its_quality(version):
         versions.mask_and_quality(head(), version)
 
 
+def test_a_version_runs_as_itself_or_not_at_all(monkeypatch):
+    monkeypatch.setattr(boundary, "BOUNDARY_VERSIONS", ("v8", "v9", "v10"))
+    unwrapped = polar.unwrap(head())
+    with refused(None, naming=["'v10'"]):
+        boundary.follow_boundary(unwrapped, head().shape, "v10")
+    with refused(None, naming=["'v10'"]):
+        list(boundary.follow_in_volume([boundary.Slice(head(), "first")], "v10"))
+
+
 # --- the doors -------------------------------------------------------------------------------------------------
 
 
