@@ -112,8 +112,8 @@ def gather(
     Raises
     ------
     InputError
-        If a source cannot be used or brings no truth, if a head is on both sides, or if a number is
-        out of range.
+        If a source cannot be used or brings no truth, if a head is on both sides, if a number is
+        out of range, or if volumes are to have one slice per head.
 
     Notes
     -----
@@ -135,6 +135,8 @@ def gather(
     if is_random and len(sources) > 1:
         raise InputError("stands alone, got other sources beside it", where=RANDOM)
     dimensions = check_whole(dimensions, "number of dimensions", 2, 3)
+    if dimensions == 3 and one_slice_per_head:
+        raise InputError("is for slices; leave it out", where="one_slice_per_head")
     if batch_size is None:
         batch_size = BATCH_SIZES[dimensions]
     if random_heads is None:

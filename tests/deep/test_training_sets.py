@@ -53,6 +53,8 @@ def test_what_cannot_be_gathered_is_refused(folder):
         gather(folder, validation=[str(folder / "some.npz")])
     with refused(None, ["4"]):
         gather(folder, dimensions=4)
+    with refused("one_slice_per_head"):
+        gather(folder, dimensions=3, one_slice_per_head=True)
     with refused(training_sets.RANDOM):
         training_sets.gather([training_sets.RANDOM, str(folder / "some.npz")], folder)
     for nothing in ("some.npz", []):
