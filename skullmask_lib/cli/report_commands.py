@@ -11,6 +11,7 @@ import typer
 from ..errors import InputError
 from ..reports import grids, notebooks
 from ..reports import report as reports
+from ..reports.demo import LEGEND
 from ..reports.demo import demo as make_demo
 from ..sweeps import LADDER_HEADER, phantom_ladder
 from . import commands, options, terminal
@@ -62,7 +63,7 @@ def demo(
     """
     page = make_demo(out, progress=_lesson_counter())
     terminal.say_table(phantom_ladder(), LADDER_HEADER)
-    terminal.say("", f"The page: {page}")
+    terminal.say("", *LEGEND, f"The page: {page}")
 
 
 def _lesson_counter() -> Callable[[str], None]:

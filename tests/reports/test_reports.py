@@ -793,6 +793,9 @@ def test_a_demo_says_which_lesson_it_is_at(notebook, skullmask, monkeypatch):
     code, out, err = skullmask("demo", "--out", "page")
     assert code == 0
     assert err == ["lesson 1 of 2: tiny", "lesson 2 of 2: other"]
+    *_, legend = out.rpartition("|")
+    for column in ("published", "phantom", "other seeds", "agreement"):
+        assert column in legend
     assert out.endswith("The page: page/index.html\n")
 
 
