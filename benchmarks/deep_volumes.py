@@ -26,7 +26,7 @@ from bench_peers import VOLUMES
 from bench_peers import score as dice_on_levels
 from real_heads import write
 from tqdm import tqdm
-from train_network import new_parser, on_one_thread, precision_of
+from train_network import fingerprint, new_parser, on_one_thread, precision_of
 
 import skullmask_lib as sm
 from skullmask_lib import tables
@@ -125,7 +125,11 @@ def train(kind: str, seed: int, options: argparse.Namespace) -> tuple[Mask, Row]
             seed=seed,
             every=EVERY,
             precision=precision_of(options.bfloat16),
-            options={"bfloat16": options.bfloat16, "data": kind},
+            options={
+                "bfloat16": options.bfloat16,
+                "data": kind,
+                "first batch": fingerprint(*batch_of(0)),
+            },
             progress=progress,
         )
     network = checkpoints.load(folder / training.LAST).network

@@ -6,7 +6,8 @@ import deep_volumes
 import numpy as np
 import pytest
 
-from skullmask_lib.deep import random_brains, training
+from skullmask_lib.deep import brains, random_brains, training
+from skullmask_lib.errors import InputError
 from skullmask_lib.project import project_folder
 
 METHODS = [deep_volumes.STRIP, *deep_volumes.KINDS]
@@ -87,3 +88,6 @@ def test_a_run_writes_the_table_and_a_second_one_trains_no_more(small, tmp_path,
     again = read(tmp_path / "table.csv")
     assert [row["iou"] for row in again] == [row["iou"] for row in first]
     assert [row["cpu_s"] for row in again] == [row["cpu_s"] for row in first]
+    monkeypatch.setattr(brains, "augmented", lambda image, mask, _: (image, mask))
+    with pytest.raises(InputError, match="first batch"):
+        deep_volumes.main()
