@@ -21,6 +21,7 @@ import time
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from statistics import median
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -36,6 +37,9 @@ SHAPE = (768, 624)
 HEADER = ("what", "value", "unit", "note")
 OUTPUT = Path(__file__).resolve().parents[1] / "data" / "batch.csv"
 ALL = 100_000
+INCLUDED = "start of the processes included"
+
+Row = tuple[object, ...]  # with the columns of the header
 
 
 def write_slices(path: Path, count: int) -> None:
@@ -178,93 +182,151 @@ def size_mb(path: Path) -> float:
     return sum(file.stat().st_size for file in files) / 1e6
 
 
-def measure(
-    folder: Path, count: int, few: int, rounds: int, workers: int
-) -> list[tuple[object, ...]]:
-    many, some, plain, made = (
-        folder / name for name in ("many.npy", "some.npy", "plain.npy", "masks.npy")
+class Inputs(NamedTuple):
+    """Stacks of slices, and by how many processes they are masked."""
+
+    folder: Path
+    many: Path
+    some: Path
+    count: int
+    few: int
+    workers: int
+
+
+class Round(NamedTuple):
+    """Speeds [images/s] and peaks of memory [MB], measured one after another."""
+
+    ceiling: dict[str, float]
+    source: float
+    v7: float
+    memory_mb: float
+    memory_of_few_mb: float
+
+
+def write_inputs(folder: Path, count: int, few: int, workers: int) -> Inputs:
+    """Write many slices, and the first few of them again."""
+    inputs = Inputs(folder, folder / "many.npy", folder / "some.npy", count, few, workers)
+    write_slices(inputs.many, count)
+    np.save(inputs.some, np.load(inputs.many, mmap_mode="r")[:few])
+    return inputs
+
+
+def run_round(inputs: Inputs) -> Round:
+    """Measure the machine's limits, the source's script on few slices, and ours on many and few."""
+    limits = ceiling(inputs.folder, inputs.many, inputs.workers)
+    plain = inputs.folder / "plain.npy"
+    masks = inputs.folder / "masks.npy"
+    options = ("--version", "v7", "--workers", inputs.workers)
+
+    forget(inputs.some, inputs.many)
+    script = [sys.executable, __file__, "--source-script", inputs.some, plain, inputs.workers]
+    source_s, _ = watched(script)
+    forget(inputs.many)
+    many_s, many_mb = ours(inputs.many, masks, *options)
+    assert np.array_equal(np.load(plain), np.load(masks, mmap_mode="r")[: inputs.few])
+    forget(inputs.some)
+    _, few_mb = ours(inputs.some, inputs.folder / "few.npy", *options)
+    return Round(
+        ceiling=limits,
+        source=inputs.few / source_s,
+        v7=inputs.count / many_s,
+        memory_mb=many_mb,
+        memory_of_few_mb=few_mb,
     )
-    write_slices(many, count)
-    np.save(some, np.load(many, mmap_mode="r")[:few])
-    base, mine, most, ceilings = [], [], {few: 0.0, count: 0.0}, []
-    for _ in tqdm(range(rounds), "rounds", leave=False, disable=None):
-        ceilings.append(ceiling(folder, many, workers))
-        forget(some, many)
-        base.append(
-            few / watched([sys.executable, __file__, "--source-script", some, plain, workers])[0]
-        )
-        forget(many)
-        taken, held = ours(many, made, "--version", "v7", "--workers", workers)
-        mine.append(count / taken)
-        most[count] = max(most[count], held)
-        assert np.array_equal(np.load(plain), np.load(made, mmap_mode="r")[:few])
-        forget(some)
-        most[few] = max(
-            most[few], ours(some, folder / "few.npy", "--version", "v7", "--workers", workers)[1]
-        )
-    alone_ = {part: median(each[part] for each in ceilings) for part in ceilings[0]}
-    shares = [rate / min(each.values()) for rate, each in zip(mine, ceilings, strict=True)]
-    ratios = [rate / slow for rate, slow in zip(mine, base, strict=True)]
 
-    def other(output: str, *options: object, of: Path = some) -> float:
-        forget(of)
-        return (
-            len(np.load(of, mmap_mode="r"))
-            / ours(of, folder / output, "--workers", workers, *options)[0]
-        )
 
-    zarr = other("masks.zarr", "--version", "v7")
-    dask = other("dask.npy", "--version", "v7", "--backend", "dask")
-    quality = other("quality.npy", "--version", "v7", "--quality")
-    eighth = other("v8.npy", "--version", "v8", of=many)
-    compressed = size_mb(folder / "few.npy") / size_mb(folder / "masks.zarr")
-    note, names = f"{few} slices", {"v7": median(mine), "v8": eighth}
+def speed(inputs: Inputs, slices: Path, output: str, *options: object) -> float:
+    """Measure another way to make masks [images/s]."""
+    forget(slices)
+    count = len(np.load(slices, mmap_mode="r"))
+    taken_s, _ = ours(slices, inputs.folder / output, "--workers", inputs.workers, *options)
+    return count / taken_s
+
+
+def rows_of_machine(inputs: Inputs) -> list[Row]:
     memory_gb = psutil.virtual_memory().total / 2**30
-    cores = f"{workers} processes, {os.cpu_count()} cores, {memory_gb:.0f} GB"
+    cores = f"{inputs.workers} processes, {os.cpu_count()} cores, {memory_gb:.0f} GB"
     software = f"{processor()}, Python {platform.python_version()}, OpenCV {cv2.__version__}"
-    included = f"{count} slices, start of the processes included"
+    today = datetime.datetime.now(datetime.UTC).date().isoformat()
+    slices = f"float32, {SHAPE[0]} x {SHAPE[1]}, {size_mb(inputs.many) / 1e3:.1f} GB"
     return [
         ("machine", cores, "", software),
-        ("date", datetime.datetime.now(datetime.UTC).date().isoformat(), "", ""),
-        ("slices", count, "", f"float32, {SHAPE[0]} x {SHAPE[1]}, {size_mb(many) / 1e3:.1f} GB"),
-        ("the source's script", f"{median(base):.1f}", "images/s", f"{note}: it holds all of them"),
-        ("v7", f"{median(mine):.1f}", "images/s", included),
-        (
-            "v7 ÷ the source's script",
-            f"{median(ratios):.2f}",
-            "",
-            f"median of the ratios of {rounds} rounds; wanted: 2",
-        ),
-        ("reading alone", f"{alone_['read']:.1f}", "images/s", ""),
-        ("computing v7 alone", f"{alone_['compute']:.1f}", "images/s", "in memory"),
-        ("writing alone", f"{alone_['write']:.1f}", "images/s", "until it is on disk"),
-        ("v7 ÷ the slowest of these", f"{median(shares):.2f}", "", "wanted: 0.60"),
-        ("memory at most", f"{most[count]:.0f}", "MB", f"{count} slices; wanted: 1500"),
+        ("date", today, "", ""),
+        ("slices", inputs.count, "", slices),
+    ]
+
+
+def rows_of_rounds(inputs: Inputs, rounds: list[Round]) -> list[Row]:
+    source = median(round_.source for round_ in rounds)
+    v7 = median(round_.v7 for round_ in rounds)
+    ratio = median(round_.v7 / round_.source for round_ in rounds)
+    share = median(round_.v7 / min(round_.ceiling.values()) for round_ in rounds)
+    read_alone, compute_alone, write_alone = (
+        median(round_.ceiling[part] for round_ in rounds) for part in ("read", "compute", "write")
+    )
+    memory_mb = max(round_.memory_mb for round_ in rounds)
+    memory_of_few_mb = max(round_.memory_of_few_mb for round_ in rounds)
+    of_few = f"{inputs.few} slices"
+    of_many = f"{inputs.count} slices"
+    of_ratio = f"median of the ratios of {len(rounds)} rounds; wanted: 2"
+    return [
+        ("the source's script", f"{source:.1f}", "images/s", f"{of_few}: it holds all of them"),
+        ("v7", f"{v7:.1f}", "images/s", f"{of_many}, {INCLUDED}"),
+        ("v7 ÷ the source's script", f"{ratio:.2f}", "", of_ratio),
+        ("reading alone", f"{read_alone:.1f}", "images/s", ""),
+        ("computing v7 alone", f"{compute_alone:.1f}", "images/s", "in memory"),
+        ("writing alone", f"{write_alone:.1f}", "images/s", "until it is on disk"),
+        ("v7 ÷ the slowest of these", f"{share:.2f}", "", "wanted: 0.60"),
+        ("memory at most", f"{memory_mb:.0f}", "MB", f"{of_many}; wanted: 1500"),
         (
             "memory at most, fewer",
-            f"{most[few]:.0f}",
+            f"{memory_of_few_mb:.0f}",
             "MB",
-            f"{few} slices; wanted: equal within 10 %",
+            f"{of_few}; wanted: equal within 10 %",
         ),
-        (
-            "v7 to Zarr",
-            f"{zarr:.1f}",
-            "images/s",
-            f"{note}; {compressed:.0f} times smaller than .npy",
-        ),
-        (
-            "v7 on a local cluster of Dask",
-            f"{dask:.1f}",
-            "images/s",
-            f"{note}, start of the cluster included",
-        ),
-        ("v7 with its quality", f"{quality:.1f}", "images/s", note),
-        ("v8 with its quality", f"{eighth:.1f}", "images/s", included),
-        *(
-            (f"{ALL} images, {name}", f"{ALL / rate / 60:.0f}", "min", "extrapolated")
-            for name, rate in names.items()
-        ),
-    ]  # fmt: skip
+    ]
+
+
+def rows_of_other_ways(inputs: Inputs) -> list[Row]:
+    """Measure v7 in other ways on few slices."""
+    some = inputs.some
+    zarr = speed(inputs, some, "masks.zarr", "--version", "v7")
+    dask = speed(inputs, some, "dask.npy", "--version", "v7", "--backend", "dask")
+    quality = speed(inputs, some, "quality.npy", "--version", "v7", "--quality")
+    smaller = size_mb(inputs.folder / "few.npy") / size_mb(inputs.folder / "masks.zarr")
+    of_few = f"{inputs.few} slices"
+    of_zarr = f"{of_few}; {smaller:.0f} times smaller than .npy"
+    of_dask = f"{of_few}, start of the cluster included"
+    return [
+        ("v7 to Zarr", f"{zarr:.1f}", "images/s", of_zarr),
+        ("v7 on a local cluster of Dask", f"{dask:.1f}", "images/s", of_dask),
+        ("v7 with its quality", f"{quality:.1f}", "images/s", of_few),
+    ]
+
+
+def projected(version: str, images_per_s: float) -> Row:
+    """Say how long all images would take at this speed."""
+    minutes = ALL / images_per_s / 60
+    return f"{ALL} images, {version}", f"{minutes:.0f}", "min", "extrapolated"
+
+
+def measure(folder: Path, count: int, few: int, rounds: int, workers: int) -> list[Row]:
+    """Measure everything; return the rows of the table."""
+    inputs = write_inputs(folder, count, few, workers)
+    measured = []
+    for _ in tqdm(range(rounds), "rounds", leave=False, disable=None):
+        measured.append(run_round(inputs))
+    of_other_ways = rows_of_other_ways(inputs)
+    v7 = median(round_.v7 for round_ in measured)
+    v8 = speed(inputs, inputs.many, "v8.npy", "--version", "v8")
+    return [
+        *rows_of_machine(inputs),
+        *rows_of_rounds(inputs, measured),
+        *of_other_ways,
+        ("v8 with its quality", f"{v8:.1f}", "images/s", f"{count} slices, {INCLUDED}"),
+        projected("v7", v7),
+        projected("v8", v8),
+    ]
 
 
 def processor() -> str:
