@@ -6,7 +6,7 @@ of submitted masks, and folders of traces. Scores come from `metrics`, agreement
 
 import math
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -115,18 +115,64 @@ def write(data: datasets.Data, folder: AnyPath) -> None:
     ...     datasets.load(Path(folder, FOR_STUDENTS)).truth is None
     True
     """
-    arrays: dict[str, Any] = {
-        "images": data.images,
-        "spacing_mm": np.asarray(data.spacing_mm),
-        "names": np.array(data.names),
-    }
     with outputs.replacing(folder) as incomplete:
         for_students = incomplete / FOR_STUDENTS
         for_students.parent.mkdir(parents=True)
-        np.savez_compressed(for_students, **arrays)
+        _save(for_students, data)
         for_the_teacher = incomplete / FOR_THE_TEACHER
         for_the_teacher.parent.mkdir(parents=True)
-        np.savez_compressed(for_the_teacher, **arrays, truth=np.asarray(data.truth))
+        _save(for_the_teacher, data, truth=np.asarray(data.truth))
+
+
+def write_consensus(
+    masks: np.ndarray,
+    output: AnyPath,
+    data: datasets.Data,
+    *,
+    keep: Iterable[AnyPath] = (),
+) -> None:
+    """Write the masks that raters agree on.
+
+    Parameters
+    ----------
+    masks : ndarray of shape (N, H, W), uint8 of {0, 1}
+        For example from `raters.majority`.
+    output : str or path
+        ``.npz`` for the slices with these masks as their truth, and with their spacing; otherwise
+        a format of the masks alone, see `io.datasets.write_masks`.
+    data : Data
+        The slices, as `io.datasets.load` returns them.
+    keep : iterable of str or path
+        Further files that must not be overwritten.
+
+    Raises
+    ------
+    InputError
+        If the masks cannot be written there.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> data = draw(4711)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_consensus(data.truth, f"{folder}/consensus.npz", data)
+    ...     datasets.load(f"{folder}/consensus.npz")
+    Data(5 slices of 256 x 208 float32, truth, spacing 1 x 1 mm, slice_0 … slice_4)
+    """
+    if Path(output).suffix.lower() != ".npz":
+        datasets.write_masks(masks, output, data, keep=keep)
+        return
+    source = [data.origin.source] if data.origin else []
+    with outputs.replacing(output, *source, *keep) as incomplete:
+        _save(incomplete, data, truth=masks)
+
+
+def _save(file: Path, data: datasets.Data, **masks: np.ndarray) -> None:
+    """Save slices and what is known of them, with these masks alone."""
+    arrays: dict[str, Any] = {"images": data.images, "names": np.array(data.names), **masks}
+    if data.spacing_mm is not None:
+        arrays["spacing_mm"] = data.spacing_mm
+    np.savez_compressed(file, **arrays)
 
 
 def submissions(

@@ -204,6 +204,25 @@ def test_a_head_without_a_seed_is_another_one_each_time(folder, skullmask):
     np.testing.assert_array_equal(capstone.draw(seed).truth, heads[1].truth)
 
 
+@pytest.mark.parametrize("output", ["consensus.npz", "consensus.nii.gz"])
+def test_a_consensus_keeps_the_pixel_size_of_its_slices(folder, skullmask, output):
+    volume = np.zeros((16, 18, 3), np.float32)
+    volume[4:12, 5:13] = 1
+    nib.save(nib.Nifti1Image(volume, np.diag([1.5, 0.8, 4, 1])), "scan.nii")
+    (folder / "masks").mkdir()
+    scan = sm.load("scan.nii")
+    for name in ("anna", "ben", "eve"):
+        np.save(folder / "masks" / name, scan.images)
+    code, _, _ = skullmask("capstone", "agree", "masks", "scan.nii", "-o", output)
+    assert code == 0
+    consensus = sm.load(output, truth=None if output.endswith(".npz") else output)
+    np.testing.assert_array_equal(consensus.truth, scan.images)
+    np.testing.assert_array_equal(consensus.spacing_mm, scan.spacing_mm)
+    code, out, _ = skullmask("capstone", "score", "masks", output)
+    assert code == 0
+    assert "HD95 [mm]" in out
+
+
 @pytest.mark.full
 def test_traces_are_compared_and_the_majority_is_written(classroom, head, skullmask):
     arguments = ("masks", "secret/students/slices.npz", "-o", "consensus.npy", "--plot", "a.png")

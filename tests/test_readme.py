@@ -55,7 +55,7 @@ OUTPUTS = {
     ),
     "docs/teaching.md": (
         *("secret/students/slices.npz", "secret/teacher/head.npz", "scores.csv"),
-        *("consensus.npy", "agreement.png"),
+        *("consensus.npz", "agreement.png"),
     ),
     "docs/many-images.md": (
         *("many.npy", "many.npy.batch/results.csv", "many.npy.batch/errors.csv"),

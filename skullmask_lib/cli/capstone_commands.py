@@ -105,14 +105,19 @@ def score(
     short_help="Compare traces of the same slices.",
     epilog="Examples:\n\n"
     "  skullmask capstone agree traces secret/students/slices.npz\n\n"
-    "  skullmask capstone agree traces head.nii.gz -o consensus.npy --plot agreement.png",
+    "  skullmask capstone agree traces head.nii.gz -o consensus.npz --plot agreement.png",
 )
 def agree(
     folder: _Folder,
     images: Annotated[str, options.source_argument("IMAGES", help="The slices that were traced.")],
     output: Annotated[
         Path | None,
-        options.path_option("-o", "--output", help=".npy for the mask of the majority."),
+        options.path_option(
+            "-o",
+            "--output",
+            help="For the masks of the majority: .npz for the slices with them as their truth; for "
+            "them alone .npy, or .nii.gz for NIfTI or DICOM.",
+        ),
     ] = None,
     plot: Annotated[
         Path | None, options.path_option(help="PNG that shows where the traces differ.")
@@ -122,19 +127,19 @@ def agree(
 
     A slice that a student has not traced is empty, and does not count.
     """
-    for file, suffix in ((output, ".npy"), (plot, ".png")):
-        if file and file.suffix.lower() != suffix:
-            raise InputError(f"expected a name that ends in {suffix}", where=file)
+    if plot and plot.suffix.lower() != ".png":
+        raise InputError("expected a name that ends in .png", where=plot)
+    for file in (output, plot):
         _check_elsewhere(file, folder)
     data = datasets.load(images)
     traces = _without_suffixes(_read(folder, data))
     if len(traces) < 2:
         raise InputError(f"expected traces of two or more, got {len(traces)}", where=folder)
+    if output:
+        capstone.write_consensus(raters.majority(traces), output, data, keep=[folder])
     _say_agreement(traces, data)
     if output:
-        with outputs.replacing(output, folder, images) as incomplete:
-            np.save(incomplete, raters.majority(traces))
-        terminal.say(f"The mask of the majority: {output}")
+        terminal.say(f"The masks of the majority: {output}")
     if plot:
         from .. import drawings  # imports matplotlib, which no other command of this module needs
 
