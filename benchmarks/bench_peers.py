@@ -279,12 +279,15 @@ def dice_table(rows: list[Row], key: str) -> str:
 
 
 def comparison(rows: list[Row], key: str) -> str:
-    """Say how far the mean of each learned tool is from that of `strip`, over the T1 scans."""
+    """Say how far the mean of each learned tool is from that of `strip`, over the T1 scans.
+
+    The means are those of the table, as they are rounded there.
+    """
     volumes = [volume for volume in scored(key) if volume in T1]
-    ours = np.mean(values(rows, "strip", key, volumes))
+    ours = np.mean(values(rows, "strip", key, volumes)).round(4)
     distances = []
     for method in LEARNED:
-        distance = np.mean(values(rows, method, key, volumes)) - ours
+        distance = np.mean(values(rows, method, key, volumes)).round(4) - ours
         if np.isnan(distance):
             distances.append(f"{method} and `strip` are not both measured on every T1 scan")
             continue

@@ -109,6 +109,14 @@ def test_a_comparison_says_which_side_is_ahead(dice, sentence):
     assert bench_peers.comparison(table, "dice").endswith(f"; ROBEX is {sentence}")
 
 
+def test_a_comparison_is_the_difference_of_the_means_in_the_table():
+    table = [row_of(*pair, dice="0.9") for pair in PAIRS]
+    for row in table:
+        if row["volume"] == bench_peers.T1[0]:  # means of four: 0.90004 and 0.89986
+            row["dice"] = {"strip": "0.90016", "ROBEX": "0.89944"}.get(row["method"], "0.9")
+    assert bench_peers.comparison(table, "dice").endswith("; ROBEX is 0.0001 behind `strip`")
+
+
 def test_without_scores_there_is_no_comparison():
     for table in ([], [row_of(*pair, dice="0.9") for pair in PAIRS if pair[1] != "strip"]):
         sentence = bench_peers.comparison(table, "dice")
