@@ -53,6 +53,6 @@ def summary(rows: Sequence[Mapping]) -> list[tuple[object, ...]]:
             crossings = []
             for method in (real_heads.WIDE, "v8"):
                 number = crossing(scores, level(rows, test, method))
-                crossings.append("never" if number is None else str(number))
+                crossings.append("never" if number is None else number)
             table.append((test, augmented, *means, spread, *crossings))
     return table

@@ -11,6 +11,10 @@ from IPython.display import Markdown
 
 from .texts import inert, plain
 
+_LENGTH = re.compile(r"\[(mm|px)\]|_(mm|px)$")
+_NUMBER = re.compile(r"[-−]?\d[\d,]*(\.\d+)?")
+_MISSING = {"", "–"}
+
 
 def markdown(
     rows: Sequence[Sequence[object]],
@@ -24,8 +28,8 @@ def markdown(
         Floats are rounded to four decimals and lengths to two; published figures stay as they are.
         NaN becomes a dash.
     header : sequence of str
-        Names of lengths end in ``[mm]``, ``_mm``, ``[px]`` or ``_px``; names of published figures
-        begin with ``published``.
+        Names of lengths hold ``[mm]`` or ``[px]``, or end in ``_mm`` or ``_px``; names of published
+        figures begin with ``published``.
 
     Returns
     -------
@@ -78,8 +82,8 @@ def _laid_out(
     widths = []
     for column in zip(header, *cells, strict=True):
         widths.append(max(map(len, column)))
-    first = rows[0] if rows else [""] * len(header)
-    rule = list(map(_rule, first, widths))
+    columns = zip(*rows, strict=True) if rows else [()] * len(header)
+    rule = list(map(_rule, columns, widths))
     lines = []
     for line in (header, rule, *cells):
         padded = map(str.ljust, line, widths)
@@ -87,12 +91,20 @@ def _laid_out(
     return "\n".join(lines)
 
 
-def _rule(value: object, width: int) -> str:
-    """Draw the line below a name; its colon says how the column is aligned."""
+def _rule(column: Sequence[object], width: int) -> str:
+    """Draw the line below a name; its colon says on which side the column is aligned."""
     dashes = "-" * (width - 1)
-    if isinstance(value, str):
-        return f":{dashes}"
-    return f"{dashes}:"
+    if _holds_numbers(column):
+        return f"{dashes}:"
+    return f":{dashes}"
+
+
+def _holds_numbers(column: Sequence[object]) -> bool:
+    """Check whether a column begins with a number, or holds nothing but the texts of numbers."""
+    if column and not isinstance(column[0], str):
+        return True
+    texts = {str(value) for value in column} - _MISSING
+    return bool(texts) and all(map(_NUMBER.fullmatch, texts))
 
 
 def _cell(
@@ -106,6 +118,6 @@ def _cell(
         return "–"
     if name.startswith("published"):
         return format(value, "g")
-    if re.search(r"(\[|_)(mm|px)\]?$", name):
-        return format(value, ".2f")
-    return format(value, ".4f")
+    if _LENGTH.search(name):
+        return format(value, "z.2f")
+    return format(value, "z.4f")
