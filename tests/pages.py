@@ -6,6 +6,8 @@ from pathlib import Path
 import nbformat
 from markdown_it import MarkdownIt
 
+from skullmask_lib import tables
+
 HOUSE = Path(__file__).resolve().parents[1]
 README = HOUSE / "README.md"
 DOCS = sorted((HOUSE / "docs").glob("*.md"))
@@ -43,8 +45,12 @@ def blocks(page, language):
 def commands(page):
     """List the commands ``skullmask …`` of a page, without the first word and without comments."""
     lines = "\n".join(blocks(page, "")).splitlines()
-    found = [re.match(r"skullmask (.*?)(?:\s+#.*)?$", line) for line in lines]
-    return [match[1] for match in found if match]
+    listed = []
+    for line in lines:
+        command = re.match(r"skullmask (.*?)(?:\s+#.*)?$", line)
+        if command:
+            listed.append(command[1])
+    return listed
 
 
 def prose(page):
@@ -53,13 +59,15 @@ def prose(page):
 
 
 def targets(text):
-    """List the targets of the links and pictures of a Markdown text, as a parser of Markdown finds them."""
-    waiting = MarkdownIt("commonmark").enable("table").parse(text)
+    """List the targets of the links and pictures of a Markdown text."""
+    tokens = MarkdownIt("commonmark").enable("table").parse(text)
     listed = []
-    while waiting:
-        token = waiting.pop(0)
-        listed += [token.attrs[name] for name in ("href", "src") if name in token.attrs]
-        waiting = [*(token.children or []), *waiting]
+    while tokens:
+        token = tokens.pop(0)
+        for attribute in ("href", "src"):
+            if attribute in token.attrs:
+                listed.append(token.attrs[attribute])
+        tokens = [*(token.children or []), *tokens]
     return listed
 
 
@@ -68,16 +76,28 @@ def links(page):
     return targets(text_of(page))
 
 
+def headings(text):
+    """List the headings of a Markdown text."""
+    return re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+
+
 def anchors(page):
-    """List the anchors of a page's headings as GitHub makes them, or of a notebook's as JupyterLab does."""
+    """List the anchors of a page's headings as GitHub makes them, or of a notebook's as JupyterLab."""
     if page.suffix == ".ipynb":
-        cells = nbformat.read(page, as_version=4).cells
-        text = "\n\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
-        return {
-            heading.replace(" ", "-") for heading in re.findall(r"^#+ (.+)$", text, re.MULTILINE)
-        }
-    headings = re.findall(r"^#+ (.+)$", prose(page), re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+        return {heading.replace(" ", "-") for heading in headings(markdown_of(page))}
+    return {github_anchor(heading) for heading in headings(prose(page))}
+
+
+def markdown_of(notebook):
+    """Read the Markdown cells of a notebook as one text."""
+    cells = nbformat.read(notebook, as_version=4).cells
+    return "\n\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+
+
+def github_anchor(heading):
+    """Make the anchor of a heading as GitHub does."""
+    without_punctuation = re.sub(r"[^\w\- ]", "", heading.lower())
+    return without_punctuation.replace(" ", "-")
 
 
 def cells_of(line):
@@ -87,13 +107,18 @@ def cells_of(line):
 
 def table_of(text, header):
     """List the rows of the table with this header, as lists of text."""
+    names = list(header)
     lines = [cells_of(line) for line in text.splitlines()]
-    assert lines.count(list(header)) == 1, (
-        f"expected one table with the header {' | '.join(header)}"
-    )
+    assert lines.count(names) == 1, f"expected one table with the header {' | '.join(names)}"
+    first = lines.index(names) + 2  # below the header and the rule
     rows = []
-    for row in lines[lines.index(list(header)) + 2 :]:
-        if len(row) != len(header):
+    for row in lines[first:]:
+        if len(row) != len(names):
             break
         rows.append(row)
     return rows
+
+
+def laid_out(rows, header):
+    """List the rows that a page should show, as lists of text, once they are laid out for it."""
+    return table_of(tables.markdown(rows, header).data, header)

@@ -1,6 +1,4 @@
-"""The tables of lesson 30: they are whole, and they say what the lesson and the docs say."""
-
-import csv
+"""Check the tables of lesson 30: they are complete, and they say what the lesson and the docs say."""
 
 import learning_curve
 import numpy as np
@@ -8,34 +6,43 @@ import pages
 import pytest
 import real_heads
 from learning_curve import REAL, VARIED
-
-from skullmask_lib import tables
-from skullmask_lib.project import project_folder
+from result_tables import DATA, column, numbers, rows_of, select
 
 LABELLED = [1, 2, 5, 10, 20, 50, 100, 200]
 WITHOUT_AUGMENTATION = [1, 5, 20, 200]
 SEEDS = 3
 
 
-def read(name):
-    with open(project_folder("data") / name, newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+@pytest.fixture(scope="module")
+def curve():
+    return rows_of(DATA / "learning_curve.csv")
 
 
 @pytest.fixture(scope="module")
-def curve():
-    return read("learning_curve.csv")
+def parts():
+    """Give the scores of networks that learned without one part of the random images."""
+    return rows_of(DATA / "network_parts.csv")
+
+
+@pytest.fixture(scope="module")
+def progress():
+    """Give the scores of a network while it learned from random images."""
+    return rows_of(DATA / "network_progress.csv")
 
 
 def means(curve, test, augmented="yes"):
     """Give the mean IoU over seeds for each number of labelled slices."""
-    scores = learning_curve.points(curve, test, augmented)
-    assert all(len(of_seeds) == SEEDS for of_seeds in scores.values())
-    return {number: np.mean(of_seeds) for number, of_seeds in sorted(scores.items())}
+    mean_of_number = {}
+    for number, ious in sorted(learning_curve.points(curve, test, augmented).items()):
+        assert len(ious) == SEEDS
+        mean_of_number[number] = np.mean(ious)
+    return mean_of_number
 
 
-def level(curve, test, method):
-    return learning_curve.level(curve, test, real_heads.WIDE if method == "v7" else method)
+def level(curve, test, version):
+    """Give the IoU of v8, or of v7 with its width in millimetres."""
+    method = real_heads.WIDE if version == "v7" else version
+    return learning_curve.level(curve, test, method)
 
 
 def test_a_curve_crosses_a_level_where_its_mean_is_first_above_it():
@@ -48,14 +55,14 @@ def test_a_curve_crosses_a_level_where_its_mean_is_first_above_it():
 def test_the_docs_show_the_summary(curve):
     header = learning_curve.SUMMARY_HEADER
     shown = pages.table_of(pages.text_of(pages.RESULTS), header)
-    wanted = tables.markdown(learning_curve.summary(curve), header).data
-    assert shown == pages.table_of(wanted, header)
+    assert shown == pages.laid_out(learning_curve.summary(curve), header)
 
 
-def test_every_training_takes_the_same_steps_and_says_where_it_ran(curve):
-    trained = [row for row in curve if row["method"] == "network"]
-    assert len({(row["steps"], row["batch"]) for row in trained}) == 1
-    for row in [*trained, *read("network_parts.csv"), *read("network_progress.csv")]:
+def test_every_training_takes_the_same_steps_and_says_where_it_ran(curve, parts, progress):
+    trained = select(curve, method=learning_curve.NETWORK)
+    assert len(set(column(trained, "steps"))) == 1
+    assert len(set(column(trained, "batch"))) == 1
+    for row in (*trained, *parts, *progress):
         assert float(row["cpu_s"]) > 0
         assert row["machine"]
         assert row["date"]
@@ -65,7 +72,7 @@ def test_every_training_takes_the_same_steps_and_says_where_it_ran(curve):
 def test_the_table_has_every_training(curve):
     for test in (VARIED, REAL):
         assert list(means(curve, test)) == LABELLED
-        assert list(means(curve, test, "no")) == WITHOUT_AUGMENTATION
+        assert list(means(curve, test, augmented="no")) == WITHOUT_AUGMENTATION
 
 
 @pytest.mark.parametrize("test", [VARIED, REAL])
@@ -76,33 +83,36 @@ def test_one_slice_beats_v7_on_average(curve, test):
 def test_twenty_slices_pass_v8_on_phantoms_and_no_number_on_real_heads(curve):
     on_phantoms = means(curve, VARIED)
     assert on_phantoms[10] < level(curve, VARIED, "v8") < on_phantoms[20]
-    assert max(means(curve, REAL).values()) < level(curve, REAL, "v8")
+    on_real_heads = means(curve, REAL)
+    assert max(on_real_heads.values()) < level(curve, REAL, "v8")
 
 
 @pytest.mark.parametrize("test", [VARIED, REAL])
 def test_the_first_slices_gain_most_and_augmentation_helps(curve, test):
     augmented = means(curve, test)
-    assert augmented[20] - augmented[1] > abs(augmented[200] - augmented[20])
-    for number, mean in means(curve, test, "no").items():
+    first_gain = augmented[20] - augmented[1]
+    later_gain = augmented[200] - augmented[20]
+    assert first_gain > abs(later_gain)
+    for number, mean in means(curve, test, augmented="no").items():
         assert augmented[number] > mean
 
 
-def test_random_images_without_a_label_get_further_on_real_heads(curve):
-    progress = [row for row in read("network_progress.csv") if row["test"] == "real heads"]
-    ious = [float(row["iou"]) for row in progress]
-    assert [int(row["step"]) for row in progress] == sorted(int(row["step"]) for row in progress)
+def test_random_images_without_a_label_get_further_on_real_heads(curve, progress):
+    on_real_heads = select(progress, test=REAL)
+    steps = numbers(on_real_heads, "step")
+    assert steps == sorted(steps)
+    ious = numbers(on_real_heads, "iou")
     assert ious == sorted(ious)
     assert ious[-1] > max(means(curve, REAL).values())
     assert ious[-1] < level(curve, REAL, "v8")
 
 
-def test_without_any_randomness_the_network_is_worst():
-    by_part = {}
-    for row in read("network_parts.csv"):
-        by_part.setdefault((row["without"], row["test"]), []).append(float(row["iou"]))
+def test_without_any_randomness_the_network_is_worst(parts):
     for test in ("random images", REAL):
-        whole = by_part.pop(("nothing", test))
-        assert len(whole) == SEEDS
-        of_test = {part: scores for (part, tested), scores in by_part.items() if tested == test}
-        assert all(len(scores) == 1 for scores in of_test.values())
-        assert min(of_test, key=of_test.get) == "everything"
+        ious = {}
+        for row in select(parts, test=test):
+            ious.setdefault(row["without"], []).append(float(row["iou"]))
+        assert len(ious.pop("nothing")) == SEEDS
+        for part, of_part in ious.items():
+            assert len(of_part) == 1, part
+        assert min(ious, key=ious.get) == "everything"

@@ -1,18 +1,18 @@
-"""The table of v8 on heads with marrow: whole, and what the program computes."""
-
-import csv
+"""Check the table of v8 on drawn heads with marrow: it is complete, and a part is computed anew."""
 
 import marrow
 import numpy as np
 import pages
 import pytest
 from oldest import release
+from result_tables import numbers, rows_of, select
 
 import skullmask_lib as sm
 from skullmask_lib import phantom
 from skullmask_lib.phantom import LABELS
 
-AGAIN = [
+# Contrast, marrow [mm] and its brightness
+COMPUTED_ANEW = [
     ("T1", 8.0, 1.0),
     ("T2", 0.0, 0.0),
     ("T2", 4.0, 1.0),
@@ -23,8 +23,7 @@ AGAIN = [
 
 @pytest.fixture(scope="module")
 def rows():
-    with open(marrow.TABLE, newline="", encoding="utf-8") as table:
-        return list(csv.DictReader(table))
+    return rows_of(marrow.TABLE)
 
 
 def setting_of(row):
@@ -32,9 +31,9 @@ def setting_of(row):
 
 
 def test_the_table_is_whole(rows):
-    assert all(tuple(row) == marrow.HEADER for row in rows)
     assert [setting_of(row) for row in rows] == marrow.settings()
     for row in rows:
+        assert tuple(row) == marrow.HEADER
         assert release(row["version"]) <= release(sm.__version__)
         assert int(row["slices"]) == len(marrow.SEEDS) * len(marrow.LEVELS_MM)
         assert 0 <= float(row["iou_min"]) <= 1
@@ -43,50 +42,56 @@ def test_the_table_is_whole(rows):
 
 def test_without_marrow_its_brightness_is_nothing(rows):
     for contrast in phantom.SIGNALS:
-        scores = {
-            (row["iou_min"], row["quality"])
-            for row in rows
-            if setting_of(row)[:2] == (contrast, 0.0)
-        }
+        without_marrow = [row for row in rows if setting_of(row)[:2] == (contrast, 0.0)]
+        scores = {(row["iou_min"], row["quality"]) for row in without_marrow}
         assert len(scores) == 1
 
 
 def test_marrow_is_as_thick_as_the_setting_says():
     """Marrow lies within the bone, so only the brain makes room for it."""
-    empty = marrow.render("T1", 0.0, 1.0, level_mm=38.0, seed=26)[1]
-    assert not (empty == LABELS["diploe"]).any()
-    for thickness_mm in marrow.THICKNESSES_MM[1:]:
-        labels = marrow.render("T1", thickness_mm, 1.0, level_mm=38.0, seed=26)[1]
-        assert np.array_equal(phantom.skull_mask(labels), phantom.skull_mask(empty))
-        across = labels[:, labels.shape[1] // 2] == LABELS["diploe"]
-        both_mm = np.count_nonzero(across) * marrow.SPACING_MM[0]
-        assert both_mm == pytest.approx(2 * thickness_mm, rel=0.3)
+    without_marrow = labels_with(marrow_mm=0.0)
+    assert not (without_marrow == LABELS["diploe"]).any()
+    for marrow_mm in marrow.THICKNESSES_MM[1:]:
+        labels = labels_with(marrow_mm=marrow_mm)
+        skull = phantom.skull_mask(labels)
+        assert np.array_equal(skull, phantom.skull_mask(without_marrow))
+        # The middle column crosses the marrow of the forehead and of the back of the head
+        middle = labels[:, labels.shape[1] // 2]
+        both_mm = np.count_nonzero(middle == LABELS["diploe"]) * marrow.SPACING_MM[0]
+        assert both_mm == pytest.approx(2 * marrow_mm, rel=0.3)
+
+
+def labels_with(marrow_mm):
+    """Draw the labels of a head with marrow as bright as grey matter."""
+    _, labels = marrow.render("T1", marrow_mm, 1.0, level_mm=38.0, seed=26)
+    return labels
 
 
 @pytest.mark.parametrize("contrast", phantom.SIGNALS)
 def test_signals_run_from_bone_to_grey_matter(contrast):
     usual = phantom.SIGNALS[contrast]
-    assert marrow.signals_of(contrast, 0.0)["diploe"] == usual["outer_table"]
-    assert marrow.signals_of(contrast, 1.0)["diploe"] == pytest.approx(usual["grey_matter"])
-    muscle = marrow.signals_of(contrast, 0.0)["muscle"]
-    assert usual["outer_table"] < muscle < usual["muscle"] / 2
+    dark = marrow.signals_of(contrast, 0.0)
+    bright = marrow.signals_of(contrast, 1.0)
+    assert dark["diploe"] == usual["outer_table"]
+    assert bright["diploe"] == pytest.approx(usual["grey_matter"])
+    assert usual["outer_table"] < dark["muscle"] < usual["muscle"] / 2
 
 
-@pytest.mark.parametrize("setting", AGAIN)
+@pytest.mark.parametrize("setting", COMPUTED_ANEW)
 def test_the_program_computes_the_table(rows, setting):
     """A few rows are enough here; `make marrow` computes all of them."""
     [row] = [row for row in rows if setting_of(row) == setting]
-    for key, value in marrow.score(*setting).items():
-        assert float(row[key]) == pytest.approx(value, abs=5e-4), key
+    for name, value in marrow.score(*setting).items():
+        assert float(row[name]) == pytest.approx(value, abs=5e-4), name
 
 
 def test_the_worst_slice_is_that_of_a_row(rows):
     worst = marrow.worst(rows)
     assert [contrast for contrast, *_ in worst] == list(phantom.SIGNALS)
-    for contrast, iou, *setting in worst:
-        scores = {setting_of(row): float(row["iou_min"]) for row in rows}
-        assert iou == scores[contrast, *setting]
-        assert iou == min(score for key, score in scores.items() if key[0] == contrast)
+    iou_of_setting = {setting_of(row): float(row["iou_min"]) for row in rows}
+    for contrast, iou, marrow_mm, brightness in worst:
+        assert iou == iou_of_setting[contrast, marrow_mm, brightness]
+        assert iou == min(numbers(select(rows, contrast=contrast), "iou_min"))
 
 
 def test_the_docs_say_the_worst_slices(rows):

@@ -1,48 +1,48 @@
-"""The table of grey bands that lesson 03 shows: whole, and what the script computes where the heads are."""
+"""Check the table of grey bands that lesson 03 shows.
 
-import csv
-from pathlib import Path
+It is complete, and the script computes it where the heads are at hand.
+"""
 
 import pytest
 import real_bands
 from oldest import release
 from real_heads import sequence_of
+from result_tables import column, names_of_real_heads, rows_of, select
 
 import skullmask_lib as sm
 
-HOUSE = Path(__file__).resolve().parents[1]
 IOUS = ("phantom_iou", "left_out_iou", "placed_iou", "best_iou")
 
 
 @pytest.fixture(scope="module")
 def rows():
-    with open(real_bands.TABLE, newline="", encoding="utf-8") as table:
-        return list(csv.DictReader(table))
+    return rows_of(real_bands.TABLE)
 
 
 def test_the_table_is_whole(rows):
-    with open(HOUSE / "data" / "real_heads.csv", newline="", encoding="utf-8") as table:
-        heads = dict.fromkeys(row["head"] for row in csv.DictReader(table))
-    assert [row["head"] for row in rows] == list(heads)
+    assert column(rows, "head") == names_of_real_heads()
     for row in rows:
         assert tuple(row) == real_bands.HEADER
         assert row["sequence"] == sequence_of(row["head"])
         assert release(row["version"]) <= release(sm.__version__)
-        ious = {name: float(row[name]) for name in IOUS}
-        assert all(0 <= iou <= 1 for iou in ious.values())
-        assert ious["left_out_iou"] <= ious["best_iou"]
+        for name in IOUS:
+            assert 0 <= float(row[name]) <= 1
+        assert float(row["left_out_iou"]) <= float(row["best_iou"])
 
 
 @pytest.mark.full
 def test_the_phantom_chooses_its_band(rows):
-    row, column = real_bands.best_of(real_bands.scores(sm.load("phantom")).mean(axis=0))
-    band = str(real_bands.LOWS[row]), str(real_bands.HIGHS[column])
-    assert {(row["phantom_low"], row["phantom_high"]) for row in rows} == {band}
+    scores = real_bands.scores(sm.load("phantom")).mean(axis=0)
+    low_index, high_index = real_bands.best_of(scores)
+    low = str(real_bands.LOWS[low_index])
+    high = str(real_bands.HIGHS[high_index])
+    assert set(column(rows, "phantom_low")) == {low}
+    assert set(column(rows, "phantom_high")) == {high}
 
 
 @pytest.mark.full
 def test_the_script_computes_the_table(rows, real):
-    [row] = [row for row in rows if row["head"] == "chris"]
+    [row] = select(rows, head="chris")
     band = int(row["phantom_low"]), int(row["phantom_high"])
     measured = real_bands.measure(sm.load(real / "slices" / "chris.npz"), band)
     for name in IOUS:
