@@ -1,4 +1,8 @@
-"""The comparison with the peers: its helpers, its processes, and its table: whole, and what the program computes."""
+"""Check the comparison of `strip` with the tools that people use for brain masks.
+
+Its table is complete, the docs show it, and a part of it is computed anew. Masks come from other
+processes; an interrupted run takes those that are still valid and makes the others anew.
+"""
 
 import dataclasses
 import json
@@ -14,6 +18,7 @@ import pages
 import pytest
 from oldest import release
 from pages import table_of
+from result_tables import select
 
 import skullmask_lib as sm
 
@@ -29,7 +34,9 @@ MEASURED = {
 
 
 def row_of(volume, method, **cells):
-    return dict.fromkeys(bench_peers.HEADER, "") | {"volume": volume, "method": method} | cells
+    """Make a row of the table; all other cells are empty."""
+    row = dict.fromkeys(bench_peers.HEADER, "")
+    return row | {"volume": volume, "method": method} | cells
 
 
 @pytest.fixture(scope="module")
@@ -39,57 +46,78 @@ def rows():
 
 @pytest.fixture
 def heads(tmp_path):
-    """Give a folder with one scan, oms01: a bright box off the centre, in LAS order; its truth is in RAS order."""
-    (folder := tmp_path / "oms01").mkdir()
+    """Give a folder with one scan, oms01: a bright box off the centre.
+
+    The scan is stored in LAS order and its truth in RAS order.
+    """
+    folder = tmp_path / "oms01"
+    folder.mkdir()
     brain = np.zeros((30, 32, 39), np.uint8)
     brain[4:12, 5:20, 15:30] = 1
-    image = nib.Nifti1Image(brain * 100, np.diag([-0.7, 0.8, 3, 1]))
-    nib.save(image, folder / "image.nii.gz")
-    nib.save(
-        nib.Nifti1Image(brain[::-1], nib.as_closest_canonical(image).affine),
-        folder / "brain.nii.gz",
-    )
+    scan = nib.Nifti1Image(brain * 100, np.diag([-0.7, 0.8, 3, 1]))
+    ras_affine = nib.as_closest_canonical(scan).affine
+    truth = nib.Nifti1Image(brain[::-1], ras_affine)
+    nib.save(scan, folder / "image.nii.gz")
+    nib.save(truth, folder / "brain.nii.gz")
     return tmp_path
 
 
+# --- the table -----------------------------------------------------------------------------------
+
+
 def expected_cells(row, truth):
+    """Name the cells that a row of a mask must have."""
     if release(row["version"]) < release("0.2.0"):  # did not look at whole heads and costs yet
         return {"dice", "seconds", "method_version"}
     return MEASURED if truth.whole else MEASURED - {"dice_whole"}
 
 
+def levels_of(truth):
+    """Write the levels of a truth as table and docs do."""
+    first, last = truth.levels
+    return f"{first}:{last}"
+
+
 def test_the_table_is_whole(rows):
     assert [(row["volume"], row["method"]) for row in rows] == PAIRS
-    assert all(tuple(row) == bench_peers.HEADER for row in rows)
     for row in rows:
         truth = bench_peers.VOLUMES[row["volume"]]
+        assert tuple(row) == bench_peers.HEADER
         assert row["brain_means"] == truth.brain_means
-        assert row["levels"] == "{}:{}".format(*truth.levels)
+        assert row["levels"] == levels_of(truth)
         assert release(row["version"]) <= release(sm.__version__)
-        measured = {key for key in MEASURED if row[key] != ""}
+        assert "/" not in row["note"]  # no path of this or that machine
+        measured = {name for name in MEASURED if row[name] != ""}
         if row["note"].startswith("failed: "):
             assert not measured
         else:
             assert measured == expected_cells(row, truth)
-            assert all(0 < float(row[key]) < 1 for key in measured if key.startswith("dice"))
-            assert all(float(row[key]) > 0 for key in measured & {"seconds", "memory_mb"})
-        assert "/" not in row["note"]  # no path of this or that machine
+            check_ranges(row, measured)
+
+
+def check_ranges(row, measured):
+    """Check that the measured cells of a row hold what can be."""
+    for name in measured & {"dice", "dice_whole"}:
+        assert 0 < float(row[name]) < 1
+    for name in measured & {"seconds", "memory_mb"}:
+        assert float(row[name]) > 0
 
 
 def test_ours_made_every_mask(rows):
-    ours = [row for row in rows if row["method"] == "strip"]
+    ours = select(rows, method="strip")
     measured = [row for row in ours if row["dice"]]
     assert len(measured) == len(bench_peers.VOLUMES)
-    assert all(row["method_version"] == row["version"] for row in measured)
+    for row in measured:
+        assert row["method_version"] == row["version"]
 
 
 def test_the_docs_show_the_scores(rows):
     results = pages.text_of(pages.RESULTS)
     header = bench_peers.OVERVIEW_HEADER
     assert table_of(results, header) == table_of(bench_peers.overview(rows), header)
-    for key in ("dice", "dice_whole"):
-        header = bench_peers.dice_header(key)
-        assert table_of(results, header) == table_of(bench_peers.dice_table(rows, key), header)
+    for score in ("dice", "dice_whole"):
+        header = bench_peers.dice_header(score)
+        assert table_of(results, header) == table_of(bench_peers.dice_table(rows, score), header)
 
 
 @pytest.mark.parametrize("key", ["dice", "dice_whole"])
@@ -103,9 +131,8 @@ def test_the_docs_say_how_far_strip_is_from_the_learned_tools(rows, key):
 )
 def test_a_comparison_says_which_side_is_ahead(dice, sentence):
     table = [row_of(*pair, dice="0.9") for pair in PAIRS]
-    for row in table:
-        if row["method"] == "ROBEX":
-            row["dice"] = dice
+    for row in select(table, method="ROBEX"):
+        row["dice"] = dice
     assert bench_peers.comparison(table, "dice").endswith(f"; ROBEX is {sentence}")
 
 
@@ -118,22 +145,24 @@ def test_a_comparison_is_the_difference_of_the_means_in_the_table():
 
 
 def test_without_scores_there_is_no_comparison():
-    for table in ([], [row_of(*pair, dice="0.9") for pair in PAIRS if pair[1] != "strip"]):
+    without_strip = [row_of(*pair, dice="0.9") for pair in PAIRS if pair[1] != "strip"]
+    for table in ([], without_strip):
         sentence = bench_peers.comparison(table, "dice")
         assert not re.search(r"\bnan\b|ahead|behind", sentence)
-        assert all(method in sentence for method in bench_peers.LEARNED)
+        for method in bench_peers.LEARNED:
+            assert method in sentence
 
 
 def test_the_docs_say_which_volumes_have_which_truth():
     text = pages.unwrapped(pages.RESULTS)
-    for name, volume in bench_peers.VOLUMES.items():
-        levels = "{}:{}".format(*volume.levels)
-        assert f"| {name} | {volume.brain_means} | {levels} |" in text
+    for name, truth in bench_peers.VOLUMES.items():
+        assert f"| {name} | {truth.brain_means} | {levels_of(truth)} |" in text
 
 
 def test_levels_count_from_first_to_last():
-    mask, truth = np.zeros((2, 2, 2, 6), np.uint8)
+    truth = np.zeros((2, 2, 6), np.uint8)
     truth[:, :, 1:4] = 1
+    mask = np.zeros_like(truth)
     mask[:, :, 1:3] = 255
     assert bench_peers.score(mask, truth, (1, 2)) == 1
     assert bench_peers.score(mask, truth, (1, 3)) == pytest.approx(0.8)
@@ -156,18 +185,25 @@ def test_new_rows_take_the_place_of_old_ones_in_order():
 def test_a_failure_is_no_zero_and_leaves_no_mean():
     measured = dict.fromkeys(MEASURED, "0.9") | {"seconds": "2.4", "memory_mb": "800"}
     table = [row_of(*pair, **measured) for pair in PAIRS]
-    table[PAIRS.index(("oms01", "nidataset"))] = row_of("oms01", "nidataset", note="failed: why")
-    table[PAIRS.index(("oms01_FLAIR", "median_otsu"))] = row_of("oms01_FLAIR", "median_otsu")
-    header = bench_peers.dice_header("dice")
-    dice = {line[0]: line[1:] for line in table_of(bench_peers.dice_table(table, "dice"), header)}
+    failed = PAIRS.index(("oms01", "nidataset"))
+    table[failed] = row_of("oms01", "nidataset", note="failed: why")
+    unmeasured = PAIRS.index(("oms01_FLAIR", "median_otsu"))
+    table[unmeasured] = row_of("oms01_FLAIR", "median_otsu")
+
+    dice = cells_by_tool(bench_peers.dice_table(table, "dice"), bench_peers.dice_header("dice"))
     assert dice["strip"] == ["0.9000"] * 6
     assert dice["nidataset"] == ["0.9000", "0.9000", "–", "0.9000", "0.9000", "–"]
     assert dice["median_otsu"] == ["0.9000", "0.9000", "0.9000", "–", "0.9000", "0.9000"]
-    header = bench_peers.OVERVIEW_HEADER
-    costs = {line[0]: line[1:] for line in table_of(bench_peers.overview(table), header)}
-    assert costs["strip"] == ["0.9000", "0.9000", "2", "800", "1"]
-    assert costs["nidataset"] == ["–"] * 5
+
+    overview = cells_by_tool(bench_peers.overview(table), bench_peers.OVERVIEW_HEADER)
+    assert overview["strip"] == ["0.9000", "0.9000", "2", "800", "1"]
+    assert overview["nidataset"] == ["–"] * 5
     assert bench_peers.notes(table) == ["oms01, nidataset: failed: why"]
+
+
+def cells_by_tool(text, header):
+    """Look up the cells of a printed table by the tool that its row begins with."""
+    return {tool: cells for tool, *cells in table_of(text, header)}
 
 
 def test_rows_come_back_as_they_were_written(tmp_path):
@@ -184,32 +220,43 @@ def test_an_older_table_has_empty_cells_where_it_lacks_columns(tmp_path):
     assert "0.5000" in bench_peers.dice_table(rows, "dice")
 
 
+# --- the figure ----------------------------------------------------------------------------------
+
+
 def test_the_figure_waits_for_its_masks_and_shows_what_they_miss(heads, tmp_path, monkeypatch):
     truth = nib.load(heads / "oms01" / "brain.nii.gz")
     half = truth.get_fdata() > 0
     half[:, :10] = False
 
-    def make_mask(_method, _python, _scan, mask):
+    def make_half_a_mask(_method, _python, _scan, mask):
         nib.save(nib.Nifti1Image(half.astype(np.uint8), truth.affine), mask)
         return {"seconds": 1.0, "memory_mb": 2, "note": ""}
 
-    monkeypatch.setattr(brain_tools, "make_mask", make_mask)
+    monkeypatch.setattr(brain_tools, "make_mask", make_half_a_mask)
+    scan = heads / "oms01" / "image.nii.gz"
     for method in bench_peers.SHOWN_METHODS:
         assert not bench_peers.drawable(heads, tmp_path)
-        scan, mask = heads / "oms01" / "image.nii.gz", tmp_path / f"oms01_{method}.nii.gz"
+        mask = tmp_path / f"oms01_{method}.nii.gz"
         bench_peers.new_mask(bench_peers.METHODS[method], "1.0", sys.executable, scan, mask)
     assert bench_peers.drawable(heads, tmp_path)
+
     pixels = bench_peers.draw(heads, tmp_path).pixels.astype(int)
-    red, green, blue = pixels[..., 0], pixels[..., 1], pixels[..., 2]
+    red = pixels[..., 0]
+    green = pixels[..., 1]
+    blue = pixels[..., 2]
     is_miss = blue - red > 60
     is_over_reach = red - np.maximum(green, blue) > 60
     assert is_miss.sum() > 3 * is_over_reach.sum()  # of which only the key shows any
+
     mask.write_bytes(b"of another call")
     assert not bench_peers.drawable(heads, tmp_path)
 
 
+# --- masks of other processes --------------------------------------------------------------------
+
+
 @pytest.mark.parametrize(
-    ("code", "told"),
+    ("code", "reason"),
     [
         ("1 / 0", "failed: ZeroDivisionError: division by zero"),
         ("import os; os.abort()", "failed: ended by signal 6"),
@@ -217,15 +264,16 @@ def test_the_figure_waits_for_its_masks_and_shows_what_they_miss(heads, tmp_path
         ("import os; os._exit(3)", "failed: said nothing"),
     ],
 )
-def test_a_failure_says_why(code, told):
+def test_a_failure_says_why(code, reason):
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert brain_tools.failure(run) == told
+    assert brain_tools.failure(run) == reason
 
 
 def test_a_mask_of_another_process_is_scored_in_ras_order(heads, tmp_path):
     row = bench_peers.measure(heads, "oms01", "nidataset", sys.executable, tmp_path)
     assert tuple(row) == bench_peers.HEADER
-    assert (row["method_version"], row["note"]) == ("0.9.1", "")
+    assert row["method_version"] == "0.9.1"
+    assert row["note"] == ""
     assert row["parameters"] == "threshold=None, closing_radius=3"
     assert row["dice"] == row["dice_whole"] == 1
     assert row["seconds"] >= 0
@@ -234,37 +282,51 @@ def test_a_mask_of_another_process_is_scored_in_ras_order(heads, tmp_path):
 
 
 @pytest.fixture
-def makings(monkeypatch):
-    """Make masks that hold one byte each, and list the scans they were made from."""
-    scans = []
+def scan(tmp_path):
+    """Give the file of a scan whose content no tool reads."""
+    file = tmp_path / "image.nii.gz"
+    file.write_bytes(b"scan")
+    return file
+
+
+@pytest.fixture
+def mask(tmp_path):
+    """Name the file of its mask."""
+    return tmp_path / "oms01_ROBEX.nii.gz"
+
+
+@pytest.fixture
+def scans_read(monkeypatch):
+    """Make masks that hold one byte each, and list the contents of the scans they were made from."""
+    contents = []
 
     def make_mask(_method, _python, scan, mask):
-        scans.append(scan.read_bytes())
+        contents.append(scan.read_bytes())
         mask.write_bytes(b"1")
         return {"seconds": 1.0, "memory_mb": 2, "note": ""}
 
     monkeypatch.setattr(brain_tools, "make_mask", make_mask)
-    return scans
+    return contents
 
 
-def test_an_interrupted_run_goes_on_where_it_stopped(tmp_path, makings):
-    scan, mask = tmp_path / "image.nii.gz", tmp_path / "oms01_ROBEX.nii.gz"
-    scan.write_bytes(b"scan")
-    method = bench_peers.METHODS["ROBEX"]
-    first = bench_peers.cached_mask(method, "0.4.3", sys.executable, scan, mask)
-    assert bench_peers.cached_mask(method, "0.4.3", sys.executable, scan, mask) == first
-    assert makings == [b"scan"]
+def cached_mask(scan, mask, *, method=bench_peers.METHODS["ROBEX"], version="0.4.3"):
+    """Make a mask, or take that of an earlier call."""
+    return bench_peers.cached_mask(method, version, sys.executable, scan, mask)
+
+
+def test_an_interrupted_run_goes_on_where_it_stopped(scan, mask, scans_read):
+    first = cached_mask(scan, mask)
+    assert cached_mask(scan, mask) == first
+    assert scans_read == [b"scan"]
 
 
 @pytest.mark.parametrize(
     "change", ["scan", "version", "parameters", "call", "no mask", "mask", "record"]
 )
-def test_what_decides_a_mask_makes_it_anew(tmp_path, makings, change):
-    scan, mask = tmp_path / "image.nii.gz", tmp_path / "oms01_ROBEX.nii.gz"
-    scan.write_bytes(b"scan")
+def test_what_decides_a_mask_makes_it_anew(scan, mask, scans_read, change):
     method = bench_peers.METHODS["ROBEX"]
     version = "0.4.3"
-    bench_peers.cached_mask(method, version, sys.executable, scan, mask)
+    cached_mask(scan, mask, method=method, version=version)
     match change:
         case "scan":
             scan.write_bytes(b"another scan")
@@ -280,54 +342,50 @@ def test_what_decides_a_mask_makes_it_anew(tmp_path, makings, change):
             mask.write_bytes(b"of another call")
         case "record":
             bench_peers.record_of(mask).write_text("{}")
-    bench_peers.cached_mask(method, version, sys.executable, scan, mask)
-    assert len(makings) == 2
+    cached_mask(scan, mask, method=method, version=version)
+    assert len(scans_read) == 2
 
 
-def test_a_failure_leaves_nothing_and_is_tried_again(tmp_path, monkeypatch, makings):
-    scan, mask = tmp_path / "image.nii.gz", tmp_path / "oms01_ROBEX.nii.gz"
-    scan.write_bytes(b"scan")
-    arguments = (bench_peers.METHODS["ROBEX"], "0.4.3", sys.executable, scan, mask)
-    bench_peers.cached_mask(*arguments)
+def test_a_failure_leaves_nothing_and_is_tried_again(scan, mask, scans_read, tmp_path, monkeypatch):
+    cached_mask(scan, mask)
     scan.write_bytes(b"another scan")
 
-    def half(_method, _python, _scan, mask):
+    def fail_half_way(_method, _python, _scan, mask):
         mask.write_bytes(b"half")
         return {"note": "failed: why"}
 
     with monkeypatch.context() as patch:
-        patch.setattr(brain_tools, "make_mask", half)
-        assert "seconds" not in bench_peers.cached_mask(*arguments)
+        patch.setattr(brain_tools, "make_mask", fail_half_way)
+        assert "seconds" not in cached_mask(scan, mask)
     assert list(tmp_path.iterdir()) == [scan]
-    assert "seconds" in bench_peers.cached_mask(*arguments)
-    assert makings == [b"scan", b"another scan"]
+    assert "seconds" in cached_mask(scan, mask)
+    assert scans_read == [b"scan", b"another scan"]
 
 
-def test_a_killed_call_leaves_no_record_of_the_one_before(tmp_path, monkeypatch, makings):  # noqa: ARG001
-    scan, mask = tmp_path / "image.nii.gz", tmp_path / "oms01_ROBEX.nii.gz"
-    scan.write_bytes(b"scan")
-    method = bench_peers.METHODS["ROBEX"]
-    bench_peers.cached_mask(method, "0.4.3", sys.executable, scan, mask)
+@pytest.mark.usefixtures("scans_read")
+def test_a_killed_call_leaves_no_record_of_the_one_before(scan, mask, tmp_path, monkeypatch):
+    cached_mask(scan, mask)
 
     def killed(*_):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(brain_tools, "make_mask", killed)
     with pytest.raises(KeyboardInterrupt):
-        bench_peers.cached_mask(method, "0.4.4", sys.executable, scan, mask)
+        cached_mask(scan, mask, version="0.4.4")
     assert list(tmp_path.iterdir()) == [scan]
 
 
 def test_a_row_keeps_the_day_and_the_version_that_made_its_mask(heads, tmp_path, monkeypatch):
     arguments = (heads, "oms01", "nidataset", sys.executable, tmp_path)
-    made = bench_peers.measure(*arguments)
+    row = bench_peers.measure(*arguments)
     record_file = bench_peers.record_of(tmp_path / "oms01_nidataset.nii.gz")
     record = json.loads(record_file.read_text())
-    assert (made["date"], made["version"]) == (record["date"], sm.__version__)
+    assert row["date"] == record["date"]
+    assert row["version"] == sm.__version__
     earlier = {"date": "2020-02-02", "version": "0.1.9"}
     record_file.write_text(json.dumps(record | earlier))
     monkeypatch.setattr(brain_tools, "make_mask", None)  # not called
-    assert bench_peers.measure(*arguments) == made | earlier
+    assert bench_peers.measure(*arguments) == row | earlier
 
 
 def test_a_peer_that_raises_gets_an_empty_cell_and_a_reason(heads, tmp_path):
@@ -337,26 +395,38 @@ def test_a_peer_that_raises_gets_an_empty_cell_and_a_reason(heads, tmp_path):
     assert row["note"].startswith("failed: nibabel.filebasedimages.ImageFileError: ")
 
 
+# --- where the heads are -------------------------------------------------------------------------
+
+
+def filled_levels(volume):
+    """List the axial levels on which a volume in RAS order is not empty."""
+    return np.flatnonzero(volume.any(axis=(0, 1)))
+
+
 def test_the_levels_are_where_the_truth_is_known(real):
-    for volume, known in bench_peers.VOLUMES.items():
-        folder, (first, last) = real / "volumes" / volume, known.levels
-        skull = np.flatnonzero(bench_peers.ras(folder / "outer_skull.nii.gz").any(axis=(0, 1)))
-        if volume.startswith("oms"):
+    top_of_head = {}
+    for name, truth in bench_peers.VOLUMES.items():
+        folder = real / "volumes" / name
+        first, last = truth.levels
+        skull = filled_levels(bench_peers.ras(folder / "outer_skull.nii.gz"))
+        if name.startswith("oms"):
             assert [first, last] == [skull[0], skull[-1]]
         else:
-            top = np.flatnonzero((bench_peers.ras(folder / "image.nii.gz") > 50).any(axis=(0, 1)))[
-                -1
-            ]
-            assert skull[-1] <= last <= top
-        assert bench_peers.ras(folder / "brain.nii.gz")[:, :, first : last + 1].any()
-    assert known.levels == (top - 69, top)  # sim02_T1: the upper 70 mm of the head
+            bright = bench_peers.ras(folder / "image.nii.gz") > 50
+            top_of_head[name] = filled_levels(bright)[-1]
+            assert skull[-1] <= last <= top_of_head[name]
+        brain = bench_peers.ras(folder / "brain.nii.gz")
+        assert brain[:, :, first : last + 1].any()
+    # The upper 70 mm of the head, whose voxels are 1 mm high
+    top = top_of_head["sim02_T1"]
+    assert bench_peers.VOLUMES["sim02_T1"].levels == (top - 69, top)
 
 
 @pytest.mark.parametrize(
     ("volume", "method"), [("oms01_FLAIR", "nidataset"), ("oms01_FLAIR", "strip")]
 )
 def test_the_program_computes_the_table(rows, real, tmp_path, volume, method):
-    made = bench_peers.measure(real / "volumes", volume, method, sys.executable, tmp_path)
-    [row] = [row for row in rows if (row["volume"], row["method"]) == (volume, method)]
-    for key in ("dice", "dice_whole"):
-        assert float(row[key]) == pytest.approx(made[key], abs=5e-4)
+    measured = bench_peers.measure(real / "volumes", volume, method, sys.executable, tmp_path)
+    [row] = select(rows, volume=volume, method=method)
+    for score in ("dice", "dice_whole"):
+        assert float(row[score]) == pytest.approx(measured[score], abs=5e-4)

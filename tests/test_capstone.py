@@ -1,20 +1,29 @@
-"""The capstone: a head drawn by a secret seed, whose truth the students do not get, and their scores."""
+"""Check the capstone of a course.
 
-import csv
+A secret seed draws a head. The students get its slices without the truth, and their masks are
+scored and compared.
+"""
+
+import re
 
 import nibabel as nib
 import numpy as np
 import pytest
 from PIL import Image
+from result_tables import column, rows_of
 
 import skullmask_lib as sm
 from skullmask_lib import capstone, raters
 
+SHAPE = (5, 256, 208)
+# Submissions that are no masks of the head
 WRONG = {
     "few.npy": np.ones((3, 256, 208), np.uint8),
-    "grey.npy": np.arange(5 * 256 * 208.0).reshape(5, 256, 208),
-    "nan.npy": np.full((5, 256, 208), np.nan),
+    "grey.npy": np.arange(float(np.prod(SHAPE))).reshape(SHAPE),
+    "nan.npy": np.full(SHAPE, np.nan),
 }
+TRUTH = "secret/teacher/head.npz"
+SLICES = "secret/students/slices.npz"
 
 
 @pytest.fixture(scope="module")
@@ -23,11 +32,12 @@ def head():
 
 
 def test_a_seed_draws_the_same_head_and_another_seed_another_one(head):
-    again, other = capstone.draw(4711), capstone.draw(4712)
+    again = capstone.draw(4711)
     np.testing.assert_array_equal(again.images, head.images)
     np.testing.assert_array_equal(again.truth, head.truth)
+    other = capstone.draw(4712)
     assert not np.array_equal(other.truth, head.truth)
-    ious = [sm.iou(one, two) for one, two in zip(other.truth, head.truth, strict=True)]
+    ious = list(map(sm.iou, other.truth, head.truth))
     assert max(ious) < 0.98  # another skull, and not the same one with other noise
 
 
@@ -38,16 +48,17 @@ def test_a_seed_that_cannot_be_used_is_refused(seed):
 
 
 def test_students_get_no_truth(head, folder):
-    capstone.write(head, folder / "secret")
-    files = {path.relative_to(folder / "secret") for path in folder.rglob("*.npz")}
+    secret = folder / "secret"
+    capstone.write(head, secret)
+    files = {path.relative_to(secret) for path in folder.rglob("*.npz")}
     assert files == {capstone.FOR_STUDENTS, capstone.FOR_THE_TEACHER}
-    with np.load(folder / "secret" / capstone.FOR_STUDENTS) as handed_out:
+    with np.load(secret / capstone.FOR_STUDENTS) as handed_out:
         assert set(handed_out) == {"images", "spacing_mm", "names"}
-    kept = sm.load(folder / "secret" / capstone.FOR_THE_TEACHER)
+    kept = sm.load(secret / capstone.FOR_THE_TEACHER)
     np.testing.assert_array_equal(kept.truth, head.truth)
     np.testing.assert_array_equal(kept.images, head.images)
     with pytest.raises(sm.InputError):
-        capstone.write(head, folder / "secret")  # a head is not overwritten
+        capstone.write(head, secret)  # a head is not overwritten
 
 
 @pytest.fixture
@@ -57,9 +68,7 @@ def classroom(head, folder):
     masks = folder / "masks"
     (masks / "eve").mkdir(parents=True)
     np.save(masks / "anna.npy", head.truth)
-    np.save(
-        masks / "ben.npy", 255 * np.stack([sm.v7(image, dilation_size=11) for image in head.images])
-    )
+    np.save(masks / "ben.npy", 255 * masks_of_ben(head))
     np.save(masks / "nobody.npy", np.zeros_like(head.truth))
     for index, image in enumerate(head.images):
         Image.fromarray(255 * sm.v2(image)).save(masks / "eve" / f"slice_{index}.png")
@@ -67,33 +76,36 @@ def classroom(head, folder):
     return folder
 
 
+def masks_of_ben(head):
+    """Make masks that are not perfect: by v7 with a narrow element."""
+    return np.stack([sm.v7(image, dilation_size=11) for image in head.images])
+
+
 def test_submissions_are_ranked_and_scored_like_any_mask(classroom, head, skullmask):
-    code, out, errors = skullmask(
-        "capstone", "score", "masks", "secret/teacher/head.npz", "-o", "s.csv"
-    )
+    code, out, errors = skullmask("capstone", "score", "masks", TRUTH, "-o", "s.csv")
     assert (code, errors) == (0, [])
-    with open(classroom / "s.csv", newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    assert [row["submission"] for row in rows] == ["anna.npy", "ben.npy", "eve", "nobody.npy"]
-    assert [row["rank"] for row in rows] == list("1234")
-    ben = [
-        sm.score(sm.v7(i, dilation_size=11), t, (1, 1))
-        for i, t in zip(head.images, head.truth, strict=True)
-    ]
-    assert float(rows[1]["IoU"]) == np.mean([score["iou"] for score in ben])
-    assert float(rows[1]["worst IoU"]) == min(score["iou"] for score in ben)
-    assert float(rows[1]["HD95 [mm]"]) == pytest.approx(
-        np.mean([score["hd95_mm"] for score in ben])
-    )
-    assert (rows[0]["IoU"], rows[3]["IoU"], rows[3]["HD95 [mm]"]) == ("1.0", "0.0", "inf")
     assert "anna.npy" in out
+    rows = rows_of(classroom / "s.csv")
+    assert column(rows, "submission") == ["anna.npy", "ben.npy", "eve", "nobody.npy"]
+    assert column(rows, "rank") == ["1", "2", "3", "4"]
+
+    anna, ben, _, nobody = rows
+    spacing_mm = np.ones((len(head.images), 2))
+    scores = sm.score_slices(masks_of_ben(head), head.truth, spacing_mm)
+    ious = column(scores, "iou")
+    assert float(ben["IoU"]) == np.mean(ious)
+    assert float(ben["worst IoU"]) == min(ious)
+    assert float(ben["HD95 [mm]"]) == pytest.approx(np.mean(column(scores, "hd95_mm")))
+    assert anna["IoU"] == "1.0"
+    assert nobody["IoU"] == "0.0"
+    assert nobody["HD95 [mm]"] == "inf"
 
 
 def test_a_bad_submission_gets_a_line_and_the_others_their_scores(classroom, skullmask):
     for name, masks in WRONG.items():
         np.save(classroom / "masks" / name, masks)
     (classroom / "masks" / "notes.txt").write_text("later")
-    code, out, lines = skullmask("capstone", "score", "masks", "secret/teacher/head.npz")
+    code, out, lines = skullmask("capstone", "score", "masks", TRUTH)
     assert code == 0
     assert "anna.npy" in out
     for name in (*WRONG, "notes.txt"):
@@ -115,13 +127,13 @@ def test_the_truth_may_be_masks_alone(classroom, head, skullmask, truth):
 @pytest.mark.parametrize(
     "arguments",
     [
-        ("score", "none", "secret/teacher/head.npz"),
-        ("score", "empty", "secret/teacher/head.npz"),
-        ("score", "masks/anna.npy", "secret/teacher/head.npz"),
-        ("score", "masks", "secret/students/slices.npz"),
+        ("score", "none", TRUTH),
+        ("score", "empty", TRUTH),
+        ("score", "masks/anna.npy", TRUTH),
+        ("score", "masks", SLICES),
         ("score", "masks", "none.npz"),
-        ("agree", "masks/eve", "secret/students/slices.npz"),
-        ("agree", "masks", "secret/students/slices.npz", "-o", "consensus.png"),
+        ("agree", "masks/eve", SLICES),
+        ("agree", "masks", SLICES, "-o", "consensus.png"),
         ("draw", "-o", "masks"),
         ("draw", "-o", "new", "--seed", "-1"),
     ],
@@ -137,19 +149,23 @@ def test_what_cannot_be_done_is_one_line(classroom, skullmask, arguments):
 @pytest.mark.parametrize(
     "arguments",
     [
-        ("agree", "masks", "secret/students/slices.npz", "-o", "masks/anna.npy"),
-        ("agree", "masks", "secret/students/slices.npz", "--plot", "masks/eve/slice_0.png"),
-        ("agree", "masks", "secret/students/slices.npz", "-o", "masks/consensus.npy"),
-        ("score", "masks", "secret/teacher/head.npz", "-o", "masks/anna.npy"),
+        ("agree", "masks", SLICES, "-o", "masks/anna.npy"),
+        ("agree", "masks", SLICES, "--plot", "masks/eve/slice_0.png"),
+        ("agree", "masks", SLICES, "-o", "masks/consensus.npy"),
+        ("score", "masks", TRUTH, "-o", "masks/anna.npy"),
     ],
 )
 def test_no_submission_is_replaced_or_joined_by_an_output(classroom, skullmask, arguments):
-    before = {path: path.read_bytes() for path in classroom.rglob("*") if path.is_file()}
+    before = contents_of(classroom)
     code, _, lines = skullmask("capstone", *arguments)
     assert code == 2
     assert arguments[-1] in lines[-1]
-    after = {path: path.read_bytes() for path in classroom.rglob("*") if path.is_file()}
-    assert after == before
+    assert contents_of(classroom) == before
+
+
+def contents_of(folder):
+    """Read all files below a folder."""
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def test_a_volume_of_masks_that_lies_elsewhere_is_warned_of(head, folder, skullmask):
@@ -157,12 +173,9 @@ def test_a_volume_of_masks_that_lies_elsewhere_is_warned_of(head, folder, skullm
     moved = np.eye(4)
     moved[2, 3] = 5
     (folder / "masks").mkdir()
-    for path, affine in (
-        ("truth.nii", np.eye(4)),
-        ("masks/anna.nii", np.eye(4)),
-        ("masks/ben.nii", moved),
-    ):
-        nib.save(nib.Nifti1Image(volume, affine), folder / path)
+    nib.save(nib.Nifti1Image(volume, np.eye(4)), folder / "truth.nii")
+    nib.save(nib.Nifti1Image(volume, np.eye(4)), folder / "masks" / "anna.nii")
+    nib.save(nib.Nifti1Image(volume, moved), folder / "masks" / "ben.nii")
     code, _, [line] = skullmask("capstone", "score", "masks", "truth.nii")
     assert code == 0
     assert line.startswith("skullmask: warning: masks/ben.nii: ")
@@ -170,15 +183,15 @@ def test_a_volume_of_masks_that_lies_elsewhere_is_warned_of(head, folder, skullm
 
 def test_equal_scores_get_equal_ranks(classroom, head, skullmask):
     np.save(classroom / "masks" / "zoe.npy", head.truth)
-    skullmask("capstone", "score", "masks", "secret/teacher/head.npz", "-o", "s.csv")
-    with open(classroom / "s.csv", newline="", encoding="utf-8") as file:
-        ranks = {row["submission"]: row["rank"] for row in csv.DictReader(file)}
-    assert list(ranks.items())[:3] == [("anna.npy", "1"), ("zoe.npy", "1"), ("ben.npy", "3")]
+    skullmask("capstone", "score", "masks", TRUTH, "-o", "s.csv")
+    rows = rows_of(classroom / "s.csv")
+    assert column(rows, "submission")[:3] == ["anna.npy", "zoe.npy", "ben.npy"]
+    assert column(rows, "rank")[:3] == ["1", "1", "3"]
 
 
 @pytest.mark.usefixtures("classroom")
 def test_images_that_are_named_as_the_truth_are_told_apart_from_masks(skullmask):
-    code, _, [line] = skullmask("capstone", "score", "masks", "secret/students/slices.npz")
+    code, _, [line] = skullmask("capstone", "score", "masks", SLICES)
     assert code == 2
     assert "slices.npz" in line
     assert "no truth" in line
@@ -187,7 +200,7 @@ def test_images_that_are_named_as_the_truth_are_told_apart_from_masks(skullmask)
 def test_where_no_submission_can_be_used_a_reason_is_said(classroom, skullmask):
     (classroom / "bad").mkdir()
     np.save(classroom / "bad" / "few.npy", WRONG["few.npy"])
-    code, _, [line] = skullmask("capstone", "score", "bad", "secret/teacher/head.npz")
+    code, _, [line] = skullmask("capstone", "score", "bad", TRUTH)
     assert code == 2
     assert "bad/few.npy" in line
     assert "(5, 256, 208)" in line
@@ -198,10 +211,11 @@ def test_a_head_without_a_seed_is_another_one_each_time(folder, skullmask):
     for name in ("one", "two"):
         code, out, _ = skullmask("capstone", "draw", "-o", name)
         assert code == 0
-    seed = int(out.split("--seed ")[1].split()[0])
-    heads = [sm.load(folder / name / capstone.FOR_THE_TEACHER) for name in ("one", "two")]
-    assert not np.array_equal(heads[0].truth, heads[1].truth)
-    np.testing.assert_array_equal(capstone.draw(seed).truth, heads[1].truth)
+    [seed_of_second] = re.findall(r"--seed (\d+)", out)
+    first = sm.load(folder / "one" / capstone.FOR_THE_TEACHER)
+    second = sm.load(folder / "two" / capstone.FOR_THE_TEACHER)
+    assert not np.array_equal(first.truth, second.truth)
+    np.testing.assert_array_equal(capstone.draw(int(seed_of_second)).truth, second.truth)
 
 
 @pytest.mark.parametrize("output", ["consensus.npz", "consensus.nii.gz"])
@@ -225,14 +239,18 @@ def test_a_consensus_keeps_the_pixel_size_of_its_slices(folder, skullmask, outpu
 
 @pytest.mark.full
 def test_traces_are_compared_and_the_majority_is_written(classroom, head, skullmask):
-    arguments = ("masks", "secret/students/slices.npz", "-o", "consensus.npy", "--plot", "a.png")
-    code, out, _ = skullmask("capstone", "agree", *arguments)
+    outputs = ("-o", "consensus.npy", "--plot", "a.png")
+    code, out, _ = skullmask("capstone", "agree", "masks", SLICES, *outputs)
     assert code == 0
-    masks = capstone.submissions(classroom / "masks", head, pytest.fail)
-    np.testing.assert_array_equal(np.load(classroom / "consensus.npy"), raters.majority(masks))
-    assert Image.open(classroom / "a.png").width == 880
     assert "consensus.npy" in out
     assert "a.png" in out
-    pairs = [line for line in out.splitlines() if line.startswith("| anna  | ben")]
-    [pair] = raters.pairs({name: masks[name] for name in ("anna.npy", "ben.npy")}, head.spacing_mm)
-    assert f"{pair.iou:.4f}" in pairs[0]
+    assert Image.open(classroom / "a.png").width == 880
+
+    masks = capstone.submissions(classroom / "masks", head, pytest.fail)
+    consensus = np.load(classroom / "consensus.npy")
+    np.testing.assert_array_equal(consensus, raters.majority(masks))
+
+    anna_and_ben = {name: masks[name] for name in ("anna.npy", "ben.npy")}
+    [pair] = raters.pairs(anna_and_ben, head.spacing_mm)
+    lines = [line for line in out.splitlines() if line.startswith("| anna  | ben")]
+    assert f"{pair.iou:.4f}" in lines[0]

@@ -1,4 +1,7 @@
-"""Scores by hand on small grids, by brute force, and by SimpleITK."""
+"""Check the scores of masks.
+
+They are worked out by hand on small grids, computed by brute force, and compared with SimpleITK.
+"""
 
 import math
 
@@ -22,16 +25,24 @@ SCORES = (sm.iou, sm.dice, *DISTANCES)
 
 @st.composite
 def pairs(draw):
+    """Draw two small masks of one shape."""
     shape = draw(st.tuples(st.integers(1, 12), st.integers(1, 12)))
-    return tuple(draw(hnp.arrays(np.uint8, shape, elements=st.integers(0, 1))) for _ in range(2))
+    masks = hnp.arrays(np.uint8, shape, elements=st.integers(0, 1))
+    return draw(masks), draw(masks)
 
 
 def two_masks(seed):
     """Give two masks that overlap, of some pieces and with holes."""
     shape = (31 + seed, 47)
-    first, second = (blobs(seed + offset, shape=shape, dtype=np.float64) for offset in (0, 300))
-    mask = first > np.quantile(first, 0.6)
-    return mask.astype(np.uint8), (mask ^ (second > np.quantile(second, 0.9))).astype(np.uint8)
+    mask = brightest(0.4, blobs(seed, shape=shape, dtype=np.float64))
+    changed = brightest(0.1, blobs(seed + 300, shape=shape, dtype=np.float64))
+    truth = mask ^ changed
+    return mask.astype(np.uint8), truth.astype(np.uint8)
+
+
+def brightest(share, image):
+    """Tell which pixels belong to the brightest share of an image."""
+    return image > np.quantile(image, 1 - share)
 
 
 # --- overlap ---------------------------------------------------------------------------------------------------
@@ -51,22 +62,26 @@ def two_masks(seed):
 )
 @pytest.mark.parametrize("dtype", [np.uint8, bool, np.float32])
 def test_overlap_by_hand(mask, truth, iou, dice, area_error, dtype):
-    mask, truth = np.array(mask, dtype), np.array(truth, dtype)
+    mask = np.array(mask, dtype)
+    truth = np.array(truth, dtype)
     assert sm.iou(mask, truth) == pytest.approx(iou, abs=1e-15)
     assert sm.dice(mask, truth) == pytest.approx(dice, abs=1e-15)
     assert sm.area_error(mask, truth) == pytest.approx(area_error, abs=1e-15)
 
 
 def test_overlap_takes_volumes_and_255():
-    mask, truth = np.zeros((2, 3, 4), np.uint8), np.zeros((2, 3, 4), np.uint8)
-    mask[0], truth[0, 0] = 255, 1
+    mask = np.zeros((2, 3, 4), np.uint8)
+    mask[0] = 255
+    truth = np.zeros_like(mask)
+    truth[0, 0] = 1
     assert sm.iou(mask, truth) == pytest.approx(4 / 12)
     assert sm.dice(mask, truth) == pytest.approx(8 / 16)
 
 
 @given(pairs())
 def test_dice_follows_from_iou(pair):
-    iou, dice = sm.iou(*pair), sm.dice(*pair)
+    iou = sm.iou(*pair)
+    dice = sm.dice(*pair)
     assert dice == pytest.approx(2 * iou / (1 + iou))
     assert 0 <= iou <= dice <= 1
     assert (iou == 1) == np.array_equal(*pair)
@@ -76,23 +91,27 @@ def test_dice_follows_from_iou(pair):
 
 
 def test_distances_by_hand():
-    mask, truth = np.zeros((5, 9), np.uint8), np.zeros((5, 9), np.uint8)
-    mask[1:4, 1:4] = 1  # surface: the 8 pixels around (2, 2)
+    spacing_mm = (2.0, 0.5)
+    mask = np.zeros((5, 9), np.uint8)
+    mask[1:4, 1:4] = 1  # its surface: the 8 pixels around (2, 2)
+    truth = np.zeros_like(mask)
     truth[2, 7] = 1
-    there = [
-        math.hypot(2 * (row - 2), 0.5 * (column - 7))
-        for row in (1, 2, 3)
-        for column in (1, 2, 3)
-        if (row, column) != (2, 2)
-    ]
-    back = [0.5 * 4]
-    assert sm.hausdorff_mm(mask, truth, (2.0, 0.5)) == pytest.approx(math.hypot(2, 3))
-    assert sm.hd95_mm(mask, truth, (2.0, 0.5)) == pytest.approx(np.percentile(there + back, 95))
-    assert sm.assd_mm(mask, truth, (2.0, 0.5)) == pytest.approx((np.mean(there) + 2.0) / 2)
+    from_mask_mm = []
+    for row in (1, 2, 3):
+        for column in (1, 2, 3):
+            if (row, column) != (2, 2):
+                from_mask_mm.append(math.hypot(2 * (row - 2), 0.5 * (column - 7)))
+    from_truth_mm = [0.5 * 4]
+    hd95_mm = np.percentile(from_mask_mm + from_truth_mm, 95)
+    assd_mm = (np.mean(from_mask_mm) + 2.0) / 2
+    assert sm.hausdorff_mm(mask, truth, spacing_mm) == pytest.approx(math.hypot(2, 3))
+    assert sm.hd95_mm(mask, truth, spacing_mm) == pytest.approx(hd95_mm)
+    assert sm.assd_mm(mask, truth, spacing_mm) == pytest.approx(assd_mm)
 
 
 def test_the_frame_is_a_surface():
-    full, hollow = np.ones((5, 5), np.uint8), np.ones((5, 5), np.uint8)
+    full = np.ones((5, 5), np.uint8)
+    hollow = full.copy()
     hollow[2, 2] = 0
     assert sm.hausdorff_mm(full, full) == sm.assd_mm(full, full) == 0.0
     assert sm.hausdorff_mm(full, hollow) == 1.0  # from beside the hole to the frame
@@ -100,104 +119,115 @@ def test_the_frame_is_a_surface():
 
 @pytest.mark.parametrize("measure", DISTANCES)
 def test_distances_to_an_empty_mask(measure):
-    empty, some = np.zeros((4, 4)), np.eye(4)
+    empty = np.zeros((4, 4))
+    some = np.eye(4)
     assert measure(empty, empty) == 0.0
     assert measure(empty, some) == measure(some, empty) == math.inf
 
 
-def surface_points(mask, spacing_mm):
-    """Pixels with a 4-neighbour that is out; beyond the frame all is out."""
-    inside = (
-        ndimage.correlate(mask.astype(int), [[0, 1, 0], [1, 1, 1], [0, 1, 0]], mode="constant") == 5
-    )
-    return np.argwhere((mask > 0) & ~inside) * spacing_mm
+def surface_points_mm(mask, spacing_mm):
+    """List the pixels with a 4-neighbour that is out; beyond the frame all is out."""
+    cross = [[0, 1, 0], [1, 1, 1], [0, 1, 0]]
+    is_inside = ndimage.correlate(mask.astype(int), cross, mode="constant") == 5
+    return np.argwhere((mask > 0) & ~is_inside) * spacing_mm
 
 
-def directed(mask, truth, spacing_mm):
-    ours, theirs = (surface_points(m, spacing_mm) for m in (mask, truth))
-    apart = np.linalg.norm(ours[:, None] - theirs[None], axis=2)
-    return apart.min(axis=1), apart.min(axis=0)
+def directed_distances_mm(mask, truth, spacing_mm):
+    """Give the distances from the mask's surface to that of the truth, and the other way round."""
+    ours_mm = surface_points_mm(mask, spacing_mm)
+    theirs_mm = surface_points_mm(truth, spacing_mm)
+    apart_mm = np.linalg.norm(ours_mm[:, None] - theirs_mm[None], axis=2)
+    return apart_mm.min(axis=1), apart_mm.min(axis=0)
 
 
 @pytest.mark.parametrize("spacing_mm", SPACINGS)
 @pytest.mark.parametrize("seed", range(6))
 def test_distances_by_brute_force(seed, spacing_mm):
     mask, truth = two_masks(seed)
-    there, back = directed(mask, truth, spacing_mm)
-    assert there.max() > 0
-    assert sm.hausdorff_mm(mask, truth, spacing_mm) == pytest.approx(max(there.max(), back.max()))
-    assert sm.hd95_mm(mask, truth, spacing_mm) == pytest.approx(np.percentile([*there, *back], 95))
-    assert sm.assd_mm(mask, truth, spacing_mm) == pytest.approx((there.mean() + back.mean()) / 2)
+    from_mask_mm, from_truth_mm = directed_distances_mm(mask, truth, spacing_mm)
+    assert from_mask_mm.max() > 0
+    hausdorff_mm = max(from_mask_mm.max(), from_truth_mm.max())
+    hd95_mm = np.percentile([*from_mask_mm, *from_truth_mm], 95)
+    assd_mm = (from_mask_mm.mean() + from_truth_mm.mean()) / 2
+    assert sm.hausdorff_mm(mask, truth, spacing_mm) == pytest.approx(hausdorff_mm)
+    assert sm.hd95_mm(mask, truth, spacing_mm) == pytest.approx(hd95_mm)
+    assert sm.assd_mm(mask, truth, spacing_mm) == pytest.approx(assd_mm)
 
 
-def itk(mask, spacing_mm):
+def itk_image(mask, spacing_mm):
+    """Make SimpleITK's image of a mask; its axes are in the opposite order."""
     image = sitk.GetImageFromArray(np.asarray(mask, np.uint8))
     image.SetSpacing(spacing_mm[::-1])
     return image
 
 
 def itk_surface(mask):
-    return sitk.GetArrayFromImage(
-        sitk.BinaryContour(sitk.ConstantPad(sitk.GetImageFromArray(mask), (1, 1), (1, 1)))
-    )[1:-1, 1:-1]
+    """Give the surface of a mask as SimpleITK finds it; the frame counts as outside."""
+    padded = sitk.ConstantPad(sitk.GetImageFromArray(mask), (1, 1), (1, 1))
+    contour = sitk.GetArrayFromImage(sitk.BinaryContour(padded))
+    return contour[1:-1, 1:-1]
 
 
-def itk_distances(mask, truth, spacing_mm):
-    """Distances between the surfaces, read from SimpleITK's exact distance map."""
-    for ours, theirs in ((mask, truth), (truth, mask)):
-        apart = sitk.SignedMaurerDistanceMap(
-            itk(itk_surface(theirs), spacing_mm), squaredDistance=False, useImageSpacing=True
-        )
-        yield np.abs(sitk.GetArrayFromImage(apart))[itk_surface(ours) > 0]
+def itk_distances_mm(mask, truth, spacing_mm):
+    """Give the distances from one surface to the other by SimpleITK's exact distance map."""
+    distance_map = sitk.SignedMaurerDistanceMap(
+        itk_image(itk_surface(truth), spacing_mm),
+        squaredDistance=False,
+        useImageSpacing=True,
+    )
+    apart_mm = np.abs(sitk.GetArrayFromImage(distance_map))
+    return apart_mm[itk_surface(mask) > 0]
+
+
+def itk_hausdorff(mask, truth, spacing_mm):
+    """Run SimpleITK's filter for the Hausdorff distance."""
+    measured = sitk.HausdorffDistanceImageFilter()
+    measured.Execute(itk_image(mask, spacing_mm), itk_image(truth, spacing_mm))
+    return measured
 
 
 @pytest.mark.parametrize("spacing_mm", SPACINGS)
 @pytest.mark.parametrize("seed", range(6))
 def test_distances_of_simpleitk(seed, spacing_mm):
     mask, truth = two_masks(seed)
-    measured = sitk.HausdorffDistanceImageFilter()
-    measured.Execute(itk(itk_surface(mask), spacing_mm), itk(itk_surface(truth), spacing_mm))
-    assert sm.hausdorff_mm(mask, truth, spacing_mm) == pytest.approx(
-        measured.GetHausdorffDistance(), rel=1e-5
-    )
-    assert sm.assd_mm(mask, truth, spacing_mm) == pytest.approx(
-        measured.GetAverageHausdorffDistance(), rel=1e-5
-    )
-    there, back = itk_distances(mask, truth, spacing_mm)
-    assert sm.hd95_mm(mask, truth, spacing_mm) == pytest.approx(
-        np.percentile([*there, *back], 95), rel=1e-5
-    )
+    measured = itk_hausdorff(itk_surface(mask), itk_surface(truth), spacing_mm)
+    hausdorff_mm = measured.GetHausdorffDistance()
+    assd_mm = measured.GetAverageHausdorffDistance()
+    from_mask_mm = itk_distances_mm(mask, truth, spacing_mm)
+    from_truth_mm = itk_distances_mm(truth, mask, spacing_mm)
+    hd95_mm = np.percentile([*from_mask_mm, *from_truth_mm], 95)
+    assert sm.hausdorff_mm(mask, truth, spacing_mm) == pytest.approx(hausdorff_mm, rel=1e-5)
+    assert sm.assd_mm(mask, truth, spacing_mm) == pytest.approx(assd_mm, rel=1e-5)
+    assert sm.hd95_mm(mask, truth, spacing_mm) == pytest.approx(hd95_mm, rel=1e-5)
 
 
 def test_distances_of_simpleitk_on_the_phantom():
     data = sm.load("phantom")
     spacing_mm = tuple(data.spacing_mm[0].tolist())
-    mask, truth = sm.v2(data.images[0]), data.truth[0]
-    measured = sitk.HausdorffDistanceImageFilter()
-    measured.Execute(
-        itk(mask, spacing_mm), itk(truth, spacing_mm)
-    )  # filled masks: the same largest distance here
-    assert sm.hausdorff_mm(mask, truth, spacing_mm) == pytest.approx(
-        measured.GetHausdorffDistance(), rel=1e-5
-    )
+    mask = sm.v2(data.images[0])
+    truth = data.truth[0]
+    # Of filled masks: here their largest distance is that of the surfaces
+    hausdorff_mm = itk_hausdorff(mask, truth, spacing_mm).GetHausdorffDistance()
+    assert sm.hausdorff_mm(mask, truth, spacing_mm) == pytest.approx(hausdorff_mm, rel=1e-5)
 
 
 @given(pairs())
 def test_scores_are_symmetric(pair):
     for measure in SCORES:
         assert measure(*pair) == pytest.approx(measure(*pair[::-1]))
-    if not any(mask.any() for mask in pair) or all(mask.any() for mask in pair):
+    first, second = pair
+    if first.any() == second.any():  # otherwise the distances are infinite
         assert sm.hausdorff_mm(*pair) >= sm.hd95_mm(*pair) >= 0
 
 
 @given(pairs())
 def test_twice_the_spacing_is_twice_the_distance(pair):
+    transposed = [mask.T for mask in pair]
     for measure in DISTANCES:
-        assert measure(*pair, (2.0, 6.0)) == pytest.approx(2 * measure(*pair, (1.0, 3.0)))
+        distance_mm = measure(*pair, (1.0, 3.0))
+        assert measure(*pair, (2.0, 6.0)) == pytest.approx(2 * distance_mm)
+        assert measure(*transposed, (3.0, 1.0)) == pytest.approx(distance_mm)
         assert measure(*pair) == measure(*pair, (1.0, 1.0))
-        assert measure(pair[0].T, pair[1].T, (3.0, 1.0)) == pytest.approx(
-            measure(*pair, (1.0, 3.0))
-        )
 
 
 # --- score -----------------------------------------------------------------------------------------------------
@@ -214,23 +244,23 @@ def test_score_holds_every_measure():
         "hd95_mm": sm.hd95_mm(mask, truth, spacing_mm),
         "assd_mm": sm.assd_mm(mask, truth, spacing_mm),
     }
-    without = sm.score(mask, truth)
-    assert list(without) == ["iou", "dice", "area_error", "hausdorff_px", "hd95_px", "assd_px"]
-    assert list(without.values()) == list(sm.score(mask, truth, (1.0, 1.0)).values())
-    assert all(type(value) is float for value in without.values())
+    in_pixels = sm.score(mask, truth)
+    assert list(in_pixels) == ["iou", "dice", "area_error", "hausdorff_px", "hd95_px", "assd_px"]
+    assert list(in_pixels.values()) == list(sm.score(mask, truth, (1.0, 1.0)).values())
+    assert set(map(type, in_pixels.values())) == {float}
 
 
 def test_score_of_many_slices():
-    made, truth = (np.stack(masks) for masks in zip(two_masks(0), two_masks(0)[::-1], strict=True))
+    first, second = two_masks(0)
+    made = np.stack([first, second])
+    truth = np.stack([second, first])
+    in_pixels = [sm.score(first, second), sm.score(second, first)]
+    assert sm.score_slices(made, truth) == in_pixels
+
     spacing_mm = np.array([[1.0, 2.0], [0.5, 3.0]])
-    assert sm.score_slices(made, truth) == [
-        sm.score(made[0], truth[0]),
-        sm.score(made[1], truth[1]),
-    ]
-    assert sm.score_slices(iter(made), list(truth), spacing_mm) == [
-        sm.score(mask, true, spacing)
-        for mask, true, spacing in zip(made, truth, spacing_mm, strict=True)
-    ]
+    in_mm = [sm.score(first, second, spacing_mm[0]), sm.score(second, first, spacing_mm[1])]
+    assert sm.score_slices(iter(made), list(truth), spacing_mm) == in_mm
+
     for wrong in (1, 3):
         with refused(None, naming=["true mask", f"got {min(wrong, 2)}"]):
             sm.score_slices(made, [truth[0]] * wrong)
@@ -239,7 +269,8 @@ def test_score_of_many_slices():
 
 
 def test_an_empty_truth_is_unknown_where_others_are_not_empty():
-    some, none = np.eye(5, dtype=np.uint8), np.zeros((5, 5), np.uint8)
+    some = np.eye(5, dtype=np.uint8)
+    none = np.zeros_like(some)
     assert metrics.known_slices(np.stack([none, some, none])).tolist() == [False, True, False]
     assert metrics.known_slices(iter([none, none])).tolist() == [True, True]
     assert metrics.known_slices([some]).tolist() == [True]
@@ -262,25 +293,29 @@ def test_a_truth_breaks_off_where_it_is_large(truth_px, skipped):
 
 
 def test_slices_of_unknown_truth_have_no_scores_and_no_part_in_the_mean():
-    some, none = np.eye(5, dtype=np.uint8), np.zeros((5, 5), np.uint8)
+    some = np.eye(5, dtype=np.uint8)
+    none = np.zeros_like(some)
     for spacing_mm in (None, np.ones((3, 2))):
         scores = sm.score_slices([some, none, some], [none, none, some], spacing_mm)
-        assert [list(row) for row in scores] == [list(scores[2])] * 3
-        assert all(np.isnan(value) for row in scores[:2] for value in row.values())
-        mean = metrics.mean_scores(scores)
-        assert mean == scores[2]
-        assert mean["iou"] == 1
-    scores = sm.score_slices([some, none], [none, none])  # empty everywhere: they count as they are
+        *unknown, known = scores
+        for row in unknown:
+            assert list(row) == list(known)
+            assert np.isnan(list(row.values())).all()
+        assert metrics.mean_scores(scores) == known
+        assert known["iou"] == 1
+    # Where the truth is empty on every slice, the slices count as they are
+    scores = sm.score_slices([some, none], [none, none])
     assert [row["iou"] for row in scores] == [0, 1]
     assert metrics.mean_scores(scores)["iou"] == 0.5
 
 
 @pytest.mark.parametrize("empty", ["mask", "truth", "both"])
 def test_score_of_empty_masks_is_float_throughout(empty):
-    mask, truth = np.eye(5) * (empty == "truth"), np.eye(5) * (empty == "mask")
-    scores = sm.score(mask, truth, (1, 1))
-    assert all(type(value) is float for value in scores.values())
-    assert not any(math.isnan(value) for value in scores.values())
+    mask = np.eye(5) * (empty == "truth")
+    truth = np.eye(5) * (empty == "mask")
+    values = list(sm.score(mask, truth, (1, 1)).values())
+    assert set(map(type, values)) == {float}
+    assert not np.isnan(values).any()
 
 
 @pytest.mark.parametrize("measure", [*SCORES, sm.area_error, sm.score])

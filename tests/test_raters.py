@@ -1,4 +1,7 @@
-"""Agreement between raters: pairs, bias, the majority and STAPLE, on discs whose radius is known."""
+"""Check the agreement between raters on discs whose radius is known.
+
+Raters are compared in pairs, each has a bias, and the majority and STAPLE make one mask of all.
+"""
 
 import io
 import re
@@ -11,13 +14,21 @@ from skullmask_lib import drawings, metrics, raters
 from skullmask_lib.errors import InputError
 from skullmask_lib.io.data import Data
 
-DISTANCE = np.hypot(*np.ogrid[-40:41, -40:41])
+# Of every pixel from the middle one
+DISTANCE_PX = np.hypot(*np.ogrid[-40:41, -40:41])
+# Two slices with pixels of half a millimetre
 SPACING_MM = np.full((2, 2), 0.5)
 
 
 def discs(*radii_px):
-    """Give a trace of as many slices as radii; no radius means that a slice is not traced."""
-    return np.stack([np.uint8((radius or -1) >= DISTANCE) for radius in radii_px])
+    """Trace a disc on as many slices as there are radii; without a radius a slice is not traced."""
+    slices = []
+    for radius_px in radii_px:
+        if radius_px is None:
+            slices.append(np.zeros(DISTANCE_PX.shape, np.uint8))
+        else:
+            slices.append(np.uint8(radius_px >= DISTANCE_PX))
+    return np.stack(slices)
 
 
 @pytest.fixture
@@ -26,20 +37,21 @@ def traces():
 
 
 def test_pairs_count_only_slices_that_both_have_traced(traces):
-    rows = {(row.first, row.second): row for row in raters.pairs(traces, SPACING_MM)}
-    assert {pair: row.slices for pair, row in rows.items()} == {
-        ("anna", "ben"): 1,
-        ("anna", "eve"): 2,
-        ("ben", "eve"): 1,
-    }
-    one = rows["anna", "ben"]
-    first, second = traces["anna"][0], traces["ben"][0]
-    assert one.iou == metrics.iou(first, second)
-    assert one.dice == metrics.dice(first, second)
-    assert one.assd == pytest.approx(1.0, abs=0.07)  # 2 px of 0.5 mm
-    assert rows["anna", "eve"].iou == pytest.approx(
-        (metrics.iou(discs(20)[0], discs(26)[0]) + 1) / 2
-    )
+    pairs = {(row.first, row.second): row for row in raters.pairs(traces, SPACING_MM)}
+    slices = {names: row.slices for names, row in pairs.items()}
+    assert slices == {("anna", "ben"): 1, ("anna", "eve"): 2, ("ben", "eve"): 1}
+
+    on_one_slice = pairs["anna", "ben"]
+    first = traces["anna"][0]
+    second = traces["ben"][0]
+    assert on_one_slice.iou == metrics.iou(first, second)
+    assert on_one_slice.dice == metrics.dice(first, second)
+    assert on_one_slice.assd == pytest.approx(1.0, abs=0.07)  # 2 px of 0.5 mm
+
+    iou_of_first_slice = metrics.iou(discs(20)[0], discs(26)[0])
+    iou_of_second_slice = 1
+    mean = (iou_of_first_slice + iou_of_second_slice) / 2
+    assert pairs["anna", "eve"].iou == pytest.approx(mean)
 
 
 def test_raters_without_a_common_slice_have_no_scores():
@@ -50,6 +62,7 @@ def test_raters_without_a_common_slice_have_no_scores():
 
 def test_a_bias_is_signed_and_in_millimetres(traces):
     anna, ben, eve = raters.deviations(traces, SPACING_MM)
+    # The difference of the radii [mm], on average over the slices shared with each other rater
     assert anna.outward == pytest.approx((-1 - 3 + 0) / 3, abs=0.07)
     assert ben.outward == pytest.approx((1 - 2) / 2, abs=0.07)
     assert eve.outward == pytest.approx((3 + 2 + 0) / 3, abs=0.07)
@@ -60,9 +73,10 @@ def test_a_bias_is_signed_and_in_millimetres(traces):
 
 
 def test_errors_in_and_out_cancel_in_the_bias_and_not_in_the_distance():
-    moved = np.roll(discs(20)[0], 3, axis=1)
-    assert metrics.outward_mm(moved, discs(20)[0]) == pytest.approx(0, abs=0.15)
-    assert metrics.assd_mm(moved, discs(20)[0]) > 1
+    [disc] = discs(20)
+    moved = np.roll(disc, 3, axis=1)
+    assert metrics.outward_mm(moved, disc) == pytest.approx(0, abs=0.15)
+    assert metrics.assd_mm(moved, disc) > 1
 
 
 def test_the_bias_where_a_mask_is_empty():
@@ -73,20 +87,21 @@ def test_the_bias_where_a_mask_is_empty():
 
 
 def test_the_majority_is_that_of_those_who_traced_a_slice(traces):
-    made = raters.majority(traces)
-    np.testing.assert_array_equal(made, discs(22, 30))
+    majority = raters.majority(traces)
+    np.testing.assert_array_equal(majority, discs(22, 30))
 
 
 def test_a_tie_leaves_a_pixel_out():
-    made = raters.majority({"anna": discs(20), "eve": discs(26)})
-    np.testing.assert_array_equal(made, discs(20))
+    majority = raters.majority({"anna": discs(20), "eve": discs(26)})
+    np.testing.assert_array_equal(majority, discs(20))
 
 
 def test_staple_trusts_the_rater_least_who_differs():
     traces = {"anna": discs(20, 30), "ben": discs(20, 30), "eve": discs(26, None)}
     estimate = raters.staple(traces)
     np.testing.assert_array_equal(estimate.mask, discs(20, None))  # eve traced one slice
-    assert estimate.specificity["eve"] < min(estimate.specificity[name] for name in ("anna", "ben"))
+    specificity = estimate.specificity
+    assert specificity["eve"] < min(specificity["anna"], specificity["ben"])
     assert estimate.sensitivity["eve"] == pytest.approx(1)
 
 
@@ -111,18 +126,21 @@ def test_staple_needs_a_slice_that_all_have_traced():
 
 def test_an_outline_has_the_colour_of_its_rater_s_bar():
     traces = {"big": discs(30), "small": discs(20)}
-    images = DISTANCE[None].astype(np.float32)
-    picture = drawings.agreement_picture(traces, Data(images, None, None, ("one",)))
+    images = DISTANCE_PX[None].astype(np.float32)
+    data = Data(images, None, None, ("one",))
+    picture = drawings.agreement_picture(traces, data)
     pixels = np.asarray(Image.open(io.BytesIO(picture.png)).convert("RGB"))
     middle = pixels.shape[1] // 2
+    outlines = pixels[:, :middle]
+    bars = pixels[:, middle:]
     for colour in ((0, 255, 255), (255, 0, 255)):
-        has_colour = (pixels == colour).all(axis=2)
-        assert has_colour[:, :middle].any()
-        assert has_colour[:, middle:].any()
+        assert (outlines == colour).all(axis=2).any()
+        assert (bars == colour).all(axis=2).any()
 
 
 def test_who_shares_no_slice_does_not_break_the_order_of_the_picture():
     traces = {"big": discs(30, None), "lone": discs(None, 20), "small": discs(20, None)}
-    images = np.stack([DISTANCE, DISTANCE]).astype(np.float32)
-    alt = drawings.agreement_picture(traces, Data(images, None, None, ("one", "two"))).alt
-    assert re.search(r"from -\d+\.\d px \(small\) to \d+\.\d px \(big\)", alt)
+    images = np.stack([DISTANCE_PX, DISTANCE_PX]).astype(np.float32)
+    data = Data(images, None, None, ("one", "two"))
+    picture = drawings.agreement_picture(traces, data)
+    assert re.search(r"from -\d+\.\d px \(small\) to \d+\.\d px \(big\)", picture.alt)
