@@ -1,4 +1,10 @@
-"""The phantom: its contract, its truth, and the published figures that it was calibrated to."""
+"""Check the phantom.
+
+It keeps its contract, its truth is exact, and it shows the published figures that it was calibrated
+to.
+"""
+
+from functools import partial
 
 import cv2
 import numpy as np
@@ -16,7 +22,12 @@ from skullmask_lib.phantom import (
 )
 
 SHAPE = (5, 768, 624)
+PIXEL_MM = 0.42
+# Slices that are quickly rendered: a quarter of the resolution
 SMALL = {"shape": (192, 156), "spacing_mm": (1.68, 1.68)}
+# Volumes whose planes are (50, 40)
+SMALL_VOLUME = {"shape": (40, 50, 2), "spacing_mm": (4.0, 4.0, 12.0)}
+PLANE_OF_SMALL_VOLUME = {"shape": (50, 40), "spacing_mm": (4.0, 4.0)}
 
 
 @pytest.fixture(scope="module")
@@ -31,26 +42,33 @@ def cropped():
 
 @pytest.fixture(scope="module")
 def heads():
-    """One small noise-free slice for each contrast."""
-    return {c: render_slice(14.0, contrast=c, noise=False, **SMALL) for c in ("T1", "T2", "FLAIR")}
+    """Render one small slice without noise for each contrast."""
+    slices = {}
+    for contrast in ("T1", "T2", "FLAIR"):
+        slices[contrast] = render_slice(14.0, contrast=contrast, noise=False, **SMALL)
+    return slices
 
 
 # --- the five published steps, written out with OpenCV alone
 
 
 def bright_components(image):
-    low, high = image.min(), image.max()
-    grey = ((image - low) / (high - low) * np.float32(255)).astype(np.uint8)
-    threshold, bright = cv2.threshold(grey, 0, 1, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
+    """Give Otsu's threshold, the components above it and their areas."""
+    low = image.min()
+    high = image.max()
+    gray = ((image - low) / (high - low) * np.float32(255)).astype(np.uint8)
+    threshold, bright = cv2.threshold(gray, 0, 1, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
     _, components, stats, _ = cv2.connectedComponentsWithStats(bright, connectivity=8)
     return threshold, components, stats[:, cv2.CC_STAT_AREA]
 
 
 def on_frame(array):
+    """List the pixels of the frame."""
     return np.concatenate([array[0], array[-1], array[:, 0], array[:, -1]])
 
 
 def touching_frame(components):
+    """List the components that touch the frame."""
     return np.setdiff1d(on_frame(components), [0])
 
 
@@ -65,31 +83,35 @@ def iou(mask, truth):
 
 
 def largest_component(image):
+    """Mask as v1 does."""
     _, components, areas = bright_components(image)
     return components == 1 + np.argmax(areas[1:])
 
 
 def flood_from_frame(image):
+    """Mask as v2 does."""
     _, components, _ = bright_components(image)
     return fill_holes(components > 0)
 
 
-def dilated_brain(image, width_px):
+def dilated_brain(image, width_px=26):
+    """Mask as v5 to v7 do."""
     _, components, areas = bright_components(image)
     scalp = touching_frame(components)
-    areas[0], areas[scalp] = 0, 0
+    areas[0] = 0
+    areas[scalp] = 0
+    brain = (components == np.argmax(areas)).astype(np.uint8)
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width_px, width_px))
-    grown = cv2.dilate((components == np.argmax(areas)).astype(np.uint8), kernel).astype(bool)
+    grown = cv2.dilate(brain, kernel).astype(bool)
     return fill_holes(grown & ~np.isin(components, scalp))
 
 
 def mean_iou(method, images, labels):
-    return np.mean(
-        [
-            iou(method(image), skull_mask(plane) > 0)
-            for image, plane in zip(images, labels, strict=True)
-        ]
-    )
+    """Score a method on the slices of a head."""
+    ious = []
+    for image, plane in zip(images, labels, strict=True):
+        ious.append(iou(method(image), skull_mask(plane) > 0))
+    return np.mean(ious)
 
 
 # --- the stack
@@ -120,9 +142,8 @@ def test_same_arguments_give_the_same_arrays_in_a_fresh_cache(stack):
     phantom._draws.cache_clear()
     again = five_slices()
     assert again[0] is not stack[0]
-    assert all(
-        np.array_equal(array, same) for array, same in zip(again[:3], stack[:3], strict=True)
-    )
+    for array, same in zip(again[:3], stack[:3], strict=True):
+        assert np.array_equal(array, same)
 
 
 def test_stack_has_at_most_4096_values(stack):
@@ -130,8 +151,10 @@ def test_stack_has_at_most_4096_values(stack):
 
 
 def test_heads_of_other_seeds_differ():
-    first, second = (render_slice(18.0, seed=seed, **SMALL)[1] for seed in (1, 2))
-    assert 0.5 < np.mean(first[first > 0] == second[first > 0]) < 0.99
+    _, first = render_slice(18.0, seed=1, **SMALL)
+    _, second = render_slice(18.0, seed=2, **SMALL)
+    is_head = first > 0
+    assert 0.5 < np.mean(first[is_head] == second[is_head]) < 0.99
 
 
 # --- labels and masks
@@ -139,7 +162,9 @@ def test_heads_of_other_seeds_differ():
 
 @pytest.mark.parametrize("cut", [False, True])
 def test_skull_mask_is_one_piece_without_holes_off_the_frame(cut):
-    for truth in skull_mask(five_slices(cropped=cut)[1]):
+    _, labels, *_ = five_slices(cropped=cut)
+    for truth in skull_mask(labels):
+        # OpenCV counts the background as a component, too
         assert cv2.connectedComponents(truth, connectivity=4)[0] == 2
         assert cv2.connectedComponents(1 - truth, connectivity=8)[0] == 2
         assert not on_frame(truth).any()
@@ -148,51 +173,64 @@ def test_skull_mask_is_one_piece_without_holes_off_the_frame(cut):
 def test_air_surrounds_the_uncropped_heads(stack):
     for plane in stack[1]:
         rows, columns = np.nonzero(plane)
-        assert min(rows.min(), columns.min(), 767 - rows.max(), 623 - columns.max()) * 0.42 > 5.0
+        last_row = SHAPE[1] - 1
+        last_column = SHAPE[2] - 1
+        air_px = (rows.min(), columns.min(), last_row - rows.max(), last_column - columns.max())
+        assert min(air_px) * PIXEL_MM > 5.0
 
 
 def test_masks_hold_what_they_promise(stack):
     labels = stack[1]
-    skull, brain = skull_mask(labels), brain_mask(labels)
+    skull = skull_mask(labels)
+    brain = brain_mask(labels)
     assert skull.dtype == brain.dtype == np.uint8
-    inside = {name for name, value in LABELS.items() if skull[labels == value].any()}
-    assert inside == set(LABELS) - {"air", "skin", "fat", "muscle", "vessel"}
-    inside = {name for name, value in LABELS.items() if brain[labels == value].any()}
-    assert inside == {"grey_matter", "white_matter", "deep_nuclei", "ventricle"}
+    outside_skull = {"air", "skin", "fat", "muscle", "vessel"}
+    assert tissues_in(skull, labels) == set(LABELS) - outside_skull
+    assert tissues_in(brain, labels) == {"grey_matter", "white_matter", "deep_nuclei", "ventricle"}
+
+
+def tissues_in(mask, labels):
+    """Name the tissues of which a mask holds a part."""
+    return {name for name, value in LABELS.items() if mask[labels == value].any()}
 
 
 def test_inner_table_keeps_the_brain_from_marrow_and_scalp(stack):
+    beyond = [LABELS["diploe"], LABELS["outer_table"], LABELS["fat"]]
     for plane in stack[1]:
-        near = cv2.dilate(brain_mask(plane), np.ones((3, 3), np.uint8)) > 0
-        assert not np.isin(
-            plane[near], [LABELS["diploe"], LABELS["outer_table"], LABELS["fat"]]
-        ).any()
+        is_near_brain = cv2.dilate(brain_mask(plane), np.ones((3, 3), np.uint8)) > 0
+        assert not np.isin(plane[is_near_brain], beyond).any()
 
 
 def test_half_the_resolution_shows_the_same_head():
-    fine = render_slice(8.0)[1]
-    coarse = render_slice(8.0, shape=(384, 312), spacing_mm=(0.84, 0.84))[1]
-    area_mm2 = [
-        skull_mask(labels).sum() * step**2 for labels, step in ((fine, 0.42), (coarse, 0.84))
-    ]
-    assert area_mm2[1] == pytest.approx(area_mm2[0], rel=0.01)
+    coarse_mm = 2 * PIXEL_MM
+    _, fine = render_slice(8.0)
+    _, coarse = render_slice(8.0, shape=(384, 312), spacing_mm=(coarse_mm, coarse_mm))
+    fine_area_mm2 = skull_mask(fine).sum() * PIXEL_MM**2
+    coarse_area_mm2 = skull_mask(coarse).sum() * coarse_mm**2
+    assert coarse_area_mm2 == pytest.approx(fine_area_mm2, rel=0.01)
 
 
 def test_center_moves_the_frame_over_the_head():
-    labels = render_slice(8.0, **SMALL)[1]
-    moved = render_slice(8.0, center_mm=(5 * 1.68, -3 * 1.68), **SMALL)[1]
+    row_mm, column_mm = SMALL["spacing_mm"]
+    _, labels = render_slice(8.0, **SMALL)
+    _, moved = render_slice(8.0, center_mm=(5 * row_mm, -3 * column_mm), **SMALL)
     assert np.array_equal(moved[:-5, 3:], labels[5:, :-3])
 
 
 def test_anterior_is_up():
     """The lateral ventricles of both sides drift apart from front to back."""
-    labels = render_slice(18.0, **SMALL)[1]
+    _, labels = render_slice(18.0, **SMALL)
     rows, columns = np.nonzero(labels == LABELS["ventricle"])
-    front = rows < np.median(rows)
-    assert np.ptp(columns[front]) < np.ptp(columns[~front])
+    is_front = rows < np.median(rows)
+    assert np.ptp(columns[is_front]) < np.ptp(columns[~is_front])
 
 
 # --- volumes
+
+
+def plane_of(volume, index):
+    """Turn an axial plane of a volume in RAS order as a slice shows it: front up."""
+    return volume[:, ::-1, index].T
 
 
 def test_a_plane_of_the_volume_is_the_slice():
@@ -200,51 +238,53 @@ def test_a_plane_of_the_volume_is_the_slice():
         shape=(100, 120, 3), spacing_mm=(2.0, 1.8, 10.0), noise=False
     )
     assert (image.dtype, labels.dtype, affine.dtype) == (np.float32, np.uint8, np.float64)
-    for k in range(3):
-        level_mm = (affine @ [0, 0, k, 1])[2]
-        plane, plane_labels = render_slice(
-            level_mm, shape=(120, 100), spacing_mm=(1.8, 2.0), noise=False
-        )
-        assert np.array_equal(labels[:, ::-1, k].T, plane_labels)
-        assert np.array_equal(image[:, ::-1, k].T, plane.astype(np.float32))
+    plane = {"shape": (120, 100), "spacing_mm": (1.8, 2.0)}
+    for index in range(3):
+        _, _, level_mm, _ = affine @ [0, 0, index, 1]
+        slice_image, slice_labels = render_slice(level_mm, noise=False, **plane)
+        assert np.array_equal(plane_of(labels, index), slice_labels)
+        assert np.array_equal(plane_of(image, index), slice_image.astype(np.float32))
 
 
 def test_the_noise_of_a_volume_is_that_of_its_slices():
-    image, _, affine = render_volume(shape=(40, 50, 2), spacing_mm=(4.0, 4.0, 12.0))
-    plane, _ = render_slice(affine[2, 3], shape=(50, 40), spacing_mm=(4.0, 4.0))
-    assert np.array_equal(image[:, ::-1, 0].T, plane.astype(np.float32))
+    image, _, affine = render_volume(**SMALL_VOLUME)
+    slice_image, _ = render_slice(affine[2, 3], **PLANE_OF_SMALL_VOLUME)
+    assert np.array_equal(plane_of(image, 0), slice_image.astype(np.float32))
 
 
 def test_the_default_volume_holds_the_whole_head():
     image, labels, _ = render_volume()
     assert image.shape == labels.shape == (92, 112, 92)
-    inside = labels[1:-1, 1:-1, 1:-1]
-    assert np.count_nonzero(inside) == np.count_nonzero(labels)
+    off_the_frame = labels[1:-1, 1:-1, 1:-1]
+    assert np.count_nonzero(off_the_frame) == np.count_nonzero(labels)
     assert set(LABELS.values()) == set(np.unique(labels))
-    skull, brain = skull_mask(labels), brain_mask(labels)
-    litres = np.array([skull.sum(), brain.sum()]) * 8e-6
-    assert 1.4 < litres[0] < 2.2
-    assert 1.0 < litres[1] < 1.7
+    litres_of_a_voxel = 8e-6  # 2 mm on each side
+    assert 1.4 < skull_mask(labels).sum() * litres_of_a_voxel < 2.2
+    assert 1.0 < brain_mask(labels).sum() * litres_of_a_voxel < 1.7
 
 
 def test_affine_points_right_front_and_up():
     _, labels, affine = render_volume(shape=(52, 62, 50), spacing_mm=(4.0, 4.0, 4.0), noise=False)
     assert np.array_equal(np.diag(affine), [4.0, 4.0, 4.0, 1.0])
     np.testing.assert_allclose(affine @ [25.5, 30.5, 24.5, 1], [0, 0, 0, 1])
-    nuclei_mm = affine[:3] @ np.append(np.argwhere(labels == LABELS["deep_nuclei"]).mean(axis=0), 1)
-    assert abs(nuclei_mm[0]) < 2
-    assert nuclei_mm[1] > 0
+    nuclei = np.argwhere(labels == LABELS["deep_nuclei"]).mean(axis=0)
+    x_mm, y_mm, _ = affine[:3] @ np.append(nuclei, 1)
+    assert abs(x_mm) < 2
+    assert y_mm > 0
 
 
 # --- contrast
 
 
 def median(head, tissue):
+    """Give the median brightness of a tissue, away from its border."""
     image, labels = head
-    eroded = cv2.erode((labels == LABELS[tissue]).astype(np.uint8), np.ones((2, 2), np.uint8)) > 0
-    return np.median(image[eroded])
+    is_tissue = (labels == LABELS[tissue]).astype(np.uint8)
+    is_within = cv2.erode(is_tissue, np.ones((2, 2), np.uint8)) > 0
+    return np.median(image[is_within])
 
 
+# Tissues from dark to bright
 ORDER = {
     "T1": ("ventricle", "muscle", "grey_matter", "white_matter", "fat"),
     "T2": ("muscle", "white_matter", "grey_matter", "fat", "ventricle"),
@@ -265,13 +305,15 @@ def test_contrasts_share_one_head_and_air_is_silent(heads):
 
 
 def test_noise_is_rician_and_different_for_each_contrast():
-    corner = {c: render_slice(8.0, contrast=c)[0][:60, :60] for c in ("T1", "T2")}
-    assert not np.array_equal(corner["T1"], corner["T2"])
-    for noise in corner.values():
+    air = {}
+    for contrast in ("T1", "T2"):
+        image, _ = render_slice(8.0, contrast=contrast)
+        air[contrast] = image[:60, :60]
+    assert not np.array_equal(air["T1"], air["T2"])
+    mean_without_signal = phantom.MODEL.noise_sigma * np.sqrt(np.pi / 2)  # Rayleigh's
+    for noise in air.values():
         assert noise.min() > 0
-        assert noise.mean() == pytest.approx(
-            phantom.MODEL.noise_sigma * np.sqrt(np.pi / 2), rel=0.03
-        )
+        assert noise.mean() == pytest.approx(mean_without_signal, rel=0.03)
 
 
 # --- other measures and signals
@@ -280,14 +322,15 @@ def test_noise_is_rician_and_different_for_each_contrast():
 def test_no_change_is_no_change():
     image, labels = render_slice(8.0, **SMALL)
     usual = {"measures": vars(phantom.MODEL), "signals": {}}
-    same = render_slice(8.0, **usual, **SMALL)
-    assert np.array_equal(image, same[0])
-    assert np.array_equal(labels, same[1])
+    same_image, same_labels = render_slice(8.0, **usual, **SMALL)
+    assert np.array_equal(image, same_image)
+    assert np.array_equal(labels, same_labels)
 
 
 def test_a_thicker_skull_grows_inwards():
-    usual = render_slice(18.0, **SMALL)[1]
-    thick = render_slice(18.0, measures={"skull_mm": phantom.MODEL.skull_mm + 4}, **SMALL)[1]
+    thicker = {"skull_mm": phantom.MODEL.skull_mm + 4}
+    _, usual = render_slice(18.0, **SMALL)
+    _, thick = render_slice(18.0, measures=thicker, **SMALL)
     assert np.array_equal(skull_mask(usual), skull_mask(thick))
     assert np.array_equal(usual == LABELS["outer_table"], thick == LABELS["outer_table"])
     outside = skull_mask(usual) == 0
@@ -297,25 +340,32 @@ def test_a_thicker_skull_grows_inwards():
 
 def bone_mm(labels):
     """Measure how thick bone is on average: its area, divided by the length of its middle line."""
-    tables = LABELS["outer_table"], LABELS["diploe"], LABELS["inner_table"]
-    bone = np.isin(labels, tables).astype(np.uint8)
-    outer, inner = skull_mask(labels), skull_mask(labels) - bone
-    lengths_px = []
-    for mask in (outer, inner):
-        contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-        longest = max(contours, key=len)
-        lengths_px.append(cv2.arcLength(cv2.convexHull(longest), True))
-    return SMALL["spacing_mm"][0] * bone.sum() / np.mean(lengths_px)
+    layers = (LABELS["outer_table"], LABELS["diploe"], LABELS["inner_table"])
+    bone = np.isin(labels, layers).astype(np.uint8)
+    outside = skull_mask(labels)
+    inside = outside - bone
+    middle_px = (length_px(outside) + length_px(inside)) / 2
+    pixel_mm, _ = SMALL["spacing_mm"]
+    return pixel_mm * bone.sum() / middle_px
+
+
+def length_px(mask):
+    """Measure how long the convex outline of a mask's largest piece is."""
+    contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    longest = max(contours, key=len)
+    return cv2.arcLength(cv2.convexHull(longest), True)
 
 
 @pytest.mark.parametrize("level_mm", [-20.0, 8.0, 38.0, 60.0])
 def test_bone_of_two_tables_has_no_marrow(level_mm):
-    measures = {"skull_mm": 0.0, "skull_variation_mm": 1.0}
+    options = {"measures": {"skull_mm": 0.0, "skull_variation_mm": 1.0}, "noise": False}
     bright = {"diploe": 50.0}
-    image, labels = render_slice(level_mm, measures=measures, signals=bright, noise=False, **SMALL)
+    image, labels = render_slice(level_mm, signals=bright, **options, **SMALL)
     assert not (labels == LABELS["diploe"]).any()
-    assert np.array_equal(image, render_slice(level_mm, measures=measures, noise=False, **SMALL)[0])
-    assert np.array_equal(skull_mask(labels), skull_mask(render_slice(level_mm, **SMALL)[1]))
+    image_of_dark_marrow, _ = render_slice(level_mm, **options, **SMALL)
+    assert np.array_equal(image, image_of_dark_marrow)
+    _, usual = render_slice(level_mm, **SMALL)
+    assert np.array_equal(skull_mask(labels), skull_mask(usual))
 
 
 def test_bone_without_marrow_is_even():
@@ -324,17 +374,16 @@ def test_bone_without_marrow_is_even():
     images = []
     for outer_mm in (1.4, 2.0):
         split = {"outer_table_mm": outer_mm, "inner_table_mm": 2.5 - outer_mm}
-        images.append(render_slice(8.0, measures=bone | split, noise=False, **SMALL)[0])
+        image, _ = render_slice(8.0, measures=bone | split, noise=False, **SMALL)
+        images.append(image)
     np.testing.assert_allclose(images[0], images[1], atol=1 / phantom.VALUE_STEPS)
 
 
 def test_bone_is_as_thick_as_its_two_tables_at_least():
     tables = {"outer_table_mm": 3.0, "inner_table_mm": 2.0}
-    tables |= {"skull_temple_mm": 0.0, "skull_variation_mm": 0.0}
-    thin, least = (
-        render_slice(8.0, measures=tables | {"skull_mm": skull_mm}, **SMALL)[1]
-        for skull_mm in (1.0, 5.0)
-    )
+    even = {"skull_temple_mm": 0.0, "skull_variation_mm": 0.0}
+    _, thin = render_slice(8.0, measures=tables | even | {"skull_mm": 1.0}, **SMALL)
+    _, least = render_slice(8.0, measures=tables | even | {"skull_mm": 5.0}, **SMALL)
     assert np.array_equal(thin, least)
     assert bone_mm(least) == pytest.approx(5.0, abs=0.5)
 
@@ -350,29 +399,32 @@ def test_marrow_fades_where_it_is_thin():
 def test_signals_change_the_image_and_not_the_labels(heads):
     signals = {"diploe": 0.3, "muscle": 0.1}
     for contrast, (image, labels) in heads.items():
-        changed = render_slice(14.0, contrast=contrast, noise=False, signals=signals, **SMALL)
-        assert np.array_equal(changed[1], labels)
-        differing = set(np.unique(labels[changed[0] != image]))
+        options = {"contrast": contrast, "noise": False, **SMALL}
+        changed_image, changed_labels = render_slice(14.0, signals=signals, **options)
+        assert np.array_equal(changed_labels, labels)
+        differing = set(np.unique(labels[changed_image != image]))
         assert {LABELS["diploe"], LABELS["muscle"]} <= differing
         assert not differing & {LABELS["air"], LABELS["white_matter"], LABELS["ventricle"]}
-        assert median(changed, "muscle") < median((image, labels), "muscle")
+        assert median((changed_image, labels), "muscle") < median((image, labels), "muscle")
 
 
 def test_a_volume_takes_the_same_measures_and_signals():
     head = {"measures": {"skull_mm": 9.0, "half_width_mm": 60.0}, "signals": {"fat": 0.2}}
-    image, labels, affine = render_volume(shape=(40, 50, 2), spacing_mm=(4.0, 4.0, 12.0), **head)
-    plane = render_slice(affine[2, 3], shape=(50, 40), spacing_mm=(4.0, 4.0), **head)
-    assert np.array_equal(image[:, ::-1, 0].T, plane[0].astype(np.float32))
-    assert np.array_equal(labels[:, ::-1, 0].T, plane[1])
+    image, labels, affine = render_volume(**SMALL_VOLUME, **head)
+    slice_image, slice_labels = render_slice(affine[2, 3], **PLANE_OF_SMALL_VOLUME, **head)
+    assert np.array_equal(plane_of(image, 0), slice_image.astype(np.float32))
+    assert np.array_equal(plane_of(labels, 0), slice_labels)
 
 
 def test_arguments_leave_the_usual_head_alone():
-    before = render_slice(8.0, **SMALL)
-    changes = {"skull_mm": 12.0, "noise_sigma": 0.3}, {"diploe": 0.0}
-    render_slice(8.0, measures=changes[0], signals=changes[1], **SMALL)
-    assert changes == ({"skull_mm": 12.0, "noise_sigma": 0.3}, {"diploe": 0.0})
-    after = render_slice(8.0, **SMALL)
-    assert np.array_equal(before[0], after[0])
+    before, _ = render_slice(8.0, **SMALL)
+    measures = {"skull_mm": 12.0, "noise_sigma": 0.3}
+    signals = {"diploe": 0.0}
+    render_slice(8.0, measures=measures, signals=signals, **SMALL)
+    assert measures == {"skull_mm": 12.0, "noise_sigma": 0.3}
+    assert signals == {"diploe": 0.0}
+    after, _ = render_slice(8.0, **SMALL)
+    assert np.array_equal(before, after)
     assert phantom.MODEL.skull_mm == 4.57
 
 
@@ -394,20 +446,19 @@ def test_the_whole_head_is_drawn_whatever_its_measures(measures, level_mm, monke
     options = {"shape": (120, 110), "spacing_mm": (3.2, 3.2), "noise": False}
     image, labels = render_slice(level_mm, measures=measures, **options)
     monkeypatch.setattr(phantom, "_REACH", 1000.0)
-    everywhere = render_slice(level_mm, measures=measures, **options)
-    assert np.array_equal(image, everywhere[0])
-    assert np.array_equal(labels, everywhere[1])
+    image_everywhere, labels_everywhere = render_slice(level_mm, measures=measures, **options)
+    assert np.array_equal(image, image_everywhere)
+    assert np.array_equal(labels, labels_everywhere)
 
 
 @pytest.mark.parametrize("name", sorted(vars(phantom.MODEL)))
 def test_extreme_measures_can_be_drawn(name):
     """Warnings are errors here, so a division by zero would fail."""
+    tiny = {"shape": (48, 40), "spacing_mm": (5.0, 5.0)}
     low, high = phantom._LIMITS.get(name, (-1000.0, 1000.0))
     for value in (low, 0.0, min(high, 1000.0)):
         if value >= low:
-            image, _ = render_slice(
-                8.0, measures={name: value}, shape=(48, 40), spacing_mm=(5.0, 5.0)
-            )
+            image, _ = render_slice(8.0, measures={name: value}, **tiny)
             assert np.isfinite(image).all()
             assert image.min() >= 0
 
@@ -432,25 +483,28 @@ def test_bright_vessels_set_the_threshold_and_no_score(stack, monkeypatch):
     monkeypatch.setitem(phantom.SIGNALS["T1"], "vessel", phantom.SIGNALS["T1"]["skin"])
     monkeypatch.setattr(phantom, "_five_planes", phantom._five_planes.__wrapped__)
     images, labels = phantom._five_slices.__wrapped__(26, "T1", False)[:2]
-    assert all(39 <= bright_components(image)[0] <= 43 for image in images)
-    for method in (largest_component, flood_from_frame, lambda image: dilated_brain(image, 26)):
-        assert round(mean_iou(method, images, labels), 3) == round(mean_iou(method, *stack[:2]), 3)
+    for image in images:
+        threshold, *_ = bright_components(image)
+        assert 39 <= threshold <= 43
+    for method in (largest_component, flood_from_frame, dilated_brain):
+        usual = mean_iou(method, *stack[:2])
+        assert round(mean_iou(method, images, labels), 3) == round(usual, 3)
 
 
 def test_published_width_of_the_calibrated_head(stack):
-    curve = {
-        width: mean_iou(lambda image, w=width: dilated_brain(image, w), *stack[:2])
-        for width in range(22, 31, 2)
-    }
-    assert max(curve, key=curve.get) == 26
-    assert curve[26] == pytest.approx(0.98, abs=0.01)
+    iou_of_width = {}
+    for width_px in range(22, 31, 2):
+        method = partial(dilated_brain, width_px=width_px)
+        iou_of_width[width_px] = mean_iou(method, *stack[:2])
+    assert max(iou_of_width, key=iou_of_width.get) == 26
+    assert iou_of_width[26] == pytest.approx(0.98, abs=0.01)
 
 
 def test_the_ladder_on_a_head_that_was_not_calibrated():
     images, labels, *_ = five_slices(seed=2)
     assert mean_iou(largest_component, images, labels) == pytest.approx(0.73, abs=0.03)
     assert mean_iou(flood_from_frame, images, labels) == pytest.approx(0.82, abs=0.03)
-    assert mean_iou(lambda image: dilated_brain(image, 26), images, labels) > 0.95
+    assert mean_iou(dilated_brain, images, labels) > 0.95
 
 
 # --- the cropped variant
@@ -458,17 +512,19 @@ def test_the_ladder_on_a_head_that_was_not_calibrated():
 
 def test_scalp_touches_the_frame_of_every_cropped_slice(cropped):
     for image in cropped[0]:
-        assert touching_frame(bright_components(image)[1]).size >= 1
+        _, components, _ = bright_components(image)
+        assert touching_frame(components).size >= 1
 
 
 def test_crop_cuts_scalp_alone_by_two_to_five_millimetres(stack, cropped):
     for plane, cut in zip(stack[1], cropped[1], strict=True):
-        sides = [side.any() for side in (cut[0], cut[-1], cut[:, 0], cut[:, -1])]
-        assert sum(sides) == 1
+        cut_sides = [side.any() for side in (cut[0], cut[-1], cut[:, 0], cut[:, -1])]
+        assert sum(cut_sides) == 1
         assert skull_mask(cut).sum() == skull_mask(plane).sum()
-        axis = 0 if sides[0] or sides[1] else 1
+        is_top_or_bottom = cut_sides[0] or cut_sides[1]
+        axis = 0 if is_top_or_bottom else 1
         lost_px = np.ptp(np.nonzero(plane)[axis]) - np.ptp(np.nonzero(cut)[axis])
-        assert 2.0 <= lost_px * 0.42 <= 5.0
+        assert 2.0 <= lost_px * PIXEL_MM <= 5.0
 
 
 # --- bad arguments
