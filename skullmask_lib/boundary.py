@@ -13,9 +13,9 @@ from typing import NamedTuple
 import numpy as np
 
 from . import errors, learned, masks, polar
+from .errors import Spacing
 
 Stages = dict[str, np.ndarray]
-Spacing = tuple[float, float]  # of rows and of columns [mm]
 
 NO_HEAD = "the mask is empty: no head in it"
 # A slice of a volume that has less than this share of the others' contrast shows air

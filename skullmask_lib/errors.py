@@ -26,6 +26,8 @@ LARGEST_SLICE_PX = 2**24
 
 # What a message speaks of: a file, a folder, an option or the name of a slice
 Place: TypeAlias = str | os.PathLike
+# The spacing of rows and of columns [mm]
+Spacing: TypeAlias = tuple[float, float]
 
 _S = TypeVar("_S")
 _P = TypeVar("_P")
@@ -654,7 +656,7 @@ def check_spacing(spacing_mm: Sequence[float] | np.ndarray) -> np.ndarray:
 def check_spacings(
     spacing_mm: Sequence[Sequence[float]] | np.ndarray | None,
     count: int,
-) -> list[tuple[float, float] | None]:
+) -> list[Spacing | None]:
     """Refuse spacings that are not one row and one column spacing for each slice.
 
     Parameters

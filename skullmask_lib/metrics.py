@@ -17,6 +17,7 @@ from scipy.spatial import KDTree
 
 from .errors import (
     InputError,
+    Spacing,
     check_binary,
     check_spacing,
     check_spacings,
@@ -24,7 +25,6 @@ from .errors import (
     pair_up,
 )
 
-Spacing = tuple[float, float]  # of rows and of columns [mm]
 PIXELS: Spacing = (1.0, 1.0)  # a spacing that measures distances in pixels
 
 

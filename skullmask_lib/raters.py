@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from . import errors, metrics
-from .errors import InputError
+from .errors import InputError, Spacing
 
 # The masks of every rater, by name: ndarrays of shape (N, H, W), uint8 of {0, 1}
 Traces = Mapping[str, np.ndarray]
@@ -275,7 +275,7 @@ def staple(traces: Traces) -> Staple:
     return Staple(mask, sensitivity, specificity)
 
 
-def _spacings(traces: Traces, spacing_mm: np.ndarray | None) -> list[metrics.Spacing]:
+def _spacings(traces: Traces, spacing_mm: np.ndarray | None) -> list[Spacing]:
     """Return the spacing of every slice; without one, distances are in pixels."""
     count = len(next(iter(traces.values())))
     spacings = errors.check_spacings(spacing_mm, count)

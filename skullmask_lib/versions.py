@@ -23,11 +23,11 @@ from .boundary import (
     BOUNDARY_VERSIONS,
     NO_HEAD,
     Slice,
-    Spacing,
     Stages,
     follow_boundary,
     follow_in_volume,
 )
+from .errors import Spacing
 
 if TYPE_CHECKING:
     from .io.datasets import Data

@@ -16,11 +16,9 @@ import cv2
 import numpy as np
 
 from .. import errors, polar, versions
-from ..errors import EmptyMaskWarning, InputError, InputWarning
+from ..errors import EmptyMaskWarning, InputError, InputWarning, Spacing
 from ..io import datasets, outputs
 from . import pools, reading, records, rows, software, stacks, writing
-
-Spacing = tuple[float, float] | None  # row and column [mm]
 
 
 @dataclass(frozen=True)
@@ -32,7 +30,7 @@ class Job:
     masks: stacks.Stack
     version: str
     options: dict
-    spacing_mm: Spacing
+    spacing_mm: Spacing | None
     quality: bool
     fail_fast: bool
     software: dict

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from .. import metrics, polar
-from ..errors import InputError, InputWarning
+from ..errors import InputError, InputWarning, Spacing
 from ..io import datasets
 from . import stacks
 from .stacks import Stack
@@ -69,7 +69,7 @@ def slice_names(name: str, count: int) -> list[str]:
 def of_mask(
     name: str,
     mask: np.ndarray,
-    spacing_mm: tuple[float, float] | None,
+    spacing_mm: Spacing | None,
     quality: float | None,
 ) -> dict:
     """Return what can be said of a mask without its truth.
@@ -175,7 +175,7 @@ def known_slices(truth: Truth) -> np.ndarray:
     return metrics.known_slices(truth.images)
 
 
-def spacing_of(image: datasets.Data, number: int) -> tuple[float, float] | None:
+def spacing_of(image: datasets.Data, number: int) -> Spacing | None:
     """Return the row and column spacing of a slice [mm], or None where it is unknown.
 
     Parameters

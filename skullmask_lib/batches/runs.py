@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from .. import texts, versions
-from ..errors import InputError, check_spacing, check_whole, extra
+from ..errors import InputError, Spacing, check_spacing, check_whole, extra
 from ..io import journal, outputs, paths
 from . import (
     backends,
@@ -239,7 +239,7 @@ def _path(path: str | os.PathLike) -> str:
     return text
 
 
-def _spacing(spacing_mm: Sequence[float] | None) -> chunks.Spacing:
+def _spacing(spacing_mm: Sequence[float] | None) -> Spacing | None:
     if spacing_mm is None:
         return None
     row_mm, column_mm = check_spacing(spacing_mm)

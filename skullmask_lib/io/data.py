@@ -104,7 +104,7 @@ class Data:
         """The unit of lengths that are measured on these slices: mm, or px without a spacing."""
         return "px" if self.spacing_mm is None else "mm"
 
-    def spacing_of(self, index: int) -> tuple[float, float] | None:
+    def spacing_of(self, index: int) -> errors.Spacing | None:
         """Return the row and column spacing of a slice [mm], or None without a spacing."""
         if self.spacing_mm is None:
             return None
