@@ -84,12 +84,13 @@ def sweep_curve(
     'IoU'
     """
     values = getattr(result, score)
-    look = {"color": COLOURS["measured"], "linestyle": linestyle}
-    axes.plot(result.sizes, values.T, alpha=0.25, linewidth=1.2, **look)
-    axes.plot(result.sizes, values.mean(axis=0), label=label, **look)
+    colour = COLOURS["measured"]
+    mean = values.mean(axis=0)
+    axes.plot(result.sizes, values.T, alpha=0.25, lw=1.2, color=colour, linestyle=linestyle)
+    axes.plot(result.sizes, mean, label=label, color=colour, linestyle=linestyle)
     if score == "iou":  # the width is chosen by it
-        look = {"color": COLOURS["baseline"], "linestyle": ":", "linewidth": 1.8}
-        axes.axvline(result.best_size, label=f"best mean: {result.best_size} px", **look)
+        best = f"best mean: {result.best_size} px"
+        axes.axvline(result.best_size, label=best, color=COLOURS["baseline"], linestyle=":", lw=1.8)
     axes.set(xlabel=WIDTH_LABEL, ylabel=SCORE_NAMES[score])
     return axes
 

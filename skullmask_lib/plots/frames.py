@@ -82,7 +82,8 @@ def panels(
     >>> panels(1, 3)[1]
     [Frame(left=0, bottom=30, width=220, height=330), Frame(left=220, bottom=30, width=660, ...)]
     """
-    fig = Figure(figsize=(PANELS_WIDTH_IN, height), layout="none")
+    # matplotlib's types lack "none"
+    fig = Figure(figsize=(PANELS_WIDTH_IN, height), layout="none")  # type: ignore[arg-type]
     FigureCanvasAgg(fig)
     width_dots, height_dots = size_dots(fig)
     ends = np.cumsum((0, *widths)) / sum(widths) * width_dots
@@ -245,9 +246,9 @@ def _title(
     """Write a title of one line or more above a frame."""
     middle = frame.left + frame.width / 2
     top = frame.bottom + frame.height + _TITLE_GAP_DOTS
-    place = np.divide((middle, top), size_dots(fig))
+    across, up = np.divide((middle, top), size_dots(fig))
     lines = map(plain, title.split("\n"))
-    fig.text(*place, "\n".join(lines), ha="center", size=size)
+    fig.text(across, up, "\n".join(lines), ha="center", size=size)
 
 
 def stacked(frames: Sequence[Frame], rows: int) -> list[Frame]:

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import cv2
 import numpy as np
@@ -69,7 +70,7 @@ class Picture:
         _, encoded = cv2.imencode(".jpg", blue_green_red, settings)
         return encoded.tobytes()
 
-    def _repr_mimebundle_(self, **_):
+    def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         data = {"image/png": base64.b64encode(self.png).decode(), "text/plain": self.alt}
         return data, {"image/png": {"alt": self.alt}}
 
@@ -133,11 +134,14 @@ def picture(
     >>> picture(figure()[0], "an empty pair of axes")._repr_mimebundle_()[0]["text/plain"]
     'an empty pair of axes'
     """
+    canvas = fig.canvas
+    if not isinstance(canvas, FigureCanvasAgg):
+        canvas = FigureCanvasAgg(fig)
     with warnings.catch_warnings():
         # Names may be in scripts that the font lacks
         warnings.filterwarnings("ignore", "Glyph .* missing from")
-        fig.canvas.draw()
-    pixels = np.asarray(fig.canvas.buffer_rgba())[..., :3]
+        canvas.draw()
+    pixels = np.asarray(canvas.buffer_rgba())[..., :3]
     return Picture(pixels.copy(), alt, mask, call)
 
 

@@ -75,9 +75,8 @@ def three_planes(
     'a cube: axial, coronal and sagittal plane through voxel 2, 2, 2'
     """
     parts = _parts(mask, doubtful)
-    if at is None:
-        at = _middle(volume, mask)
-    at = [int(index) for index in at]
+    place = _middle(volume, mask) if at is None else at
+    voxel = [int(index) for index in place]
     spacing_mm = voxel_sizes(affine)
     extent_mm = np.multiply(volume.shape, spacing_mm)
     dot_mm = max(spacing_mm.min(), extent_mm.max() / _LONGEST_SIDE_DOTS)
@@ -95,15 +94,15 @@ def three_planes(
         size = (sizes[plane.across], sizes[plane.down])  # OpenCV's (x, y)
         outlined = {}
         for kind, part in parts.items():
-            cut = cut_plane(part, plane, at)
+            cut = cut_plane(part, plane, voxel)
             outlined[kind] = cv2.resize(cut, size, interpolation=cv2.INTER_NEAREST)
-        image = cv2.resize(cut_plane(volume, plane, at), size)
-        title = f"{plane.name}, {'xyz'[plane.axis]} = {at[plane.axis]}"
+        image = cv2.resize(cut_plane(volume, plane, voxel), size)
+        title = f"{plane.name}, {'xyz'[plane.axis]} = {voxel[plane.axis]}"
         slice_panel(fig, frame, image, title, outlined=outlined)
     if parts:
         key(fig, tuple(parts))
-    voxel = ", ".join(map(str, at))
-    alt = f"axial, coronal and sagittal plane through voxel {voxel}"
+    indices = ", ".join(map(str, voxel))
+    alt = f"axial, coronal and sagittal plane through voxel {indices}"
     return picture(fig, f"{name}: {alt}" if name else alt)
 
 

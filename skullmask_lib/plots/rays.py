@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
+from matplotlib.axes import Axes
 
 from .. import polar
 from .frames import Frame, Plot, plot
@@ -108,7 +109,7 @@ def _polar_axes(
 
     Titles come with the number of depths. Returns the boxes inside of the axes, too.
     """
-    drawn = []
+    drawn: list[Axes] = []
 
     def draw(axes: np.ndarray) -> None:
         for one, (title, depths) in zip(axes, titles, strict=True):

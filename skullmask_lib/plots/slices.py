@@ -160,7 +160,9 @@ def head_window(
     """
     low, high = grey_limits(image)
     bright = image > low + 0.05 * (high - low)
-    return _range_of(bright.any(axis=1), margin), _range_of(bright.any(axis=0), margin)
+    rows = np.any(bright, axis=1)
+    columns = np.any(bright, axis=0)
+    return _range_of(rows, margin), _range_of(columns, margin)
 
 
 def _range_of(is_bright: np.ndarray, margin: float) -> slice:

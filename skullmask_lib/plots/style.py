@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import Callable, Iterator
 from functools import wraps
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 from matplotlib.colors import to_rgb
@@ -38,9 +39,9 @@ WIDTH_LABEL = "width of the structuring element [px]"
 SCORE_NAMES = {"iou": "IoU", "dice": "Dice"}
 
 
-def _look() -> dict[str, object]:
+def _look() -> dict[Any, Any]:  # keys of matplotlib's own type
     """Join matplotlib's defaults and the project's style, without what changes no picture."""
-    settings = dict(mpl.rcParamsDefault)
+    settings: dict[Any, Any] = dict(mpl.rcParamsDefault)
     for name in ("backend", "backend_fallback", "interactive"):
         settings.pop(name, None)
     return settings | dict(STYLE)
@@ -59,7 +60,7 @@ def look() -> Iterator[None]:
     ...     mpl.rcParams["text.usetex"]
     False
     """
-    different = {}
+    different: dict[Any, Any] = {}
     for name, value in _LOOK.items():
         if mpl.rcParams[name] != value:
             different[name] = value
@@ -74,7 +75,7 @@ def in_look(draw: Callable) -> Callable:
     """Make a function draw within `look`."""
 
     @wraps(draw)
-    def drawn(*args, **options):
+    def drawn(*args: Any, **options: Any) -> Any:
         with look():
             return draw(*args, **options)
 
