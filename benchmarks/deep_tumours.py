@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from train_network import new_parser, on_one_thread, precision_of
+from train_network import fingerprint, new_parser, on_one_thread, precision_of
 from train_network import read as read_table
 from trainings import STAMP, Row, Settings, complete
 
@@ -130,9 +130,10 @@ def train(
     network = network.to(memory_format=torch.channels_last)  # faster on a CPU
     learning, _ = prepared(variant, patients_to_learn_from)
     validation, _ = prepared(variant, patients_to_validate_by)
+    batch_of = heads.batches(learning, BATCH, seed=seed)
     log = training.train(
         network,
-        heads.batches(learning, BATCH, seed=seed),
+        batch_of,
         folder,
         steps=steps,
         rate=RATE,
@@ -141,7 +142,11 @@ def train(
         validate=lambda network: heads.pooled_dice(prediction.predictor(network), validation),
         every=max(1, steps // CHECKPOINTS),
         precision=precision_of(bfloat16),
-        options={"variant": str(variant), "bfloat16": bfloat16},
+        options={
+            "variant": str(variant),
+            "bfloat16": bfloat16,
+            "first batch": fingerprint(*batch_of(0)),
+        },
     )
     best = training.best_row(log)
     return checkpoints.load(folder / training.BEST).network, best.step

@@ -82,3 +82,10 @@ def test_a_short_run_measures_a_point_again(rows, tmp_path):
     assert nothing["iou_tumour"] == 0
     assert measured["iou_tumour"] > max(scores_of(rows, "FCN-32"))
     assert measured["iou_tumour"] == pytest.approx(np.mean(scores_of(rows, "U-Net")), abs=0.2)
+
+
+def test_a_run_does_not_go_on_with_other_patients(tmp_path):
+    few = {"patients_to_validate_by": range(1), "steps": 1}
+    deep_tumours.train(deep_tumours.UNET, 0, tmp_path, patients_to_learn_from=range(2), **few)
+    with pytest.raises(sm.InputError, match="first batch"):
+        deep_tumours.train(deep_tumours.UNET, 0, tmp_path, patients_to_learn_from=range(3), **few)
