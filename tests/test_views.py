@@ -181,6 +181,15 @@ def test_an_outline_runs_around_what_is_painted(image):
     assert beside[yellowish].mean() > 0.99
 
 
+def test_a_border_shows_where_a_white_slice_ends():
+    image = np.array([[0, 1], [1, 1]])
+    shown = [{"image": image}, {"image": image, "bordered": True}]
+    pixels = plots.row_of_slices(shown, "", height=1.7).pixels
+    ink = np.split(pixels.min(axis=2) < 255, 2, axis=1)
+    quarter, whole = (np.ptp(np.argwhere(half), axis=0) + 1 for half in ink)
+    assert np.array_equal(whole, 2 * quarter)
+
+
 def near(pixels, kind, where):
     """Tell how much of a region of the right panel has a colour of the palette."""
     return (np.abs(pixels[where].astype(int) - plots.style.rgb(kind)).max(axis=1) < 60).mean()

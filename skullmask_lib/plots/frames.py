@@ -30,6 +30,7 @@ _TITLE_GAP_DOTS = 6
 _LARGE_TITLE_POINTS = 16
 _LARGE_TITLE_DOTS = 32
 _BLACK = (0, 0, 0)
+_BORDER = (160, 160, 160)
 
 
 class Frame(NamedTuple):
@@ -185,6 +186,7 @@ def slice_panel(
     outlined: dict[str, np.ndarray] | None = None,
     opacity: float = PAINT_OPACITY,
     white_percentile: float = WHITE_PERCENTILE,
+    bordered: bool = False,
 ) -> None:
     """Set a slice into a frame of `panels`, with regions painted over it and others outlined.
 
@@ -202,6 +204,8 @@ def slice_panel(
         Of the paint, 0 … 1.
     white_percentile : float
         Percentile that is drawn white.
+    bordered : bool
+        Draw a border, which an image that is white at its edge needs on the white page.
 
     Examples
     --------
@@ -231,6 +235,8 @@ def slice_panel(
     colour = paint(gray, covers, opacity)
     for kind, lines in outlines.items():
         draw_lines(colour, lines, kind, closed=True)
+    if bordered:
+        cv2.rectangle(colour, (0, 0), (width - 1, height - 1), _BORDER)
     left = frame.left + (frame.width - width) // 2
     bottom = frame.bottom + frame.height - height
     fig.figimage(colour, left, bottom, origin="upper")
