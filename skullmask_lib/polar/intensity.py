@@ -47,7 +47,7 @@ def stretched(image: np.ndarray) -> np.ndarray:
     >>> stretched(np.pad(np.full((30, 30), 7), 10))[20, 8:12]
     array([0., 0., 1., 1.], dtype=float32)
     """
-    low, high = limits(image)
+    low, high = limits(image).tolist()  # NumPy's float64 would turn float32 into float64
     largest = max(abs(low), abs(high))
     rounding = 0.0
     if image.dtype.kind == "f":

@@ -236,7 +236,7 @@ def brightness_on_grid(
     if min(scale) < 0.5:  # else no pixel is passed over
         method = cv2.INTER_AREA
     values = grid.resized(image, rows, columns, method)
-    low, high = intensity.limits(values)
+    low, high = intensity.limits(values).tolist()
     if low == high:
         return np.zeros_like(values)
     values -= low
