@@ -136,6 +136,9 @@ def _uneven(lines: np.ndarray, start: int) -> slice:
     """Find the lines from the first uneven one to the last; the first line has number ``start``."""
     if not lines.size:
         return slice(0, 0)
+    outermost = np.ptp(lines[[0, -1]], axis=1)
+    if outermost.min() > _EVEN:  # nothing to peel off, as in most images
+        return slice(start, start + len(lines))
     uneven = np.flatnonzero(np.ptp(lines, axis=1) > _EVEN)
     if not uneven.size:
         return slice(0, 0)
