@@ -96,11 +96,9 @@ def unlikely_cost(inside: np.ndarray) -> np.ndarray:
     array([[0.072, 0.028, 0.   , 0.   ]], dtype=float32)
     """
     probability = np.clip(inside, _LEAST_DOUBT, 1 - _LEAST_DOUBT)
-    outside_nats = -np.log(1 - probability)
-    inside_nats = -np.log(probability)
-    before = np.cumsum(outside_nats, axis=1) - outside_nats
-    after = np.cumsum(inside_nats[:, ::-1], axis=1)[:, ::-1]
-    unlikely = before + after
+    # To leave a place outside, and not inside, costs its log-odds of being inside
+    log_odds = np.log(probability / (1 - probability))
+    unlikely = np.cumsum(log_odds, axis=1) - log_odds
     unlikely -= unlikely.min(axis=1, keepdims=True)
     cost = _UNLIKELY_COST * np.minimum(unlikely, _UNLIKELIEST)
     return cost.astype(np.float32, copy=False)
