@@ -103,7 +103,8 @@ def around(head: np.ndarray, inside: np.ndarray) -> np.ndarray:
     Returns
     -------
     ndarray of shape (H, W), uint8
-        The largest piece, without holes; ``head`` itself if ``inside`` is empty.
+        The largest piece, without holes; ``head`` itself if there is nothing to correct, or if
+        ``inside`` is empty.
 
     Examples
     --------
@@ -113,17 +114,18 @@ def around(head: np.ndarray, inside: np.ndarray) -> np.ndarray:
     >>> int(corrected[0].argmax()), int(corrected.sum())  # 15 mm before the inside, and a rim
     (25, 75)
     """
-    inside = masks.fill_holes(masks.largest_component(inside))
     if not inside.any():
         return head
     nearby = masks.bounding_box(inside, grid.steps(_THICKEST_SCALP_MM) + 1)
-    outside = 1 - inside[nearby]
-    distance_mm = grid.STEP_MM * cv2.distanceTransform(outside, cv2.DIST_L2, cv2.DIST_MASK_5)
+    filled = masks.fill_holes(masks.largest_component(inside[nearby]))
+    distance_mm = grid.STEP_MM * cv2.distanceTransform(1 - filled, cv2.DIST_L2, cv2.DIST_MASK_5)
     within_reach = (head[nearby] > 0) & (distance_mm <= _THICKEST_SCALP_MM)
-    corrected = within_reach | (distance_mm <= _RIM_MM)
-    result = np.zeros_like(head)
-    result[nearby] = masks.fill_holes(masks.largest_component(corrected.astype(np.uint8)))
-    return result
+    corrected = np.zeros_like(head)
+    corrected[nearby] = within_reach | (distance_mm <= _RIM_MM)
+    if np.array_equal(corrected, head):  # as in most slices
+        return head
+    corrected[nearby] = masks.fill_holes(masks.largest_component(corrected[nearby]))
+    return corrected
 
 
 def find_tissue(brightness: np.ndarray) -> np.ndarray:
