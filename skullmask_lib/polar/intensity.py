@@ -141,9 +141,10 @@ def is_noise(image: np.ndarray) -> bool:
     clipped = np.clip(whole_blocks, 0, 1)
     halves = _means_of_blocks(clipped, width_px // 2)
     blocks = _means_of_blocks(halves, 2)
-    is_small = blocks.var() < _NOISE_SHARE * clipped[::_NOISE_ROWS].var()
-    is_falling = blocks.var() < _NOISE_FALL * halves.var()
-    return bool(is_small and is_falling)
+    variance = blocks.var()
+    if variance >= _NOISE_FALL * halves.var():
+        return False
+    return bool(variance < _NOISE_SHARE * clipped[::_NOISE_ROWS].var())
 
 
 def _block_width_px(shape: tuple[int, int]) -> int:

@@ -301,9 +301,10 @@ def _bone_is_bright(unwrapped: Unwrapped, depth: np.ndarray) -> bool:
     below = depth + np.arange(grid.steps(anatomy.SKULL_MM[-1]))
     shell = _along_rays(rays, below)
     smooth = ndimage.uniform_filter1d(shell, grid.steps(_CT_WINDOW_MM), axis=1)
+    if np.median(smooth.max(axis=1)) <= _CT_BONE:
+        return False
     low, high = np.percentile(brain, (10, 90))
-    shell_is_bright = np.median(smooth.max(axis=1)) > _CT_BONE
-    return bool(shell_is_bright and high - low < _CT_BRAIN_SPREAD)
+    return bool(high - low < _CT_BRAIN_SPREAD)
 
 
 def _along_rays(
