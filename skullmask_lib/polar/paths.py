@@ -129,14 +129,14 @@ def _cost_of_pairs(
     shallow = surface[:, : min(count, grid.steps(anatomy.DEPTH_MM) + 1)]
     room = ((0, 0), (thicknesses[-1], count - shallow.shape[1]))
     padded = np.pad(shallow, room, constant_values=np.inf)
-    # Of the windows into a ray, that of a thickness begins so much nearer to the skin
-    windows = np.lib.stride_tricks.sliding_window_view(padded, count, axis=1)
     off_mm = grid.STEP_MM * thicknesses - anatomy.SKULL_MM[1]
     unusual = (_THICKNESS_COST_PER_MM * np.abs(off_mm)).astype(np.float32)
     cost = np.full((rays, len(thicknesses), count + 1), np.inf, np.float32)
-    pairs = cost[..., :-1]
-    np.add(windows[:, thicknesses[-1] - thicknesses], inner_edge[:, None, :count], out=pairs)
-    pairs += unusual[:, None]
+    for index, thickness in enumerate(thicknesses):
+        first = thicknesses[-1] - thickness  # where the surface lies if the inner edge is the skin
+        pairs = cost[:, index, :count]
+        np.add(padded[:, first : first + count], inner_edge[:, :count], out=pairs)
+        pairs += unusual[index]
     return cost
 
 
