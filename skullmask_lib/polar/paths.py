@@ -172,18 +172,23 @@ def _cheapest_totals(
     """
     count = len(first)
     totals = np.full((len(turn) + 1, count + 2 * stride), np.inf, np.float32)
-    middle = slice(stride, stride + count)
-    totals[0, middle] = first
+    thinner = totals[:, :count]
+    same = totals[:, stride : stride + count]
+    thicker = totals[:, 2 * stride :]
+    same[0] = first
     shifted = np.full(count + 2, np.inf, np.float32)
+    shallower = shifted[:-2]
+    level = shifted[1:-1]
+    deeper = shifted[2:]
     moved = np.empty(count, np.float32)
-    for before, after, ray in zip(totals[:-1], totals[1:], turn, strict=True):
-        np.minimum(before[:count], before[2 * stride :], out=moved)
+    for index, ray in enumerate(turn):
+        np.minimum(thinner[index], thicker[index], out=moved)
         np.add(moved, _THICKENING_COST, out=moved)
-        np.minimum(moved, before[middle], out=shifted[1:-1])
-        np.minimum(shifted[:-2], shifted[2:], out=moved)
+        np.minimum(moved, same[index], out=level)
+        np.minimum(shallower, deeper, out=moved)
         np.add(moved, _BEND_COST, out=moved)
-        np.minimum(moved, shifted[1:-1], out=moved)
-        np.add(moved, cost[ray], out=after[middle])
+        np.minimum(moved, level, out=moved)
+        np.add(moved, cost[ray], out=same[index + 1])
     return totals
 
 
