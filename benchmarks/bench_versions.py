@@ -1,4 +1,4 @@
-"""Speed of v7, v8 and the sweep beside the loop that the source describes, as ratios.
+"""Speed of v7, v8, v9 and the sweep, as ratios: beside the loop of the source or each other.
 
 Runs of both are interleaved on one thread, and the median of the ratios counts, so that a busy
 machine slows both.
@@ -182,6 +182,13 @@ RACES = (
         lambda head: judged_v7(head.image, head.spacing_mm),
         ("v7 alone", "both"),
         0.4,
+    ),
+    Race(
+        "v9",
+        lambda head: sm.v8(head.image, spacing_mm=head.spacing_mm),
+        lambda head: sm.v9(head.image, spacing_mm=head.spacing_mm),
+        ("v8", "v9"),
+        1 / 1.2,
     ),
 )
 SWEEP = Race(
