@@ -201,6 +201,7 @@ def _trace_back(totals: np.ndarray, last: int, stride: int) -> np.ndarray:
     pairs = np.empty(len(totals), int)
     pairs[-1] = last
     for ray in range(len(totals) - 1, 0, -1):
-        near = totals[ray - 1, pairs[ray] + moves]
-        pairs[ray - 1] = pairs[ray] + moves[(near + prices).argmin()]
+        candidates = pairs[ray] + moves
+        totals_here = totals[ray - 1].take(candidates) + prices
+        pairs[ray - 1] = candidates[totals_here.argmin()]
     return pairs
