@@ -22,7 +22,7 @@ from skullmask_lib.explore import app
 from skullmask_lib.io import nifti
 from skullmask_lib.reports import notebooks
 from skullmask_lib.sweeps import OTHER_SEEDS
-from skullmask_lib.volumes import preprocess, stripping
+from skullmask_lib.volumes import preprocess, strip_files, stripping
 
 # Commands that download, serve a page until they are stopped, need a scheduler, or change the shell
 NOT_RUN = re.compile(r"data |explore|mask chris|batch .*--scheduler|--install-completion|--help")
@@ -262,7 +262,7 @@ FACTS = [
     ("data/README.md", "slices of {} × {} px at {} × {} mm".format(*_PHANTOM_PX, *_PHANTOM_MM)),
     ("docs/volumes.md", f"on slices {stripping.EVERY_MM:g} mm apart"),
     ("docs/volumes.md", f"warns you if it is below {polar.TRUSTED:g}"),
-    ("docs/volumes.md", f"slices thicker than {stripping.THICK_MM:g} mm"),
+    ("docs/volumes.md", f"slices thicker than {strip_files.THICK_MM:g} mm"),
 ]
 
 

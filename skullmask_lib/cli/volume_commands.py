@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from ..errors import InputError
-from ..volumes import brain_masks, folders, scans, stripping
+from ..volumes import brain_masks, folders, scans, strip_files
 from . import commands, options, terminal
 
 app = commands.new_app()
@@ -109,7 +109,7 @@ def strip(
         return
     if folder is None:
         raise InputError("expected OUT_DIR, a folder for the results")
-    stripped = stripping.strip_scan(sources[0], folder, **choices)
+    stripped = strip_files.strip_scan(sources[0], folder, **choices)
     for result, file in stripped._asdict().items():
         terminal.say(f"The {result}: {file}")
     verdict = json.loads(stripped.sidecar.read_text(encoding="utf-8"))

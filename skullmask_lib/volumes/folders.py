@@ -1,6 +1,6 @@
 """The brains of many scans: which of them are needed, what has failed, and the table of all.
 
-`stripping` finds each brain, `bids` knows the names in a data set of BIDS. What was done is
+`strip_files` finds each brain, `bids` knows the names in a data set of BIDS. What was done is
 remembered in ``strip.jsonl``.
 """
 
@@ -19,9 +19,9 @@ from .. import polar, texts
 from ..errors import InputError, InputWarning
 from ..io import hashes, journal, nifti, outputs
 from ..io.paths import natural
-from . import bids, scans, stripping
+from . import bids, scans, strip_files, stripping
 from .scans import ScanPath
-from .stripping import Stripped
+from .strip_files import Stripped
 
 JOURNAL = "strip.jsonl"
 TABLE = "masks.tsv"
@@ -139,7 +139,7 @@ def strip_scans(
 
     What is recorded as done, with the same scan, options and version of the library, is not made
     again. The results of a data set of BIDS follow its rules for derivatives. Other results are
-    named as by `stripping.strip_scan`, and lie in folders like those of their scans.
+    named as by `strip_files.strip_scan`, and lie in folders like those of their scans.
 
     Parameters
     ----------
@@ -286,7 +286,7 @@ def _plan_scans(paths: Sequence[Path], output_path: ScanPath | None) -> _Plan:
     for scan in listed:
         inner = _normal(scan).relative_to(top)
         name = inner.as_posix()
-        files = stripping.outputs_of(inner, folder / inner.parent)
+        files = strip_files.outputs_of(inner, folder / inner.parent)
         if name in tasks and _place(tasks[name].scan) != _place(scan):
             both = f"{tasks[name].scan} and {scan}"
             raise InputError(f"would be the name of both {both}; rename one", where=name)
@@ -468,7 +468,7 @@ def _make(
         journal.append(folder / JOURNAL, name, started)
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            verdict = stripping.strip_to(
+            verdict = strip_files.strip_to(
                 task.scan,
                 task.files,
                 n4=n4,

@@ -17,7 +17,7 @@ from inputs import SIZES_MM, volume_of_head
 from skullmask_lib import polar
 from skullmask_lib.errors import InputError
 from skullmask_lib.io import journal
-from skullmask_lib.volumes import bids, folders, stripping, verdicts
+from skullmask_lib.volumes import bids, folders, strip_files, verdicts
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*look at the orbits")
 DERIVATIVES = Path("heads", "derivatives", "skullmask")
@@ -70,7 +70,7 @@ def made(monkeypatch, tmp_path_factory):
         calls.append(scan.name)
         if not scan.is_file() or scan.stat().st_size < 10:
             raise InputError("is too small", where=scan)
-        temporary = stripping.Stripped(*(folder / file.name for file in files))
+        temporary = strip_files.Stripped(*(folder / file.name for file in files))
         for file in temporary:
             file.write_text(f"{scan.read_bytes()}{n4}{extent}")
         temporary.sidecar.write_text(json.dumps(fields))
@@ -83,7 +83,7 @@ def made(monkeypatch, tmp_path_factory):
         quality = 0.1 if "bad" in scan.name else 0.8
         return verdicts.Verdict(quality, np.array([quality]), np.array([True]), 1400.0, ())
 
-    monkeypatch.setattr(stripping, "strip_to", strip_to)
+    monkeypatch.setattr(strip_files, "strip_to", strip_to)
     return calls
 
 
@@ -534,13 +534,13 @@ def test_a_mask_that_is_corrected_during_a_run_stays(folder, made):
 def test_a_mask_that_is_corrected_while_it_is_made_stays(folder, made, monkeypatch):
     scans_of(folder, "in/a.nii")
     folders.strip_scans(["in"], "out")
-    strip_to = stripping.strip_to
+    strip_to = strip_files.strip_to
 
     def slowly(*arguments, **options):
         Path("out/a_brainmask.nii").write_text("corrected")
         return strip_to(*arguments, **options)
 
-    monkeypatch.setattr(stripping, "strip_to", slowly)
+    monkeypatch.setattr(strip_files, "strip_to", slowly)
     with pytest.warns(match="a_brainmask.nii was"):
         folders.strip_scans(["in"], "out", n4=True)
     assert Path("out/a_brainmask.nii").read_text() == "corrected"

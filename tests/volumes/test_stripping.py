@@ -20,7 +20,8 @@ from scipy import ndimage
 from skullmask_lib import metrics, phantom, plots
 from skullmask_lib.errors import EmptyMaskWarning, InputError, InputWarning
 from skullmask_lib.volumes import stripping
-from skullmask_lib.volumes.stripping import strip, strip_scan
+from skullmask_lib.volumes.strip_files import strip_scan
+from skullmask_lib.volumes.stripping import strip
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*look at the orbits")  # slices are thick here
 TRUSTED = {  # axial levels on which the true brain is known; what "brain" means differs, see the heads' MANIFEST

@@ -10,7 +10,7 @@ from inputs import volume_of_head as head
 
 from skullmask_lib import phantom, polar
 from skullmask_lib.errors import InputWarning
-from skullmask_lib.volumes import stripping, verdicts
+from skullmask_lib.volumes import strip_files, stripping, verdicts
 from skullmask_lib.volumes.stripping import strip_with_verdict
 
 pytestmark = pytest.mark.filterwarnings(
@@ -166,7 +166,7 @@ def test_the_sidecar_tells_the_verdict_and_a_warning_the_doubts(tmp_path):
     volume, affine = part(slice(None, 25))
     nib.save(nib.Nifti1Image(volume, affine), tmp_path / "half.nii.gz")
     with pytest.warns(InputWarning, match=rf"half.*below {polar.TRUSTED}: .*cut off"):
-        files = stripping.strip_scan(tmp_path / "half.nii.gz", tmp_path)
+        files = strip_files.strip_scan(tmp_path / "half.nii.gz", tmp_path)
     verdict = verdict_on(volume)
     told = json.loads(files.sidecar.read_text(encoding="utf-8"))
     assert told["Quality"] == pytest.approx(verdict.quality, abs=1e-4)
