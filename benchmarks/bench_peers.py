@@ -34,7 +34,7 @@ import brain_tools
 import cv2
 import nibabel as nib
 import numpy as np
-from brain_tools import METHODS, Method
+from brain_tools import METHODS, OURS, Method
 from tqdm import tqdm
 
 import skullmask_lib as sm
@@ -191,8 +191,8 @@ def measure(heads: Path, volume: str, method: str, python: Path, folder: Path) -
     row["method"] = method
     row["parameters"] = ", ".join(f"{name}={value}" for name, value in tool.parameters.items())
     package = brain_tools.package_record(python, tool.package)
-    is_ours = tool.package == "skullmask"  # our code may change without its version
-    make = new_mask if is_ours else cached_mask
+    # Our code may change without its version
+    make = new_mask if tool.package == OURS else cached_mask
     record = make(tool, package["method_version"], python, scan, mask_file)
     row |= record
     if "seconds" in record:
@@ -374,9 +374,10 @@ def read_options() -> argparse.Namespace:
 
 def pythons_of(methods: Iterable[str], peers: Path) -> dict[str, Path]:
     """Name the Python that runs each method: ours for `strip`, that of the peers for the others."""
-    pythons = dict.fromkeys(methods, peers)
-    if "strip" in pythons:
-        pythons["strip"] = Path(sys.executable)
+    pythons = {}
+    for method in methods:
+        is_ours = METHODS[method].package == OURS
+        pythons[method] = Path(sys.executable) if is_ours else peers
     for python in pythons.values():
         if not python.exists():
             sys.exit(f"bench_peers: {python} does not exist; make bench-peers builds it")

@@ -13,6 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+OURS = "skullmask"  # our own package
+
 
 @dataclass(frozen=True)
 class Method:
@@ -24,14 +26,14 @@ class Method:
     parameters: dict[str, object]
 
 
-def strip(scan: str, mask: str) -> None:
+def strip(scan: str, mask: str, **parameters: object) -> None:
     import nibabel as nib
     import numpy as np
 
     from skullmask_lib.volumes import stripping
 
     image = nib.load(scan)
-    brain = stripping.strip(np.asanyarray(image.dataobj), image.affine)
+    brain = stripping.strip(np.asanyarray(image.dataobj), image.affine, **parameters)
     nib.save(nib.Nifti1Image(brain, image.affine), mask)
 
 
@@ -179,7 +181,8 @@ def inspect_package(package: str) -> None:
 
 
 METHODS = {
-    "strip": Method(strip, "skullmask", "skullmask_lib.volumes.stripping", {}),
+    "strip": Method(strip, OURS, "skullmask_lib.volumes.stripping", {}),
+    "strip, v9": Method(strip, OURS, "skullmask_lib.volumes.stripping", {"version": "v9"}),
     "deepbet": Method(deepbet, "deepbet", "deepbet", {"no_gpu": True}),
     "HD-BET": Method(
         hd_bet,

@@ -1,15 +1,15 @@
 """`strip` on degraded copies of real volumes: a part of ``make real-heads``.
 
 Each volume with a true brain is stripped as it is and as copies with large voxels, thick slices, a
-tilted head, a bias field or noise. The folder that SKULLMASK_REAL names holds the volumes, as
-``volumes/NAME/image.nii.gz`` with ``brain.nii.gz`` beside it; they are not part of the project.
-Dice counts once on the trusted levels, which a copy carries along, and once on the whole head,
-where the truth goes that far. The table goes to data/volume_copies.csv, a row for each volume and
-copy.
+tilted head, a bias field, noise or a ghost; once with the skull that v8 finds, and once with v9's.
+The folder that SKULLMASK_REAL names holds the volumes, as ``volumes/NAME/image.nii.gz`` with
+``brain.nii.gz`` beside it; they are not part of the project. Dice counts once on the trusted
+levels, which a copy carries along, and once on the whole head, where the truth goes that far. The
+table goes to data/volume_copies.csv, a row for each volume, copy and version.
 """
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,12 +22,14 @@ from tqdm import tqdm
 
 import skullmask_lib as sm
 from skullmask_lib import tables
+from skullmask_lib.boundary import BOUNDARY_VERSIONS
 from skullmask_lib.volumes import stripping
 
 TABLE = Path(__file__).parents[1] / "data" / "volume_copies.csv"
 HEADER = (
     "volume",
     "copy",
+    "skull_by",
     "dice",
     "dice_whole",
     "quality",
@@ -36,8 +38,10 @@ HEADER = (
     "version",
 )
 SUMMARY_HEADER = ("copy", *VOLUMES, "worst", "lowest quality")
+VERSIONS_HEADER = ("copy", "mean, v8", "mean, v9", "worst, v8", "worst, v9")
 NONE = "as it is"
-WANTED_DICE = 0.95
+GHOST = "ghost 15 %"
+WANTED_DICE = 0.95  # of v8, of all copies but the ghost
 # What is bright, in percent of the voxels
 _BRIGHT_PERCENTILE = 99
 # What is air
@@ -146,6 +150,13 @@ def noisy(head: Head, share: float) -> Head:
     return replace(head, volume=np.hypot(head.volume + real, imaginary).astype(np.float32))
 
 
+def ghosted(head: Head, share: float) -> Head:
+    """Add a faint copy of the head, moved to the front by half the field, as motion does."""
+    shift = head.volume.shape[1] // 2
+    ghost = np.roll(head.volume, shift, axis=1)
+    return replace(head, volume=(head.volume + share * ghost).astype(np.float32))
+
+
 COPIES: dict[str, Copy] = {
     NONE: unchanged,
     "voxels of 2 mm": lambda head: coarse(head, (2, 2, 2)),
@@ -157,22 +168,23 @@ COPIES: dict[str, Copy] = {
     "field +40 %": lambda head: biased(head, 0.4),
     "field −40 %": lambda head: biased(head, -0.4),
     "noise 9 %": lambda head: noisy(head, 0.09),
+    GHOST: lambda head: ghosted(head, 0.15),
 }
 
 
 # --- Measure -------------------------------------------------------------------------------------
 
 
-def row_of(name: str, head: Head, copy: str) -> Row:
+def row_of(name: str, treated: Head, copy: str, version: str) -> Row:
     """Strip a copy of a volume, and score its mask."""
-    treated = COPIES[copy](head)
     start = time.process_time()
-    mask, verdict = stripping.strip_with_verdict(treated.volume, treated.affine)
+    mask, verdict = stripping.strip_with_verdict(treated.volume, treated.affine, version=version)
     seconds = time.process_time() - start
     trusted = treated.trusted
     row: Row = {
         "volume": name,
         "copy": copy,
+        "skull_by": version,
         "dice": round(sm.dice(mask * trusted, treated.truth & trusted), 4),
         "dice_whole": "",
         "quality": round(verdict.quality, 4),
@@ -188,26 +200,48 @@ def measure(folder: Path, *, progress: bool = False) -> list[Row]:
     rows = []
     for name in tqdm(VOLUMES, leave=False, disable=None if progress else True):
         head = read(folder, name)
-        rows.extend(row_of(name, head, copy) for copy in COPIES)
+        for copy, change in COPIES.items():
+            treated = change(head)
+            for version in BOUNDARY_VERSIONS:
+                rows.append(row_of(name, treated, copy, version))
     return rows
 
 
-def summary(rows: Iterable[Row]) -> list[tuple[object, ...]]:
-    """Lay out the Dice on trusted levels: a row for each copy, as `SUMMARY_HEADER`."""
-    by_pair = {(row["volume"], row["copy"]): row for row in rows}
+def summary(rows: Sequence[Row]) -> list[tuple[object, ...]]:
+    """Lay out v8's Dice on trusted levels: a row for each copy, as `SUMMARY_HEADER`."""
     table = []
     for copy in COPIES:
-        own = [by_pair[name, copy] for name in VOLUMES]
-        dices = [float(row["dice"]) for row in own]
-        lowest_quality = min(float(row["quality"]) for row in own)
-        table.append((copy, *dices, min(dices), lowest_quality))
+        dices = column(rows, copy, "v8", "dice")
+        qualities = column(rows, copy, "v8", "quality")
+        table.append((copy, *dices, min(dices), min(qualities)))
     return table
+
+
+def versions_compared(rows: Sequence[Row]) -> list[tuple[object, ...]]:
+    """Lay out the Dice by what finds the skull: a row for each copy, as `VERSIONS_HEADER`."""
+    table = []
+    for copy in COPIES:
+        by_v8 = column(rows, copy, "v8", "dice")
+        by_v9 = column(rows, copy, "v9", "dice")
+        means = [float(np.mean(dices)) for dices in (by_v8, by_v9)]
+        table.append((copy, *means, min(by_v8), min(by_v9)))
+    return table
+
+
+def column(rows: Sequence[Row], copy: str, version: str, key: str) -> list[float]:
+    """List a number of a copy, volume by volume."""
+    by_volume = {}
+    for row in rows:
+        if (row["copy"], row["skull_by"]) == (copy, version):
+            by_volume[row["volume"]] = float(row[key])
+    return [by_volume[name] for name in VOLUMES]
 
 
 def main() -> None:
     options = command_line(__doc__, TABLE, folder="volumes")
     rows = make_table(options, HEADER, measure)
     print(tables.markdown(summary(rows), SUMMARY_HEADER).data)
+    print(tables.markdown(versions_compared(rows), VERSIONS_HEADER).data)
 
 
 if __name__ == "__main__":

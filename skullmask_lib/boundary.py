@@ -422,8 +422,32 @@ _VERSIONS = {
 BOUNDARY_VERSIONS = tuple(_VERSIONS)
 
 
-def _version(name: str) -> _Version:
+def check_version(name: str) -> str:
+    """Return the name of a version if it is one of `BOUNDARY_VERSIONS`.
+
+    Parameters
+    ----------
+    name : str
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    InputError
+        If it is another one.
+
+    Examples
+    --------
+    >>> check_version("v9")
+    'v9'
+    """
     if name not in _VERSIONS:
         wanted = f"a version of {', '.join(_VERSIONS)}"
         raise errors.InputError(f"expected {wanted}, got {name!r}")
-    return _VERSIONS[name]
+    return name
+
+
+def _version(name: str) -> _Version:
+    return _VERSIONS[check_version(name)]

@@ -67,6 +67,7 @@ def brain_mask(
     "  skullmask strip head.nii.gz stripped\n\n"
     "  skullmask strip head.nii.gz stripped --n4\n\n"
     "  skullmask strip head.nii.gz stripped --tight\n\n"
+    "  skullmask strip head.nii.gz stripped --version v9\n\n"
     "  skullmask strip scans stripped\n\n"
     "  skullmask strip first.nii.gz second.nii.gz -o stripped\n\n"
     "  skullmask strip my_bids_dataset",
@@ -92,6 +93,10 @@ def strip(
         bool,
         typer.Option("--with-csf", help="Take in more of the fluid around the brain."),
     ] = False,
+    version: Annotated[
+        str,
+        typer.Option(help="What finds the skull: v8, or v9, which asks a network too."),
+    ] = "v8",
 ) -> None:
     """Find the brain in volumes of MR: writes the brain, its mask, a picture and a verdict.
 
@@ -101,7 +106,11 @@ def strip(
     fails is named there, and the exit code is 1. A second run makes only what is missing, or whose
     scan or options changed.
     """
-    choices: dict[str, Any] = {"n4": n4, "extent": _extent(tight, with_csf)}
+    choices: dict[str, Any] = {
+        "n4": n4,
+        "extent": _extent(tight, with_csf),
+        "version": version,
+    }
     sources, folder = _split(paths, output)
     is_single = len(sources) == 1 and not folders.holds_scans(scans.existing(sources[0]))
     if not is_single or (folder is not None and folders.holds_run(folder)):

@@ -13,9 +13,9 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from .. import polar, texts
+from .. import boundary, polar, texts
 from ..errors import InputError, InputWarning
 from ..io import hashes, journal, nifti, outputs
 from ..io.paths import natural
@@ -132,6 +132,7 @@ def strip_scans(
     *,
     n4: bool = False,
     extent: str = "usual",
+    version: str = "v8",
     progress: Callable[[], object] | None = None,
     begin: Callable[[int], object] | None = None,
 ) -> Outcome:
@@ -152,6 +153,8 @@ def strip_scans(
         Correct the bias field first, see `preprocess.n4`.
     extent : str
         How much of the fluid around the brain counts, see `stripping.strip`.
+    version : str
+        Which version finds the skull, see `stripping.strip`.
     progress : callable, optional
         Called when a scan is done, has failed, or was done earlier.
     begin : callable, optional
@@ -166,10 +169,9 @@ def strip_scans(
     FileNotFoundError
         If a source does not exist.
     InputError
-        If the extent is unknown; if there is no scan; if two scans have the same results; if a
-        result would replace that of another scan, or a file that is not ours; or if another run is
-        at work in the folder.
-        Nothing has been written then.
+        If the extent or the version is unknown; if there is no scan; if two scans have the same
+        results; if a result would replace that of another scan, or a file that is not ours; or if
+        another run is at work in the folder. Nothing has been written then.
 
     Warns
     -----
@@ -189,12 +191,16 @@ def strip_scans(
     ...     sorted(path.name for path in Path(folder, "out").glob("a*"))
     ['a_brain.nii', 'a_brainmask.json', 'a_brainmask.nii', 'a_qc.png']
     """
-    stripping.check_extent(extent)
+    choices: dict[str, Any] = {
+        "n4": n4,
+        "extent": stripping.check_extent(extent),
+        "version": boundary.check_version(version),
+    }
     plan = _plan([scans.existing(source) for source in sources], output_path)
     folder, tasks = plan.folder, plan.tasks
     journal_file = folder / JOURNAL
     recorded = journal.read(journal_file)
-    origins = {name: _origin(task.scan, n4, extent) for name, task in tasks.items()}
+    origins = {name: _origin(task.scan, choices) for name, task in tasks.items()}
     shared = _unedited(plan.shared, folder, recorded.get(_RUN, {}))
     common = [folder / name for name in (TABLE, *shared)]
     _check_results(plan, common, recorded, origins)
@@ -209,7 +215,7 @@ def strip_scans(
         for name, task in tasks.items():
             record = recorded.get(name, {})
             if not _is_done(record, origins[name], task):
-                outcome = _make(name, task, folder, record, origins[name])
+                outcome = _make(name, task, folder, record, origins[name], choices)
                 journal.append(journal_file, name, outcome)
             if progress is not None:
                 progress()
@@ -411,8 +417,8 @@ def _sidecar(volume: Path) -> Path:
 # --- Make ----------------------------------------------------------------------------------------
 
 
-def _origin(scan: Path, n4: bool, extent: str) -> dict[str, object]:
-    """Record what a mask is made from; no hash for a scan that cannot be read."""
+def _origin(scan: Path, choices: Mapping[str, object]) -> dict[str, object]:
+    """Record what a mask is made from, and how; no hash for a scan that cannot be read."""
     digest = None
     try:
         scans.existing(scan)  # to open a pipe would block
@@ -423,7 +429,7 @@ def _origin(scan: Path, n4: bool, extent: str) -> dict[str, object]:
     except (OSError, InputError):
         pass
     version = metadata.version("skullmask")
-    return {"skullmask": version, "source": digest, "n4": n4, "extent": extent}
+    return {"skullmask": version, "source": digest, **choices}
 
 
 def _is_done(record: Mapping, origin: Mapping, task: _Task) -> bool:
@@ -440,12 +446,12 @@ def _make(
     folder: Path,
     record: Mapping,
     origin: Mapping,
+    choices: Mapping[str, Any],
 ) -> dict[str, object]:
     """Find one brain; whatever goes wrong is recorded, and does not stop the others.
 
     The journal knows the earlier files and the new ones before these take their places.
     """
-    n4 = bool(origin["n4"])
     facts = {**origin, "place": _way(task.scan, folder)}
     started = {key: record[key] for key in ("files", "replacing") if key in record}
     sidecar = _json(task.brain_fields).encode()
@@ -471,10 +477,9 @@ def _make(
             verdict = strip_files.strip_to(
                 task.scan,
                 task.files,
-                n4=n4,
-                extent=str(origin["extent"]),
                 fields=task.mask_fields,
                 before_replacing=record_new,
+                **choices,
             )
         if task.brain_sidecar is not None:
             _write_bytes(task.brain_sidecar, sidecar)

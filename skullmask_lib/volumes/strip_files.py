@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import nibabel as nib
 import numpy as np
@@ -45,6 +45,7 @@ def strip_scan(
     *,
     n4: bool = False,
     extent: str = "usual",
+    version: str = "v8",
 ) -> Stripped:
     """Find the brain in a file, and write the brain, its mask, a picture to look at and a verdict.
 
@@ -60,6 +61,8 @@ def strip_scan(
         values, as float32.
     extent : str
         How much of the fluid around the brain counts, see `stripping.strip`.
+    version : str
+        Which version finds the skull, see `stripping.strip`.
 
     Returns
     -------
@@ -96,7 +99,8 @@ def strip_scan(
     scan = scans.existing(scan)
     files = outputs_of(scan, Path(output_path))
     fields = {"Sources": [scan.name]}
-    strip_to(scan, files, n4=n4, extent=extent, fields=fields, progress=True)
+    choices: dict[str, Any] = {"n4": n4, "extent": extent, "version": version}
+    strip_to(scan, files, **choices, fields=fields, progress=True)
     return files
 
 
@@ -132,6 +136,7 @@ def strip_to(
     *,
     n4: bool = False,
     extent: str = "usual",
+    version: str = "v8",
     fields: Mapping[str, object] | None = None,
     progress: bool = False,
     before_replacing: Callable[[Stripped], object] | None = None,
@@ -143,7 +148,7 @@ def strip_to(
     scan : Path
     files : Stripped
         Their folders are made if missing.
-    n4, extent
+    n4, extent, version
         See `strip_scan`.
     fields : mapping of str to object, optional
         Written into the sidecar, before the verdict.
@@ -180,7 +185,12 @@ def strip_to(
         warnings.simplefilter("always")
         if n4:
             values, _ = preprocess.n4(volume, affine, progress=progress)
-        mask, verdict = stripping.strip_with_verdict(values, affine, extent=extent)
+        mask, verdict = stripping.strip_with_verdict(
+            values,
+            affine,
+            extent=extent,
+            version=version,
+        )
     for remark in remarks:
         errors.warn_at(name, remark, stacklevel=3)
     for doubt in _doubts(verdict, affine):
@@ -203,7 +213,8 @@ def strip_to(
         doubtful=_doubtful_part(upright_mask, verdict),
         name=name,
     )
-    described = dict(fields or {}) | describe(verdict, n4=n4, extent=extent)
+    described = dict(fields or {})
+    described |= describe(verdict, n4=n4, extent=extent, version=version)
 
     for file in files:
         outputs.make_folder(file.parent)
@@ -221,7 +232,13 @@ def strip_to(
     return verdict
 
 
-def describe(verdict: Verdict, *, n4: bool, extent: str) -> dict[str, object]:
+def describe(
+    verdict: Verdict,
+    *,
+    n4: bool,
+    extent: str,
+    version: str,
+) -> dict[str, object]:
     """Put a verdict into the fields of a sidecar.
 
     Parameters
@@ -231,6 +248,8 @@ def describe(verdict: Verdict, *, n4: bool, extent: str) -> dict[str, object]:
         Whether the bias field was corrected.
     extent : str
         How much of the fluid around the brain counts.
+    version : str
+        Which version found the skull.
 
     Returns
     -------
@@ -241,12 +260,13 @@ def describe(verdict: Verdict, *, n4: bool, extent: str) -> dict[str, object]:
     --------
     >>> is_brain = np.array([False, True, True])
     >>> verdict = Verdict(0.7, np.array([0.0, 0.2, 0.8]), is_brain, 1400.0, ())
-    >>> describe(verdict, n4=False, extent="usual")["DoubtfulLevels"]
+    >>> describe(verdict, n4=False, extent="usual", version="v8")["DoubtfulLevels"]
     '1'
     """
     return {
         "BiasFieldCorrected": n4,
         "BrainExtent": extent,
+        "SkullFoundBy": version,
         "BrainVolumeInMillilitres": round(verdict.brain_ml, 1),
         "Quality": round(verdict.quality, 4),
         "QualityThreshold": polar.TRUSTED,

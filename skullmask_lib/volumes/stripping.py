@@ -152,7 +152,13 @@ class _Skull(NamedTuple):
     remark: str = ""
 
 
-def strip(volume: np.ndarray, affine: np.ndarray, *, extent: str = "usual") -> np.ndarray:
+def strip(
+    volume: np.ndarray,
+    affine: np.ndarray,
+    *,
+    extent: str = "usual",
+    version: str = "v8",
+) -> np.ndarray:
     """Find the brain in a volume of the head.
 
     Parameters
@@ -166,6 +172,9 @@ def strip(volume: np.ndarray, affine: np.ndarray, *, extent: str = "usual") -> n
         How much of the fluid around the brain counts, one of `EXTENTS`: "usual" is one or two
         millimetres and the cisterns, "tight" none, and "with-csf" also all that lies up to three
         millimetres from the brain and can be told from bone.
+    version : str
+        Which version finds the skull, one of `boundary.BOUNDARY_VERSIONS`: "v8", which needs no
+        training, or "v9", which asks a network too.
 
     Returns
     -------
@@ -177,7 +186,7 @@ def strip(volume: np.ndarray, affine: np.ndarray, *, extent: str = "usual") -> n
     ------
     InputError
         If the volume is not three-dimensional, if its values are not finite or do not differ, if
-        the affine cannot be used, or if the extent is unknown.
+        the affine cannot be used, or if the extent or the version is unknown.
 
     References
     ----------
@@ -196,7 +205,7 @@ def strip(volume: np.ndarray, affine: np.ndarray, *, extent: str = "usual") -> n
     >>> round(float(0.75 / np.pi * brain.sum() * 4**3) ** (1 / 3))
     71
     """
-    mask, _ = strip_with_verdict(volume, affine, extent=extent)
+    mask, _ = strip_with_verdict(volume, affine, extent=extent, version=version)
     return mask
 
 
@@ -205,12 +214,13 @@ def strip_with_verdict(
     affine: np.ndarray,
     *,
     extent: str = "usual",
+    version: str = "v8",
 ) -> tuple[np.ndarray, Verdict]:
     """Find the brain in a volume of the head, and say how far to trust the mask.
 
     Parameters
     ----------
-    volume, affine, extent
+    volume, affine, extent, version
         See `strip`.
 
     Returns
@@ -235,6 +245,7 @@ def strip_with_verdict(
     True
     """
     check_extent(extent)
+    boundary.check_version(version)
     volume = scans.check_volume(volume)
     affine = np.asarray(affine, float)
     _check_affine(affine)
@@ -247,7 +258,7 @@ def strip_with_verdict(
     # From the top down, rows from front to back.
     slices = np.ascontiguousarray(coarse[:, ::-1, ::-1].T)
     spacing_mm = (sizes_mm * factors)[::-1]
-    skull = _find_skull(slices, spacing_mm)
+    skull = _find_skull(slices, spacing_mm, version)
     if skull.remark:
         warnings.warn(skull.remark, InputWarning, stacklevel=3)
     brain = _find_brain(skull, slices, spacing_mm, EXTENTS[extent])
@@ -361,12 +372,12 @@ def _scaled(volume: np.ndarray) -> np.ndarray:
 # --- the skull ----------------------------------------------------------------------------------
 
 
-def _find_skull(slices: np.ndarray, spacing_mm: np.ndarray) -> _Skull:
+def _find_skull(slices: np.ndarray, spacing_mm: np.ndarray, version: str) -> _Skull:
     """Find the skull in every few slices, and where the brain may be in all of them."""
     thickness_mm = spacing_mm[0]
     step = max(1, round(EVERY_MM / thickness_mm))
     step_mm = step * thickness_mm
-    looks = _look_down(slices, spacing_mm, step)
+    looks = _look_down(slices, spacing_mm, step, version)
     look_of_slices = _looks_of_slices(len(slices), len(looks), step)
     sights = [look.sight for look in looks]
     trusts = np.array([sight.trust for sight in sights])
@@ -409,15 +420,27 @@ def _looks_of_slices(slices: int, looks: int, step: int) -> np.ndarray:
     return np.where(numbers < looks * step, nearest, looks)
 
 
-def _look_down(slices: np.ndarray, spacing_mm: np.ndarray, step: int) -> list[_Look]:
-    """Look at every few slices, from the top down to below the brain."""
+def _look_down(
+    slices: np.ndarray,
+    spacing_mm: np.ndarray,
+    step: int,
+    version: str,
+) -> list[_Look]:
+    """Look at every few slices, from the top down to below the brain.
+
+    The network of v9 was never shown slices below the orbits, so v8 looks at them alone.
+    """
     thickness_mm, height_mm, width_mm = spacing_mm.tolist()
     pixel_mm = (height_mm, width_mm)
-    looks = []
+    looks: list[_Look] = []
+    crown = None  # the first slice with a head, and the first whose skull is trusted
     top = None
     for k in range(0, len(slices), step):
-        look = _look(slices[k], pixel_mm)
+        is_below_orbits = crown is not None and (k - crown) * thickness_mm >= verdicts.UPPER_MM
+        look = _look(slices[k], pixel_mm, "v8" if is_below_orbits else version)
         looks.append(look)
+        if crown is None and look.sight.head_mm2 >= verdicts.LEAST_HEAD_MM2:
+            crown = k
         if top is None and look.sight.trust >= polar.TRUSTED:
             top = k
         if top is not None and (k - top) * thickness_mm > HEIGHT_MM:
@@ -425,13 +448,16 @@ def _look_down(slices: np.ndarray, spacing_mm: np.ndarray, step: int) -> list[_L
     return looks
 
 
-def _look(image: np.ndarray, spacing_mm: tuple[float, float]) -> _Look:
-    """Find head and skull in one slice by v8."""
-    unwrapped = polar.unwrap(image, spacing_mm)
+def _look(image: np.ndarray, spacing_mm: tuple[float, float], version: str) -> _Look:
+    """Find head and skull in one slice."""
+    unwrapped, stages = boundary.follow_boundary(
+        polar.unwrap(image, spacing_mm),
+        image.shape,
+        version,
+    )
     if unwrapped is None:
         nothing = np.zeros(image.shape, bool)
         return _Look(verdicts.NOTHING, nothing, nothing, image[nothing])
-    stages = boundary.scalp_boundary(unwrapped)
     skin = unwrapped.skin
     depth = stages["outline"]
     deep_outline = skin - _DEEP_SHARE * (skin - depth)

@@ -66,13 +66,13 @@ def made(monkeypatch, tmp_path_factory):
     calls = []
     folder = tmp_path_factory.mktemp("temporary")
 
-    def strip_to(scan, files, *, n4, extent, fields, before_replacing):
+    def strip_to(scan, files, *, n4, extent, version, fields, before_replacing):
         calls.append(scan.name)
         if not scan.is_file() or scan.stat().st_size < 10:
             raise InputError("is too small", where=scan)
         temporary = strip_files.Stripped(*(folder / file.name for file in files))
         for file in temporary:
-            file.write_text(f"{scan.read_bytes()}{n4}{extent}")
+            file.write_text(f"{scan.read_bytes()}{n4}{extent}{version}")
         temporary.sidecar.write_text(json.dumps(fields))
         before_replacing(temporary)
         for file, new in zip(files, temporary, strict=True):
@@ -295,8 +295,11 @@ def test_a_rerun_makes_what_is_missing_or_has_changed(folder, made):
     scans_of(folder, "in/c.nii")
     assert again(n4=True) == ["c.nii"]
     assert len(again(n4=True, extent="tight")) == 4
+    assert len(again(n4=True, extent="tight", version="v9")) == 4
     with pytest.raises(InputError):
         again(extent="wide")
+    with pytest.raises(InputError):
+        again(version="v7")
 
 
 def test_a_failed_scan_does_not_stop_the_others_and_is_tried_again(folder, made, skullmask):

@@ -104,6 +104,29 @@ def test_an_extent_says_how_much_fluid_counts():
     assert np.array_equal(usual, wide)
 
 
+@pytest.mark.full
+def test_v9_finds_the_brain_beside_a_ghost(known):
+    volume, brain, _ = known
+    ghost = np.roll(volume, volume.shape[1] // 2, axis=1)
+    ghosted = np.maximum(volume, 0.3 * ghost)
+    affine = np.diag([*SIZES_MM, 1])
+    with pytest.warns(InputWarning):
+        assert not strip(ghosted, affine).any()
+    by_v9 = strip(ghosted, affine, version="v9")
+    assert metrics.dice(by_v9, brain) > 0.95
+
+
+def test_a_version_that_finds_no_skull_is_refused(folder, skullmask):
+    with pytest.raises(InputError) as caught:
+        strip(np.zeros((9, 9, 9)), np.eye(4), version="v7")
+    assert "'v7'" in str(caught.value)
+    scan(folder / "head.nii.gz")
+    code, _, [line] = skullmask("strip", "head.nii.gz", "out", "--version", "v7")
+    assert code == 2
+    assert "v8, v9" in line
+    assert not Path("out").exists()
+
+
 def test_an_extent_that_is_unknown_is_refused(folder, skullmask):
     with pytest.raises(InputError) as caught:
         strip(np.zeros((9, 9, 9)), np.eye(4), extent="wide")

@@ -175,6 +175,7 @@ def test_the_sidecar_tells_the_verdict_and_a_warning_the_doubts(tmp_path):
     assert told["DoubtfulLevels"] == verdict.doubtful_levels()
     assert told["LevelQuality"] == pytest.approx(verdict.level_quality.tolist(), abs=1e-4)
     assert told["Sources"] == ["half.nii.gz"]
+    assert told["SkullFoundBy"] == "v8"
     voxels = np.count_nonzero(nib.load(files.mask).get_fdata())
     voxel_ml = np.prod(SIZES_MM) / 1000
     assert told["BrainVolumeInMillilitres"] == pytest.approx(voxels * voxel_ml, abs=0.1)
