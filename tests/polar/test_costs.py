@@ -1,5 +1,7 @@
 """The price of every place as the skull's outer surface."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -15,14 +17,10 @@ RAYS = {  # brightness down to a depth [mm]; where the skull begins
     "thin scalp": ([(0.9, 3), (0.3, 9), (1, 48)], 3),
     "thick scalp": ([(0.9, 15), (0.3, 20), (1, 48)], 15),
     "muscle below fat": ([(1.2, 4), (0.6, 14), (0.2, 18), (1, 48)], 14),
-    "dark muscle below fat": (
-        [(1.2, 4), (0.4, 14), (0.2, 19), (1, 48)],
-        14,
-    ),  # the brain is too far from the fat
-    "thin muscle below fat": (
-        [(1.2, 8), (0.48, 11), (0.2, 15), (1, 48)],
-        11,
-    ),  # the lower step, and the darker bone
+    # the brain is too far from the fat
+    "dark muscle below fat": ([(1.2, 4), (0.4, 14), (0.2, 19), (1, 48)], 14),
+    # the lower step, and the darker bone
+    "thin muscle below fat": ([(1.2, 8), (0.48, 11), (0.2, 15), (1, 48)], 11),
     "muscle in layers": ([(1.2, 3), (0.5, 5), (0.8, 9), (0.6, 13), (0.2, 17), (1, 48)], 13),
     "bright diploe": ([(1, 6), (0.2, 8), (0.9, 12), (0.2, 14), (1, 48)], 6),
     "suppressed fat": ([(0.5, 6), (0.25, 11), (1, 48)], 6),
@@ -50,21 +48,22 @@ def edges_mm(layers):
 
 @pytest.mark.parametrize("case", RAYS)
 def test_the_skull_begins_where_scalp_turns_into_bone(case):
-    layers, wanted_mm = RAYS[case]
-    surface_mm, inner_edge_mm = edges_mm(ray(layers))
-    assert surface_mm == pytest.approx(wanted_mm, abs=polar.STEP_MM)
-    at = round(inner_edge_mm / polar.STEP_MM)
-    assert ray(layers)[at] > ray(layers)[at - 1]
-    soft = ndimage.gaussian_filter1d(ray(layers), 1, mode="nearest")
-    assert edges_mm(soft)[0] == pytest.approx(wanted_mm, abs=1)
+    layers, expected_mm = RAYS[case]
+    brightness = ray(layers)
+    surface_mm, inner_edge_mm = edges_mm(brightness)
+    assert surface_mm == pytest.approx(expected_mm, abs=polar.STEP_MM)
+    inner_edge = round(inner_edge_mm / polar.STEP_MM)
+    assert brightness[inner_edge] > brightness[inner_edge - 1]
+    blurred = ndimage.gaussian_filter1d(brightness, 1, mode="nearest")
+    assert edges_mm(blurred)[0] == pytest.approx(expected_mm, abs=1)
 
 
-@pytest.mark.parametrize(
-    ("marrow", "marrow_mm"),
-    # Where marrow is dark, the whole skull is the dark layer, and that is 12 mm thick at most
-    [(dark, mm) for dark in (0.2, 0.4) for mm in (2, 4)]
-    + [(bright, mm) for bright in (0.7, 1.0) for mm in (2, 4, 6, 8)],
-)
+# Where marrow is dark, the whole skull is the dark layer, and that is 12 mm thick at most
+DARK_MARROW = [*itertools.product((0.2, 0.4), (2, 4))]
+BRIGHT_MARROW = [*itertools.product((0.7, 1.0), (2, 4, 6, 8))]
+
+
+@pytest.mark.parametrize(("marrow", "marrow_mm"), DARK_MARROW + BRIGHT_MARROW)
 def test_marrow_of_any_thickness_and_brightness_lies_inside(marrow, marrow_mm):
     outer_table_mm = 9
     inner_table_mm = outer_table_mm + marrow_mm
@@ -82,9 +81,12 @@ def test_paths_are_closed_whether_or_not_they_meet_after_one_turn(monkeypatch):
     """Prices of noise leave the end of a turn elsewhere than its start in part of the cases."""
     turns = []
     follow = polar.paths._cheapest_path
-    monkeypatch.setattr(
-        polar.paths, "_cheapest_path", lambda *given: turns.append(len(given)) or follow(*given)
-    )
+
+    def counted(*arguments):
+        turns.append(arguments)
+        return follow(*arguments)
+
+    monkeypatch.setattr(polar.paths, "_cheapest_path", counted)
     for seed in range(12):
         noise = np.random.default_rng(seed).standard_normal((2, 180, 60)).astype(np.float32)
         surface, inner_edge = polar.nested_paths(*noise)
@@ -94,19 +96,19 @@ def test_paths_are_closed_whether_or_not_they_meet_after_one_turn(monkeypatch):
 
 
 def test_what_is_brighter_than_fat_says_no_more():
-    fat, bright, liquor = (
-        ray([(level, 6), (0.2, 11), (deep, 48)])[None]
-        for level, deep in ((1.2, 1.2), (9, 1.2), (1.2, 9))
-    )
+    fat = ray([(1.2, 6), (0.2, 11), (1.2, 48)])[None]
+    brighter = ray([(9, 6), (0.2, 11), (1.2, 48)])[None]
+    liquor = ray([(1.2, 6), (0.2, 11), (9, 48)])[None]
     for price_of in (polar.surface_cost, polar.inner_edge_cost):
-        for other in (bright, liquor):
-            same(price_of(other), price_of(fat))
+        same(price_of(brighter), price_of(fat))
+        same(price_of(liquor), price_of(fat))
 
 
 def test_a_higher_step_says_no_more():
-    low, high = (ray([(level, 6), (0.2, 11), (1, 48)])[None] for level in (0.6, 1.0))
-    at = round(6 / polar.STEP_MM)
-    assert polar.surface_cost(low)[0, at] == polar.surface_cost(high)[0, at]
+    low = ray([(0.6, 6), (0.2, 11), (1, 48)])[None]
+    high = ray([(1.0, 6), (0.2, 11), (1, 48)])[None]
+    step = round(6 / polar.STEP_MM)
+    assert polar.surface_cost(low)[0, step] == polar.surface_cost(high)[0, step]
 
 
 def test_rays_are_priced_one_by_one():

@@ -28,9 +28,8 @@ def fine_head(**options):
 
 
 def test_holes_are_filled_before_the_largest_piece_is_taken():
-    image = fine_head(
-        levels=(0, 0.7, 0, 1)
-    )  # the brain lies free in black bone, and is larger than the scalp
+    # The brain lies free in black bone, and is larger than the scalp.
+    image = fine_head(levels=(0, 0.7, 0, 1))
     assert sm.iou(head_of(image), within_skin(image)) > 0.99
 
 
@@ -48,12 +47,10 @@ def test_what_lies_beside_the_head_is_left_out():
 
 
 def test_noise_in_the_air_is_air():
-    rng = np.random.default_rng(1)
     image = fine_head()
-    noisy = np.hypot(
-        image + 0.1 * rng.standard_normal(image.shape), 0.1 * rng.standard_normal(image.shape)
-    )
-    assert sm.iou(head_of(np.clip(noisy, 0, 1)), within_skin(image)) > 0.98
+    real, imaginary = 0.1 * np.random.default_rng(1).standard_normal((2, *image.shape))
+    magnitude = np.hypot(image + real, imaginary)
+    assert sm.iou(head_of(np.clip(magnitude, 0, 1)), within_skin(image)) > 0.98
 
 
 def test_a_head_may_touch_the_frame():
@@ -92,10 +89,9 @@ def rayleigh(shape, seed=1, smooth_px=0.0):
     ],
 )
 def test_noise_is_no_head(shape, smooth_px, spacing_mm):
-    for image in (
-        rayleigh(shape, smooth_px=smooth_px),
-        np.rint(10 * rayleigh(shape)).astype(np.int16) - 500,
-    ):
+    interpolated = rayleigh(shape, smooth_px=smooth_px)
+    whole_numbers = np.rint(10 * rayleigh(shape)).astype(np.int16) - 500
+    for image in (interpolated, whole_numbers):
         with pytest.warns(EmptyMaskWarning, match="no head"):
             mask = sm.v8(image, spacing_mm=spacing_mm)
         assert not mask.any()
@@ -153,9 +149,10 @@ BORDERS = {
 def test_what_is_drawn_around_a_head_is_not_the_head(drawn, border, spacing_mm):
     image, truth = drawn
     bordered = BORDERS[border](image)
-    top, left = (n - m for n, m in zip(bordered.shape, image.shape, strict=True))
-    if border != "one line":
-        top, left = top // 2, left // 2
+    top, left = np.subtract(bordered.shape, image.shape)
+    if border != "one line":  # which is above the head; the others are around it
+        top //= 2
+        left //= 2
     mask = sm.v8(bordered, spacing_mm=spacing_mm)
     inside = np.s_[top : top + image.shape[0], left : left + image.shape[1]]
     assert sm.iou(mask[inside], truth) > 0.97

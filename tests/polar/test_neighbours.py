@@ -16,8 +16,9 @@ MM = (1.0, 1.0)
 
 
 def test_beyond_the_outlines_of_neighbours_depth_has_a_price(unwrapped):
-    depths = np.full(polar.ANGLES, 10.0), np.full(polar.ANGLES, 16.0)
-    near = [polar.outline(unwrapped, depth) for depth in depths]
+    shallow = polar.outline(unwrapped, np.full(polar.ANGLES, 10.0))
+    deep = polar.outline(unwrapped, np.full(polar.ANGLES, 16.0))
+    near = [shallow, deep]
     cost = polar.neighbour_cost(unwrapped, near, 60)
     assert cost.shape == (polar.ANGLES, 60)
     close(cost[:, 10:17], 0, atol=0.02)
@@ -76,8 +77,8 @@ def test_bone_that_is_open_to_the_frame_is_no_air():
     rows, columns = np.indices(image.shape)
     image[(columns > 100) & (np.abs(rows - 110) < 12)] = 0
     for last, is_removed in ((190, True), (150, False)):  # the frame cuts the head at 150
-        cropped = image[:, :last], truth[:, :last]
-        tissue = polar.without_air(polar.unwrap(cropped[0], MM), cropped[1])
+        unwrapped = polar.unwrap(image[:, :last], MM)
+        tissue = polar.without_air(unwrapped, truth[:, :last])
         assert (tissue[110, 140] == 0) == is_removed
 
 

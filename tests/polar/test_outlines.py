@@ -53,24 +53,25 @@ def test_fat_is_as_bright_as_the_brain_and_no_brighter():
 @given(waves=st.lists(st.floats(-6, 6), min_size=6, max_size=6), least=st.floats(0, 100))
 def test_pixels_are_in_whose_centre_is_in(unwrapped, waves, least):
     angles = np.arange(polar.ANGLES) * 2 * np.pi / polar.ANGLES
-    parts = [np.sin((k // 2 + 1) * angles + k % 2 * np.pi / 2) for k in range(6)]
-    radius = np.maximum(least + waves @ np.array(parts), 0)
-    made = polar.fill_outline(unwrapped, unwrapped.skin - radius)
-    assert (made.dtype, made.shape) == (np.uint8, unwrapped.shape)
-    rows, columns = np.indices(made.shape)
+    turns = np.outer([1, 2, 3], angles)  # once, twice and three times around
+    radius = np.maximum(least + waves @ np.concatenate([np.sin(turns), np.cos(turns)]), 0)
+
+    mask = polar.fill_outline(unwrapped, unwrapped.skin - radius)
+
+    assert (mask.dtype, mask.shape) == (np.uint8, unwrapped.shape)
+    rows, columns = np.indices(mask.shape)
     y = (rows + 0.5) * unwrapped.scale[0] - 0.5 - unwrapped.centre[0]
     x = (columns + 0.5) * unwrapped.scale[1] - 0.5 - unwrapped.centre[1]
-    beyond = np.hypot(y, x) - np.interp(
-        np.arctan2(y, x) % (2 * np.pi), angles, radius, period=2 * np.pi
-    )
-    clear = np.abs(beyond) > 0.15
-    same(made[clear], beyond[clear] <= 0)
+    angle = np.arctan2(y, x) % (2 * np.pi)
+    beyond = np.hypot(y, x) - np.interp(angle, angles, radius, period=2 * np.pi)
+    is_clear = np.abs(beyond) > 0.15
+    same(mask[is_clear], beyond[is_clear] <= 0)
 
 
 def test_a_circle_is_exact(unwrapped):
     radius = 70.3
-    made = polar.fill_outline(unwrapped, unwrapped.skin - radius)
-    area = made.sum() * np.prod(unwrapped.scale)
+    mask = polar.fill_outline(unwrapped, unwrapped.skin - radius)
+    area = mask.sum() * np.prod(unwrapped.scale)
     assert area == pytest.approx(np.pi * radius**2, rel=2e-3)
     assert not polar.fill_outline(unwrapped, unwrapped.skin + 1.0).any()
 
@@ -78,10 +79,12 @@ def test_a_circle_is_exact(unwrapped):
 def test_an_outline_lies_where_it_is_filled(unwrapped):
     for depth in (12.0, 30.0):
         mask = polar.fill_outline(unwrapped, np.full(polar.ANGLES, depth))
-        inside, outside = (
-            polar.outline(unwrapped, np.full(polar.ANGLES, depth + off)) for off in (5, -5)
-        )
-        assert all(mask[tuple(np.rint(place).astype(int))] for place in zip(*inside, strict=True))
-        assert not any(
-            mask[tuple(np.rint(place).astype(int))] for place in zip(*outside, strict=True)
-        )
+        deeper = polar.outline(unwrapped, np.full(polar.ANGLES, depth + 5))
+        nearer_the_skin = polar.outline(unwrapped, np.full(polar.ANGLES, depth - 5))
+        assert pixels_along(mask, deeper).all()
+        assert not pixels_along(mask, nearer_the_skin).any()
+
+
+def pixels_along(mask, outline):
+    rows, columns = np.rint(outline).astype(int)
+    return mask[rows, columns]

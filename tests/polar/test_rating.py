@@ -19,23 +19,21 @@ MM = (1.0, 1.0)
 
 def test_the_truth_is_trusted_and_what_is_off_it_is_not(drawn):
     image, truth = drawn
-    element = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (9, 9))
-    shifted = np.roll(truth, 6, axis=1)
     assert sm.quality(image, truth, spacing_mm=MM) > 2 * polar.TRUSTED
-    scalp = within_skin(image) & (truth == 0)
-    without_bone = within_skin(image) & (image > 0.3)
-    dilated, eroded = cv2.dilate(truth, element), cv2.erode(truth, element)
-    for wrong in (
-        dilated,
-        eroded,
-        shifted,
-        within_skin(image),
-        scalp,
-        without_bone,
-        1 - truth,
-        0 * truth,
-    ):
-        assert sm.quality(image, wrong, spacing_mm=MM) < polar.TRUSTED
+    element = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (9, 9))
+    head = within_skin(image)
+    wrong_masks = {
+        "dilated": cv2.dilate(truth, element),
+        "eroded": cv2.erode(truth, element),
+        "shifted": np.roll(truth, 6, axis=1),
+        "head": head,
+        "scalp": head & (truth == 0),
+        "without bone": head & (image > 0.3),
+        "inverted": 1 - truth,
+        "empty": 0 * truth,
+    }
+    for name, mask in wrong_masks.items():
+        assert sm.quality(image, mask, spacing_mm=MM) < polar.TRUSTED, name
 
 
 @pytest.mark.parametrize(("depth_mm", "plausible"), [(30, True), (40, False)])
@@ -54,10 +52,15 @@ def test_an_outline_that_leaves_the_surface_for_the_inner_table_is_trusted_less(
     image, _ = ring_head(levels=(0.02, 0.8, 0.1, 0.7, 0.1, 1), depths_mm=(0, 6, 8.5, 13, 15.5))
     marrow = polar.unwrap(image, MM)
     angle = np.arange(polar.ANGLES)
-    surface, a_third, most, all_around = [
-        polar.trust(marrow, ndimage.gaussian_filter1d(np.where(angle < inner, 25.5, 11.5), 4))
-        for inner in (0, 120, 240, 360)
-    ]
+
+    def trust(inner_to):
+        depth = np.where(angle < inner_to, 25.5, 11.5)
+        return polar.trust(marrow, ndimage.gaussian_filter1d(depth, 4))
+
+    surface = trust(0)
+    a_third = trust(120)
+    most = trust(240)
+    all_around = trust(360)
     assert surface > 2 * polar.TRUSTED
     assert a_third < 0.5 * surface
     assert most < a_third
@@ -67,10 +70,8 @@ def test_an_outline_that_leaves_the_surface_for_the_inner_table_is_trusted_less(
 
 def test_scalp_brighter_than_the_brain_is_no_sharper():
     """Where bone is faint, the step to it does not become clear by brighter fat."""
-    usual, bright = (
-        ring_head(levels=(0.02, fat, 0.97, 1.0), depths_mm=(0, 6, 12)) for fat in (1.0, 1.6)
-    )
-    for image, truth in (usual, bright):
+    for fat in (1.0, 1.6):
+        image, truth = ring_head(levels=(0.02, fat, 0.97, 1.0), depths_mm=(0, 6, 12))
         assert sm.quality(image, truth, spacing_mm=MM) < polar.TRUSTED
 
 
@@ -119,22 +120,20 @@ def test_a_rough_outline_is_trusted_less(drawn):
     image, truth = drawn
     rough = polar.unwrap(image, MM)
     depth = polar.rating._depth_of(truth, rough)
-    figures = [
-        polar.trust(rough, depth + amount * np.random.default_rng(1).standard_normal(polar.ANGLES))
-        for amount in (0, 1, 2, 4)
-    ]
-    assert figures == sorted(figures, reverse=True)
-    assert figures[0] > polar.TRUSTED > figures[-1]
+    noise = np.random.default_rng(1).standard_normal(polar.ANGLES)
+    trust = [polar.trust(rough, depth + amount * noise) for amount in (0, 1, 2, 4)]
+    assert trust == sorted(trust, reverse=True)
+    assert trust[0] > polar.TRUSTED > trust[-1]
 
 
 def test_quality_follows_the_mask_and_the_spacing_no_further_than_it_must(drawn):
     image, truth = drawn
-    wanted = sm.quality(image, truth, spacing_mm=MM)
-    assert 0 < wanted <= 1
+    quality = sm.quality(image, truth, spacing_mm=MM)
+    assert 0 < quality <= 1
     for mask in (truth * 255, truth > 0, truth * 1.0):
-        assert sm.quality(image, mask, spacing_mm=MM) == wanted
-    assert sm.quality(image, truth) == pytest.approx(wanted, abs=0.15)
-    assert sm.quality(image * 1e-20, truth, spacing_mm=MM) == pytest.approx(wanted, abs=0.01)
+        assert sm.quality(image, mask, spacing_mm=MM) == quality
+    assert sm.quality(image, truth) == pytest.approx(quality, abs=0.15)
+    assert sm.quality(image * 1e-20, truth, spacing_mm=MM) == pytest.approx(quality, abs=0.01)
 
 
 def test_quality_says_what_it_cannot_take(drawn):
@@ -170,17 +169,17 @@ def test_a_ct_is_not_trusted(window, spacing_mm):
 @pytest.mark.parametrize("wide", [7, 12])
 def test_a_right_mask_is_trusted_on_wide_pixels(axis, wide):
     data = sm.load("phantom")
-    for image, truth, mm in zip(data.images, data.truth, data.spacing_mm, strict=True):
-        parts = [
-            np.add.reduceat(array, range(0, array.shape[axis], wide), axis=axis)
-            for array in (image, truth)
-        ]
-        wider_mm = mm * np.where(np.arange(2) == axis, wide, 1)
-        mask = sm.v8(parts[0], spacing_mm=wider_mm)
-        assert sm.iou(mask, parts[1] > wide / 2) > 0.95
-        assert sm.quality(parts[0], mask, spacing_mm=wider_mm) > polar.TRUSTED
-        astray = np.roll(mask, round(15 / mm[1 - axis]), axis=1 - axis)
-        assert sm.quality(parts[0], astray, spacing_mm=wider_mm) < polar.TRUSTED
+    for image, truth, spacing_mm in zip(data.images, data.truth, data.spacing_mm, strict=True):
+        starts = range(0, image.shape[axis], wide)
+        wide_image = np.add.reduceat(image, starts, axis=axis)
+        wide_truth = np.add.reduceat(truth, starts, axis=axis) > wide / 2
+        wide_mm = spacing_mm.copy()
+        wide_mm[axis] *= wide
+        mask = sm.v8(wide_image, spacing_mm=wide_mm)
+        assert sm.iou(mask, wide_truth) > 0.95
+        assert sm.quality(wide_image, mask, spacing_mm=wide_mm) > polar.TRUSTED
+        astray = np.roll(mask, round(15 / spacing_mm[1 - axis]), axis=1 - axis)  # by 15 mm
+        assert sm.quality(wide_image, astray, spacing_mm=wide_mm) < polar.TRUSTED
 
 
 @given(seed=st.integers(0, 10**6))

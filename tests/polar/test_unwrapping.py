@@ -13,9 +13,9 @@ MM = (1.0, 1.0)
 
 
 def disc(radius_mm, shape=(160, 160), spacing_mm=MM, at_mm=(0.0, 0.0)):
-    return ring_head(shape, spacing_mm, at_mm=at_mm, axes_mm=(radius_mm,) * 2, levels=(0, 1, 1, 1))[
-        0
-    ]
+    axes_mm = (radius_mm, radius_mm)
+    image, _ = ring_head(shape, spacing_mm, at_mm=at_mm, axes_mm=axes_mm, levels=(0, 1, 1, 1))
+    return image
 
 
 @pytest.mark.parametrize("spacing_mm", [(1.0, 1.0), (0.4, 1.2), (0.25, 0.25), (1.5, 1.5)])
@@ -23,11 +23,8 @@ def disc(radius_mm, shape=(160, 160), spacing_mm=MM, at_mm=(0.0, 0.0)):
 def test_centre_and_skin_are_in_millimetres(spacing_mm, at_mm):
     shape = tuple(round(170 / mm) for mm in spacing_mm)
     unwrapped = polar.unwrap(disc(60, shape, spacing_mm, at_mm), spacing_mm)
-    middle = [
-        (n * mm - polar.STEP_MM) / 2 + at
-        for n, mm, at in zip(shape, spacing_mm, at_mm, strict=True)
-    ]
-    close(np.multiply(unwrapped.centre, polar.STEP_MM), middle, atol=0.5)
+    middle_mm = (np.multiply(shape, spacing_mm) - polar.STEP_MM) / 2 + at_mm
+    close(np.multiply(unwrapped.centre, polar.STEP_MM), middle_mm, atol=0.5)
     close(unwrapped.skin * polar.STEP_MM, 60, atol=1.5)
     close(unwrapped.scale, np.divide(spacing_mm, polar.STEP_MM), rtol=0.01)
     assert unwrapped.shape == shape
@@ -45,17 +42,17 @@ def test_rays_begin_on_the_right_and_turn_clockwise():
     image[110:116, 75:85] = 0  # below, from 30 to 36 mm
     brightness = polar.unwrap(image, MM).brightness
     assert brightness.shape == (polar.ANGLES, 96)
-    depth = {
-        angle: np.median(np.flatnonzero(brightness[angle] < 0.5)) * polar.STEP_MM
-        for angle in (0, 90)
-    }
-    assert depth == {0: pytest.approx(60 - 43, abs=1.5), 90: pytest.approx(60 - 33, abs=1.5)}
+    depth_on_the_right_mm = np.median(np.flatnonzero(brightness[0] < 0.5)) * polar.STEP_MM
+    depth_below_mm = np.median(np.flatnonzero(brightness[90] < 0.5)) * polar.STEP_MM
+    assert depth_on_the_right_mm == pytest.approx(60 - 43, abs=1.5)
+    assert depth_below_mm == pytest.approx(60 - 33, abs=1.5)
     assert (brightness[[45, 135, 180, 225, 270, 315], 8:] > 0.9).all()
 
 
 def test_the_brain_has_brightness_1():
+    image, _ = ring_head(levels=(0, 1, 0.05, 0.25))
     for factor in (1, 7e-9, 2.0**40):
-        brightness = polar.unwrap(factor * ring_head(levels=(0, 1, 0.05, 0.25))[0], MM).brightness
+        brightness = polar.unwrap(factor * image, MM).brightness
         close(np.median(brightness[:, 70:]), 1, atol=0.01)
         close(np.median(brightness[:, 5:10]), 2, atol=0.05)
 
