@@ -1,4 +1,4 @@
-"""The doors lead where they say: addresses, and the files that Binder, Colab and codespaces read."""
+"""The doors lead where they say: addresses, and what Binder, Colab and codespaces read."""
 
 import ast
 import importlib.metadata
@@ -50,18 +50,19 @@ def test_every_door_names_the_lesson(lesson):
 
 @pytest.mark.parametrize("repository", ["", REPOSITORY])
 def test_doors_without_an_address_lead_to_their_explanation(repository):
-    explained = pages.anchors(pages.HOUSE / doors.LIVE)
+    anchors = pages.anchors(pages.HOUSE / doors.LIVE)
     addresses = doors.addresses(LESSONS[0], repository)
-    near = [address for address in addresses.values() if not links.is_external(address)]
-    assert len(near) == (1 if repository else len(addresses))
-    for address in near:
+    internal = [address for address in addresses.values() if not links.is_external(address)]
+    assert len(internal) == (1 if repository else len(addresses))
+    for address in internal:
         path, anchor = links.resolve(address, LESSONS[0])
         assert path == doors.LIVE
-        assert anchor in explained
+        assert anchor in anchors
 
 
 def test_the_page_shows_the_setting_as_it_is_read(monkeypatch):
-    [setting] = re.findall(r'^repository = "(.+)"$', pages.text_of(pages.HOUSE / doors.LIVE), re.M)
+    text = pages.text_of(pages.HOUSE / doors.LIVE)
+    [setting] = re.findall(r'^repository = "(.+)"$', text, re.MULTILINE)
     changed = {"tool": {"skullmask": {"repository": setting}}}
     monkeypatch.setattr(doors, "_settings", lambda: changed)
     assert doors.repository() == setting
@@ -84,41 +85,53 @@ def test_the_copy_for_colab_differs_by_its_first_cell_and_its_links(lesson_and_c
             assert cell == original
         else:
             targets = pages.targets(cell.source)
-            assert all(links.is_external(target) or target[0] == "#" for target in targets)
+            for target in targets:
+                assert links.is_external(target) or target.startswith("#"), target
             assert len(targets) == len(pages.targets(original.source))
     nbformat.validate(copy)
 
 
+def imported_modules(notebook):
+    """Name the packages that a notebook imports, without Python's own and ours."""
+    code = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
+    modules = set()
+    for statement in ast.walk(ast.parse(code)):
+        if isinstance(statement, ast.Import):
+            modules |= {alias.name for alias in statement.names}
+        elif isinstance(statement, ast.ImportFrom):
+            modules.add(statement.module)
+    packages = {module.partition(".")[0] for module in modules}
+    return packages - set(sys.stdlib_module_names) - {"skullmask_lib"}
+
+
 @pytest.fixture(scope="module")
-def homes():
-    """List the installed packages by the modules that they hold."""
+def distributions():
+    """List the installed distributions by the modules that they hold."""
     return importlib.metadata.packages_distributions()
 
 
-def test_colab_installs_all_that_the_lessons_import(lesson_and_copy, homes):
+def test_colab_installs_all_that_the_lessons_import(lesson_and_copy, distributions):
     lesson, _ = lesson_and_copy
-    code = "\n".join(cell.source for cell in lesson.cells if cell.cell_type == "code")
-    imported = set()
-    for statement in ast.walk(ast.parse(code)):
-        if isinstance(statement, ast.Import):
-            imported |= {alias.name.split(".")[0] for alias in statement.names}
-        elif isinstance(statement, ast.ImportFrom):
-            imported.add(statement.module.split(".")[0])
     at_hand = {*doors.colab_packages(), *doors._COLAB_BRINGS, "skullmask"}
-    for module in imported - set(sys.stdlib_module_names) - {"skullmask_lib"}:
-        packages = homes.get(module, [module])  # torch need not be installed here
-        assert {name.lower().removesuffix("-headless") for name in packages} & at_hand, module
+    for module in imported_modules(lesson):
+        names = distributions.get(module, [module])  # torch need not be installed here
+        assert {name.lower().removesuffix("-headless") for name in names} & at_hand, module
 
 
 def test_what_colab_brings_is_named_in_pyproject():
     project = doors._settings()["project"]
-    named = {re.match(r"[\w-]+", entry)[0] for entry in project["dependencies"]}
-    assert named >= doors._COLAB_BRINGS
+    dependencies = {re.match(r"[\w-]+", entry)[0] for entry in project["dependencies"]}
+    assert dependencies >= doors._COLAB_BRINGS
+
+
+def text_of(*path):
+    return pages.HOUSE.joinpath(*path).read_text(encoding="utf-8")
 
 
 def test_the_dev_container_installs_from_pyproject():
-    text = (pages.HOUSE / ".devcontainer" / "devcontainer.json").read_text(encoding="utf-8")
-    container = json.loads(re.sub(r"^\s*//.*$", "", text, flags=re.MULTILINE))
+    text = text_of(".devcontainer", "devcontainer.json")
+    without_comments = re.sub(r"^\s*//.*$", "", text, flags=re.MULTILINE)
+    container = json.loads(without_comments)
     image, _, version = container["image"].partition(":")
     assert image == "python"
     project = doors._settings()["project"]
@@ -131,17 +144,16 @@ def test_the_dev_container_installs_from_pyproject():
 
 
 def test_every_door_installs_what_the_lessons_need():
-    container = (pages.HOUSE / ".devcontainer" / "devcontainer.json").read_text(encoding="utf-8")
-    conda = (pages.HOUSE / "environment.yml").read_text(encoding="utf-8")
-    zipped = (pages.HOUSE / "publish" / "student.md").read_text(encoding="utf-8")
-    for text in (container, conda, zipped):
+    container = text_of(".devcontainer", "devcontainer.json")
+    conda = text_of("environment.yml")
+    handout = text_of("publish", "student.md")
+    for text in (container, conda, handout):
         assert ".[app,batch,volumes]" in text
 
 
 @pytest.fixture(scope="module")
 def workflow():
-    path = pages.HOUSE / ".github" / "workflows" / "site.yml"
-    return yaml.safe_load(path.read_text(encoding="utf-8"))
+    return yaml.safe_load(text_of(".github", "workflows", "site.yml"))
 
 
 def commands_of(job):
@@ -149,14 +161,19 @@ def commands_of(job):
 
 
 def actions_of(job):
-    """List what the actions of a job are given, by their names without versions."""
-    steps = [step for step in job["steps"] if "uses" in step]
-    return {step["uses"].partition("@")[0]: step.get("with", {}) for step in steps}
+    """List the inputs of the actions of a job, by the names of the actions without versions."""
+    actions = {}
+    for step in job["steps"]:
+        if "uses" in step:
+            name, _, _ = step["uses"].partition("@")
+            actions[name] = step.get("with", {})
+    return actions
 
 
 def test_the_workflow_publishes_what_make_writes(workflow):
-    build, colab = workflow["jobs"]["build"], workflow["jobs"]["colab"]
-    makefile = (pages.HOUSE / "Makefile").read_text(encoding="utf-8")
+    build = workflow["jobs"]["build"]
+    colab = workflow["jobs"]["colab"]
+    makefile = text_of("Makefile")
     targets = re.findall(r"make PYTHON=python (\w+)$", commands_of(build), re.MULTILINE)
     assert targets == ["site", "colab"]
     for target in targets:

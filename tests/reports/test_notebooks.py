@@ -52,24 +52,40 @@ def code_cells(notebook):
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
 
 
+def outputs_of(notebook):
+    outputs = []
+    for cell in code_cells(notebook):
+        outputs += cell.outputs
+    return outputs
+
+
+def tags_of(cell):
+    return cell.metadata.get("tags", [])
+
+
 def markdown(path):
-    return "\n\n".join(
-        c.source for c in nbformat.read(path, as_version=4).cells if c.cell_type == "markdown"
-    )
+    """Give all text of a notebook."""
+    cells = nbformat.read(path, as_version=4).cells
+    return "\n\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+
+
+def code_cells_of(path):
+    return code_cells(nbformat.read(path, as_version=4))
 
 
 def test_executed_from_top_to_bottom_without_errors(notebook):
     counts = [cell.execution_count for cell in code_cells(notebook)]
     assert counts == list(range(1, len(counts) + 1))
-    outputs = [output for cell in code_cells(notebook) for output in cell.outputs]
-    assert not [o for o in outputs if o.output_type == "error" or o.get("name") == "stderr"]
+    for output in outputs_of(notebook):
+        assert output.output_type != "error"
+        assert output.get("name") != "stderr"
 
 
 def test_what_a_cell_prints_is_stored_in_one_piece(notebook):
     for cell in code_cells(notebook):
-        kinds = [(output.output_type, output.get("name")) for output in cell.outputs]
-        pairs = itertools.pairwise(kinds)
-        assert not [kind for kind, following in pairs if kind == following and kind[1]]
+        for output, following in itertools.pairwise(cell.outputs):
+            if output.output_type == "stream":
+                assert following.get("name") != output.name, cell.source
 
 
 def test_size(notebook):
@@ -103,58 +119,41 @@ def test_every_figure_has_an_alternative_text(notebook):
 )
 def test_an_explorer_is_a_picture_where_no_kernel_runs(path):
     notebook = nbformat.read(path, as_version=4)
-    shown = [
-        cell
-        for cell in code_cells(notebook)
-        if re.search(r"^explore\.(sliders|App|Tracer)\(", cell.source, re.MULTILINE)
-    ]
-    for cell in shown:
-        [output] = cell.outputs
-        assert set(output.data) == {"image/png", "text/plain"}
-        assert output.data["text/plain"].startswith(("Explorer(", "Tracer("))
-    assert len(shown) == 1
+    explorer = re.compile(r"^explore\.(sliders|App|Tracer)\(", re.MULTILINE)
+    [cell] = [cell for cell in code_cells(notebook) if explorer.search(cell.source)]
+    [output] = cell.outputs
+    assert set(output.data) == {"image/png", "text/plain"}
+    assert output.data["text/plain"].startswith(("Explorer(", "Tracer("))
 
 
 def test_no_formula_that_needs_a_script(notebook):
-    assert not [
-        c
-        for c in notebook.cells
-        if c.cell_type == "markdown" and re.search(r"\$[^$]+\$|\\\(", c.source)
-    ]
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            assert not re.search(r"\$[^$]+\$|\\\(", cell.source), cell.source
 
 
 def test_parameters_are_annotated_literals_with_a_comment(lesson):
     assert notebooks.parameters(lesson)
-    cells = [
-        c
-        for c in code_cells(nbformat.read(lesson, as_version=4))
-        if "parameters" in c.metadata.get("tags", [])
-    ]
-    assert len(cells) == 1
-    assert all("  # " in line for line in cells[0].source.splitlines())
+    [cell] = [cell for cell in code_cells_of(lesson) if "parameters" in tags_of(cell)]
+    for line in cell.source.splitlines():
+        assert "  # " in line
+
+
+PARTS = ("Question", "Predict", "Exercises", "Modify", "Make", "Summary", "Explore")
 
 
 def test_template(lesson):
     text = markdown(lesson)
-    for part in (
-        "Question",
-        "Predict",
-        "Exercises",
-        "Modify",
-        "Make",
-        "Summary",
-        "Explore",
-    ):
+    for part in PARTS:
         assert part in text, f"{lesson.name} lacks {part}"
-    code = "\n".join(cell.source for cell in code_cells(nbformat.read(lesson, as_version=4)))
+    code = "\n".join(cell.source for cell in code_cells_of(lesson))
     assert re.search(r"^(def view\(|view = partial\(views\.)", code, re.MULTILINE)
     assert re.search(r"^view\(\)$", code, re.MULTILINE), "view is called once in the open"
     assert re.search(r"explore\.sliders\(\s*view", code)
     ast.parse(code)
     for version in re.findall(r"v\d", lesson.stem):
-        assert re.search(rf"^\s*assert np\.array_equal\(.*sm\.{version}\(", code, re.MULTILINE), (
-            version
-        )
+        comparison = rf"^\s*assert np\.array_equal\(.*sm\.{version}\("
+        assert re.search(comparison, code, re.MULTILINE), version
 
 
 def test_numbering_and_navigation():
@@ -168,19 +167,18 @@ def test_numbering_and_navigation():
             assert LESSONS[index + 1].name in links
 
 
-def test_links_lead_somewhere(path, notebook):
-    text = "\n\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
-    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", text):
+def test_links_lead_somewhere(path):
+    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", markdown(path)):
         assert target.startswith("https://") or (path.parent / target).exists(), target
 
 
 def test_contents_list_every_lesson_with_its_minutes():
     contents = markdown(LESSONS[0])
     for path in LESSONS:
+        name = re.escape(path.name)
         minutes = pacing.total(path)
-        assert re.search(rf"\|[^\n]*{re.escape(path.name)}[^\n]*\|\s*{minutes}\s*\|", contents), (
-            path.name
-        )
+        row = rf"\|[^\n]*{name}[^\n]*\|\s*{minutes}\s*\|"
+        assert re.search(row, contents), path.name
 
 
 def test_contents_tell_teachers_how_long_the_short_course_takes():
@@ -195,28 +193,22 @@ def test_a_lesson_states_the_minutes_of_its_sections(lesson):
 
 def test_a_cell_is_hidden_if_and_only_if_it_is_tagged(notebook):
     for cell in notebook.cells:
-        hidden = cell.metadata.get("jupyter", {}).get("source_hidden", False)
-        assert hidden == ("hide-input" in cell.metadata.get("tags", [])), cell.source
+        is_hidden = cell.metadata.get("jupyter", {}).get("source_hidden", False)
+        assert is_hidden == ("hide-input" in tags_of(cell)), cell.source
 
 
 def test_cells_that_only_write_a_sentence_or_an_answer_are_hidden(lesson):
-    for cell in code_cells(nbformat.read(lesson, as_version=4)):
+    for cell in code_cells_of(lesson):
         if re.search(r"^(Markdown|display\(exercises\.|exercises\.)", cell.source, re.MULTILINE):
-            assert "hide-input" in cell.metadata.get("tags", []), cell.source
+            assert "hide-input" in tags_of(cell), cell.source
 
 
 def test_each_wrong_prediction_has_a_fold_of_its_own(lesson):
-    notebook = nbformat.read(lesson, as_version=4)
-    shown = "\n".join(
-        [markdown(lesson)]
-        + [
-            "".join(output.get("data", {}).get("text/markdown", ""))
-            for cell in code_cells(notebook)
-            for output in cell.outputs
-        ]
-    )
-    summaries = re.findall(r"<summary>(.*?)</summary>", shown)
-    assert [summary for summary in summaries if "Explore" in summary], summaries
+    texts = [markdown(lesson)]
+    for output in outputs_of(nbformat.read(lesson, as_version=4)):
+        texts.append(output.get("data", {}).get("text/markdown", ""))
+    summaries = re.findall(r"<summary>(.*?)</summary>", "\n".join(texts))
+    assert any("Explore" in summary for summary in summaries), summaries
     wrong = [summary for summary in summaries if re.search(r"\([abc]\)", summary)]
     assert len(wrong) >= 2, summaries
 
@@ -230,13 +222,13 @@ def test_a_lesson_states_its_exercises_as_they_are_defined(lesson):
 
 
 def test_each_exercise_has_a_cell_that_waits_for_an_answer(lesson):
-    cells = code_cells(nbformat.read(lesson, as_version=4))
+    cells = code_cells_of(lesson)
     for exercise in definitions.of_lesson(lesson.name[:2]):
         [cell] = [cell for cell in cells if f'sm.check("{exercise.name}"' in cell.source]
         variable = f"answer_{exercise.name.replace('.', '_')}"
         assert cell.source.endswith(f'sm.check("{exercise.name}", {variable})')
         assert re.search(r"= \.\.\.|return \.\.\.", cell.source)
-        assert "hide-input" not in cell.metadata.get("tags", [])
+        assert "hide-input" not in tags_of(cell)
         [output] = cell.outputs
         assert output.data["text/plain"] == NO_ANSWER
 
