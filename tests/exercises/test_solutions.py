@@ -10,7 +10,7 @@ from skullmask_lib.exercises import checking, definitions
 from skullmask_lib.project import project_folder
 from skullmask_lib.reports import notebooks
 
-# A change of one constant in the answer to an exercise, which makes it wrong
+# Changes of one constant in the answer to an exercise, each of which makes the answer wrong
 MUTATIONS = [
     ("00.1", "[3:6, 1:6]", "[3:6, 0:6]"),
     ("00.1", "[3:6, 1:6]", "[2:6, 1:6]"),
@@ -91,37 +91,42 @@ def solutions(lesson):
 def run(source, names):
     """Run a cell and return the value of its last line, as Jupyter shows it."""
     tree = ast.parse(source)
-    last = ast.Expression(tree.body.pop().value) if isinstance(tree.body[-1], ast.Expr) else None
+    last = tree.body[-1]
+    if not isinstance(last, ast.Expr):
+        exec(compile(tree, "cell", "exec"), names)
+        return None
+    del tree.body[-1]
     exec(compile(tree, "cell", "exec"), names)
-    return eval(compile(last, "cell", "eval"), names) if last else None
+    return eval(compile(ast.Expression(last.value), "cell", "eval"), names)
 
 
 @cache
 def results(lesson):
     """Run the answers to a lesson; return its code cells with their values, and the names."""
-    names, values = {}, []
+    names = {}
+    cells = []
     for cell in nbformat.read(solutions(lesson), as_version=4).cells:
         if cell.cell_type == "code":
-            values.append((cell, run(cell.source, names)))
-    return values, names
+            cells.append((cell, run(cell.source, names)))
+    return cells, names
 
 
-def tagged(lesson, tag, name=""):
-    """List the cells with a tag, and their values."""
-    values, _ = results(lesson)
-    return [
-        (cell, value)
-        for cell, value in values
-        if tag in cell.metadata.get("tags", ()) and f'sm.check("{name}' in cell.source
-    ]
+def tagged(lesson, tag, exercise=""):
+    """List the cells with a tag that check an answer, of one exercise or all, and their values."""
+    cells, _ = results(lesson)
+    tagged_cells = []
+    for cell, value in cells:
+        is_tagged = tag in cell.metadata.get("tags", ())
+        if is_tagged and f'sm.check("{exercise}' in cell.source:
+            tagged_cells.append((cell, value))
+    return tagged_cells
 
 
 def test_every_lesson_has_exercises_and_answers():
-    numbers = {path.name[:2] for path in notebooks.lessons()}
-    assert set(LESSONS) == numbers
+    lessons = {path.name for path in notebooks.lessons()}
+    assert {name[:2] for name in lessons} == set(LESSONS)
     folder = project_folder("notebooks") / "solutions"
-    names = {path.name for path in notebooks.lessons() if path.name[:2] in LESSONS}
-    assert {path.name for path in folder.glob("*.ipynb")} == names
+    assert {path.name for path in folder.glob("*.ipynb")} == lessons
 
 
 @pytest.mark.parametrize("lesson", LESSONS)
@@ -142,7 +147,8 @@ def test_answers_pass_and_wrong_ones_get_replies_of_their_own(lesson):
         assert not any(replies)
         sentences = {reply.sentence for reply in replies}
         assert len(sentences) == len(replies)
-        assert not [text for text in sentences if not text.startswith("Not yet: ")]
+        for sentence in sentences:
+            assert sentence.startswith("Not yet: ")
     assert len(tagged(lesson, "wrong")) >= 4
 
 
@@ -158,5 +164,7 @@ def test_an_answer_with_another_constant_fails(mutation):
 
 
 def test_every_answer_is_mutated():
-    names = [exercise.name for lesson in LESSONS for exercise in definitions.of_lesson(lesson)]
-    assert {name for name, *_ in MUTATIONS} == set(names)
+    exercises = set()
+    for lesson in LESSONS:
+        exercises |= {exercise.name for exercise in definitions.of_lesson(lesson)}
+    assert {exercise for exercise, _, _ in MUTATIONS} == exercises
