@@ -1,4 +1,4 @@
-"""The verdict of strip: high on heads, low on what is none, and by level where the skull is lost."""
+"""The verdict of strip: high on heads, low on what is none, by level where the skull is lost."""
 
 import json
 
@@ -23,10 +23,10 @@ def verdict_on(volume, affine=AFFINE):
     return strip_with_verdict(volume, affine)[1]
 
 
-def places(shape, sizes_mm):
-    """Give the distances from the middle of a volume [mm], along each axis."""
-    axes = [(np.arange(n) - (n - 1) / 2) * mm for n, mm in zip(shape, sizes_mm, strict=True)]
-    return np.meshgrid(*axes, indexing="ij")
+def distances_mm(shape, sizes_mm):
+    """Give the distances of all voxels from the middle of a volume, along each axis."""
+    middle = np.reshape(shape, (3, 1, 1, 1)) / 2 - 0.5
+    return (np.indices(shape) - middle) * np.reshape(sizes_mm, (3, 1, 1, 1))
 
 
 def noisy(values):
@@ -35,23 +35,32 @@ def noisy(values):
 
 
 def torso(rounded):
-    """Give fat, dark muscle, and organs with two lungs."""
-    x, y, z = places((84, 60, 30), (5, 5, 8))
-    z = z if rounded else 0 * z
-    shells = [np.hypot(np.hypot(x / a, y / b), z / c) for a, b, c in LAYERS]
-    values = np.select([shell < 1 for shell in shells], [0.7, 0.2, 1.0])
-    lungs = np.hypot((np.abs(x) - 65) / 40, y / 45) < 1
-    return noisy(np.where(lungs & (shells[0] < 1), 0.05, values)), np.diag([5, 5, 8, 1])
+    """Give organs with two lungs, in dark muscle, in fat."""
+    x, y, z = distances_mm((84, 60, 30), (5, 5, 8))
+    if not rounded:
+        z = np.zeros_like(z)
+
+    def is_in_ellipsoid(a_mm, b_mm, c_mm):
+        return (x / a_mm) ** 2 + (y / b_mm) ** 2 + (z / c_mm) ** 2 < 1
+
+    organs = is_in_ellipsoid(138, 78, 100)
+    muscle = is_in_ellipsoid(152, 92, 108)
+    fat = is_in_ellipsoid(170, 110, 118)
+    lungs = organs & (np.hypot((np.abs(x) - 65) / 40, y / 45) < 1)
+    values = np.select([lungs, organs, muscle, fat], [0.05, 0.7, 0.2, 1.0])
+    return noisy(values), np.diag([5, 5, 8, 1])
 
 
-LAYERS = [(138, 78, 100), (152, 92, 108), (170, 110, 118)]  # half the axes [mm]
+def radius_mm(shape):
+    """Give the distance of every voxel from the middle of a volume."""
+    return np.linalg.norm(distances_mm(shape, SIZES_MM), axis=0)
 
 
 def ct(window):
-    """Give brain, bone, fat and skin as on CT [HU]."""
+    """Give brain, bone, fat and skin as on CT [HU], shown between two limits."""
     _, brain = head()
-    radius_mm = np.sqrt(sum(place**2 for place in places(brain.shape, SIZES_MM)))
-    layers = [radius_mm < radius for radius in (68, 76, 82, 86)]
+    radius = radius_mm(brain.shape)
+    layers = [radius < 68, radius < 76, radius < 82, radius < 86]
     values = np.select(layers, [32, 900, -90, 40], -1000)
     noise = 6 * np.random.default_rng(0).standard_normal(values.shape)
     return (values + noise).clip(*window), AFFINE
@@ -68,11 +77,12 @@ def emptied(*box):
 
 
 def bottle():
-    radius_mm = np.sqrt(sum(place**2 for place in places((50, 40, 25), SIZES_MM)))
-    return noisy(1.0 * (radius_mm < 80)), AFFINE
+    return noisy(1.0 * (radius_mm((50, 40, 25)) < 80)), AFFINE
 
 
-ALL, LOW, HIGH = slice(None), slice(None, 20), slice(20, None)
+ALL = slice(None)
+LOW = slice(None, 20)
+HIGH = slice(20, None)
 NO_HEADS = {
     "noise": lambda: (noisy(np.zeros((50, 40, 25))), AFFINE),
     "left half": lambda: part(slice(None, 25)),
@@ -117,10 +127,8 @@ def test_a_head_is_trusted_and_so_are_its_levels():
 @pytest.mark.parametrize("spacing_mm", [(2, 2, 2), (3, 3, 3), (4, 4, 7)])
 @pytest.mark.parametrize("contrast", ["T1", "T2", "FLAIR"])
 def test_heads_of_every_contrast_are_trusted(contrast, spacing_mm):
-    shape = [int(extent // mm) for extent, mm in zip((184, 224, 184), spacing_mm, strict=True)]
-    volume, _, affine = phantom.render_volume(
-        contrast=contrast, shape=tuple(shape), spacing_mm=spacing_mm
-    )
+    shape = tuple(int(size) for size in np.floor_divide((184, 224, 184), spacing_mm))
+    volume, _, affine = phantom.render_volume(contrast=contrast, shape=shape, spacing_mm=spacing_mm)
     assert verdict_on(volume, affine).quality > 1.2 * polar.TRUSTED
 
 
@@ -131,14 +139,17 @@ def test_a_level_without_bone_is_doubted_in_any_order_of_axes(thickness_mm):
     is_brain = brain.any(axis=(0, 1))
     levels = np.arange(len(is_brain))
     middle = np.flatnonzero(is_brain).mean()
-    without = is_brain & (levels < middle - 16 / thickness_mm)
-    bone = (volume < 0.3) & (head(sizes_mm, noise=0)[0] > 0.05)
-    volume[bone & without] = 0.8
+    is_without_bone = is_brain & (levels < middle - 16 / thickness_mm)
+    noiseless, _ = head(sizes_mm, noise=0)
+    is_bone = (volume < 0.3) & (noiseless > 0.05)
+    volume[is_bone & is_without_bone] = 0.8
+
     upright = verdict_on(volume, np.diag([*sizes_mm, 1]))
+
     assert len(upright.level_quality) == len(levels)
-    assert np.median(upright.level_quality[without]) < polar.TRUSTED
-    rest = is_brain & (levels > middle)
-    assert np.median(upright.level_quality[rest]) > polar.TRUSTED
+    assert np.median(upright.level_quality[is_without_bone]) < polar.TRUSTED
+    is_upper_half = is_brain & (levels > middle)
+    assert np.median(upright.level_quality[is_upper_half]) > polar.TRUSTED
     flipped = verdict_on(volume[:, :, ::-1], np.diag([*sizes_mm[:2], -thickness_mm, 1]))
     assert np.array_equal(flipped.level_quality, upright.level_quality)
 
@@ -168,17 +179,17 @@ def test_the_sidecar_tells_the_verdict_and_a_warning_the_doubts(tmp_path):
     with pytest.warns(InputWarning, match=rf"half.*below {polar.TRUSTED}: .*cut off"):
         files = strip_files.strip_scan(tmp_path / "half.nii.gz", tmp_path)
     verdict = verdict_on(volume)
-    told = json.loads(files.sidecar.read_text(encoding="utf-8"))
-    assert told["Quality"] == pytest.approx(verdict.quality, abs=1e-4)
-    assert told["QualityThreshold"] == polar.TRUSTED
-    assert told["Doubts"] == list(verdict.doubts)
-    assert told["DoubtfulLevels"] == verdict.doubtful_levels()
-    assert told["LevelQuality"] == pytest.approx(verdict.level_quality.tolist(), abs=1e-4)
-    assert told["Sources"] == ["half.nii.gz"]
-    assert told["SkullFoundBy"] == "v8"
+    sidecar = json.loads(files.sidecar.read_text(encoding="utf-8"))
+    assert sidecar["Quality"] == pytest.approx(verdict.quality, abs=1e-4)
+    assert sidecar["QualityThreshold"] == polar.TRUSTED
+    assert sidecar["Doubts"] == list(verdict.doubts)
+    assert sidecar["DoubtfulLevels"] == verdict.doubtful_levels()
+    assert sidecar["LevelQuality"] == pytest.approx(verdict.level_quality.tolist(), abs=1e-4)
+    assert sidecar["Sources"] == ["half.nii.gz"]
+    assert sidecar["SkullFoundBy"] == "v8"
     voxels = np.count_nonzero(nib.load(files.mask).get_fdata())
     voxel_ml = np.prod(SIZES_MM) / 1000
-    assert told["BrainVolumeInMillilitres"] == pytest.approx(voxels * voxel_ml, abs=0.1)
+    assert sidecar["BrainVolumeInMillilitres"] == pytest.approx(voxels * voxel_ml, abs=0.1)
 
 
 def real_volume(real, name):
