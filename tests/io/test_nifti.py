@@ -1,4 +1,4 @@
-"""Files of volumes: read by what they hold, held to what they promise, refused in one line where they are damaged."""
+"""Files of volumes: read by what they hold, refused in one line where they are damaged or lie."""
 
 import gzip
 import math
@@ -31,18 +31,32 @@ def volume(shape=(20, 24, 9)):
     """Give a ball in air that is brighter on one side, so that its mirror image is another."""
     places = np.indices(shape)
     middle = np.reshape(shape, (3, 1, 1, 1)) / 2 - 0.5
-    radius = np.sqrt((((places - middle) / middle) ** 2).sum(axis=0))
+    radius = np.linalg.norm((places - middle) / middle, axis=0)
     noise = np.random.default_rng(0).integers(0, 40, shape)
-    return np.where(radius < 0.8, 100 + 5 * places[0] + places[2] + noise, 0).astype(np.int16)
+    ball = 100 + 5 * places[0] + places[2] + noise
+    return np.where(radius < 0.8, ball, 0).astype(np.int16)
 
 
 def image(array=None, affine=AFFINE, kind=nib.Nifti1Image):
-    return kind(volume() if array is None else array, affine)
+    if array is None:
+        array = volume()
+    return kind(array, affine)
 
 
 def save(path, *arguments, **options):
     nib.save(image(*arguments, **options), path)
     return path
+
+
+def unpacked(path):
+    """Read the bytes of a file, without the packing of .nii.gz."""
+    content = Path(path).read_bytes()
+    return gzip.decompress(content) if Path(path).suffix == ".gz" else content
+
+
+def write_packed(path, content):
+    """Write bytes, packed where the name says so."""
+    path.write_bytes(gzip.compress(content) if path.suffix == ".gz" else content)
 
 
 @pytest.fixture
@@ -62,24 +76,29 @@ COMMANDS = {
 }
 
 
-def refuses_all(skullmask, name, wanted):
-    """Every command refuses the file in one line that names it, and leaves nothing behind."""
+def arguments(command, name):
+    """Give the arguments of a command for a scan of this name."""
+    return [name if part == "SCAN" else part for part in COMMANDS[command]]
+
+
+def refuses_all(skullmask, name, reason):
+    """See that every command refuses the file in one line that names it, and leaves nothing."""
     save("good.nii.gz", (volume() > 0).astype(np.uint8))
-    for command in COMMANDS.values():
+    for command in COMMANDS:
         before = sorted(Path().rglob("*"))
-        code, out, err = skullmask(*(name if part == "SCAN" else part for part in command))
+        code, out, err = skullmask(*arguments(command, name))
         assert (code, out, len(err)) == (2, "", 1), (command, err)
         assert name in err[0]
-        assert wanted in err[0]
+        assert reason in err[0]
         assert sorted(Path().rglob("*")) == before
     Path("pictures").mkdir()
     shutil.copy(name, "pictures")
     assert skullmask("batch", "pictures", "masks", "--workers", "1")[0] != 0
     [error] = Path("masks.batch", "errors.csv").read_text(encoding="utf-8").splitlines()[1:]
-    assert wanted in error
+    assert reason in error
 
 
-# --- damage ----------------------------------------------------------------------------------------------------
+# --- damage --------------------------------------------------------------------------------------
 
 
 def test_every_command_refuses_a_changed_byte(skullmask, scan):
@@ -91,19 +110,24 @@ def test_every_command_refuses_a_changed_byte(skullmask, scan):
 
 @pytest.mark.parametrize("dtype", [np.float32, None])
 def test_no_changed_byte_is_read_as_something_else(scan, dtype):
-    good, wanted = scan.read_bytes(), nifti.read(scan, dtype)[0]
+    intact = scan.read_bytes()
+    expected, _ = nifti.read(scan, dtype)
     rng = np.random.default_rng(0)
+    somewhere = rng.integers(10, len(intact), 100)
+    checksum_and_size = range(len(intact) - 8, len(intact))
     lines = []
-    for place in [*rng.integers(10, len(good), 100), *range(len(good) - 8, len(good))]:
-        data = bytearray(good)
+    for place in (*somewhere, *checksum_and_size):
+        data = bytearray(intact)
         data[place] ^= 1 << rng.integers(8)
         scan.write_bytes(data)
         try:
-            same(nifti.read(scan, dtype)[0], wanted)
+            same(nifti.read(scan, dtype)[0], expected)
         except InputError as error:
             lines.append(str(error))
     assert len(lines) > 90
-    assert all(line.startswith(f"{scan}: ") and "\n" not in line for line in lines)
+    for line in lines:
+        assert line.startswith(f"{scan}: ")
+        assert "\n" not in line
 
 
 @pytest.mark.parametrize("cut", [1, 4, 8, 100, 3000])
@@ -114,24 +138,24 @@ def test_a_stream_that_is_cut_is_refused(scan, cut):
 
 
 def test_streams_that_other_packers_write_are_read(scan):
-    wanted = nifti.read(scan)[0]
-    data = gzip.decompress(scan.read_bytes())
-    scan.write_bytes(gzip.compress(data[:500]) + gzip.compress(data[500:], 1) + gzip.compress(b""))
-    same(nifti.read(scan)[0], wanted)
-    scan.write_bytes(gzip.compress(data, 0) + bytes(512))
-    same(nifti.read(scan)[0], wanted)
+    expected, _ = nifti.read(scan)
+    data = unpacked(scan)
+    in_parts = gzip.compress(data[:500]) + gzip.compress(data[500:], 1) + gzip.compress(b"")
+    zeros_at_the_end = gzip.compress(data, 0) + bytes(512)
+    for stream in (in_parts, zeros_at_the_end):
+        scan.write_bytes(stream)
+        same(nifti.read(scan)[0], expected)
 
 
 @pytest.mark.parametrize("suffix", [".nii", ".nii.gz", ".hdr"])
 def test_a_header_that_promises_other_than_what_is_there(folder, suffix):
     path = folder / f"a{suffix}"
     save(path, kind=nib.Nifti1Pair if suffix == ".hdr" else nib.Nifti1Image)
-    header = gzip.decompress(path.read_bytes()) if suffix == ".nii.gz" else path.read_bytes()
+    data = bytearray(unpacked(path))
 
     def write(shape):
-        data = bytearray(header)
-        data[40:48] = struct.pack("<4h", 3, *shape)
-        path.write_bytes(gzip.compress(data) if suffix == ".nii.gz" else data)
+        data[40:48] = struct.pack("<4h", 3, *shape)  # the field dim
+        write_packed(path, data)
 
     write((20, 24, 10))  # a slice more
     with refused(f"a{suffix}", naming=["cut off"]):
@@ -144,7 +168,7 @@ def test_a_header_that_promises_other_than_what_is_there(folder, suffix):
         same(nifti.read(path)[0], volume()[:, :, :8])
 
 
-# --- memory ----------------------------------------------------------------------------------------------------
+# --- memory --------------------------------------------------------------------------------------
 
 
 def promising(shape, packed):
@@ -163,9 +187,7 @@ def test_what_no_file_can_hold_is_refused_before_memory_is_taken(skullmask, shap
     Path("scan.nii").write_bytes(promising(shape, packed))
     save("good.nii.gz")
     tracemalloc.start()
-    code, out, err = skullmask(
-        *("scan.nii" if part == "SCAN" else part for part in COMMANDS[command])
-    )
+    code, out, err = skullmask(*arguments(command, "scan.nii"))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert (code, out, len(err)) == (2, "", 1), err
@@ -175,14 +197,12 @@ def test_what_no_file_can_hold_is_refused_before_memory_is_taken(skullmask, shap
 
 
 def test_a_stream_is_not_unpacked_beyond_its_promise(folder):
-    packer = zlib.compressobj(9, wbits=31)
     path = save(folder / "a.nii")
-    parts = [
-        packer.compress(path.read_bytes()),
-        *(packer.compress(bytes(10**6)) for _ in range(100)),
-        packer.flush(),
-    ]
-    path.write_bytes(b"".join(parts))
+    packer = zlib.compressobj(9, wbits=31)
+    stream = packer.compress(path.read_bytes())
+    for _ in range(100):
+        stream += packer.compress(bytes(10**6))
+    path.write_bytes(stream + packer.flush())
     tracemalloc.start()
     with refused("a.nii", naming=["8992 bytes"]):
         nifti.read(path)
@@ -232,7 +252,7 @@ def test_only_the_name_is_replaced_in_a_reason(path, reason, shown):
     assert error.value.message.endswith(f" .nii file ({shown})")
 
 
-# --- pipes -----------------------------------------------------------------------------------------------------
+# --- pipes ---------------------------------------------------------------------------------------
 
 
 def pipe(path):
@@ -250,9 +270,9 @@ def test_every_command_refuses_a_pipe_at_once(skullmask, make):
     for name in ("scan.nii.gz", "scan.nii", "scan.img"):
         make(Path(name))
         Path("scan.hdr").touch()
-        for command in COMMANDS.values():
+        for command in COMMANDS:
             save("good.nii.gz")
-            code, out, err = skullmask(*(name if part == "SCAN" else part for part in command))
+            code, out, err = skullmask(*arguments(command, name))
             assert (code, out, len(err)) == (2, "", 1), (command, err)
             assert name in err[0]
     Path("link.nii").symlink_to("scan.nii")
@@ -271,14 +291,18 @@ def test_a_device_is_refused():
         scans.read("zero.nii")
 
 
-# --- place and unit --------------------------------------------------------------------------------------------
+# --- place and unit ------------------------------------------------------------------------------
+
+
+def scaled(affine, factor):
+    return np.diag([factor, factor, factor, 1]) @ affine
 
 
 @pytest.mark.parametrize(
     ("unit", "scale"), [("micron", 1), ("meter", 1), ("mm", 0.001), ("unknown", 1000)]
 )
 def test_every_command_refuses_a_unit_that_cannot_be_right(skullmask, unit, scale):
-    wrong = image(affine=np.diag([*(scale * AFFINE.diagonal()[:3]), 1]))
+    wrong = image(affine=scaled(AFFINE, scale))
     wrong.header.set_xyzt_units(unit)
     nib.save(wrong, "scan.nii")
     refuses_all(skullmask, "scan.nii", "0.05 to 50 mm")
@@ -302,24 +326,24 @@ def test_the_smallest_and_the_largest_voxel(folder, size_mm, good, axis):
 @pytest.mark.usefixtures("folder")
 def test_units_that_are_right_are_millimetres():
     for unit, scale in (("micron", 1000), ("meter", 0.001), ("mm", 1), ("unknown", 1)):
-        made = image(affine=np.diag([*(scale * AFFINE.diagonal()[:3]), 1]))
-        made.header.set_xyzt_units(unit)
-        nib.save(made, "a.nii")
+        scan = image(affine=scaled(AFFINE, scale))
+        scan.header.set_xyzt_units(unit)
+        nib.save(scan, "a.nii")
         np.testing.assert_allclose(scans.load("a.nii").affine, AFFINE, rtol=1e-6)
 
 
 def test_two_sizes_of_a_voxel_are_said(folder):
-    made = image()
-    made.header["pixdim"][1:4] = 3.05, 3, 4.5
-    nib.save(made, folder / "a.nii")
+    scan = image()
+    scan.header["pixdim"][1:4] = 3.05, 3, 4.5
+    nib.save(scan, folder / "a.nii")
     with pytest.warns(InputWarning, match=r"a\.nii: .*3 × 3 × 4,.*3\.05 × 3 × 4\.5"):
         nifti.read("a.nii")
 
 
 def test_a_place_that_is_none_is_refused(folder):
-    made = image()
-    made.header["srow_x"][3] = np.inf
-    nib.save(nib.Nifti1Image(volume(), None, made.header), folder / "a.nii")
+    scan = image()
+    scan.header["srow_x"][3] = np.inf
+    nib.save(nib.Nifti1Image(volume(), None, scan.header), folder / "a.nii")
     with refused("a.nii", naming=["affine"]):
         nifti.read("a.nii")
 
@@ -339,11 +363,10 @@ def test_no_mirror_image_is_scored(skullmask, bare):
         save(path, mask, centred)
     assert skullmask("score", "masks.nii", "truth.nii")[0] == 0
     without_orientation(bare, mask)
+    other = "truth.nii" if bare == "masks.nii" else "masks.nii"
     with pytest.warns(InputWarning, match=f"{bare}: .*orientation"):
         mirrored = sm.load(bare).images
-    assert not np.array_equal(
-        mirrored, sm.load({"masks.nii": "truth.nii"}.get(bare, "masks.nii")).images
-    )
+    assert not np.array_equal(mirrored, sm.load(other).images)
     for command in (
         ("score", "masks.nii", "truth.nii"),
         ("mask", "masks.nii", "--truth", "truth.nii", "-o", "a.npy"),
@@ -365,14 +388,10 @@ def test_no_mirror_image_is_scored(skullmask, bare):
 @pytest.mark.parametrize("suffix", [".nii", ".nii.gz"])
 def test_voxels_begin_behind_the_header_where_it_says_0(folder, kind, suffix):
     path = save(folder / f"a{suffix}", kind=kind)
-    data = bytearray(
-        gzip.decompress(path.read_bytes()) if suffix == ".nii.gz" else path.read_bytes()
-    )
-    if kind is nib.Nifti1Image:
-        data[108:112] = bytes(4)
-    else:
-        data[168:176] = bytes(8)
-    path.write_bytes(gzip.compress(data) if suffix == ".nii.gz" else data)
+    data = bytearray(unpacked(path))
+    vox_offset = slice(108, 112) if kind is nib.Nifti1Image else slice(168, 176)
+    data[vox_offset] = bytes(len(data[vox_offset]))
+    write_packed(path, data)
     assert nib.load(path).dataobj.offset == 0
     same(nifti.read(path)[0], volume())
     path.write_bytes(data[:540] + bytes(16) + data[540:])  # an extension, or what else there may be
@@ -380,40 +399,39 @@ def test_voxels_begin_behind_the_header_where_it_says_0(folder, kind, suffix):
         nifti.read(path)
 
 
-# --- kinds of files --------------------------------------------------------------------------------------------
+# --- kinds of files ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("kind", [nib.Nifti1Pair, nib.Nifti2Pair])
 @pytest.mark.parametrize("ending", ["", ".gz"])
 def test_either_file_of_a_pair_leads_to_its_volume(folder, skullmask, kind, ending):
-    pair = image(kind=kind)
-    pair.header.set_slope_inter(0.5, -3)
-    nib.save(pair, folder / f"head.img{ending}")
-    one = image()
-    one.header.set_slope_inter(0.5, -3)
-    nib.save(one, folder / "one.nii")
-    wanted, like = nifti.read("one.nii")
+    for path, of_kind in ((f"head.img{ending}", kind), ("one.nii", nib.Nifti1Image)):
+        scan = image(kind=of_kind)
+        scan.header.set_slope_inter(0.5, -3)
+        nib.save(scan, folder / path)
+    expected, one = nifti.read("one.nii")
     for suffix in (".hdr", ".img"):
+        name = f"head{suffix}{ending}"
         for dtype in (np.float32, None):
-            array, read = nifti.read(f"head{suffix}{ending}", dtype)
-            same(array, wanted)
-            same(read.affine, like.affine)
+            array, read = nifti.read(name, dtype)
+            same(array, expected)
+            same(read.affine, one.affine)
             same(nifti.stored(read)[0], volume())
-        same(sm.load(f"head{suffix}{ending}").images, sm.load("one.nii").images)
+        same(sm.load(name).images, sm.load("one.nii").images)
         for output in ("masks.nii.gz", "masks.npy"):
-            assert (
-                skullmask("mask", f"head{suffix}{ending}", "-o", output, "--version", "v1")[0] == 0
-            )
+            assert skullmask("mask", name, "-o", output, "--version", "v1")[0] == 0
         same(nib.load("masks.nii.gz").affine, AFFINE)
-        assert skullmask("brain-mask", f"head{suffix}{ending}", "out")[0] == 0
-        same(nib.load("out/head_brain_mask.nii.gz").get_fdata(), brain_masks.brain_mask(wanted))
-        code, _, [line] = skullmask("mask", f"head{suffix}{ending}", "-o", f"out{suffix}")
-        assert (code, f"out{suffix}: the masks of" in line) == (2, True)
+        assert skullmask("brain-mask", name, "out")[0] == 0
+        brain_mask = nib.load("out/head_brain_mask.nii.gz")
+        same(brain_mask.get_fdata(), brain_masks.brain_mask(expected))
+        code, _, [line] = skullmask("mask", name, "-o", f"out{suffix}")
+        assert code == 2
+        assert f"out{suffix}: the masks of" in line
     assert len(list(folder.glob("head*"))) == 2
-    told = provenance.sha256(f"head.hdr{ending}")
-    assert told == provenance.sha256(f"head.img{ending}")
+    checksum = provenance.sha256(f"head.hdr{ending}")
+    assert checksum == provenance.sha256(f"head.img{ending}")
     Path(f"head.img{ending}").write_bytes(b"changed")
-    assert told != provenance.sha256(f"head.hdr{ending}")
+    assert checksum != provenance.sha256(f"head.hdr{ending}")
 
 
 def test_names_in_capitals_and_links_lead_to_the_pair(folder):
@@ -430,8 +448,7 @@ def test_names_in_capitals_and_links_lead_to_the_pair(folder):
 @pytest.mark.parametrize("kind", [nib.AnalyzeImage, nib.Spm99AnalyzeImage, nib.Spm2AnalyzeImage])
 @pytest.mark.parametrize("suffix", [".hdr", ".img"])
 def test_analyze_is_read_with_a_warning(folder, kind, suffix):
-    wanted = image(kind=kind)
-    wanted.to_filename(folder / "head.img")
+    image(kind=kind).to_filename(folder / "head.img")
     with pytest.warns(InputWarning, match=rf"head\{suffix}: .*orientation"):
         array, read = nifti.read(f"head{suffix}")
     same(array, volume())
@@ -450,7 +467,7 @@ def test_half_a_pair_is_refused(folder, skullmask, lost):
         assert code == 2
         assert line.startswith(f"skullmask: {left}: ")
         assert f"a {lost}" in line
-    Path("head.nii").write_bytes(b"".join(Path(left).read_bytes() for _ in (0, 1)))
+    Path("head.nii").write_bytes(2 * Path(left).read_bytes())
     with refused("head.nii"):
         nifti.read("head.nii")
 
@@ -460,10 +477,11 @@ def test_packed_and_plain_are_told_by_what_they_hold(folder):
     save(folder / "packed.nii.gz")
     shutil.move("plain.nii", "a.nii.gz")
     shutil.move("packed.nii.gz", "b.nii")
+    axial = [volume()[:, ::-1, k].T for k in range(9)]
     for name in ("a.nii.gz", "b.nii"):
         for dtype in (np.float32, None):
             same(nifti.read(name, dtype)[0], volume())
-        same(sm.load(name).images, np.moveaxis(volume(), 2, 0).swapaxes(1, 2)[:, ::-1])
+        same(sm.load(name).images, axial)
 
 
 @pytest.mark.parametrize(
@@ -505,10 +523,11 @@ def test_a_two_dimensional_file_of_another_program():
     np.testing.assert_allclose(data.spacing_mm, [[0.7, 0.5]], rtol=1e-6)
 
 
-# --- values ----------------------------------------------------------------------------------------------------
+# --- values --------------------------------------------------------------------------------------
 
 
 def with_nan(inside=False):
+    """Give the ball with NaN around it, and on request within it."""
     array = np.where(volume() > 0, volume(), np.nan)
     if inside:
         array[6:14, 7:17, 3:6] = np.nan
@@ -521,33 +540,35 @@ def test_nan_around_the_head_is_zero_and_said_once(skullmask):
     for dtype in (np.float32, None):
         with pytest.warns(InputWarning, match=r"scan\.nii\.gz: NaN"):
             same(nifti.read("scan.nii.gz", dtype)[0], nifti.read("zeros.nii.gz", dtype)[0])
-    said = "skullmask: warning: scan.nii.gz: NaN "
-    for command in (
-        ("mask", "-o", "NAME.npy", "--version", "v1"),
-        ("brain-mask", "out"),
-        ("strip", "out"),
-    ):
-        for name in ("scan", "zeros"):
-            arguments = [part.replace("NAME", name) for part in command[1:]]
-            code, _, err = skullmask(command[0], f"{name}.nii.gz", *arguments)
-            told = [line for line in err if line.startswith(said)]
-            assert (code, len(told)) == (0, name == "scan"), err
+    for name, remarks in (("scan", 1), ("zeros", 0)):
+        scan = f"{name}.nii.gz"
+        for command in (
+            ("mask", scan, "-o", f"{name}.npy", "--version", "v1"),
+            ("brain-mask", scan, "out"),
+            ("strip", scan, "out"),
+        ):
+            code, _, err = skullmask(*command)
+            assert code == 0
+            warnings = [
+                line for line in err if line.startswith(f"skullmask: warning: {scan}: NaN ")
+            ]
+            assert len(warnings) == remarks, err
     same(np.load("scan.npy"), np.load("zeros.npy"))
     for kind in ("brain_mask", "brainmask", "brain"):
-        scan, zeros = (
-            nib.load(f"out/{name}_{kind}.nii.gz").get_fdata() for name in ("scan", "zeros")
-        )
-        same(scan, zeros)
+        scan = nib.load(f"out/scan_{kind}.nii.gz")
+        zeros = nib.load(f"out/zeros_{kind}.nii.gz")
+        same(scan.get_fdata(), zeros.get_fdata())
 
 
 @pytest.mark.usefixtures("folder")
 def test_specks_of_nan_near_the_background_are_counted():
     array = with_nan()
     background = np.isnan(array)
-    near = ndimage.binary_dilation(background, np.ones((3, 3, 3)), iterations=2)
-    near &= ~ndimage.binary_dilation(background, np.ones((3, 3, 3)))
-    places = np.argwhere(near)[:: max(1, near.sum() // 6)][:5]
-    array[tuple(places.T)] = np.nan
+    one_off = ndimage.binary_dilation(background, np.ones((3, 3, 3)))
+    two_off = ndimage.binary_dilation(one_off, np.ones((3, 3, 3)))
+    places = np.argwhere(two_off & ~one_off)
+    far_apart = places[:: max(1, len(places) // 6)][:5]
+    array[tuple(far_apart.T)] = np.nan
     save("scan.nii.gz", array)
     with pytest.warns(InputWarning, match=r"^scan\.nii\.gz: NaN .* 5 specks") as said:
         same(nifti.read("scan.nii.gz")[0], np.nan_to_num(array))
@@ -561,16 +582,14 @@ def test_other_values_that_are_not_finite_are_refused(skullmask, what):
         array[:] = np.inf if what == "inf" else np.nan
     save("scan.nii.gz", array)
     for command in ("mask", "strip", "brain-mask"):
-        code, _, [line] = skullmask(
-            *("scan.nii.gz" if part == "SCAN" else part for part in COMMANDS[command])
-        )
+        code, _, [line] = skullmask(*arguments(command, "scan.nii.gz"))
         assert code == 2
         assert line.startswith("skullmask: scan.nii.gz: ")
         assert "NaN" in line
     assert sorted(path.name for path in Path().iterdir()) == ["scan.nii.gz"]
 
 
-# --- what is written -------------------------------------------------------------------------------------------
+# --- what is written -----------------------------------------------------------------------------
 
 TEXTS = {"descrip": b"DOE^JOHN", "aux_file": b"DOE.txt", "intent_name": b"DOE", "db_name": b"DOE"}
 
@@ -586,22 +605,18 @@ def test_no_text_of_a_header_is_written(skullmask, suffix):
     Path("heads").mkdir()
     name = f"heads/scan{suffix}"
     nib.save(named, name)
-    assert b"DOE" in (
-        gzip.decompress(Path(name).read_bytes()) if suffix == ".nii.gz" else Path(name).read_bytes()
-    )
-    outputs = f"mask{suffix}"
-    assert skullmask("mask", name, "-o", outputs, "--version", "v1")[0] == 0
+    assert b"DOE" in unpacked(name)
+
+    Path("out").mkdir()
+    assert skullmask("mask", name, "-o", f"out/mask{suffix}", "--version", "v1")[0] == 0
     for command in ("strip", "brain-mask"):
         assert skullmask(command, name, "out")[0] == 0
     assert skullmask("batch", "heads", "batched", "--version", "v1", "--workers", "1")[0] == 0
-    made = [
-        path
-        for path in (Path(outputs), *Path("out").iterdir(), *Path("batched").iterdir())
-        if "nii" in path.name
-    ]
-    assert len(made) == 5
-    for path in made:
-        data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+
+    written_files = [*Path("out").glob("*.nii*"), *Path("batched").glob("*.nii*")]
+    assert len(written_files) == 5
+    for path in written_files:
+        data = unpacked(path)
         assert b"DOE" not in data
         assert struct.pack("<f", 4711) not in data[:348]
         written = nib.load(path)
@@ -611,14 +626,13 @@ def test_no_text_of_a_header_is_written(skullmask, suffix):
 
 
 def test_the_brain_mask_of_any_file(skullmask):
-    for name in ("scan.nii", "scan.NII.GZ"):
-        save(Path("scan.nii"))
-        if name != "scan.nii":
-            Path(name).write_bytes(gzip.compress(Path("scan.nii").read_bytes()))
+    save("scan.nii")
+    Path("scan.NII.GZ").write_bytes(gzip.compress(Path("scan.nii").read_bytes()))
+    for name, suffix in (("scan.nii", ".nii"), ("scan.NII.GZ", ".nii.gz")):
+        output = f"out/scan_brain_mask{suffix}"
         code, out, _ = skullmask("brain-mask", name, "out")
-        suffix = name[4:].lower()
-        assert (code, out) == (0, f"The brain mask: out/scan_brain_mask{suffix}\n")
-        same(nib.load(f"out/scan_brain_mask{suffix}").get_fdata(), brain_masks.brain_mask(volume()))
+        assert (code, out) == (0, f"The brain mask: {output}\n")
+        same(nib.load(output).get_fdata(), brain_masks.brain_mask(volume()))
     with refused("scan.nii", naming=[".nii.gz"]):
         sm.generate_brain_mask("scan.nii", "out")
     code, _, [line] = skullmask("brain-mask", "scan.mgz", "out")
