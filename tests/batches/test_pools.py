@@ -22,7 +22,7 @@ import numpy as np
 import psutil
 import pytest
 import zarr
-from batching import errors_of, heads, one_by_one, read, recorded, rows_of, same, serial
+from batching import assert_same, column, errors_of, heads, one_by_one, read_masks, recorded, serial
 from browser import wait_for
 from commands import SKULLMASK
 from inputs import later
@@ -33,7 +33,9 @@ from skullmask_lib.batches import clusters, pools, workers
 
 pytestmark = pytest.mark.usefixtures("folder")
 OUTPUTS = ["m.npy", "m.zarr", "m"]
-V7, V8 = ("--version", "v7"), ("--version", "v8")
+V7 = ("--version", "v7")
+V8 = ("--version", "v8")
+BACKENDS = pytest.mark.parametrize("backend", ["processes", "dask"])
 
 
 def ended(run, *, seconds=120):
@@ -42,26 +44,36 @@ def ended(run, *, seconds=120):
     return run.returncode, err.splitlines()
 
 
+def wait_until_recorded(output, more_than):
+    """Wait until a run has recorded more than so many chunks."""
+    wait_for(lambda: len(recorded(output)) > more_than, seconds=60)
+
+
+def wait_until_nobody_is_left(runs):
+    wait_for(lambda: not runs.alive(), seconds=20)
+
+
 @functools.cache
-def known(count, version):
+def expected_masks(count, version):
     return one_by_one(heads(count), version)
 
 
-def right(output, count, version):
-    """See that masks and table are those of an uninterrupted run in one process."""
-    same(read(output, count), known(count, version))
-    rows = rows_of(f"{output}.batch/results.csv")
-    assert [row["name"] for row in rows] == [f"a.npy[{index}]" for index in range(count)]
-    assert [int(row["area_px"]) for row in rows] == [*known(count, version).sum(axis=(1, 2))]
+def check_masks_and_tables(output, count, version):
+    """See that masks and tables are those of an uninterrupted run in one process."""
+    masks = expected_masks(count, version)
+    assert_same(read_masks(output, count), masks)
+    assert column(output, "name") == [f"a.npy[{index}]" for index in range(count)]
+    areas_px = [int(area) for area in column(output, "area_px")]
+    assert areas_px == masks.sum(axis=(1, 2)).tolist()
     assert errors_of(output) == {}
 
 
 @pytest.mark.parametrize("output", ["m.npy", *later(*OUTPUTS[1:])])
 def test_processes_make_the_same_masks(output):
     np.save("a.npy", heads(20))
-    made = skullmask_lib.batch("a.npy", output, version="v7", workers=2, chunk=3)
-    assert (made.images, made.failed, made.set_aside) == (20, 0, ())
-    right(output, 20, "v7")
+    run = skullmask_lib.batch("a.npy", output, version="v7", workers=2, chunk=3)
+    assert (run.images, run.failed, run.set_aside) == (20, 0, ())
+    check_masks_and_tables(output, 20, "v7")
 
 
 class Stubborn(Exception):
@@ -100,36 +112,41 @@ def test_a_script_that_its_workers_would_run_again_is_told_so(runs):
     assert sorted(os.listdir()) == ["a.npy", "mine.py"]
 
 
-# --- killed --------------------------------------------------------------------------------------------------------
+# --- killed --------------------------------------------------------------------------------------
 
 
 @pytest.mark.full
 @pytest.mark.parametrize("output", OUTPUTS)
 def test_killed_at_random_moments_it_ends_with_the_same_masks(runs, output):
-    count, rng, killed = 300, np.random.default_rng(len(output)), {"worker": 0, "parent": 0}
+    count = 300
+    rng = np.random.default_rng(len(output))
     np.save("a.npy", heads(count))
     command = (*SKULLMASK, "batch", "a.npy", output, *V8, "--workers", "2", "--chunk", "5")
-    while sum(killed.values()) < 8:
-        before = len(recorded(output)) if killed["parent"] % 2 else -1
+
+    for attempt in range(4):
+        # Every other run must get further than the one before.
+        before = len(recorded(output)) if attempt % 2 else -1
         with runs.start(*command) as run:
-            for whom in ("worker", "parent"):
+            for kills, whom in enumerate(("worker", "parent"), 2 * attempt):
                 wait_for(lambda run=run: len(runs.workers(run)) == 2, seconds=60)
-                wait_for(lambda before=before: len(recorded(output)) > before, seconds=60)
-                moment, most = time.monotonic() + rng.uniform(0, 3), 6 * (sum(killed.values()) + 1)
+                wait_until_recorded(output, before)
+                moment = time.monotonic() + rng.uniform(0, 3)
+                most = 6 * (kills + 1)  # chunks, so that some are left for the last run
                 while time.monotonic() < moment and len(recorded(output)) < most:
                     time.sleep(0.01)
                 everybody = {*runs.alive()}
-                (rng.choice(runs.workers(run)) if whom == "worker" else run).kill()
-                killed[whom] += 1
+                victim = rng.choice(runs.workers(run)) if whom == "worker" else run
+                victim.kill()
         assert run.returncode == -signal.SIGKILL
         if rng.random() < 0.5:  # or the next run meets what is left of this one
             wait_for(lambda them=everybody: not them & {*runs.alive()}, seconds=20)
+
     assert not Path(output).exists()
     assert 0 < len(recorded(output)) < count // 5
     assert ended(runs.start(*command)) == (0, [])
     assert sorted(recorded(output)) == [*range(0, count, 5)]
-    right(output, count, "v8")
-    wait_for(lambda: not runs.alive(), seconds=20)
+    check_masks_and_tables(output, count, "v8")
+    wait_until_nobody_is_left(runs)
     assert sorted(os.listdir()) == sorted(["a.npy", output, f"{output}.batch"])
     assert sorted(os.listdir(f"{output}.batch")) == ["errors.csv", "journal.jsonl", "results.csv"]
     if output == "m.npy":
@@ -165,21 +182,8 @@ def killer():
     images = heads(20)
     images[7, 0, 0] = 13
     np.save("a.npy", images)
-    return (
-        sys.executable,
-        "killer.py",
-        "batch",
-        "a.npy",
-        "m.npy",
-        *V7,
-        "--chunk",
-        "3",
-        "--workers",
-        "2",
-    )
-
-
-BACKENDS = pytest.mark.parametrize("backend", ["processes", "dask"])
+    options = (*V7, "--chunk", "3", "--workers", "2")
+    return (sys.executable, "killer.py", "batch", "a.npy", "m.npy", *options)
 
 
 @pytest.mark.full
@@ -190,8 +194,8 @@ def test_a_worker_that_dies_is_replaced(runs, killer, backend):
     assert code == 0
     assert backend == "dask" or not lines  # Dask may have a word of its own
     assert Path("died").read_text() == "x"
-    same(np.load("m.npy"), one_by_one(np.load("a.npy")))
-    wait_for(lambda: not runs.alive(), seconds=20)
+    assert_same(np.load("m.npy"), one_by_one(np.load("a.npy")))
+    wait_until_nobody_is_left(runs)
 
 
 @pytest.mark.full
@@ -200,30 +204,24 @@ def test_a_chunk_that_kills_three_workers_is_set_aside_and_named(runs, killer, b
     code, lines = ended(runs.start(*killer, "--backend", backend))
     assert code == 1
     if backend == "processes":
-        assert len(lines) == 1
-    [line] = [
-        line for line in lines if line.startswith("skullmask:")
-    ]  # Dask may have words of its own
+        assert len(lines) == 1  # Dask may have words of its own
+    [line] = [line for line in lines if line.startswith("skullmask:")]
     assert line.startswith("skullmask: 3 of 20 ")
     assert f" {Path('m.npy.batch/errors.csv').absolute()};" in line
     assert "killed" in line
     assert line.endswith(": a.npy[6] … a.npy[8]")
-    assert Path("died").read_text() == "xxx" * (
-        1 if backend == "processes" else 2
-    )  # Dask's accused is tried alone
-    assert errors_of("m.npy") == {
-        f"a.npy[{index}]": "its chunk killed 3 workers" for index in (6, 7, 8)
-    }
-    wanted = one_by_one(np.load("a.npy"))
-    found = np.load("m.npy")
-    assert not found[6:9].any()
-    same(np.delete(found, [6, 7, 8], 0), np.delete(wanted, [6, 7, 8], 0))
-    assert [row["flags"] for row in rows_of("m.npy.batch/results.csv")] == [""] * 6 + [
-        "failed"
-    ] * 3 + [""] * 11
-    wait_for(lambda: not runs.alive(), seconds=20)
+    deaths = 3 if backend == "processes" else 6  # Dask's accused is tried alone
+    assert Path("died").read_text() == "x" * deaths
+    set_aside = ["a.npy[6]", "a.npy[7]", "a.npy[8]"]
+    assert errors_of("m.npy") == dict.fromkeys(set_aside, "its chunk killed 3 workers")
+    whole = one_by_one(np.load("a.npy"))
+    expected = whole.copy()
+    expected[6:9] = 0
+    assert_same(np.load("m.npy"), expected)
+    assert column("m.npy", "flags") == [""] * 6 + ["failed"] * 3 + [""] * 11
+    wait_until_nobody_is_left(runs)
     assert ended(runs.start(*SKULLMASK, *killer[2:])) == (0, [])
-    same(np.load("m.npy"), wanted)
+    assert_same(np.load("m.npy"), whole)
     assert sorted(recorded("m.npy")) == [0, 3, 6, 6, 9, 12, 15, 18]
 
 
@@ -232,39 +230,29 @@ def test_a_chunk_that_kills_three_workers_is_set_aside_and_named(runs, killer, b
 @BACKENDS
 def test_ctrl_c_ends_a_run_soon_and_nobody_is_left(runs, backend, after):
     np.save("a.npy", heads(100))
-    command = (
-        *SKULLMASK,
-        "batch",
-        "a.npy",
-        "m.npy",
-        *V8,
-        "--workers",
-        "2",
-        "--chunk",
-        "5",
-        "--backend",
-        backend,
-    )
+    options = (*V8, "--workers", "2", "--chunk", "5", "--backend", backend)
+    command = (*SKULLMASK, "batch", "a.npy", "m.npy", *options)
     run = runs.start(*command)
     if after == "start":
         wait_for(lambda: runs.workers(run), seconds=60)
     else:
-        wait_for(lambda: len(recorded("m.npy")) > 2, seconds=60)
+        wait_until_recorded("m.npy", 2)
     os.killpg(run.pid, signal.SIGINT)
     code, lines = ended(run, seconds=30)
     assert (code, lines[-1]) == (130, "skullmask: interrupted")
     assert backend == "dask" or len(lines) == 1  # Dask may have a word of its own
-    wait_for(lambda: not runs.alive(), seconds=20)
+    wait_until_nobody_is_left(runs)
     done = recorded("m.npy")
     assert (len(done) > 2) == (after == "chunks")
     assert Path("m.npy.batch").exists() == (after == "chunks")
     assert ended(runs.start(*command))[0] == 0
     assert sorted(recorded("m.npy")) == [*range(0, 100, 5)]
-    right("m.npy", 100, "v8")
+    check_masks_and_tables("m.npy", 100, "v8")
 
 
 def test_ctrl_c_waits_until_a_process_is_started_whichever_thread_hears_it():
-    over, started = threading.Event(), []
+    over = threading.Event()
+    started = []
     thread = threading.Thread(target=over.wait)
     thread.start()
 
@@ -282,33 +270,26 @@ def test_ctrl_c_waits_until_a_process_is_started_whichever_thread_hears_it():
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-# --- Dask ----------------------------------------------------------------------------------------------------------
+# --- Dask ----------------------------------------------------------------------------------------
 
 
 class Cluster:
     """A scheduler and workers, each a process of its own, as on many machines."""
 
     def __init__(self, runs):
-        self.runs, self.workers = runs, []
-        command = (
-            sys.executable,
-            "-m",
-            "distributed.cli.dask_scheduler",
-            "--host",
-            "127.0.0.1",
-            "--port",
-            "0",
+        self.runs = runs
+        self.workers = []
+        settings = Path("scheduler.json")
+        options = ("--host", "127.0.0.1", "--port", "0", "--no-dashboard")
+        self.scheduler = self._start(
+            "distributed.cli.dask_scheduler", *options, "--scheduler-file", settings
         )
-        self.scheduler = self._quiet(
-            *command, "--no-dashboard", "--scheduler-file", "scheduler.json"
-        )
-        wait_for(
-            lambda: Path("scheduler.json").exists() and Path("scheduler.json").read_text(),
-            seconds=60,
-        )
-        self.address = json.loads(Path("scheduler.json").read_text())["address"]
+        wait_for(lambda: settings.exists() and settings.read_text(), seconds=60)
+        self.address = json.loads(settings.read_text())["address"]
 
-    def _quiet(self, *command, **environment):
+    def _start(self, module, *options, **environment):
+        """Run a module in a process that says what it has to say in a log."""
+        command = (sys.executable, "-m", module, *options)
         settings = os.environ | self.runs.mark | environment
         with open("cluster.log", "a") as log:
             return subprocess.Popen(
@@ -316,20 +297,13 @@ class Cluster:
             )
 
     def add_worker(self, **environment):
-        command = (
-            sys.executable,
-            "-m",
-            "distributed.cli.dask_worker",
-            self.address,
-            "--nthreads",
-            "1",
-        )
-        options = ("--no-dashboard", "--no-nanny", "--host", "127.0.0.1")
-        self.workers.append(self._quiet(*command, *options, **environment))
-        wait_for(
-            lambda: Path("cluster.log").read_text().count("Register worker") == len(self.workers),
-            seconds=60,
-        )
+        options = ("--nthreads", "1", "--host", "127.0.0.1", "--no-dashboard", "--no-nanny")
+        worker = self._start("distributed.cli.dask_worker", self.address, *options, **environment)
+        self.workers.append(worker)
+        wait_for(lambda: self._registered() == len(self.workers), seconds=60)
+
+    def _registered(self):
+        return Path("cluster.log").read_text().count("Register worker")
 
     def end(self):
         for process in (*self.workers, self.scheduler):
@@ -339,31 +313,19 @@ class Cluster:
 
 @pytest.fixture
 def cluster(runs):
-    made = Cluster(runs)
-    yield made
-    made.end()
+    cluster = Cluster(runs)
+    yield cluster
+    cluster.end()
 
 
 @pytest.mark.full
 @pytest.mark.parametrize("output", OUTPUTS)
 def test_a_local_cluster_makes_the_same_masks(runs, output):
     np.save("a.npy", heads(20))
-    command = (
-        *SKULLMASK,
-        "batch",
-        "a.npy",
-        output,
-        *V7,
-        "--chunk",
-        "3",
-        "--backend",
-        "dask",
-        "--workers",
-        "2",
-    )
-    assert ended(runs.start(*command)) == (0, [])
-    right(output, 20, "v7")
-    wait_for(lambda: not runs.alive(), seconds=20)
+    options = (*V7, "--chunk", "3", "--backend", "dask", "--workers", "2")
+    assert ended(runs.start(*SKULLMASK, "batch", "a.npy", output, *options)) == (0, [])
+    check_masks_and_tables(output, 20, "v7")
+    wait_until_nobody_is_left(runs)
 
 
 @pytest.mark.full
@@ -375,12 +337,12 @@ def test_a_cluster_that_loses_a_worker_and_wins_one(runs, cluster, output):
     run = runs.start(
         *SKULLMASK, "batch", "a.npy", output, *V8, "--chunk", "5", "--scheduler", cluster.address
     )
-    wait_for(lambda: len(recorded(output)) > 4, seconds=60)
+    wait_until_recorded(output, 4)
     cluster.workers[0].kill()
-    wait_for(lambda: len(recorded(output)) > 10, seconds=60)
+    wait_until_recorded(output, 10)
     cluster.add_worker()
     assert ended(run) == (0, [])
-    right(output, 100, "v8")
+    check_masks_and_tables(output, 100, "v8")
     assert sorted(recorded(output)) == [*range(0, 100, 5)]
 
 
@@ -392,7 +354,7 @@ def test_a_scheduler_that_is_lost(runs, cluster):
     run = runs.start(
         *SKULLMASK, "batch", "a.npy", "m.npy", *V8, "--chunk", "5", "--scheduler", cluster.address
     )
-    wait_for(lambda: len(recorded("m.npy")) > 4, seconds=60)
+    wait_until_recorded("m.npy", 4)
     cluster.scheduler.kill()
     code, [*_, line] = ended(run)
     assert code == 1
@@ -401,7 +363,7 @@ def test_a_scheduler_that_is_lost(runs, cluster):
     done = recorded("m.npy")
     assert len(done) > 4
     serial("a.npy", "m.npy", "v8", chunk=5)
-    right("m.npy", 100, "v8")
+    check_masks_and_tables("m.npy", 100, "v8")
     assert recorded("m.npy")[: len(done)] == done
     assert sorted(recorded("m.npy")) == [*range(0, 100, 5)]
 
@@ -416,7 +378,7 @@ def test_a_cluster_that_loses_its_last_worker(runs, cluster):
         "from skullmask_lib.cli.main import main; main()"
     )
     run = runs.start(sys.executable, "-c", hasty, *command)
-    wait_for(lambda: len(recorded("m.npy")) > 4, seconds=60)
+    wait_until_recorded("m.npy", 4)
     cluster.workers[0].kill()
     code, [*_, line] = ended(run)
     assert code == 1
@@ -424,7 +386,7 @@ def test_a_cluster_that_loses_its_last_worker(runs, cluster):
     assert 4 < len(recorded("m.npy")) < 20
     cluster.add_worker()
     assert ended(runs.start(*SKULLMASK, *command)) == (0, [])
-    right("m.npy", 100, "v8")
+    check_masks_and_tables("m.npy", 100, "v8")
     assert sorted(recorded("m.npy")) == [*range(0, 100, 5)]
 
 
@@ -465,14 +427,14 @@ def test_what_is_no_scheduler_is_told_in_one_line(skullmask, monkeypatch, case):
     monkeypatch.setattr(clusters, "_PATIENCE_S", 1.0)
     np.save("a.npy", heads(4))
     with answering(ANSWERS[case]) as port:
+        address = f"tcp://127.0.0.1:{port}"
         began = time.monotonic()
-        code, out, [line] = skullmask(
-            "batch", "a.npy", "m.npy", "--scheduler", f"tcp://127.0.0.1:{port}"
-        )
+        code, out, [line] = skullmask("batch", "a.npy", "m.npy", "--scheduler", address)
         assert time.monotonic() - began < 5
     assert (code, out) == (2, "")
-    assert line.startswith(f"skullmask: tcp://127.0.0.1:{port}: ")
-    assert ("1 s" if case == "silent" else "something else") in line
+    assert line.startswith(f"skullmask: {address}: ")
+    reason = "1 s" if case == "silent" else "something else"
+    assert reason in line
     assert os.listdir() == ["a.npy"]
 
 
@@ -522,29 +484,28 @@ def test_of_what_a_port_promises_little_is_taken(monkeypatch, promise):
 def test_a_silent_port_is_given_up_soon(runs):
     np.save("a.npy", heads(4))
     with answering(None) as port:
+        address = f"tcp://127.0.0.1:{port}"
         began = time.monotonic()
-        run = runs.start(
-            *SKULLMASK, "batch", "a.npy", "m.npy", "--scheduler", f"tcp://127.0.0.1:{port}"
-        )
+        run = runs.start(*SKULLMASK, "batch", "a.npy", "m.npy", "--scheduler", address)
         code, lines = ended(run, seconds=60)
         assert time.monotonic() - began < 15
     assert (code, len(lines)) == (2, 1)
 
 
 def test_a_local_cluster_takes_nothing_from_strangers(monkeypatch):
-    opened = []
+    local_clusters = []
     client_of = distributed.Client
-    monkeypatch.setattr(
-        distributed,
-        "Client",
-        lambda *given, **options: opened.append(given) or client_of(*given, **options),
-    )
+
+    def remembered(cluster, **options):
+        local_clusters.append(cluster)
+        return client_of(cluster, **options)
+
+    monkeypatch.setattr(distributed, "Client", remembered)
     with clusters.dask(1) as pool:
         assert pool.submit(max, 3, 4).result(timeout=60) == 4
-        [[cluster]] = opened
-        workers = [worker["nanny"] for worker in cluster.scheduler_info["workers"].values()]
-        addresses = [cluster.scheduler_address, *cluster.scheduler_info["workers"], *workers]
-        assert len(addresses) == 3
+        [cluster] = local_clusters
+        [(worker, facts)] = cluster.scheduler_info["workers"].items()
+        addresses = [cluster.scheduler_address, worker, facts["nanny"]]
         assert all(address.startswith("tls://127.0.0.1:") for address in addresses)
         other = distributed.security.Security.temporary()
         for address in addresses:
@@ -609,17 +570,8 @@ def test_a_worker_of_another_version_is_refused(runs, cluster):
     with open("other/skullmask_lib/masks.py", "a") as file:
         file.write("CHANGED = True\n")
     np.save("a.npy", heads(20))
-    command = (
-        *SKULLMASK,
-        "batch",
-        "a.npy",
-        "m.npy",
-        *V7,
-        "--chunk",
-        "3",
-        "--scheduler",
-        cluster.address,
-    )
+    options = (*V7, "--chunk", "3", "--scheduler", cluster.address)
+    command = (*SKULLMASK, "batch", "a.npy", "m.npy", *options)
     cluster.add_worker(PYTHONPATH=str(Path("other").absolute()))
     code, [line] = ended(runs.start(*command))
     assert code == 2
@@ -630,21 +582,21 @@ def test_a_worker_of_another_version_is_refused(runs, cluster):
     cluster.workers[0].wait()
     cluster.add_worker()
     assert ended(runs.start(*command)) == (0, [])
-    right("m.npy", 20, "v7")
+    check_masks_and_tables("m.npy", 20, "v7")
 
 
-# --- no room -------------------------------------------------------------------------------------------------------
+# --- no room -------------------------------------------------------------------------------------
 
 
 def on_a_mount(script):
-    """Run a shell script that may mount at out/; give what it printed and said."""
+    """Run a shell script that may mount at out/; give the words it printed and its error lines."""
     Path("out").mkdir()
     settings = os.environ | {"PYTHON": sys.executable}
     command = ["unshare", "-rm", "bash", "-c", script]
-    done = subprocess.run(
+    run = subprocess.run(
         command, env=settings, capture_output=True, text=True, timeout=120, check=False
     )
-    return done.stdout.split(), done.stderr.splitlines()
+    return run.stdout.split(), run.stderr.splitlines()
 
 
 BATCH = "$PYTHON -m skullmask_lib.cli batch a.npy out/{} --version v7 --chunk 3 {} > printed"
@@ -656,11 +608,10 @@ BACKEND = pytest.mark.parametrize("backend", ["--backend serial", "--workers 1"]
 def test_masks_for_which_there_is_no_room_are_refused_at_once(backend):
     np.save("a.npy", heads(60))
     batch = BATCH.format("m.npy", backend)
-    told, err = on_a_mount(
+    printed, [line] = on_a_mount(
         f"mount -t tmpfs -o size=64k none out; {batch}; echo $?; ls -A out; touch out/small"
     )
-    assert told == ["2"]
-    [line] = err
+    assert printed == ["2"]
     assert line.startswith(f"skullmask: {Path('out/m.npy').absolute()}")
     assert "No space left on device" in line
 
@@ -671,15 +622,16 @@ def test_masks_for_which_there_is_no_room_are_refused_at_once(backend):
 def test_a_disk_that_fills_up_and_gets_room(output, backend):
     np.save("a.npy", heads(60))
     batch = BATCH.format(output, backend)
-    told, err = on_a_mount(
-        f"mount -t tmpfs -o size=64k none out; {batch}; echo $?; cp out/{output}.batch/journal.jsonl before.jsonl;"
-        f"mount -o remount,size=4m none out; {batch}; echo $?; cp -r out/{output} out/{output}.batch ."
+    printed, [line] = on_a_mount(
+        f"mount -t tmpfs -o size=64k none out; {batch}; echo $?;"
+        f"cp out/{output}.batch/journal.jsonl before.jsonl;"
+        f"mount -o remount,size=4m none out; {batch}; echo $?;"
+        f"cp -r out/{output} out/{output}.batch ."
     )
-    assert told == ["2", "0"]
-    [line] = err
+    assert printed == ["2", "0"]
     assert line.startswith(f"skullmask: {Path('out', output).absolute()}")
     assert "No space left on device" in line
-    same(read(output, 60), known(60, "v7"))
+    assert_same(read_masks(output, 60), expected_masks(60, "v7"))
     assert errors_of(output) == {}
     chunks = recorded(output)
     assert sorted(chunks) == [*range(0, 60, 3)]
@@ -692,61 +644,55 @@ def test_a_disk_that_fills_up_and_gets_room(output, backend):
 def test_a_read_only_mount(output):
     np.save("a.npy", heads(10))
     batch = BATCH.format(output, "--backend serial")
-    told, [line] = on_a_mount(f"mount -t tmpfs -o ro none out; {batch}; echo $?; ls -A out")
-    assert told == ["2"]
+    printed, [line] = on_a_mount(f"mount -t tmpfs -o ro none out; {batch}; echo $?; ls -A out")
+    assert printed == ["2"]
     assert line.startswith(f"skullmask: {Path('out', output).absolute()}: ")
     assert "Read-only file system" in line
 
 
-# --- memory --------------------------------------------------------------------------------------------------------
+# --- memory --------------------------------------------------------------------------------------
 
 
 def most_memory(runs, *command):
     """Give the most memory [kB] that all processes of a run had to themselves."""
-    run, most = runs.start(*command), 0
+    run = runs.start(*command)
+    most = 0
     while run.poll() is None:
-        held = 0
+        memory = 0
         for process in [psutil.Process(run.pid), *runs.workers(run)]:
             with contextlib.suppress(OSError, psutil.Error):
-                lines = Path(f"/proc/{process.pid}/status").read_text().splitlines()
-                held += sum(
-                    int(line.split()[1])
-                    for line in lines
-                    if line.startswith(("RssAnon", "RssShmem"))
-                )
-        most = max(most, held)
+                memory += memory_of(process)
+        most = max(most, memory)
         time.sleep(0.02)
     assert ended(run) == (0, [])
     return most
+
+
+def memory_of(process):
+    """Give the memory [kB] that a process does not share with files."""
+    memory = 0
+    for line in Path(f"/proc/{process.pid}/status").read_text().splitlines():
+        if line.startswith(("RssAnon", "RssShmem")):
+            memory += int(line.split()[1])
+    return memory
 
 
 @pytest.mark.full
 @pytest.mark.parametrize("kinds", ["a.npy m.npy", "a.zarr m.zarr"])
 def test_memory_does_not_grow_with_the_number_of_images(runs, kinds):
     images, output = kinds.split()
-    some = np.repeat(np.repeat(heads(50), 6, axis=1), 6, axis=2)
-    found = []
+    fifty = np.repeat(np.repeat(heads(50), 6, axis=1), 6, axis=2)
+    options = (*V7, "--workers", "2", "--chunk", "20", "--restart")
+    memory = {}
     for times in (4, 20):
         if images == "a.npy":
-            np.save(images, np.concatenate([some] * times))
+            np.save(images, np.concatenate([fifty] * times))
         else:
-            shape = (times * 50, *some.shape[1:])
+            shape = (times * 50, *fifty.shape[1:])
             array = zarr.create_array(
                 images, shape=shape, chunks=(5, *shape[1:]), dtype="f4", overwrite=True
             )
-            for k in range(times):
-                array[50 * k : 50 * k + 50] = some
-        command = (
-            *SKULLMASK,
-            "batch",
-            images,
-            output,
-            *V7,
-            "--workers",
-            "2",
-            "--chunk",
-            "20",
-            "--restart",
-        )
-        found.append(most_memory(runs, *command))
-    assert found[1] == pytest.approx(found[0], rel=0.1)
+            for start in range(0, len(array), 50):
+                array[start : start + 50] = fifty
+        memory[times] = most_memory(runs, *SKULLMASK, "batch", images, output, *options)
+    assert memory[20] == pytest.approx(memory[4], rel=0.1)
