@@ -179,8 +179,12 @@ $(PEERS)/.made: Makefile | $(VENV)/.made
 
 # Old packages warn beside new ones; what they say is not ours.
 OLD_WARNINGS = -W "ignore:builtin type swig" -W "ignore:invalid escape sequence" -W "ignore:crc32c usage is deprecated"
-OLD_TESTS = tests/test_masks.py tests/test_metrics.py tests/test_learned.py tests/test_versions.py tests/io/test_datasets.py tests/io/test_dicom.py
-OLD_TESTS += tests/batches/test_stacks.py tests/batches/test_batch.py tests/cli
+OLD_TESTS = tests/test_masks.py tests/test_metrics.py tests/test_learned.py tests/test_versions.py
+OLD_TESTS += tests/io/test_datasets.py tests/io/test_hostile_files.py tests/io/test_truth.py
+OLD_TESTS += tests/io/test_written_masks.py tests/io/test_dicom.py tests/io/test_dicom_folders.py
+OLD_TESTS += tests/io/test_dicom_pixels.py
+OLD_TESTS += tests/batches/test_stacks.py tests/batches/test_batch.py tests/batches/test_names.py
+OLD_TESTS += tests/batches/test_results.py tests/cli
 $(OLDEST)/.made: pyproject.toml tests/oldest.py | $(VENV)/.made
 	@command -v $(OLDEST_PYTHON) >/dev/null || { echo "the oldest versions need Python 3.11: make OLDEST_PYTHON=… $(MAKECMDGOALS)"; exit 2; }
 	$(OLDEST_PYTHON) -m venv --clear $(OLDEST)

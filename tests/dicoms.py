@@ -9,9 +9,41 @@ from pydicom.uid import EnhancedMRImageStorage, ExplicitVRLittleEndian, MRImageS
 from pydicom.valuerep import format_number_as_ds
 
 import skullmask_lib as sm
+from skullmask_lib.io import dicom
 
 SERIES = generate_uid(entropy_srcs=["series"])
 AXIAL = ((1, 0, 0), (0, 1, 0))
+# What reads a series
+COMMANDS = (
+    ("mask", "series", "-o", "a.nii.gz"),
+    ("strip", "series", "out"),
+    ("brain-mask", "series", "out"),
+)
+
+
+def oblique(*degrees):
+    """Give the axes of a slice that was turned around x, y and z."""
+    turned = np.eye(3)
+    for axis, turn in enumerate(np.deg2rad(degrees)):
+        one, other = np.delete(range(3), axis)
+        rotation = np.eye(3)
+        rotation[one, one] = rotation[other, other] = np.cos(turn)
+        rotation[one, other] = -np.sin(turn)
+        rotation[other, one] = np.sin(turn)
+        turned = rotation @ turned
+    return turned[:, :2].T
+
+
+# The directions of rows and columns
+ORIENTATIONS = {
+    "axial": AXIAL,
+    "head first, face down": ((-1, 0, 0), (0, -1, 0)),
+    "from above": ((-1, 0, 0), (0, 1, 0)),
+    "sagittal": ((0, 1, 0), (0, 0, -1)),
+    "coronal": ((1, 0, 0), (0, 0, -1)),
+    "oblique": oblique(12, -7, 4),
+    "doubly oblique": oblique(40, 35, 80),
+}
 
 
 def phantom(step=16):
@@ -66,32 +98,47 @@ def header(
     return data
 
 
-def write_series(folder, volume, *, order=None, suffix="", each=lambda _: {}, **options):
-    """Write slices (N, H, W) as files that are named and numbered in another order than they lie in."""
+def save(path, data):
+    """Write a data set as a file of DICOM."""
+    data.save_as(path, enforce_file_format=True)
+
+
+def slices_of(folder):
+    """Read the series of a folder as slices (N, H, W), as they were written."""
+    return np.asarray(dicom.read_series(folder).dataobj).T
+
+
+def only(index, **tags):
+    """Give tags to the slice of this index alone."""
+    return lambda other: tags if other == index else {}
+
+
+def write_series(folder, volume, *, order=None, suffix="", tags_of=lambda _: {}, **options):
+    """Write slices (N, H, W) as files whose names and numbers are in another order than the slices."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    order = np.random.default_rng(1).permutation(len(volume)) if order is None else order
+    if order is None:
+        order = np.random.default_rng(1).permutation(len(volume))
     files = []
     for index, name in enumerate(order):
-        data = header(
-            volume[index], index=index, **(options | {"InstanceNumber": int(name)} | each(index))
-        )
-        files.append(folder / f"IM{name:04d}{suffix}")
-        data.save_as(files[-1], enforce_file_format=True)
+        tags = options | {"InstanceNumber": int(name)} | tags_of(index)
+        file = folder / f"IM{name:04d}{suffix}"
+        save(file, header(volume[index], index=index, **tags))
+        files.append(file)
     return files
 
 
 def enhanced(
     volume, *, order=None, axes=AXIAL, gap_mm=4.0, spacing_mm=(2.0, 1.5), slopes=None, **tags
 ):
-    """Make one data set of all slices (N, H, W), whose frames lie in another order than they come in."""
-    order = np.random.default_rng(2).permutation(len(volume)) if order is None else order
+    """Make one data set of slices (N, H, W), whose frames come in another order than they lie in."""
+    if order is None:
+        order = np.random.default_rng(2).permutation(len(volume))
     frames = []
     for index in order:
+        position_mm = np.add((-80.0, -100.0, -20.0), index * gap_mm * np.cross(*axes))
         place = Dataset()
-        place.ImagePositionPatient = numbers(
-            np.add((-80.0, -100.0, -20.0), index * gap_mm * np.cross(*axes))
-        )
+        place.ImagePositionPatient = numbers(position_mm)
         frame = Dataset()
         frame.PlanePositionSequence = [place]
         if slopes is not None:
@@ -99,13 +146,20 @@ def enhanced(
             scaling.RescaleSlope, scaling.RescaleIntercept = numbers(slopes[index])
             frame.PixelValueTransformationSequence = [scaling]
         frames.append(frame)
-    orientation, measures, shared = Dataset(), Dataset(), Dataset()
+    orientation = Dataset()
     orientation.ImageOrientationPatient = numbers(axes)
+    measures = Dataset()
     measures.PixelSpacing = numbers(spacing_mm)
     measures.SliceThickness = "1"
+    shared = Dataset()
     shared.PlaneOrientationSequence = [orientation]
     shared.PixelMeasuresSequence = [measures]
-    beside = ("PixelSpacing", "ImageOrientationPatient", "ImagePositionPatient", "SliceThickness")
+    elsewhere = (
+        "PixelSpacing",
+        "ImageOrientationPatient",
+        "ImagePositionPatient",
+        "SliceThickness",
+    )
     tags = {
         "SOPClassUID": EnhancedMRImageStorage,
         "NumberOfFrames": len(volume),
@@ -113,4 +167,4 @@ def enhanced(
         "PerFrameFunctionalGroupsSequence": frames,
         "SharedFunctionalGroupsSequence": [shared],
     } | tags
-    return header(volume[0], **(dict.fromkeys(beside) | tags))
+    return header(volume[0], **(dict.fromkeys(elsewhere) | tags))

@@ -1,8 +1,10 @@
-"""Damage files at random and see that the command line survives them: ``make fuzz``, or ``python tests/fuzz.py png``.
+"""Damage files at random and see that the command line survives them.
 
-Each run of ``skullmask`` must end with the masks of the whole file, with a warning, with other masks where the format
-has no checksum that could have told, or with one line and exit code 2. Anything else is a fault: a traceback, a line
-more, ten seconds, a gigabyte, a file half written. Faulty inputs are kept with the command that repeats them.
+Run it by ``make fuzz``, or for some formats by ``python tests/fuzz.py png``. Each run of
+``skullmask`` must end with the masks of the intact file, with a warning, with other masks where the
+format has no checksum that could have told, or with one line and exit code 2. Anything else is a
+fault: a traceback, a second line, ten seconds, a gigabyte, a file half written. Faulty inputs are
+kept with the command that repeats them.
 """
 
 import argparse
@@ -24,6 +26,7 @@ import zlib
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
 from typing import NamedTuple
@@ -39,7 +42,7 @@ RESERVED_BYTES = 2**33  # that it may ask the system for, whether it fills them 
 OUTCOMES = ("equal", "warned", "refused", "differs", "FAULT")
 SPACING_MM = 2.1
 _HEADER_BYTES = 400  # here most fields lie
-_TELLING = re.compile(rb"(?<=[\[ ,:(])-?\d+(?=[\], })])")  # a number in the text of a header
+_NUMBER_IN_TEXT = re.compile(rb"(?<=[\[ ,:(])-?\d+(?=[\], })])")  # of a header
 _NUMBERS = (0, 1, 2, 3, 7, 255, 2**15 - 1, 2**16 - 1, 2**31 - 1, 2**32 - 1, 2**40)
 _JSON = (
     None,
@@ -69,10 +72,10 @@ class Format(NamedTuple):
     Attributes
     ----------
     write : callable
-        Takes slices (N, H, W) and a folder; gives the name to pass on, and the file in it to be damaged.
+        Takes slices (N, H, W) and a folder; gives the name to pass on and the file to be damaged.
     mutate : callable
-        Takes a generator of random numbers and the bytes of a file; gives other bytes, and whether a checksum of the
-        format tells them from the whole ones.
+        Takes a generator of random numbers and the bytes of a file; gives other bytes, and whether
+        a checksum of the format tells them from the intact ones.
     output : str
         What the masks are called.
     command : str
@@ -88,7 +91,7 @@ class Format(NamedTuple):
 
 
 def slices():
-    """Give three slices of the phantom, coarsely, as (N, H, W) of uint16; nothing is warned of their masks."""
+    """Give three slices of the phantom, coarsely, as (N, H, W) of uint16; their masks are right."""
     import skullmask_lib as sm
 
     images = sm.load("phantom").images[1:4, ::5, ::5]
@@ -104,12 +107,12 @@ def write_nifti(suffix, images, folder):
 def write_dicom(images, folder):
     import dicoms
 
-    options = {
-        "spacing_mm": (SPACING_MM, SPACING_MM),
-        "each": lambda index: {"SOPInstanceUID": f"1.2.{index + 1}"},
-    }
     files = dicoms.write_series(
-        folder / "series", images.astype(np.int16), suffix=".dcm", **options
+        folder / "series",
+        images.astype(np.int16),
+        suffix=".dcm",
+        spacing_mm=(SPACING_MM, SPACING_MM),
+        tags_of=lambda index: {"SOPInstanceUID": f"1.2.{index + 1}"},
     )
     return "series", files[1].relative_to(folder).as_posix()
 
@@ -132,9 +135,8 @@ def write_npy(images, folder):
 
 def write_npz(images, folder):
     spacing_mm = np.full((len(images), 2), SPACING_MM)
-    np.savez_compressed(
-        folder / "a.npz", images=images, spacing_mm=spacing_mm, names=np.array(["a", "b", "c"])
-    )
+    names = np.array(["a", "b", "c"])
+    np.savez_compressed(folder / "a.npz", images=images, spacing_mm=spacing_mm, names=names)
     return "a.npz", "a.npz"
 
 
@@ -166,8 +168,11 @@ def change_bytes(rng, content):
 
 
 def change_run(rng, content):
-    start, length = place_in(rng, content), int(rng.integers(1, 200))
-    filler = rng.bytes(length) if rng.random() < 0.3 else bytes([rng.choice([0, 255, 32])]) * length
+    """Overwrite up to 200 bytes, at random or by one value."""
+    start = place_in(rng, content)
+    length = int(rng.integers(1, 200))
+    is_noise = rng.random() < 0.3
+    filler = rng.bytes(length) if is_noise else bytes([rng.choice([0, 255, 32])]) * length
     return content[:start] + filler[: len(content) - start] + content[start + length :]
 
 
@@ -180,18 +185,17 @@ def change_number(rng, content):
     packed = value.to_bytes(size, order)
     if size >= 4 and rng.random() < 0.2:
         number = rng.choice([np.nan, np.inf, -1.0, 0.0, 1e30, 1e-30])
-        packed = struct.pack(
-            ("<" if order == "little" else ">") + ("f" if size == 4 else "d"), number
-        )
+        byte_order = "<" if order == "little" else ">"
+        packed = struct.pack(byte_order + ("f" if size == 4 else "d"), number)
     return (content[:start] + packed + content[start + size :])[: len(content)]
 
 
 def change_text(rng, content):
     """Put another number in the place of one that is written in letters."""
-    found = list(_TELLING.finditer(content[:4000]))
-    if not found:
+    numbers = list(_NUMBER_IN_TEXT.finditer(content[:4000]))
+    if not numbers:
         return change_number(rng, content)
-    chosen = found[rng.integers(len(found))]
+    chosen = numbers[rng.integers(len(numbers))]
     digits = str(rng.choice([0, -1, 1, 10, 10**6, 10**12, 10**18])).encode()
     if rng.random() < 0.5:
         digits = digits[: len(chosen[0])].ljust(len(chosen[0]))
@@ -250,12 +254,13 @@ def gzipped(rng, content):
 
 def chunks_of_png(content):
     """Split a PNG into its chunks, each with its type and its bytes."""
-    place, found = 8, []
-    while place < len(content):
-        length, kind = struct.unpack(">I4s", content[place : place + 8])
-        found.append((kind, content[place + 8 : place + 8 + length]))
-        place += 12 + length
-    return found
+    chunks = []
+    start = 8
+    while start < len(content):
+        length, kind = struct.unpack(">I4s", content[start : start + 8])
+        chunks.append((kind, content[start + 8 : start + 8 + length]))
+        start += 12 + length
+    return chunks
 
 
 def png(rng, content):
@@ -298,12 +303,7 @@ def json_text(rng, content):
     if rng.random() < 0.4:
         return damage(rng, content), False
     tree = json.loads(content)
-    place, path = tree, []
-    while isinstance(place, dict | list) and place and (not path or rng.random() < 0.7):
-        keys = list(place) if isinstance(place, dict) else range(len(place))
-        path.append((place, keys[int(rng.integers(len(keys)))]))
-        place = path[-1][0][path[-1][1]]
-    holder, key = path[-1]
+    holder, key = place_in_json(rng, tree)
     if rng.random() < 0.25:
         del holder[key]
     else:
@@ -311,9 +311,21 @@ def json_text(rng, content):
     return json.dumps(tree).encode(), False
 
 
+def place_in_json(rng, tree):
+    """Choose a value in JSON; give the dict or list that holds it and its key or index."""
+    value = tree
+    holder = key = None
+    while isinstance(value, dict | list) and value and (holder is None or rng.random() < 0.7):
+        holder = value
+        keys = list(holder) if isinstance(holder, dict) else range(len(holder))
+        key = keys[int(rng.integers(len(keys)))]
+        value = holder[key]
+    return holder, key
+
+
 FORMATS = {
-    "nii": Format(lambda *given: write_nifti(".nii", *given), plain, "masks.nii"),
-    "nii.gz": Format(lambda *given: write_nifti(".nii.gz", *given), gzipped, "masks.nii.gz"),
+    "nii": Format(partial(write_nifti, ".nii"), plain, "masks.nii"),
+    "nii.gz": Format(partial(write_nifti, ".nii.gz"), gzipped, "masks.nii.gz"),
     "dicom": Format(write_dicom, plain, "masks.nii.gz"),
     "png": Format(write_png, png, "masks.png"),
     "tiff": Format(write_tiff, plain),
@@ -327,10 +339,10 @@ FORMATS = {
 
 
 class Result(NamedTuple):
-    """What came of a run: the exit code, what was said, the masks, and what else lies about."""
+    """What came of a run: its exit code, error lines and masks, and other files that it left."""
 
     code: int | None
-    said: list[str]
+    lines: list[str]
     masks: np.ndarray | None
     left: list[str]
 
@@ -344,17 +356,15 @@ def masks_in(path):
 
 
 def run(form, folder, source):
-    """Run the command line on a file, as a user would; whatever it does not handle itself is in what was said."""
+    """Run the command line on a file, as a user would; an error that it raises is among the lines."""
     from skullmask_lib.cli import main
 
     output = folder / "out" / form.output
     output.parent.mkdir()
-    sys.argv = [
-        "skullmask",
-        *form.command.format(shlex.quote(str(folder / source)), shlex.quote(str(output))).split(),
-    ]
+    names = [shlex.quote(str(path)) for path in (folder / source, output)]
+    sys.argv = ["skullmask", *shlex.split(form.command.format(*names))]
     try:
-        with heard() as said:
+        with collected_lines() as lines:
             try:
                 main.main()
                 code = 0
@@ -367,56 +377,58 @@ def run(form, folder, source):
         left = sorted(path.name for path in output.parent.iterdir() if path != output)
     finally:
         shutil.rmtree(output.parent)
-    return Result(code, said, masks, left)
+    return Result(code, lines, masks, left)
 
 
 @contextlib.contextmanager
-def heard():
+def collected_lines():
     """Collect the lines that this process, and the libraries in it, write to standard error."""
-    said = []
+    lines = []
     with tempfile.TemporaryFile() as file, open(os.devnull, "wb") as nowhere:
-        kept = os.dup(1), os.dup(2)
+        saved_descriptors = os.dup(1), os.dup(2)
         os.dup2(nowhere.fileno(), 1)
         os.dup2(file.fileno(), 2)
         try:
-            yield said
+            yield lines
         finally:
             sys.stdout.flush()
             sys.stderr.flush()
-            for number, descriptor in enumerate(kept, 1):
+            for number, descriptor in enumerate(saved_descriptors, 1):
                 os.dup2(descriptor, number)
                 os.close(descriptor)
             file.seek(0)
-            said += file.read().decode(errors="replace").splitlines()
+            lines += file.read().decode(errors="replace").splitlines()
 
 
-def judge(form, result, whole, sealed):
+def judge(form, result, intact_masks, sealed):
     """Name the outcome of a run, and say what is wrong if it is a fault."""
-    warned = [line for line in result.said if line.startswith("skullmask: warning: ")]
-    others = [line for line in result.said if line not in warned]
+    warned = [line for line in result.lines if line.startswith("skullmask: warning: ")]
+    others = [line for line in result.lines if line not in warned]
     if result.code is None:
         return "FAULT", "; ".join(others) or "something was raised"
     if any(re.search("allocate|MemoryError|out of memory", line) for line in others):
         return "FAULT", f"it asked for more memory than there is: {others[-1]}"
     if form.command.startswith("batch") and result.code == 1:
-        return ("refused", "") if len(others) == 1 else ("FAULT", f"said {result.said}")
+        return ("refused", "") if len(others) == 1 else ("FAULT", f"said {result.lines}")
     if result.code == 2:
-        good = (
-            len(others) == 1
-            and others[0].startswith("skullmask: ")
-            and result.masks is None
-            and not result.left
-        )
-        return ("refused", "") if good else ("FAULT", f"said {result.said}, left {result.left}")
+        if is_clean_refusal(result, others):
+            return "refused", ""
+        return "FAULT", f"said {result.lines}, left {result.left}"
     if result.code != 0 or result.masks is None or others:
-        return "FAULT", f"exit code {result.code}, said {result.said}"
+        return "FAULT", f"exit code {result.code}, said {result.lines}"
     if warned:
         return "warned", ""
-    if result.masks.shape == whole.shape and (result.masks == whole).all():
+    if np.array_equal(result.masks, intact_masks):
         return "equal", ""
     if sealed:
         return "FAULT", "other masks, without a word, though the format has a checksum"
     return "differs", ""
+
+
+def is_clean_refusal(result, lines):
+    """Tell whether a run that was refused said so in one line and wrote nothing."""
+    is_one_line = len(lines) == 1 and lines[0].startswith("skullmask: ")
+    return is_one_line and result.masks is None and not result.left
 
 
 def serve(pipe):
@@ -425,12 +437,13 @@ def serve(pipe):
     os.environ["OMP_NUM_THREADS"] = "1"
     warnings.simplefilter("ignore")
     images = slices()
-    wholes = {}
+    intact_masks = {}
     for name, form in FORMATS.items():  # imports what is needed, too
         with tempfile.TemporaryDirectory() as folder:
             source, _ = form.write(images, Path(folder))
-            wholes[name] = run(form, Path(folder), source)
-            assert (wholes[name].code, wholes[name].said) == (0, []), wholes[name]
+            result = run(form, Path(folder), source)
+            assert (result.code, result.lines) == (0, []), result
+            intact_masks[name] = result.masks
     limit_memory()
     forget_peak()
     usual = peak_bytes()
@@ -444,7 +457,7 @@ def serve(pipe):
         if filled > MEMORY_BYTES:
             pipe.send(("FAULT", f"it filled {filled / 2**20:.0f} MB"))
         else:
-            pipe.send(judge(form, result, wholes[name].masks, sealed))
+            pipe.send(judge(form, result, intact_masks[name], sealed))
 
 
 def limit_memory():
@@ -464,16 +477,12 @@ def forget_peak():
 
 
 def peak_bytes():
-    """Give the most memory that this process filled since `forget_peak`; 0 where the system does not tell."""
-    try:
-        [line] = [
-            line
-            for line in Path("/proc/self/status").read_text().splitlines()
-            if line.startswith("VmHWM")
-        ]
-    except (OSError, ValueError):
-        return 0
-    return int(line.split()[1]) * 1024
+    """Give the most memory that this process filled since `forget_peak`; 0 where none is told."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith("VmHWM"):
+                return int(line.split()[1]) * 1024
+    return 0
 
 
 class Worker:
@@ -484,10 +493,10 @@ class Worker:
 
     def start(self):
         context = multiprocessing.get_context("spawn")
-        self.pipe, there = context.Pipe()
-        self.process = context.Process(target=serve, args=(there,), daemon=True)
+        self.pipe, other_end = context.Pipe()
+        self.process = context.Process(target=serve, args=(other_end,), daemon=True)
         self.process.start()
-        there.close()
+        other_end.close()
         self.pipe.recv()
 
     def judge(self, *task):
@@ -497,13 +506,13 @@ class Worker:
         try:
             if self.pipe.poll(TIME_S):
                 return self.pipe.recv()
-            found = f"no end after {TIME_S} s"
+            reason = f"no end after {TIME_S} s"
         except (EOFError, ConnectionError):
             self.process.join()
-            found = f"the process died, exit code {self.process.exitcode}"
+            reason = f"the process died, exit code {self.process.exitcode}"
         self.process.kill()
         self.end()
-        return "FAULT", found
+        return "FAULT", reason
 
     def end(self):
         if self.process is not None:
@@ -541,7 +550,8 @@ def fuzz(names, count, *, seed=1, jobs=None, out=None, first=0):
     faults : list of tuple
         Format, number and reason of each.
     """
-    counts, faults = {name: Counter() for name in names}, []
+    counts = {name: Counter() for name in names}
+    faults = []
     images = slices()
     workers = SimpleQueue()
     running = [Worker() for _ in range(jobs or os.cpu_count() or 1)]
@@ -578,36 +588,34 @@ def fuzz(names, count, *, seed=1, jobs=None, out=None, first=0):
 
 
 def prepare(name, number, seed, images, folder):
-    """Write a damaged file; give what to pass on, and whether a checksum tells it from the whole one."""
+    """Write a damaged file; give what to pass on, and whether a checksum tells of the damage."""
     rng = np.random.default_rng([seed, list(FORMATS).index(name), number])
     source, target = FORMATS[name].write(images, folder)
-    whole = (folder / target).read_bytes()
-    content, sealed = FORMATS[name].mutate(rng, whole)
+    intact = (folder / target).read_bytes()
+    content, sealed = FORMATS[name].mutate(rng, intact)
     (folder / target).write_bytes(content)
     return source, sealed
 
 
 def keep(name, number, seed, source, folder, out, reason):
     """Keep a faulty input, and how to repeat it."""
-    place = out / f"{name}-{number}"
-    shutil.rmtree(place, ignore_errors=True)
-    place.mkdir(parents=True)
-    for path in folder.iterdir():
-        shutil.copytree(path, place / path.name) if path.is_dir() else shutil.copy(path, place)
+    kept = out / f"{name}-{number}"
+    shutil.rmtree(kept, ignore_errors=True)
+    shutil.copytree(folder, kept)
     form = FORMATS[name]
-    commands = [
-        f"skullmask {form.command.format(place / source, form.output)}",
+    lines = [
+        reason,
+        f"skullmask {form.command.format(kept / source, form.output)}",
         f"python tests/fuzz.py {name} --first {number} --count 1 --seed {seed}",
+        "",
     ]
-    (place / "why.txt").write_text(
-        "\n".join([reason, *commands]) + "\n", encoding="utf-8", errors="backslashreplace"
-    )
+    (kept / "why.txt").write_text("\n".join(lines), encoding="utf-8", errors="backslashreplace")
 
 
 def table(counts):
     lines = [f"{'format':8}" + "".join(f"{outcome:>9}" for outcome in OUTCOMES)]
-    for name, found in counts.items():
-        lines.append(f"{name:8}" + "".join(f"{found[outcome]:9}" for outcome in OUTCOMES))
+    for name, outcomes in counts.items():
+        lines.append(f"{name:8}" + "".join(f"{outcomes[outcome]:9}" for outcome in OUTCOMES))
     return "\n".join(lines)
 
 
@@ -628,18 +636,24 @@ def main():
         default=Path("build/fuzz"),
         help="folder for faulty inputs (%(default)s)",
     )
-    given = parser.parse_args()
-    names = given.formats or list(FORMATS)
-    if unknown := set(names) - set(FORMATS):
+    arguments = parser.parse_args()
+    names = arguments.formats or list(FORMATS)
+    unknown = set(names) - set(FORMATS)
+    if unknown:
         parser.error(f"no such format: {', '.join(sorted(unknown))}")
     counts, faults = fuzz(
-        names, given.count, seed=given.seed, jobs=given.jobs, out=given.out, first=given.first
+        names,
+        arguments.count,
+        seed=arguments.seed,
+        jobs=arguments.jobs,
+        out=arguments.out,
+        first=arguments.first,
     )
     print(table(counts))
     for name, number, reason in faults[:20]:
-        print(f"{given.out}/{name}-{number}: {reason[:300]}")
+        print(f"{arguments.out}/{name}-{number}: {reason[:300]}")
     if faults:
-        print(f"{len(faults)} faults; inputs and commands are in {given.out}")
+        print(f"{len(faults)} faults; inputs and commands are in {arguments.out}")
     return 1 if faults else 0
 
 

@@ -95,7 +95,7 @@ def test_names_compare_as_they_read():
     assert truths_in_order(images, truths) == ["schädel_1.png", "scha\u0308del_2.png"]
 
 
-# --- many names ------------------------------------------------------------------------------------------------
+# --- many names ----------------------------------------------------------------------------------
 
 
 class Counted(str):
