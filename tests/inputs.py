@@ -1,4 +1,4 @@
-"""Images for the tests: blobs in noise, of any shape and dtype, and heads; and parameters that can wait."""
+"""Images for the tests, blobs in noise of any shape and dtype and heads; parameters that can wait."""
 
 import numpy as np
 import pytest
@@ -31,9 +31,10 @@ def later(*values):
 
 
 def blobs(seed, *, shape=None, dtype=np.float32):
-    """Smooth blobs, some of them over the frame, with noise; small shapes give equal areas often."""
+    """Give smooth blobs with noise, some over the frame; in small shapes areas are often equal."""
     rng = np.random.default_rng(seed)
-    shape = SHAPES[rng.integers(len(SHAPES))] if shape is None else shape
+    if shape is None:
+        shape = SHAPES[rng.integers(len(SHAPES))]
     smooth = ndimage.gaussian_filter(
         rng.standard_normal(shape), rng.uniform(0.5, 6), mode="constant"
     )
@@ -42,21 +43,19 @@ def blobs(seed, *, shape=None, dtype=np.float32):
     if np.dtype(dtype).kind == "f":
         return (image * 10.0 ** rng.integers(-7, 4)).astype(dtype)
     limits = np.iinfo(dtype)
-    return (limits.min + image / (image.max() or 1) * (float(limits.max) - limits.min)).astype(
-        dtype
-    )
+    levels = float(limits.max) - limits.min
+    return (limits.min + image / (image.max() or 1) * levels).astype(dtype)
 
 
 def head(shape=(48, 40), *, at=(0, 0)):
     """Give a brain in a dark skull in a bright scalp, on a dark frame."""
     rows, columns = np.indices(shape)
-    radius = np.hypot(
-        (rows - shape[0] / 2 + 0.5 - at[0]) / shape[0],
-        (columns - shape[1] / 2 + 0.5 - at[1]) / shape[1],
-    )
-    return np.where(
-        radius < 0.25, 200 - 100 * radius, np.where((radius > 0.36) & (radius < 0.43), 90, 0)
-    )
+    y = (rows - shape[0] / 2 + 0.5 - at[0]) / shape[0]
+    x = (columns - shape[1] / 2 + 0.5 - at[1]) / shape[1]
+    radius = np.hypot(y, x)
+    brain = radius < 0.25
+    scalp = (radius > 0.36) & (radius < 0.43)
+    return np.select([brain, scalp], [200 - 100 * radius, 90], 0)
 
 
 def ring_head(
@@ -71,24 +70,31 @@ def ring_head(
 ):
     """Give a head of the usual size, an ellipse in air with edges 1 mm wide, and its true mask.
 
-    ``levels`` are air, scalp, bone and brain; ``depths_mm`` where skin, bone and brain begin below the skin, exact on
-    a circle.
+    ``levels`` are those of air, scalp, bone and brain; ``depths_mm`` are those below the skin at
+    which skin, bone and brain begin, exact on a circle.
     """
-    y, x = (
-        (np.arange(n) - (n - 1) / 2) * step - at
-        for n, step, at in zip(shape, spacing_mm, at_mm, strict=True)
-    )
+    height, width = shape
+    y = (np.arange(height)[:, None] - (height - 1) / 2) * spacing_mm[0] - at_mm[0]
+    x = (np.arange(width) - (width - 1) / 2) * spacing_mm[1] - at_mm[1]
     angle = np.deg2rad(turn)
-    rows, columns = (
-        np.cos(angle) * y[:, None] + np.sin(angle) * x,
-        np.cos(angle) * x - np.sin(angle) * y[:, None],
-    )
+    rows = np.cos(angle) * y + np.sin(angle) * x
+    columns = np.cos(angle) * x - np.sin(angle) * y
     size_mm = np.sqrt(np.prod(axes_mm))
     depth_mm = (1 - np.hypot(rows / axes_mm[0], columns / axes_mm[1])) * size_mm
     edges = np.add.outer(depths_mm, (-0.5, 0.5)).ravel()
-    return np.interp(depth_mm, edges, np.repeat(levels, 2)[1:-1]), (
-        depth_mm >= depths_mm[-2]
-    ).astype(np.uint8)
+    image = np.interp(depth_mm, edges, np.repeat(levels, 2)[1:-1])
+    truth = depth_mm >= depths_mm[-2]
+    return image, truth.astype(np.uint8)
+
+
+def stack():
+    """Give three heads that are drawn crudely."""
+    return np.stack([head(), head(at=(2, 1)), head(at=(-1, 2))])
+
+
+def ring_heads():
+    """Give three heads of the usual size."""
+    return np.stack([ring_head(at_mm=at_mm)[0] for at_mm in ((0, 0), (3, 2), (-2, 4))])
 
 
 def within_skin(image):
@@ -97,24 +103,35 @@ def within_skin(image):
 
 
 def doubted(*names):
-    """Give what the command line says of slices where nothing else is to be said; they are drawn too crudely for most versions."""
-    return [
-        f"skullmask: warning: {', '.join(names)}: look at the mask, its quality is below {polar.TRUSTED}"
-    ]
+    """Give what the command line says of slices that are drawn too crudely for most versions."""
+    remark = f"look at the mask, its quality is below {polar.TRUSTED}"
+    return [f"skullmask: warning: {', '.join(names)}: {remark}"]
+
+
+def distances_mm(shape, sizes_mm):
+    """Give the distances of all voxels from the middle of a volume, along each axis."""
+    middle = np.reshape(shape, (3, 1, 1, 1)) / 2 - 0.5
+    return (np.indices(shape) - middle) * np.reshape(sizes_mm, (3, 1, 1, 1))
 
 
 def volume_of_head(sizes_mm=SIZES_MM, scale=1.0, noise=0.01):
-    """Give a volume of a lopsided head and its brain: scalp, bone and brain, an ear of bone, ventricles."""
+    """Give a volume of a lopsided head, of scalp, bone and brain with a ventricle, and its brain."""
     shape = [int(200 / mm) for mm in sizes_mm]
-    places = np.meshgrid(
-        *((np.arange(n) - (n - 1) / 2) * mm for n, mm in zip(shape, sizes_mm, strict=True)),
-        indexing="ij",
-    )
-    x, y, z = places
+    x, y, z = distances_mm(shape, sizes_mm)
     radius = np.sqrt((x / 0.9) ** 2 + (y + 0.05 * x) ** 2 + (z + 6) ** 2)
     values = np.select([radius < 70, radius < 77, radius < 86], [0.8, 0.1, 1.0], 0.0)
-    values[np.hypot(np.hypot(x - 20, y + 30), z) < 12] = 0.2
-    rng = np.random.default_rng(0)
-    return (scale * np.abs(values + noise * rng.standard_normal(shape))).astype(np.float32), (
-        radius < 70
-    ).astype(np.uint8)
+    ventricle = np.hypot(np.hypot(x - 20, y + 30), z) < 12
+    values[ventricle] = 0.2
+    noisy = np.abs(values + noise * np.random.default_rng(0).standard_normal(shape))
+    brain = radius < 70
+    return (scale * noisy).astype(np.float32), brain.astype(np.uint8)
+
+
+def ct_of_head(window):
+    """Give a volume of brain, bone, fat and skin as on CT [HU], shown between two limits."""
+    shape = [int(200 / mm) for mm in SIZES_MM]
+    radius = np.linalg.norm(distances_mm(shape, SIZES_MM), axis=0)
+    layers = [radius < 68, radius < 76, radius < 82, radius < 86]
+    values = np.select(layers, [32, 900, -90, 40], -1000)
+    noise = 6 * np.random.default_rng(0).standard_normal(values.shape)
+    return (values + noise).clip(*window)

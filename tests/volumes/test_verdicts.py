@@ -5,7 +5,7 @@ import json
 import nibabel as nib
 import numpy as np
 import pytest
-from inputs import SIZES_MM, later
+from inputs import SIZES_MM, ct_of_head, distances_mm, later
 from inputs import volume_of_head as head
 
 from skullmask_lib import phantom, polar
@@ -21,12 +21,6 @@ AFFINE = np.diag([*SIZES_MM, 1])
 
 def verdict_on(volume, affine=AFFINE):
     return strip_with_verdict(volume, affine)[1]
-
-
-def distances_mm(shape, sizes_mm):
-    """Give the distances of all voxels from the middle of a volume, along each axis."""
-    middle = np.reshape(shape, (3, 1, 1, 1)) / 2 - 0.5
-    return (np.indices(shape) - middle) * np.reshape(sizes_mm, (3, 1, 1, 1))
 
 
 def noisy(values):
@@ -51,19 +45,8 @@ def torso(rounded):
     return noisy(values), np.diag([5, 5, 8, 1])
 
 
-def radius_mm(shape):
-    """Give the distance of every voxel from the middle of a volume."""
-    return np.linalg.norm(distances_mm(shape, SIZES_MM), axis=0)
-
-
-def ct(window):
-    """Give brain, bone, fat and skin as on CT [HU], shown between two limits."""
-    _, brain = head()
-    radius = radius_mm(brain.shape)
-    layers = [radius < 68, radius < 76, radius < 82, radius < 86]
-    values = np.select(layers, [32, 900, -90, 40], -1000)
-    noise = 6 * np.random.default_rng(0).standard_normal(values.shape)
-    return (values + noise).clip(*window), AFFINE
+def ct(*window):
+    return ct_of_head(window), AFFINE
 
 
 def part(*box):
@@ -77,7 +60,8 @@ def emptied(*box):
 
 
 def bottle():
-    return noisy(1.0 * (radius_mm((50, 40, 25)) < 80)), AFFINE
+    radius_mm = np.linalg.norm(distances_mm((50, 40, 25), SIZES_MM), axis=0)
+    return noisy(1.0 * (radius_mm < 80)), AFFINE
 
 
 ALL = slice(None)
@@ -87,7 +71,7 @@ NO_HEADS = {
     "noise": lambda: (noisy(np.zeros((50, 40, 25))), AFFINE),
     "left half": lambda: part(slice(None, 25)),
     "torso": lambda: torso(rounded=False),
-    "CT, brain window": lambda: ct((0, 80)),
+    "CT, brain window": lambda: ct(0, 80),
 }
 MORE_NO_HEADS = {
     "inverted": lambda: (head()[0].max() - head()[0], AFFINE),
@@ -103,8 +87,8 @@ MORE_NO_HEADS = {
     "lower half, top empty": lambda: emptied(ALL, ALL, slice(11, None)),
     "rounded torso": lambda: torso(rounded=True),
     "inverted head in air": lambda: (np.where(head()[0] > 0.05, 1.1 - head()[0], 0), AFFINE),
-    "CT": lambda: ct((-1000, 3000)),
-    "CT, soft tissue": lambda: ct((-160, 240)),
+    "CT": lambda: ct(-1000, 3000),
+    "CT, soft tissue": lambda: ct(-160, 240),
 }
 
 
