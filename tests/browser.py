@@ -14,16 +14,13 @@ from pathlib import Path
 import nbformat
 
 FLAGS = [
-    f"--{flag}"
-    for flag in (
-        "no-sandbox",
-        "disable-gpu",
-        "disable-quic",
-        "no-first-run",
-        "disable-background-networking",
-        "disable-component-update",
-        "disable-sync",
-    )
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
 ]
 
 
@@ -32,20 +29,20 @@ def chromium():
     """Launch Debian's Chromium."""
     from playwright.sync_api import sync_playwright
 
-    with sync_playwright() as started:
-        launched = started.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
-        yield launched
-        launched.close()
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
+        yield browser
+        browser.close()
 
 
 @contextlib.contextmanager
 def started(command, **options):
-    """Run a command that serves the explorer; give its process and its address, and end it with Ctrl-C."""
+    """Run a command that serves the explorer; give its process and address, and press Ctrl-C."""
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, **options) as server:
         try:
-            first = server.stdout.readline()
-            assert "http://" in first, "the server ended; its reason is on stderr"
-            yield server, first.split()[-1]
+            first_line = server.stdout.readline()
+            assert "http://" in first_line, "the server ended; its reason is on stderr"
+            yield server, first_line.split()[-1]
         finally:
             server.send_signal(signal.SIGINT)
             server.wait(timeout=30)
@@ -64,42 +61,40 @@ def lab(folder, log):
 
 @contextlib.contextmanager
 def served_by_lab(arguments, *, cwd, log):
-    """Start JupyterLab with some arguments, without opening a browser; give its address and token."""
+    """Start JupyterLab with some arguments and without a browser; give its address and token."""
     token = secrets.token_hex(16)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
+    address = f"http://127.0.0.1:{port}"
     options = (
+        "--no-browser",
         f"--port={port}",
         "--ServerApp.port_retries=0",
         f"--IdentityProvider.token={token}",
         "--allow-root",
-    )
-    command = [
-        sys.executable,
-        "-m",
-        "jupyterlab",
-        "--no-browser",
-        *options,
-        *arguments,
         "--LabApp.news_url=",
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
-    ]
+    )
+    command = [sys.executable, "-m", "jupyterlab", *options, *arguments]
     with (
         open(log, "w") as out,
         subprocess.Popen(command, stdout=out, stderr=out, cwd=cwd) as server,
     ):
         try:
-            wait_for(
-                lambda: answers(f"http://127.0.0.1:{port}/api/status?token={token}"), seconds=60
-            )
-            yield f"http://127.0.0.1:{port}", token
+            wait_for(lambda: answers(f"{address}/api/status?token={token}"), seconds=60)
+            yield address, token
         finally:
             server.terminate()
             server.wait(timeout=30)
 
 
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
 def answers(address):
+    """Tell whether a server answers."""
     try:
         return urllib.request.urlopen(address, timeout=5).status == 200
     except OSError:
@@ -107,6 +102,7 @@ def answers(address):
 
 
 def wait_for(condition, *, seconds):
+    """Wait until a condition holds; fail if it does not within some seconds."""
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, f"still not so after {seconds} s: {condition}"
@@ -124,7 +120,7 @@ def open_page(browser):
 
 
 def run_in_lab(page, address, token, path):
-    """Restart and run all of a notebook that Lab serves, and wait until it is saved with its outputs."""
+    """Restart and run all of a notebook in Lab, and wait until it is saved with its outputs."""
     page.goto(f"{address}/lab/tree/{path.name}?token={token}&reset")
     page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=60_000)
     page.locator('.jp-NotebookPanel-toolbar [data-command="notebook:restart-run-all"]').click()
@@ -138,13 +134,13 @@ def save(page):
 
 
 def all_ran(path):
+    """Tell whether all cells of a notebook file ran in their order."""
     try:
-        cells = [
-            cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"
-        ]
+        notebook = nbformat.read(path, as_version=4)
     except nbformat.reader.NotJSONError:  # the server is writing it
         return False
-    return [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
+    counts = [cell.execution_count for cell in notebook.cells if cell.cell_type == "code"]
+    return counts == list(range(1, len(counts) + 1))
 
 
 def blank(path):
@@ -152,18 +148,22 @@ def blank(path):
     notebook = nbformat.read(path, as_version=4)
     for cell in notebook.cells:
         if cell.cell_type == "code":
-            cell.outputs, cell.execution_count = [], None
+            cell.outputs = []
+            cell.execution_count = None
     nbformat.write(notebook, path)
 
 
-SEEN = "box => box.textContent + [...box.querySelectorAll('img, textarea')].map(each => each.src || each.value)"
+# All that can be seen of an explorer: its text, pictures and the text that can be copied
+CONTENT = """box => box.textContent +
+  [...box.querySelectorAll('img, textarea')].map(element => element.src || element.value)"""
 
 
 class Shown:
     """An explorer on a page: what a reader sees and moves."""
 
     def __init__(self, page):
-        self.page, self.box = page, page.locator(".skullmask-explorer").first
+        self.page = page
+        self.box = page.locator(".skullmask-explorer").first
         self.picture = self.box.locator("img")
         self.picture.wait_for(timeout=60_000)
         self.box.scroll_into_view_if_needed(timeout=30_000)
@@ -179,29 +179,34 @@ class Shown:
 
     def sliders(self):
         """Give name and handle of every slider that can be seen."""
-        boxes = [box for box in self.box.locator(".widget-slider").all() if box.is_visible()]
-        return {
-            box.locator(".widget-label").first.text_content(): box.locator(".noUi-handle")
-            for box in boxes
-        }
+        handles = {}
+        for slider in self.box.locator(".widget-slider").all():
+            if slider.is_visible():
+                name = slider.locator(".widget-label").first.text_content()
+                handles[name] = slider.locator(".noUi-handle")
+        return handles
 
     @contextlib.contextmanager
     def new_picture(self):
+        """Wait at the end until another picture is shown."""
         before = self.picture.get_attribute("src")
         yield
         wait_for(lambda: self.picture.get_attribute("src") != before, seconds=20)
         self.settle()
 
     def settle(self, quiet=0.6):
-        """Wait until nothing changes for some seconds: text and call come right after the picture."""
-        seen, since = None, time.monotonic()
+        """Wait until nothing changes for some seconds; text and call come after the picture."""
+        content = None
+        since = time.monotonic()
         while time.monotonic() - since < quiet:
-            now = self.box.evaluate(SEEN)
-            if now != seen:
-                seen, since = now, time.monotonic()
+            new_content = self.box.evaluate(CONTENT)
+            if new_content != content:
+                content = new_content
+                since = time.monotonic()
 
 
 def next_key(handle):
     """Give the arrow that moves a slider: right, but left at its end."""
-    now, last = (float(handle.get_attribute(f"aria-value{which}")) for which in ("now", "max"))
-    return "ArrowLeft" if now >= last else "ArrowRight"
+    value = float(handle.get_attribute("aria-valuenow"))
+    largest = float(handle.get_attribute("aria-valuemax"))
+    return "ArrowLeft" if value >= largest else "ArrowRight"

@@ -1,4 +1,4 @@
-"""Every view is pure, says what the library computes, and offers the call that makes the mask it shows."""
+"""Every view is pure, says what the library computes, and offers the call that makes its mask."""
 
 import inspect
 import warnings
@@ -20,10 +20,16 @@ VIEWS = list(QUESTIONS.values())
 RING = ring_head()
 
 
+EVERY_VIEW = pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.__name__)
+
+
 def data_of(image, truth=None, spacing_mm=None):
-    each = None if spacing_mm is None else np.array([spacing_mm], float)
+    """Give a slice as `Data`."""
     return sm.Data(
-        np.asarray(image)[None], None if truth is None else truth[None], each, ("a slice",)
+        images=np.asarray(image)[None],
+        truth=None if truth is None else truth[None],
+        spacing_mm=None if spacing_mm is None else np.array([spacing_mm], float),
+        names=("a slice",),
     )
 
 
@@ -42,32 +48,30 @@ def choices(view):
     return st.fixed_dictionaries(offered)
 
 
-def made_by(picture, image):
+def mask_by_call(picture, image):
+    """Run the call that a view offers."""
     return eval(picture.call, {"sm": sm, "image": image})
 
 
-@pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.__name__)
+@EVERY_VIEW
 @settings(max_examples=25)
 @given(data=st.data())
 def test_the_call_makes_the_mask_and_the_text_tells_its_score(view, data):
     options = data.draw(choices(view))
-    known = data.draw(st.booleans())
+    has_truth = data.draw(st.booleans())
     image, truth = RING
-    shown = data_of(image, truth if known else None, (1.0, 1.0))
-    picture = view(shown, **options)
-    mask = made_by(picture, image)
+    picture = view(data_of(image, truth if has_truth else None, (1.0, 1.0)), **options)
+    mask = mask_by_call(picture, image)
     np.testing.assert_array_equal(picture.mask, mask)
     assert picture.mask.dtype == np.uint8
-    told = (
-        f"IoU {sm.iou(mask, truth):.4f}"
-        if known
-        else f"quality {sm.quality(image, mask, spacing_mm=(1, 1)):.2f}"
-    )
-    assert told in picture.alt
+    if has_truth:
+        assert f"IoU {sm.iou(mask, truth):.4f}" in picture.alt
+    else:
+        assert f"quality {sm.quality(image, mask, spacing_mm=(1, 1)):.2f}" in picture.alt
     assert picture.pixels.shape == (384, 880, 3)
 
 
-@pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.__name__)
+@EVERY_VIEW
 @settings(max_examples=25)
 @given(
     seed=st.integers(0, 2**32 - 1),
@@ -79,21 +83,24 @@ def test_any_slice_is_drawn_or_refused_in_one_line(view, seed, shape, dtype):
     before = image.copy()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # empty masks
-        parameters = inspect.signature(view).parameters
-        width = parameters["dilation_size"].default if "dilation_size" in parameters else 1
-        if min(shape) < (26 if view is views.versus else width):
-            with pytest.raises(
-                sm.InputError,
-                match=r"expected a dilation size from 1 to \d+ px \(the shorter side\)",
-            ):
+        if min(shape) < dilation_size_of(view):
+            with pytest.raises(sm.InputError, match=r"a dilation size from 1 to \d+ px"):
                 view(data_of(image))
         else:
             picture = view(data_of(image))
-            np.testing.assert_array_equal(picture.mask, made_by(picture, image))
+            np.testing.assert_array_equal(picture.mask, mask_by_call(picture, image))
     np.testing.assert_array_equal(image, before)
 
 
-@pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.__name__)
+def dilation_size_of(view):
+    """Give the default dilation size of a view; 1 where it dilates nothing."""
+    if view is views.versus:
+        return 26  # that of v7
+    parameters = inspect.signature(view).parameters
+    return parameters["dilation_size"].default if "dilation_size" in parameters else 1
+
+
+@EVERY_VIEW
 @pytest.mark.parametrize(
     "truth", [None, np.zeros((64, 48), np.uint8)], ids=["no truth", "an empty truth"]
 )
@@ -104,18 +111,17 @@ def test_a_flat_slice_is_drawn(view, truth):
     assert not picture.mask.any()
 
 
-@pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.__name__)
+@EVERY_VIEW
 def test_what_is_no_slice_is_refused(view):
     with pytest.raises(sm.InputError, match="expected finite values"):
         view(data_of(np.full((64, 48), np.nan)))
 
 
 def test_what_touches_the_frame_is_counted_with_and_without_the_rule():
+    data = sm.load("phantom-cropped")
     for rule in (True, False):
-        assert (
-            "1 component at the frame"
-            in views.frame_rule(sm.load("phantom-cropped"), rule=rule).alt
-        )
+        picture = views.frame_rule(data, rule=rule)
+        assert "1 component at the frame" in picture.alt
 
 
 def test_the_pipeline_shows_the_mask_of_the_version_with_and_without_a_truth():
@@ -132,18 +138,18 @@ def test_the_pipeline_shows_the_mask_of_the_version_with_and_without_a_truth():
 def test_a_picture_follows_its_controls():
     data = sm.load("phantom")
     base = views.largest_component(data)
-    for other in (
-        views.largest_component(data, opacity=0.1),
-        views.largest_component(data, offset=9),
-    ):
+    for option in ({"opacity": 0.1}, {"offset": 9}):
+        other = views.largest_component(data, **option)
         assert (other.pixels != base.pixels).any()
-    lines = [views.width(data, dilation_size=size).pixels for size in (20, 40)]
-    dark = [np.flatnonzero((pixels[60:300, 450:870] < 40).all(axis=(0, 2))) for pixels in lines]
-    at = [
-        450 + columns.mean() for columns in dark
-    ]  # the marker is a black line from the axis to the top
-    one_px = (at[1] - at[0]) / 20
-    assert 5 < one_px < 9
+    dots_per_px = (marker(data, 40) - marker(data, 20)) / 20
+    assert 5 < dots_per_px < 9
+
+
+def marker(data, dilation_size):
+    """Find the column of the black line that marks a width, from the axis to the top."""
+    pixels = views.width(data, dilation_size=dilation_size).pixels
+    is_black = (pixels[60:300, 450:870] < 40).all(axis=(0, 2))
+    return np.flatnonzero(is_black).mean()
 
 
 def test_the_marks_lie_at_their_data():
@@ -152,15 +158,15 @@ def test_the_marks_lie_at_their_data():
         axes[0].axvline(4, color="red", linewidth=1)
 
     fig, (frame,) = plots.panels(1)
-    shown = plots.plot(frame, draw)
-    plots.plot_panel(fig, frame, shown, marks=[(4, 0.5)])
+    plot = plots.plot(frame, draw)
+    plots.plot_panel(fig, frame, plot, marks=[(4, 0.5)])
     pixels = plots.picture(fig, "").pixels.astype(int)
-    red = (shown.pixels[..., 0] > 200) & (shown.pixels[..., 1:].max(axis=2) < 80)
-    black = (pixels[100:250, 60:].max(axis=2) < 30).mean(axis=0) > 0.9  # right of the axis
-    assert (
-        abs(60 + np.flatnonzero(black).mean() - frame.left - np.flatnonzero(red.any(axis=0)).mean())
-        <= 1
-    )
+    is_red = (plot.pixels[..., 0] > 200) & (plot.pixels[..., 1:].max(axis=2) < 80)
+    line = frame.left + np.flatnonzero(is_red.any(axis=0)).mean()
+    right_of_the_axis = pixels[100:250, 60:]
+    is_black = (right_of_the_axis.max(axis=2) < 30).mean(axis=0) > 0.9
+    mark = 60 + np.flatnonzero(is_black).mean()
+    assert abs(mark - line) <= 1
 
 
 @pytest.mark.parametrize(
@@ -190,53 +196,53 @@ def test_a_border_shows_where_a_white_slice_ends():
     assert np.array_equal(whole, 2 * quarter)
 
 
-def near(pixels, kind, where):
-    """Tell how much of a region of the right panel has a colour of the palette."""
-    return (np.abs(pixels[where].astype(int) - plots.style.rgb(kind)).max(axis=1) < 60).mean()
+def has_colour(pixels, role):
+    """Tell of pixels (…, 3) whether they have about the colour of a role."""
+    return np.abs(pixels.astype(int) - plots.style.rgb(role)).max(axis=-1) < 60
 
 
-def red_height(curves, width):
+def curve_height(curves, width):
     """Measure how far above the foot the curve of the over-reach lies at a width [dots]."""
     x, _ = curves.to_dots.transform((width, 0)).round().astype(int)
-    column = curves.pixels[:, x].astype(int)
-    red = np.flatnonzero(np.abs(column - plots.style.rgb("over-reach")).max(axis=1) < 60)
-    return len(column) - curves.foot - red.mean()
+    column = curves.pixels[:, x]
+    rows = np.flatnonzero(has_colour(column, "over-reach"))
+    return len(column) - curves.foot - rows.mean()
 
 
 def over_reach(data, width):
-    mask, truth = sm.v7(data.images[1], dilation_size=width), data.truth[1]
+    """Give the over-reach of v7 on the second slice, as a share of the truth."""
+    mask = sm.v7(data.images[1], dilation_size=width)
+    truth = data.truth[1]
     return plots.errors(mask, truth)["over-reach"].sum() / truth.sum()
 
 
 def test_curves_and_their_dot_lie_at_the_scores():
-    data, size = sm.load("phantom"), 45
-    _, frames = plots.panels(1, 1.4)
-    curves, best = views._curves(frames[1], data, 1)
-    pixels = views.width(data, slice_index=1, dilation_size=size).pixels
-    mask = sm.v7(data.images[1], dilation_size=size)
-    wrong = plots.errors(mask, data.truth[1])
-    heights = {kind: where.sum() / data.truth[1].sum() for kind, where in wrong.items()}
-    assert heights["over-reach"] > 0.05
-    x, y = curves.to_dots.transform((size, sm.iou(mask, data.truth[1]))).round().astype(int)
-    row = pixels.shape[0] - frames[1].bottom - y
-    assert (pixels[row - 2 : row + 3, frames[1].left + x - 3 : frames[1].left + x + 4] < 60).all()
-    assert red_height(curves, size) / red_height(curves, 59) == pytest.approx(
-        heights["over-reach"] / over_reach(data, 59), rel=0.03
-    )
-    ious = {
-        width: sm.iou(sm.v7(data.images[1], dilation_size=width), data.truth[1])
-        for width in range(1, 62)
-    }
-    assert best == (max(ious, key=ious.get), max(ious.values()))
-    assert (
-        f"{best[0]} px, IoU {best[1]:.4f}"
-        in views.width(data, slice_index=1, dilation_size=size).alt
-    )
+    data = sm.load("phantom")
+    _, (_, frame) = plots.panels(1, 1.4)
+    curves, best = views._curves(frame, data, 1)
+    picture = views.width(data, slice_index=1, dilation_size=45)
+
+    iou = {}
+    for width in range(1, 62):
+        mask = sm.v7(data.images[1], dilation_size=width)
+        iou[width] = sm.iou(mask, data.truth[1])
+    best_width = max(iou, key=iou.get)
+    assert best == (best_width, iou[best_width])
+    assert f"{best_width} px, IoU {iou[best_width]:.4f}" in picture.alt
+
+    assert over_reach(data, 45) > 0.05
+    ratio = over_reach(data, 45) / over_reach(data, 59)
+    assert curve_height(curves, 45) / curve_height(curves, 59) == pytest.approx(ratio, rel=0.03)
+
+    x, y = curves.to_dots.transform((45, iou[45])).round().astype(int)
+    row = len(picture.pixels) - frame.bottom - y
+    column = frame.left + x
+    assert (picture.pixels[row - 2 : row + 3, column - 3 : column + 4] < 60).all()  # a black dot
+
     x, y = curves.to_dots.transform(best).round().astype(int)
-    diamond = curves.pixels[
-        len(curves.pixels) - y - 1 : len(curves.pixels) - y + 2, x - 1 : x + 2
-    ].reshape(-1, 3)
-    assert near(diamond, "measured", slice(None)) == 1
+    row = len(curves.pixels) - y
+    diamond = curves.pixels[row - 1 : row + 2, x - 1 : x + 2]
+    assert has_colour(diamond, "measured").all()
 
 
 def test_the_best_width_is_one_that_the_slider_offers():
@@ -245,71 +251,71 @@ def test_the_best_width_is_one_that_the_slider_offers():
     assert "best: 61 px" in views.width(still_rising).alt
 
 
-@pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.__name__)
+@EVERY_VIEW
 def test_a_slice_of_unknown_truth_is_judged_as_one_without_truth(view):
     image, truth = RING
-    images, known = np.stack([image, image]), np.stack([0 * truth, truth])
-    partly = sm.Data(images, known, np.ones((2, 2)), ("one", "two"))
+    images = np.stack([image, image])
+    half_known = np.stack([0 * truth, truth])
+    partly = sm.Data(images, half_known, np.ones((2, 2)), ("one", "two"))
     nothing = sm.Data(images, None, np.ones((2, 2)), ("one", "two"))
-    told = view(partly, slice_index=0).alt
-    assert "IoU" not in told
-    assert "unknown" in told
-    assert (
-        f"quality {sm.quality(image, view(partly, slice_index=0).mask, spacing_mm=(1, 1)):.2f}"
-        in told
-    )
-    np.testing.assert_array_equal(
-        view(partly, slice_index=0).pixels, view(nothing, slice_index=0).pixels
-    )
+    picture = view(partly, slice_index=0)
+    assert "IoU" not in picture.alt
+    assert "unknown" in picture.alt
+    quality = sm.quality(image, picture.mask, spacing_mm=(1, 1))
+    assert f"quality {quality:.2f}" in picture.alt
+    np.testing.assert_array_equal(picture.pixels, view(nothing, slice_index=0).pixels)
     assert "IoU" in view(partly, slice_index=1).alt
 
 
 def test_errors_have_their_colours_and_the_window_its_place():
-    image, truth = np.full((60, 80), 0.5), np.zeros((60, 80), np.uint8)
-    image[0, 0], truth[20:40, 30:50] = 1, 1
+    image = np.full((60, 80), 0.5)
+    image[0, 0] = 1
+    truth = np.zeros((60, 80), np.uint8)
+    truth[20:40, 30:50] = 1
     mask = np.roll(truth, 10, axis=1)
     fig, (frame,) = plots.panels(1)
-    window = slice(10, 50), slice(20, 70)
-    kinds, outlined = plots.errors(mask, truth), {"truth": truth}
-    plots.slice_panel(fig, frame, image, window=window, kinds=kinds, outlined=outlined, opacity=1.0)
-    pixels = plots.picture(fig, "").pixels
-    factor = frame.height / 40
-    left, top = (
-        frame.left + (frame.width - round(50 * factor)) // 2,
-        len(pixels) - frame.bottom - frame.height,
+    plots.slice_panel(
+        fig,
+        frame,
+        image,
+        window=(slice(10, 50), slice(20, 70)),
+        kinds=plots.errors(mask, truth),
+        outlined={"truth": truth},
+        opacity=1.0,
     )
+    pixels = plots.picture(fig, "").pixels
+    dots_per_px = frame.height / 40
+    left = frame.left + (frame.width - round(50 * dots_per_px)) // 2
+    top = len(pixels) - frame.bottom - frame.height
 
-    def at(row, column):
-        return pixels[
-            round(top + (row - 10 + 0.5) * factor), round(left + (column - 20 + 0.5) * factor)
-        ][None]
+    def pixel_at(row, column):
+        """Give the pixel that shows the middle of a pixel of the slice."""
+        y = top + (row - 10 + 0.5) * dots_per_px
+        x = left + (column - 20 + 0.5) * dots_per_px
+        return pixels[round(y), round(x)]
 
-    assert near(at(30, 34), "miss", slice(None)) == 1
-    assert near(at(30, 56), "over-reach", slice(None)) == 1
-    assert (np.ptp(at(30, 44).astype(int), axis=1) < 5).all()  # grey, where both are
-    edge = pixels[
-        round(top + 20 * factor),
-        round(left + (30 - 20) * factor) - 2 : round(left + (30 - 20) * factor) + 3,
-    ]
-    assert near(edge, "truth", slice(None)) > 0.1
+    assert has_colour(pixel_at(30, 34), "miss")
+    assert has_colour(pixel_at(30, 56), "over-reach")
+    assert np.ptp(pixel_at(30, 44).astype(int)) < 5  # grey, where both are
+    middle = round(top + (30 - 10) * dots_per_px)
+    left_edge = round(left + (30 - 20) * dots_per_px)
+    assert has_colour(pixels[middle, left_edge - 2 : left_edge + 3], "truth").mean() > 0.1
 
 
 def test_the_path_of_a_polar_plot_lies_at_its_depth():
     _, (frame,) = plots.panels(1)
-    values, depth = np.zeros((360, 96)), np.full(360, 40.0)
+    depth = np.full(360, 40.0)
+    values = np.zeros((360, 96))
     values[:, 60:] = 1
-    drawn = plots.polar_plot(frame, [(values, (0, 1), depth, "a path")])
-    x, y = drawn.to_dots.transform((180, 40 * views.polar.STEP_MM))
-    column = drawn.pixels[:, round(x)]
-    blue = np.flatnonzero(np.abs(column.astype(int) - plots.style.rgb("path")).max(axis=1) < 60)
-    assert abs(blue.mean() - (len(column) - y)) <= 1.5
-    _, y = drawn.to_dots.transform((180, 60 * views.polar.STEP_MM))
-    assert (
-        column[round(len(column) - y) + 4].min()
-        > 240
-        > 20
-        > column[round(len(column) - y) - 4].max()
-    )
+    plot = plots.polar_plot(frame, [(values, (0, 1), depth, "a path")])
+    x, y = plot.to_dots.transform((180, 40 * views.polar.STEP_MM))
+    column = plot.pixels[:, round(x)]
+    rows_of_path = np.flatnonzero(has_colour(column, "path"))
+    assert abs(rows_of_path.mean() - (len(column) - y)) <= 1.5
+    _, y = plot.to_dots.transform((180, 60 * views.polar.STEP_MM))
+    edge = round(len(column) - y)
+    assert column[edge + 4].min() > 240
+    assert column[edge - 4].max() < 20
 
 
 @pytest.mark.parametrize("version", versions.BOUNDARY_VERSIONS)
@@ -317,9 +323,9 @@ def test_polar_stages_are_those_of_their_version(monkeypatch, version):
     drawn = []
     draw = plots.polar_plot
 
-    def recorded(frame, shown):
-        drawn.extend(shown)
-        return draw(frame, shown)
+    def recorded(frame, panels):
+        drawn.extend(panels)
+        return draw(frame, panels)
 
     monkeypatch.setattr(plots, "polar_plot", recorded)
     data = sm.load("phantom")
@@ -341,9 +347,9 @@ def test_what_is_handed_out_again_cannot_be_written_to():
 def test_what_is_kept_of_a_slice_belongs_to_its_data():
     data = sm.load("phantom")
     other = replace(data, images=data.images[:, ::-1].copy(), truth=data.truth[:, ::-1].copy())
-    first, second = views.boundary(data), views.boundary(other)
-    np.testing.assert_array_equal(first.mask, sm.v8(data.images[0], spacing_mm=(0.42, 0.42)))
-    np.testing.assert_array_equal(second.mask, sm.v8(other.images[0], spacing_mm=(0.42, 0.42)))
+    for slices in (data, other):
+        mask = sm.v8(slices.images[0], spacing_mm=(0.42, 0.42))
+        np.testing.assert_array_equal(views.boundary(slices).mask, mask)
 
 
 def test_flood_from_seeds():
@@ -355,7 +361,9 @@ def test_flood_from_seeds():
     np.testing.assert_array_equal(masks.flood(passable, [(2, 3)]), 0 * left)
     np.testing.assert_array_equal(masks.flood(passable, [(-1, 1), (0, -1)]), passable)
     np.testing.assert_array_equal(masks.flood(passable, []), 0 * left)
-    frame = [(r, c) for r in range(5) for c in range(7) if r in (0, 4) or c in (0, 6)]
+    is_frame = np.ones((5, 7), bool)
+    is_frame[1:-1, 1:-1] = False
+    frame = [tuple(place) for place in np.argwhere(is_frame).tolist()]
     holed = passable.copy()
     holed[1:4, 1:3] = [[0, 0], [0, 1], [0, 0]]
     np.testing.assert_array_equal(masks.flood(holed, frame), masks.flood_from_edges(holed))

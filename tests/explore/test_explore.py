@@ -1,4 +1,4 @@
-"""Explorers and the app without a browser: they redraw, say what went wrong, and go back to where they began."""
+"""Explorers and the app without a browser: they redraw, say what went wrong, and can be reset."""
 
 import base64
 import datetime
@@ -131,20 +131,13 @@ def test_controls_come_from_the_signature():
         partial(views.thresholds, sm.load("phantom"), threshold=60)
     ).controls
     assert list(controls) == ["version", "threshold", "block_size", "opacity"]
-    level, size = controls["threshold"], controls["block_size"]
+    level = controls["threshold"]
     assert (level.min, level.max, level.step, level.value) == (0, 254, 1, 60)
-    assert (size.min, size.max, size.step, size.value) == (
-        3,
-        301,
-        2,
-        sm.v4.__kwdefaults__["block_size"],
-    )
-    assert [control.description for control in controls.values()] == [
-        "version",
-        "threshold [grey level]",
-        "block size [px]",
-        "opacity",
-    ]
+    size = controls["block_size"]
+    assert (size.min, size.max, size.step) == (3, 301, 2)
+    assert size.value == sm.v4.__kwdefaults__["block_size"]
+    labels = [control.description for control in controls.values()]
+    assert labels == ["version", "threshold [grey level]", "block size [px]", "opacity"]
     assert controls["version"].options == ("v3", "v4")
     rule = explorers.sliders(partial(views.frame_rule, sm.load("phantom"))).controls["rule"]
     assert isinstance(rule, widgets.Checkbox)
@@ -155,12 +148,9 @@ def test_an_option_is_shown_where_the_version_has_it():
     controls = explorers.sliders(partial(views.stages, sm.load("phantom"))).controls
     for version in sm.VERSIONS:
         controls["version"].value = version
-        seen = {
-            name
-            for name in explorers._VERSION_OPTIONS & set(controls)
-            if controls[name].layout.display is None
-        }
-        assert seen == set(sm.VERSIONS[version].__kwdefaults__ or {}) - {"spacing_mm"}
+        options = explorers._VERSION_OPTIONS & set(controls)
+        visible = {name for name in options if controls[name].layout.display is None}
+        assert visible == set(sm.VERSIONS[version].__kwdefaults__ or {}) - {"spacing_mm"}
 
 
 def test_an_option_of_a_version_s_own_gets_its_slider(monkeypatch):
@@ -230,19 +220,31 @@ def png(array):
 
 
 def linked(explorer):
-    """Decode the mask that the page offers."""
+    """Decode the mask that the page offers; give it and the name of its file."""
     link = explorer._link.value
-    content = re.search(r'href="data:image/png;base64,([^"]+)"', link)[1]
-    return np.asarray(Image.open(io.BytesIO(base64.b64decode(content)))), re.search(
-        r'download="([^"]+)"', link
-    )[1]
+    [content] = re.findall(r'href="data:image/png;base64,([^"]+)"', link)
+    [name] = re.findall(r'download="([^"]+)"', link)
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(content)))), name
 
 
-def sliders_of(explorer):
-    kinds = (widgets.IntSlider, widgets.FloatSlider)
-    return [
-        c for c in explorer.controls.values() if isinstance(c, kinds) and c.layout.display is None
-    ]
+def is_visible_slider(control):
+    is_slider = isinstance(control, widgets.IntSlider | widgets.FloatSlider)
+    return is_slider and control.layout.display is None
+
+
+def change(control):
+    """Move a control to its next value; tell whether it could be moved."""
+    if isinstance(control, widgets.Checkbox):
+        control.value = not control.value
+    elif isinstance(control, widgets.Dropdown):
+        control.index = (control.index + 1) % len(control.options)
+    elif control.layout.display is not None:
+        return False
+    elif control.value + control.step <= control.max:
+        control.value += control.step
+    else:
+        control.value -= control.step
+    return True
 
 
 @pytest.mark.parametrize("question", apps.QUESTIONS)
@@ -250,36 +252,32 @@ def test_every_control_of_the_app_draws_and_the_page_says_what_the_library_compu
     app.question.value = question
     explorer = chosen(app)
     for name, control in explorer.controls.items():
-        before = shown(explorer), explorer._call.value
-        if isinstance(control, widgets.Checkbox):
-            control.value = not control.value
-        elif isinstance(control, widgets.Dropdown):
-            control.index = (control.index + 1) % len(control.options)
-        elif control.layout.display is None:
-            control.value += (
-                control.step if control.value + control.step <= control.max else -control.step
-            )
-        else:
+        before = (shown(explorer), explorer._call.value)
+        if not change(control):
             continue
-        text, _ = shown(explorer)
         assert (shown(explorer), explorer._call.value) != before, name
-        made = {}
-        exec(explorer._call.value, made)  # the Python that the page offers
-        assert "mask" in made
+        names = {}
+        exec(explorer._call.value, names)  # the Python that the page offers
+        mask = names["mask"]
         png_mask, file = linked(explorer)
-        np.testing.assert_array_equal(png_mask, 255 * made["mask"])
-        data, index = app._sources[app.source.value].data, app.slice_index.value
-        assert f"IoU {sm.iou(made['mask'], data.truth[index]):.4f}" in text
-        assert file == f"{app.source.value.replace('-', '_')}_{index}_mask.png"
+        np.testing.assert_array_equal(png_mask, 255 * mask)
+        source = app.source.value
+        index = app.slice_index.value
+        truth = app._sources[source].data.truth[index]
+        text, _ = shown(explorer)
+        assert f"IoU {sm.iou(mask, truth):.4f}" in text
+        assert file == f"{source.replace('-', '_')}_{index}_mask.png"
 
 
 def test_only_the_chosen_question_redraws(app, monkeypatch):
     drawn = []
     for question, explorer in app.explorers.items():
-        view = explorer._view
-        monkeypatch.setattr(
-            explorer, "_view", lambda q=question, v=view, **o: drawn.append(q) or v(**o)
-        )
+
+        def recorded(question=question, view=explorer._view, **options):
+            drawn.append(question)
+            return view(**options)
+
+        monkeypatch.setattr(explorer, "_view", recorded)
     app.slice_index.value = 1
     app.question.value = "v8 · Where does the path run?"
     app.slice_index.value = 3
@@ -287,7 +285,8 @@ def test_only_the_chosen_question_redraws(app, monkeypatch):
 
 
 def test_reset_keeps_the_data_and_the_slice(app):
-    app.source.value, app.slice_index.value = "phantom-cropped", 3
+    app.source.value = "phantom-cropped"
+    app.slice_index.value = 3
     controls = chosen(app).controls
     controls["offset"].value = 12
     app.opacity.value = 0.2
@@ -315,7 +314,8 @@ def test_an_own_file_is_opened_and_its_masks_are_the_library_s(app):
     assert chosen(app)._call.value == (
         "import skullmask_lib as sm\nimage = sm.load('mine.npy').images[1]\nmask = sm.v8(image)"
     )
-    assert f"quality {sm.quality(images[1], sm.v8(images[1])):.2f}" in shown(chosen(app))[0]
+    quality = sm.quality(images[1], sm.v8(images[1]))
+    assert f"quality {quality:.2f}" in shown(chosen(app))[0]
 
 
 def test_one_slice_needs_no_slice_slider(app):
@@ -328,10 +328,8 @@ def test_one_slice_needs_no_slice_slider(app):
 
 
 def test_a_volume_brings_its_spacing(app, tmp_path):
-    nib.save(
-        nib.Nifti1Image(np.stack([ring_head()[0]] * 3, axis=2), np.diag([1.0, 1.0, 5.0, 1.0])),
-        tmp_path / "h.nii.gz",
-    )
+    volume = np.stack([ring_head()[0]] * 3, axis=2)
+    nib.save(nib.Nifti1Image(volume, np.diag([1.0, 1.0, 5.0, 1.0])), tmp_path / "h.nii.gz")
     upload(app, "h.nii.gz", (tmp_path / "h.nii.gz").read_bytes())
     app.question.value = "v8 · Where does the path run?"
     assert "spacing_mm=(1.0, 1.0)" in chosen(app)._call.value
@@ -355,18 +353,16 @@ BAD = {
 
 @pytest.mark.parametrize("name", BAD)
 def test_a_file_that_cannot_be_used_is_named_in_red_and_nothing_changes(app, name):
-    before = shown(chosen(app)), app.source.options
-    content, told = BAD[name]
+    before = (shown(chosen(app)), app.source.options)
+    content, reason = BAD[name]
     upload(app, name, content)
     assert "color:#b00020" in app._message.value
-    assert told in app._message.value
+    assert reason in app._message.value
     assert "/tmp" not in app._message.value
     assert (shown(chosen(app)), app.source.options) == before
 
 
-def test_what_was_message_while_a_file_was_read_is_shown_by_the_file_s_name(
-    app, monkeypatch, folder
-):
+def test_what_is_remarked_while_a_file_is_read_is_shown_by_its_name(app, monkeypatch, folder):
     load = apps.datasets.load
 
     def loud(source, **options):
@@ -449,13 +445,13 @@ def test_a_name_is_shown_as_it_is(app, name):
     upload(app, name, npy(np.stack([ring_head()[0]] * 2)))
     app.question.value = "v2 · Where does the flood arrive?"
     assert app.source.value == name
-    for told in (app._message.value, shown(chosen(app))[0]):
-        assert html.escape(name) in told
-        assert "<b>x" not in told
+    for text in (app._message.value, shown(chosen(app))[0]):
+        assert html.escape(name) in text
+        assert "<b>x" not in text
 
 
 @pytest.mark.parametrize("name", ["..", "", "a\0b.npy", 300 * "n" + ".npy"])
-def test_a_name_that_no_file_can_have_is_message(app, name):
+def test_a_name_that_no_file_can_have_is_refused(app, name):
     upload(app, name, npy(np.zeros((9, 9))))
     assert "color:#b00020" in app._message.value
     assert app.source.value == "phantom"
@@ -523,13 +519,11 @@ def test_a_broken_ending_leaves_the_explorer_alive(explorer):
     assert shown(explorer)[0] == "5 pixels of a"
 
 
-def test_a_slice_that_no_version_takes_is_message_with_its_name(app):
+def test_a_slice_that_no_version_takes_is_refused_by_its_name(app):
     with pytest.raises(InputError, match=r"nan.npy\[0\]: expected finite values"):
         upload(app, "nan.npy", npy(np.full((1, 9, 9), np.nan)))
-    assert (
-        "nan.npy[0]: expected finite values, got 81 that are NaN or infinite"
-        in shown(chosen(app))[0]
-    )
+    text, _ = shown(chosen(app))
+    assert "nan.npy[0]: expected finite values, got 81 that are NaN or infinite" in text
     app.source.value = "phantom"
     assert "IoU" in shown(chosen(app))[0]
 
@@ -539,7 +533,7 @@ def test_fifty_quick_moves_leave_memory_and_widgets_where_they_were(app):
     def moves(count):
         for question in apps.QUESTIONS:
             app.question.value = question
-            sliders = sliders_of(chosen(app))
+            sliders = [*filter(is_visible_slider, chosen(app).controls.values())]
             for n in range(count):
                 slider = sliders[n % len(sliders)]
                 slider.value = slider.min if slider.value > slider.min else slider.min + slider.step
@@ -559,12 +553,11 @@ def test_fifty_quick_moves_leave_memory_and_widgets_where_they_were(app):
 
 def test_the_app_begins_in_the_middle_of_a_file(folder):
     np.save("mine.npy", np.stack([ring_head()[0]] * 7))
-    app = apps.App(str(folder / "mine.npy"))
+    path = str(folder / "mine.npy")
+    app = apps.App(path)
     assert (app.source.value, app.slice_index.value, app.slice_index.max) == ("mine.npy", 3, 6)
-    assert (
-        chosen(app)._call.value.splitlines()[1]
-        == f"image = sm.load({str(folder / 'mine.npy')!r}).images[3]"
-    )
+    _, load, *_ = chosen(app)._call.value.splitlines()
+    assert load == f"image = sm.load({path!r}).images[3]"
 
 
 def test_the_app_tells_a_bad_source():

@@ -40,22 +40,24 @@ def test_points_on_the_skull_make_its_mask(tracer, index):
     tracer.slice_index.value = index
     trace(tracer, true_depths_mm(index))
     masks = tracer.masks()
-    assert sm.iou(masks[index], DATA.truth[index]) > 0.99
-    assert sm.metrics.outward_mm(
-        masks[index], DATA.truth[index], DATA.spacing_mm[index]
-    ) == pytest.approx(0, abs=0.25)
-    assert masks.any(axis=(1, 2)).tolist() == [place == index for place in range(len(masks))]
+    truth = DATA.truth[index]
+    assert sm.iou(masks[index], truth) > 0.99
+    outward_mm = sm.metrics.outward_mm(masks[index], truth, DATA.spacing_mm[index])
+    assert outward_mm == pytest.approx(0, abs=0.25)
+    assert np.flatnonzero(masks.any(axis=(1, 2))).tolist() == [index]
 
 
 def test_each_slice_keeps_its_points(tracer):
     trace(tracer, np.full(tracing.POINTS, 8.0))
     tracer.points[3].value = -9.0
-    shown = tracer._strip.value, tracer._image.value
+    values = [point.value for point in tracer.points]
+    assert values == [-8.0] * 3 + [-9.0] + [-8.0] * 20
+    pictures = (tracer._strip.value, tracer._image.value)
     tracer.slice_index.value = 1
     assert [point.value for point in tracer.points] == [0.0] * tracing.POINTS
     tracer.slice_index.value = 0
-    assert [point.value for point in tracer.points] == [-8.0] * 3 + [-9.0] + [-8.0] * 20
-    assert (tracer._strip.value, tracer._image.value) == shown
+    assert [point.value for point in tracer.points] == values
+    assert (tracer._strip.value, tracer._image.value) == pictures
     tracer.clear_button.click()
     assert not tracer.masks().any()
 
@@ -75,15 +77,17 @@ def test_a_column_of_the_strip_is_centred_on_its_angle():
     head = polar.unwrap(DATA.images[0], DATA.spacing_mm[0])
     points_mm = np.zeros(tracing.POINTS)
     points_mm[[0, 7, 8, 9, 16]] = 6.0, 6.0, 12.0, 6.0, 6.0
-    before = tracing.strip_pixels(head, np.zeros(tracing.POINTS)).astype(int)
+    middle_of_8 = round(8.5 * tracing.COLUMN_DOTS)
+    bare = tracing.strip_pixels(head, np.zeros(tracing.POINTS))
     with_line = tracing.strip_pixels(head, points_mm)
-    changed = np.flatnonzero(abs(with_line - before).sum(axis=2)[:, 16 + 8 * 32])
-    middle = tracing.HEIGHT_DOTS * 12 / tracing.DEEPEST_MM
-    assert changed.mean() == pytest.approx(middle, abs=1)
-    dots = np.flatnonzero(
-        (tracing.strip_pixels(head, points_mm, with_points=True) != with_line).any(axis=(0, 2))
+    with_points = tracing.strip_pixels(head, points_mm, with_points=True)
+
+    rows_of_line = np.flatnonzero((with_line != bare)[:, middle_of_8].any(axis=1))
+    assert rows_of_line.mean() == pytest.approx(
+        tracing.HEIGHT_DOTS * 12 / tracing.DEEPEST_MM, abs=1
     )
-    assert (dots[0] + dots[-1]) / 2 == 16 + 8 * tracing.COLUMN_DOTS
+    columns_of_points = np.flatnonzero((with_points != with_line).any(axis=(0, 2)))
+    assert (columns_of_points[0] + columns_of_points[-1]) / 2 == middle_of_8
 
 
 def test_what_is_saved_can_be_scored_and_replaces_an_earlier_file(tracer, folder):
@@ -186,8 +190,8 @@ explore.Tracer(sm.load("phantom"))"""
 
 def is_at(handle, x, y):
     """Tell whether a point is where the click was; it glides there."""
-    seen = handle.bounding_box()
-    middle = seen["x"] + seen["width"] / 2, seen["y"] + seen["height"] / 2
+    box = handle.bounding_box()
+    middle = (box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     return middle == pytest.approx((x, y), abs=2)
 
 
@@ -206,15 +210,15 @@ def test_clicks_on_the_picture_set_points_in_lab(tmp_path):
         box = page.locator(".skullmask-explorer")
         picture = box.locator(".skullmask-strip img")
         picture.wait_for(timeout=60_000)
-        place = picture.bounding_box()
+        corner = picture.bounding_box()
         text = box.locator(".skullmask-stage .widget-html-content").first
         for index, depth_mm in enumerate(depths_mm):
-            x = place["x"] + (index + 0.5) * tracing.COLUMN_DOTS
-            y = place["y"] + depth_mm * tracing.HEIGHT_DOTS / tracing.DEEPEST_MM
+            x = corner["x"] + (index + 0.5) * tracing.COLUMN_DOTS
+            y = corner["y"] + depth_mm * tracing.HEIGHT_DOTS / tracing.DEEPEST_MM
             page.mouse.click(x, y)
             handle = box.locator(".skullmask-strip .noUi-handle").nth(index)
-            said = f"{index + 1} of {tracing.POINTS} points"
-            browser.wait_for(lambda said=said: said in text.text_content(), seconds=20)
+            count = f"{index + 1} of {tracing.POINTS} points"
+            browser.wait_for(lambda count=count: count in text.text_content(), seconds=20)
             browser.wait_for(lambda handle=handle, x=x, y=y: is_at(handle, x, y), seconds=5)
         box.get_by_label("your name").fill("anna")
         page.keyboard.press("Tab")
