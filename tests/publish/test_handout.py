@@ -1,4 +1,4 @@
-"""The zips: what students may see, the same bytes each time, and lessons that run where they are unpacked."""
+"""The zips: what students may see, the same bytes each time, and lessons that run from them."""
 
 import os
 import re
@@ -29,16 +29,18 @@ def student():
 
 def test_the_instructor_gets_every_file_as_it_is():
     files = handout.instructor_files()
-    assert {PurePosixPath(name) for name in ("Makefile", "README.md", ".ci/run")} <= set(files)
-    assert all(content == (handout.HOUSE / path).read_bytes() for path, content in files.items())
+    for name in ("Makefile", "README.md", ".ci/run"):
+        assert PurePosixPath(name) in files
+    for path, content in files.items():
+        assert content == (handout.HOUSE / path).read_bytes(), path
 
 
 def test_students_get_every_lesson_and_no_solution(student):
     for path in notebooks.lessons():
         assert PurePosixPath("notebooks", path.name) in student
-    assert not [path for path in student if "solutions" in path.parts]
-    outside = {path.parts[0] for path in student} & {"tests", "publish", "benchmarks", ".github"}
-    assert outside == set()
+    for path in student:
+        assert "solutions" not in path.parts
+        assert path.parts[0] not in ("tests", "publish", "benchmarks", ".github")
 
 
 @pytest.mark.parametrize(
@@ -64,8 +66,18 @@ def text_of(output):
     return output.get("data", {}).get("text/markdown", "")
 
 
+def is_reply(output):
+    return checking.NO_ANSWER in str(output)
+
+
+def is_answer(output):
+    summary = r"<summary>\W*(answer|solution)"
+    return re.search(summary, text_of(output), re.IGNORECASE) is not None
+
+
 def test_students_see_no_reply_and_no_answer_and_all_else_stays(student):
-    replies, answers = 0, 0
+    replies = 0
+    answers = 0
     for path, content in student.items():
         if path.suffix != ".ipynb":
             continue
@@ -77,9 +89,9 @@ def test_students_see_no_reply_and_no_answer_and_all_else_stays(student):
             assert cell.source == stored.source
             kept = []
             for output in stored.outputs:
-                if checking.NO_ANSWER in str(output):
+                if is_reply(output):
                     replies += 1
-                elif re.search(r"<summary>\W*(answer|solution)", text_of(output), re.IGNORECASE):
+                elif is_answer(output):
                     answers += 1
                 else:
                     kept.append(output)
@@ -88,16 +100,15 @@ def test_students_see_no_reply_and_no_answer_and_all_else_stays(student):
     assert answers > 10
 
 
+def displayed(markdown):
+    return nbformat.v4.new_output("display_data", {"text/markdown": markdown})
+
+
 @pytest.mark.parametrize(
     ("source", "output"),
     [
         ('sm.check("04.1", mask)', nbformat.v4.new_output("stream", text="Right.")),
-        (
-            "answer",
-            nbformat.v4.new_output(
-                "display_data", {"text/markdown": exercises.fold("Answer: Explore", "3").data}
-            ),
-        ),
+        ("answer", displayed(exercises.fold("Answer: Explore", "3").data)),
     ],
 )
 def test_an_exercise_has_no_output_and_no_count(tmp_path, monkeypatch, source, output):
@@ -107,17 +118,18 @@ def test_an_exercise_has_no_output_and_no_count(tmp_path, monkeypatch, source, o
 
 
 def handed_out(cell, folder, monkeypatch):
-    """Give the cells that students get of a notebook with links to the answers and to the next one."""
-    told = nbformat.v4.new_markdown_cell(LINKS)
-    nbformat.write(nbformat.v4.new_notebook(cells=[cell, told]), folder / "04.ipynb")
+    """Give the cells that students get of a notebook of one cell and of links."""
+    text = nbformat.v4.new_markdown_cell(LINKS)
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell, text]), folder / "04.ipynb")
     monkeypatch.setattr(handout, "HOUSE", folder)
     content = handout._notebook_for_students(PurePosixPath("04.ipynb"), {PurePosixPath("05.ipynb")})
     return nbformat.reads(content.decode(), as_version=4).cells
 
 
 def test_dead_links_become_text_in_cells_and_in_outputs(tmp_path, monkeypatch):
-    output = nbformat.v4.new_output("display_data", {"text/markdown": LINKS})
-    cell = nbformat.v4.new_code_cell("Markdown(text)", execution_count=3, outputs=[output])
+    cell = nbformat.v4.new_code_cell(
+        "Markdown(text)", execution_count=3, outputs=[displayed(LINKS)]
+    )
     code, text = handed_out(cell, tmp_path, monkeypatch)
     assert text.source == text_of(code.outputs[0]) == "answers, [next](05.ipynb)"
     assert code.execution_count == 3
@@ -135,16 +147,17 @@ def markdown_of(notebook):
 
 
 def test_no_link_leads_out_of_the_zip(student):
+    texts = {}
     for path, content in student.items():
         if path.suffix == ".md":
-            text = content.decode()
+            texts[path] = content.decode()
         elif path.suffix == ".ipynb":
-            text = markdown_of(nbformat.reads(content.decode(), as_version=4))
-        else:
-            continue
+            texts[path] = markdown_of(nbformat.reads(content.decode(), as_version=4))
+    for path, text in texts.items():
         for target in pages.targets(text):
             if not links.is_external(target):
-                assert links.resolve(target, path)[0] in student, f"{path}: {target}"
+                linked_file, _ = links.resolve(target, path)
+                assert linked_file in student, f"{path}: {target}"
 
 
 def test_the_readme_installs_in_one_line_and_names_files_of_the_zip(student):
@@ -155,7 +168,8 @@ def test_the_readme_installs_in_one_line_and_names_files_of_the_zip(student):
 
 
 def test_the_same_files_give_the_same_bytes(tmp_path, student):
-    first, second = tmp_path / "first.zip", tmp_path / "second.zip"
+    first = tmp_path / "first.zip"
+    second = tmp_path / "second.zip"
     handout.write(first, student)
     handout.write(second, dict(reversed(student.items())))
     assert first.read_bytes() == second.read_bytes()
@@ -168,8 +182,8 @@ def test_the_same_files_give_the_same_bytes(tmp_path, student):
 
 
 def test_files_that_git_does_not_track_stay_out():
-    strays = [path for path in handout.tracked() if {"downloads", ".venv", "build"} & {*path.parts}]
-    assert strays == []
+    for path in handout.tracked():
+        assert {"downloads", ".venv", "build"}.isdisjoint(path.parts), path
 
 
 @pytest.mark.parametrize("is_clone", [False, True], ids=["no clone", "nothing tracked"])
@@ -208,16 +222,19 @@ def test_a_lesson_runs_where_the_zip_is_unpacked(tmp_path, student):
     )
     environment = os.environ | {"PYTHONPATH": str(folder)}
     command = [sys.executable, "-c", code]
-    ran = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
-    assert ran.returncode == 0, ran.stderr
+    run = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
 
 
 def test_the_zip_holds_what_its_installation_reads(student):
     settings = tomllib.loads(student[PurePosixPath("pyproject.toml")].decode())
-    project, wheel = settings["project"], settings["tool"]["hatch"]["build"]["targets"]["wheel"]
-    read = {project["readme"], *project["license-files"], *wheel["only-include"]}
-    held = {part.as_posix() for path in student for part in (path, *path.parents)}
-    assert read <= held
+    project = settings["project"]
+    wheel = settings["tool"]["hatch"]["build"]["targets"]["wheel"]
+    files_and_folders = set(student)
+    for path in student:
+        files_and_folders.update(path.parents)
+    for name in (project["readme"], *project["license-files"], *wheel["only-include"]):
+        assert PurePosixPath(name) in files_and_folders, name
 
 
 def test_the_teachers_page_names_the_targets():
@@ -227,7 +244,6 @@ def test_the_teachers_page_names_the_targets():
 
 
 def test_the_teachers_page_says_that_the_zip_holds_the_solutions(student):
-    [pattern] = re.findall(
-        r"`(skullmask_lib/exercises/\S+)`", pages.text_of(pages.HOUSE / "docs" / "course.md")
-    )
-    assert [path for path in student if path.match(pattern)]
+    text = pages.text_of(pages.HOUSE / "docs" / "course.md")
+    [pattern] = re.findall(r"`(skullmask_lib/exercises/\S+)`", text)
+    assert any(path.match(pattern) for path in student)
