@@ -1,4 +1,8 @@
-"""The grid of volumes and back in any orientation, scans with their masks, and people kept apart."""
+"""Check how brains are found in volumes.
+
+A volume goes to the network's grid and its mask comes back in any orientation. Scans are found with
+their masks, and nobody is among those to learn from and those to validate by.
+"""
 
 from pathlib import Path
 
@@ -23,58 +27,73 @@ def head():
     return volume, random_brains.intracranial(labels), affine
 
 
+@pytest.fixture(scope="module")
+def share(head):
+    """Give the share of brain in each voxel of the network's grid, as a perfect network would."""
+    volume, brain, _ = head
+    return brains.share_of(brain, grid_of(volume, head))
+
+
+def grid_of(volume, head):
+    """Lay the network's grid around a volume whose voxels are those of the head."""
+    _, _, affine = head
+    return brains.grid_around(volume, nib.affines.voxel_sizes(affine))
+
+
 def turned(array, affine, orientation):
     """Bring a volume in RAS order to another one."""
-    codes = nib.orientations.axcodes2ornt(orientation)
-    turn = nib.orientations.ornt_transform(nib.orientations.axcodes2ornt("RAS"), codes)
+    ras = nib.orientations.axcodes2ornt("RAS")
+    wanted = nib.orientations.axcodes2ornt(orientation)
+    turn = nib.orientations.ornt_transform(ras, wanted)
     back = nib.orientations.inv_ornt_aff(turn, array.shape)
     return nib.orientations.apply_orientation(array, turn), affine @ back
 
 
 def write(folder, name, array, affine):
+    """Write a volume under a name without ending."""
     nib.save(nib.Nifti1Image(array, affine), folder / f"{name}.nii.gz")
 
 
 @pytest.mark.parametrize("orientation", ORIENTATIONS)
-def test_a_perfect_network_gives_the_brain_in_the_order_of_its_scan(head, orientation):
+def test_a_perfect_network_gives_the_brain_in_the_order_of_its_scan(head, share, orientation):
     volume, brain, affine = head
-    sizes_mm = nib.affines.voxel_sizes(affine)
-    share = brains.share_of(brain, brains.grid_around(volume, sizes_mm))
-    volume, turned_affine = turned(volume, affine, orientation)
-    mask = brains.brain_of(lambda _: share, volume, turned_affine)
-    brain, _ = turned(brain, affine, orientation)
-    assert (mask.shape, mask.dtype) == (volume.shape, np.uint8)
-    assert sm.dice(mask, brain) > 0.98
+    scan, scan_affine = turned(volume, affine, orientation)
+    truth, _ = turned(brain, affine, orientation)
+    mask = brains.brain_of(lambda _: share, scan, scan_affine)
+    assert mask.shape == scan.shape
+    assert mask.dtype == np.uint8
+    assert sm.dice(mask, truth) > 0.98
 
 
 def test_a_mask_is_one_piece_without_holes(head):
     volume, _, affine = head
-    probabilities = np.zeros(brains.SHAPE, np.float32)
-    probabilities[10:30, 20:40, 20:40] = 1
-    probabilities[19:21, 29:31, 29:31] = 0
-    whole = probabilities.copy()
-    whole[19:21, 29:31, 29:31] = 1
-    probabilities[36:40, 20:24, 20:24] = 1
+    one_piece = np.zeros(brains.SHAPE, np.float32)
+    one_piece[10:30, 20:40, 20:40] = 1
+    wanted = brains.brain_of(lambda _: one_piece, volume, affine)
+    probabilities = one_piece.copy()
+    probabilities[19:21, 29:31, 29:31] = 0  # a hole
+    probabilities[36:40, 20:24, 20:24] = 1  # a smaller piece
     mask = brains.brain_of(lambda _: probabilities, volume, affine)
-    assert np.array_equal(mask, brains.brain_of(lambda _: whole, volume, affine))
+    assert np.array_equal(mask, wanted)
 
 
 def test_the_grid_follows_the_head(head):
-    volume, _, affine = head
-    sizes_mm = nib.affines.voxel_sizes(affine)
-    grid = brains.grid_around(volume, sizes_mm)
+    volume, _, _ = head
+    grid = grid_of(volume, head)
+    # 25 voxels of 3.2 mm are 20 of the grid's 4 mm
     wider = np.pad(volume, ((25, 0), (0, 8), (0, 10)))
-    moved = brains.grid_around(wider, sizes_mm)
-    assert (moved.start - grid.start).tolist() == [20, 0, 0]
-    difference = brains.prepare(wider, moved) - brains.prepare(volume, grid)
+    grid_of_wider = grid_of(wider, head)
+    assert (grid_of_wider.start - grid.start).tolist() == [20, 0, 0]
+    difference = brains.prepare(wider, grid_of_wider) - brains.prepare(volume, grid)
     assert np.abs(difference).mean() < 0.02
 
 
 def test_brightness_and_its_unit_change_nothing(head):
-    volume, _, affine = head
-    grid = brains.grid_around(volume, nib.affines.voxel_sizes(affine))
+    volume, _, _ = head
+    grid = grid_of(volume, head)
     prepared = brains.prepare(volume, grid)
-    assert np.allclose(brains.prepare(volume * 1e3 - 40, grid), prepared, atol=1e-3)
+    in_other_units = volume * 1e3 - 40
+    assert np.allclose(brains.prepare(in_other_units, grid), prepared, atol=1e-3)
 
 
 @pytest.mark.parametrize("volume", [np.ones((9, 9, 9)), np.eye(9)[:, :, None] * np.eye(9)[0]])
@@ -88,27 +107,32 @@ def test_scans_are_found_with_the_masks_beside_them(tmp_path):
         Path(tmp_path, f"{name}.nii.gz").touch()
     for name in ("sub-01_ses-1_T1w", "sub-01_ses-2_T1w", "head", "lost"):
         Path(tmp_path, f"{name}_brainmask.nii.gz").touch()
-    found = brains.scans_in(tmp_path)
-    assert [(scan.person, scan.image.name) for scan in found] == [
+    scans = brains.scans_in(tmp_path)
+    assert [(scan.person, scan.image.name) for scan in scans] == [
         ("head", "head.nii.gz"),
         ("sub-01", "sub-01_ses-1_T1w.nii.gz"),
         ("sub-01", "sub-01_ses-2_T1w.nii.gz"),
     ]
-    training, validation = brains.split(found)
-    assert {scan.person for scan in training}.isdisjoint(scan.person for scan in validation)
+    training, validation = brains.split(scans)
+    assert not people_in(training) & people_in(validation)
     with refused("head"):
-        brains.check_apart(found, found[:1])
+        brains.check_apart(scans, scans[:1])
+
+
+def people_in(scans):
+    return {scan.person for scan in scans}
 
 
 def test_participants_of_nfbs_without_a_mask_are_left_out(tmp_path):
     random_brains.write_nfbs(tmp_path, 3, seed=5, step_mm=16)
-    next(Path(tmp_path, "A00000006").glob("*_brainmask.nii.gz")).unlink()
-    found = brains.scans_in(f"nfbs:{tmp_path}")
-    assert [scan.person for scan in found] == ["sub-A00000005", "sub-A00000007"]
-    copies = brains.scans_in(tmp_path / "A00000007")
-    with refused("sub-A00000007"):  # the same person, from a folder of scans
-        brains.check_apart(found, copies)
-    prepared = brains.prepare_scans(found)
+    [mask] = (tmp_path / "A00000006").glob("*_brainmask.nii.gz")
+    mask.unlink()
+    scans = brains.scans_in(f"nfbs:{tmp_path}")
+    assert [scan.person for scan in scans] == ["sub-A00000005", "sub-A00000007"]
+    same_person = brains.scans_in(tmp_path / "A00000007")  # from a folder of scans
+    with refused("sub-A00000007"):
+        brains.check_apart(scans, same_person)
+    prepared = brains.prepare_scans(scans)
     assert prepared.images.shape == prepared.masks.shape == (2, 1, *brains.SHAPE)
 
 
@@ -125,10 +149,11 @@ def test_a_mask_that_lies_elsewhere_is_refused(tmp_path, head):
     volume, brain, affine = head
     scan = brains.Scan("a", tmp_path / "a.nii.gz", tmp_path / "a_brainmask.nii.gz")
     write(tmp_path, "a", volume, affine)
-    elsewhere = affine.copy()
-    elsewhere[0, 3] += 30
-    for array, place in ((brain, elsewhere), (brain[:-1], affine), (brain * 2 + volume, affine)):
-        write(tmp_path, "a_brainmask", np.float32(array), place)
+    moved_affine = affine.copy()
+    moved_affine[0, 3] += 30
+    no_mask = brain * 2 + volume
+    for mask, mask_affine in ((brain, moved_affine), (brain[:-1], affine), (no_mask, affine)):
+        write(tmp_path, "a_brainmask", np.float32(mask), mask_affine)
         with refused("a_brainmask.nii.gz"):
             brains.read_scan(scan)
 
@@ -143,11 +168,10 @@ def test_a_scan_and_its_mask_may_be_stored_in_other_orders(tmp_path, head):
 
 
 def test_augmentation_moves_image_and_mask_alike(head):
-    _, brain, affine = head
-    share = brains.share_of(brain, brains.grid_around(brain, nib.affines.voxel_sizes(affine)))
-    batch_of = heads.batches(
-        heads.Prepared(share[None, None], share[None, None]), 4, change=brains.augmented
-    )
+    _, brain, _ = head
+    share = brains.share_of(brain, grid_of(brain, head))
+    example = heads.Prepared(share[None, None], share[None, None])
+    batch_of = heads.batches(example, 4, change=brains.augmented)
     images, shares = batch_of(0)
     assert np.array_equal(images, shares)
     assert len({image.tobytes() for image in images}) == 4
@@ -157,10 +181,13 @@ def test_augmentation_moves_image_and_mask_alike(head):
 
 
 def test_half_of_the_volumes_are_mirrored_along_x():
-    draws = [brains.random_move((9, 9, 9), np.random.default_rng(seed)) for seed in range(40)]
-    mirrored = sum(np.linalg.det(matrix) < 0 for matrix, _ in draws)
+    mirrored = 0
+    for seed in range(40):
+        matrix, _ = brains.random_move((9, 9, 9), np.random.default_rng(seed))
+        mirrored += np.linalg.det(matrix) < 0
+        assert matrix[1, 1] > 0.8
+        assert matrix[2, 2] > 0.8
     assert 10 < mirrored < 30
-    assert all(matrix[1, 1] > 0.8 and matrix[2, 2] > 0.8 for matrix, _ in draws)
 
 
 def test_turning_is_what_nifti_does(head):
@@ -174,7 +201,8 @@ def test_turning_is_what_nifti_does(head):
 def test_an_empty_brain_mask_is_said(tmp_path, head):
     volume, _, affine = head
     write(tmp_path, "head", volume, affine)
-    scan, mask = tmp_path / "head.nii.gz", tmp_path / "mask.nii.gz"
+    scan = tmp_path / "head.nii.gz"
+    mask = tmp_path / "mask.nii.gz"
     with pytest.warns(sm.errors.InputWarning, match="empty") as caught:
         network_prediction._predict_volume(np.zeros_like, str(scan), mask, tmp_path / "best.pt")
     assert "head.nii.gz" in str(caught[0].message)

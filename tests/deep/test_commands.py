@@ -1,6 +1,8 @@
-"""``python -m skullmask_lib.deep``: train, predict and evaluate, and one line where that cannot be."""
+"""Check ``python -m skullmask_lib.deep``.
 
-import csv
+It trains, predicts and evaluates, and says in one line why something cannot be done.
+"""
+
 import os
 import subprocess
 import sys
@@ -10,6 +12,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 import torch
+from result_tables import column, numbers, rows_of
 
 import skullmask_lib as sm
 from skullmask_lib import phantom
@@ -18,20 +21,25 @@ from skullmask_lib.deep import PROGRAM, brains, checkpoints, random_brains, trai
 from skullmask_lib.deep import networks as networks_of
 
 SMALL = ("--base-filters", 4, "--levels", 3, "--steps", 60, "--every", 30, "--rate", 0.01)
+DONE = (0, [])  # exit code and error lines
+LEVELS_MM = (0, 20)
+PIXEL_MM = 2.5
 
 
 def write_heads(file, seeds):
     """Write two slices of each of several phantoms."""
-    images, truth, names = [], [], []
+    images = []
+    truth = []
+    names = []
     for seed in seeds:
-        for place, level in enumerate((0, 20)):
+        for index, level_mm in enumerate(LEVELS_MM):
             image, labels = phantom.render_slice(
-                level, seed=seed, shape=(96, 80), spacing_mm=(2.5, 2.5)
+                level_mm, seed=seed, shape=(96, 80), spacing_mm=(PIXEL_MM, PIXEL_MM)
             )
             images.append(image.astype(np.float32))
             truth.append(phantom.skull_mask(labels))
-            names.append(f"head-{seed}[{place}]")
-    spacing_mm = np.full((len(names), 2), 2.5)
+            names.append(f"head-{seed}[{index}]")
+    spacing_mm = np.full((len(names), 2), PIXEL_MM)
     np.savez(file, images=images, truth=truth, names=names, spacing_mm=spacing_mm)
 
 
@@ -41,17 +49,19 @@ def trained(tmp_path_factory):
     folder = tmp_path_factory.mktemp("trained")
     write_heads(folder / "heads.npz", range(3))
     write_heads(folder / "others.npz", range(10, 12))
-    told = run_in(folder, "train", "heads.npz", "-o", "run", *SMALL)
-    assert told.returncode == 0, told.stderr
-    assert "→ run" in told.stdout
+    run_in(folder, "train", "heads.npz", "-o", "run", *SMALL)
     return folder
 
 
 def run_in(folder, *arguments):
+    """Train in a process of its own; the last line must name the folder of the run."""
     command = [sys.executable, "-m", "skullmask_lib.deep", *map(str, arguments)]
-    return subprocess.run(
+    run = subprocess.run(
         command, cwd=folder, capture_output=True, text=True, timeout=300, check=False
     )
+    output = arguments[arguments.index("-o") + 1]
+    assert run.returncode == 0, run.stderr
+    assert f"→ {output}" in run.stdout
 
 
 @pytest.fixture
@@ -64,8 +74,9 @@ def deep(trained, monkeypatch, command_line):
 @pytest.mark.parametrize("command", ["train", "predict", "evaluate"])
 def test_every_command_has_help_with_examples(deep, command):
     code, out, err = deep(command, "--help")
-    assert (code, err) == (0, [])
-    assert f"{PROGRAM} {command} " in out.partition("Examples:")[2]
+    assert (code, err) == DONE
+    _, _, examples = out.partition("Examples:")
+    assert f"{PROGRAM} {command} " in examples
 
 
 def test_empty_masks_are_counted_and_the_first_is_named(deep):
@@ -73,26 +84,25 @@ def test_empty_masks_are_counted_and_the_first_is_named(deep):
     images[1] = 0
     np.savez("half.npz", images=images, names=["full", "flat"])
     code, out, err = deep("predict", "run", "half.npz", "-o", "half.npy")
-    assert (code, err) == (0, [])
+    assert (code, err) == DONE
     assert "empty: 1, first flat" in out
     assert np.load("half.npy").any(axis=(1, 2)).tolist() == [True, False]
 
 
 def test_what_was_trained_predicts_other_heads(trained, deep):
     code, _, err = deep("predict", "run", "others.npz", "-o", "masks.npy")
-    assert (code, err) == (0, [])
-    found = np.load("masks.npy")
+    assert (code, err) == DONE
+    masks = np.load("masks.npy")
+    assert masks.dtype == np.uint8
     others = sm.load("others.npz")
-    assert found.dtype == np.uint8
-    ious = list(map(sm.iou, found, others.truth))
+    ious = list(map(sm.iou, masks, others.truth))
     assert min(ious) > 0.9
     code, out, err = deep("evaluate", "run", "others.npz", "-o", "scores.csv")
-    assert (code, err) == (0, [])
+    assert (code, err) == DONE
     assert f"{np.mean(ious):.4f}" in out
-    with (trained / "scores.csv").open(newline="") as table:
-        rows = list(csv.DictReader(table))
-    assert [row["slice"] for row in rows] == list(others.names)
-    assert [float(row["iou"]) for row in rows] == pytest.approx(ious, abs=1e-5)
+    rows = rows_of(trained / "scores.csv")
+    assert column(rows, "slice") == list(others.names)
+    assert numbers(rows, "iou") == pytest.approx(ious, abs=1e-5)
 
 
 def test_heads_held_out_by_default_are_whole(trained):
@@ -102,10 +112,11 @@ def test_heads_held_out_by_default_are_whole(trained):
 
 
 def test_a_training_that_is_done_is_not_done_again(trained, deep):
-    before = (trained / "run" / training.LAST).read_bytes()
+    checkpoint = trained / "run" / training.LAST
+    before = checkpoint.read_bytes()
     code, _, err = deep("train", "heads.npz", "-o", "run", *SMALL)
-    assert (code, err) == (0, [])
-    assert (trained / "run" / training.LAST).read_bytes() == before
+    assert (code, err) == DONE
+    assert checkpoint.read_bytes() == before
 
 
 @pytest.fixture(scope="module")
@@ -114,28 +125,25 @@ def trained_on_volumes(trained):
     random_brains.write_nfbs(trained / "people", 4, step_mm=8)
     random_brains.write_nfbs(trained / "other people", 1, seed=50, step_mm=6)
     settings = ("--base-filters", 3, "--levels", 3, "--steps", 40, "--every", 20, "--rate", 0.02)
-    told = run_in(trained, "train", "nfbs:people", "-o", "volumes", "--dimensions", 3, *settings)
-    assert told.returncode == 0, told.stderr
-    assert "→ volumes" in told.stdout
+    run_in(trained, "train", "nfbs:people", "-o", "volumes", "--dimensions", 3, *settings)
     return trained
 
 
 def test_volumes_train_predict_and_are_scored(trained_on_volumes, deep):
     [scan] = brains.scans_in("nfbs:other people")
     code, _, err = deep("predict", "volumes/last.pt", scan.image, "-o", "brain.nii.gz")
-    assert (code, err) == (0, [])
-    written, image = nib.load("brain.nii.gz"), nib.load(scan.image)
-    assert written.get_data_dtype() == np.uint8
-    assert np.array_equal(written.affine, image.affine)
-    mask, truth = np.asarray(written.dataobj), np.asarray(nib.load(scan.brain).dataobj)
-    dice = sm.dice(mask, truth)
+    assert (code, err) == DONE
+    mask = nib.load("brain.nii.gz")
+    assert mask.get_data_dtype() == np.uint8
+    assert np.array_equal(mask.affine, nib.load(scan.image).affine)
+    truth = nib.load(scan.brain)
+    dice = sm.dice(np.asarray(mask.dataobj), np.asarray(truth.dataobj))
     assert dice > 0.8
     for source in (("nfbs:other people",), (scan.image, "--truth", scan.brain)):
         code, out, err = deep("evaluate", "volumes/last.pt", *source, "-o", "brains.csv")
-        assert (code, err) == (0, [])
+        assert (code, err) == DONE
         assert f"{dice:.4f}" in out
-        with (trained_on_volumes / "brains.csv").open(newline="") as table:
-            [row] = csv.DictReader(table)
+        [row] = rows_of(trained_on_volumes / "brains.csv")
         assert row["scan"] == "sub-A00000050_ses-NFB3_T1w"
         assert float(row["dice"]) == pytest.approx(dice, abs=1e-5)
 
@@ -143,36 +151,32 @@ def test_volumes_train_predict_and_are_scored(trained_on_volumes, deep):
 @pytest.mark.parametrize("output", ["volumes/last.pt", "SCAN", "MASK"])
 def test_no_output_replaces_a_volume_or_its_network(trained_on_volumes, deep, output):
     [scan] = brains.scans_in("nfbs:other people")
-    output = {"SCAN": scan.image, "MASK": scan.brain}.get(output, output)
-    before = (trained_on_volumes / output).read_bytes()
-    commands = [("evaluate", "volumes/last.pt", "nfbs:other people", "-o", output)]
-    if output != scan.brain:
-        commands.append(("predict", "volumes/last.pt", scan.image, "-o", output))
+    file = {"SCAN": scan.image, "MASK": scan.brain}.get(output, trained_on_volumes / output)
+    before = file.read_bytes()
+    commands = [("evaluate", "volumes/last.pt", "nfbs:other people", "-o", file)]
+    if file != scan.brain:
+        commands.append(("predict", "volumes/last.pt", scan.image, "-o", file))
     for command in commands:
         code, _, err = deep(*command)
         assert (code, len(err)) == (2, 1)
-        assert (trained_on_volumes / output).read_bytes() == before
+        assert file.read_bytes() == before
 
 
-def test_random_volumes_need_no_label(deep, trained, monkeypatch):
-    places = np.indices(random_brains.SHAPE)
-    ball = np.linalg.norm(places.T - np.array(random_brains.SHAPE) / 2, axis=-1).T < 40
-    labels = ball * np.uint8(phantom.LABELS["grey_matter"])
-    monkeypatch.setattr(random_brains, "random_labels", lambda _: labels)
-    small = ("--base-filters", 1, "--levels", 2, "--steps", 1, "--heads", 2)
+@pytest.mark.usefixtures("quick_heads")
+def test_random_volumes_need_no_label(deep, trained):
     command = ("train", "random-phantoms", "-o", "random volumes", "--dimensions", 3)
+    small = ("--base-filters", 1, "--levels", 2, "--steps", 1, "--heads", 2)
     code, out, err = deep(*command, *small)
-    assert (code, err) == (0, [])
+    assert (code, err) == DONE
     assert "1 steps" in out
     assert (trained / "random volumes" / training.BEST).exists()
 
 
 def test_random_phantoms_need_no_label(deep, trained):
-    arguments = ("--heads", 2, "--base-filters", 2, "--levels", 2, "--steps", 2)
-    code, out, err = deep(
-        "train", "random-phantoms", "--validation", "others.npz", "-o", "random", *arguments
-    )
-    assert (code, err) == (0, [])
+    command = ("train", "random-phantoms", "--validation", "others.npz", "-o", "random")
+    small = ("--heads", 2, "--base-filters", 2, "--levels", 2, "--steps", 2)
+    code, out, err = deep(*command, *small)
+    assert (code, err) == DONE
     assert "2 steps" in out
     assert (trained / "random" / training.BEST).exists()
 
@@ -183,7 +187,7 @@ def test_random_phantoms_need_no_label(deep, trained):
 def test_networks_that_halve_more_often_train_too(deep, trained, network):
     folder = "-".join(map(str, network))
     code, _, err = deep("train", "heads.npz", "-o", folder, "--steps", 1, *network)
-    assert (code, err) == (0, [])
+    assert (code, err) == DONE
     assert (trained / folder / training.BEST).exists()
 
 
@@ -201,12 +205,13 @@ def test_no_output_replaces_what_it_is_made_from(deep, trained, command):
     np.save("truth.npy", sm.load("others.npz").truth)
     if not os.path.islink("link.npy"):
         os.symlink("run/best.pt", "link.npy")
-    output = trained / command.split()[-1]
-    before = output.read_bytes()
-    code, out, err = deep(*command.split())
+    arguments = command.split()
+    output = arguments[-1]
+    before = (trained / output).read_bytes()
+    code, out, err = deep(*arguments)
     assert (code, out) == (2, "")
-    assert command.split()[-1] in err[-1]
-    assert output.read_bytes() == before
+    assert output in err[-1]
+    assert (trained / output).read_bytes() == before
 
 
 def test_a_run_does_not_go_on_with_other_slices_to_validate_by(deep):
@@ -214,7 +219,7 @@ def test_a_run_does_not_go_on_with_other_slices_to_validate_by(deep):
     command = ("train", "heads.npz", "-o", "validated", "--steps", 1, "--validation")
     for _ in range(2):
         code, _, err = deep(*command, "others.npz")
-        assert (code, err) == (0, [])
+        assert (code, err) == DONE
     code, _, err = deep(*command, "third.npz")
     assert (code, len(err)) == (2, 1)
     assert "validation" in err[0]
@@ -222,10 +227,9 @@ def test_a_run_does_not_go_on_with_other_slices_to_validate_by(deep):
 
 def test_heads_of_one_slice_each_train_when_they_are_said_to_be(deep):
     write_named("numbered.npz", "scan{}")
-    code, _, err = deep(
-        "train", "numbered.npz", "-o", "numbered", "--one-slice-per-head", "--steps", 1
-    )
-    assert (code, err) == (0, [])
+    command = ("train", "numbered.npz", "-o", "numbered", "--one-slice-per-head")
+    code, _, err = deep(*command, "--steps", 1)
+    assert (code, err) == DONE
 
 
 def write_named(file, pattern):
@@ -235,6 +239,7 @@ def write_named(file, pattern):
         np.savez(file, **dict(heads) | {"names": names})
 
 
+# What cannot be done: a command, and what the error names
 REFUSED = {
     "a head on both sides": ("train heads.npz --validation heads.npz -o new", "head-0"),
     "other data in a run": (

@@ -1,4 +1,8 @@
-"""Heads kept apart, batches that lose no slice, and masks that come back to the pixels of a slice."""
+"""Check what networks for slices learn from.
+
+No head is among those to learn from and those to validate by, batches lose no slice, and masks come
+back to the pixels of a slice.
+"""
 
 import numpy as np
 import pytest
@@ -15,13 +19,23 @@ def phantom():
     return sm.load("phantom")
 
 
-def named(*names, truth=True):
+def named(*names):
+    """Give slices of which only the names matter."""
     shape = (len(names), 9, 9)
-    return Data(np.zeros(shape), np.ones(shape, np.uint8) if truth else None, None, names)
+    return Data(np.zeros(shape), np.ones(shape, np.uint8), None, names)
+
+
+def names_in(parts):
+    """List the names of the slices of several sets."""
+    names = []
+    for data in parts:
+        names.extend(data.names)
+    return names
 
 
 def heads_in(parts):
-    return {heads.head_of(name) for data in parts for name in data.names}
+    """Name the heads of the slices of several sets."""
+    return set(map(heads.head_of, names_in(parts)))
 
 
 @pytest.mark.parametrize(
@@ -48,16 +62,23 @@ def test_no_head_is_on_both_sides_and_no_slice_is_lost(seed):
     training, validation = heads.split(parts, share=0.4, seed=seed)
     assert not heads_in(training) & heads_in(validation)
     assert len(heads_in(validation)) == 2
-    names = sorted(name for data in [*training, *validation] for name in data.names)
-    assert names == ["a[0]", "a[1]", "b[0]", "b[1]", "c[0]", "d[0]", "e[0]"]
+    names = names_in([*training, *validation])
+    assert sorted(names) == ["a[0]", "a[1]", "b[0]", "b[1]", "c[0]", "d[0]", "e[0]"]
     heads.check_apart(training, validation)
 
 
 def test_the_seed_chooses_who_is_held_out():
-    data = named(*(f"h{number}[{place}]" for number in range(20) for place in range(2)))
-    chosen = {frozenset(heads_in(heads.split([data], seed=seed)[1])) for seed in range(6)}
-    assert len(chosen) > 3
-    assert heads.split([data], seed=1)[1][0].names == heads.split([data], seed=1)[1][0].names
+    names = []
+    for number in range(20):
+        names += [f"h{number}[0]", f"h{number}[1]"]
+    data = named(*names)
+
+    def held_out(seed):
+        _, validation = heads.split([data], seed=seed)
+        return tuple(names_in(validation))
+
+    assert len({held_out(seed) for seed in range(6)}) > 3
+    assert held_out(1) == held_out(1)
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0])
@@ -100,43 +121,55 @@ def test_what_is_prepared_is_what_the_library_prepares(phantom):
     unwrapped = polar.unwrap(phantom.images[0], phantom.spacing_mm[0])
     window = learned.window_around(unwrapped.head, polar.STEP_MM)
     wanted = learned.prepare(unwrapped.on_grid, polar.STEP_MM, window)
-    rows, columns = (
-        slice((size - part) // 2, (size + part) // 2)
-        for size, part in zip(prepared.images.shape[2:], wanted.shape, strict=True)
-    )
-    np.testing.assert_allclose(prepared.images[0, 0, rows, columns], wanted, atol=0.02)
+    np.testing.assert_allclose(middle_of(prepared.images[0, 0], wanted.shape), wanted, atol=0.02)
+
+
+def middle_of(image, shape):
+    """Cut the middle out of an image."""
+    row, column = (np.array(image.shape) - shape) // 2
+    height, width = shape
+    return image[row : row + height, column : column + width]
 
 
 def test_the_truth_comes_back_through_the_pixels_of_the_network(phantom):
     """Ask a network that knows the truth: what is lost is lost by the grid alone."""
-    places = iter(range(len(phantom.images)))
+    slices = (one_slice(phantom, index) for index in range(len(phantom.images)))
 
     def ask(_):
-        return heads.prepare([one(phantom, next(places))]).masks[:, 0]
+        return heads.prepare([next(slices)]).masks[:, 0]
 
     for mask, truth in zip(heads.masks_of(ask, phantom), phantom.truth, strict=True):
         assert mask.dtype == np.uint8
         assert sm.iou(mask, truth) > 0.985
 
 
-def one(data, place):
-    part = slice(place, place + 1)
+def one_slice(data, index):
+    """Take one slice out of a set, as a set of one."""
+    part = slice(index, index + 1)
     return Data(data.images[part], data.truth[part], data.spacing_mm[part], data.names[part])
 
 
 def test_slices_without_head_or_truth_are_left_out(phantom):
-    images = np.concatenate([phantom.images[:2], np.zeros_like(phantom.images[:1])])
-    truth = np.concatenate([phantom.truth[:1], 0 * phantom.truth[:2]])
+    # A slice with head and truth, one without truth, and one without a head
+    images = phantom.images[:3].copy()
+    images[2] = 0
+    truth = phantom.truth[:3].copy()
+    truth[1:] = 0
     spacing_mm = phantom.spacing_mm[:3]
-    data = Data(images, truth, spacing_mm, ("a[0]", "a[1]", "a[2]"))
-    assert len(heads.prepare([data]).images) == 1
-    brains = Data(images, None, spacing_mm, data.names, brain=truth)
+    names = ("a[0]", "a[1]", "a[2]")
+    skulls = Data(images, truth, spacing_mm, names)
+    assert len(heads.prepare([skulls]).images) == 1
+    brains = Data(images, None, spacing_mm, names, brain=truth)
     assert len(heads.prepare([brains]).images) == 2
-    assert not list(heads.masks_of(lambda images: images, data))[2].any()
+    *_, mask_without_head = heads.masks_of(lambda images: images, skulls)
+    assert not mask_without_head.any()
+
+    no_head = Data(images[2:], truth[:1], spacing_mm[2:], names[2:])
     with pytest.raises(InputError):
-        heads.prepare([Data(images[2:], truth[:1], spacing_mm[2:], ("a[2]",))])
+        heads.prepare([no_head])
+    no_truth = Data(images, None, spacing_mm, names)
     with pytest.raises(InputError) as caught:
-        heads.prepare([Data(images, None, spacing_mm, data.names)])
+        heads.prepare([no_truth])
     assert caught.value.where == "a"
 
 
@@ -149,39 +182,46 @@ def test_every_slice_has_its_turn_and_no_last_batch_is_lost(size):
         images, masks = batch_of(number)
         np.testing.assert_array_equal(images, -masks)
         taken += images.ravel().tolist()
-    rounds = np.reshape(taken[: len(taken) // 5 * 5], (-1, 5))
+    whole_rounds = len(taken) // 5
+    rounds = np.reshape(taken[: 5 * whole_rounds], (-1, 5))
     assert (np.sort(rounds) == np.arange(5)).all()
     assert len(np.unique(rounds, axis=0)) > 1
 
 
 def test_a_batch_depends_on_its_number_and_the_seed_alone(phantom):
     prepared = heads.prepare([phantom])
-    first, again = (heads.batches(prepared, 4, seed=1) for _ in range(2))
-    first(0)
-    np.testing.assert_array_equal(first(3).images, again(3).images)
-    assert not np.array_equal(first(3).images, first(4).images)
-    assert not np.array_equal(first(3).images, heads.batches(prepared, 4, seed=2)(3).images)
+    batch_of = heads.batches(prepared, 4, seed=1)
+    batch_of(0)
+    images = batch_of(3).images
+    again = heads.batches(prepared, 4, seed=1)(3).images
+    with_another_seed = heads.batches(prepared, 4, seed=2)(3).images
+    np.testing.assert_array_equal(images, again)
+    assert not np.array_equal(images, batch_of(4).images)
+    assert not np.array_equal(images, with_another_seed)
 
 
 def test_a_changed_slice_and_its_mask_stay_together():
     rng = np.random.default_rng(3)
     square = np.zeros((64, 48), np.float32)
     square[20:40, 8:30] = 1
-    shown = [heads.augmented(square, square, rng) for _ in range(20)]
-    for image, mask in shown:
+    middles = []
+    for _ in range(20):
+        image, mask = heads.augmented(square, square, rng)
         assert image.dtype == mask.dtype == np.float32
         assert sm.dice(image > 0.5, mask > 0.5) > 0.97
         assert 0 <= image.min() <= image.max() <= 1
-    middles = [np.argwhere(mask > 0.5).mean(axis=0) for _, mask in shown]
+        middles.append(np.argwhere(mask > 0.5).mean(axis=0))
     assert np.ptp(middles, axis=0).min() > 4
 
 
 def test_scores_of_a_skull_mask_leave_out_what_is_unknown_and_of_a_brain_nothing(phantom):
     truth = phantom.truth.copy()
     truth[0] = 0
-    found = np.ones_like(truth)
-    data = Data(phantom.images, truth, phantom.spacing_mm, phantom.names)
-    assert np.isnan(heads.score(found, data)[0]["iou"])
+    masks = np.ones_like(truth)
+    skulls = Data(phantom.images, truth, phantom.spacing_mm, phantom.names)
+    first, *_ = heads.score(masks, skulls)
+    assert np.isnan(first["iou"])
     brains = Data(phantom.images, None, phantom.spacing_mm, phantom.names, brain=truth)
-    assert heads.score(found, brains)[0]["iou"] == 0
-    assert heads.score(found, brains)[1] == sm.score(found[1], truth[1], phantom.spacing_mm[1])
+    first, second, *_ = heads.score(masks, brains)
+    assert first["iou"] == 0
+    assert second == sm.score(masks[1], truth[1], phantom.spacing_mm[1])

@@ -1,4 +1,4 @@
-"""Each loss beside values worked out by hand."""
+"""Compare each loss with values that are worked out by hand."""
 
 import math
 
@@ -15,21 +15,27 @@ LOSSES = (
     losses.focal,
     losses.dice_and_cross_entropy,
 )
-# Two images of four pixels: two of three found and one too many; nothing there and nothing found
+# Two images of four pixels. In the first, the network finds two of three pixels and one that is not
+# there; in the second, nothing is there and it finds nothing.
 LOGITS = torch.tensor([[[CERTAIN, CERTAIN, CERTAIN, -CERTAIN]], [[-CERTAIN] * 4]])
 TRUTH = torch.tensor([[[1.0, 1.0, 0.0, 1.0]], [[0.0] * 4]])
-# Of two pixels with log-odds of log 3 the network is sure to 3/4; one is foreground
+# The same Dice for the first image and for both together: two pixels agree, three are in either
+# mask, and one is added above and below so that nothing is divided by zero
+DICE_OF_FIRST = (2 * 2 + 1) / (3 + 3 + 1)
+# Of two pixels, whose log-odds are log 3, the network is sure to 3/4; one of them is foreground
 UNSURE = torch.full((1, 1, 2), math.log(3))
 ONE_OF_TWO = torch.tensor([[[1.0, 0.0]]])
 
 
 @pytest.mark.parametrize(
     ("per_image", "wanted"),
-    [(False, (2 * 2 + 1) / (3 + 3 + 1)), (True, ((2 * 2 + 1) / (3 + 3 + 1) + 1) / 2)],
+    [(False, DICE_OF_FIRST), (True, (DICE_OF_FIRST + 1) / 2)],
 )
 def test_dice_over_the_batch_and_per_image(per_image, wanted):
-    assert losses.soft_dice(LOGITS, TRUTH, per_image=per_image).item() == pytest.approx(wanted)
-    assert losses.dice(LOGITS, TRUTH, per_image=per_image).item() == pytest.approx(1 - wanted)
+    soft_dice = losses.soft_dice(LOGITS, TRUTH, per_image=per_image)
+    assert soft_dice.item() == pytest.approx(wanted)
+    dice = losses.dice(LOGITS, TRUTH, per_image=per_image)
+    assert dice.item() == pytest.approx(1 - wanted)
     negative = losses.negative_dice(LOGITS, TRUTH, per_image=per_image)
     assert negative.item() == pytest.approx(-wanted)
 
@@ -37,7 +43,9 @@ def test_dice_over_the_batch_and_per_image(per_image, wanted):
 def test_of_unsure_pixels():
     dice = (2 * 0.75 + 1) / (1.5 + 1 + 1)
     entropy = -(math.log(0.75) + math.log(0.25)) / 2
-    focal = -(0.25 * 0.25**2 * math.log(0.75) + 0.75 * 0.75**2 * math.log(0.25)) / 2
+    focal_of_foreground = -0.25 * 0.25**2 * math.log(0.75)
+    focal_of_background = -0.75 * 0.75**2 * math.log(0.25)
+    focal = (focal_of_foreground + focal_of_background) / 2
     assert losses.dice(UNSURE, ONE_OF_TWO).item() == pytest.approx(1 - dice)
     assert losses.cross_entropy(UNSURE, ONE_OF_TWO).item() == pytest.approx(entropy)
     assert losses.focal(UNSURE, ONE_OF_TWO).item() == pytest.approx(focal)
@@ -53,23 +61,26 @@ def test_without_focus_and_balance_focal_is_half_the_cross_entropy():
 @pytest.mark.parametrize("per_image", [False, True])
 def test_an_empty_truth_is_met_by_an_empty_mask_alone(per_image):
     empty = torch.zeros(2, 1, 8, 8)
-    nothing, everything = torch.full_like(empty, -CERTAIN), torch.full_like(empty, CERTAIN)
+    full = torch.ones_like(empty)
+    finds_nothing = torch.full_like(empty, -CERTAIN)
+    finds_everything = torch.full_like(empty, CERTAIN)
     pixels = 64 if per_image else 128
-    assert losses.dice(nothing, empty, per_image=per_image).item() == pytest.approx(0)
-    wrong = losses.dice(everything, empty, per_image=per_image).item()
-    assert wrong == pytest.approx(1 - 1 / (pixels + 1))
-    missed = losses.dice(nothing, 1 + empty, per_image=per_image).item()
-    assert missed == pytest.approx(1 - 1 / (pixels + 1))
+    as_wrong_as_can_be = pytest.approx(1 - 1 / (pixels + 1))
+    assert losses.dice(finds_nothing, empty, per_image=per_image).item() == pytest.approx(0)
+    assert losses.dice(finds_everything, empty, per_image=per_image).item() == as_wrong_as_can_be
+    assert losses.dice(finds_nothing, full, per_image=per_image).item() == as_wrong_as_can_be
 
 
 @pytest.mark.parametrize("loss", LOSSES, ids=lambda loss: loss.__name__)
 @pytest.mark.parametrize("truth", [0.0, 1.0])
 def test_every_loss_falls_towards_the_truth_and_stays_finite(loss, truth):
-    truth = torch.full((1, 1, 4, 4), truth)
-    logits = torch.tensor([-1e4, -3.0, 0.0, 3.0, 1e4]).repeat_interleave(16).reshape(5, 1, 1, 4, 4)
+    shape = (1, 1, 4, 4)
+    rising = torch.tensor([-1e4, -3.0, 0.0, 3.0, 1e4])
+    logits = torch.stack([torch.full(shape, value) for value in rising])
     logits.requires_grad_()
-    values = torch.stack([loss(part, truth) for part in logits])
+    values = torch.stack([loss(image, torch.full(shape, truth)) for image in logits])
     values.sum().backward()
     assert values.isfinite().all()
     assert logits.grad.isfinite().all()
-    assert (values.diff() < 0).all() if truth[0, 0, 0, 0] else (values.diff() > 0).all()
+    differences = values.diff() if truth == 0 else -values.diff()
+    assert (differences > 0).all()

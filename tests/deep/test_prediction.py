@@ -1,4 +1,4 @@
-"""Prediction: batches, windows of volumes, and sizes that a network does not take."""
+"""Check prediction: in batches, by windows of volumes, and on sizes that a network does not take."""
 
 import numpy as np
 import pytest
@@ -10,11 +10,13 @@ from skullmask_lib.errors import InputError
 
 @pytest.fixture(scope="module")
 def flat():
+    """Build a network for slices."""
     return networks.build("unet", base_filters=2, levels=3, seed=4)
 
 
 @pytest.fixture(scope="module")
 def deep():
+    """Build a network for volumes."""
     return networks.build("unet", dimensions=3, base_filters=2, levels=2, seed=4)
 
 
@@ -47,30 +49,30 @@ def test_no_slices_give_no_probabilities(flat):
 @pytest.mark.parametrize("window", [None, (8, 12, 10), (99, 99, 99)])
 def test_a_window_that_covers_the_volume_equals_the_whole(deep, window):
     volume = noise(8, 12, 10)
-    found = prediction.volume_probabilities(deep, volume, window=window)
+    probabilities = prediction.volume_probabilities(deep, volume, window=window)
+    batch = torch.as_tensor(volume[None, None], dtype=torch.float32)
     with torch.no_grad():
-        whole = deep(torch.as_tensor(volume[None, None], dtype=torch.float32)).sigmoid()[0, 0]
-    np.testing.assert_allclose(found, whole, atol=1e-6)
+        [[whole]] = deep(batch).sigmoid()
+    np.testing.assert_allclose(probabilities, whole, atol=1e-6)
 
 
 def test_where_windows_overlap_they_are_averaged(deep):
     volume = noise(8, 8, 12)
-    found = prediction.volume_probabilities(deep, volume, window=(8, 8, 8))
+    probabilities = prediction.volume_probabilities(deep, volume, window=(8, 8, 8))
     first = prediction.volume_probabilities(deep, volume[..., :8])
     second = prediction.volume_probabilities(deep, volume[..., 4:])
-    np.testing.assert_allclose(found[..., :4], first[..., :4], atol=1e-6)
-    np.testing.assert_allclose(found[..., 8:], second[..., 4:], atol=1e-6)
     mean = (first[..., 4:] + second[..., :4]) / 2
-    np.testing.assert_allclose(found[..., 4:8], mean, atol=1e-6)
+    wanted = np.concatenate([first[..., :4], mean, second[..., 4:]], axis=-1)
+    np.testing.assert_allclose(probabilities, wanted, atol=1e-6)
 
 
 @pytest.mark.parametrize("overlap", [0, 0.3, 0.9])
 @pytest.mark.parametrize("shape", [(9, 7, 11), (1, 1, 1), (8, 30, 5)])
 def test_windows_cover_every_voxel_of_any_size(deep, shape, overlap):
-    window = (8, 8, 8)
-    found = prediction.volume_probabilities(deep, noise(*shape), window=window, overlap=overlap)
-    assert found.shape == shape
-    assert np.isfinite(found).all()
+    options = {"window": (8, 8, 8), "overlap": overlap}
+    probabilities = prediction.volume_probabilities(deep, noise(*shape), **options)
+    assert probabilities.shape == shape
+    assert np.isfinite(probabilities).all()
 
 
 def test_what_is_no_stack_no_volume_and_no_window_is_refused(flat, deep):
@@ -78,9 +80,10 @@ def test_what_is_no_stack_no_volume_and_no_window_is_refused(flat, deep):
         prediction.probabilities(flat, noise(8, 8))
     with pytest.raises(InputError):
         prediction.volume_probabilities(deep, noise(8, 8))
+    volume = noise(8, 8, 8)
     for window in ((8, 8), (8, 0, 8)):
         with pytest.raises(InputError):
-            prediction.volume_probabilities(deep, noise(8, 8, 8), window=window)
+            prediction.volume_probabilities(deep, volume, window=window)
     for overlap in (-0.1, 1, np.nan):
         with pytest.raises(InputError):
-            prediction.volume_probabilities(deep, noise(8, 8, 8), overlap=overlap)
+            prediction.volume_probabilities(deep, volume, overlap=overlap)
