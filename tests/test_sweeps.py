@@ -1,12 +1,11 @@
 """The sweep, the choice without the scored slice, the bootstrap."""
 
-import csv
-
 import numpy as np
 import pytest
 from complaints import refused
 from inputs import blobs, head
 from numpy.testing import assert_array_equal as same
+from result_tables import column, numbers, rows_of
 
 import skullmask_lib as sm
 from skullmask_lib.sweeps import LADDER_HEADER, Sweep, parse_range, write_csv
@@ -226,22 +225,20 @@ def test_csv_holds_every_score(tmp_path):
         np.array([3, 5]), np.array([[0.1, 1 / 3], [0.5, 1.0]]), np.array([[0.2, 0.5], [0.6, 1.0]])
     )
     write_csv(made, tmp_path / "sweep.csv", names=["a,b", 'quote "c"'])
-    with open(tmp_path / "sweep.csv", newline="", encoding="utf-8") as table:
-        rows = list(csv.DictReader(table))
+    rows = rows_of(tmp_path / "sweep.csv")
     assert list(rows[0]) == ["slice", "dilation_size", "iou", "dice"]
-    assert [row["slice"] for row in rows] == ["a,b", "a,b", 'quote "c"', 'quote "c"']
-    assert [int(row["dilation_size"]) for row in rows] == [3, 5, 3, 5]
-    same([float(row["iou"]) for row in rows], made.iou.ravel())
-    same([float(row["dice"]) for row in rows], made.dice.ravel())
+    assert column(rows, "slice") == ["a,b", "a,b", 'quote "c"', 'quote "c"']
+    assert column(rows, "dilation_size") == ["3", "5", "3", "5"]
+    same(numbers(rows, "iou"), made.iou.ravel())
+    same(numbers(rows, "dice"), made.dice.ravel())
 
 
 def test_a_name_is_no_formula_in_a_table(tmp_path):
     made = Sweep(np.array([3]), np.array([[0.1]] * 4), np.array([[0.2]] * 4))
     names = ["=1+1", "@x", "a\x1b[2J", "\udcff.npy"]
     write_csv(made, tmp_path / "sweep.csv", names=names)
-    with open(tmp_path / "sweep.csv", newline="", encoding="utf-8") as table:
-        rows = list(csv.DictReader(table))
-    assert [row["slice"] for row in rows] == ["'=1+1", "'@x", "a\\x1b[2J", "\\xff.npy"]
+    rows = rows_of(tmp_path / "sweep.csv")
+    assert column(rows, "slice") == ["'=1+1", "'@x", "a\\x1b[2J", "\\xff.npy"]
 
 
 def test_ladder_scores_every_version():
