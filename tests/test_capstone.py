@@ -229,7 +229,8 @@ def test_a_consensus_keeps_the_pixel_size_of_its_slices(folder, skullmask, outpu
         np.save(folder / "masks" / name, scan.images)
     code, _, _ = skullmask("capstone", "agree", "masks", "scan.nii", "-o", output)
     assert code == 0
-    consensus = sm.load(output, truth=None if output.endswith(".npz") else output)
+    holds_images = output.endswith(".npz")
+    consensus = sm.load(output, truth=None if holds_images else output)
     np.testing.assert_array_equal(consensus.truth, scan.images)
     np.testing.assert_array_equal(consensus.spacing_mm, scan.spacing_mm)
     code, out, _ = skullmask("capstone", "score", "masks", output)
