@@ -16,7 +16,7 @@ LAB =  # more options of JupyterLab: make LAB="--allow-root --no-browser" lab
 UPLOAD = 256000000  # bytes that JupyterLab lets an upload of the explorer send; more is cut off without a word
 
 .NOTPARALLEL:
-.PHONY: help demo test test-full test-opencv4 test-oldest fuzz lab app report figures site student instructor colab notebooks bench bench-explorers bench-reports bench-volumes bench-batch bench-class bench-peers real-heads marrow network deep torch lint clean cv2 browser
+.PHONY: help demo test test-full test-rest test-opencv4 test-oldest fuzz lab app report figures site student instructor colab notebooks bench bench-explorers bench-reports bench-volumes bench-batch bench-class bench-peers real-heads marrow network deep torch lint clean cv2 browser
 
 help:  ## Show this list.
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -28,7 +28,9 @@ test: $(VENV)/.test cv2  ## The fast tests: no browser.
 	$(PYTEST) $(NO_EXCUSE)
 
 test-full: NO_EXCUSE = --no-excuse
-test-full: test browser test-opencv4 test-oldest $(VENV)/.test-deep $(VENV)/.site  ## All tests: the fast ones, then the rest; nothing may skip but for missing SKULLMASK_REAL data.
+test-full: test test-opencv4 test-oldest test-rest  ## All tests; nothing may skip but for missing SKULLMASK_REAL data.
+
+test-rest: $(VENV)/.test-deep $(VENV)/.site cv2 browser  ## What test leaves out: networks, browsers, builds, and what takes long.
 	$(PYTEST) $(NO_EXCUSE) --rest
 
 test-opencv4: $(OPENCV4) $(VENV)/.test  ## The masks and their figures on OpenCV 4.
