@@ -6,7 +6,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 import urllib.request
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import nbformat
 import nibabel as nib
 import numpy as np
 import pytest
+import strangers
 import typer
 from commands import SKULLMASK
 from inputs import ring_head
@@ -181,27 +181,11 @@ def test_a_process_reports_on_any_name(encoding, name):
 
 # --- without a home ------------------------------------------------------------------------------------------------
 
-NOBODY = """
-import os, pwd
-os.environ.pop("HOME", None)
-def unknown(_):
-    raise KeyError("uid not found")
-pwd.getpwuid = unknown
-"""
-
 
 @pytest.fixture
 def homeless(tmp_path):
-    """Give an environment in which the system knows neither a home nor the user, for processes of our own."""
-    (tmp_path / "site").mkdir()
-    (tmp_path / "site" / "sitecustomize.py").write_text(NOBODY, encoding="utf-8")
-    environment = {"PYTHONPATH": os.pathsep.join([str(tmp_path / "site"), str(HOUSE)])}
-    code = "from pathlib import Path; Path.home()"
-    told = subprocess.run(
-        [sys.executable, "-c", code], env=os.environ | environment, capture_output=True, check=False
-    )
-    assert b"Could not determine home directory" in told.stderr
-    return environment
+    """Give the environment of processes that know neither a home nor the user."""
+    return strangers.homeless(tmp_path)
 
 
 def own_notebook(path):
@@ -260,45 +244,11 @@ def test_a_home_that_can_be_written_is_left_alone(monkeypatch, tmp_path):
     assert dict(os.environ) == before
 
 
-CAPABILITIES = (
-    "--inh-caps",
-    "+dac_read_search",
-    "--ambient-caps",
-    "+dac_read_search",
-)  # reads all, writes nothing
-
-
 @pytest.fixture
-def stranger(homeless):
-    """Give a folder for all, and a function that starts a command there as a user whom nobody knows, without a home.
-
-    Only root can become somebody else; otherwise it is simulated.
-    """
-    become = ["setpriv", "--reuid", "12345", "--regid", "12345", "--clear-groups", *CAPABILITIES]
-    environment = {
-        name: value for name, value in os.environ.items() if name not in ("HOME", "XDG_CACHE_HOME")
-    }
-    probe = [*become, sys.executable, "-c", "pass"]
-    if (
-        not shutil.which("setpriv")
-        or subprocess.run(probe, capture_output=True, check=False).returncode
-    ):
-        become, environment = [], environment | homeless
-    folder = Path(tempfile.mkdtemp())
-    folder.chmod(0o777)
-
-    def start(*arguments):
-        command = [*become, *SKULLMASK, *arguments]
-        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-        return subprocess.Popen(
-            command,
-            cwd=folder,
-            env={"PYTHONPATH": str(HOUSE)} | environment | {"TMPDIR": str(folder)},
-            **pipes,
-        )
-
-    yield folder, start
-    shutil.rmtree(folder, ignore_errors=True)
+def stranger(tmp_path):
+    """Give a folder, and a function that starts a command there as a user whom nobody knows."""
+    with strangers.stranger(tmp_path) as (folder, start):
+        yield folder, start
 
 
 @pytest.mark.full
@@ -308,11 +258,11 @@ def stranger(homeless):
         ("report", "phantom", "-o", "out", "-p", "sizes=26", "-p", "overlay_count=1"),
         ("batch", "a.npy", "m.npy", "--version", "v7"),
         ("sweep", "phantom", "--sizes", "26", "--plot", "curve.png"),
-        ("demo", "--out", "page"),
     ],
     ids=lambda arguments: arguments[0],
 )
 def test_a_stranger_in_a_container_can_work(stranger, arguments):
+    """Of the demo, test_wheel says so."""
     folder, start = stranger
     np.save(folder / "a.npy", sm.load("phantom").images[:, ::4, ::4])
     with start(*arguments) as run:

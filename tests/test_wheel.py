@@ -8,6 +8,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import strangers
 
 import skullmask_lib as sm
 from skullmask_lib import project
@@ -66,7 +67,7 @@ def test_wheel_holds_what_it_needs_and_nothing_else(wheel):
     ]
 
 
-def test_demo_from_an_empty_folder(wheel, tmp_path):
+def test_a_stranger_runs_the_demo_in_an_empty_folder(wheel, tmp_path):
     site, empty = tmp_path / "site", tmp_path / "empty"
     empty.mkdir()
     install = [
@@ -108,11 +109,15 @@ def test_demo_from_an_empty_folder(wheel, tmp_path):
         "-c", "from skullmask_lib.io import registry; print(registry.truth('chris'))"
     ).stdout
     assert Path(truth.strip()).is_relative_to(site)
-    done = run("-m", "skullmask_lib.cli", "demo", "--out", "page")
-    assert done.returncode == 0, done.stderr
-    assert re.search(r"\| v7 +\| 0\.98 +\| 0\.9[78]\d\d", done.stdout)
-    page = (empty / "page" / "index.html").read_text(encoding="utf-8")
-    assert [path.name for path in (empty / "page").iterdir()] == ["index.html"]
+    with strangers.stranger(tmp_path, site) as (folder, start):
+        with start("demo", "--out", "page") as demo:
+            out, err = demo.communicate(timeout=600)
+        assert demo.returncode == 0, err
+        assert "Traceback" not in out + err
+        assert re.search(r"\| v7 +\| 0\.98 +\| 0\.9[78]\d\d", out)
+        page = (folder / "page" / "index.html").read_text(encoding="utf-8")
+        assert [path.name for path in (folder / "page").iterdir()] == ["index.html"]
+        assert not list(folder.glob("skullmask-home-*"))
     for number, lesson in enumerate(notebooks.journey()):
         assert f'id="chapter-{number}"' in page
         assert notebooks.title(lesson) in page
