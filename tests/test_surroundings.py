@@ -139,19 +139,22 @@ def process(*arguments, **environment):
     return subprocess.run(command, env=environment, capture_output=True, timeout=300, check=False)
 
 
-RUNS = ["mask", *(run for run in runs_with("") if run not in ("mask", "data list", "data fetch"))]
+OTHER_RUNS = [run for run in runs_with("") if run not in ("mask", "data list", "data fetch")]
 
 
-def pairwise():
-    """Combine every run with every encoding, and names in turn: each meets each run and encoding."""
-    for row, run in enumerate(RUNS):
-        for column, encoding in enumerate(ENCODINGS):
-            name = NAMES[(row + column - 1) % len(NAMES)]
-            marks = () if row == column == 0 else pytest.mark.full
-            yield pytest.param(run, encoding, name, marks=marks, id=f"{run}-{encoding}-{name!a}")
+def processes():
+    """Combine one command with every encoding and name, and every other command with two in turn.
+
+    Above, within one process, every command meets every encoding and name.
+    """
+    runs = [("mask", encoding, name) for name in NAMES[::-1] for encoding in ENCODINGS]
+    runs += zip(OTHER_RUNS, itertools.cycle(ENCODINGS), itertools.cycle(NAMES), strict=False)
+    for number, (run, encoding, name) in enumerate(runs):
+        marks = pytest.mark.full if number else ()
+        yield pytest.param(run, encoding, name, marks=marks, id=f"{run}-{encoding}-{name!a}")
 
 
-@pytest.mark.parametrize(("run", "encoding", "name"), list(pairwise()))
+@pytest.mark.parametrize(("run", "encoding", "name"), list(processes()))
 @pytest.mark.usefixtures("inputs")
 def test_a_process_says_any_name(run, encoding, name):
     done = process(*runs_with(name)[run], PYTHONIOENCODING=encoding)
