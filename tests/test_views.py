@@ -191,9 +191,13 @@ def test_a_border_shows_where_a_white_slice_ends():
     image = np.array([[0, 1], [1, 1]])
     shown = [{"image": image}, {"image": image, "bordered": True}]
     pixels = plots.row_of_slices(shown, "", height=1.7).pixels
-    ink = np.split(pixels.min(axis=2) < 255, 2, axis=1)
-    quarter, whole = (np.ptp(np.argwhere(half), axis=0) + 1 for half in ink)
-    assert np.array_equal(whole, 2 * quarter)
+    bare, bordered = np.split(pixels.min(axis=2) < 255, 2, axis=1)
+    assert np.array_equal(extent_px(bordered), 2 * extent_px(bare))
+
+
+def extent_px(mask):
+    """Give the height and the width of what is in a mask."""
+    return np.ptp(np.argwhere(mask), axis=0) + 1
 
 
 def has_colour(pixels, role):
