@@ -30,7 +30,8 @@ test: $(VENV)/.test cv2  ## The fast tests: no browser.
 test-full: NO_EXCUSE = --no-excuse
 test-full: test test-opencv4 test-oldest test-rest  ## All tests; nothing may skip but for missing SKULLMASK_REAL data.
 
-test-rest: $(VENV)/.test-deep $(VENV)/.site cv2 browser  ## What test leaves out: networks, browsers, builds, and what takes long.
+test-rest: $(VENV)/.test-deep $(VENV)/.site browser  ## What test leaves out: networks, browsers, builds, and what takes long.
+	@$(MAKE) --no-print-directory cv2  # again, as the installations may have brought the usual wheel back
 	$(PYTEST) $(NO_EXCUSE) --rest
 
 test-opencv4: $(OPENCV4) $(VENV)/.test  ## The masks and their figures on OpenCV 4.

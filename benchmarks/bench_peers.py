@@ -284,16 +284,22 @@ def comparison(rows: list[Row], key: str) -> str:
     The means are those of the table, as they are rounded there.
     """
     volumes = [volume for volume in scored(key) if volume in T1]
-    ours = np.mean(values(rows, "strip", key, volumes)).round(4)
+    ours = shown_mean(rows, "strip", key, volumes)
     distances = []
     for method in LEARNED:
-        distance = np.mean(values(rows, method, key, volumes)).round(4) - ours
+        distance = shown_mean(rows, method, key, volumes) - ours
         if np.isnan(distance):
             distances.append(f"{method} and `strip` are not both measured on every T1 scan")
             continue
         side = "ahead of" if distance > 0 else "behind"
         distances.append(f"{method} is {abs(distance):.4f} {side} `strip`")
     return "; ".join(distances)
+
+
+def shown_mean(rows: list[Row], method: str, key: str, volumes: Iterable[str]) -> float:
+    """Give the mean of a column of a method as a table shows it, rounded by the same rule."""
+    mean = np.mean(values(rows, method, key, volumes))
+    return float(format(mean, ".4f"))
 
 
 def drawable(heads: Path, folder: Path) -> bool:

@@ -42,7 +42,7 @@ class Slice(NamedTuple):
     spacing_mm: Spacing | None = None
 
 
-class _Version(NamedTuple):
+class _Method(NamedTuple):
     """What a version does from where the head is unwrapped: in a single slice, and in a volume.
 
     ``correct`` gives the head that is followed in a volume, and an opinion along its rays, if any.
@@ -108,10 +108,10 @@ def follow_boundary(
     >>> head is None, list(stages)
     (True, ['head', 'filled'])
     """
-    steps = _version(version)
+    method = _method(version)
     if unwrapped is None:
         return None, no_head(shape)
-    return steps.stages_of(unwrapped)
+    return method.stages_of(unwrapped)
 
 
 def no_head(shape: tuple[int, int]) -> Stages:
@@ -307,7 +307,7 @@ def follow_in_volume(
     >>> [bool(mask.any()) for _, mask in follow_in_volume(slices, "v8")]
     [True, True, True]
     """
-    heads = _heads(list(slices), _version(version))
+    heads = _heads(list(slices), _method(version))
     for before, head, after in _with_neighbours(heads):
         unwrapped = head.unwrapped
         mask = np.zeros(np.shape(head.slice.image), np.uint8)
@@ -355,7 +355,7 @@ def _should_follow(head: _Head, before: _Head, after: _Head) -> bool:
     return polar.is_odd(head.unwrapped, head.outline, _places(before, after))
 
 
-def _heads(slices: Sequence[Slice], version: _Version) -> Iterator[_Head]:
+def _heads(slices: Sequence[Slice], method: _Method) -> Iterator[_Head]:
     """Find the heads of a volume; a slice of far less contrast than the others shows air."""
     contrasts = []
     for slice_ in slices:
@@ -366,16 +366,16 @@ def _heads(slices: Sequence[Slice], version: _Version) -> Iterator[_Head]:
         least = _DIM_SHARE * np.percentile(contrasts, _USUAL_CONTRAST_PERCENTILE)
     for slice_, contrast in zip(slices, contrasts, strict=True):
         with errors.placed(slice_.name):
-            head = _find_head(slice_, version, is_dim=contrast < least)
+            head = _find_head(slice_, method, is_dim=contrast < least)
         yield head
 
 
-def _find_head(slice_: Slice, version: _Version, *, is_dim: bool) -> _Head:
+def _find_head(slice_: Slice, method: _Method, *, is_dim: bool) -> _Head:
     """Find the head of a slice; in a dim one it must be clear."""
     unwrapped = polar.unwrap(slice_.image, slice_.spacing_mm)
     if unwrapped is None:
         return _Head(slice_)
-    unwrapped, opinion = version.correct(unwrapped)
+    unwrapped, opinion = method.correct(unwrapped)
     outline = _find_boundary(unwrapped, opinion).outline
     trust = polar.trust(unwrapped, outline)
     if is_dim and not _is_clear(unwrapped, outline, trust):
@@ -414,12 +414,12 @@ def _corrected_by_network(unwrapped: polar.Unwrapped) -> tuple[polar.Unwrapped, 
     return _correct_head(unwrapped, learned.probability_on_grid(unwrapped))
 
 
-_VERSIONS = {
-    "v8": _Version(_v8, _uncorrected),
-    "v9": _Version(second_opinion, _corrected_by_network),
+_METHODS = {
+    "v8": _Method(_v8, _uncorrected),
+    "v9": _Method(second_opinion, _corrected_by_network),
 }
 # The versions that unwrap the head, which also tells how far to trust a mask
-BOUNDARY_VERSIONS = tuple(_VERSIONS)
+BOUNDARY_VERSIONS = tuple(_METHODS)
 
 
 def check_version(name: str) -> str:
@@ -443,11 +443,11 @@ def check_version(name: str) -> str:
     >>> check_version("v9")
     'v9'
     """
-    if name not in _VERSIONS:
-        wanted = f"a version of {', '.join(_VERSIONS)}"
+    if name not in _METHODS:
+        wanted = f"a version of {', '.join(_METHODS)}"
         raise errors.InputError(f"expected {wanted}, got {name!r}")
     return name
 
 
-def _version(name: str) -> _Version:
-    return _VERSIONS[check_version(name)]
+def _method(name: str) -> _Method:
+    return _METHODS[check_version(name)]

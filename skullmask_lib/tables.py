@@ -100,8 +100,8 @@ def _rule(column: Sequence[object], width: int) -> str:
 
 
 def _holds_numbers(column: Sequence[object]) -> bool:
-    """Check whether a column begins with a number, or holds nothing but the texts of numbers."""
-    if column and not isinstance(column[0], str):
+    """Check whether a column holds a number, or nothing but the texts of numbers."""
+    if not all(isinstance(value, str) for value in column):
         return True
     texts = {str(value) for value in column} - _MISSING
     return bool(texts) and all(map(_NUMBER.fullmatch, texts))

@@ -9,8 +9,8 @@ import tempfile
 from pathlib import Path
 
 from commands import SKULLMASK
+from pages import HOUSE
 
-HOUSE = Path(__file__).parents[1]
 NOBODY = """
 import os, pwd
 os.environ.pop("HOME", None)
@@ -18,45 +18,38 @@ def unknown(_):
     raise KeyError("uid not found")
 pwd.getpwuid = unknown
 """
-CAPABILITIES = (
-    "--inh-caps",
-    "+dac_read_search",
-    "--ambient-caps",
-    "+dac_read_search",
-)  # reads all, writes nothing
+# May read all, and write nothing
+CAPABILITIES = ("--inh-caps", "+dac_read_search", "--ambient-caps", "+dac_read_search")
 
 
 def homeless(folder, library=HOUSE):
-    """Give an environment in which the system knows neither a home nor the user, for processes of our own."""
+    """Give an environment in which our processes find neither a home nor the user."""
     site = folder / "homeless"
     site.mkdir()
     (site / "sitecustomize.py").write_text(NOBODY, encoding="utf-8")
     environment = {"PYTHONPATH": os.pathsep.join([str(site), str(library)])}
     code = "from pathlib import Path; Path.home()"
-    told = subprocess.run(
-        [sys.executable, "-c", code], env=os.environ | environment, capture_output=True, check=False
-    )
-    assert b"Could not determine home directory" in told.stderr
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, env=os.environ | environment, capture_output=True, check=False)
+    assert b"Could not determine home directory" in done.stderr
     return environment
 
 
 @contextlib.contextmanager
 def stranger(folder, library=HOUSE):
-    """Give an empty folder for all, and a function that starts a command there as a user whom nobody knows.
+    """Give a folder that is open to all, and a function that starts our command there as a stranger.
 
-    Only root can become somebody else; otherwise it is simulated. ``folder`` takes what that needs, and the
-    command is that of the library which lies in ``library``.
+    Only root can become somebody else; otherwise it is simulated. ``folder`` takes what that needs,
+    and the command is that of the library which lies in ``library``.
     """
     become = ["setpriv", "--reuid", "12345", "--regid", "12345", "--clear-groups", *CAPABILITIES]
-    environment = {
-        name: value for name, value in os.environ.items() if name not in ("HOME", "XDG_CACHE_HOME")
-    }
-    probe = [*become, sys.executable, "-c", "pass"]
-    if (
-        not shutil.which("setpriv")
-        or subprocess.run(probe, capture_output=True, check=False).returncode
-    ):
-        become, environment = [], environment | homeless(folder, library)
+    environment = dict(os.environ)
+    for name in ("HOME", "XDG_CACHE_HOME"):
+        environment.pop(name, None)
+    environment |= {"PYTHONPATH": str(library), "SKULLMASK_DATA": ""}
+    if not _can_run([*become, sys.executable, "-c", "pass"]):
+        become = []
+        environment |= homeless(folder, library)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as empty:
         os.chmod(empty, 0o777)
 
@@ -64,10 +57,25 @@ def stranger(folder, library=HOUSE):
             return subprocess.Popen(
                 [*become, *SKULLMASK, *arguments],
                 cwd=empty,
-                env={"PYTHONPATH": str(library)} | environment | {"TMPDIR": empty},
+                env=environment | {"TMPDIR": empty},
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 text=True,
             )
 
         yield Path(empty), start
+
+
+def ended(process):
+    """Wait for a process, and give what it printed and complained; one that hangs is killed."""
+    try:
+        return process.communicate(timeout=600)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        raise
+
+
+def _can_run(command):
+    if not shutil.which(command[0]):
+        return False
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0

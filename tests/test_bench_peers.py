@@ -147,6 +147,17 @@ def test_a_comparison_is_the_difference_of_the_means_in_the_table():
     assert bench_peers.comparison(table, "dice").endswith("; ROBEX is 0.0001 behind `strip`")
 
 
+def test_a_comparison_rounds_as_the_table_does():
+    dices = ("0.9000", "0.9001", "0.9000", "0.9001")  # their mean is a tie
+    table = [row_of(*pair, dice="0.9") for pair in PAIRS]
+    for row in table:
+        if row["method"] == "deepbet" and row["volume"] in bench_peers.T1:
+            row["dice"] = dices[bench_peers.T1.index(row["volume"])]
+    dice = cells_by_tool(bench_peers.dice_table(table, "dice"), bench_peers.dice_header("dice"))
+    distance = float(dice["deepbet"][-1]) - float(dice["strip"][-1])
+    assert f"deepbet is {distance:.4f}" in bench_peers.comparison(table, "dice")
+
+
 def test_without_scores_there_is_no_comparison():
     without_strip = [row_of(*pair, dice="0.9") for pair in PAIRS if pair[1] != "strip"]
     for table in ([], without_strip):

@@ -180,3 +180,12 @@ def traced_slices(truth):
     masks = np.asanyarray(nib.load(truth).dataobj)
     traced = np.flatnonzero(masks.any(axis=(0, 1)))
     return f"{traced[0]} … {traced[-1]}"
+
+
+def test_what_lands_a_change_runs_all_of_test_full():
+    makefile = (HOUSE / "Makefile").read_text(encoding="utf-8")
+    [parts] = re.findall(r"^test-full: ((?:[\w-]+ )+) ##", makefile, re.MULTILINE)
+    script = (HOUSE / ".ci" / "run").read_text(encoding="utf-8")
+    targets = re.split(r"[\s\"]+", script)
+    for part in ("lint", "demo", *parts.split()):
+        assert part in targets

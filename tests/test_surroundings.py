@@ -143,7 +143,7 @@ OTHER_RUNS = [run for run in runs_with("") if run not in ("mask", "data list", "
 
 
 def processes():
-    """Combine one command with every encoding and name, and every other command with two in turn.
+    """Combine one command with every encoding and name, and every other command with one of each.
 
     Above, within one process, every command meets every encoding and name.
     """
@@ -265,11 +265,11 @@ def stranger(tmp_path):
     ids=lambda arguments: arguments[0],
 )
 def test_a_stranger_in_a_container_can_work(stranger, arguments):
-    """Of the demo, test_wheel says so."""
+    """A stranger also runs the demo, in test_wheel."""
     folder, start = stranger
     np.save(folder / "a.npy", sm.load("phantom").images[:, ::4, ::4])
     with start(*arguments) as run:
-        out, err = run.communicate(timeout=600)
+        out, err = strangers.ended(run)
     assert run.returncode == 0, err
     assert "Traceback" not in out + err
     assert not list(folder.glob("skullmask-home-*"))

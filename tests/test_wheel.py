@@ -111,7 +111,7 @@ def test_a_stranger_runs_the_demo_in_an_empty_folder(wheel, tmp_path):
     assert Path(truth.strip()).is_relative_to(site)
     with strangers.stranger(tmp_path, site) as (folder, start):
         with start("demo", "--out", "page") as demo:
-            out, err = demo.communicate(timeout=600)
+            out, err = strangers.ended(demo)
         assert demo.returncode == 0, err
         assert "Traceback" not in out + err
         assert re.search(r"\| v7 +\| 0\.98 +\| 0\.9[78]\d\d", out)

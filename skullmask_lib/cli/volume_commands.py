@@ -95,7 +95,7 @@ def strip(
     ] = False,
     version: Annotated[
         str,
-        typer.Option(help="What finds the skull: v8, or v9, which asks a network too."),
+        typer.Option(help="What finds the skull: v8, or v9, which uses a network as well."),
     ] = "v8",
 ) -> None:
     """Find the brain in volumes of MR: writes the brain, its mask, a picture and a verdict.

@@ -30,7 +30,16 @@ TABLE = "masks.tsv"
 _RUN = ""
 # Of a pair, the header stands for both files
 _LISTED = (*nifti.SUFFIXES, ".hdr", ".hdr.gz")
-_COLUMNS = ("scan", "state", "mask", "quality", "brain_ml", "doubtful_levels", "remarks")
+_COLUMNS = (
+    "scan",
+    "state",
+    "mask",
+    "skull_by",
+    "quality",
+    "brain_ml",
+    "doubtful_levels",
+    "remarks",
+)
 _NOTHING = "n/a"
 _FOREIGN = "was not written by strip, or has changed since; move it away, or choose another folder"
 _README = "README.md"
@@ -436,7 +445,8 @@ def _is_done(record: Mapping, origin: Mapping, task: _Task) -> bool:
     """Compare with the last record of a scan, and look for its files."""
     if record.get("state") != "done":
         return False
-    is_same = all(record.get(key) == value for key, value in origin.items())
+    recorded = {"version": "v8"} | dict(record)  # early journals know no other version
+    is_same = all(recorded.get(key) == value for key, value in origin.items())
     return is_same and all(file.is_file() for file in task.outputs())
 
 
@@ -585,6 +595,7 @@ def _row(name: str, record: Mapping) -> dict[str, object]:
         "scan": texts.csv_text(name),
         "state": record["state"],
         "mask": texts.csv_text(record.get("mask", "")),
+        "skull_by": record.get("version"),
         "quality": record.get("quality"),
         "brain_ml": record.get("brain_ml"),
         "doubtful_levels": record.get("doubtful_levels"),

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import nibabel as nib
 import numpy as np
 
-from .. import errors, polar
+from .. import boundary, errors, polar
 from ..errors import InputWarning
 from ..io import nifti, outputs
 from . import scans, stripping, verdicts
@@ -176,6 +176,8 @@ def strip_to(
     from .. import plots
     from . import preprocess
 
+    stripping.check_extent(extent)
+    boundary.check_version(version)
     # The name of "." is empty.
     name = scan.name or nifti.split_name(scan)[0]
     volume, image = scans.read(scan)

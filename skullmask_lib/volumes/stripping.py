@@ -174,7 +174,7 @@ def strip(
         millimetres from the brain and can be told from bone.
     version : str
         Which version finds the skull, one of `boundary.BOUNDARY_VERSIONS`: "v8", which needs no
-        training, or "v9", which asks a network too.
+        training, or "v9", which uses a network as well, from the crown down to the orbits.
 
     Returns
     -------
@@ -428,20 +428,17 @@ def _look_down(
 ) -> list[_Look]:
     """Look at every few slices, from the top down to below the brain.
 
-    The network of v9 was never shown slices below the orbits, so v8 looks at them alone.
+    The network of v9 was never shown slices below the orbits, so only v8 looks at them.
     """
     thickness_mm, height_mm, width_mm = spacing_mm.tolist()
     pixel_mm = (height_mm, width_mm)
     looks: list[_Look] = []
-    crown = None  # the first slice with a head, and the first whose skull is trusted
     top = None
     for k in range(0, len(slices), step):
-        is_below_orbits = crown is not None and (k - crown) * thickness_mm >= verdicts.UPPER_MM
-        look = _look(slices[k], pixel_mm, "v8" if is_below_orbits else version)
-        looks.append(look)
-        if crown is None and look.sight.head_mm2 >= verdicts.LEAST_HEAD_MM2:
-            crown = k
-        if top is None and look.sight.trust >= polar.TRUSTED:
+        sights = [look.sight for look in looks]
+        is_below_orbits = verdicts.is_below_orbits(sights, step * thickness_mm)
+        looks.append(_look(slices[k], pixel_mm, "v8" if is_below_orbits else version))
+        if top is None and looks[-1].sight.trust >= polar.TRUSTED:
             top = k
         if top is not None and (k - top) * thickness_mm > HEIGHT_MM:
             break

@@ -199,12 +199,34 @@ def above_orbits(sights: Sequence[Sight], step_mm: float) -> Sequence[Sight]:
     >>> len(above_orbits([NOTHING, crown, crown], 4.0))
     2
     """
-    heads = np.flatnonzero([sight.head_mm2 >= LEAST_HEAD_MM2 for sight in sights])
-    if not heads.size:
-        return []
-    crown = int(heads[0])
-    orbits = crown + math.ceil(UPPER_MM / step_mm)
-    return sights[crown:orbits]
+    for crown, sight in enumerate(sights):
+        if sight.head_mm2 >= LEAST_HEAD_MM2:
+            return sights[crown : crown + math.ceil(UPPER_MM / step_mm)]
+    return []
+
+
+def is_below_orbits(sights: Sequence[Sight], step_mm: float) -> bool:
+    """Tell whether the next slice lies below the orbits, `UPPER_MM` below the crown.
+
+    Parameters
+    ----------
+    sights : sequence of Sight
+        Of the slices above it, from the top down.
+    step_mm : float
+        From one to the next.
+
+    Returns
+    -------
+    bool
+        False if no head was seen yet.
+
+    Examples
+    --------
+    >>> crown = NOTHING._replace(head_mm2=9000.0)
+    >>> is_below_orbits([NOTHING, crown], 30.0), is_below_orbits([crown] * 3, 30.0)
+    (False, True)
+    """
+    return len(above_orbits(sights, step_mm)) * step_mm >= UPPER_MM
 
 
 def judge(

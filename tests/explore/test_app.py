@@ -49,7 +49,8 @@ def left_alone(opened, served, chromium):  # noqa: ARG001
     closed = []
     page.on("websocket", lambda socket: socket.on("close", lambda _: closed.append(socket.url)))
     page.goto(served[1])
-    return browser.Shown(page), closed, errors, time.monotonic()
+    yield browser.Shown(page), closed, errors, time.monotonic()
+    page.close()
 
 
 @pytest.fixture

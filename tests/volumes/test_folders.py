@@ -302,6 +302,21 @@ def test_a_rerun_makes_what_is_missing_or_has_changed(folder, made):
         again(version="v7")
 
 
+def test_what_was_made_before_there_were_versions_was_made_by_v8(folder, made):
+    scans_of(folder, "in/a.nii")
+    folders.strip_scans(["in"], "out")
+    journal_file = Path("out", folders.JOURNAL)
+    earlier = journal_file.read_text().replace(', "version": "v8"', "")
+    assert "version" not in earlier
+    journal_file.write_text(earlier)
+    made.clear()
+    folders.strip_scans(["in"], "out")
+    assert made == []
+    folders.strip_scans(["in"], "out", version="v9")
+    assert made == ["a.nii"]
+    assert table(Path("out/masks.tsv"))["a.nii"]["skull_by"] == "v9"
+
+
 def test_a_failed_scan_does_not_stop_the_others_and_is_tried_again(folder, made, skullmask):
     scans_of(folder, "in/a.nii", "in/bad.nii", "in/z.nii")
     Path("in/b.nii").write_text("short")

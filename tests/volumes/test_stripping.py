@@ -19,12 +19,13 @@ from scipy import ndimage
 
 from skullmask_lib import metrics, phantom, plots
 from skullmask_lib.errors import EmptyMaskWarning, InputError, InputWarning
-from skullmask_lib.volumes import stripping
+from skullmask_lib.volumes import strip_files, stripping, verdicts
 from skullmask_lib.volumes.strip_files import strip_scan
 from skullmask_lib.volumes.stripping import strip
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*look at the orbits")  # slices are thick here
 AFFINE = np.diag([*SIZES_MM, 1])
+AFFINE.flags.writeable = False  # all tests share it
 # Axial levels on which the true brain is known; what "brain" means differs, see the heads' MANIFEST
 TRUSTED = {
     "brainweb": slice(75, 163),
@@ -112,6 +113,33 @@ def test_v9_finds_the_brain_beside_a_ghost(known):
         assert not strip(ghosted, AFFINE).any()
     by_v9 = strip(ghosted, AFFINE, version="v9")
     assert metrics.dice(by_v9, brain) > 0.95
+
+
+def test_below_the_orbits_v8_looks_alone(monkeypatch):
+    versions = []
+    head = verdicts.NOTHING._replace(head_mm2=9000.0)
+    nothing = np.zeros((4, 4), bool)
+
+    def look(image, _spacing_mm, version):
+        versions.append(version)
+        sight = head if image.any() else verdicts.NOTHING
+        return stripping._Look(sight, nothing, nothing, image[nothing])
+
+    monkeypatch.setattr(stripping, "_look", look)
+    slices = np.ones((9, 4, 4))
+    slices[:2] = 0  # air above the crown
+    spacing_mm = np.array([30.0, 1.0, 1.0])
+    stripping._look_down(slices, spacing_mm, 1, "v9")
+    assert versions == ["v9"] * 5 + ["v8"] * 4
+
+
+def test_a_wrong_choice_is_refused_before_a_scan_is_read(monkeypatch, tmp_path):
+    monkeypatch.setattr(strip_files.scans, "read", None)
+    files = strip_files.outputs_of(tmp_path / "head.nii", tmp_path)
+    for choice in ({"version": "v7"}, {"extent": "wide"}):
+        with pytest.raises(InputError) as caught:
+            strip_files.strip_to(tmp_path / "head.nii", files, n4=True, **choice)
+        assert caught.value.where is None
 
 
 def test_a_version_that_finds_no_skull_is_refused(folder, skullmask):
@@ -255,7 +283,7 @@ def scan(
     header = kind.header_class(endianness=endianness)
     header.set_data_dtype(dtype)
     header["descrip"] = b"T1 of a head"
-    affine = AFFINE
+    affine = AFFINE.copy()
     affine[:3, 3] = -90, -100, 17
     values = np.roll((1000 * head()[0]).astype(dtype), shift, axis=0)
     image = kind(values.reshape(values.shape + (1,) * trailing), affine, header)
