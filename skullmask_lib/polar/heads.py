@@ -113,6 +113,8 @@ def around(head: np.ndarray, inside: np.ndarray) -> np.ndarray:
     >>> corrected = around(np.uint8([row]), np.uint8([inside]))
     >>> int(corrected[0].argmax()), int(corrected.sum())  # 15 mm before the inside, and a rim
     (25, 75)
+    >>> around(corrected, np.uint8([inside])) is corrected
+    True
     """
     if not inside.any():
         return head
