@@ -692,7 +692,7 @@ def test_memory_does_not_grow_with_the_number_of_images(runs, kinds):
             array = zarr.create_array(
                 images, shape=shape, chunks=(5, *shape[1:]), dtype="f4", overwrite=True
             )
-            for start in range(0, len(array), 50):
+            for start in range(0, shape[0], 50):
                 array[start : start + 50] = fifty
         memory[times] = most_memory(runs, *SKULLMASK, "batch", images, output, *options)
     assert memory[20] == pytest.approx(memory[4], rel=0.1)
