@@ -102,8 +102,9 @@ real-heads: $(VENV)/.base cv2  ## Every version on the real heads in SKULLMASK_R
 	$(BIN)/python benchmarks/real_degraded.py
 	$(BIN)/python benchmarks/real_volume_copies.py
 
-marrow: $(VENV)/.base cv2  ## v8 on drawn heads with thick, bright marrow and dark muscle; writes data/marrow.csv.
+marrow: $(VENV)/.base cv2  ## v8 on drawn heads with thick marrow and dark muscle, and strip on drawn patients; writes two tables to data.
 	$(BIN)/python benchmarks/marrow.py
+	$(BIN)/python benchmarks/drawn_patients.py
 
 network: $(VENV)/.deep cv2  ## Train the network that comes with the library, from nothing, with three seeds; writes data/network.*.
 	$(BIN)/python benchmarks/train_network.py --install $(if $(SKULLMASK_REAL),--heads "$(SKULLMASK_REAL)/slices")
