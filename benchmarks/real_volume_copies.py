@@ -151,7 +151,7 @@ def noisy(head: Head, share: float) -> Head:
 
 
 def ghosted(head: Head, share: float) -> Head:
-    """Add a faint copy of the head, moved to the front by half the field, as motion does."""
+    """Add a faint copy, shifted by half the field and wrapped round, as motion does."""
     shift = head.volume.shape[1] // 2
     ghost = np.roll(head.volume, shift, axis=1)
     return replace(head, volume=(head.volume + share * ghost).astype(np.float32))

@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import nibabel as nib
 import numpy as np
@@ -99,8 +99,15 @@ def strip_scan(
     scan = scans.existing(scan)
     files = outputs_of(scan, Path(output_path))
     fields = {"Sources": [scan.name]}
-    choices: dict[str, Any] = {"n4": n4, "extent": extent, "version": version}
-    strip_to(scan, files, **choices, fields=fields, progress=True)
+    strip_to(
+        scan,
+        files,
+        n4=n4,
+        extent=extent,
+        version=version,
+        fields=fields,
+        progress=True,
+    )
     return files
 
 

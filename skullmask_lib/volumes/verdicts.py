@@ -201,7 +201,7 @@ def above_orbits(sights: Sequence[Sight], step_mm: float) -> Sequence[Sight]:
     """
     for crown, sight in enumerate(sights):
         if sight.head_mm2 >= LEAST_HEAD_MM2:
-            return sights[crown : crown + math.ceil(UPPER_MM / step_mm)]
+            return sights[crown : crown + _count_above_orbits(step_mm)]
     return []
 
 
@@ -226,7 +226,12 @@ def is_below_orbits(sights: Sequence[Sight], step_mm: float) -> bool:
     >>> is_below_orbits([NOTHING, crown], 30.0), is_below_orbits([crown] * 3, 30.0)
     (False, True)
     """
-    return len(above_orbits(sights, step_mm)) * step_mm >= UPPER_MM
+    return len(above_orbits(sights, step_mm)) == _count_above_orbits(step_mm)
+
+
+def _count_above_orbits(step_mm: float) -> int:
+    """Count the slices from the crown of a head down to its orbits."""
+    return math.ceil(UPPER_MM / step_mm)
 
 
 def judge(

@@ -139,6 +139,16 @@ def test_a_level_without_bone_is_doubted_in_any_order_of_axes(thickness_mm):
     assert np.array_equal(flipped.level_quality, upright.level_quality)
 
 
+@pytest.mark.parametrize("step_mm", [0.9, 90 / 23, np.float32(4.2), 7.0, 120.0])
+def test_the_orbits_end_where_the_slices_above_them_do(step_mm):
+    head = verdicts.NOTHING._replace(head_mm2=9000.0)
+    sights = [verdicts.NOTHING] * 2 + [head] * 110
+    above = len(verdicts.above_orbits(sights, step_mm))
+    below = [verdicts.is_below_orbits(sights[:k], step_mm) for k in range(len(sights))]
+    assert below.index(True) == 2 + above
+    assert all(below[2 + above :])
+
+
 def test_the_lowest_level_is_judged_by_the_nearest_look():
     sizes_mm = (4.0, 5.0, 2.0)
     volume = head(sizes_mm)[0][:, :, 40:]
