@@ -39,6 +39,10 @@ NEAR_MM = 10.0
 SKULL_MM = 3.0
 # The brain's connections are thicker than twice this; meninges, vessels and nerves are thinner.
 CORE_MM = 3.0
+# Thin gyri in wide fluid are thicker than twice this,
+GYRUS_MM = 1.5
+# and lie deeper than this below the outer surface of the skull; dura and its sinuses do not.
+DURA_MM = 10.0
 # Half the width of the sulci that are bridged.
 SULCUS_MM = 8.0
 # Half the width of the cisterns at the base that are bridged: that between the temporal lobes.
@@ -76,8 +80,9 @@ _VENTRICLE_PERCENTILE = 10
 _BONE_PERCENTILE = 25
 # Fluid is darker than this part of the brain's level; veins are brighter.
 _FLUID = 0.75
-# How much further the core, and what is left without necks, are dilated than they were eroded.
+# How much further the core, gyri and what is left without necks are dilated than eroded.
 _CORE_REGROWN_MM = 1.0
+_GYRUS_REGROWN_MM = 1.0
 _NECK_REGROWN_MM = 2.0
 
 
@@ -575,6 +580,7 @@ def _brain_within(
     tissue, firm = _tissue(values, room, vault)
     core = _main_part(_erode(firm, CORE_MM, ball_mm), vault)
     grown = tissue & morphology.dilate(core, CORE_MM + _CORE_REGROWN_MM, ball_mm)
+    grown |= tissue & _gyri(core, firm, inside, vault, ball_mm)
     bridged = morphology.dilate(grown, SULCUS_MM, ball_mm)
     rimmed = _erode(bridged, SULCUS_MM - extent.rim_mm, ball_mm) & room
     filled = morphology.fill_holes(rimmed) > 0
@@ -634,6 +640,26 @@ def _tissue(
     tissue = room & (values > _EASY * threshold) & (values < _FAT * _SHADES)
     firm = tissue & (vault[:, None, None] | (values > threshold))
     return tissue, firm
+
+
+def _gyri(
+    core: np.ndarray,
+    firm: np.ndarray,
+    inside: np.ndarray,
+    vault: np.ndarray,
+    ball_mm: np.ndarray,
+) -> np.ndarray:
+    """Follow the core into gyri that are thinner than it, in the vault and deeper than the dura."""
+    gyri = np.zeros_like(core)
+    if not core.any():
+        return gyri
+    below_crown = inside.copy()
+    # Above the crown no skull was seen, so nothing is known to be deep.
+    below_crown[: vault.argmax()] = False
+    deep = _erode(below_crown, DURA_MM, ball_mm) & vault[:, None, None]
+    thin = _erode(firm, GYRUS_MM, ball_mm) & deep
+    followed = ndimage.binary_propagation(core, mask=thin | core)
+    return deep & morphology.dilate(followed, GYRUS_MM + _GYRUS_REGROWN_MM, ball_mm)
 
 
 def _bridged_below(brain: np.ndarray, vault: np.ndarray, pixel_mm: np.ndarray) -> np.ndarray:

@@ -462,6 +462,45 @@ def test_a_pool_at_the_base_of_the_brain(extent, width_mm, fluid, is_brain):
     assert mask[middle].mean() == is_brain
 
 
+GYRUS = np.s_[20:28, 28:34, 14:44]
+TIP = np.s_[22:26, 30:32, 14:16]
+
+
+@pytest.mark.parametrize(
+    ("at_core", "depth_mm", "is_vault", "is_brain"),
+    [
+        (True, 12, True, True),
+        (True, 8, True, False),  # it may be dura
+        (False, 12, True, False),
+        (True, 12, False, False),
+    ],
+)
+def test_a_thin_gyrus_in_wide_fluid_is_brain(at_core, depth_mm, is_vault, is_brain):
+    """Slices, rows and columns are of a millimetre; the core begins in column 40."""
+    core = np.zeros((48, 60, 60), bool)
+    core[10:38, 20:40, 40:48] = True
+    tissue = core.copy()
+    tissue[GYRUS] = True
+    if not at_core:
+        tissue[:, :, 36:39] = False
+    inside = np.zeros_like(core)
+    inside[:, 2:-2, 14 - depth_mm : -2] = True
+    vault = np.full(len(core), is_vault)
+    vault[[0, -1]] = True
+    gyri = stripping._gyri(core, tissue, inside, vault, np.ones(3))
+    assert np.unique(gyri[TIP]).tolist() == [is_brain]
+
+
+def test_nothing_above_the_crown_is_deep():
+    tissue = np.ones((40, 40, 40), bool)
+    core = np.zeros_like(tissue)
+    core[30:34, 15:25, 15:25] = True
+    vault = np.arange(40) >= 8
+    gyri = stripping._gyri(core, tissue, tissue, vault, np.ones(3))
+    followed = np.flatnonzero(gyri.any(axis=(1, 2)))
+    assert followed[0] == 8 + stripping.DURA_MM
+
+
 def test_a_doubtful_part_of_a_mask_has_an_outline_of_its_own():
     volume = np.zeros((20, 30, 12))
     mask = np.zeros_like(volume)
@@ -701,7 +740,18 @@ def test_neither_offset_nor_scale_nor_type_matters_on_real_heads(real, name):
         assert metrics.dice(strip(other, image.affine), mask) > 0.999, other.dtype
 
 
-NUMBERS = ["_EASY", "_FAT", "SKULL_MM", "CORE_MM", "SULCUS_MM", "CISTERN_MM", "NECK_MM", "EVERY_MM"]
+NUMBERS = [
+    "_EASY",
+    "_FAT",
+    "SKULL_MM",
+    "CORE_MM",
+    "GYRUS_MM",
+    "DURA_MM",
+    "SULCUS_MM",
+    "CISTERN_MM",
+    "NECK_MM",
+    "EVERY_MM",
+]
 
 
 @pytest.mark.full
