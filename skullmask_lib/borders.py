@@ -56,9 +56,11 @@ def without_border(image: np.ndarray) -> np.ndarray:
     box = _median_of_medians(border.outermost)
     background = _median_of_medians(border.innermost)
     rim = np.concatenate([inside[0], inside[-1], inside[:, 0], inside[:, -1]])
-    is_frame = background > np.median(rim) + _EVEN
-    if is_frame or _is_plain(rim, background):
-        background = np.median(rim)
+    quartiles = np.percentile(rim, (25, 50, 75))
+    is_frame = background > quartiles[1] + _EVEN
+    is_box = _is_plain(quartiles - background) and np.mean(rim == background) <= _RIM_SHARE
+    if is_frame or is_box:
+        background = quartiles[1]
     sides = (
         image[: rows.start],
         image[rows.stop :],
@@ -172,9 +174,9 @@ def _median_of_medians(lines: list[np.ndarray]) -> float:
     return np.median([np.median(line) for line in lines])
 
 
-def _is_plain(rim: np.ndarray, box: float) -> bool:
-    """Check whether a box surrounds an even, faint background, such as noise, and no tissue."""
-    lower, middle, upper = np.percentile(rim, (25, 50, 75)) - box
+def _is_plain(quartiles: np.ndarray) -> bool:
+    """Check by its quartiles whether a background is even and faint, such as noise is."""
+    lower, middle, upper = quartiles
     is_faint = middle <= 2 * _EVEN
     is_even = upper - lower <= _EVEN
-    return is_faint and is_even and np.mean(rim == box) <= _RIM_SHARE
+    return bool(is_faint and is_even)

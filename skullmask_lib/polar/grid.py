@@ -49,8 +49,8 @@ def angles() -> np.ndarray:
     return np.arange(ANGLES) * 2 * np.pi / ANGLES
 
 
-def places_at(centre: tuple[float, float], radii: np.ndarray) -> Places:
-    """Locate some radii on the grid, at every angle.
+def places_at(centre: tuple[float, float], radii: np.ndarray, *, every: int = 1) -> Places:
+    """Locate some radii on the grid, at every angle or at some of them.
 
     Parameters
     ----------
@@ -58,10 +58,12 @@ def places_at(centre: tuple[float, float], radii: np.ndarray) -> Places:
         Row and column.
     radii : ndarray of shape (ANGLES, K) or (1, K)
         Distances from the centre [steps].
+    every : int
+        Take every so many-th angle; ``radii`` then has that many rows fewer.
 
     Returns
     -------
-    rows, columns : ndarray of shape (ANGLES, K), float64
+    rows, columns : ndarray of shape (ANGLES / every, K), float64
 
     Examples
     --------
@@ -70,7 +72,7 @@ def places_at(centre: tuple[float, float], radii: np.ndarray) -> Places:
     (25.0, 35.0)
     """
     row, column = centre
-    angle = angles()[:, None]
+    angle = angles()[::every, None]
     rows = row + np.sin(angle) * radii
     columns = column + np.cos(angle) * radii
     return rows, columns

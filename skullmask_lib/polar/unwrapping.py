@@ -297,9 +297,9 @@ def _unwrap_brightness(
     skin: np.ndarray,
 ) -> np.ndarray:
     """Sample the brightness along rays from the skin inwards; 1 is the brain's brightness."""
-    inner_radii = skin[:, None] * np.linspace(0, _BRAIN_SHARE, 40)
-    rows, columns = grid.places_at(centre, inner_radii)
-    inner = grid.sampled(brightness, (rows[::BRAIN_RAYS], columns[::BRAIN_RAYS]))
+    inner_radii = skin[::BRAIN_RAYS, None] * np.linspace(0, _BRAIN_SHARE, 40)
+    inner_places = grid.places_at(centre, inner_radii, every=BRAIN_RAYS)
+    inner = grid.sampled(brightness, inner_places)
     brain = max(float(np.median(inner)), 1 / 255)
     depths = np.arange(grid.steps(anatomy.DEPTH_MM + anatomy.SKULL_MM[-1]))
     radii = skin[:, None] - depths
