@@ -291,6 +291,9 @@ def comparison(rows: list[Row], key: str) -> str:
         if np.isnan(distance):
             distances.append(f"{method} and `strip` are not both measured on every T1 scan")
             continue
+        if abs(distance) < 5e-5:  # less than the last digit of the table
+            distances.append(f"{method} is level with `strip`")
+            continue
         side = "ahead of" if distance > 0 else "behind"
         distances.append(f"{method} is {abs(distance):.4f} {side} `strip`")
     return "; ".join(distances)

@@ -128,7 +128,11 @@ def test_the_docs_say_how_far_strip_is_from_the_learned_tools(rows, key):
 
 @pytest.mark.parametrize(
     ("dice", "sentence"),
-    [(0.95, "0.0500 ahead of `strip`"), (0.88, "0.0200 behind `strip`")],
+    [
+        (0.95, "0.0500 ahead of `strip`"),
+        (0.88, "0.0200 behind `strip`"),
+        (0.90, "level with `strip`"),
+    ],
 )
 def test_a_comparison_says_which_side_is_ahead(dice, sentence):
     table = [row_of(*pair, dice="0.9") for pair in PAIRS]
