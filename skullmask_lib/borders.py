@@ -25,8 +25,8 @@ class _Border(NamedTuple):
     innermost: list[np.ndarray]
 
 
-def without_border(image: np.ndarray) -> np.ndarray:
-    """Paint over what is drawn around an image.
+def paint_over_border(image: np.ndarray) -> None:
+    """Paint over what is drawn around an image, in place.
 
     A frame is painted over with the background beside it, and a box of zeros with the background
     that it surrounds, if that background is plain.
@@ -36,22 +36,21 @@ def without_border(image: np.ndarray) -> np.ndarray:
     image : ndarray of shape (H, W), float
         Brightness, scaled so that nearly all of it lies in 0 … 1.
 
-    Returns
-    -------
-    ndarray of shape (H, W), float
-
     Examples
     --------
     >>> slice_ = np.pad(np.eye(12), 2)
     >>> framed = np.pad(slice_, 3, constant_values=1.0)
-    >>> np.array_equal(without_border(framed), np.pad(slice_, 3))
+    >>> paint_over_border(framed)
+    >>> np.array_equal(framed, np.pad(slice_, 3))
     True
     """
-    image = _without_frame(image)
+    for quarter in range(4):
+        side = np.rot90(image, quarter)  # a view whose first rows lie along one side
+        _paint_frame_along(side)
     rows, columns = _inside_even_lines(image)
     inside = image[rows, columns]
     if inside.size in (0, image.size):
-        return image
+        return
     border = _border_around(image, rows, columns)
     box = _median_of_medians(border.outermost)
     background = _median_of_medians(border.innermost)
@@ -69,7 +68,6 @@ def without_border(image: np.ndarray) -> np.ndarray:
     )
     for side in sides:
         _paint_over(side, box, background)
-    return image
 
 
 def _paint_over(side: np.ndarray, box: float, background: float) -> None:
@@ -88,17 +86,11 @@ def _is_near(side: np.ndarray, background: float) -> bool:
     return side.max() - background <= _EVEN and background - side.min() <= _EVEN
 
 
-def _without_frame(image: np.ndarray) -> np.ndarray:
-    """Paint over bright lines along the sides that a lossy format has made uneven."""
-    painted = image.copy()
-    for quarter in range(4):
-        side = np.rot90(painted, quarter)  # a view whose first rows lie along one side
-        _paint_frame_along(side)
-    return painted
-
-
 def _paint_frame_along(side: np.ndarray) -> None:
-    """Paint over a bright frame in the first rows of ``side``, in place."""
+    """Paint over a bright frame in the first rows of ``side``, in place.
+
+    Lossy formats make its lines uneven, and blur it.
+    """
     depth = max(_MIN_FRAME_PX, len(side) // _FRAME_PARTS)
     if len(side) <= depth:
         return

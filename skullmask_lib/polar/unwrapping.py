@@ -12,7 +12,7 @@ import numpy as np
 from scipy import ndimage
 
 from .. import errors, masks
-from ..borders import without_border
+from ..borders import paint_over_border
 from . import anatomy, grid, heads, intensity
 from .grid import Places
 
@@ -104,7 +104,8 @@ def unwrap(
     >>> unwrap(data.images[0], data.spacing_mm[0]).brightness.shape
     (360, 96)
     """
-    image = without_border(intensity.stretched(errors.check_slice(image)))
+    image = intensity.stretched(errors.check_slice(image))  # a copy
+    paint_over_border(image)
     scale = _grid_scale(image, spacing_mm)  # checks the spacing, even where there is only noise
     if intensity.is_noise(image):
         return None
