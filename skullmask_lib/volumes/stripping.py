@@ -23,64 +23,67 @@ from ..io import nifti
 from . import morphology, scans, verdicts
 from .verdicts import Sight, Verdict
 
-# Voxels are joined as long as they stay no larger than this,
+# Voxels are joined into blocks of at most this size
 JOINED_MM = 1.4
-# and larger ones than this are split in two.
+# Voxels larger than this are split in two
 SPLIT_MM = 2.0
-# From one slice that v8 looks at to the next.
+# From one slice that v8 looks at to the next
 EVERY_MM = 4.0
-# Least field of view; below it the voxel size must be in another unit.
+# Least field of view; below it the voxel size must be in another unit
 LEAST_FIELD_MM = 50.0
-# From the top of the skull to below the brain stem.
+# From the top of the skull to below the brain stem
 HEIGHT_MM = 175.0
-# How far the skull of one slice speaks for its neighbours.
+# How far the skull of one slice speaks for its neighbours
 NEAR_MM = 10.0
-# Least distance from the outer surface of the skull to the brain.
+# Least distance from the outer surface of the skull to the brain
 SKULL_MM = 3.0
-# The brain's connections are thicker than twice this; meninges, vessels and nerves are thinner.
+# The brain's connections are thicker than twice this; meninges, vessels and nerves are thinner
 CORE_MM = 3.0
-# Thin gyri in wide fluid are thicker than twice this,
+# Gyri in wide fluid are kept if they are thicker than twice this …
 GYRUS_MM = 1.5
-# and lie deeper than this below the outer surface of the skull; dura and its sinuses do not.
+# … and lie deeper than this below the skull's outer surface, where no dura is
 DURA_MM = 10.0
-# Half the width of the sulci that are bridged.
+# Half the width of the sulci that are bridged
 SULCUS_MM = 8.0
-# Half the width of the cisterns at the base that are bridged: that between the temporal lobes.
+# Half the width of the cisterns at the base that are bridged: that between the temporal lobes
 CISTERN_MM = 20.0
-# What hangs on the filled brain by a neck thinner than twice this is cut off.
+# What hangs on the filled brain by a neck thinner than twice this is cut off
 NECK_MM = 8.0
 
-# A slice between two trusted ones counts from this share of the limit on: rounding decides less.
+# A slice between two trusted ones counts from this share of the limit on: rounding decides less
 _BETWEEN_SHARE = 0.8
-# A volume may be a brain alone if it has no more tissue than this,
+# A volume may be a brain alone only if it has no more tissue than this
 _BARE_ML = 2100.0
-# and if at least this share of its voxels has one and the same value.
+# A volume may be a brain alone only if this share of its voxels has one and the same value
 _EVEN_AIR_SHARE = 0.2
-# Condition of an affine from which it can hardly be inverted.
+# Voxel sizes are rounded to so many decimals of a millimetre: an oblique affine gives 2 mm only
+# nearly, and must not lie beyond a limit of 2 mm
+_DECIMALS = 5
+# Condition of an affine from which it can hardly be inverted
 _LARGEST_CONDITION = 1e7
-# This part of the way from the skull to the centre is surely brain.
+# This part of the way from the skull to the centre is surely brain
 _DEEP_SHARE = 0.6
-# Fat is brighter than this many times the brain's level.
+# Fat is brighter than this many times the brain's level
 _FAT = 1.8
-# Grey levels from 0 to the brain's level, for Otsu's threshold.
+# Grey levels from 0 to the brain's level, for Otsu's threshold
 _SHADES = 200
 # This part of the threshold will do in the vault, and near what is surely brain elsewhere: rather
-# let fluid in than lose gyri.
-_EASY = 0.75
-# Standard deviation of the Gaussian that smooths the values.
+# let fluid in than lose gyri
+_LENIENT_SHARE = 0.75
+# Standard deviation of the Gaussian that smooths the values
 _SMOOTHING_MM = 0.6
-# The head is continued this far where the volume ends.
+# The head is continued this far where the volume ends
 _BEYOND_MM = 25.0
-# Fluid is seen if it is brighter than bone by this share of the brain's level.
+# Fluid is seen if it is brighter than bone by this share of the brain's level
 _FLUID_CONTRAST = 0.1
-# Deep in the brain, what is darker than this part of its level is ventricle, or the edge of one.
+# Deep in the brain, what is darker than this part of its level is ventricle, or the edge of one
 _VENTRICLE = 0.6
 _VENTRICLE_PERCENTILE = 10
-# The shell of the skull is bone, with marrow in it.
+# The shell of the skull is bone, with marrow in it
 _BONE_PERCENTILE = 25
-# Fluid is darker than this part of the brain's level; veins are brighter.
+# Fluid is darker than this part of the brain's level; veins are brighter
 _FLUID = 0.75
-# How much further the core, gyri and what is left without necks are dilated than eroded.
+# How much further the core, gyri and what is left without necks are dilated than eroded
 _CORE_REGROWN_MM = 1.0
 _GYRUS_REGROWN_MM = 1.0
 _NECK_REGROWN_MM = 2.0
@@ -255,7 +258,7 @@ def strip_with_verdict(
     affine = np.asarray(affine, float)
     _check_affine(affine)
     ras, ras_affine = nifti.to_ras(volume, affine)
-    sizes_mm = nib.affines.voxel_sizes(ras_affine)
+    sizes_mm = nib.affines.voxel_sizes(ras_affine).round(_DECIMALS)
     _check_field(ras.shape, sizes_mm)
 
     factors = _joining_factors(ras.shape, sizes_mm)
@@ -270,7 +273,7 @@ def strip_with_verdict(
     if not brain.any():
         warnings.warn("the mask is empty: no brain in it", EmptyMaskWarning, stacklevel=3)
 
-    ras_mask = _part(brain.T[:, ::-1, ::-1], factors, ras.shape)
+    ras_mask = _unjoin(brain.T[:, ::-1, ::-1], factors, ras.shape)
     verdict = _judge(ras_mask, float(np.prod(sizes_mm)), factors[2], skull, spacing_mm[0])
     mask = np.ascontiguousarray(nifti.from_ras(ras_mask, affine)).astype(np.uint8)
     return mask, verdict
@@ -359,7 +362,7 @@ def _join(volume: np.ndarray, factors: list[int]) -> np.ndarray:
     return padded.reshape(blocks).mean(axis=(1, 3, 5), dtype=np.float32)
 
 
-def _part(brain: np.ndarray, factors: list[int], shape: tuple[int, ...]) -> np.ndarray:
+def _unjoin(brain: np.ndarray, factors: list[int], shape: tuple[int, ...]) -> np.ndarray:
     """Undo `_join` for a mask."""
     if max(factors) > 1:
         brain = _split(brain, factors) > 0.5
@@ -464,7 +467,7 @@ def _look(image: np.ndarray, spacing_mm: tuple[float, float], version: str) -> _
     depth = stages["outline"]
     deep_outline = skin - _DEEP_SHARE * (skin - depth)
     deep = polar.fill_outline(unwrapped, deep_outline) > 0
-    head = polar.fill_outline(unwrapped, 0 * skin) > 0
+    head = polar.fill_outline(unwrapped, np.zeros_like(skin)) > 0
     skull = stages["filled"] > 0
     deep_values = image[deep]
     height_mm, width_mm = spacing_mm
@@ -637,7 +640,7 @@ def _tissue(
     shades = np.clip(in_vault, 0, 1.2 * _SHADES).astype(np.uint8)
     is_dark = shades <= masks.otsu_threshold(shades[None])
     threshold = (_mean(shades[is_dark]) + _mean(shades[~is_dark])) / 2
-    tissue = room & (values > _EASY * threshold) & (values < _FAT * _SHADES)
+    tissue = room & (values > _LENIENT_SHARE * threshold) & (values < _FAT * _SHADES)
     firm = tissue & (vault[:, None, None] | (values > threshold))
     return tissue, firm
 
