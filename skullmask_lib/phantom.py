@@ -6,11 +6,11 @@ any level and resolution, and whole volumes, all of the same head. Coordinates: 
 patient's right, ``y`` to the back (rows of an image run from front to back), ``z`` upwards. The
 origin lies in the middle of the brain.
 
-Each tissue is a signed distance in millimetres, negative inside. Tissues are painted one over the
-other, from the skin to the ventricles. A label is set where the distance is negative, and the
-signal follows the same distance with a soft edge (partial volume), so image and labels cannot
-disagree. The sensitivity of two rings of coils multiplies the image, and Rician noise (the
-magnitude of a complex signal) is added last.
+Each tissue is a signed distance in millimetres, negative inside, so a minimum joins shapes and a
+maximum intersects them. Tissues are painted one over the other, from the skin to the ventricles. A
+label is set where the distance is negative, and the signal follows the same distance with a soft
+edge (partial volume), so image and labels cannot disagree. The sensitivity of two rings of coils
+multiplies the image, and Rician noise (the magnitude of a complex signal) is added last.
 
 Why the numbers of the source come out
 --------------------------------------
@@ -30,7 +30,7 @@ each slice stretch the range upwards. With their signal set to that of skin, the
 import tomllib
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache, reduce
+from functools import lru_cache
 from numbers import Real
 from types import SimpleNamespace
 from typing import NamedTuple
@@ -45,7 +45,8 @@ SLICE_SHAPE = (768, 624)
 SLICE_SPACING_MM = (0.42, 0.42)
 LEVELS_MM = (-2.0, 8.0, 18.0, 28.0, 38.0)
 VALUE_RANGE = (1.83e-07, 3.49e-05)
-VALUE_STEPS = 4095  # between the two ends of the range, and per unit of relative signal
+VALUE_STEPS = 4095  # between the two ends of the range
+SIGNAL_STEPS = 4095  # per unit of relative signal
 
 _TABLES = tomllib.loads((project_folder("data") / "phantom.toml").read_text(encoding="utf-8"))
 MODEL = SimpleNamespace(**_TABLES["model"])
@@ -266,7 +267,7 @@ def render_slice(
     True
     """
     head = _head(seed, contrast, measures, signals)
-    level_mm = _level(level_mm)
+    level_mm = _number("level_mm", level_mm)
     rows, columns = _counts("shape", shape, 2)
     row_mm, column_mm = _lengths("spacing_mm", spacing_mm, 2)
     back_mm, right_mm = _offsets("center_mm", center_mm, 2)
@@ -490,7 +491,7 @@ def _receive(
         real, imaginary = generator.standard_normal((2, *image.shape))
         sigma = head.measures.noise_sigma
         image = np.hypot(image + sigma * real, sigma * imaginary)
-    return np.rint(image * VALUE_STEPS) / VALUE_STEPS
+    return np.rint(image * SIGNAL_STEPS) / SIGNAL_STEPS
 
 
 # --- Painting ------------------------------------------------------------------------------------
@@ -508,14 +509,14 @@ def _render_plane(
     across = (x / measures.half_width_mm) ** 2
     along = (y[:, None] / measures.half_length_mm) ** 2
     up = (level_mm / max(measures.half_height_mm, measures.half_height_below_mm)) ** 2
-    reach = across + along + up
-    rows, columns = np.nonzero(reach < _reach(measures) ** 2)
+    radius_squared = across + along + up
+    rows, columns = np.nonzero(radius_squared < _reach(measures) ** 2)
     points = np.stack([x[columns], y[rows], np.full(rows.shape, level_mm)])
     edge_mm = max(measures.edge_mm, _EDGE_PX * pixel_mm)
     signal, label = _render_points(points, head, edge_mm)
-    image = np.zeros(reach.shape)
+    image = np.zeros(radius_squared.shape)
     image[rows, columns] = signal * _coil_gain(points, head)
-    labels = np.zeros(reach.shape, np.uint8)
+    labels = np.zeros(radius_squared.shape, np.uint8)
     labels[rows, columns] = label
     return image, labels
 
@@ -551,7 +552,10 @@ def _reach(measures: SimpleNamespace) -> float:
 
 
 def _extent(measures: SimpleNamespace) -> float:
-    """Estimate the same from above: a boxy skull under the thickest scalp."""
+    """Bound from above how far out a head reaches: a boxy skull under the thickest scalp.
+
+    The result is a multiple of the skull's semi-axes, as of `_reach`.
+    """
     corner = 3 ** max(0.0, 1 / 2 - 1 / measures.boxiness)
     widest = corner * (1 + abs(measures.egg))
     scalp_mm = measures.scalp_mm + measures.scalp_temple_mm
@@ -683,16 +687,6 @@ def _ellipsoid(
     radius = powers ** (1 / power) + 1e-9
     slope = np.sqrt(squares) + 1e-9
     return (radius - 1) * radius ** (power - 1) / slope, radius
-
-
-def _least(*distances: np.ndarray) -> np.ndarray:
-    """Join shapes: the distance to the nearest of them."""
-    return reduce(np.minimum, distances)
-
-
-def _greatest(*distances: np.ndarray) -> np.ndarray:
-    """Intersect shapes: negative only inside all of them."""
-    return reduce(np.maximum, distances)
 
 
 # --- Anatomy -------------------------------------------------------------------------------------
@@ -833,10 +827,12 @@ def _brain_layers(
     clefts = _clefts(points, depth, callosum, tentorium, sylvian, head)
     sulci = _sulci(points, surface, depth, tentorium, head)
     middle = np.maximum(sulci.middle, 4.0 - sylvian)  # no other sulcus runs into this fissure
-    cortex = _least(depth, clefts, middle - sulci.half_width)
-    core = _least(depth, clefts, middle - 0.6 * np.maximum(sulci.half_width, 0))
+    # Positive inside, so what is inside all of them has the least of them
+    cortex = np.minimum.reduce([depth, clefts, middle - sulci.half_width])
+    core = np.minimum.reduce([depth, clefts, middle - 0.6 * np.maximum(sulci.half_width, 0)])
     core = core - head.measures.grey_mm - 0.3 * lobule
-    bridge = _least(callosum - 0.8, 6.5 - callosum, 12.0 - np.abs(x))  # between hemispheres
+    # Between the hemispheres
+    bridge = np.minimum.reduce([callosum - 0.8, 6.5 - callosum, 12.0 - np.abs(x)])
     core = np.maximum(core, bridge)
     caudate, nuclei = _deep_nuclei(points)
     soft = 1 + 0.02 * lobule
@@ -878,9 +874,9 @@ def _clefts(
     path = x + 1.2 * _texture("fissure_path", (0.0, y, z), head)
     midline = np.abs(path) - head.measures.fissure_half_width_mm - widening
     stem = 16.0 * (1 - np.hypot((y - 8.0) / 22.0, np.maximum(z - 5.0, 0) / 12.0))
-    between_hemispheres = _greatest(midline, callosum, stem)
+    between_hemispheres = np.maximum.reduce([midline, callosum, stem])
     above_cerebellum = np.maximum(np.abs(tentorium) - 0.6, 12.0 - y)
-    return _least(between_hemispheres, sylvian, above_cerebellum)
+    return np.minimum.reduce([between_hemispheres, sylvian, above_cerebellum])
 
 
 def _venous_sinus(
@@ -893,7 +889,7 @@ def _venous_sinus(
     half_width = np.maximum(3.4 + 0.55 * inner, 0.4)
     wedge = np.abs(x) - half_width
     around_brain = 30.0 - np.hypot(y, np.maximum(z, 0))
-    return _greatest(wedge, inner + 0.5, depth - 5.0, around_brain)
+    return np.maximum.reduce([wedge, inner + 0.5, depth - 5.0, around_brain])
 
 
 def _sulci(
@@ -948,7 +944,7 @@ def _sylvian_fissure(points: np.ndarray, head: _Head) -> np.ndarray:
     insula = np.maximum(insula, 20.0 * (rim - 1))
     wave = 3.0 * np.sin((side - 37.0) / 7.0)
     cleft = np.abs(y - 6.0 - 0.5 * z - wave - 1.5 * wander) - 0.6
-    cleft = _greatest(cleft, 37.0 - side, np.abs(z) - 14.0)
+    cleft = np.maximum.reduce([cleft, 37.0 - side, np.abs(z) - 14.0])
     return np.minimum(insula, cleft)
 
 
@@ -961,7 +957,7 @@ def _deep_nuclei(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     caudate, _ = _ellipsoid((side - 14.0, y + 19.0, z - 10.0), (4.6, 9.0, 10.0))
     putamen, _ = _ellipsoid((putamen_side, y + 3.0, z - 3.0), (5.2, 16.0, 11.0))
     thalamus, _ = _ellipsoid((thalamus_side, y - 9.0, z - 5.0), (7.0, 13.0, 9.0))
-    return caudate, _least(caudate, putamen, thalamus)
+    return caudate, np.minimum.reduce([caudate, putamen, thalamus])
 
 
 def _ventricles(points: np.ndarray) -> np.ndarray:
@@ -1045,17 +1041,9 @@ def _replacements(
 
 def _number(name: str, value: float) -> float:
     """Convert a number to float; refuse text, truth values, and what is not finite."""
-    is_number = isinstance(value, Real) and not isinstance(value, bool)
-    converted = _finite((value,)) if is_number else ()
-    if not converted:
-        raise InputError(f"expected 1 finite number as {name}, got {plain(repr(value))}")
-    return converted[0]
-
-
-def _level(level_mm: float) -> float:
-    numbers = _finite((level_mm,))
+    numbers = _finite((value,))
     if not numbers:
-        raise InputError(f"expected 1 finite number as level_mm, got {level_mm!r}")
+        raise InputError(f"expected 1 finite number as {name}, got {plain(repr(value))}")
     return numbers[0]
 
 
@@ -1094,9 +1082,15 @@ def _counts(
 
 
 def _finite(values: Iterable[float]) -> tuple[float, ...]:
-    """Convert to floats; an empty tuple where that fails or a value is not finite."""
+    """Convert numbers to floats; an empty tuple if one is text, a truth value or not finite."""
     try:
-        numbers = tuple(map(float, values))
+        numbers = tuple(values)
+        floats = tuple(map(float, numbers))
     except (TypeError, ValueError, OverflowError):
         return ()
-    return numbers if np.isfinite(numbers).all() else ()
+    are_numbers = all(map(_is_number, numbers))
+    return floats if are_numbers and np.isfinite(floats).all() else ()
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool | np.bool_)

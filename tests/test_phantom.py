@@ -376,7 +376,7 @@ def test_bone_without_marrow_is_even():
         split = {"outer_table_mm": outer_mm, "inner_table_mm": 2.5 - outer_mm}
         image, _ = render_slice(8.0, measures=bone | split, noise=False, **SMALL)
         images.append(image)
-    np.testing.assert_allclose(images[0], images[1], atol=1 / phantom.VALUE_STEPS)
+    np.testing.assert_allclose(images[0], images[1], atol=1 / phantom.SIGNAL_STEPS)
 
 
 def test_bone_is_as_thick_as_its_two_tables_at_least():
@@ -540,6 +540,12 @@ def test_crop_cuts_scalp_alone_by_two_to_five_millimetres(stack, cropped):
         (lambda: five_slices(contrast=["T1"]), ["contrast", "['T1']", "T1, T2, FLAIR"]),
         (lambda: render_slice("top"), ["level_mm", "'top'", "1 finite"]),
         (lambda: render_slice(float("nan")), ["level_mm", "nan", "1 finite"]),
+        (lambda: render_slice("18"), ["level_mm", "'18'", "1 finite"]),
+        (lambda: render_slice(np.True_), ["level_mm", "True", "1 finite"]),
+        (lambda: render_slice(0, shape="96"), ["shape", "'96'", "2 integers"]),
+        (lambda: render_slice(0, shape=(10, True)), ["shape", "(10, True)", "2 integers"]),
+        (lambda: render_slice(0, spacing_mm="88"), ["spacing_mm", "'88'", "2 finite"]),
+        (lambda: render_slice(0, center_mm=("1", 2)), ["center_mm", "('1', 2)", "2 finite"]),
         (lambda: render_slice(0, shape=(10,)), ["shape", "(10,)", "2 integers", "above zero"]),
         (lambda: render_slice(0, shape=(10, 0)), ["shape", "(10, 0)", "2 integers", "above zero"]),
         (lambda: render_slice(0, shape=(10, 2.5)), ["shape", "(10, 2.5)", "2 integers"]),
