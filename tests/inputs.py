@@ -8,6 +8,7 @@ from skullmask_lib import polar
 
 SHAPES = ((1, 1), (1, 9), (7, 1), (2, 2), (3, 5), (8, 8), (17, 31), (64, 64), (97, 51), (120, 160))
 SIZES_MM = (4.0, 5.0, 8.0)  # of a volume's voxels; few slices: v8 takes its time for each
+PLACES_MM = ((0, 0), (3, 2), (-2, 4))  # of the middles of three heads
 NUMBERS = (
     "bool",
     "uint8",
@@ -94,7 +95,12 @@ def stack():
 
 def ring_heads():
     """Give three heads of the usual size."""
-    return np.stack([ring_head(at_mm=at_mm)[0] for at_mm in ((0, 0), (3, 2), (-2, 4))])
+    return np.stack([ring_head(at_mm=at_mm)[0] for at_mm in PLACES_MM])
+
+
+def ring_truths():
+    """Give the true masks of `ring_heads`."""
+    return np.stack([ring_head(at_mm=at_mm)[1] for at_mm in PLACES_MM])
 
 
 def within_skin(image):

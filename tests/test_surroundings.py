@@ -11,7 +11,6 @@ from pathlib import Path
 
 import browser
 import matplotlib as mpl
-import nbformat
 import nibabel as nib
 import numpy as np
 import pytest
@@ -19,6 +18,7 @@ import strangers
 import typer
 from commands import SKULLMASK
 from inputs import ring_head
+from reporting import outputs_of, write_notebook
 
 import skullmask_lib as sm
 from skullmask_lib import plots, surroundings, views
@@ -191,16 +191,6 @@ def homeless(tmp_path):
     return strangers.homeless(tmp_path)
 
 
-def own_notebook(path):
-    first = nbformat.v4.new_code_cell(
-        'images: str = "phantom"  # what', metadata={"tags": ["parameters"]}
-    )
-    code = nbformat.v4.new_code_cell(
-        "import matplotlib.pyplot as plt\nplt.plot([0, 1])\nprint('ran')"
-    )
-    nbformat.write(nbformat.v4.new_notebook(cells=[first, code]), path)
-
-
 @pytest.mark.usefixtures("inputs")
 def test_masks_are_made_without_a_home(homeless):
     done = process("mask", "ü.npy", "-o", "m.npy", **homeless)
@@ -210,7 +200,7 @@ def test_masks_are_made_without_a_home(homeless):
 @pytest.mark.full
 @pytest.mark.usefixtures("inputs")
 def test_reports_are_made_without_a_home(homeless):
-    own_notebook("own.ipynb")
+    write_notebook("own.ipynb", "import matplotlib.pyplot as plt\nplt.plot([0, 1])")
     done = process("report", "ü.npy", "-o", "out", "--notebook", "own.ipynb", **homeless)
     assert (done.returncode, b"Traceback" in done.stderr) == (0, False), done.stderr
     assert "image/png" in Path("out/report.ipynb").read_text(encoding="utf-8")
@@ -410,12 +400,10 @@ def test_a_report_looks_the_same_whatever_the_settings_are(folder, wild):
         done = process(
             "report", "a.npy", "--truth", "t.npy", "-o", "out", "-p", "sizes=5:9", **settings
         )
-        (folder / "matplotlibrc").write_text(
-            WILD, encoding="utf-8"
-        )  # one in the working folder comes before all
+        # One in the working folder comes before all
+        (folder / "matplotlibrc").write_text(WILD, encoding="utf-8")
         assert (done.returncode, done.stderr) == (0, b"")
-        cells = nbformat.read("out/report.ipynb", as_version=4).cells
-        shown = [output.get("data", {}) for cell in cells for output in cell.get("outputs", [])]
+        shown = [output.get("data", {}) for output in outputs_of("out/report.ipynb")]
         pictures.append([data["image/png"] for data in shown if "image/png" in data])
     assert len(pictures[0]) == 4
     assert pictures[0] == pictures[1]

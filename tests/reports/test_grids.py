@@ -9,7 +9,6 @@ import threading
 import time
 from pathlib import Path
 
-import nbformat
 import numpy as np
 import pytest
 from browser import chromium, open_page, wait_for
@@ -20,22 +19,6 @@ from skullmask_lib.io import datasets, journal
 from skullmask_lib.reports import comparison, grids, provenance, running
 
 TWELVE_BY_TWO = ("--grid", "width=1:12", "--jobs", "2")
-
-
-@pytest.fixture
-def notebook(folder):
-    """Write a small notebook that takes some numbers."""
-
-    def make(*cells):
-        first = nbformat.v4.new_code_cell(
-            'images: str = "phantom"  # what\nwidth: int = 1  # [px], 0 … 99\nname: str = "a"  # any'
-        )
-        first.metadata["tags"] = ["parameters"]
-        made = nbformat.v4.new_notebook(cells=[first, *map(nbformat.v4.new_code_cell, cells)])
-        nbformat.write(made, folder / "own.ipynb")
-        return "own.ipynb"
-
-    return make
 
 
 def started(folder):

@@ -1,0 +1,91 @@
+"""The lessons of the journey on one page: complete, offline, and what is kept where one fails."""
+
+import re
+
+import pytest
+from browser import chromium, open_page
+from reporting import names_in
+
+from skullmask_lib import sweeps
+from skullmask_lib.reports import demo, notebooks, pages
+
+
+@pytest.fixture
+def lesson_page(tmp_path):
+    """Write the page of lesson 01; give its path."""
+    path = tmp_path / "page.html"
+    pages.page([notebooks.find("01")], path, name="A page")
+    return path
+
+
+def test_page_asks_the_web_for_nothing(lesson_page):
+    page = lesson_page.read_text(encoding="utf-8")
+    assert "<script" not in page
+    assert not re.findall(r"""(?:src=|url\()\s*["']?(?!data:)[^"'\s)]+""", page)
+    assert not re.findall(r"<link|@import", page)
+    assert page.count("data:image/png;base64,") >= 2
+    _, _, figure = page.partition("Look at it")
+    assert "IoU" in re.search(r'<img alt="([^"]+)"', figure)[1]
+
+
+@pytest.mark.full
+def test_a_page_of_lessons_hides_the_code_that_jupyterlab_folds(lesson_page):
+    with chromium() as browser:
+        page, _ = open_page(browser)
+        page.goto(lesson_page.as_uri())
+        folded = page.locator(".celltag_hide-input .jp-InputArea").first
+        assert page.get_by_text("between_class_variance(gray)").first.is_visible()
+        assert not folded.is_visible()
+        page.get_by_label("show the hidden code").check()
+        assert folded.is_visible()
+
+
+@pytest.mark.full
+def test_links_of_the_lessons_stay_on_the_page(tmp_path):
+    lessons = notebooks.lessons()  # with their outputs, some of which hold links too
+    pages.page(lessons, tmp_path / "page.html", name="All lessons")
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert page.count('href="#chapter-1"') >= 2  # in the contents and in lesson 00
+    assert 'id="chapter-1"' in page
+    assert not re.findall(r'href="(?!#|https://)[^"]*"', page)
+    anchors = re.findall(r'id="([^"]+)"', page)
+    assert len(anchors) == len(set(anchors))
+    assert set(re.findall(r'href="#([^"]+)"', page)) <= set(anchors)
+
+
+@pytest.mark.full
+def test_a_demo_says_which_lesson_it_is_at(notebook, skullmask, monkeypatch):
+    first = notebook("1")
+    second = first.with_name("other.ipynb")
+    second.write_bytes(first.read_bytes())
+    monkeypatch.setattr(notebooks, "journey", lambda: [first, second])
+    ladder = [("v1", 0.7, 0.7, 0.0, 0.7, "by construction")]
+    for module in (sweeps, demo):
+        monkeypatch.setattr(module, "phantom_ladder", lambda: ladder)
+    code, out, err = skullmask("demo", "--out", "page")
+    assert code == 0
+    assert err == ["lesson 1 of 2: own", "lesson 2 of 2: other"]
+    *_, legend = out.rpartition("|")
+    for column in ("published", "phantom", "other seeds", "agreement"):
+        assert column in legend
+    assert out.endswith("The page: page/index.html\n")
+
+
+def test_a_failing_lesson_stops_the_demo_and_is_kept(notebook, monkeypatch):
+    lesson = notebook("1 / 0")
+    monkeypatch.setattr(notebooks, "journey", lambda: [lesson])
+    reason = r"ZeroDivisionError: division by zero; .*page/failed/report\.ipynb"
+    with pytest.raises(RuntimeError, match=reason):
+        demo.demo("page")
+    assert names_in("page") == ["failed"]
+
+
+def test_a_demo_replaces_no_folder_of_others(folder, skullmask):
+    notes = folder / "page" / "failed" / "notes.txt"
+    notes.parent.mkdir(parents=True)
+    notes.write_text("mine")
+    code, _, [line] = skullmask("demo", "--out", "page")
+    assert code == 2
+    assert line.startswith("skullmask: page/failed: ")
+    assert "notes.txt" in line
+    assert notes.read_text() == "mine"

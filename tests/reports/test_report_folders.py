@@ -1,0 +1,221 @@
+"""Where a report is made and what is there afterwards: all of it, or what was there before.
+
+The notebook runs in a folder of its own, which holds links to its inputs and nothing else.
+"""
+
+import itertools
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+from browser import wait_for
+from commands import SKULLMASK
+from folders import contents_of
+from inputs import later
+from PIL import Image
+from reporting import REPORT, REPORT_ON_ARRAY, names_in, printed, save_pictures
+
+from skullmask_lib.reports import inputs
+
+ON_PHANTOM = ("report", "phantom", "-o", "out", "--notebook")
+
+# --- where a notebook runs -----------------------------------------------------------------------
+
+
+def test_a_notebook_of_ones_own_runs_where_nothing_of_the_working_folder_is_imported(
+    notebook, skullmask
+):
+    Path("csv.py").write_text("raise RuntimeError('not this one')")
+    path = notebook("import csv, os\nprint(width, sorted(os.listdir()))")
+    assert skullmask(*ON_PHANTOM, path, "-p", "width=4")[0] == 0
+    assert names_in("out") == REPORT
+    assert "4 []" in printed("out/report.ipynb")
+
+
+def refuse_to_link(*_, **__):
+    """Make no link, as Windows does not for everybody."""
+    raise OSError("A required privilege is not held by the client")
+
+
+@pytest.mark.full
+def test_no_links_and_no_hard_links_no_matter(slices, skullmask, monkeypatch):
+    """Windows lets not everybody make symbolic links, and another disk knows no hard ones."""
+    save_pictures("pictures", np.load("slices.npy"))
+    Path("pictures/DOE").mkdir()
+
+    monkeypatch.setattr(os, "symlink", refuse_to_link)
+    check_copies(slices / "with hard links", are_hard_links=True)
+    monkeypatch.setattr(os, "link", refuse_to_link)
+    check_copies(slices / "without links", are_hard_links=False)
+
+    options = ("--truth", "truth.npy", "-p", "sizes=26")
+    code, _, err = skullmask("report", "slices.npy", "-o", "out", *options)
+    assert (code, err) == (0, [])
+    assert Path("slices.npy").is_file()
+    assert names_in("out") == REPORT_ON_ARRAY
+
+
+def check_copies(work, *, are_hard_links):
+    """Check that an array and a folder of pictures come as copies of the same content."""
+    work.mkdir()
+    array = work / inputs.link(work, "images", "slices.npy")
+    assert not array.is_symlink()
+    assert array.read_bytes() == Path("slices.npy").read_bytes()
+    assert (array.stat().st_nlink > 1) == are_hard_links
+    pictures = work / inputs.link(work, "truth", "pictures")
+    assert names_in(pictures) == ["0.png", "1.png", "2.png"]
+    assert (pictures / "1.png").read_bytes() == Path("pictures/1.png").read_bytes()
+
+
+def test_a_report_beside_its_pictures_copies_no_more_than_them(folder, monkeypatch):
+    Path("elsewhere").mkdir()
+    os.symlink(folder / "elsewhere", "linked")
+    os.symlink(folder, "loop")
+    Path("secret.txt").write_text("DOE")
+    Image.fromarray(np.eye(9, dtype=np.uint8)).save("0.png")
+    nib.Nifti1Pair(np.ones((3, 3, 3), np.float32), np.eye(4)).to_filename("head.hdr")
+    monkeypatch.setattr(os, "symlink", refuse_to_link)
+    work = Path("work")
+    work.mkdir()
+    pictures = work / inputs.link(work, "images", ".")
+    assert names_in(pictures) == ["0.png"]
+    header = work / inputs.link(work, "truth", "head.hdr")
+    assert names_in(header.parent) == ["head.hdr", "head.img"]
+
+
+# --- what is replaced ----------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("slices")
+def test_a_report_is_replaced_as_a_whole(skullmask):
+    assert skullmask("report", "slices.npy", "-o", "out")[0] == 0
+    volume = np.moveaxis(np.load("slices.npy"), 0, 2)
+    nib.save(nib.Nifti1Image(volume, np.eye(4)), "head.nii.gz")
+    assert skullmask("report", "head.nii.gz", "-o", "out")[0] == 0
+    assert names_in("out") == ["masks.nii.gz", *REPORT, "scores.csv"]
+
+
+@pytest.mark.parametrize(
+    "change", ["a note", *later("a corrected mask", "a forged list", "a list of another kind")]
+)
+def test_nothing_but_a_report_as_it_was_made_is_replaced(slices, skullmask, change):
+    Path("precious.txt").write_text("mine")
+    assert skullmask("report", "slices.npy", "-o", "out")[0] == 0
+    if change == "a corrected mask":
+        np.save("out/masks.npy", np.ones(3))
+    else:
+        Path("out/note.txt").write_text("mine")
+    if change == "a forged list":
+        forged = {"files": {"..": "", "/": "", "note.txt": ""}}
+        Path("out/provenance.json").write_text(json.dumps(forged))
+    if change == "a list of another kind":
+        names = {"files": [*REPORT_ON_ARRAY, "note.txt"]}
+        Path("out/provenance.json").write_text(json.dumps(names))
+    before = contents_of(slices)
+    code, _, [line] = skullmask("report", "slices.npy", "-o", "out")
+    assert code == 2
+    assert re.fullmatch(r"skullmask: out: holds (masks\.npy|note\.txt), .*", line)
+    assert contents_of(slices) == before
+
+
+@pytest.mark.full
+def test_a_death_while_a_report_takes_its_place_loses_neither(notebook, skullmask, monkeypatch):
+    arguments = (*ON_PHANTOM, notebook("width"))
+    assert skullmask(*arguments)[0] == 0
+    for call in (1, 2):
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "replace", dying_at(call))
+            assert skullmask(*arguments)[0] == 130
+        assert names_in("out") == REPORT
+        assert skullmask(*arguments)[0] == 0
+        assert names_in("out") == REPORT
+
+
+def dying_at(call):
+    """Give an ``os.replace`` that ends the process when it is called for the n-th time."""
+    replace = os.replace
+    calls = itertools.count(1)
+
+    def replace_or_die(source, target):
+        if next(calls) == call:
+            raise KeyboardInterrupt
+        replace(source, target)
+
+    return replace_or_die
+
+
+@pytest.mark.full
+def test_two_runs_at_once_do_not_harm_each_other(notebook, folder):
+    command = [*SKULLMASK, *ON_PHANTOM, notebook("import time\ntime.sleep(1)")]
+    options = {"cwd": folder, "stderr": subprocess.PIPE, "text": True}
+    for run in [subprocess.Popen(command, **options) for _ in range(2)]:
+        _, err = run.communicate()
+        assert (run.returncode, err) == (0, "")
+    assert names_in("out") == REPORT
+    assert names_in(".") == ["out", "own.ipynb"]
+
+
+# --- what is left of a failure -------------------------------------------------------------------
+
+
+def test_a_kernel_that_dies(notebook, skullmask):
+    path = notebook("print('so far')", "import os\nos.kill(os.getpid(), 9)")
+    code, out, [line] = skullmask(*ON_PHANTOM, path)
+    assert (code, out) == (1, "")
+    assert line.startswith("skullmask: own.ipynb: ")
+    assert "kernel died" in line
+    assert "out_failed/report.ipynb" in line
+    assert names_in(".") == ["out_failed", "own.ipynb"]
+    assert names_in("out_failed") == REPORT
+    assert "so far" in printed("out_failed/report.ipynb")
+
+
+def test_what_failed_is_gone_once_it_went_well(notebook, skullmask):
+    arguments = (*ON_PHANTOM, notebook("1 / width"))
+    assert skullmask(*arguments, "-p", "width=0")[0] == 1
+    assert skullmask(*arguments)[0] == 0
+    assert names_in("out") == REPORT
+    assert not Path("out_failed").exists()
+
+
+@pytest.mark.full
+@pytest.mark.parametrize(("limit_bytes", "code"), [(100_000, 1), (1_000, 2)])
+def test_a_disk_that_is_full(notebook, folder, limit_bytes, code):
+    """A limit on the size of files stands in for it: once the notebook has run, or at once."""
+    path = notebook("print('so far')", "open('large.bin', 'wb').write(bytes(200_000))")
+    arguments = ["skullmask", *ON_PHANTOM, str(path)]
+    program = (
+        "import resource, sys\n"
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({limit_bytes}, {limit_bytes}))\n"
+        f"sys.argv = {arguments}\n"
+        "from skullmask_lib.cli.main import main\n"
+        "main()"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", program], cwd=folder, capture_output=True, text=True, check=False
+    )
+    [line] = run.stderr.splitlines()
+    assert "File too large" in line
+    assert run.returncode == code
+    assert not Path("out/report.html").exists()
+    if code == 1:
+        assert line.endswith(" out_failed/report.ipynb")
+        assert "so far" in printed("out_failed/report.ipynb")
+
+
+@pytest.mark.full
+def test_a_killed_run_leaves_nothing_behind_for_the_next(notebook, folder, skullmask):
+    arguments = (*ON_PHANTOM, notebook("import time\ntime.sleep(60 * width)"))
+    with subprocess.Popen([*SKULLMASK, *arguments], cwd=folder) as run:
+        wait_for(lambda: list(folder.glob(".out-*")), seconds=60)
+        run.kill()
+    assert list(folder.glob(".out-*"))
+    assert skullmask(*arguments, "-p", "width=0")[0] == 0
+    assert names_in("out") == REPORT
+    assert names_in(".") == ["out", "own.ipynb"]
