@@ -4,6 +4,7 @@ import errno
 import itertools
 import json
 import os
+import stat
 import tempfile
 import warnings
 from dataclasses import asdict
@@ -59,7 +60,8 @@ def blobs(seed, shape=None):
         volume = blocks[: shape[0], : shape[1], : shape[2]]
     else:
         smooth = ndimage.gaussian_filter(rng.standard_normal(shape), rng.uniform(0.5, 3))
-        volume = smooth / (np.abs(smooth).max() or 1) * 300 - rng.integers(-80, 80)
+        largest = np.abs(smooth).max() or 1
+        volume = 300 * smooth / largest - rng.integers(-80, 80)
     return volume.astype(np.int16)
 
 
@@ -126,8 +128,11 @@ def test_any_volume_equals_nidataset(seed, threshold, closing_radius, kind):
             with refused("scan.nii.gz", naming=["differ", f" {values.min():g}"]):
                 mask_by_us(path, threshold, closing_radius)
         elif expected is None:
-            limits = ["{:g} to {:g}".format(*threshold)] if threshold else []
-            with refused("scan.nii.gz", naming=["no voxel", *limits]):
+            naming = ["no voxel"]
+            if threshold:
+                low, high = threshold
+                naming.append(f"{low:g} to {high:g}")
+            with refused("scan.nii.gz", naming=naming):
                 mask_by_us(path, threshold, closing_radius)
         else:
             same(mask_by_us(path, threshold, closing_radius), expected)
@@ -147,11 +152,11 @@ def save_as(kind, path, volume):
         save(path, volume.astype(kind))
 
 
-@pytest.mark.parametrize("turn", [*itertools.permutations(range(3))])
+@pytest.mark.parametrize("turn", list(itertools.permutations(range(3))))
 def test_of_equal_components_nidataset_and_this_keep_the_same(tmp_path, turn):
     volume = np.zeros((12, 12, 12), np.int16)
-    for corner in ((1, 8, 4), (4, 1, 8), (8, 4, 1)):
-        volume[tuple(slice(start, start + 2) for start in corner)] = 100
+    for x, y, z in ((1, 8, 4), (4, 1, 8), (8, 4, 1)):
+        volume[x : x + 2, y : y + 2, z : z + 2] = 100
     path = save(tmp_path / "scan.nii.gz", volume.transpose(turn))
     mask = mask_by_us(path, None, 1)
     same(mask, mask_by_nidataset(path, None, 1))
@@ -227,13 +232,16 @@ def test_the_primitives_equal_those_of_scipy_and_scikit_image(seed, radius):
 @given(st.integers(0, 10**6), st.integers(0, 6), st.sampled_from([(1, 1), (1, 0.5), (0.7, 1.9)]))
 def test_a_slice_is_closed_as_by_scipy(seed, radius, pixel_mm):
     mask = blobs(seed).max(axis=0) > 50
-    reaches = [int(radius / size) for size in pixel_mm]
-    offsets = [np.arange(-n, n + 1) * size for n, size in zip(reaches, pixel_mm, strict=True)]
-    disc = np.hypot(*np.ix_(*offsets)) <= radius
-    padded = np.pad(mask, [(n + 1, n + 1) for n in reaches])
-    inner = tuple(slice(n + 1, -n - 1) for n in reaches)
-    closed = ndimage.binary_closing(padded, disc)[inner]
-    same(morphology.close_slice(mask, radius, pixel_mm), closed)
+    height_mm, width_mm = pixel_mm
+    rows = int(radius / height_mm)
+    columns = int(radius / width_mm)
+    y_mm = np.arange(-rows, rows + 1)[:, None] * height_mm
+    x_mm = np.arange(-columns, columns + 1) * width_mm
+    disc = np.hypot(y_mm, x_mm) <= radius
+    margin = max(rows, columns) + 1
+    closed = ndimage.binary_closing(np.pad(mask, margin), disc)
+    expected = closed[margin:-margin, margin:-margin]
+    same(morphology.close_slice(mask, radius, pixel_mm), expected)
 
 
 def test_the_steps_in_the_open_are_the_mask():
@@ -255,16 +263,14 @@ def test_limits_are_compared_in_float64():
 @pytest.mark.parametrize("order", ["C", "F"])
 def test_the_input_stays_as_it_is(order):
     volume = np.array(head(), order=order)
+    volume.flags.writeable = False
     mask = brain_mask(volume)
-    for call in (
-        lambda: brain_masks.search_threshold(volume, [None, (20, 90)]),
-        lambda: brain_masks.compare_radii(volume, [0, 2]),
-        lambda: brain_masks.apply_mask(volume, mask),
-        lambda: brain_masks.overlay_edges(volume, mask),
-        lambda: quality_control(mask, volume),
-    ):
-        volume.flags.writeable = mask.flags.writeable = False
-        call()
+    mask.flags.writeable = False
+    brain_masks.search_threshold(volume, [None, (20, 90)])
+    brain_masks.compare_radii(volume, [0, 2])
+    brain_masks.apply_mask(volume, mask)
+    brain_masks.overlay_edges(volume, mask)
+    quality_control(mask, volume)
     same(volume, head())
 
 
@@ -275,7 +281,9 @@ GEOMETRY = ("dim", "pixdim", "xyzt_units", "qform_code", "sform_code", "srow_x",
 
 
 def check_geometry(source, output, dtype):
-    before, after = nib.load(source), nib.load(output)
+    """Check that an output lies where its source lies, and tells nothing of it; give the output."""
+    before = nib.load(source)
+    after = nib.load(output)
     assert after.shape == before.shape
     assert after.header.endianness == before.header.endianness
     assert after.get_data_dtype() == np.dtype(dtype).newbyteorder(before.header.endianness)
@@ -288,8 +296,8 @@ def check_geometry(source, output, dtype):
     return after
 
 
-@pytest.mark.parametrize("axes", [*itertools.permutations(range(3))])
-@pytest.mark.parametrize("signs", [*itertools.product((1, -1), repeat=3)])
+@pytest.mark.parametrize("axes", list(itertools.permutations(range(3))))
+@pytest.mark.parametrize("signs", list(itertools.product((1, -1), repeat=3)))
 def test_all_48_orders_of_axes_give_the_mask_in_its_place(tmp_path, axes, signs):
     affine = np.diag([2.0, 1.5, 1.25, 1.0])
     affine[:3, 3] = 5, -7, 11
@@ -354,10 +362,13 @@ KINDS = {
 def test_outputs_lie_where_their_scan_lies(tmp_path, kind):
     path = tmp_path / "scan.nii.gz"
     KINDS[kind](path)
-    generate_brain_mask(path, tmp_path / "deep" / "er")
-    mask = check_geometry(path, tmp_path / "deep" / "er" / "scan_brain_mask.nii.gz", np.uint8)
-    same(np.squeeze(mask.dataobj), brain_mask(np.squeeze(nib.load(path).get_fdata())))
-    assert type(mask) is type(nib.load(path))
+    scan = nib.load(path)
+    masks = tmp_path / "deep" / "er"
+    generate_brain_mask(path, masks)
+    mask = check_geometry(path, masks / "scan_brain_mask.nii.gz", np.uint8)
+    expected = brain_mask(np.squeeze(scan.get_fdata()))
+    same(np.squeeze(mask.dataobj), expected)
+    assert type(mask) is type(scan)
     assert (mask.header["cal_min"], mask.header["cal_max"]) == (0, 1)
     for output in (tmp_path / "ready.nii.gz", tmp_path / "new" / "ready.nii"):
         brain_masks.preprocess_scan(path, output, threshold=None)
@@ -510,7 +521,7 @@ def read_only():
     if os.geteuid() == 0:
         return Path("/proc")
     folder = Path(tempfile.mkdtemp())
-    folder.chmod(0o500)
+    folder.chmod(stat.S_IRUSR | stat.S_IXUSR)
     return folder
 
 
@@ -536,10 +547,13 @@ def test_a_folder_that_cannot_be_written(tmp_path):
 def test_an_earlier_mask_is_replaced(tmp_path):
     path = save(tmp_path / "SCAN.NII.GZ", head())
     generate_brain_mask(path, tmp_path, threshold=(50, 300))
-    first = raw(tmp_path / "SCAN_brain_mask.nii.gz").sum()
+    output = tmp_path / "SCAN_brain_mask.nii.gz"
+    first_size = raw(output).sum()
     generate_brain_mask(path, tmp_path)
-    assert raw(tmp_path / "SCAN_brain_mask.nii.gz").sum() == brain_mask(head()).sum() != first
-    assert len(list(tmp_path.iterdir())) == 2
+    size = brain_mask(head()).sum()
+    assert size != first_size
+    assert raw(output).sum() == size
+    assert set(tmp_path.iterdir()) == {path, output}
 
 
 # --- what is made of masks -----------------------------------------------------------------------
@@ -565,20 +579,23 @@ def test_quality_counts_what_it_says():
     assert "frame" in frame
 
 
-@pytest.mark.parametrize("side", range(6))
-def test_quality_sees_every_side(side):
+@pytest.mark.parametrize("axis", range(3))
+@pytest.mark.parametrize("end", [0, -1])
+def test_quality_sees_every_side(axis, end):
     mask = np.zeros((5, 6, 7), bool)
-    mask[2, 3, 3] = 1
+    voxel = [2, 3, 3]
+    mask[tuple(voxel)] = 1
     assert not quality_control(mask).touches_frame
-    np.moveaxis(mask, side % 3, 0)[-(side // 3), 3, 3] = 1
+    voxel[axis] = end
+    mask[tuple(voxel)] = 1
     assert quality_control(mask).touches_frame
 
 
 def test_quality_of_coverage():
-    for voxels, warns in ((0, True), (19, True), (20, False), (60, False), (61, True)):
-        mask = (np.arange(100) < voxels).reshape(1, 10, 10)
-        warnings_of_mask = quality_control(mask).warnings
-        assert any(f" {voxels}.0 %" in remark for remark in warnings_of_mask) == warns
+    for percent, warns in ((0, True), (19, True), (20, False), (60, False), (61, True)):
+        mask = (np.arange(100) < percent).reshape(1, 10, 10)
+        remarks = " ".join(quality_control(mask).warnings)
+        assert (f" {percent}.0 %" in remarks) == warns
     image = np.arange(100).reshape(1, 10, 10) - 49  # fifty above zero
     quality = quality_control(image > 25, image)
     assert (quality.coverage_percent, quality.head_percent) == (25, 50)
@@ -608,12 +625,14 @@ def test_search_threshold_is_brain_mask_at_each():
     thresholds = [(20, 200), (70, 90), None, (1000, 2000)]
     rows = brain_masks.search_threshold(volume, iter(thresholds), closing_radius=1)
     assert [row["threshold"] for row in rows] == thresholds
-    assert (rows[2]["low"], rows[2]["high"]) == brain_masks.otsu_range(volume)
-    for row in rows[:3]:
+    *with_mask, empty = rows
+    by_otsu = with_mask[-1]
+    assert (by_otsu["low"], by_otsu["high"]) == brain_masks.otsu_range(volume)
+    for row in with_mask:
         mask = brain_mask(volume, threshold=row["threshold"], closing_radius=1)
         expected = asdict(quality_control(mask, volume))
         assert row.items() >= expected.items()
-    assert (rows[3]["coverage_percent"], rows[3]["components"]) == (0, 0)
+    assert (empty["coverage_percent"], empty["components"]) == (0, 0)
     assert len({row["coverage_percent"] for row in rows}) == 4
     with refused(None, naming=["threshold (low, high)", "got (90, 20)"]):
         brain_masks.search_threshold(volume, [(90, 20)])
@@ -681,15 +700,16 @@ def test_preprocess_scan_standardizes_inside_of_the_mask(tmp_path):
 
 
 def test_the_parameters_of_the_modalities_are_the_documented_ones():
-    assert {name: (*entry.values(),) for name, entry in brain_masks.MODALITIES.items()} == {
-        "CT_contrast": ((50, 300), 3),
-        "CT_plain": ((20, 100), 4),
-        "MRI_T1": (None, 3),
-        "MRI_T2": ((100, 500), 3),
+    assert brain_masks.MODALITIES == {
+        "CT_contrast": {"threshold": (50, 300), "closing_radius": 3},
+        "CT_plain": {"threshold": (20, 100), "closing_radius": 4},
+        "MRI_T1": {"threshold": None, "closing_radius": 3},
+        "MRI_T2": {"threshold": (100, 500), "closing_radius": 3},
     }
 
 
 def write_table(path, scans):
+    """Write the table of a batch, as JSON or CSV by the name of the file; give its path."""
     if path.suffix == ".json":
         entries = {scan: {"modality": modality, "age": 3} for scan, modality in scans}
         path.write_text(json.dumps(entries))
@@ -727,7 +747,7 @@ def test_batch_masks_each_scan_by_its_modality(tmp_path, suffix, capsys):
     rows = brain_masks.batch(table, scans, tmp_path / "masks")
 
     states = {(row["scan"], row["modality"]): row["state"] for row in rows}
-    assert [*states.items()] == [*SCANS.items()]
+    assert list(states.items()) == list(SCANS.items())
     for row in rows:
         if row["state"] == "done":
             assert row["reason"] == ""
@@ -756,7 +776,8 @@ def test_batch_masks_each_scan_by_its_modality(tmp_path, suffix, capsys):
 def test_batch_shows_its_progress_when_asked(tmp_path, capsys):
     table = write_table(tmp_path / "table.json", [("a", "MRI_T1")])
     save(tmp_path / "a.nii.gz", head())
-    assert brain_masks.batch(table, tmp_path, tmp_path, progress=True)[0]["state"] == "done"
+    [row] = brain_masks.batch(table, tmp_path, tmp_path, progress=True)
+    assert row["state"] == "done"
     assert "scan" in capsys.readouterr().err
 
 
@@ -790,7 +811,10 @@ def test_a_table_that_is_none(tmp_path, name, text):
 def test_a_table_with_gaps(tmp_path):
     (tmp_path / "table.csv").write_text("modality,scan_id\nMRI_T1\n\nPET,b\n")
     (tmp_path / "table.json").write_text('{"a": {}, "b": {"modality": ["MRI_T1"]}}')
-    for name, states in (("table.csv", ["failed", "skipped"]), ("table.json", ["skipped"] * 2)):
+    for name, states in (
+        ("table.csv", ["failed", "skipped"]),
+        ("table.json", ["skipped", "skipped"]),
+    ):
         rows = brain_masks.batch(tmp_path / name, tmp_path, tmp_path)
         assert [row["state"] for row in rows] == states
 
