@@ -28,6 +28,8 @@ TABLE = "masks.tsv"
 
 # No scan has this name; its record says that the folder is ours
 _RUN = ""
+# What a record says of the files that were made, and of their scan
+_OWNERSHIP = ("files", "replacing", "place", "source")
 # Of a pair, the header stands for both files
 _LISTED = (*nifti.SUFFIXES, ".hdr", ".hdr.gz")
 _COLUMNS = (
@@ -462,8 +464,12 @@ def _make(
 
     The journal knows the earlier files and the new ones before these take their places.
     """
+    started = {key: record[key] for key in _OWNERSHIP if key in record}
+    try:
+        _check_place(task, folder, record, origin)
+    except InputError as error:  # the files stay those of the earlier scan
+        return {"state": "failed", "remarks": [error.message], **started}
     facts = {**origin, "place": _way(task.scan, folder)}
-    started = {key: record[key] for key in ("files", "replacing") if key in record}
     sidecar = _json(task.brain_fields).encode()
 
     def record_new(temporary: Stripped) -> None:
@@ -478,7 +484,6 @@ def _make(
         journal.append(folder / JOURNAL, name, started)
 
     try:
-        _check_place(task, folder, record, origin)
         files = _ours(task.outputs(), folder, record)
         started = {"state": "started", "files": files, **facts}
         journal.append(folder / JOURNAL, name, started)

@@ -436,6 +436,23 @@ def test_results_of_a_scan_from_elsewhere_are_not_replaced(folder, made, kind):
     assert len(made) == 1
 
 
+def test_results_of_a_scan_from_elsewhere_stay_where_two_runs_start_together(folder, made):
+    scans_of(folder, "x/a.nii", "y/a.nii")
+
+    def overtake(_):
+        folders.strip_scans(["x"], "out")
+
+    with pytest.warns(match="x/a.nii"):
+        outcome = folders.strip_scans(["y"], "out", begin=overtake)
+    assert outcome.failed == ["a.nii"]
+    assert table(outcome.table)["a.nii"]["mask"] == "n/a"
+    with refused("y/a.nii", ["x/a.nii"]):
+        folders.strip_scans(["y"], "out")
+    assert made == ["a.nii"]
+    folders.strip_scans(["x"], "out")
+    assert b"y/a.nii" not in Path("out/a_brain.nii").read_bytes()
+
+
 def test_scans_may_move_with_or_without_their_results(folder, made):
     scans_of(folder, "top/x/a.nii")
     folders.strip_scans(["top/x"], "top/out")
