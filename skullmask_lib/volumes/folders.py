@@ -7,7 +7,6 @@ remembered in ``strip.jsonl``.
 import csv
 import hashlib
 import io
-import json
 import os
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -272,11 +271,11 @@ def _plan_dataset(paths: Sequence[Path], output_path: ScanPath | None) -> _Plan:
     version = metadata.version("skullmask")
     fields = bids.derivative_description(described, dataset, folder, version)
     shared = {
-        bids.DESCRIPTION: _json(fields),
-        ".bidsignore": "".join(f"{name}\n" for name in bids.IGNORED),
-        _README: _README_TEXT,
+        bids.DESCRIPTION: strip_files.json_bytes(fields),
+        ".bidsignore": "".join(f"{name}\n" for name in bids.IGNORED).encode(),
+        _README: _README_TEXT.encode(),
     }
-    return _Plan(folder, tasks, {name: text.encode() for name, text in shared.items()})
+    return _Plan(folder, tasks, shared)
 
 
 def _plan_scans(paths: Sequence[Path], output_path: ScanPath | None) -> _Plan:
@@ -470,7 +469,7 @@ def _make(
     except InputError as error:  # the files stay those of the earlier scan
         return {"state": "failed", "remarks": [error.message], **started}
     facts = {**origin, "place": _way(task.scan, folder)}
-    sidecar = _json(task.brain_fields).encode()
+    sidecar = strip_files.json_bytes(task.brain_fields)
 
     def record_new(temporary: Stripped) -> None:
         # The work took minutes
@@ -566,10 +565,6 @@ def _remark(message: Warning | str) -> str:
 def _write_bytes(file: Path, content: bytes) -> None:
     with outputs.replacing(file) as temporary:
         temporary.write_bytes(content)
-
-
-def _json(fields: Mapping[str, object]) -> str:
-    return json.dumps(fields, indent=2, ensure_ascii=False) + "\n"
 
 
 # --- Table ---------------------------------------------------------------------------------------

@@ -233,9 +233,7 @@ def strip_to(
         nifti.write(brain, brain_file, image, scaling=scaling)
         nifti.write(mask, mask_file, image, shown=(0, 1))
         picture_file.write_bytes(picture.png)
-        text = json.dumps(described, indent=2, ensure_ascii=False)
-        # JSON reads what backslashreplace makes of a name that is not UTF-8
-        sidecar_file.write_text(f"{text}\n", encoding="utf-8", errors="backslashreplace")
+        sidecar_file.write_bytes(json_bytes(described))
         if before_replacing is not None:
             before_replacing(Stripped(*temporary))
     return verdict
@@ -283,6 +281,27 @@ def describe(
         "DoubtfulLevels": verdict.doubtful_levels(),
         "LevelQuality": verdict.level_quality.round(4).tolist(),
     }
+
+
+def json_bytes(fields: Mapping[str, object]) -> bytes:
+    r"""Write fields as JSON that people can read, in UTF-8.
+
+    Parameters
+    ----------
+    fields : mapping of str to object
+
+    Returns
+    -------
+    bytes
+        A byte of a file's name that is not UTF-8 is escaped; `json.loads` returns the same name.
+
+    Examples
+    --------
+    >>> json_bytes({"Name": "Köpfe"}).decode()
+    '{\n  "Name": "Köpfe"\n}\n'
+    """
+    text = json.dumps(fields, indent=2, ensure_ascii=False)
+    return f"{text}\n".encode(errors="backslashreplace")
 
 
 def _doubtful_part(mask: np.ndarray, verdict: Verdict) -> np.ndarray:

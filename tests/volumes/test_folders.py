@@ -259,6 +259,30 @@ def test_a_dataset_elsewhere_is_linked(folder, made):
 
 
 @pytest.mark.parametrize(
+    ("top", "subject", "name"),
+    [
+        (b"h\xe9ads", b"sub-1", "Heads"),
+        (b"heads", b"sub-\xe9", "Heads"),
+        (b"h", b"sub-1", "\ud83d"),
+    ],
+)
+def test_names_in_a_data_set_may_be_any_bytes(folder, made, top, subject, name):
+    dataset = Path(os.fsdecode(top))
+    scan = dataset / os.fsdecode(subject) / "anat/sub-1_T1w.nii.gz"
+    scans_of(folder, scan)
+    described = {"Name": name, "BIDSVersion": "1.8.0"}
+    (dataset / "dataset_description.json").write_text(json.dumps(described))
+    assert folders.strip_scans([dataset], "out").failed == []
+    assert made == [scan.name]
+    written = json.loads(Path("out/dataset_description.json").read_text())
+    assert written["Name"].startswith(name)
+    assert Path("out", written["DatasetLinks"]["raw"]).resolve() == folder / dataset
+    [sidecar] = Path("out").rglob("*_T1w.json")
+    source, _ = json.loads(sidecar.read_text())["Sources"]
+    assert (dataset / source.removeprefix("bids:raw:")).is_file()
+
+
+@pytest.mark.parametrize(
     ("text", "naming"),
     [("{", ["JSON"]), ("[]", ["JSON"]), ('{"DatasetType": "derivative"}', ["derivative"])],
 )
