@@ -23,6 +23,8 @@ _GIB = 2**30
 LARGEST_UNPACKED_BYTES = 2 * _GIB
 # 4096 x 4096, eight times the largest MR slice; v8 takes some 40 bytes per pixel
 LARGEST_SLICE_PX = 2**24
+# Condition of an affine from which it can hardly be inverted
+LARGEST_CONDITION = 1e7
 
 # What a message speaks of: a file, a folder, an option or the name of a slice
 Place: TypeAlias = str | os.PathLike
@@ -693,6 +695,56 @@ def check_spacings(
     if spacings.shape != (count, 2):
         raise InputError(f"expected {wanted}, got shape {spacings.shape}")
     return [(row_mm, column_mm) for row_mm, column_mm in spacings.tolist()]
+
+
+def check_affine(affine: np.ndarray, *sizes: int) -> np.ndarray:
+    """Convert an affine to floats; its axes must span a plane or a space.
+
+    Parameters
+    ----------
+    affine : array_like of shape (3, 3) or (4, 4)
+        From voxels to the world.
+    *sizes : int
+        How many rows it may have.
+
+    Returns
+    -------
+    ndarray of the same shape, float64
+        A copy.
+
+    Raises
+    ------
+    InputError
+        If the shape is another one, if a value is not finite, if two axes are nearly parallel (the
+        condition is above `LARGEST_CONDITION`), or if the last row is not 0, …, 0, 1.
+
+    Examples
+    --------
+    >>> check_affine([[2, 0, -9], [0, 3, 5], [0, 0, 1]], 3)[0]
+    array([ 2.,  0., -9.])
+    >>> check_affine([[1, 1, 0], [1, 1, 0], [0, 0, 1]], 3)
+    Traceback (most recent call last):
+    ...
+    skullmask_lib.errors.InputError: expected an invertible affine (3, 3) with the last row ...
+    """
+    try:
+        checked = np.array(affine, float)
+    except (TypeError, ValueError):
+        checked = np.empty(0)
+    shapes = [(size, size) for size in sorted(set(sizes))]
+    if checked.shape not in shapes or not _is_affine(checked):
+        wanted = f"an invertible affine {' or '.join(map(str, shapes))} with the last row 0 … 0 1"
+        raise InputError(f"expected {wanted}, got {as_typed(affine)}")
+    return checked
+
+
+def _is_affine(matrix: np.ndarray) -> bool:
+    """Return whether a matrix leads from voxels to the world, and back."""
+    if not np.isfinite(matrix).all():
+        return False
+    last_row = np.eye(len(matrix))[-1]
+    condition = np.linalg.cond(matrix[:-1, :-1])
+    return bool(condition <= LARGEST_CONDITION and np.allclose(matrix[-1], last_row))
 
 
 def as_typed(value: object) -> object:

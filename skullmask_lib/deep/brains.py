@@ -577,7 +577,7 @@ def brain_of(ask: Predictor, volume: np.ndarray, affine: np.ndarray) -> np.ndarr
     Raises
     ------
     InputError
-        If the volume cannot be used.
+        If the volume or the affine cannot be used.
 
     Examples
     --------
@@ -588,6 +588,7 @@ def brain_of(ask: Predictor, volume: np.ndarray, affine: np.ndarray) -> np.ndarr
     ((46, 56, 48), 'uint8', True)
     """
     volume = scans.check_volume(volume)
+    affine = errors.check_affine(affine, 4)
     ras, ras_affine = nifti.to_ras(volume, affine)
     grid = grid_around(ras, nib.affines.voxel_sizes(ras_affine))
     probabilities = np.asarray(ask(prepare(ras, grid)), np.float32)

@@ -18,7 +18,14 @@ from typing import NamedTuple
 import nibabel as nib
 import numpy as np
 
-from ..errors import InputError, InputWarning, check_slice_px, check_unpacked
+from ..errors import (
+    InputError,
+    InputWarning,
+    check_affine,
+    check_slice_px,
+    check_unpacked,
+    placed,
+)
 from . import paths
 from .missing import without_nan
 from .paths import AnyPath
@@ -116,8 +123,8 @@ def read(
     ------
     InputError
         If the file is damaged, holds more or less than its header promises, or is not one volume
-        of finite values; if the size of its voxels cannot be right, see `check_voxels`; or if its
-        slices are too large, see `errors.check_slice_px`.
+        of finite values; if its affine cannot be right, see `affine_mm`; or if its slices are too
+        large, see `errors.check_slice_px`.
 
     Examples
     --------
@@ -155,7 +162,8 @@ def affine_mm(image: nib.Nifti1Image, path: AnyPath) -> np.ndarray:
     Raises
     ------
     InputError
-        If the unit is not one of length, or cannot be right: see `check_voxels`.
+        If the unit is not one of length, or cannot be right: see `check_voxels`; or if the affine
+        cannot be used, see `errors.check_affine`.
 
     Examples
     --------
@@ -170,10 +178,9 @@ def affine_mm(image: nib.Nifti1Image, path: AnyPath) -> np.ndarray:
         raise InputError(f"expected {wanted}, got {unit}", where=path)
     scale = _MILLIMETRES[unit]
     affine = np.diag([scale, scale, scale, 1.0]) @ image.affine
-    if not np.isfinite(affine).all():
-        raise InputError(f"expected a finite affine, got {affine.tolist()}", where=path)
     check_voxels(nib.affines.voxel_sizes(affine), path, unit)
-    return affine
+    with placed(path):
+        return check_affine(affine, 4)
 
 
 def check_voxels(sizes_mm: np.ndarray, path: AnyPath, unit: str = "mm") -> None:

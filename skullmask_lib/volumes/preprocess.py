@@ -331,7 +331,7 @@ def _cut(
     stop = np.minimum(last + margin_px, image.shape)
     box = tuple(map(slice, start.tolist(), stop.tolist()))
     if affine is not None:
-        affine = _check_affine(affine, {image.ndim + 1, 4})
+        affine = errors.check_affine(affine, image.ndim + 1, 4)
         affine[:-1, -1] += affine[:-1, : start.size] @ start
     parts = []
     for other in others:
@@ -439,7 +439,7 @@ def _shrink_factors(
     """Return the factor for each axis that makes shrunken voxels about as long on every side."""
     if affine is None:
         affine = np.eye(4)
-    affine = _check_affine(affine, {len(shape) + 1, 4})
+    affine = errors.check_affine(affine, len(shape) + 1, 4)
     sizes_mm = nib.affines.voxel_sizes(affine)[: len(shape)]
     largest = errors.check_whole(shrink_factor, "shrink factor", 1, 100, "a side")
     factors = []
@@ -535,7 +535,7 @@ def resample_crop(
     """
     nilearn_image = extra("nilearn.image", "resampling", "volumes")
     volume = _check(volume, 3)
-    affine = _check_affine(affine, {4})
+    affine = errors.check_affine(affine, 4)
     if np.shape(shape) != (3,) or not 0 < voxel_mm < np.inf:
         wanted = "three numbers of voxels and a size above 0 mm"
         raise InputError(f"expected {wanted}, got {shape} and {voxel_mm}")
@@ -665,15 +665,3 @@ def _check_shape(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     if array.shape != shape:
         raise InputError(f"expected an array of the image's shape {shape}, got {array.shape}")
     return array
-
-
-def _check_affine(affine: np.ndarray, sizes: set[int]) -> np.ndarray:
-    """Return a copy of an affine if it has one of these numbers of rows and can be inverted."""
-    affine = np.array(affine, float)
-    shapes = {(size, size) for size in sizes}
-    fits = affine.shape in shapes and np.isfinite(affine).all()
-    if not fits or np.linalg.det(affine) == 0:
-        wanted = " or ".join(map(str, sizes))
-        got = affine.tolist()
-        raise InputError(f"expected an invertible affine of {wanted} rows, got {got}")
-    return affine

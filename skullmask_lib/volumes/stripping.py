@@ -18,7 +18,7 @@ import numpy as np
 from scipy import ndimage
 
 from .. import boundary, masks, polar
-from ..errors import EmptyMaskWarning, InputError, InputWarning
+from ..errors import EmptyMaskWarning, InputError, InputWarning, check_affine
 from ..io import nifti
 from . import morphology, scans, verdicts
 from .verdicts import Sight, Verdict
@@ -59,8 +59,6 @@ _EVEN_AIR_SHARE = 0.2
 # Voxel sizes are rounded to so many decimals of a millimetre: an oblique affine gives 2 mm only
 # nearly, and must not lie beyond a limit of 2 mm
 _DECIMALS = 5
-# Condition of an affine from which it can hardly be inverted
-_LARGEST_CONDITION = 1e7
 # This part of the way from the skull to the centre is surely brain
 _DEEP_SHARE = 0.6
 # Fat is brighter than this many times the brain's level
@@ -255,8 +253,7 @@ def strip_with_verdict(
     check_extent(extent)
     boundary.check_version(version)
     volume = scans.check_volume(volume)
-    affine = np.asarray(affine, float)
-    _check_affine(affine)
+    affine = check_affine(affine, 4)
     ras, ras_affine = nifti.to_ras(volume, affine)
     sizes_mm = nib.affines.voxel_sizes(ras_affine).round(_DECIMALS)
     _check_field(ras.shape, sizes_mm)
@@ -323,14 +320,6 @@ def _judge(
         skull.step * thickness_mm,
         skull.look_of_slices[joined],
     )
-
-
-def _check_affine(affine: np.ndarray) -> None:
-    """Refuse an affine that is not (4, 4) or can hardly be inverted."""
-    fits = affine.shape == (4, 4) and np.isfinite(affine).all()
-    if not fits or np.linalg.cond(affine[:3, :3]) > _LARGEST_CONDITION:
-        wanted = "expected an affine (4, 4) that can be inverted"
-        raise InputError(f"{wanted}, got {affine.tolist()}")
 
 
 def _check_field(shape: tuple[int, ...], sizes_mm: np.ndarray) -> None:

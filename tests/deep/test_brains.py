@@ -102,6 +102,12 @@ def test_a_volume_without_a_head_is_refused(volume):
         brains.brain_of(lambda image: image, volume, np.diag([4, 4, 4, 1]))
 
 
+def test_an_affine_whose_axes_lie_in_one_plane_is_refused(head):
+    volume, _, _ = head
+    with refused(None, ["affine (4, 4)"]):
+        brains.brain_of(lambda image: image, volume, np.diag([4, 4, 0, 1]))
+
+
 def test_scans_are_found_with_the_masks_beside_them(tmp_path):
     for name in ("sub-01_ses-1_T1w", "sub-01_ses-2_T1w", "head", "alone"):
         Path(tmp_path, f"{name}.nii.gz").touch()

@@ -341,6 +341,20 @@ def test_a_place_that_is_none_is_refused(folder):
         nifti.read("a.nii")
 
 
+PARALLEL = np.array([[1, 1, 0], [0, 0, 0], [0, 0, 1]])
+IN_ONE_PLANE = np.array([[1, 2, 3], [4, 5, 6], [7, 8, 9]]) / 4
+
+
+@pytest.mark.parametrize("read", [nifti.read, nifti.read_header])
+@pytest.mark.parametrize("axes", [PARALLEL, IN_ONE_PLANE])
+def test_axes_that_span_no_space_are_refused(folder, read, axes):
+    scan = nib.Nifti1Image(volume(), None)
+    scan.header.set_sform(nib.affines.from_matvec(axes), code=1)
+    nib.save(scan, folder / "a.nii")
+    with refused("a.nii", naming=["affine (4, 4)", str(axes[0].astype(float).tolist())[:-1]]):
+        read("a.nii")
+
+
 def without_orientation(path, array):
     nib.save(nib.Nifti1Image(array, None), path)
     assert not nifti.has_orientation(nib.load(path))

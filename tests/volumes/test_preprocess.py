@@ -44,6 +44,7 @@ NUMBERS = (
 SWAPPED = (">u2", ">i2", ">f4", ">f8")
 SIDES = st.tuples(st.integers(1, 24), st.integers(1, 24))
 ANGLES = st.tuples(*[st.floats(-3, 3)] * 3)
+AXES_IN_ONE_PLANE = nib.affines.from_matvec([[0.1, 0.2, 0.3], [0.4, 0.5, 0.6], [0.7, 0.8, 0.9]])
 
 
 def turned(angles, voxel_mm=(1.0, 1.0, 3.0), origin_mm=(5.0, -7.0, 11.0)):
@@ -378,9 +379,12 @@ def test_cropped_real_volumes_hold_their_skull(real):
         ([np.zeros((3, 4))], {}, ["(100, 100)", "got (3, 4)"]),
         ([], {"margin_px": -1}, ["margin", "0 to 100 px", "got -1"]),
         ([], {"margin_px": 2.5}, ["margin", "got 2.5"]),
-        ([], {"affine": np.eye(2)}, ["affine", "3 or 4", "got [[1"]),
+        ([], {"affine": np.eye(2)}, ["affine", "(3, 3) or (4, 4)", "got [[1"]),
         ([], {"affine": np.zeros((4, 4))}, ["affine", "[[0"]),
         ([], {"affine": np.diag([1, 1, np.nan])}, ["affine", "nan"]),
+        ([], {"affine": AXES_IN_ONE_PLANE}, ["affine", "[[0.1"]),
+        ([], {"affine": np.eye(3)[::-1]}, ["affine", "last row", "[[0"]),
+        ([], {"affine": "eye"}, ["affine", "eye"]),
     ],
 )
 def test_crops_that_cannot_be(others, options, naming):
@@ -389,7 +393,7 @@ def test_crops_that_cannot_be(others, options, naming):
 
 
 def test_a_volume_needs_an_affine_of_its_own_size():
-    with refused(None, naming=["affine of 4", "[[1"]):
+    with refused(None, naming=["affine (4, 4)", "[[1"]):
         preprocess.crop_volume(np.zeros((5, 5, 5)), np.eye(3))
     with refused(None, naming=["3 axes", "(5, 5)"]):
         preprocess.crop_volume(np.zeros((5, 5)), np.eye(4))
@@ -567,7 +571,8 @@ def test_n4_lowers_the_variation_of_white_matter(real, capsys):
         (np.eye(20), {"mask": np.arange(400).reshape(20, 20)}, ["binary", "1, 2, 3, 4, …"]),
         (np.eye(20)[..., None], {}, ["2 voxels", "got (20, 20, 1)"]),
         (np.eye(20), {"affine": np.zeros((3, 3))}, ["affine", "[[0"]),
-        (np.ones((20, 20, 20)), {"affine": np.eye(3)}, ["affine of 4", "[[1"]),
+        (np.ones((20, 20, 20)), {"affine": np.eye(3)}, ["affine (4, 4)", "[[1"]),
+        (np.ones((20, 20, 20)), {"affine": AXES_IN_ONE_PLANE}, ["affine", "[[0.1"]),
         (np.eye(20), {"shrink_factor": 0}, ["shrink factor", "1 to 100", "got 0"]),
         (np.eye(20), {"shrink_factor": 1.5}, ["shrink factor", "got 1.5"]),
         (np.eye(20), {"iterations": (20, 0)}, ["iterations", "1 to 1000", "got 0"]),
@@ -654,8 +659,9 @@ def test_empty_masks_stay_empty():
     [
         (np.zeros((5, 5)), np.eye(4), {}, ["3 axes", "(5, 5)"]),
         (np.full((5, 5, 5), np.inf), np.eye(4), {}, ["finite", "got 125 "]),
-        (np.ones((5, 5, 5)), np.eye(3), {}, ["affine of 4", "[[1"]),
+        (np.ones((5, 5, 5)), np.eye(3), {}, ["affine (4, 4)", "[[1"]),
         (np.ones((5, 5, 5)), np.zeros((4, 4)), {}, ["affine", "[[0"]),
+        (np.ones((5, 5, 5)), AXES_IN_ONE_PLANE, {}, ["affine", "[[0.1"]),
         (
             np.ones((5, 5, 5)),
             np.eye(4),
