@@ -6,6 +6,7 @@ one series are skipped; in both cases the message names each file.
 """
 
 import io
+import itertools
 import math
 import os
 import re
@@ -381,7 +382,7 @@ def _others(folder: Path, files: list[Path]) -> list[tuple[Path, str]]:
     for entry in _beside(files):
         if not entry.is_dir():
             left_out.append((entry, "no DICOM file"))
-        elif entry.parent == folder and any(map(_is_slice, _below_or_in(entry))):
+        elif entry.parent == folder and _holds_slices(entry):
             left_out.append((entry, "a subfolder"))
     return left_out
 
@@ -397,9 +398,13 @@ def _beside(files: list[Path]) -> list[Path]:
     return beside
 
 
-def _below_or_in(folder: Path) -> Iterator[Path]:
-    yield from _entries(folder)
-    yield from _below(folder)
+def _holds_slices(folder: Path) -> bool:
+    """Return whether there are DICOM files in a folder or below, as far as it can be looked at."""
+    try:
+        files = itertools.chain(_entries(folder), _below(folder))
+        return any(map(_is_slice, files))
+    except (InputError, OSError):  # too many files, or no permission
+        return False
 
 
 def _suffix(file: Path) -> str:

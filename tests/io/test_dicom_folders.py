@@ -1,7 +1,9 @@
 """What lies beside a series, or in folders below it, is left out and named."""
 
+import errno
 import re
 import shutil
+from pathlib import Path
 
 import nibabel as nib
 import numpy as np
@@ -190,6 +192,26 @@ def test_what_is_hidden_below_is_not_looked_at(tmp_path, hidden):
     write_series(tmp_path / hidden, volume[:2])
     (tmp_path / "series" / "Thumbs.db").write_bytes(header(volume[0]).PixelData)
     assert_array_equal(slices_of(tmp_path), volume)
+
+
+@pytest.mark.parametrize("trouble", ["too many files", "no permission"])
+def test_a_subfolder_that_cannot_be_looked_through_stops_nothing(series, monkeypatch, trouble):
+    volume = slices_of(series)
+    (series / "sub").mkdir()
+    for name in "ab":
+        (series / "sub" / name).touch()
+    iterdir = Path.iterdir
+
+    def refuse_sub(path):
+        if path.name == "sub":
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return iterdir(path)
+
+    if trouble == "too many files":
+        monkeypatch.setattr(dicom, "_MOST_FILES", 1)
+    else:  # which root always has
+        monkeypatch.setattr(Path, "iterdir", refuse_sub)
+    assert_array_equal(slices_of(series), volume)
 
 
 # --- subfolders ----------------------------------------------------------------------------------
