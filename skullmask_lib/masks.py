@@ -205,7 +205,7 @@ def flood(
 
     Parameters
     ----------
-    passable : ndarray of shape (H, W), bool or uint8 of {0, 1}
+    passable : ndarray of shape (H, W), bool or {0, 1}
     seeds : iterable of (row, column)
         Where the flood starts, if those pixels are passable; negative numbers count from the end.
 
@@ -213,6 +213,12 @@ def flood(
     -------
     ndarray of shape (H, W), uint8
         1 where the flood arrives.
+
+    Raises
+    ------
+    InputError
+        If ``passable`` holds several values beside 0 or is not ``(H, W)``, or if a seed lies
+        outside of it.
 
     Examples
     --------
@@ -222,9 +228,11 @@ def flood(
            [0, 0, 0, 1],
            [0, 0, 1, 1]], dtype=uint8)
     """
-    wet = np.array(passable, np.uint8, order="C")  # a copy, since floodFill writes into it
+    wet = np.array(_checked(passable), order="C")  # a copy, since floodFill writes into it
     height, width = wet.shape
     for row, column in seeds:
+        row = check_whole(row, "row of a seed", -height, height - 1)
+        column = check_whole(column, "column of a seed", -width, width - 1)
         if wet[row, column] == 1:
             seed = column % width, row % height  # OpenCV's (x, y)
             cv2.floodFill(wet, None, seed, 2, flags=4)
@@ -236,12 +244,17 @@ def flood_from_edges(passable: np.ndarray) -> np.ndarray:
 
     Parameters
     ----------
-    passable : ndarray of shape (H, W), bool or uint8 of {0, 1}
+    passable : ndarray of shape (H, W), bool or {0, 1}
 
     Returns
     -------
     ndarray of shape (H, W), uint8
         1 where the flood arrives.
+
+    Raises
+    ------
+    InputError
+        If ``passable`` holds several values beside 0, or is not ``(H, W)``.
 
     Examples
     --------
@@ -251,8 +264,7 @@ def flood_from_edges(passable: np.ndarray) -> np.ndarray:
            [0, 0, 0, 1],
            [1, 0, 1, 1]], dtype=uint8)
     """
-    _check_is_slice(np.asarray(passable))
-    with_ring = np.pad(np.asarray(passable, np.uint8), 1, constant_values=1)
+    with_ring = np.pad(_checked(passable), 1, constant_values=1)
     wet = flood(with_ring, [(0, 0)])
     return np.ascontiguousarray(wet[1:-1, 1:-1])
 
@@ -319,6 +331,8 @@ def fill_holes(mask: np.ndarray) -> np.ndarray:
     mask = _checked(mask)
     filled = np.zeros_like(mask)
     box = bounding_box(mask)  # no hole lies outside of it
+    if not mask[box].size:
+        return filled
     filled[box] = 1 - flood_from_edges(mask[box] == 0)
     return filled
 

@@ -293,6 +293,8 @@ def test_masks_that_are_not_binary(mask, naming):
 PRIMITIVES = {
     "label_components": lambda mask: masks.label_components(mask)[0],
     "largest_component": masks.largest_component,
+    "flood": lambda mask: masks.flood(mask, [(0, 0), (1, 1)]),
+    "flood_from_edges": masks.flood_from_edges,
     "fill_holes": masks.fill_holes,
     "dilate": lambda mask: masks.dilate(mask, 4),
 }
@@ -314,10 +316,22 @@ def test_primitives_take_masks_of_any_kind_and_refuse_what_is_none(primitive):
             make(np.zeros(shape, np.uint8))
 
 
-def test_boxes_and_floods_are_of_one_slice():
-    for make in (masks.bounding_box, masks.flood_from_edges):
-        with refused(None, naming=["(2, 3, 4)"]):
-            make(np.ones((2, 3, 4), np.uint8))
+def test_boxes_are_of_one_slice():
+    with refused(None, naming=["(2, 3, 4)"]):
+        masks.bounding_box(np.ones((2, 3, 4), np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("seed", "naming"),
+    [
+        ((3, 0), ["row", "-3 to 2", "got 3"]),
+        ((0, -5), ["column", "-4 to 3", "got -5"]),
+        ((0.5, 0), ["row", "got 0.5"]),
+    ],
+)
+def test_a_flood_starts_inside_of_the_slice(seed, naming):
+    with refused(None, naming=naming):
+        masks.flood(np.ones((3, 4), np.uint8), [seed])
 
 
 def test_bounding_box_by_hand():
