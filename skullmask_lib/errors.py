@@ -378,8 +378,7 @@ def check_slice(image: np.ndarray) -> np.ndarray:
         raise InputError(f"expected one (H, W) slice, {got}")
     if image.size == 0:
         raise InputError(f"expected a slice with at least one pixel, {got}")
-    if len(image) > 1:  # a single row may hold the values of a whole volume
-        check_slice_px(image.shape)
+    check_slice_px(image.shape)
     check_values(image)
     return image
 

@@ -11,7 +11,14 @@ from collections.abc import Iterable, Iterator
 import cv2
 import numpy as np
 
-from .errors import InputError, check_binary, check_slice, check_whole
+from .errors import (
+    InputError,
+    check_binary,
+    check_slice,
+    check_unmasked,
+    check_values,
+    check_whole,
+)
 
 
 def normalize(image: np.ndarray) -> np.ndarray:
@@ -38,20 +45,52 @@ def normalize(image: np.ndarray) -> np.ndarray:
     array([[  0,  63],
            [127, 255]], dtype=uint8)
     """
-    image = check_slice(image)
-    if image.dtype.kind != "f":
-        image = image.astype(np.float64)
-    low = image.min()
-    high = image.max()
+    return _normalized(check_slice(image))
+
+
+def normalize_values(values: np.ndarray) -> np.ndarray:
+    """Stretch values of any number of axes as `normalize` does those of a slice.
+
+    Parameters
+    ----------
+    values : ndarray, bool, integer or float
+        At least one; for example a volume.
+
+    Returns
+    -------
+    ndarray of the same shape, uint8
+        See `normalize`.
+
+    Raises
+    ------
+    InputError
+        If there are no values, or if some are NaN or infinite.
+
+    Examples
+    --------
+    >>> normalize_values(np.array([1.0, 2.0, 3.0, 5.0]))
+    array([  0,  63, 127, 255], dtype=uint8)
+    """
+    values = _check_any(values)
+    check_values(values)
+    return _normalized(values)
+
+
+def _normalized(values: np.ndarray) -> np.ndarray:
+    """Stretch checked values to 0 … 255 and truncate."""
+    if values.dtype.kind != "f":
+        values = values.astype(np.float64)
+    low = values.min()
+    high = values.max()
     if low == high:
-        return np.zeros(image.shape, np.uint8)
+        return np.zeros(values.shape, np.uint8)
     with np.errstate(over="ignore"):
         overflows = np.isinf(high - low)
     if overflows:  # halving is exact, and then the range fits
-        image = image / 2
+        values = values / 2
         low = low / 2
         high = high / 2
-    return ((image - low) / (high - low) * 255).astype(np.uint8)
+    return ((values - low) / (high - low) * 255).astype(np.uint8)
 
 
 def otsu_threshold(gray: np.ndarray) -> int:
@@ -82,10 +121,37 @@ def otsu_threshold(gray: np.ndarray) -> int:
     >>> otsu_threshold(np.array([[10, 10, 12], [200, 210, 200]], np.uint8))
     12
     """
-    gray = check_slice(gray)
-    if gray.dtype != np.uint8:
-        raise InputError(f"expected a uint8 slice (see normalize), got dtype {gray.dtype}")
-    threshold, _ = cv2.threshold(gray, 0, 1, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
+    return otsu_of_values(check_slice(gray))
+
+
+def otsu_of_values(values: np.ndarray) -> int:
+    """Find the grey level that best splits values of any number of axes, see `otsu_threshold`.
+
+    Parameters
+    ----------
+    values : ndarray, uint8
+        At least one; for example a volume, or the pixels inside of a mask.
+
+    Returns
+    -------
+    int
+        Foreground is ``values > threshold``; 0 if all values are equal.
+
+    Raises
+    ------
+    InputError
+        If there are no values, or if they are not ``uint8``.
+
+    Examples
+    --------
+    >>> otsu_of_values(np.array([10, 10, 12, 200, 210, 200], np.uint8))
+    12
+    """
+    values = _check_any(values)
+    if values.dtype != np.uint8:
+        raise InputError(f"expected uint8 values (see normalize), got dtype {values.dtype}")
+    in_a_row = values.reshape(1, -1)
+    threshold, _ = cv2.threshold(in_a_row, 0, 1, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
     return int(threshold)
 
 
@@ -386,6 +452,14 @@ def _checked(mask: np.ndarray) -> np.ndarray:
     if not mask.size:
         raise InputError(f"expected an (H, W) mask with at least one pixel, got shape {mask.shape}")
     return mask
+
+
+def _check_any(values: np.ndarray) -> np.ndarray:
+    """Return an array that masks none of its values if it has any."""
+    values = np.asarray(check_unmasked(values))
+    if not values.size:
+        raise InputError(f"expected at least one value, got shape {values.shape}")
+    return values
 
 
 def _check_is_slice(mask: np.ndarray) -> None:

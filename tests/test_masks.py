@@ -548,12 +548,40 @@ def test_a_volume_may_have_more_voxels_than_a_slice_pixels(monkeypatch):
     volume = np.indices((5, 5, 5)).sum(axis=0)
     assert brain_masks.brain_mask(volume, threshold=(4, 8)).any()
     assert preprocess.zscore(volume).shape == volume.shape
+    same(preprocess._foreground(volume), volume > 6)
 
 
-def test_the_values_of_a_volume_may_stand_in_a_row(monkeypatch):
-    monkeypatch.setattr(errors, "LARGEST_SLICE_PX", 100)
-    values = np.arange(200, dtype=np.uint8)
-    assert masks.normalize(values[None]).max() == 255
-    assert masks.otsu_threshold(values[None]) == 99
-    with refused(None, naming=["100 px", "got 2 x 100"]):
-        masks.otsu_threshold(values.reshape(2, -1))
+@pytest.mark.parametrize("shape", [(1, 200), (200, 1), (2, 100)])
+def test_a_slice_is_too_large_in_any_shape(monkeypatch, shape):
+    monkeypatch.setattr(errors, "LARGEST_SLICE_PX", 199)
+    image = np.arange(200, dtype=np.uint8).reshape(shape)
+    for function in (masks.normalize, masks.otsu_threshold, errors.check_slice):
+        with refused(None, naming=["199 px", f"got {shape[0]} x {shape[1]}"]):
+            function(image)
+
+
+@pytest.mark.parametrize("shape", [(200,), (5, 40), (4, 5, 10)])
+def test_values_of_any_number_of_axes_are_those_of_a_slice(monkeypatch, shape):
+    image = blobs(1, shape=(1, 200), dtype=np.float32)
+    gray = masks.normalize(image)
+    threshold = masks.otsu_threshold(gray)
+    monkeypatch.setattr(errors, "LARGEST_SLICE_PX", 1)  # holds for slices alone
+    for order in "CF":
+        levels = masks.normalize_values(np.asarray(image.reshape(shape), order=order))
+        same(levels, gray.reshape(shape))
+        assert masks.otsu_of_values(levels) == threshold
+
+
+@pytest.mark.parametrize("function", [masks.normalize_values, masks.otsu_of_values])
+def test_values_are_at_least_one_and_none_masked(function):
+    with refused(None, naming=["(0, 3)"]):
+        function(np.zeros((0, 3), np.uint8))
+    with refused(None, naming=["got 1 masked"]):
+        function(np.ma.masked_equal(np.arange(3, dtype=np.uint8), 0))
+
+
+def test_values_are_finite_and_their_levels_are_bytes():
+    with refused(None, naming=["got 1 that are NaN"]):
+        masks.normalize_values(np.array([1, np.nan]))
+    with refused(None, naming=["uint8", "dtype float64"]):
+        masks.otsu_of_values(np.zeros(3))

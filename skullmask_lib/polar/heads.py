@@ -176,7 +176,7 @@ def _above_air(gray: np.ndarray) -> np.ndarray:
         return np.zeros_like(gray)
     dark = gray[gray <= threshold]
     # A second threshold separates air from dim tissue
-    air = masks.otsu_threshold(dark[None])
+    air = masks.otsu_of_values(dark)
     dim = _AIR_SHARE * np.median(tissue)
     noise = _noise_level(gray, threshold)
     level = max(air, dim, noise)

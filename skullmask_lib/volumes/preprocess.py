@@ -427,8 +427,8 @@ def n4(
 
 def _foreground(volume: np.ndarray) -> np.ndarray:
     """Mark what lies above Otsu's threshold."""
-    gray = masks.normalize(volume.reshape(1, -1))
-    return (gray > masks.otsu_threshold(gray)).reshape(volume.shape)
+    gray = masks.normalize_values(volume)
+    return gray > masks.otsu_of_values(gray)
 
 
 def _shrink_factors(

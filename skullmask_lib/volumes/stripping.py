@@ -627,7 +627,7 @@ def _tissue(
         nothing = np.zeros(values.shape, bool)
         return nothing, nothing
     shades = np.clip(in_vault, 0, 1.2 * _SHADES).astype(np.uint8)
-    is_dark = shades <= masks.otsu_threshold(shades[None])
+    is_dark = shades <= masks.otsu_of_values(shades)
     threshold = (_mean(shades[is_dark]) + _mean(shades[~is_dark])) / 2
     tissue = room & (values > _LENIENT_SHARE * threshold) & (values < _FAT * _SHADES)
     firm = tissue & (vault[:, None, None] | (values > threshold))
