@@ -423,11 +423,12 @@ BOUNDARY_VERSIONS = tuple(_METHODS)
 
 
 def check_version(name: str) -> str:
-    """Return the name of a version if it is one of `BOUNDARY_VERSIONS`.
+    """Return the name of a version as `BOUNDARY_VERSIONS` has it, in small letters.
 
     Parameters
     ----------
     name : str
+        In small or large letters.
 
     Returns
     -------
@@ -440,13 +441,15 @@ def check_version(name: str) -> str:
 
     Examples
     --------
-    >>> check_version("v9")
+    >>> check_version("V9")
     'v9'
     """
-    if name not in _METHODS:
-        wanted = f"a version of {', '.join(_METHODS)}"
+    wanted = f"a version of {', '.join(_METHODS)}"
+    if not isinstance(name, str):
+        raise errors.InputError(f"expected {wanted}, got {type(name).__name__}")
+    if name.lower() not in _METHODS:
         raise errors.InputError(f"expected {wanted}, got {name!r}")
-    return name
+    return name.lower()
 
 
 def _method(name: str) -> _Method:

@@ -317,6 +317,20 @@ def test_only_what_unwraps_the_head_makes_a_mask_with_its_quality(version):
         versions.mask_and_quality(head(), version)
 
 
+@pytest.mark.parametrize("name", ["V9", "v9"])
+def test_a_version_goes_by_its_name_in_small_or_large_letters(name):
+    assert boundary.check_version(name) == "v9"
+    unwrapped = polar.unwrap(head())
+    _, stages = boundary.follow_boundary(unwrapped, head().shape, name)
+    same(stages["filled"], sm.create_skull_mask(head(), version=name))
+
+
+@pytest.mark.parametrize("name", [None, 8, ["v8"], np.array(["v8"])])
+def test_a_version_goes_by_no_other_name(name):
+    with refused(None, naming=["v8, v9", type(name).__name__]):
+        boundary.check_version(name)
+
+
 def test_a_version_runs_as_itself_or_not_at_all(monkeypatch):
     monkeypatch.setattr(boundary, "BOUNDARY_VERSIONS", ("v8", "v9", "v10"))
     unwrapped = polar.unwrap(head())

@@ -184,7 +184,7 @@ def strip_to(
     from . import preprocess
 
     stripping.check_extent(extent)
-    boundary.check_version(version)
+    version = boundary.check_version(version)
     # The name of "." is empty.
     name = scan.name or nifti.split_name(scan)[0]
     volume, image = scans.read(scan)

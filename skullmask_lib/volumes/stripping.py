@@ -251,7 +251,7 @@ def strip_with_verdict(
     True
     """
     check_extent(extent)
-    boundary.check_version(version)
+    version = boundary.check_version(version)
     volume = scans.check_volume(volume)
     affine = check_affine(affine, 4)
     ras, ras_affine = nifti.to_ras(volume, affine)
@@ -297,7 +297,7 @@ def check_extent(extent: str) -> str:
     >>> check_extent("tight")
     'tight'
     """
-    if extent not in EXTENTS:
+    if not isinstance(extent, str) or extent not in EXTENTS:
         raise InputError(f"expected an extent of {', '.join(EXTENTS)}, got {extent!r}")
     return extent
 

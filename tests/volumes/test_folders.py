@@ -311,6 +311,7 @@ def test_a_rerun_makes_what_is_missing_or_has_changed(folder, made):
         return made
 
     assert again() == []
+    assert again(version="V8") == []
     Path("out/b_brain.nii").unlink()
     assert again() == ["b.nii"]
     Path("in/a.nii").write_text("another scan")

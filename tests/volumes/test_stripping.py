@@ -147,7 +147,8 @@ def test_below_the_orbits_v8_looks_alone(monkeypatch):
 def test_a_wrong_choice_is_refused_before_a_scan_is_read(monkeypatch, tmp_path):
     monkeypatch.setattr(strip_files.scans, "read", None)
     files = strip_files.outputs_of(tmp_path / "head.nii", tmp_path)
-    for choice in ({"version": "v7"}, {"extent": "wide"}):
+    wrong = ({"version": "v7"}, {"version": ["v8"]}, {"extent": "wide"}, {"extent": ["usual"]})
+    for choice in wrong:
         with pytest.raises(InputError) as caught:
             strip_files.strip_to(tmp_path / "head.nii", files, n4=True, **choice)
         assert caught.value.where is None

@@ -172,7 +172,7 @@ def test_the_sidecar_tells_the_verdict_and_a_warning_the_doubts(tmp_path):
     volume, affine = part(slice(None, 25))
     nib.save(nib.Nifti1Image(volume, affine), tmp_path / "half.nii.gz")
     with pytest.warns(InputWarning, match=rf"half.*below {polar.TRUSTED}: .*cut off"):
-        files = strip_files.strip_scan(tmp_path / "half.nii.gz", tmp_path)
+        files = strip_files.strip_scan(tmp_path / "half.nii.gz", tmp_path, version="V8")
     verdict = verdict_on(volume)
     sidecar = json.loads(files.sidecar.read_text(encoding="utf-8"))
     assert sidecar["Quality"] == pytest.approx(verdict.quality, abs=1e-4)
