@@ -540,7 +540,7 @@ def resample_crop(
         wanted = "three numbers of voxels and a size above 0 mm"
         raise InputError(f"expected {wanted}, got {shape} and {voxel_mm}")
     shape = [errors.check_whole(n, "number of voxels", 1, 1024, "an axis") for n in shape]
-    is_mask = np.isin(volume, (0, volume.max())).all()
+    is_mask = volume.min() >= 0 and np.isin(volume, (0, volume.max())).all()
     if is_mask:
         volume = (volume != 0).astype(np.uint8)
         interpolation = "nearest"

@@ -648,6 +648,15 @@ def test_resampled_masks_stay_masks(angles, dtype, value):
     assert made.sum() * 8 == pytest.approx(volume_mm3, rel=0.05)
 
 
+@pytest.mark.parametrize("low", [-5, -1])
+def test_what_lies_below_0_is_an_image(low):
+    for values in (np.full((9, 9, 9), low), np.pad(np.full((5, 5, 5), low), 2)):
+        affine = about_origin(shape=values.shape)
+        made, _ = preprocess.resample_crop(values, affine, shape=(3, 3, 3), voxel_mm=1.0)
+        assert made.dtype == np.float32
+        assert made.min() == low
+
+
 def test_empty_masks_stay_empty():
     made, _ = preprocess.resample_crop(np.zeros((9, 9, 9), bool), np.eye(4), shape=(5, 5, 5))
     assert made.dtype == np.uint8
