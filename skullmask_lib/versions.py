@@ -406,7 +406,7 @@ def _scalp_boundary_stages(
     image: np.ndarray,
     spacing_mm: Spacing | None,
 ) -> Stages:
-    _, stages = follow_boundary(_unwrap(image, spacing_mm), np.shape(image), "v8")
+    _, stages = _follow(image, spacing_mm, "v8")
     return stages
 
 
@@ -414,17 +414,19 @@ def _second_opinion_stages(
     image: np.ndarray,
     spacing_mm: Spacing | None,
 ) -> Stages:
-    _, stages = follow_boundary(_unwrap(image, spacing_mm), np.shape(image), "v9")
+    _, stages = _follow(image, spacing_mm, "v9")
     return stages
 
 
-def _unwrap(
+def _follow(
     image: np.ndarray,
     spacing_mm: Spacing | None,
-) -> polar.Unwrapped | None:
+    version: str,
+) -> tuple[polar.Unwrapped | None, Stages]:
+    """Unwrap the head of a slice, warn if there are several, and run v8 or v9 from there."""
     unwrapped = polar.unwrap(image, spacing_mm)
     polar.warn_of_rivals(unwrapped)
-    return unwrapped
+    return follow_boundary(unwrapped, np.shape(image), version)
 
 
 def brain_and_scalp(image: np.ndarray) -> Stages:
@@ -696,7 +698,7 @@ def mask_and_quality(
     True
     """
     version, _ = choose(version, {})
-    unwrapped, stages = follow_boundary(_unwrap(image, spacing_mm), np.shape(image), version)
+    unwrapped, stages = _follow(image, spacing_mm, version)
     mask = _mask(stages)
     return mask, polar.trust_in(unwrapped, mask)
 
@@ -858,9 +860,7 @@ def _mask_each(work: _Work) -> Iterator[_Masked]:
     else:
         for slice_ in work.slices:
             with errors.placed(slice_.name):
-                unwrapped = _unwrap(slice_.image, slice_.spacing_mm)
-                shape = np.shape(slice_.image)
-                unwrapped, stages = follow_boundary(unwrapped, shape, work.version)
+                unwrapped, stages = _follow(slice_.image, slice_.spacing_mm, work.version)
                 mask = _mask(stages)
             yield _Masked(slice_, mask, unwrapped)
 
