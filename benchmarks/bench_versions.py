@@ -130,7 +130,7 @@ def parts_of_v7(image: np.ndarray, _spacing_mm: np.ndarray) -> dict[str, Callabl
 
 def parts_of_v8(image: np.ndarray, spacing_mm: np.ndarray) -> dict[str, Callable[[], object]]:
     unwrapped = polar.unwrap(image, spacing_mm)
-    stages = boundary.scalp_boundary(unwrapped)
+    _, stages = boundary.follow_boundary(unwrapped, image.shape, "v8")
     rays = polar.merge_rays(unwrapped.brightness)
     inner_edge_cost = polar.inner_edge_cost(rays)
     path = stages["path"]

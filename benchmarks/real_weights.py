@@ -110,9 +110,7 @@ def masks_of(unwrapped: Sequence[polar.Unwrapped | None], data: sm.Data) -> list
     """Make v8's masks; a slice without a head gets an empty one."""
     masks = []
     for head in unwrapped:
-        stages = boundary.no_head(data.images.shape[1:])
-        if head is not None:
-            stages = boundary.scalp_boundary(head)
+        _, stages = boundary.follow_boundary(head, data.images.shape[1:], "v8")
         masks.append(stages["filled"])
     return masks
 

@@ -95,7 +95,7 @@ def follow_boundary(
     unwrapped : polar.Unwrapped or None
         The head, which v9 may have corrected.
     stages : dict of str to ndarray
-        As `versions.trace` returns them; those of `no_head` without a head.
+        As `versions.trace` returns them; without a head ``head`` and ``filled``, both empty.
 
     Raises
     ------
@@ -110,74 +110,23 @@ def follow_boundary(
     """
     method = _method(version)
     if unwrapped is None:
-        return None, no_head(shape)
+        return None, _no_head(shape)
     return method.stages_of(unwrapped)
 
 
-def no_head(shape: tuple[int, int]) -> Stages:
-    """Return the stages of v8 where it finds no head.
-
-    Parameters
-    ----------
-    shape : tuple of int
-        Rows and columns of the image.
-
-    Returns
-    -------
-    dict of str to ndarray of shape (H, W), uint8
-        ``head`` and ``filled``, both empty.
-
-    Examples
-    --------
-    >>> no_head((1, 2))["filled"]
-    array([[0, 0]], dtype=uint8)
-    """
+def _no_head(shape: tuple[int, int]) -> Stages:
+    """Return the stages of a slice without a head, all of them empty."""
     empty = np.zeros(shape, np.uint8)
     return {"head": empty, "filled": empty}
 
 
-def scalp_boundary(unwrapped: polar.Unwrapped) -> Stages:
-    """Run v8 from where the head is unwrapped.
-
-    Parameters
-    ----------
-    unwrapped : polar.Unwrapped
-
-    Returns
-    -------
-    dict of str to ndarray
-        The stages, as `versions.trace` returns them.
-
-    Examples
-    --------
-    >>> disc = np.hypot(*np.ogrid[-40:40, -40:40]) < 36
-    >>> list(scalp_boundary(polar.unwrap(disc, (2, 2))))
-    ['head', 'unwrapped', 'cost', 'inner edge', 'path', 'outline', 'filled']
-    """
-    return {"head": unwrapped.head, **_boundary_stages(unwrapped)}
+def _scalp_boundary(unwrapped: polar.Unwrapped) -> tuple[polar.Unwrapped, Stages]:
+    """Run v8 from where the head is unwrapped, which stays as it is."""
+    return unwrapped, {"head": unwrapped.head, **_boundary_stages(unwrapped)}
 
 
-def second_opinion(unwrapped: polar.Unwrapped) -> tuple[polar.Unwrapped, Stages]:
-    """Run v9 from where the head is unwrapped.
-
-    Parameters
-    ----------
-    unwrapped : polar.Unwrapped
-        As v8 finds it.
-
-    Returns
-    -------
-    unwrapped : polar.Unwrapped
-        The head after the network has corrected it.
-    stages : dict of str to ndarray
-        As `versions.trace` returns them.
-
-    Examples
-    --------
-    >>> disc = np.hypot(*np.ogrid[-40:40, -40:40]) < 36
-    >>> list(second_opinion(polar.unwrap(disc, (2, 2)))[1])[:4]
-    ['probability', 'head', 'opinion', 'unwrapped']
-    """
+def _second_opinion(unwrapped: polar.Unwrapped) -> tuple[polar.Unwrapped, Stages]:
+    """Run v9 from where the head is unwrapped, which its network corrects."""
     probability = learned.probability_on_grid(unwrapped)
     corrected, opinion = _correct_head(unwrapped, probability)
     boundary = _boundary_stages(corrected, opinion)
@@ -402,10 +351,6 @@ def _is_clear(
 # --- The versions --------------------------------------------------------------------------------
 
 
-def _v8(unwrapped: polar.Unwrapped) -> tuple[polar.Unwrapped, Stages]:
-    return unwrapped, scalp_boundary(unwrapped)
-
-
 def _uncorrected(unwrapped: polar.Unwrapped) -> tuple[polar.Unwrapped, None]:
     return unwrapped, None
 
@@ -415,8 +360,8 @@ def _corrected_by_network(unwrapped: polar.Unwrapped) -> tuple[polar.Unwrapped, 
 
 
 _METHODS = {
-    "v8": _Method(_v8, _uncorrected),
-    "v9": _Method(second_opinion, _corrected_by_network),
+    "v8": _Method(_scalp_boundary, _uncorrected),
+    "v9": _Method(_second_opinion, _corrected_by_network),
 }
 # The versions that unwrap the head, which also tells how far to trust a mask
 BOUNDARY_VERSIONS = tuple(_METHODS)
