@@ -68,11 +68,7 @@ def iou(mask: np.ndarray, truth: np.ndarray) -> float:
     >>> iou(np.array([[1, 1, 0]]), np.array([[0, 1, 1]]))
     0.3333333333333333
     """
-    counts = _count_pixels(mask, truth)
-    either = counts.mask + counts.truth - counts.both
-    if not either:
-        return 1.0
-    return counts.both / either
+    return _iou(_count_pixels(mask, truth))
 
 
 def dice(mask: np.ndarray, truth: np.ndarray) -> float:
@@ -97,11 +93,7 @@ def dice(mask: np.ndarray, truth: np.ndarray) -> float:
     >>> dice(np.array([[1, 1, 0]]), np.array([[0, 1, 1]]))
     0.5
     """
-    counts = _count_pixels(mask, truth)
-    total = counts.mask + counts.truth
-    if not total:
-        return 1.0
-    return 2 * counts.both / total
+    return _dice(_count_pixels(mask, truth))
 
 
 def hausdorff_mm(
@@ -265,10 +257,7 @@ def area_error(mask: np.ndarray, truth: np.ndarray) -> float:
     >>> area_error(np.array([[1, 1, 1]]), np.array([[1, 1, 0]]))
     0.5
     """
-    counts = _count_pixels(mask, truth)
-    if counts.truth:
-        return (counts.mask - counts.truth) / counts.truth
-    return np.inf if counts.mask else 0.0
+    return _area_error(_count_pixels(mask, truth))
 
 
 def score(
@@ -301,10 +290,11 @@ def score(
     ['iou', 'dice', 'area_error', 'hausdorff_px', 'hd95_px', 'assd_px']
     """
     distances = _surface_distances(mask, truth, PIXELS if spacing_mm is None else spacing_mm)
+    counts = _count_pixels(mask, truth)
     values = (
-        iou(mask, truth),
-        dice(mask, truth),
-        area_error(mask, truth),
+        _iou(counts),
+        _dice(counts),
+        _area_error(counts),
         _hausdorff(distances),
         _hd95(distances),
         _assd(distances),
@@ -480,6 +470,26 @@ def _finite_mean(values: list[float]) -> float:
 
 
 # --- Pixel counts and distances ------------------------------------------------------------------
+
+
+def _iou(counts: _Counts) -> float:
+    either = counts.mask + counts.truth - counts.both
+    if not either:
+        return 1.0
+    return counts.both / either
+
+
+def _dice(counts: _Counts) -> float:
+    total = counts.mask + counts.truth
+    if not total:
+        return 1.0
+    return 2 * counts.both / total
+
+
+def _area_error(counts: _Counts) -> float:
+    if counts.truth:
+        return (counts.mask - counts.truth) / counts.truth
+    return np.inf if counts.mask else 0.0
 
 
 def _hausdorff(distances: _Distances) -> float:
