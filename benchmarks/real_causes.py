@@ -15,7 +15,7 @@ from scipy import ndimage
 from tqdm import tqdm
 
 import skullmask_lib as sm
-from skullmask_lib import masks, tables, versions
+from skullmask_lib import masks, metrics, tables, versions
 
 TABLE = Path(__file__).parents[1] / "data" / "real_causes.csv"
 JOINED = "brain joined to scalp"
@@ -99,9 +99,9 @@ def share(part: np.ndarray, whole: np.ndarray) -> float:
 
 def gap_mm(region: np.ndarray, truth: np.ndarray, spacing_mm: np.ndarray) -> float:
     """Return the median distance from the skull's true surface to a region [mm]."""
-    surface = truth & ~ndimage.binary_erosion(truth)
+    is_surface = metrics.surface_of(truth) > 0
     distance_mm = ndimage.distance_transform_edt(~region, sampling=spacing_mm)
-    return float(np.median(distance_mm[surface]))
+    return float(np.median(distance_mm[is_surface]))
 
 
 @dataclass(frozen=True)

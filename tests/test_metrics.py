@@ -186,6 +186,23 @@ def itk_hausdorff(mask, truth, spacing_mm):
     return measured
 
 
+@pytest.mark.parametrize("shape", [(30,), (9, 8), (6, 5, 4)])
+def test_a_surface_has_a_neighbour_outside(shape):
+    mask = np.random.default_rng(1).random(shape) < 0.8
+    padded = np.pad(mask, 1)
+    is_inner = np.ones(padded.shape, bool)
+    for axis in range(mask.ndim):
+        is_inner &= np.roll(padded, 1, axis) & np.roll(padded, -1, axis)
+    inner = is_inner[(slice(1, -1),) * mask.ndim]
+    assert (mask & inner).any()
+    for kind in (mask, 255 * mask.astype(np.int16)):
+        surface = metrics.surface_of(kind)
+        assert surface.dtype == np.uint8
+        np.testing.assert_array_equal(surface, mask & ~inner)
+    with pytest.raises(sm.InputError):
+        metrics.surface_of(mask + 2)
+
+
 @pytest.mark.parametrize("spacing_mm", SPACINGS)
 @pytest.mark.parametrize("seed", range(6))
 def test_distances_of_simpleitk(seed, spacing_mm):

@@ -86,7 +86,7 @@ def _worst(volume: np.ndarray, true: np.ndarray) -> _Best:
 
 
 def _smoothest(volume: np.ndarray, true: np.ndarray) -> _Best:
-    best = _best(volume, true, score=lambda mask, _: -float(brain_masks.surface(mask).sum()))
+    best = _best(volume, true, score=lambda mask, _: -float(metrics.surface_of(mask).sum()))
     t = 2 * brain_masks.otsu_range(volume)[0]
     limits = (best[1] * t, best[2] * t)
     mask = brain_masks.brain_mask(volume, threshold=limits, closing_radius=best[3])

@@ -19,7 +19,7 @@ import numpy as np
 from scipy import ndimage
 from tqdm import tqdm
 
-from .. import errors
+from .. import errors, metrics
 from ..errors import InputError, check_binary, check_unmasked
 from ..io import nifti
 from . import morphology, preprocess, scans
@@ -668,11 +668,11 @@ def compare_radii(
     *,
     threshold: Threshold = None,
 ) -> list[dict]:
-    """Make a mask with each of several closing radii, and count the voxels of its `surface`.
+    """Make a mask with each of several closing radii, and count the voxels of its surface.
 
-    Fewer surface voxels mean a smoother mask. All of them are counted. The page that describes
-    the recipe counts where a Sobel filter along one axis is above zero, which sees only the sides
-    that face one way.
+    Fewer surface voxels mean a smoother mask. All of them are counted, see `metrics.surface_of`.
+    The page that describes the recipe counts where a Sobel filter along one axis is above zero,
+    which sees only the sides that face one way.
 
     Parameters
     ----------
@@ -708,38 +708,12 @@ def compare_radii(
         mask_voxels = int(mask.sum(dtype=int))
         row = {
             "closing_radius": radius,
-            "surface_voxels": int(surface(mask).sum(dtype=int)),
+            "surface_voxels": int(metrics.surface_of(mask).sum(dtype=int)),
             "mask_voxels": mask_voxels,
             "coverage_percent": 100 * mask_voxels / mask.size,
         }
         rows.append(row)
     return rows
-
-
-def surface(mask: np.ndarray) -> np.ndarray:
-    """Mark the voxels of a mask that have a neighbour outside it or lie on a side of the volume.
-
-    Parameters
-    ----------
-    mask : ndarray of shape (X, Y, Z)
-        Holds 0 and one other value.
-
-    Returns
-    -------
-    ndarray of shape (X, Y, Z), uint8
-
-    Raises
-    ------
-    InputError
-        If the mask is not binary or not three-dimensional.
-
-    Examples
-    --------
-    >>> int(surface(np.pad(np.ones((3, 3, 3)), 1)).sum())
-    26
-    """
-    mask = _check_mask(mask)
-    return mask - ndimage.binary_erosion(mask)
 
 
 def apply_mask(volume: np.ndarray, mask: np.ndarray) -> np.ndarray:
@@ -771,7 +745,9 @@ def apply_mask(volume: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 
 def overlay_edges(volume: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Set the `surface` of a mask to the volume's highest value, so that any viewer shows it.
+    """Set the surface of a mask to the volume's highest value, so that any viewer shows it.
+
+    See `metrics.surface_of`.
 
     Parameters
     ----------
@@ -794,7 +770,7 @@ def overlay_edges(volume: np.ndarray, mask: np.ndarray) -> np.ndarray:
     array([[[0, 5, 2, 3, 4, 5]]])
     """
     volume = np.asarray(check_unmasked(volume))
-    edges = surface(_check_mask(mask, volume))
+    edges = metrics.surface_of(_check_mask(mask, volume))
     return np.where(edges, volume.max(), volume)
 
 

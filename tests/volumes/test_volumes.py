@@ -22,6 +22,7 @@ from scipy import ndimage
 from skimage.filters import threshold_otsu
 from skimage.morphology import ball, binary_closing
 
+from skullmask_lib import metrics
 from skullmask_lib.volumes import brain_masks, morphology, scans
 from skullmask_lib.volumes.brain_masks import brain_mask, generate_brain_mask, quality_control
 
@@ -645,7 +646,7 @@ def test_apply_mask_and_overlay_keep_the_dtype():
     overlay = brain_masks.overlay_edges(volume, mask * 255)
     assert applied.dtype == overlay.dtype == np.int16
     same(applied, volume * mask)
-    edge = brain_masks.surface(mask) == 1
+    edge = metrics.surface_of(mask) == 1
     same(overlay[edge], volume.max())
     same(overlay[~edge], volume[~edge])
     assert 0 < edge.sum() < mask.sum()
@@ -656,11 +657,11 @@ def test_apply_mask_and_overlay_keep_the_dtype():
 def test_the_surface_is_seen_from_all_sides():
     mask = np.zeros((9, 9, 9), np.uint8)
     mask[2:7, 2:7, 2:7] = 1
-    assert brain_masks.surface(mask).sum() == 5**3 - 3**3
+    assert metrics.surface_of(mask).sum() == 5**3 - 3**3
     seen_by_sobel = ndimage.sobel(mask.astype(float)) > 0
     assert not seen_by_sobel[..., 4:].any()  # nidataset's page counts one side alone
     mask[:] = 1
-    assert brain_masks.surface(mask).sum() == 9**3 - 7**3
+    assert metrics.surface_of(mask).sum() == 9**3 - 7**3
 
 
 def test_compare_radii_is_brain_mask_at_each():
@@ -670,7 +671,7 @@ def test_compare_radii_is_brain_mask_at_each():
     for row in rows:
         mask = brain_mask(volume, threshold=(40, 300), closing_radius=row["closing_radius"])
         assert row["mask_voxels"] == mask.sum()
-        assert row["surface_voxels"] == brain_masks.surface(mask).sum()
+        assert row["surface_voxels"] == metrics.surface_of(mask).sum()
         assert row["coverage_percent"] == pytest.approx(100 * mask.mean())
     assert len({row["mask_voxels"] for row in rows}) > 1
 
