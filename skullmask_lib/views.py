@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache, wraps
 from typing import Annotated, Literal, NamedTuple, get_args
 
-import cv2
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -49,6 +48,13 @@ class _Best(NamedTuple):
 
     width_px: int
     iou: float
+
+
+class _Verdict(NamedTuple):
+    """How good a mask is, in words: its score alone, and all that a picture's text says of it."""
+
+    score: str
+    text: str
 
 
 # --- v1 to v7 ------------------------------------------------------------------------------------
@@ -408,12 +414,10 @@ def pipeline(
         _Step("5 scalp out, 6 fill holes", image, {"mask": mask}),
     ]
     colours = ("brain", "mask")
-    verdict = "the truth is unknown"
     if truth is not None:
-        score = metrics.iou(mask, truth)
-        verdict = f"IoU {score:.4f}, area error {metrics.area_error(mask, truth):+.3f}"
+        title = f"beside the truth: IoU {metrics.iou(mask, truth):.3f}"
         wrong = plots.errors(mask, truth)
-        steps.append(_Step(f"beside the truth: IoU {score:.3f}", image, wrong, {"truth": truth}))
+        steps.append(_Step(title, image, wrong, {"truth": truth}))
         colours = ("brain", "mask", "over-reach", "miss", "truth")
     fig, frames = plots.panels(1, 1, 1, height=8, lines=0)
     window = plots.head_window(image)
@@ -423,6 +427,7 @@ def pipeline(
         plots.large_title(fig, frame, step.title)
     plots.key(fig, colours)
     width_px = f"width {dilation_size} px"
+    verdict = _verdict(data, slice_index, mask).text
     alt = f"{data.names[slice_index]}: {version} in six steps, {width_px}: {verdict}."
     call = _call(version, {"dilation_size": dilation_size})
     return plots.picture(fig, alt, mask=mask, call=call)
@@ -514,11 +519,11 @@ def _error_percents(
     truth: np.ndarray,
 ) -> dict[str, list[float]]:
     """Measure misses and over-reach of some masks [% of the true area]."""
-    true_area_px = max(cv2.countNonZero(truth), 1)
+    true_area_px = max(np.count_nonzero(truth), 1)
     percents = {"miss": [], "over-reach": []}
     for mask in candidates:
         for kind, region in plots.errors(mask, truth).items():
-            percents[kind].append(100 * cv2.countNonZero(region) / true_area_px)
+            percents[kind].append(100 * np.count_nonzero(region) / true_area_px)
     return percents
 
 
@@ -926,32 +931,41 @@ def _judge(
     image = data.images[slice_index]
     truth = _truth(data, slice_index)
     if truth is None:
-        quality = polar.trust_in(_unwrapped(data, slice_index), mask)
-        score = f"quality {quality:.2f}"
-        verdict = score
-        if data.truth is not None:
-            verdict += ", the truth of this slice is unknown"
         kinds = {"mask": mask}
         outlined = {"mask": mask}
         opacity /= 2
     else:
         kinds = plots.errors(mask, truth)
         outlined = {"truth": truth}
-        score = f"IoU {metrics.iou(mask, truth):.4f}"
-        verdict = f"{score}, area error {metrics.area_error(mask, truth):+.3f}"
-    if not mask.any():
-        verdict += ", the mask is empty"
+    verdict = _verdict(data, slice_index, mask)
     plots.slice_panel(
         fig,
         frame,
         image,
-        f"{what}: {score}",
+        f"{what}: {verdict.score}",
         window=plots.head_window(image),
         kinds=kinds,
         outlined=outlined,
         opacity=opacity,
     )
-    return verdict
+    return verdict.text
+
+
+def _verdict(data: Data, slice_index: int, mask: np.ndarray) -> _Verdict:
+    """Rate a mask by the truth, or by its quality if that is unknown."""
+    truth = _truth(data, slice_index)
+    if truth is None:
+        quality = polar.trust_in(_unwrapped(data, slice_index), mask)
+        score = f"quality {quality:.2f}"
+        text = score
+        if data.truth is not None:
+            text += ", the truth of this slice is unknown"
+    else:
+        score = f"IoU {metrics.iou(mask, truth):.4f}"
+        text = f"{score}, area error {metrics.area_error(mask, truth):+.3f}"
+    if not mask.any():
+        text += ", the mask is empty"
+    return _Verdict(score, text)
 
 
 def _picture(

@@ -135,6 +135,18 @@ def test_the_pipeline_shows_the_mask_of_the_version_with_and_without_a_truth():
         assert picture.call == "sm.v5(image, dilation_size=16)"
 
 
+@pytest.mark.filterwarnings("ignore::skullmask_lib.errors.EmptyMaskWarning")
+@pytest.mark.parametrize("has_truth", [True, False])
+@pytest.mark.parametrize("is_flat", [True, False])
+def test_the_pipeline_says_of_a_mask_what_other_views_say(has_truth, is_flat):
+    image, truth = RING
+    shown = 0 * image if is_flat else image
+    data = data_of(shown, truth if has_truth else None)
+    *_, verdict = views.stages(data, version="v7").alt.split("; ")
+    assert views.pipeline(data).alt.endswith(f": {verdict}")
+    assert ("the mask is empty" in verdict) == is_flat
+
+
 def test_a_picture_follows_its_controls():
     data = sm.load("phantom")
     base = views.largest_component(data)
