@@ -814,16 +814,16 @@ def _beside_polar(
     data: Data,
     slice_index: int,
     version: str,
-    stages: tuple[str, ...],
+    names: tuple[str, ...],
     opacity: float,
 ) -> Picture:
     """Show the mask of a version beside polar stages of it."""
-    unwrapped, steps = _boundary(data, slice_index, version)
-    mask = steps["filled"]
+    unwrapped, stages = _boundary(data, slice_index, version)
+    mask = stages["filled"]
     fig, frames = plots.panels(1, 1.9)
     verdict = _judge(fig, frames[0], data, slice_index, mask, opacity, what=version)
     if unwrapped is not None:
-        plot = _polar(frames[1], steps, stages, "outline")
+        plot = _polar(frames[1], stages, names, "outline")
         plots.plot_panel(fig, frames[1], plot)
     if _truth(data, slice_index) is not None:
         verdict += f", quality {polar.trust_in(unwrapped, mask):.2f}"
@@ -847,21 +847,21 @@ _LINES = ("inner edge", "path", "outline")
 
 def _polar(
     frame: Frame,
-    steps: versions.Stages,
-    stages: tuple[str, ...],
+    stages: versions.Stages,
+    names: tuple[str, ...],
     line: str | None,
 ) -> Plot:
     """Draw polar stages of v8 or v9, with one of `_LINES` over each, or without a line."""
-    path = None if line is None else steps[line]
+    path = None if line is None else stages[line]
     shown = []
-    for stage in stages:
-        drawn, title = _POLAR[stage]
+    for name in names:
+        drawn, title = _POLAR[name]
         limits = (0, 1.2)
         if drawn == "opinion":
             limits = (0, 1)
         if drawn == "cost":
-            limits = _limits_of_cost(steps["cost"])
-        shown.append((steps[drawn], limits, path, title))
+            limits = _limits_of_cost(stages["cost"])
+        shown.append((stages[drawn], limits, path, title))
     return plots.polar_plot(frame, shown)
 
 
