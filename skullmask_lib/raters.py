@@ -149,7 +149,7 @@ def pairs(
             other = traces[second][index]
             distance = metrics.assd_mm(mask, other, spacings[index])
             scores.append((metrics.iou(mask, other), metrics.dice(mask, other), distance))
-        compared.append(Pair(first, second, len(both), *_means(scores, 3)))
+        compared.append(Pair(first, second, len(both), *_means(scores)))
     return compared
 
 
@@ -178,7 +178,7 @@ def majority(traces: Traces) -> np.ndarray:
     array([[[0, 1, 0]]], dtype=uint8)
     """
     counts = traced(traces).sum(axis=0)
-    votes = np.sum(list(traces.values()), axis=0, dtype=int)
+    votes = np.count_nonzero(list(traces.values()), axis=0)  # masks may hold 255
     return (2 * votes > counts[:, None, None]).astype(np.uint8)
 
 
@@ -217,15 +217,15 @@ def deviations(
         scores = []
         shared = np.zeros(len(masks), bool)
         for other, other_masks in traces.items():
-            both = is_traced[rater] & is_traced[other]
             if other == rater:
                 continue
+            both = is_traced[rater] & is_traced[other]
             shared |= both
             for index in np.flatnonzero(both).tolist():
                 pair = masks[index], other_masks[index]
                 outward = metrics.outward_mm(*pair, spacings[index])
                 scores.append((metrics.iou(*pair), metrics.area_error(*pair), outward))
-        rows.append(Deviation(rater, int(shared.sum()), *_means(scores, 3)))
+        rows.append(Deviation(rater, int(shared.sum()), *_means(scores)))
     return rows
 
 
@@ -264,7 +264,10 @@ def staple(traces: Traces) -> Staple:
     by_all = traced(traces).all(axis=0)
     if not by_all.any():
         raise InputError("expected a slice that all raters have traced, got none")
-    stacks = [sitk.GetImageFromArray(masks[by_all].astype(np.uint8)) for masks in traces.values()]
+    stacks = []
+    for masks in traces.values():
+        is_set = masks[by_all] > 0  # masks may hold 255
+        stacks.append(sitk.GetImageFromArray(is_set.astype(np.uint8)))
     estimate = sitk.STAPLEImageFilter()
     estimate.SetForegroundValue(1)
     probability = sitk.GetArrayFromImage(estimate.Execute(stacks))
@@ -282,8 +285,8 @@ def _spacings(traces: Traces, spacing_mm: np.ndarray | None) -> list[Spacing]:
     return [spacing or metrics.PIXELS for spacing in spacings]
 
 
-def _means(scores: Sequence[tuple[float, ...]], count: int) -> list[float]:
+def _means(scores: Sequence[tuple[float, float, float]]) -> list[float]:
     """Average scores over slices; NaN where there is no slice."""
     if not scores:
-        return [np.nan] * count
+        return [np.nan] * 3
     return np.mean(scores, axis=0).tolist()

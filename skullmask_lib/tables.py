@@ -81,7 +81,7 @@ def _laid_out(
         cells.append([_cell(value, name, shown) for value, name in named])
     widths = []
     for column in zip(header, *cells, strict=True):
-        widths.append(max(map(len, column)))
+        widths.append(max(2, *map(len, column)))  # a rule is a dash and a colon
     columns = zip(*rows, strict=True) if rows else [()] * len(header)
     rule = list(map(_rule, columns, widths))
     lines = []
@@ -112,7 +112,7 @@ def _cell(
     name: str,
     shown: Callable[[object], str],
 ) -> str:
-    if not isinstance(value, float):
+    if not isinstance(value, float | np.floating):
         return shown(value)
     if np.isnan(value):
         return "–"

@@ -206,7 +206,7 @@ def grouped(remarks: Iterable[Warning]) -> list[str]:
         groups.setdefault(text, {})[name] = None
     lines = []
     for text, names in groups.items():
-        joined = ", ".join(spans(names))
+        joined = ", ".join(spans(filter(None, names)))
         lines.append(f"{joined}: {text}" if joined else text)
     return lines
 

@@ -189,6 +189,23 @@ def test_equal_scores_get_equal_ranks(classroom, head, skullmask):
     assert column(rows, "rank")[:3] == ["1", "1", "3"]
 
 
+def test_no_name_in_the_table_is_a_formula(classroom, head, skullmask):
+    np.save(classroom / "masks" / "=1+1.npy", head.truth)
+    skullmask("capstone", "score", "masks", TRUTH, "-o", "s.csv")
+    names = column(rows_of(classroom / "s.csv"), "submission")
+    assert "'=1+1.npy" in names
+
+
+def test_a_name_keeps_its_dots(head, folder, skullmask):
+    capstone.write(head, folder / "secret")
+    (folder / "masks").mkdir()
+    for name in ("v1.anna.npy", "v2.ben.npy"):
+        np.save(folder / "masks" / name, head.truth)
+    code, out, _ = skullmask("capstone", "agree", "masks", SLICES)
+    assert code == 0
+    assert "| v1.anna | v2.ben |" in out
+
+
 @pytest.mark.usefixtures("classroom")
 def test_images_that_are_named_as_the_truth_are_told_apart_from_masks(skullmask):
     code, _, [line] = skullmask("capstone", "score", "masks", SLICES)

@@ -119,6 +119,15 @@ def test_traces_that_cannot_be_compared_are_refused(traces):
             compare(traces)
 
 
+def test_masks_of_0_and_255_count_as_masks_of_0_and_1(traces):
+    as_pictures = {name: 255 * masks for name, masks in traces.items()}
+    np.testing.assert_array_equal(raters.majority(as_pictures), raters.majority(traces))
+    assert raters.pairs(as_pictures) == raters.pairs(traces)
+    estimate, estimate_of_pictures = raters.staple(traces), raters.staple(as_pictures)
+    np.testing.assert_array_equal(estimate_of_pictures.mask, estimate.mask)
+    assert estimate_of_pictures.sensitivity == estimate.sensitivity
+
+
 def test_staple_needs_a_slice_that_all_have_traced():
     with pytest.raises(InputError):
         raters.staple({"anna": discs(20, None), "ben": discs(None, 20)})

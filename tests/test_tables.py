@@ -1,6 +1,8 @@
 """Tables of results: how numbers are rounded, and on which side a column is aligned."""
 
+import numpy as np
 import pytest
+from markdown_it import MarkdownIt
 
 from skullmask_lib import tables
 
@@ -24,6 +26,8 @@ def cells(rows, header):
         ("IoU at 26 px", 1.5, "1.5000"),
         ("IoU", float("nan"), "–"),
         ("slices", 5, "5"),
+        ("IoU", np.float32(0.12345), "0.1235"),
+        ("IoU", np.float32("nan"), "–"),
     ],
 )
 def test_a_number_is_rounded_as_its_column_asks(name, value, shown):
@@ -47,3 +51,9 @@ def test_columns_of_numbers_are_aligned_on_the_right(column, is_right):
     [[rule], *_] = cells([(value,) for value in column], ["name"])
     assert rule.endswith(":") == is_right
     assert rule.startswith(":") != is_right
+
+
+@pytest.mark.parametrize("value", ["a", 1])
+def test_a_column_of_one_character_is_a_table_all_the_same(value):
+    page = MarkdownIt("commonmark").enable("table").render(tables.text([(value,)], ["n"]))
+    assert page.startswith("<table>")

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import numpy as np
 import typer
 
-from .. import capstone, raters
+from .. import capstone, raters, texts
 from ..errors import InputError
 from ..io import datasets, outputs
 from . import commands, options, terminal
@@ -93,11 +93,12 @@ def score(
     order = [(row.iou, row.hd95) for row in rows]
     ranked = [(1 + order.index((row.iou, row.hd95)), *row) for row in rows]
     if output:
+        written = [(place, texts.csv_text(name), *scores) for place, name, *scores in ranked]
         with (
             outputs.replacing(output, folder, truth) as incomplete,
             open(incomplete, "w", newline="", encoding="utf-8") as file,
         ):
-            csv.writer(file).writerows([header, *ranked])
+            csv.writer(file).writerows([header, *written])
     terminal.say_table(ranked, header)
 
 
@@ -150,10 +151,18 @@ def agree(
 
 def _without_suffixes(traces: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Name traces as their files without suffixes, unless they differ in nothing else."""
-    names = [name.partition(".")[0] for name in traces]
+    names = [_without_suffix(name) for name in traces]
     if len(set(names)) < len(names):
         return traces
     return dict(zip(names, traces.values(), strict=True))
+
+
+def _without_suffix(name: str) -> str:
+    """Cut off what says how a file is read: ``v1.anna.nii.gz`` is ``v1.anna``."""
+    for suffix in sorted(datasets.SUFFIXES, key=len, reverse=True):
+        if name.lower().endswith(suffix):
+            return name[: -len(suffix)]
+    return name
 
 
 def _say_agreement(traces: dict[str, np.ndarray], data: datasets.Data) -> None:

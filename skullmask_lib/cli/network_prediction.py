@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import numpy as np
 
-from .. import deep, errors
+from .. import deep, errors, texts
 from ..errors import InputError
 from ..io import datasets, nifti, outputs
 from ..volumes import scans
@@ -209,8 +209,12 @@ def _evaluate_volumes(ask: "Predictor", source: str, truth: str | None) -> _Eval
 
 def _write_scores(evaluation: _Evaluation, file: Path, keep: Iterable[str | Path]) -> None:
     """Write the scores of every slice or scan as CSV, over none of the files to keep."""
-    with outputs.replacing(file, *keep) as temporary, temporary.open("w", newline="") as stream:
+    with (
+        outputs.replacing(file, *keep) as temporary,
+        temporary.open("w", newline="", encoding="utf-8") as stream,
+    ):
         table = csv.writer(stream)
         table.writerow((evaluation.unit, *evaluation.scores[0]))
         for name, row in zip(evaluation.names, evaluation.scores, strict=True):
-            table.writerow((name, *(f"{value:.6g}" for value in row.values())))
+            scores = [f"{value:.6g}" for value in row.values()]
+            table.writerow((texts.csv_text(name), *scores))

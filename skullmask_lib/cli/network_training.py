@@ -9,8 +9,8 @@ from typing import Annotated, Any
 import typer
 
 from .. import deep
-from ..deep.training_sets import BATCH_SIZES, RANDOM, RANDOM_HEADS
-from ..errors import InputError
+from ..deep.training_sets import BATCH_SIZES, LARGEST_SEED, RANDOM, RANDOM_HEADS
+from ..errors import InputError, check_whole
 from . import commands, options, terminal
 
 app = commands.new_app()
@@ -113,6 +113,8 @@ def train(
     """
     if dimensions == 3 and one_slice_per_head:
         raise InputError("is for slices; leave it out", where="--one-slice-per-head")
+    check_whole(seed, "seed", 0, LARGEST_SEED)
+    deep.training.check_plan(steps=steps, every=every, rate=rate, device=device)
     settings = _unet_settings(network, dimensions, levels, residual, dropout)
     built = deep.networks.build(network, seed=seed, base_filters=base_filters, **settings)
     sets = deep.training_sets.gather(

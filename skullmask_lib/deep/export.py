@@ -6,8 +6,10 @@ import warnings
 import torch
 from torch import nn
 
+from ..errors import InputError
 from ..io import outputs
 from ..io.paths import AnyPath
+from . import networks
 
 # OpenCV 4.10 to 5 read it
 OPSET = 13
@@ -29,17 +31,19 @@ def save_onnx(network: nn.Module, file: AnyPath) -> None:
     Raises
     ------
     InputError
-        If the file cannot be written.
+        If the network is for volumes, or the file cannot be written.
 
     Examples
     --------
     >>> import tempfile
-    >>> from . import networks
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     save_onnx(networks.build("unet", base_filters=2), f"{folder}/small.onnx")
     """
+    if networks.is_of_volumes(network):
+        raise InputError("expected a network for slices, got one for volumes")
     stream = io.BytesIO()
-    images = torch.zeros(1, 1, _EXAMPLE_SIDE, _EXAMPLE_SIDE)
+    side = max(_EXAMPLE_SIDE, network.multiple)
+    images = torch.zeros(1, 1, side, side)
     with warnings.catch_warnings():
         # The newer exporter needs another package
         warnings.filterwarnings("ignore", category=DeprecationWarning)

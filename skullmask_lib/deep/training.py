@@ -8,6 +8,7 @@ from __future__ import annotations  # the site's builder replaces torch by a sta
 
 import contextlib
 import csv
+import functools
 import math
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -122,10 +123,17 @@ def train(
     >>> [row.step for row in log], log[1].loss < log[0].loss
     ([20, 40], True)
     """
-    _check_plan(steps, every, rate)
-    _check_device(device)
+    check_plan(steps=steps, every=every, rate=rate, device=device)
     folder = outputs.make_folder(folder)
-    options = {"steps": steps, "rate": rate, "seed": seed, "every": every, **(options or {})}
+    options = {
+        "steps": steps,
+        "rate": rate,
+        "seed": seed,
+        "every": every,
+        "loss": _name_of_loss(loss),
+        "precision": str(precision),
+        **(options or {}),
+    }
     network.to(device)
     optimizer = torch.optim.AdamW(network.parameters(), rate, weight_decay=_WEIGHT_DECAY)
     log = _resume(network, optimizer, folder / LAST, options)
@@ -249,29 +257,51 @@ def read_log(file: AnyPath) -> list[Row]:
     ...     read_log(f"{folder}/log.csv")
     [Row(step=10, loss=0.5, validation=0.75)]
     """
-    with open(file, newline="") as table:
-        header, *rows = csv.reader(table)
-    if tuple(header) != Row._fields:
-        raise InputError("expected the log of a training", where=file)
-    return [Row(int(step), float(loss), float(score)) for step, loss, score in rows]
+    with open(file, newline="", encoding="utf-8", errors="replace") as table:
+        rows = list(csv.reader(table))
+    try:
+        if tuple(rows[0]) == Row._fields:
+            return [Row(int(step), float(loss), float(score)) for step, loss, score in rows[1:]]
+    except (IndexError, ValueError):
+        pass
+    raise InputError("expected the log of a training", where=file)
 
 
-def _check_plan(steps: int, every: int, rate: float) -> None:
-    """Refuse a training of no steps, or with a rate that changes nothing."""
+def check_plan(*, steps: int, every: int, rate: float, device: str) -> None:
+    """Refuse a training of no steps, with a rate that changes nothing, or on no device.
+
+    Parameters
+    ----------
+    steps, every, rate, device
+        See `train`.
+
+    Raises
+    ------
+    InputError
+        If one of them cannot be used.
+
+    Examples
+    --------
+    >>> check_plan(steps=100, every=10, rate=1e-3, device="cpu")
+    """
     check_whole(steps, "number of steps", 1, 10**9, "steps")
     check_whole(every, "number of steps between checkpoints", 1, 10**9, "steps")
     if not 0 < rate < math.inf:
         raise InputError(f"expected a rate above 0, got {rate}")
-
-
-def _check_device(device: str) -> None:
-    """Refuse a device that is not here."""
     try:
         is_here = torch.device(device).type != "cuda" or torch.cuda.is_available()
     except RuntimeError:
         raise InputError(f"expected a device such as cpu or cuda, got {device}") from None
     if not is_here:
         raise InputError(f"expected a device that is here, got {device}; take cpu")
+
+
+def _name_of_loss(loss: Loss) -> str:
+    """Name a loss, with the settings that `functools.partial` has bound to it."""
+    if isinstance(loss, functools.partial):
+        bound = ", ".join(f"{name}={value}" for name, value in loss.keywords.items())
+        return f"{_name_of_loss(loss.func)}({bound})"
+    return getattr(loss, "__name__", type(loss).__name__)
 
 
 @contextlib.contextmanager
@@ -361,12 +391,13 @@ def _resume(
         return []
     earlier, extra = checkpoints.load(file)
     try:
-        before = earlier.settings | extra["options"]
+        before = {"network": networks.name_of(earlier), **earlier.settings, **extra["options"]}
         log = [Row(*row) for row in extra["log"]]
         state = extra["optimizer"]
     except (KeyError, TypeError):
         raise InputError("holds no training that could go on", where=file) from None
-    _check_unchanged(before, network.settings | options, file)
+    now = {"network": networks.name_of(network), **network.settings, **options}
+    _check_unchanged(before, now, file)
     network.load_state_dict(earlier.state_dict())
     try:
         optimizer.load_state_dict(state)

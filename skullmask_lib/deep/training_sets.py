@@ -22,6 +22,7 @@ RANDOM = "random-phantoms"
 # By dimensions: volumes are larger than slices, and one is worth many of them
 BATCH_SIZES = {2: 8, 3: 2}
 RANDOM_HEADS = {2: 200, 3: 40}
+LARGEST_SEED = 2**32 - 1
 
 # Random phantoms to validate by
 _VALIDATION_HEADS = 50
@@ -29,7 +30,6 @@ _VALIDATION_VOLUMES = 8
 _FIRST_VALIDATION_HEAD = 900_000  # seeds of heads to learn from are lower
 
 _LARGEST_BATCH = 10_000
-_LARGEST_SEED = 2**32 - 1
 
 
 class Sets(NamedTuple):
@@ -147,7 +147,7 @@ def gather(
         folder=Path(folder),
         batch_size=check_whole(batch_size, "batch size", 1, _LARGEST_BATCH),
         random_heads=check_whole(random_heads, "random heads", 1, _FIRST_VALIDATION_HEAD),
-        seed=check_whole(seed, "seed", 0, _LARGEST_SEED),
+        seed=check_whole(seed, "seed", 0, LARGEST_SEED),
         one_slice_per_head=one_slice_per_head,
     )
     parts = _GATHER[dimensions, is_random](request)

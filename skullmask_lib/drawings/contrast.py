@@ -13,7 +13,7 @@ from ..plots import (
     Picture,
     errors,
     figure,
-    gray_of,
+    grey_of,
     head_window,
     in_look,
     key,
@@ -225,7 +225,7 @@ def veiled(
     >>> veiled(np.array([[0.0, 0, 1, 1]]), (slice(0, 1), slice(1, 3))).tolist()
     [[0.4000000059604645, 0.0, 1.0, 0.800000011920929]]
     """
-    gray = gray_of(image.astype(float))
+    gray = grey_of(image.astype(float))
     shown = 0.4 + 0.4 * gray
     shown[box] = gray[box]
     return shown.astype(np.float32)

@@ -22,8 +22,8 @@ from ..plots import (
     cut_plane,
     errors,
     figure,
-    gray_of,
     grey_limits,
+    grey_of,
     in_look,
     key,
     paint,
@@ -80,7 +80,7 @@ def masks_in_planes(
     """
     fig, axes = figure(len(masks), len(PLANES), width=PANELS_WIDTH_IN, height=9.2)
     for row, plane in zip(axes.reshape(len(PLANES), -1), PLANES, strict=True):
-        image = gray_of(cut_plane(volume, plane, at))
+        image = grey_of(cut_plane(volume, plane, at))
         for one, (title, mask) in zip(row, masks.items(), strict=True):
             cover = {"mask": cut_plane(mask, plane, at)}
             bare_axes(one, title if plane is PLANES[0] else "")
@@ -130,7 +130,7 @@ def errors_in_planes(
     fig, axes = figure(len(PLANES), rows, width=PANELS_WIDTH_IN, height=0.4 + 3.5 * rows)
     for row, (title, mask) in zip(axes.reshape(rows, -1), masks.items(), strict=True):
         for one, plane in zip(row, PLANES, strict=True):
-            image = gray_of(cut_plane(volume, plane, at))
+            image = grey_of(cut_plane(volume, plane, at))
             kinds = errors(cut_plane(mask, plane, at), cut_plane(truth, plane, at))
             headline = title if plane is PLANES[1] else ""
             bare_axes(one, f"{headline}\n{plane.name}")

@@ -4,6 +4,7 @@ Numbers, sequences of numbers, masks and images are compared. What a lesson asks
 here, so the remarks fit any exercise.
 """
 
+import math
 import numbers
 from collections.abc import Mapping
 from typing import Any
@@ -47,7 +48,7 @@ def is_alike(answer: Any, expected: Any, tolerance: float) -> bool:
             return False
         answer = [answer[key] for key in expected]
     if is_number(expected):
-        return is_number(answer) and abs(float(answer) - float(expected)) <= tolerance
+        return is_number(answer) and _is_near(answer, expected, tolerance)
     return _is_same_sequence(_listed(answer), _listed(expected), tolerance)
 
 
@@ -69,7 +70,19 @@ def is_number(value: Any) -> bool:
     """
     if isinstance(value, np.ndarray) and value.ndim == 0:
         value = value[()]
-    return isinstance(value, numbers.Real) and not isinstance(value, (bool, np.bool_))
+    if not isinstance(value, numbers.Real) or isinstance(value, (bool, np.bool_)):
+        return False
+    try:
+        float(value)
+    except OverflowError:
+        return False
+    return True
+
+
+def _is_near(answer: float, expected: float, tolerance: float) -> bool:
+    """Compare two numbers; one that lies at the tolerance is near, however floats round."""
+    distance = abs(float(answer) - float(expected))
+    return distance <= tolerance or math.isclose(distance, tolerance, rel_tol=1e-9)
 
 
 def _is_same_array(answer: Any, expected: np.ndarray, tolerance: float) -> bool:
@@ -188,7 +201,7 @@ def _remark_on_numbers(answers: list, expected: list, tolerance: float) -> str |
         return "the values are right, but their order is reversed."
     if not all(map(is_number, expected)):
         return None
-    if not np.isfinite(answers).all():
+    if not all(math.isfinite(float(number)) for number in answers):
         return "not every number is finite, so was something divided by 0?"
     if is_alike(answers, [100 * number for number in expected], 100 * tolerance):
         return "this is a percentage; give a fraction between 0 and 1."
@@ -232,6 +245,7 @@ def is_rounded_too_far(answer: Any, expected: Any, tolerance: float) -> bool:
 def _is_rounded(answer: float, expected: float) -> bool:
     """Tell whether a number is another one, rounded to the decimals that it shows."""
     whole, _, decimals = str(float(answer)).partition(".")
+    decimals = decimals.rstrip("0")  # a whole number shows none
     digits = (whole + decimals).lstrip("-0")
     is_guess = len(digits) < _FEWEST_DIGITS
     return not is_guess and float(answer) == round(float(expected), len(decimals))

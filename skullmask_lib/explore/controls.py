@@ -5,6 +5,7 @@ widgets are made here; `explorers` puts them together.
 """
 
 import inspect
+import numbers
 import typing
 from collections.abc import Callable, Mapping
 
@@ -90,7 +91,7 @@ def control(name: str, value: object, offer: tuple | list) -> widgets.Widget:
     Raises
     ------
     InputError
-        If ``value`` is not between start and stop.
+        If ``value`` is not between start and stop, or not in the list.
 
     Examples
     --------
@@ -109,10 +110,12 @@ def control(name: str, value: object, offer: tuple | list) -> widgets.Widget:
     if isinstance(value, bool) and set(offer) == {False, True}:
         return widgets.Checkbox(value=value, indent=False, **look)
     if isinstance(offer, list):
+        if value not in offer:
+            raise InputError(f"expected a {words} of {offer}, got {value!r}")
         return widgets.Dropdown(options=offer, value=value, **look)
     start, stop, step = offer[:3]
-    if not start <= value <= stop:
-        raise InputError(f"expected a {words} from {start} to {stop}, got {value}")
+    if not isinstance(value, numbers.Real) or not start <= value <= stop:
+        raise InputError(f"expected a {words} from {start} to {stop}, got {value!r}")
     slider = widgets.FloatSlider
     if {type(value), type(start), type(stop), type(step)} == {int}:
         slider = widgets.IntSlider

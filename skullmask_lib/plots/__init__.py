@@ -28,7 +28,7 @@ from .frames import (
     stacked,
 )
 from .pictures import Picture, figure, key, picture
-from .pixels import PAINT_OPACITY, errors, gray_of, grey_limits, paint
+from .pixels import PAINT_OPACITY, errors, grey_limits, grey_of, paint
 from .planes import PLANES, Plane, cut_plane, three_planes
 from .rays import polar_pixels, polar_plot
 from .slices import bare_axes, compare, head_window, outline, show, zoom
@@ -52,8 +52,8 @@ __all__ = [
     "cut_plane",
     "errors",
     "figure",
-    "gray_of",
     "grey_limits",
+    "grey_of",
     "head_window",
     "histogram",
     "in_look",

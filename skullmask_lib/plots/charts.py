@@ -202,7 +202,7 @@ def class_picture(
     'slices: no tumour 2556 (65 %), tumour 1373 (35 %)'
     """
     counts = dict(counts.items())  # it may be a Series
-    whole = sum(counts.values())
+    whole = max(sum(counts.values()), 1)
     names = list(counts)
     shares = [f"{count} ({100 * count / whole:.0f} %)" for count in counts.values()]
     fig, (axes,) = figure(height=1.3 + 0.5 * len(counts))

@@ -35,7 +35,7 @@ def grey_limits(
     return low, low + 1.0
 
 
-def gray_of(image: np.ndarray) -> np.ndarray:
+def grey_of(image: np.ndarray) -> np.ndarray:
     """Scale a slice to grey, its brightest pixels clipped as in `show`.
 
     Parameters
@@ -49,7 +49,7 @@ def gray_of(image: np.ndarray) -> np.ndarray:
 
     Examples
     --------
-    >>> gray_of(np.array([[0, 5, 10]])).round(1).tolist()
+    >>> grey_of(np.array([[0, 5, 10]])).round(1).tolist()
     [[0.0, 0.5, 1.0]]
     """
     low, high = grey_limits(image)

@@ -11,8 +11,8 @@ from .pixels import (
     WHITE_PERCENTILE,
     contours,
     errors,
-    gray_of,
     grey_limits,
+    grey_of,
     paint,
 )
 from .style import COLOURS, in_look, rim
@@ -129,7 +129,7 @@ def compare(
     >>> compare(plots.figure()[1][0], np.eye(4), np.eye(4), np.ones((4, 4)), "a mask").get_title()
     'a mask'
     """
-    painted = paint(gray_of(image), errors(mask, truth), PAINT_OPACITY)
+    painted = paint(grey_of(image), errors(mask, truth), PAINT_OPACITY)
     axes.imshow(painted, interpolation="antialiased")
     return outline(bare_axes(axes, title), truth)
 

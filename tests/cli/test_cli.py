@@ -377,6 +377,14 @@ def test_every_text_is_said_once_and_in_order():
     assert texts.grouped([]) == []
 
 
+def test_a_text_with_and_without_a_place_is_said_with_its_places():
+    for remarks in (
+        [UserWarning("dark"), InputWarning("dark", where="a")],
+        [InputWarning("dark", where="a"), InputWarning("dark")],
+    ):
+        assert texts.grouped(remarks) == ["a: dark"]
+
+
 def test_an_error_after_a_warning_is_one_line(skullmask, folder):
     images = np.zeros((2, 30, 30), np.float32)
     images[1, 3, 3] = np.nan

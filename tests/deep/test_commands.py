@@ -277,6 +277,8 @@ REFUSED = {
     ),
     "no volumes": ("train heads.npz -o new --dimensions 3", "heads.npz"),
     "no truth to score by": ("evaluate run images.npy -o new.csv", "images.npy"),
+    "a rate of nothing": ("train random-phantoms -o new --rate 0", "rate"),
+    "a seed too large": ("train random-phantoms -o new --seed 99999999999", "seed"),
     "an option that is none": ("train heads.npz -o new --colour red", "--colour"),
 }
 

@@ -57,6 +57,23 @@ def test_one_loaded_network_takes_sizes_in_any_order(network, file):
         assert np.allclose(opencv.forward(), wanted, atol=1e-4)
 
 
+def test_a_network_of_many_levels_is_exported_too(tmp_path):
+    deep = networks.build("unet", base_filters=2, levels=8)
+    export.save_onnx(deep, tmp_path / "deep.onnx")
+    images = torch.rand(1, 1, deep.multiple, deep.multiple)
+    opencv = loaded(tmp_path / "deep.onnx")
+    opencv.setInput(images.numpy())
+    with torch.no_grad():
+        np.testing.assert_allclose(opencv.forward(), deep.eval()(images).numpy(), atol=1e-4)
+
+
+def test_a_network_for_volumes_is_refused(tmp_path):
+    volumes = networks.build("unet", dimensions=3, base_filters=2, levels=2)
+    with pytest.raises(sm.InputError):
+        export.save_onnx(volumes, tmp_path / "volumes.onnx")
+    assert not list(tmp_path.iterdir())
+
+
 def test_an_export_leaves_the_network_as_it_was(network, tmp_path):
     images = torch.rand(1, 1, 32, 32)
     before = network(images)

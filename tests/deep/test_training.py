@@ -4,6 +4,7 @@ import csv
 import math
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -122,9 +123,17 @@ def test_what_changes_a_run_is_not_mixed_into_it(tmp_path):
     for changes in ({"steps": 30}, {"rate": 0.1}, {"seed": 1}, {"options": {"data": "b"}}):
         with pytest.raises(InputError, match="another folder"):
             run(tmp_path, **{"options": {"data": "a"}} | changes)
-    other = networks.build("unet", base_filters=4, levels=2, dropout=0.2)
-    with pytest.raises(InputError, match="base_filters 2, now 4"):
-        training.train(other, batch_of, tmp_path, steps=STEPS, every=EVERY, rate=0.01)
+    for changes in ({"loss": losses.focal}, {"precision": torch.bfloat16}):
+        with pytest.raises(InputError, match="another folder"):
+            run(tmp_path, **changes)
+    per_image = [partial(losses.dice, per_image=value) for value in (False, True)]
+    run(tmp_path / "dice", loss=per_image[0])
+    with pytest.raises(InputError, match="another folder"):
+        run(tmp_path / "dice", loss=per_image[1])
+    for kind, named in (("unet", "base_filters 2, now 4"), ("fcn32", "network unet, now fcn32")):
+        other = networks.build(kind, base_filters=4)
+        with pytest.raises(InputError, match=named):
+            training.train(other, batch_of, tmp_path, steps=STEPS, every=EVERY, rate=0.01)
 
 
 def test_a_seed_changes_dropout_and_nothing_else_is_random(tmp_path):
@@ -212,6 +221,13 @@ def test_a_budget_or_rate_of_nothing_is_refused(tmp_path, changes):
     with pytest.raises(InputError):
         run(tmp_path / "run", **changes)
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("text", ["", "x,y,z\n", "step,loss,validation\n1,2\n", "\xff"])
+def test_what_is_no_log_is_refused(tmp_path, text):
+    (tmp_path / "log.csv").write_text(text, encoding="latin-1")
+    with pytest.raises(InputError, match=r"log\.csv"):
+        training.read_log(tmp_path / "log.csv")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """What `sm.check` replies: true or false, one sentence, three hints, and never the answer."""
 
 import re
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -400,6 +401,29 @@ def test_a_mask_may_be_of_any_type(answer):
 def test_remarks_on_numbers(answer, expected, part):
     assert not comparisons.is_alike(answer, expected, 0.0005)
     assert part in comparisons.remark(answer, expected, 0.0005)
+
+
+@pytest.mark.parametrize(("answer", "expected"), [(0.063, 0.0625), (0.891, 0.8905)])
+def test_a_number_at_the_tolerance_is_right(answer, expected):
+    assert comparisons.is_alike(answer, expected, 0.0005)
+    assert not comparisons.is_alike(answer + 1e-6, expected, 0.0005)
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected", "is_rounded"),
+    [(35, 35.4, True), (35.0, 35.4, True), (3, 3.04, False), (30, 30.4, True), (36, 35.4, False)],
+)
+def test_a_whole_number_may_be_rounded_too_far(answer, expected, is_rounded):
+    assert comparisons.is_rounded_too_far(answer, expected, 0.0005) == is_rounded
+
+
+@pytest.mark.parametrize("answer", [Fraction(1, 3), 10**400, -(10**400)])
+def test_a_number_of_any_kind_gets_a_reply(answer):
+    assert not comparisons.is_alike(answer, 0.5, 0.0005)
+    if comparisons.is_of_kind(answer, 0.5):
+        comparisons.remark(answer, 0.5, 0.0005)
+        comparisons.is_rounded_too_far(answer, 0.5, 0.0005)
+    assert comparisons.describe(answer)
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ import skullmask_lib as sm
 from skullmask_lib import errors, plots, versions, views
 from skullmask_lib.errors import InputError
 from skullmask_lib.explore import app as apps
-from skullmask_lib.explore import explorers
+from skullmask_lib.explore import controls, explorers
 from skullmask_lib.io import arrays
 
 
@@ -142,6 +142,15 @@ def test_controls_come_from_the_signature():
     rule = explorers.sliders(partial(views.frame_rule, sm.load("phantom"))).controls["rule"]
     assert isinstance(rule, widgets.Checkbox)
     assert rule.value is True
+
+
+@pytest.mark.parametrize(
+    ("value", "offer"),
+    [("c", ["a", "b"]), (None, (1, 3, 1)), ("2", (1, 3, 1)), (4, (1, 3, 1)), (None, ["a"])],
+)
+def test_a_start_that_a_control_cannot_show_is_refused(value, offer):
+    with pytest.raises(InputError, match="width"):
+        controls.control("width_px", value, offer)
 
 
 def test_an_option_is_shown_where_the_version_has_it():
