@@ -23,7 +23,7 @@ FORBIDDEN = {
     r"^\s*[!%]": "a magic or a shell command",
     r"sys\.path": "a change of sys.path",
     r"[\"'](/|[A-Z]:\\)\w": "an absolute path",
-    r"\btime\.|datetime": "a clock",
+    r"\btime\.\w|datetime": "a clock",
     r"np\.random\.(?!default_rng\(\w)": "an unseeded random number",
     r"pyplot|plt\.": "pyplot",
     r"[\"']C\d[\"']": "a colour that is not of the palette",
