@@ -46,6 +46,9 @@ _OFF = 0.15  # of the distance of two slices: a jitter of a tenth moves the fitt
 _SHEAR = 0.01  # of the stack's length, sideways
 _SAME = 0.01  # of the distance of two slices: closer ones lie in one place
 
+# How far pixel spacings, relative, and direction cosines may be rounded in one series
+_ROUNDED = 1e-3
+
 _DEFERRED_BYTES = 4096  # of a tag that is read only when it is asked for
 _START_BYTES = 512  # of a file, enough to recognize it
 _DEPTH = 5  # folders below the one that was named
@@ -86,26 +89,13 @@ class _Slice(NamedTuple):
 
     file: Path
     index: int  # of the frame in its file
-    frame: np.ndarray  # rows, columns, their spacing [mm] and the two axes
+    shape: tuple[int, int]
+    spacing_mm: np.ndarray  # of rows, and of columns
+    axes: np.ndarray  # unit vectors from one column, and from one row, to the next
     place_mm: np.ndarray
     thick_mm: float
     slope: float
     intercept: float
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Number of rows and of columns."""
-        return tuple(self.frame[:2].astype(int).tolist())
-
-    @property
-    def spacing_mm(self) -> np.ndarray:
-        """Distance of two rows, and of two columns."""
-        return self.frame[2:4]
-
-    @property
-    def axes(self) -> np.ndarray:
-        """Unit vectors from one column, and from one row, to the next."""
-        return self.frame[4:].reshape(2, 3)
 
     @property
     def normal(self) -> np.ndarray:
@@ -305,9 +295,10 @@ def read_series(folder: AnyPath) -> nib.Nifti1Image:
     volume = _read_pixels(slices, dcmread)
     volume = _without_padding(volume, folder, series[0].is_inverted)
     slices, volume, copies = _without_copies(slices, volume)
+    chosen = set(series)
     left_out = []
     for survey in surveys:
-        if survey not in series:
+        if survey not in chosen:
             left_out.append((survey.file, survey.reason))
     left_out += _others(folder, files)
     left_out += [(copy, "a copy of another") for copy in copies]
@@ -610,11 +601,12 @@ def _slices(file: Path, tags) -> Iterator[_Slice]:
         if not np.isfinite([slope, intercept]).all():
             wanted = "a finite slope and intercept"
             raise InputError(f"expected {wanted}, got {(slope, intercept)}", where=file)
-        frame = [tags.Rows, tags.Columns, *spacing_mm, *axes.ravel()]
         yield _Slice(
             file=file,
             index=index,
-            frame=np.array(frame, float),
+            shape=(int(tags.Rows), int(tags.Columns)),
+            spacing_mm=spacing_mm,
+            axes=axes,
             place_mm=place_mm,
             thick_mm=abs(float(thick_mm)),
             slope=slope,
@@ -709,12 +701,19 @@ def _ordered(slices: list[_Slice]) -> list[_Slice]:
     """Sort slices of one size, spacing and orientation by where they lie."""
     first = slices[0]
     for one in slices:
-        if not np.allclose(one.frame, first.frame, rtol=1e-4, atol=1e-3):
+        if not _is_alike(one, first):
             wanted = f"the size, pixel spacing and orientation of {first.file.name}"
             hint = "is it a localizer?"
             raise InputError(f"expected {wanted}, got others; {hint}", where=one.file)
     normal = first.normal
     return sorted(slices, key=lambda one: one.place_mm @ normal)
+
+
+def _is_alike(one: _Slice, other: _Slice) -> bool:
+    """Return whether two slices have one size, spacing and orientation, but for rounding."""
+    has_spacing = np.allclose(one.spacing_mm, other.spacing_mm, rtol=_ROUNDED, atol=0)
+    has_axes = np.allclose(one.axes, other.axes, rtol=0, atol=_ROUNDED)
+    return one.shape == other.shape and has_spacing and has_axes
 
 
 def _without_copies(

@@ -130,6 +130,17 @@ def test_positions_that_were_rounded_are_even(tmp_path):
     assert_allclose(dicom.read_series(tmp_path).header.get_zooms()[2], 0.625, atol=0.03)
 
 
+def test_spacings_and_axes_that_were_rounded_are_alike(tmp_path):
+    volume = phantom()
+    axes = ORIENTATIONS["doubly oblique"]
+    rounded = {
+        "PixelSpacing": ["5.4", "1.5"],
+        "ImageOrientationPatient": numbers(np.round(axes, 3)),
+    }
+    write_series(tmp_path, volume, axes=axes, spacing_mm=(5.404, 1.501), tags_of=only(2, **rounded))
+    assert_array_equal(slices_of(tmp_path), volume)
+
+
 @pytest.mark.parametrize(
     ("tags", "thickness_mm"),
     [
@@ -184,6 +195,10 @@ NO_SERIES = {
     ),
     "another spacing": (
         {"tags_of": only(2, PixelSpacing=["2", "1.6"])},
+        r"IM000\d: .*spacing.*IM000\d",
+    ),
+    "another spacing of small pixels": (
+        {"spacing_mm": (0.06, 0.06), "tags_of": only(2, PixelSpacing=["0.06", "0.0608"])},
         r"IM000\d: .*spacing.*IM000\d",
     ),
     "a localizer": (
