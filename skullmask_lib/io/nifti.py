@@ -139,7 +139,7 @@ def read(
     with reading(path, split_name(path)[1] or ".nii"):
         header = _read_header(path)
         _check_slices(path, header, axis)
-        image = _image(header, _voxels(path, header))
+        image = _bundled(_voxels(path, header), header.fields)
         values = _values(image, dtype)
         _warn_of_guesses(path, header, image)
         volume = values.reshape(_volume_shape(header.shape))
@@ -486,7 +486,7 @@ def read_header(path: AnyPath) -> nib.Nifti1Image:
     """
     path = Path(path)
     with reading(path, split_name(path)[1] or ".nii"):
-        return _without_voxels(_read_header(path))
+        return empty(_read_header(path).fields)
 
 
 def _read_header(path: Path) -> _Header:
@@ -561,7 +561,7 @@ def _check_header(path: Path, header: _Header) -> None:
         unpacked = max(header.end, as_float32)
         hint = "resample it, or store it without gzip"
         check_unpacked(unpacked, size, path, hint=hint)
-    affine_mm(_without_voxels(header), path)
+    affine_mm(empty(header.fields), path)
 
 
 def _check_slices(path: Path, header: _Header, axis: int | None) -> None:
@@ -618,7 +618,7 @@ def empty(header: nib.Nifti1Header) -> nib.Nifti1Image:
     Parameters
     ----------
     header : Nifti1Header or Nifti2Header
-        As `geometry` returns it.
+        For example as `geometry` returns it.
 
     Returns
     -------
@@ -632,17 +632,6 @@ def empty(header: nib.Nifti1Header) -> nib.Nifti1Image:
     """
     voxels = np.broadcast_to(np.uint8(0), header.get_data_shape())
     return _bundled(voxels, header)
-
-
-def _without_voxels(header: _Header) -> nib.Nifti1Image:
-    """Make an image of zeros, which take no memory."""
-    zero = header.dtype.type(0)
-    return _image(header, np.broadcast_to(zero, header.shape))
-
-
-def _image(header: _Header, voxels: object) -> nib.Nifti1Image:
-    """Bundle voxels with the header of their file."""
-    return _bundled(voxels, header.fields)
 
 
 def _bundled(voxels: object, fields: nib.Nifti1Header) -> nib.Nifti1Image:
