@@ -656,7 +656,7 @@ def _voxels(path: Path, header: _Header) -> nib.arrayproxy.ArrayProxy:
     source: str | io.BytesIO = str(header.voxels)
     excess = header.voxels.stat().st_size - header.end
     is_packed = _is_packed(header.voxels)
-    is_named_packed = header.voxels.suffix.lower() == ".gz"
+    is_named_packed = header.voxels.suffix.lower() in nib.openers.ImageOpener.compress_ext_map
     if is_packed or is_named_packed:  # nibabel goes by the name
         with _opened(header.voxels) as stream:
             content = stream.read(header.end)

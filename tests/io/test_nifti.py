@@ -491,6 +491,13 @@ def test_packed_and_plain_are_told_by_what_they_hold(folder):
         same(sm.load(name).images, axial)
 
 
+@pytest.mark.parametrize("held", ["plain.nii", "packed.nii.gz"])
+@pytest.mark.parametrize("name", ["a", "a.bz2", "a.mgz", "a.MGZ", "a.zst"])
+def test_names_of_other_packers_say_nothing(folder, held, name):
+    save(folder / held).rename(name)
+    same(nifti.read(name)[0], volume())
+
+
 @pytest.mark.parametrize(
     ("shape", "wanted"),
     [
