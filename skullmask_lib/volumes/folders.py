@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from .. import boundary, polar, texts
 from ..errors import InputError, InputWarning
 from ..io import hashes, journal, nifti, outputs
-from ..io.paths import natural
+from ..io.paths import is_hidden, natural
 from . import bids, scans, strip_files, stripping
 from .scans import ScanPath
 from .strip_files import Stripped
@@ -286,7 +286,7 @@ def _plan_scans(paths: Sequence[Path], output_path: ScanPath | None) -> _Plan:
     recorded = journal.read(folder / JOURNAL)
     written: set[Path] = set()
     for record in recorded.values():
-        written.update(_place(folder / file) for file in _recorded_digests(record))
+        written.update(_location(folder / file) for file in _recorded_digests(record))
     listed = []
     tops = []
     for path in paths:
@@ -294,7 +294,7 @@ def _plan_scans(paths: Sequence[Path], output_path: ScanPath | None) -> _Plan:
             listed.append(path)
             tops.append(_normal(path).parent)
             continue
-        volumes = [file for file in _volumes(path) if _place(file) not in written]
+        volumes = [file for file in _volumes(path) if _location(file) not in written]
         listed += sorted(volumes, key=lambda file: natural(str(file)))
         tops.append(_normal(path))
     top = os.path.commonpath(tops)
@@ -303,7 +303,7 @@ def _plan_scans(paths: Sequence[Path], output_path: ScanPath | None) -> _Plan:
         inner = _normal(scan).relative_to(top)
         name = inner.as_posix()
         files = strip_files.outputs_of(inner, folder / inner.parent)
-        if name in tasks and _place(tasks[name].scan) != _place(scan):
+        if name in tasks and _location(tasks[name].scan) != _location(scan):
             both = f"{tasks[name].scan} and {scan}"
             raise InputError(f"would be the name of both {both}; rename one", where=name)
         tasks[name] = _Task(scan, files, {"Sources": [name]})
@@ -315,8 +315,8 @@ def _normal(path: Path) -> Path:
     return Path(os.path.normpath(path.absolute()))
 
 
-def _place(path: Path) -> Path:
-    """Return where a file lies, however it is spelled; a link is not what it leads to."""
+def _location(path: Path) -> Path:
+    """Return where a file lies, as an absolute path; a link is not what it leads to."""
     if path.name in ("", ".."):
         return path.resolve()
     return path.parent.resolve() / path.name
@@ -325,11 +325,11 @@ def _place(path: Path) -> Path:
 def _volumes(folder: Path) -> Iterable[Path]:
     """Find the volumes in a folder and below; hidden files and folders do not count."""
     for parent, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        folders[:] = sorted(name for name in folders if not is_hidden(name))
         for name in names:
             file = Path(parent, name)
             _, suffix = nifti.split_name(name)
-            is_listed = suffix in _LISTED and not name.startswith(".")
+            is_listed = suffix in _LISTED and not is_hidden(name)
             if is_listed and (file.is_file() or file.is_symlink()):  # a pipe would block
                 yield file
 
@@ -378,7 +378,7 @@ def _check_place(
     origin: Mapping,
 ) -> None:
     """Refuse to replace the results of another scan: one from elsewhere, with other contents."""
-    place = _way(task.scan, folder)
+    place = _relative_place(task.scan, folder)
     recorded_place = record.get("place", place)
     is_moved = origin["source"] is not None and record.get("source") == origin["source"]
     if _recorded_digests(record) and recorded_place != place and not is_moved:
@@ -387,13 +387,13 @@ def _check_place(
         raise InputError(message, where=task.scan)
 
 
-def _way(scan: Path, folder: Path) -> str:
-    """Return the way from the results to a scan, which stays when both move."""
-    place = _place(scan)
+def _relative_place(scan: Path, folder: Path) -> str:
+    """Return a scan's place as seen from the results, which stays when both move."""
+    location = _location(scan)
     try:
-        return Path(os.path.relpath(place, folder.resolve())).as_posix()
+        return Path(os.path.relpath(location, folder.resolve())).as_posix()
     except ValueError:  # on another drive
-        return place.as_posix()
+        return location.as_posix()
 
 
 def _ours(files: Iterable[Path], folder: Path, record: Mapping) -> dict[str, str]:
@@ -468,7 +468,7 @@ def _make(
         _check_place(task, folder, record, origin)
     except InputError as error:  # the files stay those of the earlier scan
         return {"state": "failed", "remarks": [error.message], **started}
-    facts = {**origin, "place": _way(task.scan, folder)}
+    facts = {**origin, "place": _relative_place(task.scan, folder)}
     sidecar = strip_files.json_bytes(task.brain_fields)
 
     def record_new(temporary: Stripped) -> None:

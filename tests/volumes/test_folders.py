@@ -649,6 +649,12 @@ def test_results_beside_the_scans_are_no_scans(folder, made):
     assert sorted(made) == ["a.nii", "b.nii"]
 
 
+def test_what_is_hidden_is_no_scan(folder, made):
+    scans_of(folder, "in/a.nii", "in/.b.nii", "in/.trash/c.nii", "in/__MACOSX/d.nii")
+    folders.strip_scans(["in"], "out")
+    assert made == ["a.nii"]
+
+
 def test_two_scans_of_one_name_are_refused(folder, made):
     scans_of(folder, "in/a.nii", "in/b.nii.gz", "in/b.hdr")
     with refused("b_brain.nii.gz", ["b.hdr", "b.nii.gz"]):
