@@ -33,6 +33,8 @@ MODALITIES: dict[str, dict[str, Any]] = {
 }
 Threshold = tuple[float, float] | None
 
+# The automatic range, in parts of Otsu's threshold.
+_RANGE_OF_OTSU = (0.5, 2.0)
 # Bins of the histogram for Otsu's threshold.
 _BINS = 256
 # Parts in which grey levels are counted, to save memory.
@@ -84,7 +86,8 @@ def otsu_range(volume: np.ndarray) -> tuple[float, float]:
     if values.dtype.kind in "iu" and values.dtype.itemsize <= 2:
         values, counts = _count_levels(values)
     threshold = _otsu_threshold(values.astype(np.float64), counts)
-    return float(threshold * 0.5), float(threshold * 2.0)
+    low, high = _RANGE_OF_OTSU
+    return float(threshold * low), float(threshold * high)
 
 
 def _count_levels(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -326,7 +329,7 @@ def mask_scan(
     if debug:
         low, high = masked.limits
         if threshold is None:
-            print(f"Using Otsu's threshold: {low * 2:.2f}")  # noqa: T201
+            print(f"Using Otsu's threshold: {low / _RANGE_OF_OTSU[0]:.2f}")  # noqa: T201
             print(f"Adjusted range: ({low:.2f}, {high:.2f})")  # noqa: T201
         else:
             print(f"Using range: ({low:.2f}, {high:.2f})")  # noqa: T201
@@ -425,7 +428,7 @@ def preprocess_scan(
 
 def batch(
     table: ScanPath,
-    scans: ScanPath,
+    folder: ScanPath,
     output_path: ScanPath,
     *,
     progress: bool = False,
@@ -440,8 +443,8 @@ def batch(
         Names the modality of every scan, one of `MODALITIES`: JSON as
         ``{"scan_001": {"modality": "CT_plain"}}``, or CSV with the columns ``scan_id`` and
         ``modality``.
-    scans : str or path
-        Folder with ``<scan_id>.nii.gz``.
+    folder : str or path
+        Holds ``<scan_id>.nii.gz``.
     output_path : str or path
         Folder for the masks, with a folder for each modality; made if missing.
     progress : bool
@@ -474,7 +477,7 @@ def batch(
     rows = []
     listed = _read_table(table)
     for scan, modality in tqdm(listed, unit="scan", leave=False, disable=not progress):
-        rows.append(_mask_listed(scan, modality, Path(scans), Path(output_path)))
+        rows.append(_mask_listed(scan, modality, Path(folder), Path(output_path)))
     return rows
 
 
