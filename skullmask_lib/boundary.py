@@ -340,7 +340,7 @@ def _is_clear(
 ) -> bool:
     """Check whether a slice shows a skull as large as a head, with an outline to be trusted.
 
-    Without a spacing the head itself is the ruler, so only the trust decides.
+    Without a spacing the head's size is assumed, so only the trust decides.
     """
     if trust < polar.TRUSTED:
         return False

@@ -130,7 +130,7 @@ def v4(image: np.ndarray, *, block_size: BlockSize = 101) -> np.ndarray:
     Raises
     ------
     InputError
-        If ``block_size`` is even or below 3.
+        If ``block_size`` is not an odd whole number from 3 to 9999.
 
     Examples
     --------
@@ -764,9 +764,9 @@ def masks_with_quality(
 ) -> Iterator[tuple[np.ndarray, float]]:
     """Make the masks of many slices, and estimate how far to trust each.
 
-    v8 and v9 unwrap every head once for both. Other versions make the mask in half the time that
-    its quality takes. In a volume v8 and v9 make all masks before they yield the first, for their
-    quality also depends on how they fit together, see `polar.trust_in_volume`.
+    v8 and v9 unwrap every head once for both. For the other versions, the quality takes about as
+    long again as the mask, or longer. In a volume v8 and v9 make all masks before they yield the
+    first, for their quality also depends on how they fit together, see `polar.trust_in_volume`.
 
     Parameters
     ----------

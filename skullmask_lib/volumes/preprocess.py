@@ -8,7 +8,6 @@ extra ``volumes``.
 """
 
 import contextlib
-import functools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from types import ModuleType
@@ -326,9 +325,9 @@ def _cut(
 ) -> Crop:
     """Cut all arrays to a box with a margin, and move the affine along."""
     margin_px = errors.check_whole(margin_px, "margin", 0, max(image.shape), "px")
-    first, last = corners
-    start = np.maximum(first - margin_px, 0)
-    stop = np.minimum(last + margin_px, image.shape)
+    head_start, head_stop = corners
+    start = np.maximum(head_start - margin_px, 0)
+    stop = np.minimum(head_stop + margin_px, image.shape)
     box = tuple(map(slice, start.tolist(), stop.tolist()))
     if affine is not None:
         affine = errors.check_affine(affine, image.ndim + 1, 4)
@@ -463,11 +462,9 @@ def _to_sitk(sitk: ModuleType, array: np.ndarray) -> Any:
 
 
 def _bar(total: int, progress: bool) -> tqdm:
-    """Return a bar for N4's iterations."""
-    bar = functools.partial(tqdm, desc="N4", total=total, delay=2, leave=False)
-    if not progress:
-        return bar(disable=True)
-    return bar(disable=None)  # on a terminal alone
+    """Return a bar for N4's iterations, which shows on a terminal alone."""
+    disable = None if progress else True
+    return tqdm(desc="N4", total=total, delay=2, leave=False, disable=disable)
 
 
 @contextlib.contextmanager
@@ -574,7 +571,8 @@ def rescale(image: np.ndarray) -> np.ndarray:
     Returns
     -------
     ndarray of the same shape, float32
-        ``(x − min) / (max − min) · 255``; `masks.normalize` gives the same, truncated to uint8.
+        ``(x − min) / (max − min) · 255``. `masks.normalize` is the uint8 counterpart. It computes
+        in the precision of the image, so that single pixels may differ by one level.
 
     Raises
     ------
