@@ -546,15 +546,18 @@ def resample_crop(
         interpolation = "linear"
     origin_mm = np.multiply(shape, -voxel_mm / 2)
     target = nib.affines.from_matvec(np.eye(3) * voxel_mm, origin_mm)
-    resampled = nilearn_image.resample_img(
-        nib.Nifti1Image(volume, affine),
-        target,
-        shape,
-        interpolation,
-        force_resample=True,
-        copy_header=True,
-    )
-    array = np.array(resampled.dataobj, volume.dtype, order="C")
+    try:
+        resampled = nilearn_image.resample_img(
+            nib.Nifti1Image(volume, affine),
+            target,
+            shape,
+            interpolation,
+            force_resample=True,
+            copy_header=True,
+        )
+        array = np.array(resampled.dataobj, volume.dtype, order="C")
+    except nilearn_image.resampling.BoundingBoxError:  # it ends before the box begins
+        array = np.zeros(shape, volume.dtype)
     if not is_mask and not array.any():
         wanted = "expected a head about the origin of the world"
         raise InputError(f"{wanted}, got nothing of it in {shape} voxels there")

@@ -681,18 +681,26 @@ def test_empty_masks_stay_empty():
         (np.ones((5, 5, 5)), np.eye(4), {"shape": (5, 5, 2.5)}, ["voxels", "got 2.5"]),
         (np.ones((5, 5, 5)), np.eye(4), {"voxel_mm": 0}, ["above 0 mm", "and 0"]),
         (np.ones((5, 5, 5)), np.eye(4), {"voxel_mm": np.nan}, ["above 0 mm", "nan"]),
-        (
-            ball()[0],
-            nib.affines.from_matvec(np.eye(3), [500, 0, 0]),
-            {},
-            ["head", "origin"],
-        ),
     ],
 )
 def test_resampling_that_cannot_be(volume, affine, options, naming):
     with refused(None, naming=naming) as error:
         preprocess.resample_crop(volume, affine, **options)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("shift_mm", [500, -500])
+@pytest.mark.parametrize("axis", range(3))
+def test_an_image_beside_the_box_is_refused_and_a_mask_empty(axis, shift_mm):
+    image = ball()[0]
+    affine = about_origin()
+    affine[axis, 3] += shift_mm
+    with refused(None, naming=["head", "origin"]):
+        preprocess.resample_crop(image, affine)
+    made, _ = preprocess.resample_crop(image > 20, affine)
+    assert made.dtype == np.uint8
+    assert made.shape == (96, 128, 160)
+    assert not made.any()
 
 
 # --- intensities -----------------------------------------------------------------------------------------------
