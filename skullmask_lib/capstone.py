@@ -176,7 +176,7 @@ def _save(file: Path, data: datasets.Data, **masks: np.ndarray) -> None:
 
 
 def submissions(
-    folder: AnyPath, data: datasets.Data, keep: Callable[[InputError], None]
+    folder: AnyPath, data: datasets.Data, report_problem: Callable[[InputError], None]
 ) -> dict[str, np.ndarray]:
     """Read the masks of a class: a file or a folder of pictures for each student.
 
@@ -186,7 +186,7 @@ def submissions(
         Hidden files in it are passed over.
     data : Data
         The slices that the masks belong to, in this order.
-    keep : callable
+    report_problem : callable
         Takes the `InputError` of each submission that cannot be used.
 
     Returns
@@ -227,7 +227,7 @@ def submissions(
             masks[entry.name] = np.array(datasets.binary(submitted.images, entry))
             _warn_of_place(data, submitted)
         except InputError as error:
-            keep(error)
+            report_problem(error)
     return masks
 
 

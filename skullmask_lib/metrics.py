@@ -423,6 +423,42 @@ def _score_names(spacing_mm: Spacing | None) -> tuple[str, ...]:
     return (*overlap, "hausdorff_mm", "hd95_mm", "assd_mm")
 
 
+def score_if_known(
+    mask: np.ndarray,
+    truth: np.ndarray,
+    spacing_mm: Spacing | None,
+    *,
+    is_known: bool,
+) -> dict[str, float]:
+    """Score a mask as `score` does, or as `no_score` where the truth is unknown.
+
+    Parameters
+    ----------
+    mask, truth, spacing_mm
+        See `score`.
+    is_known : bool
+        Of this slice, from `known_slices`.
+
+    Returns
+    -------
+    dict of str to float
+
+    Raises
+    ------
+    InputError
+        See `score`.
+
+    Examples
+    --------
+    >>> mask = np.ones((3, 3))
+    >>> score_if_known(mask, mask, None, is_known=False)["iou"]
+    nan
+    """
+    if is_known:
+        return score(mask, truth, spacing_mm)
+    return no_score(spacing_mm)
+
+
 def score_slices(
     masks: Iterable[np.ndarray],
     truth: Iterable[np.ndarray],
@@ -461,10 +497,7 @@ def score_slices(
     scores = []
     partners = zip(truth, spacings, known, strict=True)
     for mask, (true_mask, spacing, is_known) in pair_up(masks, partners, "true mask"):
-        if is_known:
-            scores.append(score(mask, true_mask, spacing))
-        else:
-            scores.append(no_score(spacing))
+        scores.append(score_if_known(mask, true_mask, spacing, is_known=is_known))
     return scores
 
 

@@ -179,6 +179,28 @@ def _entity(match: re.Match) -> str:
     return f"{text[:-1]}&#46;"  # www.
 
 
+def counted(count: int, noun: str) -> str:
+    """Count things in words.
+
+    Parameters
+    ----------
+    count : int
+    noun : str
+        Of one of them, with a regular plural.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> counted(1, "mask"), counted(2, "mask")
+    ('1 mask', '2 masks')
+    """
+    plural = "" if count == 1 else "s"
+    return f"{count} {noun}{plural}"
+
+
 def grouped(remarks: Iterable[Warning]) -> list[str]:
     """Join equal remarks on many slices; runs of slices are named by their ends.
 

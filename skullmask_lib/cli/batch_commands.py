@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 from tqdm import tqdm
 
+from .. import texts
 from ..batches import runs
 from . import commands, options, terminal
 
@@ -129,7 +130,7 @@ def _mover(bar: tqdm) -> Callable[[runs.Progress], None]:
 def _say_outcome(result: runs.Batch) -> None:
     """Say how many masks there are, and which images need a look; failed ones are an error."""
     wall_s = result.seconds["wall"]
-    terminal.say(f"{result.images} images, {wall_s:.1f} s")
+    terminal.say(f"{texts.counted(result.images, 'image')}, {wall_s:.1f} s")
     if result.flagged:
         counts = [f"{count} {flag}" for flag, count in result.flagged.items()]
         terminal.say(f"To be looked at first: {', '.join(counts)}")

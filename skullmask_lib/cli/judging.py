@@ -66,17 +66,11 @@ def judge_masks(
             is_doubtful = warn_if_doubtful(data.names[index], quality)
         scores = None
         if known is not None:
-            scores = _scores(mask, data, index, known[index])
+            scores = metrics.score_if_known(
+                mask, data.truth[index], data.spacing_of(index), is_known=known[index]
+            )
         judgements.append(Judgement(is_empty, is_doubtful, scores, profile(mask)))
         yield mask
-
-
-def _scores(mask: np.ndarray, data: Data, index: int, is_known: bool) -> dict[str, float]:
-    """Score a mask; of a slice whose truth is unknown every score is NaN."""
-    spacing_mm = data.spacing_of(index)
-    if is_known:
-        return metrics.score(mask, data.truth[index], spacing_mm)
-    return metrics.no_score(spacing_mm)
 
 
 def warn_if_doubtful(name: str, quality: float) -> bool:

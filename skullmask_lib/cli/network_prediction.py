@@ -70,9 +70,9 @@ def predict(
     masks = _collect_empty(deep.heads.masks_of(ask, data), data.names, empty)
     masks = terminal.progress_bar(len(data.images), "slice", masks)
     datasets.write_masks(masks, output, data, keep=[file])
-    plural = "" if len(data.images) == 1 else "s"
+    made = texts.counted(len(data.images), "mask")
     remark = f"; empty: {len(empty)}, first {empty[0]}" if empty else ""
-    terminal.say(f"{len(data.images)} mask{plural} by {checkpoint} → {output}{remark}")
+    terminal.say(f"{made} by {checkpoint} → {output}{remark}")
 
 
 def _load(checkpoint: Path) -> tuple["nn.Module", Path]:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .. import metrics, sweeps
+from .. import metrics, sweeps, texts
 from . import terminal
 
 Scores = dict[str, float]
@@ -159,8 +159,8 @@ def say_empty_slices(scores: Sequence[Scores], is_shown: np.ndarray) -> None:
         if rows:
             iou = np.mean([row["iou"] for row in rows])
             dice = np.mean([row["dice"] for row in rows])
-            plural = "" if len(rows) == 1 else "s"
-            lines.append(f"{len(rows)} slice{plural} {where}: IoU {iou:.4f}, Dice {dice:.4f}")
+            slices = texts.counted(len(rows), "slice")
+            lines.append(f"{slices} {where}: IoU {iou:.4f}, Dice {dice:.4f}")
     if len(lines) == 2:
         terminal.say("", *lines)
 

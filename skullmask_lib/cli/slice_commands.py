@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from .. import metrics, sweeps, versions
+from .. import metrics, sweeps, texts, versions
 from ..errors import InputError
 from ..io import datasets, outputs
 from . import commands, judging, options, score_tables, terminal
@@ -93,8 +93,7 @@ def _say_outcome(judgements: list[judging.Judgement], version: str, output: Path
         "empty": sum(judgement.is_empty for judgement in judgements),
     }
     remarks = ", ".join(f"{number} {what}" for what, number in counts.items() if number)
-    plural = "" if count == 1 else "s"
-    written = f"{count} mask{plural} by {version} → {output}"
+    written = f"{texts.counted(count, 'mask')} by {version} → {output}"
     terminal.say(f"{written}; {remarks}" if remarks else written)
 
 

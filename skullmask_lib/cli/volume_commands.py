@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from .. import texts
 from ..errors import InputError
 from ..volumes import brain_masks, folders, scans, strip_files
 from . import commands, options, terminal
@@ -152,7 +153,7 @@ def _strip_several(sources: list[Path], folder: Path | None, choices: dict[str, 
             sources, folder, begin=bar.reset, progress=bar.update, **choices
         )
     terminal.say(f"The table: {outcome.table}")
-    terminal.say(f"{outcome.total} scans")
+    terminal.say(texts.counted(outcome.total, "scan"))
     if outcome.doubtful:
         terminal.say(f"To be looked at first: {', '.join(outcome.doubtful)}")
     if outcome.failed:

@@ -474,10 +474,7 @@ def score(masks: Iterable[np.ndarray], data: Data) -> list[dict[str, float]]:
     scores = []
     for place, mask in enumerate(masks):
         spacing_mm = data.spacing_of(place)
-        if known[place]:
-            scores.append(metrics.score(mask, truth[place], spacing_mm))
-        else:
-            scores.append(metrics.no_score(spacing_mm))
+        scores.append(metrics.score_if_known(mask, truth[place], spacing_mm, is_known=known[place]))
     return scores
 
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from .. import errors, phantom
 from ..errors import InputError, InputWarning
+from ..texts import counted
 from . import arrays, dicom, nifti, paths, pictures, planes, registry, sources
 from .data import Data, Origin, numbered
 from .paths import AnyPath
@@ -402,8 +403,8 @@ def _check_contents(folder: Path, contents: sources.Contents) -> None:
     files = contents.pictures.files
     series = contents.series
     if files and series:
-        count = _counted(files, "picture")
-        series_count = _counted(series, "DICOM file")
+        count = counted(len(files), "picture")
+        series_count = counted(len(series), "DICOM file")
         hint = "put the pictures and the DICOM files into separate folders"
         raise InputError(f"holds {count} and {series_count}; {hint}", where=folder)
     if files or series:
@@ -411,12 +412,6 @@ def _check_contents(folder: Path, contents: sources.Contents) -> None:
     remark = contents.pictures.remark()
     hint = f"; {remark}" if remark else ""
     raise InputError(f"no picture in this folder, nor a DICOM series{hint}", where=folder)
-
-
-def _counted(files: Sequence[Path], kind: str) -> str:
-    """Count files in words, such as ``1 picture``."""
-    plural = "" if len(files) == 1 else "s"
-    return f"{len(files)} {kind}{plural}"
 
 
 def _read_pictures(
@@ -435,6 +430,6 @@ def _read_pictures(
             raise InputError(f"expected {wanted}, got {data.images.shape}", where=file)
         tally.update(remarks)
     for remark, count in tally.items():
-        share = f"{count} of {_counted(files, 'picture')}"
+        share = f"{count} of {counted(len(files), 'picture')}"
         warnings.warn(InputWarning(f"{remark} ({share})", where=folder), stacklevel=2)
     return np.concatenate(images)
