@@ -1,6 +1,6 @@
 """``--spacing`` in one word or two: rewrite the arguments before typer reads them.
 
-Typer cannot read two numbers from one word, and no other option takes two.
+Typer cannot read two numbers from one word; other options of two numbers take two words.
 """
 
 import re

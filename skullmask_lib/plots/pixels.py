@@ -31,7 +31,7 @@ def grey_limits(
     if high > low:
         return low, high
     if low > 0:  # a flat image is white, or black if it is at 0 or below
-        return low - abs(low), low
+        return 0.0, low
     return low, low + 1.0
 
 
