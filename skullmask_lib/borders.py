@@ -166,9 +166,9 @@ def _median_of_medians(lines: list[np.ndarray]) -> float:
     return np.median([np.median(line) for line in lines])
 
 
-def _is_plain(quartiles: np.ndarray) -> bool:
-    """Check by its quartiles whether a background is even and faint, such as noise is."""
-    lower, middle, upper = quartiles
+def _is_plain(above_box: np.ndarray) -> bool:
+    """Check whether a background is even and faint, by how far its quartiles lie above a box."""
+    lower, middle, upper = above_box
     is_faint = middle <= 2 * _EVEN
     is_even = upper - lower <= _EVEN
     return bool(is_faint and is_even)

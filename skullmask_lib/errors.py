@@ -726,10 +726,10 @@ def check_affine(affine: np.ndarray, *sizes: int) -> np.ndarray:
     ...
     skullmask_lib.errors.InputError: expected an invertible affine (3, 3) with the last row ...
     """
-    try:
-        checked = np.array(affine, float)
-    except (TypeError, ValueError):
+    checked = np.array(check_unmasked(affine))
+    if checked.dtype.kind not in "iuf":
         checked = np.empty(0)
+    checked = checked.astype(float)
     shapes = [(size, size) for size in sorted(set(sizes))]
     if checked.shape not in shapes or not _is_affine(checked):
         wanted = f"an invertible affine {' or '.join(map(str, shapes))} with the last row 0 … 0 1"

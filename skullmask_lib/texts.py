@@ -254,7 +254,7 @@ def spans(names: Iterable[str]) -> list[str]:
     """
     runs: list[_Run] = []
     for name in names:
-        place = _counted(runs[-1].last, name) if runs else None
+        place = _place_of_successor(runs[-1].last, name) if runs else None
         if place is not None and runs[-1].place in (None, place):
             runs[-1] = runs[-1]._replace(last=name, place=place)
         else:
@@ -270,7 +270,7 @@ class _Run(NamedTuple):
     place: int | None = None  # of that number; None for a single name
 
 
-def _counted(before: str, name: str) -> int | None:
+def _place_of_successor(before: str, name: str) -> int | None:
     """Find the number of a name that is one higher than in the name before.
 
     None if anything else differs.

@@ -255,7 +255,10 @@ FACTS = [
         "more than {0} × {0} pixels".format(round(errors.LARGEST_SLICE_PX**0.5)),
     ),
     ("docs/security.md", "| {0} × {0} pixels".format(round(errors.LARGEST_SLICE_PX**0.5))),
-    ("docs/own-slices.md", "voxels outside of {:g} to {:g} mm".format(*nifti.VOXEL_MM)),
+    (
+        "docs/own-slices.md",
+        "voxels smaller than {:g} mm or larger than {:g} mm".format(*nifti.VOXEL_MM),
+    ),
     ("docs/explorer.md", f"a file of up to {app.UPLOAD_LIMIT_MB:g} MB"),
     ("docs/results.md", f"mean on {_NUMBERS[len(OTHER_SEEDS)]} phantom heads"),
     ("docs/volumes.md", "{} × {} × {} voxels of {:g} mm".format(*_GRID, _VOXEL_MM)),

@@ -31,7 +31,8 @@ def save_onnx(network: nn.Module, file: AnyPath) -> None:
     Raises
     ------
     InputError
-        If the network is for volumes, or the file cannot be written.
+        If the network is none of `networks.NETWORKS`, if it is for volumes, or if the file cannot
+        be written.
 
     Examples
     --------
@@ -39,6 +40,7 @@ def save_onnx(network: nn.Module, file: AnyPath) -> None:
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     save_onnx(networks.build("unet", base_filters=2), f"{folder}/small.onnx")
     """
+    networks.name_of(network)  # refuses any other module
     if networks.is_of_volumes(network):
         raise InputError("expected a network for slices, got one for volumes")
     stream = io.BytesIO()

@@ -93,6 +93,7 @@ def train(
         As torch names it, ``"cpu"`` or ``"cuda"``.
     precision : torch.dtype, optional
         Such as ``torch.bfloat16``, for the convolutions alone. Faster where the processor has it.
+        It must be as before for a run to go on, and so must ``loss``.
     options : mapping, optional
         Numbers and text that must be as before for a run to go on, such as a name of the data.
     progress : callable, optional
@@ -126,13 +127,13 @@ def train(
     check_plan(steps=steps, every=every, rate=rate, device=device)
     folder = outputs.make_folder(folder)
     options = {
+        **(options or {}),
         "steps": steps,
         "rate": rate,
         "seed": seed,
         "every": every,
         "loss": _name_of_loss(loss),
         "precision": str(precision),
-        **(options or {}),
     }
     network.to(device)
     optimizer = torch.optim.AdamW(network.parameters(), rate, weight_decay=_WEIGHT_DECAY)
@@ -257,14 +258,15 @@ def read_log(file: AnyPath) -> list[Row]:
     ...     read_log(f"{folder}/log.csv")
     [Row(step=10, loss=0.5, validation=0.75)]
     """
-    with open(file, newline="", encoding="utf-8", errors="replace") as table:
-        rows = list(csv.reader(table))
     try:
-        if tuple(rows[0]) == Row._fields:
-            return [Row(int(step), float(loss), float(score)) for step, loss, score in rows[1:]]
-    except (IndexError, ValueError):
-        pass
-    raise InputError("expected the log of a training", where=file)
+        with open(file, newline="", encoding="utf-8") as table:
+            header, *rows = csv.reader(table)
+        log = [Row(int(step), float(loss), float(score)) for step, loss, score in rows]
+    except (ValueError, csv.Error):
+        header, log = [], []
+    if tuple(header) != Row._fields:
+        raise InputError("expected the log of a training", where=file)
+    return log
 
 
 def check_plan(*, steps: int, every: int, rate: float, device: str) -> None:
@@ -297,10 +299,15 @@ def check_plan(*, steps: int, every: int, rate: float, device: str) -> None:
 
 
 def _name_of_loss(loss: Loss) -> str:
-    """Name a loss, with the settings that `functools.partial` has bound to it."""
+    """Name a loss, with the settings that `functools.partial` or a module holds."""
     if isinstance(loss, functools.partial):
-        bound = ", ".join(f"{name}={value}" for name, value in loss.keywords.items())
-        return f"{_name_of_loss(loss.func)}({bound})"
+        bound = [
+            *map(repr, loss.args),
+            *(f"{name}={value}" for name, value in loss.keywords.items()),
+        ]
+        return f"{_name_of_loss(loss.func)}({', '.join(bound)})"
+    if isinstance(loss, nn.Module):
+        return f"{loss!r} {dict(loss.state_dict())}"
     return getattr(loss, "__name__", type(loss).__name__)
 
 
@@ -408,6 +415,8 @@ def _resume(
 
 def _check_unchanged(before: Mapping[str, Any], now: Mapping[str, Any], file: Path) -> None:
     """Refuse to go on with another network, or in another way."""
+    if "loss" not in before:
+        raise InputError("was begun by an earlier version; take another folder", where=file)
     for name, value in now.items():
         if before.get(name) != value:
             change = f"{name} {before.get(name)}, now {value}"

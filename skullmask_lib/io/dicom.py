@@ -373,8 +373,10 @@ def _others(folder: Path, files: list[Path]) -> list[tuple[Path, str]]:
     for entry in _beside(files):
         if not entry.is_dir():
             left_out.append((entry, "no DICOM file"))
-        elif entry.parent == folder and _holds_slices(entry):
-            left_out.append((entry, "a subfolder"))
+        elif entry.parent == folder:
+            kind = _kind_of_subfolder(entry)
+            if kind:
+                left_out.append((entry, kind))
     return left_out
 
 
@@ -389,13 +391,13 @@ def _beside(files: list[Path]) -> list[Path]:
     return beside
 
 
-def _holds_slices(folder: Path) -> bool:
-    """Return whether there are DICOM files in a folder or below, as far as it can be looked at."""
+def _kind_of_subfolder(folder: Path) -> str:
+    """Say what a subfolder is; empty if there is no DICOM file in it or below."""
     try:
         files = itertools.chain(_entries(folder), _below(folder))
-        return any(map(_is_slice, files))
+        return "a subfolder" if any(map(_is_slice, files)) else ""
     except (InputError, OSError):  # too many files, or no permission
-        return False
+        return "a subfolder that cannot be looked through"
 
 
 def _suffix(file: Path) -> str:

@@ -56,10 +56,10 @@ def places_at(centre: tuple[float, float], radii: np.ndarray, *, every: int = 1)
     ----------
     centre : pair of float
         Row and column.
-    radii : ndarray of shape (ANGLES, K) or (1, K)
+    radii : ndarray of shape (ANGLES / every, K) or (1, K)
         Distances from the centre [steps].
     every : int
-        Take every so many-th angle; ``radii`` then has that many rows fewer.
+        Take only every n-th angle.
 
     Returns
     -------

@@ -27,8 +27,6 @@ TABLE = "masks.tsv"
 
 # No scan has this name; its record says that the folder is ours
 _RUN = ""
-# What a record says of the files that were made, and of their scan
-_OWNERSHIP = ("files", "replacing", "place", "source")
 # Of a pair, the header stands for both files
 _LISTED = (*nifti.SUFFIXES, ".hdr", ".hdr.gz")
 _COLUMNS = (
@@ -221,6 +219,7 @@ def strip_scans(
     with open(journal_file, "ab") as file:
         journal.lock(file, folder)
         recorded = journal.read(journal_file)  # another run may have ended meanwhile
+        _check_results(plan, common, recorded, origins)
         _write_common(folder, recorded.get(_RUN, {}), common, shared)
         for name, task in tasks.items():
             record = recorded.get(name, {})
@@ -463,12 +462,8 @@ def _make(
 
     The journal knows the earlier files and the new ones before these take their places.
     """
-    started = {key: record[key] for key in _OWNERSHIP if key in record}
-    try:
-        _check_place(task, folder, record, origin)
-    except InputError as error:  # the files stay those of the earlier scan
-        return {"state": "failed", "remarks": [error.message], **started}
     facts = {**origin, "place": _relative_place(task.scan, folder)}
+    started = {key: record[key] for key in ("files", "replacing") if key in record}
     sidecar = strip_files.json_bytes(task.brain_fields)
 
     def record_new(temporary: Stripped) -> None:

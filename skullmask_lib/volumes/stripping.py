@@ -41,7 +41,7 @@ SKULL_MM = 3.0
 CORE_MM = 3.0
 # Gyri in wide fluid are kept if they are thicker than twice this …
 GYRUS_MM = 1.5
-# … and lie deeper than this below the skull's outer surface, where no dura is
+# … and lie deeper than this below the skull's outer surface, beneath the dura that lines it
 DURA_MM = 10.0
 # Half the width of the sulci that are bridged
 SULCUS_MM = 8.0
@@ -641,7 +641,7 @@ def _gyri(
     vault: np.ndarray,
     ball_mm: np.ndarray,
 ) -> np.ndarray:
-    """Follow the core into gyri that are thinner than it, in the vault and deeper than the dura."""
+    """Follow the core of the vault into thinner gyri, beneath the dura that lines the skull."""
     gyri = np.zeros_like(core)
     if not core.any():
         return gyri

@@ -126,10 +126,12 @@ def test_what_changes_a_run_is_not_mixed_into_it(tmp_path):
     for changes in ({"loss": losses.focal}, {"precision": torch.bfloat16}):
         with pytest.raises(InputError, match="another folder"):
             run(tmp_path, **changes)
+    weighted = [torch.nn.BCEWithLogitsLoss(pos_weight=torch.tensor(value)) for value in (1.0, 50.0)]
     per_image = [partial(losses.dice, per_image=value) for value in (False, True)]
-    run(tmp_path / "dice", loss=per_image[0])
-    with pytest.raises(InputError, match="another folder"):
-        run(tmp_path / "dice", loss=per_image[1])
+    for kind, (first, second) in {"module": weighted, "partial": per_image}.items():
+        run(tmp_path / kind, loss=first)
+        with pytest.raises(InputError, match="another folder"):
+            run(tmp_path / kind, loss=second)
     for kind, named in (("unet", "base_filters 2, now 4"), ("fcn32", "network unet, now fcn32")):
         other = networks.build(kind, base_filters=4)
         with pytest.raises(InputError, match=named):
@@ -223,7 +225,9 @@ def test_a_budget_or_rate_of_nothing_is_refused(tmp_path, changes):
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize("text", ["", "x,y,z\n", "step,loss,validation\n1,2\n", "\xff"])
+@pytest.mark.parametrize(
+    "text", ["", "x,y,z\n", "step,loss,validation\n1,2\n", "\xff", "a" * 200_000]
+)
 def test_what_is_no_log_is_refused(tmp_path, text):
     (tmp_path / "log.csv").write_text(text, encoding="latin-1")
     with pytest.raises(InputError, match=r"log\.csv"):
