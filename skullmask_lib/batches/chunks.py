@@ -6,6 +6,7 @@ written in `writing`.
 
 import contextlib
 import platform
+import threading
 import time
 import warnings
 import zlib
@@ -19,6 +20,8 @@ from .. import errors, polar, versions
 from ..errors import EmptyMaskWarning, InputError, InputWarning, Spacing
 from ..io import datasets, outputs
 from . import pools, reading, records, rows, software, stacks, writing
+
+_TURN = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,23 @@ class Job:
         )
 
 
+@contextlib.contextmanager
+def _alone() -> Iterator[None]:
+    """Do one task at a time, with one thread of OpenCV.
+
+    Warnings are caught for the whole process, and its number of threads holds for all of it.
+    Processes work side by side instead.
+    """
+    with _TURN:
+        threads = cv2.getNumThreads()
+        cv2.setNumThreads(1)
+        try:
+            yield
+        finally:
+            cv2.setNumThreads(threads)
+
+
+@_alone()
 def verify(job: Job, start: int, stop: int) -> tuple[int | None, int | None]:
     """Compute the checksums that `work` would record, from the images and masks that are there.
 
@@ -83,6 +103,7 @@ def verify(job: Job, start: int, stop: int) -> tuple[int | None, int | None]:
         return image_crc, None
 
 
+@_alone()
 def work(job: Job, start: int, stop: int) -> dict:
     """Make and write the masks of some images.
 
@@ -123,7 +144,6 @@ def work(job: Job, start: int, stop: int) -> dict:
     image_crc = 0
     mask_crc = 0
     with contextlib.ExitStack() as context:
-        context.enter_context(_one_thread())
         context.enter_context(outputs.writable(job.masks.path))
         write = context.enter_context(writing.writing(job.masks, start, stop))
         for index, image, truth, remarks in _read(job, start, stop):
@@ -177,17 +197,6 @@ class _Stopwatch:
 
     def rounded(self) -> dict[str, float]:
         return {part: round(seconds, 6) for part, seconds in self.seconds.items()}
-
-
-@contextlib.contextmanager
-def _one_thread() -> Iterator[None]:
-    """Keep OpenCV to one thread: processes work side by side instead."""
-    threads = cv2.getNumThreads()
-    cv2.setNumThreads(1)
-    try:
-        yield
-    finally:
-        cv2.setNumThreads(threads)
 
 
 def _check_software(job: Job) -> None:

@@ -115,7 +115,8 @@ def batch(
     backend : {"processes", "serial", "dask"}
         Processes of this machine, this process alone, or a cluster of Dask (extra ``batch``). The
         cluster is a local one, or that of ``scheduler``, whose workers must see the files under the
-        same paths. Unless the backend is ``"serial"``, a script must call this under ``if __name__
+        same paths. Each process does one task at a time, so further threads of a worker gain
+        nothing. Unless the backend is ``"serial"``, a script must call this under ``if __name__
         == "__main__":``.
     workers : int, optional
         Number of processes; by default one for each core that this process may use.

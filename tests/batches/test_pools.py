@@ -1,6 +1,7 @@
 """Processes and clusters: the masks of one process, whoever is killed, and nobody left behind."""
 
 import asyncio
+import concurrent.futures
 import contextlib
 import functools
 import http.server
@@ -29,7 +30,7 @@ from inputs import later
 
 import skullmask_lib
 from skullmask_lib import InputError
-from skullmask_lib.batches import clusters, pools, workers
+from skullmask_lib.batches import backends, chunks, clusters, pools, workers
 
 pytestmark = pytest.mark.usefixtures("folder")
 OUTPUTS = ["m.npy", "m.zarr", "m"]
@@ -74,6 +75,27 @@ def test_processes_make_the_same_masks(output):
     run = skullmask_lib.batch("a.npy", output, version="v7", workers=2, chunk=3)
     assert (run.images, run.failed, run.set_aside) == (20, 0, ())
     check_masks_and_tables(output, 20, "v7")
+
+
+def test_threads_of_one_worker_do_one_task_at_a_time(monkeypatch):
+    busy = threading.Lock()
+    tasks = []
+
+    def take_a_moment(job):
+        assert busy.acquire(blocking=False)
+        time.sleep(0.01)
+        tasks.append(job)
+        busy.release()
+
+    np.save("a.npy", heads(4))
+    with concurrent.futures.ThreadPoolExecutor(4) as executor:
+        pool = pools.Pool(executor.submit, lambda: 4, pools.wait)
+        monkeypatch.setattr(backends, "pool", lambda *_: contextlib.nullcontext(pool))
+        monkeypatch.setattr(chunks, "_check_software", take_a_moment)
+        for done in (4, 8):  # the second run verifies what the first has made
+            skullmask_lib.batch("a.npy", "m.npy", version="v1", chunk=1)
+            assert len(tasks) == done
+    assert_same(np.load("m.npy"), one_by_one(heads(4), "v1"))
 
 
 class Stubborn(Exception):
