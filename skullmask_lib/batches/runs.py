@@ -177,7 +177,7 @@ def batch(
     images = _path(images)
     output = _path(output)
     if truth is not None:
-        truth = _path(truth) or None
+        truth = _path(truth)
     version, options = versions.choose(version, options)
     if "dilation_size" in options:
         check_whole(options["dilation_size"], "dilation size", 1, 1_000_000, "pixels")
@@ -234,6 +234,8 @@ def _path(path: str | os.PathLike) -> str:
         hint = "for slices in memory call mask_slices(images)"
         raise InputError(f"expected a path or an address, got {type(path).__name__}; {hint}")
     text = str(paths.local(path))
+    if not text:
+        raise InputError("expected a path, got an empty text")
     if "\0" in text:
         message = "expected a path, got one that holds a NUL character"
         raise InputError(message, where=texts.plain(text))

@@ -31,14 +31,26 @@ def sources(images: str | Path, truth: str | Path | None) -> dict[str, str]:
     -------
     dict of str to str
 
+    Raises
+    ------
+    InputError
+        If the truth is an empty text.
+
     Examples
     --------
     >>> sources("phantom", None)
     {'images': 'phantom'}
+    >>> sources("phantom", "")
+    Traceback (most recent call last):
+    ...
+    skullmask_lib.errors.InputError: expected a path of the truth, got an empty text
     """
     named = {"images": str(images)}
-    if truth:
-        named["truth"] = str(truth)
+    if truth is None:
+        return named
+    if not str(truth):
+        raise InputError("expected a path of the truth, got an empty text")
+    named["truth"] = str(truth)
     return named
 
 

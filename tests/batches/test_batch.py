@@ -583,6 +583,8 @@ BAD_ARGUMENTS = {
     "a blank scheduler": (("a.npy", "m.npy", "--scheduler", " "), ["address", "scheduler"]),
     "no spacing": (("a.npy", "m.npy", "--spacing", "0", "1"), ["spacing", " 0 mm"]),
     "no truth": (("a.npy", "m.npy", "--truth", "gone.npy"), ["gone.npy: ", "no such file"]),
+    "an empty truth": (("a.npy", "m.npy", "--truth", ""), ["path", "empty"]),
+    "an empty input": (("", "m.npy"), ["path", "empty"]),
     "channel of an array": (("a.npy", "m.npy", "--channel", "0"), ["channel"]),
     "read-only": (("a.npy", "/proc/self/m.npy"), ["/proc/self/m.npy: ", "written"]),
 }  # fmt: skip
