@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from ..errors import InputError, check_whole
 from . import clusters, pools, workers
 
-BACKENDS = {"processes": workers.processes, "serial": pools.serial, "dask": clusters.dask}
+BACKENDS = ("processes", "serial", "dask")
 
 
 def pool(
@@ -42,14 +42,26 @@ def pool(
     check_choice("backend", backend, BACKENDS)
     if count is not None:
         count = check_whole(count, "number of workers", 1, 10_000, "processes")
-    if scheduler is not None and not scheduler.strip():
-        wanted = "the address of a scheduler, as in tcp://10.0.0.1:8786"
+    if scheduler is not None:
+        _check_address(scheduler)
+        if count is not None:
+            raise InputError(f"{scheduler} has its own workers; leave their number out")
+    if backend == "serial":
+        if count is not None or scheduler is not None:
+            hint = "leave workers and scheduler out"
+            raise InputError(f"the backend serial works in this process alone; {hint}")
+        return pools.serial()
+    if backend == "dask" or scheduler is not None:
+        return clusters.dask(count, scheduler)
+    return workers.processes(count)
+
+
+def _check_address(scheduler: object) -> None:
+    wanted = "the address of a scheduler, as in tcp://10.0.0.1:8786"
+    if not isinstance(scheduler, str):
+        raise InputError(f"expected {wanted}, got {scheduler!r}")
+    if not scheduler.strip():
         raise InputError(f"expected {wanted}, got an empty text")
-    if scheduler and count:
-        raise InputError(f"{scheduler} has its own workers; leave their number out")
-    if scheduler:
-        backend = "dask"
-    return BACKENDS[backend](count, scheduler)
 
 
 def check_choice(what: str, value: object, choices: Iterable[str]) -> None:
@@ -73,5 +85,5 @@ def check_choice(what: str, value: object, choices: Iterable[str]) -> None:
     ...
     skullmask_lib.errors.InputError: expected a table of csv, parquet, got 'xlsx'
     """
-    if value not in choices:
+    if not isinstance(value, str) or value not in choices:
         raise InputError(f"expected a {what} of {', '.join(choices)}, got {value!r}")

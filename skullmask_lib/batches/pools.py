@@ -174,7 +174,7 @@ def _result_of(future: cf.Future) -> object:
 
 
 @contextlib.contextmanager
-def serial(_count: int | None = None, _scheduler: str | None = None) -> Iterator[Pool]:
+def serial() -> Iterator[Pool]:
     """Work in this process.
 
     Yields

@@ -20,7 +20,7 @@ from .pools import DEATHS, Pool, Stopped, WorkerDied
 
 
 @contextlib.contextmanager
-def processes(count: int | None = None, _scheduler: str | None = None) -> Iterator[Pool]:
+def processes(count: int | None = None) -> Iterator[Pool]:
     """Work in processes of this machine.
 
     Parameters

@@ -536,9 +536,10 @@ def test_what_the_extra_brings_is_asked_for(skullmask, monkeypatch, module, argu
     assert os.listdir() == ["a.npy"]
 
 
-@pytest.mark.parametrize(
-    "options", [{"workers": -1}, {"chunk": 2.5}, {"chunk": 0}, {"backend": "threads"}]
-)
+@pytest.mark.parametrize("options", [
+    {"workers": -1}, {"chunk": 2.5}, {"chunk": 0}, {"backend": "threads"}, {"backend": ["dask"]},
+    {"table": ["csv"]}, {"scheduler": 8786}, {"truth": ""},
+])  # fmt: skip
 def test_what_the_command_line_does_not_let_through(options):
     np.save("a.npy", heads(4))
     with pytest.raises(InputError):
@@ -579,6 +580,8 @@ BAD_ARGUMENTS = {
     "no chunk": (("a.npy", "m.npy", "--chunk", "0"), ["chunk"]),
     "no workers": (("a.npy", "m.npy", "--workers", "0"), ["'--workers'"]),
     "workers of a cluster": (("a.npy", "m.npy", "--scheduler", "tcp://a:1", "--workers", "2"), ["tcp://a:1 ", "workers"]),
+    "workers of one process": (("a.npy", "m.npy", "--backend", "serial", "--workers", "2"), ["serial", "workers"]),
+    "a scheduler of one process": (("a.npy", "m.npy", "--backend", "serial", "--scheduler", "tcp://a:1"), ["serial", "scheduler"]),
     "no scheduler": (("a.npy", "m.npy", "--scheduler", ""), ["address", "scheduler"]),
     "a blank scheduler": (("a.npy", "m.npy", "--scheduler", " "), ["address", "scheduler"]),
     "no spacing": (("a.npy", "m.npy", "--spacing", "0", "1"), ["spacing", " 0 mm"]),

@@ -126,9 +126,9 @@ def test_workers_end_before_what_they_wrote_is_removed(monkeypatch):
             finally:
                 written.extend(Path("m.batch").glob("masks-*"))
 
-    monkeypatch.setitem(backends.BACKENDS, "slow", slow)
+    monkeypatch.setattr(backends, "pool", slow)
     with pytest.raises(pools.Stopped, match=r"^y\.npy: "):
-        serial("a", "m", backend="slow", fail_fast=True)
+        serial("a", "m", fail_fast=True)
     assert len(written) == 1
     assert os.listdir() == ["a"]
 
@@ -181,11 +181,11 @@ def test_a_chunk_that_is_set_aside_is_a_failure_too(monkeypatch):
 
         yield pools.Pool(submit, lambda: 1, pools.wait)
 
-    monkeypatch.setitem(backends.BACKENDS, "deadly", deadly)
+    monkeypatch.setattr(backends, "pool", deadly)
     np.save("a.npy", heads(10))
     with pytest.raises(pools.Stopped, match=r"^a\.npy\[3\]: .* 3 workers$"):
-        serial("a.npy", "m.npy", backend="deadly", fail_fast=True)
-    assert serial("a.npy", "m.npy", backend="deadly").set_aside == ("a.npy[3] … a.npy[5]",)
+        serial("a.npy", "m.npy", fail_fast=True)
+    assert serial("a.npy", "m.npy").set_aside == ("a.npy[3] … a.npy[5]",)
 
 
 def test_a_file_that_comes_in_the_way_while_it_runs_stays_too():
