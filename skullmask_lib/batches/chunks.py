@@ -288,7 +288,7 @@ def _masks_and_rows(
     names = rows.slice_names(stacks.name(job.images, index), len(masks))
     rows_of_image = []
     for number, mask in enumerate(masks):
-        spacing_mm = rows.spacing_of(image, number)
+        spacing_mm = image.spacing_of(number)
         row = rows.of_mask(names[number], mask, spacing_mm, qualities[number])
         if truth is not None:
             try:
@@ -351,6 +351,6 @@ def _warn_of_rivals(data: datasets.Data) -> None:
     for number, image in enumerate(data.images):
         if not polar.may_have_rivals(image):
             continue
-        spacing_mm = rows.spacing_of(data, number)
+        spacing_mm = data.spacing_of(number)
         with errors.placed(data.names[number]), contextlib.suppress(InputError):
             polar.warn_of_rivals(polar.unwrap(image, spacing_mm))

@@ -148,7 +148,7 @@ def scores(
     true_mask = datasets.binary(truth.images[number], "the truth")
     if not is_known[number]:
         return {}
-    return metrics.score(mask, true_mask, spacing_of(image, number))
+    return metrics.score(mask, true_mask, image.spacing_of(number))
 
 
 def known_slices(truth: Truth) -> np.ndarray:
@@ -173,28 +173,6 @@ def known_slices(truth: Truth) -> np.ndarray:
     if len(truth.images) == 1:
         return truth.images.any(axis=(1, 2))
     return metrics.known_slices(truth.images)
-
-
-def spacing_of(image: datasets.Data, number: int) -> Spacing | None:
-    """Return the row and column spacing of a slice [mm], or None where it is unknown.
-
-    Parameters
-    ----------
-    image : Data
-    number : int
-
-    Returns
-    -------
-    pair of float or None
-
-    Examples
-    --------
-    >>> spacing_of(datasets.Data(np.zeros((1, 2, 2)), None, None, ("a",)), 0) is None
-    True
-    """
-    if image.spacing_mm is None:
-        return None
-    return tuple(image.spacing_mm[number])
 
 
 def truth_in_place(image: datasets.Data, truth: Truth) -> Truth:
