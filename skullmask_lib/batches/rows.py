@@ -94,7 +94,8 @@ def of_mask(
     area_px = int(mask.sum())
     row = {"name": name, "area_px": area_px, "flags": []}
     if spacing_mm:
-        row["area_mm2"] = round(area_px * math.prod(spacing_mm), 3)
+        area_mm2 = area_px * math.prod(spacing_mm)
+        row["area_mm2"] = float(f"{area_mm2:.9g}")
     if quality is not None:
         row["quality"] = round(quality, 6)
     if not area_px:

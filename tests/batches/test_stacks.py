@@ -380,6 +380,12 @@ def test_a_table_has_the_scores_of_the_doors_and_parquet_has_the_same(spacing_mm
     assert {type(row["area_px"]) for row in rows_of_parquet} == {int}
 
 
+def test_a_small_area_is_not_rounded_to_nothing():
+    np.save("a.npy", np.eye(8)[None])
+    serial("a.npy", "m.npy", "v1", spacing_mm=(0.01, 0.01))
+    assert column("m.npy", "area_mm2") == ["0.0008"]
+
+
 def columns_of_scores(spacing_mm):
     """Name the columns of a table with scores."""
     unit = "px" if spacing_mm is None else "mm"
