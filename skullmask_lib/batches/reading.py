@@ -72,13 +72,10 @@ def read(
 
 
 def _without_nan(image: np.ndarray, name: str) -> np.ndarray:
-    """Set NaN around the head to 0 and warn of it; an image of NaN alone stays as it is."""
+    """Set NaN around the head to 0 and warn of it."""
     filled, remark = missing.without_nan(image)
-    if not remark or np.isnan(image).all():
-        return image
-    if remark != missing.NAN_IS_ZERO:
-        remark = missing.SPECKS_ARE_ZERO
-    warnings.warn(InputWarning(remark, where=name), stacklevel=3)
+    if remark:
+        warnings.warn(InputWarning(missing.joint_remark([remark]), where=name), stacklevel=3)
     return filled
 
 

@@ -68,10 +68,10 @@ def load(
     Returns
     -------
     Data
-        NaN around the head, as other programs leave it in the background, is 0. The truth is None
-        where it is empty on all slices taken and not on others: then it is unknown, see
-        `metrics.known_slices`. The origin lets `write_masks` write beside the source without
-        opening it again.
+        NaN around the head, as other programs leave it in the background, is 0; so is a slice of
+        NaN alone, if others show something. The truth is None where it is empty on all slices taken
+        and not on others: then it is unknown, see `metrics.known_slices`. The origin lets
+        `write_masks` write beside the source without opening it again.
 
     Raises
     ------
@@ -191,26 +191,25 @@ def _no_slice_left(source: AnyPath, count: int, slices: slice) -> InputError:
 
 
 def _without_nan(images: np.ndarray, source: AnyPath) -> np.ndarray:
-    """Set NaN around the heads to 0.
+    """Set NaN around the heads to 0, and slices of NaN alone if others show something.
 
     Images without NaN stay where they are, in a file or in memory.
     """
     if not _has_nan(images):
         return images
     filled = _in_memory(images, source)
-    if all(np.isnan(image).all() for image in filled):
-        return images  # nothing but NaN is no background
-    remarks = set()
+    is_blank = np.array([np.isnan(image).all() for image in filled])
+    if is_blank.all():
+        return images
+    remarks = {missing.NAN_IS_ZERO} if is_blank.any() else set()
+    filled[is_blank] = 0
     for image in filled:
         zeroed, remark = missing.without_nan(image)
-        if remark:
-            image[...] = zeroed
-            remarks.add(remark)
-    if not remarks:
+        image[...] = zeroed
+        remarks.add(remark)
+    remark = missing.joint_remark(remarks)
+    if not remark:
         return images
-    remark = missing.SPECKS_ARE_ZERO
-    if remarks == {missing.NAN_IS_ZERO}:
-        remark = missing.NAN_IS_ZERO
     warnings.warn(InputWarning(remark, where=source), stacklevel=2)
     return filled
 

@@ -3,10 +3,12 @@
 Arrays go in and come out here; files are read elsewhere.
 """
 
+from collections.abc import Iterable
+
 import numpy as np
 from scipy import ndimage
 
-# Remarks of `without_nan`, and of several slices together
+# Remarks of `without_nan`, and of `joint_remark` on several slices
 NAN_IS_ZERO = "NaN around the head is taken as 0"
 SPECKS_ARE_ZERO = f"{NAN_IS_ZERO}, and so are specks of NaN near its edge"
 
@@ -29,8 +31,8 @@ def without_nan(array: np.ndarray) -> tuple[np.ndarray, str]:
     Returns
     -------
     filled : ndarray of the same shape and dtype
-        The very same array if it holds no NaN. Other NaN and infinite values stay; `check_slice`
-        refuses both.
+        The very same array if it holds no NaN, or nothing else. Other NaN and infinite values stay;
+        `check_slice` refuses both.
     remark : str
         What the user should know; empty where nothing changed.
 
@@ -47,7 +49,7 @@ def without_nan(array: np.ndarray) -> tuple[np.ndarray, str]:
     if array.dtype.kind != "f":
         return array, ""
     missing = np.isnan(array)
-    if not missing.any():
+    if not missing.any() or missing.all():
         return array, ""
     background = _at_sides(missing)
     specks = missing & ~background
@@ -59,6 +61,29 @@ def without_nan(array: np.ndarray) -> tuple[np.ndarray, str]:
         filled[specks] = 0
         remark += f", and so are {count} specks of NaN near its edge"
     return filled, remark
+
+
+def joint_remark(remarks: Iterable[str]) -> str:
+    """Say of several slices what `without_nan` says of each.
+
+    Parameters
+    ----------
+    remarks : iterable of str
+
+    Returns
+    -------
+    str
+        Without the number of specks; empty where nothing changed.
+
+    Examples
+    --------
+    >>> joint_remark(["", NAN_IS_ZERO])
+    'NaN around the head is taken as 0'
+    """
+    distinct = set(remarks) - {""}
+    if distinct <= {NAN_IS_ZERO}:
+        return "".join(distinct)
+    return SPECKS_ARE_ZERO
 
 
 def _at_sides(mask: np.ndarray) -> np.ndarray:

@@ -706,8 +706,6 @@ def _finite(values: np.ndarray, path: Path) -> np.ndarray:
         return values
     filled, remark = without_nan(values)
     bad = values.size - int(np.count_nonzero(np.isfinite(filled)))
-    if not np.isfinite(values).any():
-        bad = bad or values.size
     if bad:
         got = f"{bad} that are NaN or infinite"
         raise InputError(f"expected finite values, got {got}", where=path)

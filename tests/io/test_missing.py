@@ -67,7 +67,14 @@ def test_nan_that_each_slice_encloses_is_background_of_a_volume():
 def test_what_is_infinite_or_connected_by_a_corner_alone_is_no_background():
     image = np.array([[np.nan, 1, 1, 1], [1, np.nan, 1, np.inf], [1, 1, 1, 1]])
     same(zeroed(image), [[0, 1, 1, 1], [1, np.nan, 1, np.inf], [1, 1, 1, 1]])
-    same(zeroed(np.full((3, 3, 3), np.nan)), np.zeros((3, 3, 3)))
+
+
+@pytest.mark.parametrize("shape", [(4, 3), (4, 3, 1), (4, 3, 2)])
+def test_nan_alone_is_no_background(shape):
+    array = np.full(shape, np.nan)
+    filled, remark = missing.without_nan(array)
+    assert filled is array
+    assert remark == ""
 
 
 @pytest.mark.parametrize("dtype", NUMBERS)
