@@ -93,8 +93,7 @@ def load(
     >>> data.truth.dtype.name
     'uint8'
     """
-    if isinstance(slices, range):
-        slices = slice(slices.start, slices.stop, slices.step)
+    slices = _as_slice(slices)
     images = _open(source, axis, channel, slices)
     if truth is None:
         _check_axis(axis, images)
@@ -159,6 +158,25 @@ def _is_cut(opened: Opened) -> bool:
 
 
 # --- which slices --------------------------------------------------------------------------------
+
+
+def _as_slice(slices: slice | range | None) -> slice | None:
+    """Check which slices are wanted, and return them as a slice."""
+    if slices is None:
+        return None
+    if isinstance(slices, range):
+        stop: int | None = slices.stop
+        if slices and slices.stop < 0 <= slices[-1]:
+            stop = None  # down to the first; a slice would count from the end
+        return slice(slices.start, stop, slices.step)
+    expected = f"expected slices as slice(start, stop), got {slices!r}"
+    if not isinstance(slices, slice):
+        raise InputError(expected)
+    try:
+        slices.indices(1)
+    except (TypeError, ValueError):  # no whole numbers, or a step of 0
+        raise InputError(expected) from None
+    return slices
 
 
 def _take(opened: Opened, slices: slice | None) -> Data:

@@ -556,6 +556,20 @@ def test_numbers_of_numpy_are_shown_as_numbers():
         data.spaced((np.float32(0), np.float64(1)))
 
 
+@pytest.mark.parametrize("slices", [2, [0, 2], "1:2", slice(0, 5, 0), slice(0, 2.5), slice("a")])
+def test_what_names_no_slices_is_refused(slices):
+    with refused(None, naming=["slice(start, stop)", repr(slices)]):
+        sm.load("phantom", slices=slices)
+
+
+@pytest.mark.parametrize("slices", [
+    range(3), range(4, 9, 2), range(11, -1, -1), range(4, -1, -2), range(5, 1, -1), range(-1, -4, -1)
+])  # fmt: skip
+def test_a_range_takes_the_slices_that_it_counts(tmp_path, slices):
+    np.save(tmp_path / "a.npy", HEADS)
+    same(sm.load(tmp_path / "a.npy", slices=slices).images, HEADS[list(slices)])
+
+
 def test_lengths_are_in_pixels_where_no_spacing_is_known():
     plain = sm.Data(np.zeros((2, 3, 3)), None, None, ("a", "b"))
     assert (plain.spacing_of(1), plain.length_unit) == (None, "px")
