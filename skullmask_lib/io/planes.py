@@ -301,7 +301,7 @@ def check_headers(images: Origin, truth: Origin) -> None:
         return
     shape, affine = _shape_and_place(nifti.empty(images.geometry), images.source)
     true_shape, true_affine = _shape_and_place(nifti.empty(truth.geometry), truth.source)
-    check_place(images, affine, truth, true_affine, max(shape, true_shape))
+    check_place(images, affine, truth, true_affine, (*shape, *true_shape))
 
 
 def _check_orientation(images: Origin, truth: Origin) -> None:

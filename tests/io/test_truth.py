@@ -9,6 +9,7 @@ from numpy.testing import assert_array_equal as same
 
 import skullmask_lib as sm
 from skullmask_lib.errors import InputWarning
+from skullmask_lib.io import datasets
 
 
 def test_truth_comes_from_a_file_of_its_own(tmp_path):
@@ -64,6 +65,17 @@ def test_image_and_truth_must_lie_in_one_place(tmp_path):
     nib.save(flipped, tmp_path / "flipped.nii")
     data = sm.load(image, truth=tmp_path / "flipped.nii")
     same(data.truth, sm.load(tmp_path / "same.nii").images)
+
+
+def test_headers_are_compared_along_the_longest_side_of_both(tmp_path):
+    origins = []
+    for shape, thickness_mm in (((4, 4, 60), 1.0), ((5, 4, 4), 1.01)):
+        image = nib.Nifti1Image(np.ones(shape, np.uint8), np.diag([1, 1, thickness_mm, 1]))
+        nib.save(image, tmp_path / "a.nii")
+        origins.append(sm.load(tmp_path / "a.nii").origin)
+    for images, truth in (origins, origins[::-1]):
+        with refused("a.nii"):
+            datasets.check_headers(images, truth)
 
 
 def test_a_phantom_may_be_the_truth():
