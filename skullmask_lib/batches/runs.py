@@ -126,12 +126,12 @@ def batch(
         Images that are recorded together; 100 images of 768 x 624 are 48 MB of masks.
     truth : str or path, optional
         True masks, for the scores: an array of the same shape, or files that are paired with the
-        images by name, see `pairing.paired`; files that belong to no image are ignored. A slice
-        whose truth is unknown gets no scores, and the flag ``unknown truth``. In a file of several
-        slices, `metrics.known_slices` decides, and a truth that is empty on all of them counts as
-        it is. A slice that is alone in its file, or one of an array, is judged alone, and an empty
-        truth is unknown; the command ``score``, which sees all slices at once, counts a truth that
-        is empty on all of them.
+        images by name, see `pairing.paired`; files that belong to no image are ignored. Files and
+        an array are paired in order, with a warning. A slice whose truth is unknown gets no scores,
+        and the flag ``unknown truth``. In a file of several slices, `metrics.known_slices` decides,
+        and a truth that is empty on all of them counts as it is. A slice that is alone in its file,
+        or one of an array, is judged alone, and an empty truth is unknown; the command ``score``,
+        which sees all slices at once, counts a truth that is empty on all of them.
     spacing_mm : pair of float, optional
         Row and column spacing of all images [mm]; it overrides that of the files.
     channel : int, optional

@@ -346,7 +346,7 @@ def name(stack: Stack, index: int) -> str:
 
 
 def matched(truth: Stack, images: Stack, source: str | os.PathLike) -> Stack:
-    """Bring true masks into the order of their images; files are paired by name.
+    """Bring true masks into the order of their images; files are paired by name, others in order.
 
     Parameters
     ----------
@@ -364,6 +364,11 @@ def matched(truth: Stack, images: Stack, source: str | os.PathLike) -> Stack:
     InputError
         If they do not belong together.
 
+    Warns
+    -----
+    InputWarning
+        If files on one side are paired in order with an array on the other.
+
     Examples
     --------
     >>> images = Stack("", "files", (2,), names=("a.tif", "b.tif"))
@@ -373,10 +378,16 @@ def matched(truth: Stack, images: Stack, source: str | os.PathLike) -> Stack:
     """
     if truth.kind == images.kind == "files":
         return _matched_files(truth, images, source)
-    wanted = images.shape if len(truth.shape) == 3 else images.shape[:1]
-    if truth.shape[: len(wanted)] != wanted:
-        message = f"expected a truth of the images' shape {wanted}, got {truth.shape}"
+    if truth.kind != "files" and images.kind != "files":
+        if truth.shape != images.shape:
+            message = f"expected a truth of the images' shape {images.shape}, got {truth.shape}"
+            raise InputError(message, where=source)
+        return truth
+    if truth.shape[0] != images.shape[0]:
+        message = f"expected a truth of {images.shape[0]} images, got one of {truth.shape[0]}"
         raise InputError(message, where=source)
+    remark = "paired with the images in order, for one side has no names"
+    warnings.warn(InputWarning(remark, where=source), stacklevel=2)
     return truth
 
 
