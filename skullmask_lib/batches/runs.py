@@ -42,7 +42,7 @@ class Batch(NamedTuple):
     Attributes
     ----------
     masks : str
-        The output, as it was passed.
+        The output, as it was passed; a ``file://`` address as its path.
     results, errors : Path
         The tables of all images, and of those that failed.
     images : int
@@ -287,7 +287,7 @@ def _facts(job: chunks.Job, chunk: int) -> dict:
 
 
 def _check_apart(source: str, inputs: Stack, masks: Stack, output: str) -> None:
-    """Refuse to write masks over their inputs, or into the folder of these."""
+    """Refuse to write masks over their input, images or truth, or into the folder of it."""
     if stores.is_address(inputs.path) or stores.is_address(masks.path):
         replaces_input = inputs.path == masks.path
     else:
@@ -295,7 +295,7 @@ def _check_apart(source: str, inputs: Stack, masks: Stack, output: str) -> None:
         folder = Path(inputs.path).resolve()
         is_inside = target != folder and target.is_relative_to(folder)
         if Path(source).is_dir() and is_inside:
-            message = f"lies in the folder of the images, {source}; choose a place beside it"
+            message = f"lies in the folder of its input, {source}; choose a place beside it"
             raise InputError(message, where=output)
         files = {Path(folder, name) for name in inputs.names} or {folder}
         replaces_input = _holds_any(target, files)
@@ -306,11 +306,13 @@ def _check_apart(source: str, inputs: Stack, masks: Stack, output: str) -> None:
 
 def _holds_any(target: Path, files: set[Path]) -> bool:
     """Return whether an output, or its journal's folder, is one of these files or holds one."""
-    targets = (target, target.with_name(f"{target.name}.batch"))
-    if not files.isdisjoint(targets):
+    journal_folder = target.with_name(f"{target.name}.batch")
+    if target in files or journal_folder in files:
         return True
-    folders = {file.parent for file in files}
-    return any(folder.is_relative_to(target) for folder in folders for target in targets)
+    for folder in {file.parent for file in files}:
+        if folder.is_relative_to(target) or folder.is_relative_to(journal_folder):
+            return True
+    return False
 
 
 class _Run:

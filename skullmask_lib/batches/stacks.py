@@ -106,12 +106,10 @@ def opened(source: str | os.PathLike, channel: int | None = None) -> Stack:
         - a ``.npy`` of shape (N, H, W);
         - a Zarr array, also at any address that fsspec opens;
         - a folder of ``.npy``, NIfTI and pictures. Its subfolders are included, and files come in
-        natural
-          order, ``slice_2`` before ``slice_10``. Hidden files are skipped; other files that look
-          like images are named in a warning;
+          natural order, ``slice_2`` before ``slice_10``. Hidden files are skipped; other files that
+          look like images are named in a warning;
         - a ``.txt`` with one such file on each line, as a ``file://`` address or as a path relative
-        to the
-          text's own folder. A line that names no such file is an image that cannot be read.
+          to the text's own folder. A line that names no such file is an image that cannot be read.
     channel : int, optional
         Which channel to take of colour pictures.
 

@@ -128,7 +128,7 @@ def _complaint(lacking: list[str], unused: list[str], count: int) -> str:
     if unused:
         belong = "belongs" if len(unused) == 1 else "belong"
         parts.append(f"{paths.some(unused)} {belong} to no image")
-    example, _ = os.path.splitext(lacking[0] if lacking else "slice_1")
+    example = _stem(lacking[0]) if lacking else "slice_1"
     hint = f"name each truth like its image, such as {example}_mask.png"
     return f"{', and '.join(parts)}; {hint}"
 

@@ -35,6 +35,7 @@ from skullmask_lib.batches import reading, stacks
 from skullmask_lib.errors import InputWarning
 
 pytestmark = pytest.mark.usefixtures("folder")
+IN_ORDER = pytest.warns(InputWarning, match="in order")
 REMARKS = pytest.mark.filterwarnings("ignore:the mask is empty")
 
 
@@ -286,6 +287,9 @@ def test_masks_do_not_go_among_the_images():
     ):
         with pytest.raises(InputError, match=f"^{output}: .*, {images};"):
             serial(images, output)
+    with IN_ORDER, refused("a/m", naming=[", a;"]) as error:
+        serial("a.zarr", "a/m", truth="a")
+    assert "images" not in error.value.message
     assert contents_of(".") == before
 
 
@@ -420,9 +424,6 @@ def test_without_more_to_tell_a_table_is_narrow():
     assert row["quality"] == ""
     [row, _] = parquet_rows("parquet.npy")
     assert row["quality"] is None
-
-
-IN_ORDER = pytest.warns(InputWarning, match="^t.*in order")
 
 
 def test_true_masks_in_files_are_found_by_their_names_without_suffixes():

@@ -89,6 +89,11 @@ def test_what_cannot_be_paired_is_refused_with_both_names(images, truths, named)
         paired(image_names, truth_names, source="truth")
 
 
+def test_a_volume_s_suffix_is_no_part_of_the_hint():
+    with refused("truth", naming=["no truth for b.nii.gz", "such as b_mask"]):
+        paired(["a.nii.gz", "b.nii.gz"], ["a.nii.gz", "c.nii.gz"], source="truth")
+
+
 def test_names_compare_as_they_read():
     images = ["Schädel 1.png", "SCHÄDEL 2.png"]
     truths = ["scha\u0308del_2.png", "schädel_1.png"]
