@@ -287,7 +287,7 @@ def _facts(job: chunks.Job, chunk: int) -> dict:
 
 
 def _check_apart(source: str, inputs: Stack, masks: Stack, output: str) -> None:
-    """Refuse to write masks over their input, images or truth, or into the folder of it."""
+    """Refuse to write masks over an input, images or truth, or into its folder."""
     if stores.is_address(inputs.path) or stores.is_address(masks.path):
         replaces_input = inputs.path == masks.path
     else:
