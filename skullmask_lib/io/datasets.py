@@ -9,7 +9,7 @@ from .data import Data, Origin
 from .loading import NONE_KNOWN, load
 from .planes import check_headers
 from .reading import binary
-from .sources import PHANTOMS, SUFFIXES, files_in, is_name, pictures_in
+from .sources import PHANTOMS, SUFFIXES, files_in, is_name
 from .writing import masks_name, write_masks, write_straight
 
 __all__ = [
@@ -24,7 +24,6 @@ __all__ = [
     "is_name",
     "load",
     "masks_name",
-    "pictures_in",
     "write_masks",
     "write_straight",
 ]

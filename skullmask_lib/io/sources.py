@@ -171,27 +171,6 @@ def _beside_pictures(folder: Path) -> list[Path]:
     return others
 
 
-def pictures_in(folder: Path) -> list[Path]:
-    """List the pictures of a folder in the order of their slices.
-
-    Numbers in the names are ordered as numbers.
-
-    Parameters
-    ----------
-    folder : Path
-
-    Returns
-    -------
-    list of Path
-
-    Examples
-    --------
-    >>> pictures_in(Path(__file__).parent)
-    []
-    """
-    return list(contents_of(folder).pictures.files)
-
-
 def files_in(source: AnyPath) -> list[Path]:
     """List the files that a folder or a data set of the sources is read from.
 

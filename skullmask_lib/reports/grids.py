@@ -116,7 +116,7 @@ def grid(
                 folder / name,
                 runs[name].parameters,
                 hash_source=hash_once,
-                names_remains=False,
+                says_what_is_kept=False,
             )
         except Exception as error:
             private = inputs.private_folders(folder, notebook, sources, {})

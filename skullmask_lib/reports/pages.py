@@ -133,7 +133,7 @@ def _write(
     output: Path,
     name: str,
     *,
-    above: str = "",
+    above: str,
 ) -> None:
     """Write cells as a page; ``above`` is HTML for the top of its body."""
     whole = nbformat.v4.new_notebook(cells=cells)

@@ -31,7 +31,6 @@ def report(
     truth: str | Path | None = None,
     notebook: str | Path = "report",
     parameters: dict[str, object] | None = None,
-    timeout_s: int = _CELL_TIMEOUT_S,
     progress_bar: dict[str, object] | bool = False,
 ) -> Path:
     """Run a notebook on a user's slices and make a report that can be sent.
@@ -53,8 +52,6 @@ def report(
         See `notebooks.find`.
     parameters : dict of str to object, optional
         Further parameters; see `notebooks.check`.
-    timeout_s : int
-        Longest time for one cell [s].
     progress_bar : dict or bool
         See `running.execute`.
 
@@ -86,7 +83,6 @@ def report(
         sources,
         Path(folder),
         parameters,
-        timeout_s=timeout_s,
         progress_bar=progress_bar,
     )
 
@@ -97,10 +93,9 @@ def make(
     folder: Path,
     parameters: dict[str, object],
     *,
-    timeout_s: int = _CELL_TIMEOUT_S,
     progress_bar: dict[str, object] | bool = False,
     hash_source: Callable[[str], str | None] = sha256,
-    names_remains: bool = True,
+    says_what_is_kept: bool = True,
 ) -> Path:
     """Make a report from inputs and parameters that were checked already.
 
@@ -113,11 +108,11 @@ def make(
         See `report`.
     parameters : dict of str to object
         As `inputs.prepare` returns them.
-    timeout_s, progress_bar
+    progress_bar
         See `report`.
     hash_source : callable
         Hashes an input: `provenance.sha256`, or one that remembers what it hashed.
-    names_remains : bool
+    says_what_is_kept : bool
         Whether an error also says where it left what ran.
 
     Returns
@@ -168,7 +163,7 @@ def make(
                 notebook,
                 ran,
                 parameters=parameters | links,
-                timeout_s=timeout_s,
+                timeout_s=_CELL_TIMEOUT_S,
                 folder=work,
                 progress_bar=progress_bar,
             )
@@ -182,7 +177,7 @@ def make(
             shutil.rmtree(work)  # makes room where the disk is full
             shutil.rmtree(temporary)
             kept = folders.keep_failed(ran, failed_folder, record, private)
-            if not names_remains:
+            if not says_what_is_kept:
                 kept = ""
             if isinstance(error, OSError):
                 reason = f"cannot be written ({error.strerror})"
