@@ -18,7 +18,7 @@ from ..errors import InputError
 AnyPath = str | os.PathLike  # as users give paths
 _ADDRESS = re.compile(r"file:[\\/]", re.IGNORECASE)
 _HAS_DRIVES = os.name == "nt"
-_SYSTEM_FILES = ("thumbs.db", "desktop.ini", "__macosx")  # hidden without a dot
+_SYSTEM_FILES = (".ds_store", "thumbs.db", "desktop.ini", "__macosx")
 _OTHER_IMAGES = (
     *(".gif", ".webp", ".jp2", ".heic", ".heif", ".avif", ".svg", ".psd"),
     *(".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp", ".npy", ".npz", ".zarr"),
@@ -194,7 +194,27 @@ def is_hidden(name: str) -> bool:
     >>> is_hidden("._head.png"), is_hidden("Thumbs.db"), is_hidden("head.png")
     (True, True, False)
     """
-    return name.startswith(".") or name.lower() in _SYSTEM_FILES
+    return name.startswith(".") or is_left_by_system(name)
+
+
+def is_left_by_system(name: str) -> bool:
+    """Return whether a name is one that a system writes by itself, and nobody misses.
+
+    Parameters
+    ----------
+    name : str
+        Without folders.
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> is_left_by_system(".DS_Store"), is_left_by_system("._head.png"), is_left_by_system(".git")
+    (True, True, False)
+    """
+    return name.startswith("._") or name.lower() in _SYSTEM_FILES
 
 
 def check_distinct(outputs: Sequence[str], names: Sequence[str], source: AnyPath) -> None:

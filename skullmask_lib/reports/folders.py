@@ -7,14 +7,14 @@ import contextlib
 import json
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import nbformat
 
 from .. import texts
 from ..errors import InputError
-from ..io import outputs
+from ..io import outputs, paths
 from . import notebooks, pages, privacy
 from .provenance import contents
 
@@ -30,26 +30,37 @@ def check_replaceable(folder: Path) -> None:
     Raises
     ------
     InputError
-        If it is a file, or holds a file that no report wrote or that was changed.
+        If it is a file, or holds anything that no report wrote or that was changed. Files that
+        systems leave, such as ``.DS_Store``, do not count.
 
     Examples
     --------
     >>> check_replaceable(Path("missing"))
     """
-    if not folder.exists():
-        return
-    if not folder.is_dir():
+    kind = paths.kind_of(folder)
+    if kind == "file":
         raise InputError("is a file, and a report is a folder; choose another name", where=folder)
+    if not kind:
+        return
     recorded = _recorded_files(folder)
     for path in folder.iterdir():
-        if path.name == "provenance.json":
+        if path.name == "provenance.json" or paths.is_left_by_system(path.name):
             continue
-        if recorded.get(path.name) != contents(path):
+        if not _is_unchanged(path, recorded):
             raise InputError(
                 f"holds {path.name}, which no report wrote or which was changed; "
                 "choose another folder",
                 where=folder,
             )
+
+
+def _is_unchanged(path: Path, recorded: Mapping[str, object]) -> bool:
+    """Compare a file or folder with its recorded hash; only what has one is opened."""
+    if path.name not in recorded:
+        return False
+    if not (path.is_file() or path.is_dir()):
+        return False
+    return contents(path) == recorded[path.name]
 
 
 def _recorded_files(folder: Path) -> dict[str, object]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import InputError
-from ..io import journal, outputs
+from ..io import journal, outputs, paths
 from . import comparison, inputs, notebooks, privacy, report, running
 from .provenance import provenance, sha256_once
 
@@ -162,10 +162,11 @@ def _check_ours(folder: Path, record: Path) -> None:
     """Refuse a folder that holds files but no journal of a grid."""
     if not folder.is_dir() or record.is_file():
         return
-    if any(folder.iterdir()):
-        raise InputError(
-            "holds files that no grid of reports wrote; choose another folder", where=folder
-        )
+    if all(paths.is_left_by_system(path.name) for path in folder.iterdir()):
+        return
+    raise InputError(
+        "holds files that no grid of reports wrote; choose another folder", where=folder
+    )
 
 
 def _reason(error: Exception, private: Sequence[Path]) -> str:

@@ -156,6 +156,13 @@ def test_a_folder_with_other_files_is_left_alone(notebook, skullmask, name):
     assert len(list(Path("out").iterdir())) == 1
 
 
+@pytest.mark.usefixtures("folder")
+def test_a_folder_with_what_systems_leave_is_taken():
+    Path("out").mkdir()
+    Path("out/.DS_Store").touch()
+    grids._check_ours(Path("out"), Path("out/runs.jsonl"))
+
+
 def test_the_index_speaks_of_its_own_runs_not_of_one_that_was_killed(notebook, skullmask):
     Path("out").mkdir()
     journal.append("out/runs.jsonl", "width=7", {"state": "started"})

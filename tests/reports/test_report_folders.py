@@ -11,17 +11,19 @@ import subprocess
 import sys
 from pathlib import Path
 
+import nbformat
 import nibabel as nib
 import numpy as np
 import pytest
 from browser import wait_for
 from commands import SKULLMASK
+from complaints import refused
 from folders import contents_of
 from inputs import later
 from PIL import Image
 from reporting import REPORT, REPORT_ON_ARRAY, names_in, printed, save_pictures
 
-from skullmask_lib.reports import inputs
+from skullmask_lib.reports import folders, inputs
 
 ON_PHANTOM = ("report", "phantom", "-o", "out", "--notebook")
 
@@ -122,6 +124,46 @@ def test_nothing_but_a_report_as_it_was_made_is_replaced(slices, skullmask, chan
     assert code == 2
     assert re.fullmatch(r"skullmask: out: holds (masks\.npy|note\.txt), .*", line)
     assert contents_of(slices) == before
+
+
+@pytest.fixture
+def earlier(folder):
+    """Write a report with one more file, out/masks.npy; give its folder."""
+    path = folder / "out"
+    path.mkdir()
+    np.save(path / "masks.npy", np.ones(3))
+    folders.write(nbformat.v4.new_notebook(), path, {}, page=False)
+    return path
+
+
+def test_what_a_system_leaves_in_a_report_is_replaced_with_it(earlier):
+    for name in (".DS_Store", "._masks.npy", "Thumbs.db", "desktop.ini"):
+        Path(earlier, name).touch()
+    folders.check_replaceable(earlier)
+    Path(earlier, ".git").mkdir()
+    with refused("out", naming=[".git"]):
+        folders.check_replaceable(earlier)
+
+
+@pytest.mark.parametrize("name", ["masks.npy", "mine"])
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: os.symlink("nowhere", path)])
+def test_pipes_and_dangling_links_in_a_report_are_refused(earlier, name, make):
+    path = Path(earlier, name)
+    path.unlink(missing_ok=True)
+    make(path)
+    with refused("out", naming=[name]):
+        folders.check_replaceable(earlier)
+
+
+def test_what_no_report_wrote_is_not_even_opened(earlier, monkeypatch):
+    """It may be a whole data set, where ``-o`` names the wrong folder."""
+    Path(earlier, "data").mkdir()
+    opened = []
+    monkeypatch.setattr(folders, "contents", lambda path: opened.append(path.name))
+    Path(earlier, "provenance.json").unlink()
+    with refused("out"):
+        folders.check_replaceable(earlier)
+    assert opened == []
 
 
 @pytest.mark.full
