@@ -44,7 +44,8 @@ def run_name(choice: Mapping[str, object]) -> str:
     Returns
     -------
     str
-        Safe as the name of a folder. A hash tells apart what would become the same name.
+        Safe as the name of a folder. A hash tells apart what would become the same name, or the
+        name of what a failed run leaves.
 
     Examples
     --------
@@ -52,13 +53,15 @@ def run_name(choice: Mapping[str, object]) -> str:
     'dilation_size=26,version=v7'
     >>> run_name({"title": "a b"})
     'title=a_b_d7c6d0'
+    >>> run_name({"title": "a_failed"})
+    'title=a_failed_5625dc'
     """
     parts = []
     for parameter, value in choice.items():
         parts.append(f"{parameter}={_shown(value)}")
     name = ",".join(parts)
     safe = re.sub(r"[^\w.=+,-]", "_", name)[:_NAME_LIMIT]
-    if safe == name:
+    if safe == name and not name.endswith("_failed"):
         return name
     digest = hashlib.sha256(name.encode()).hexdigest()
     return f"{safe}_{digest[:6]}"

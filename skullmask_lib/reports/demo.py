@@ -58,7 +58,7 @@ def demo(folder: str | Path, *, progress: Callable[[str], object] | None = None)
     """
     folder = Path(folder)
     failed_folder = folder / "failed"
-    folders.check_replaceable(failed_folder)
+    folders.check_remains(failed_folder)
     if not folder.exists():
         with outputs.replacing(folder) as temporary:
             temporary.mkdir()

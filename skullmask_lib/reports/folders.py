@@ -18,6 +18,8 @@ from ..io import outputs, paths
 from . import notebooks, pages, privacy
 from .provenance import contents
 
+_FAILED = "failed"  # the state that the provenance of a failed report has
+
 
 def check_replaceable(folder: Path) -> None:
     """Refuse a folder that holds anything but an earlier report as it was made.
@@ -44,7 +46,9 @@ def check_replaceable(folder: Path) -> None:
         return
     recorded = _recorded_files(folder)
     for path in folder.iterdir():
-        if path.name == "provenance.json" or paths.is_left_by_system(path.name):
+        if paths.is_left_by_system(path.name):
+            continue
+        if path.name == "provenance.json" and recorded:
             continue
         if not _is_unchanged(path, recorded):
             raise InputError(
@@ -63,13 +67,61 @@ def _is_unchanged(path: Path, recorded: Mapping[str, object]) -> bool:
     return contents(path) == recorded[path.name]
 
 
+def check_remains(folder: Path) -> None:
+    """Refuse a folder that holds anything but what an earlier failure left, as it was left.
+
+    Parameters
+    ----------
+    folder : Path
+        May be missing or empty.
+
+    Raises
+    ------
+    InputError
+        See `check_replaceable`; also if it holds a report that did not fail.
+
+    Examples
+    --------
+    >>> check_remains(Path("missing"))
+    """
+    check_replaceable(folder)
+    record = _record(folder)
+    if record and record.get("state") != _FAILED:
+        raise InputError("holds a report that did not fail; choose another folder", where=folder)
+
+
+def remove_remains(folder: Path) -> None:
+    """Remove what an earlier failure left, unless something else is there by now.
+
+    Parameters
+    ----------
+    folder : Path
+        May be missing.
+
+    Examples
+    --------
+    >>> remove_remains(Path("missing"))
+    """
+    with contextlib.suppress(InputError):
+        check_remains(folder)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _record(folder: Path) -> dict[str, object]:
+    """Read the provenance of a report; empty if there is none."""
+    path = folder / "provenance.json"
+    if not path.is_file():
+        return {}
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return record if isinstance(record, dict) else {}
+
+
 def _recorded_files(folder: Path) -> dict[str, object]:
     """Read which files a report wrote, with their hashes; none if there is no record."""
-    try:
-        text = (folder / "provenance.json").read_text(encoding="utf-8")
-        recorded = json.loads(text)["files"]
-    except (OSError, ValueError, TypeError, KeyError):
-        return {}
+    recorded = _record(folder).get("files")
     return recorded if isinstance(recorded, dict) else {}
 
 
@@ -137,7 +189,7 @@ def keep_failed(
     ran : Path
         The executed notebook.
     folder : Path
-        Where to keep it; replaced if it exists.
+        Where to keep it, unless there is anything but what an earlier failure left.
     provenance : dict of str to object
     private : sequence of str or path
         See `privacy.pathless`.
@@ -163,7 +215,8 @@ def keep_failed(
             outputs.replacing(folder, over=True) as temporary,
         ):
             temporary.mkdir()
-            write(executed, temporary, provenance, page=page)
+            write(executed, temporary, provenance | {"state": _FAILED}, page=page)
+            check_remains(folder)
             return f"; what ran is in {folder / 'report.ipynb'}"
     copy = shutil.copy(ran, tempfile.mkdtemp(prefix="skullmask-"))
     return f"; what ran is in {copy}"

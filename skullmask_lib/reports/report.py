@@ -136,7 +136,7 @@ def make(
     """
     failed_folder = folder.with_name(f"{folder.name}_failed")
     folders.check_replaceable(folder)
-    folders.check_replaceable(failed_folder)
+    folders.check_remains(failed_folder)
 
     files = inputs.files_among(parameters)
     private = inputs.private_folders(folder, notebook, sources, files)
@@ -183,7 +183,7 @@ def make(
                 reason = f"cannot be written ({error.strerror})"
                 raise InputError(f"{reason}{kept}", where=folder) from None
             raise RuntimeError(f"{error}{kept}") from None
-    shutil.rmtree(failed_folder, ignore_errors=True)
+    folders.remove_remains(failed_folder)
     return folder / "report.html"
 
 

@@ -9,6 +9,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import nbformat
@@ -23,7 +24,7 @@ from inputs import later
 from PIL import Image
 from reporting import REPORT, REPORT_ON_ARRAY, names_in, printed, save_pictures
 
-from skullmask_lib.reports import folders, inputs
+from skullmask_lib.reports import folders, inputs, report
 
 ON_PHANTOM = ("report", "phantom", "-o", "out", "--notebook")
 
@@ -122,7 +123,7 @@ def test_nothing_but_a_report_as_it_was_made_is_replaced(slices, skullmask, chan
     before = contents_of(slices)
     code, _, [line] = skullmask("report", "slices.npy", "-o", "out")
     assert code == 2
-    assert re.fullmatch(r"skullmask: out: holds (masks\.npy|note\.txt), .*", line)
+    assert re.fullmatch(r"skullmask: out: holds (masks\.npy|note\.txt|provenance\.json), .*", line)
     assert contents_of(slices) == before
 
 
@@ -153,6 +154,14 @@ def test_pipes_and_dangling_links_in_a_report_are_refused(earlier, name, make):
     make(path)
     with refused("out", naming=[name]):
         folders.check_replaceable(earlier)
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_provenance_of_ones_own_is_no_report():
+    Path("out").mkdir()
+    Path("out/provenance.json").write_text('{"mine": 1}')
+    with refused("out", naming=["provenance.json"]):
+        folders.check_replaceable(Path("out"))
 
 
 def test_what_no_report_wrote_is_not_even_opened(earlier, monkeypatch):
@@ -224,6 +233,30 @@ def test_what_failed_is_gone_once_it_went_well(notebook, skullmask):
     assert skullmask(*arguments)[0] == 0
     assert names_in("out") == REPORT
     assert not Path("out_failed").exists()
+
+
+def test_a_report_that_is_named_like_remains_stays(earlier, folder, monkeypatch):
+    """A report that fails would take its place, and one that goes well would remove it."""
+    failed = earlier.rename("out_failed").absolute()
+    before = contents_of(failed)
+    with refused("out_failed"):
+        report.make(Path("own.ipynb"), {}, Path("out"), {})
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    nbformat.write(nbformat.v4.new_notebook(), "ran.ipynb")
+    kept = folders.keep_failed(Path("ran.ipynb"), failed, {})
+    folders.remove_remains(failed)
+    assert contents_of(failed) == before
+    assert Path(kept.rpartition(" ")[2]).is_file()
+
+
+@pytest.mark.usefixtures("folder")
+def test_what_failed_is_replaced_and_removed():
+    nbformat.write(nbformat.v4.new_notebook(), "ran.ipynb")
+    for _ in range(2):
+        folders.keep_failed(Path("ran.ipynb"), Path("out_failed"), {})
+        assert names_in("out_failed") == REPORT
+    folders.remove_remains(Path("out_failed"))
+    assert names_in(".") == ["ran.ipynb"]
 
 
 @pytest.mark.full
