@@ -123,7 +123,7 @@ def make(
     Raises
     ------
     InputError
-        If the folder cannot be used.
+        If the folder cannot be used, or if somebody puts a file into it meanwhile.
     RuntimeError
         See `report`.
 
@@ -173,18 +173,25 @@ def make(
             executed.cells.append(nbformat.v4.new_markdown_cell(as_markdown(record)))
             title = str(parameters.get("title") or "")
             folders.write(executed, temporary, record, title=title)
-        except (RuntimeError, OSError) as error:
+            folders.check_replaceable(folder)  # again: the notebook may have run for an hour
+        except (RuntimeError, OSError, InputError) as error:
             shutil.rmtree(work)  # makes room where the disk is full
             shutil.rmtree(temporary)
             kept = folders.keep_failed(ran, failed_folder, record, private)
             if not says_what_is_kept:
                 kept = ""
-            if isinstance(error, OSError):
-                reason = f"cannot be written ({error.strerror})"
-                raise InputError(f"{reason}{kept}", where=folder) from None
-            raise RuntimeError(f"{error}{kept}") from None
+            raise _ending(error, folder, kept) from None
     folders.remove_remains(failed_folder)
     return folder / "report.html"
+
+
+def _ending(error: Exception, folder: Path, kept: str) -> Exception:
+    """Return the error to end with, which also says where what ran is kept."""
+    if isinstance(error, OSError):
+        error = InputError(f"cannot be written ({error.strerror})", where=folder)
+    if isinstance(error, InputError):
+        return InputError(f"{error.message}{kept}", where=error.where)
+    return RuntimeError(f"{error}{kept}")
 
 
 def _move_outputs(work: Path, folder: Path, links: Collection[str]) -> None:

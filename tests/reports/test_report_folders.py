@@ -7,6 +7,7 @@ import itertools
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -24,7 +25,7 @@ from inputs import later
 from PIL import Image
 from reporting import REPORT, REPORT_ON_ARRAY, names_in, printed, save_pictures
 
-from skullmask_lib.reports import folders, inputs, report
+from skullmask_lib.reports import folders, inputs, pages, report, running
 
 ON_PHANTOM = ("report", "phantom", "-o", "out", "--notebook")
 
@@ -173,6 +174,19 @@ def test_what_no_report_wrote_is_not_even_opened(earlier, monkeypatch):
     with refused("out"):
         folders.check_replaceable(earlier)
     assert opened == []
+
+
+def test_what_is_put_into_the_folder_while_a_report_is_made_stays(earlier, notebook, monkeypatch):
+    def run(path, ran, **_):
+        shutil.copy(path, ran)
+        Path(earlier, "note.txt").write_text("mine")
+
+    monkeypatch.setattr(running, "execute", run)
+    monkeypatch.setattr(pages, "single_page", lambda *_, **__: None)
+    with refused("out", naming=["note.txt", "out_failed"]):
+        report.make(notebook(), {"images": "phantom"}, earlier, {})
+    assert names_in("out") == ["masks.npy", "note.txt", "provenance.json", "report.ipynb"]
+    assert names_in("out_failed") == ["provenance.json", "report.ipynb"]
 
 
 @pytest.mark.full
