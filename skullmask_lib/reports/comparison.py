@@ -14,7 +14,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import jinja2
-import numpy as np
 
 from .. import plots, texts
 from ..io import outputs
@@ -175,6 +174,12 @@ def _rendered(
 ) -> str:
     """Fill ``grid.html``."""
     failures = sum(row["state"] == "failed" for row in rows)
+    summary = (
+        f"{names}: {len(rows)} reports, {failures} failed. "
+        "Scores are means over the slices whose truth is known."
+    )
+    if any(math.inf in row["cells"] for row in rows):
+        summary += " A mean distance is infinite where a mask is empty."
     png = None
     if picture:
         png = base64.b64encode(picture.png).decode()
@@ -182,8 +187,7 @@ def _rendered(
     environment = jinja2.Environment(autoescape=True, loader=templates)
     return environment.get_template("grid.html").render(
         title=title or f"{names}: reports compared",
-        summary=f"{names}: {len(rows)} reports, {failures} failed. "
-        "Scores are means over the slices whose truth is known.",
+        summary=summary,
         columns=columns,
         rows=rows,
         chart=picture,
@@ -203,22 +207,25 @@ def mean_scores(rows: Sequence[Mapping[str, float]]) -> dict[str, float]:
     Returns
     -------
     dict of str to float
-        Without columns that have no finite value.
+        Without columns that have no value. A mean distance is infinite if one of the distances
+        is: otherwise a run whose masks are empty where they are hard to make would look better.
 
     Examples
     --------
     >>> mean_scores([{"iou": 0.5}, {"iou": math.nan}, {"iou": 0.75}])
     {'iou': 0.625}
+    >>> mean_scores([{"iou": 0.5, "assd_px": 2.0}, {"iou": 0.0, "assd_px": math.inf}])
+    {'iou': 0.25, 'assd_px': inf}
     """
     known = [row for row in rows if not math.isnan(row.get("iou", 0.0))]
     means = {}
     for column in _COMPARED:
-        finite = []
+        values = []
         for row in known or rows:
-            if math.isfinite(row.get(column, math.nan)):
-                finite.append(row[column])
-        if finite:
-            means[column] = float(np.mean(finite))
+            if not math.isnan(row.get(column, math.nan)):
+                values.append(row[column])
+        if values:
+            means[column] = sum(values) / len(values)
     return means
 
 

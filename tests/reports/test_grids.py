@@ -235,6 +235,21 @@ def test_means_of_a_grid_are_over_slices_of_known_truth():
     )
 
 
+def test_a_run_with_an_empty_mask_has_no_better_distance(tmp_path):
+    scores = {"empty": "name,iou,hd95_mm\na,0.9,3\nb,0,inf\n", "full": "name,hd95_mm\na,3\nb,9\n"}
+    runs = {}
+    for name, text in scores.items():
+        Path(tmp_path, name).mkdir()
+        Path(tmp_path, name, "scores.csv").write_text(text)
+        runs[name] = {"name": name}
+    recorded = {name: {"state": "done", "inputs": {}} for name in runs}
+    comparison.write(tmp_path, runs, recorded, "")
+    page = Path(tmp_path, "index.html").read_text(encoding="utf-8")
+    cells = re.findall(r'data-value="([^"]*)"', page)
+    assert cells == ["0.45", "inf", "nan", "6.0"]
+    assert "infinite" in page
+
+
 def test_a_parameter_comes_once(notebook, folder, skullmask):
     arguments = ("report", "phantom", "-o", "out", "--notebook", notebook())
     for twice in (
