@@ -266,10 +266,12 @@ def chart(
     fig, (axes,) = plots.figure(width=11, height=3.8)
     with plots.look():
         for (others, points), style in zip(lines.items(), itertools.cycle(_LINE_STYLES)):
-            places, scores = zip(*points, strict=True)
-            if not _are_numbers(places):
+            if _are_numbers([place for place, _ in points]):
+                points.sort()
+            else:
                 style = ""  # no line between categories
-            axes.plot(places, scores, style, marker="o", label=others)
+            places, scores = zip(*points, strict=True)
+            axes.plot(places, scores, linestyle=style, marker="o", label=others)
         axes.set(xlabel=across, ylabel=f"mean {column}")
         if any(lines):
             axes.legend()

@@ -392,12 +392,18 @@ def test_the_index_sorts_and_compares_in_a_browser(folder, skullmask):
         assert errors == []
 
 
-def test_a_chart_has_a_line_for_each_choice_of_the_other_parameters(monkeypatch):
+@pytest.fixture
+def drawn(monkeypatch):
+    """Collect the charts that are drawn, with their texts, instead of their pictures."""
+    charts = []
+    monkeypatch.setattr(comparison.plots, "picture", lambda fig, alt: charts.append((fig, alt)))
+    return charts
+
+
+def test_a_chart_has_a_line_for_each_choice_of_the_other_parameters(drawn):
     runs = {
         f"{w}{v}": {"dilation_size": w, "version": v} for w in (16, 20, 24) for v in ("v5", "v7")
     }
-    drawn = []
-    monkeypatch.setattr(comparison.plots, "picture", lambda fig, alt: drawn.append((fig, alt)))
     means = {name: {"iou": 0.9} for name in runs} | {"16v5": {"iou": 0.5}}
     comparison.chart(runs, means, "iou")
     [(fig, alt)] = drawn
@@ -408,3 +414,19 @@ def test_a_chart_has_a_line_for_each_choice_of_the_other_parameters(monkeypatch)
         "version=v5",
         "version=v7",
     ]
+
+
+@pytest.mark.parametrize(
+    ("values", "places", "style"),
+    [((30, 22, 26.5), [22, 26.5, 30], "-"), (("v8", "v5", "v7"), ["v8", "v5", "v7"], "None")],
+)
+def test_a_chart_goes_from_left_to_right(drawn, values, places, style):
+    runs = {str(value): {"value": value} for value in values}
+    scores = dict(zip(runs, (1.0, np.inf, 3.0), strict=True))
+    comparison.chart(runs, {name: {"hd95_mm": score} for name, score in scores.items()}, "hd95_mm")
+    [(fig, _)] = drawn
+    fig.canvas.draw()  # an infinite distance is a gap
+    [line] = fig.axes[0].get_lines()
+    assert list(line.get_xdata()) == places
+    assert list(line.get_ydata()) == [scores[str(place)] for place in places]
+    assert line.get_linestyle() == style
