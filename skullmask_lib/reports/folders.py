@@ -169,11 +169,10 @@ def write(
 
 def _set_title(executed: nbformat.NotebookNode, title: str) -> None:
     """Replace the first heading of a notebook, in place."""
-    for cell in executed.cells:
-        if cell.source.startswith("# "):
-            _, _, rest = cell.source.partition("\n")
-            cell.source = f"# {texts.inert(title)}\n{rest}"
-            return
+    cell = notebooks.heading_cell(executed.cells)
+    if cell is not None:
+        _, _, rest = cell.source.partition("\n")
+        cell.source = f"# {texts.inert(title)}\n{rest}"
 
 
 def keep_failed(

@@ -8,6 +8,7 @@ import ast
 import importlib.util
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,11 +69,35 @@ def title(notebook: str | Path) -> str:
     >>> title(lessons()[1])
     '01 · v1: the largest bright component'
     """
-    for cell in nbformat.read(notebook, as_version=4).cells:
-        if cell.source.startswith("# "):
-            heading = cell.source.splitlines()[0]
-            return heading.lstrip("# ")
-    return Path(notebook).stem
+    cell = heading_cell(nbformat.read(notebook, as_version=4).cells)
+    if cell is None:
+        return Path(notebook).stem
+    heading, *_ = cell.source.splitlines()
+    return heading.removeprefix("# ").strip()
+
+
+def heading_cell(cells: Sequence[nbformat.NotebookNode]) -> nbformat.NotebookNode | None:
+    """Find the cell that begins with the first heading of a notebook.
+
+    Parameters
+    ----------
+    cells : sequence of NotebookNode
+
+    Returns
+    -------
+    NotebookNode or None
+
+    Examples
+    --------
+    >>> code = nbformat.v4.new_code_cell("# a comment")
+    >>> text = nbformat.v4.new_markdown_cell("# A heading")
+    >>> heading_cell([code, text]).source
+    '# A heading'
+    """
+    for cell in cells:
+        if cell.cell_type == "markdown" and cell.source.startswith("# "):
+            return cell
+    return None
 
 
 _EXTRA = re.compile(r'errors\.extra\("(\w+)", "this lesson", "(\w+)"\)')

@@ -25,7 +25,7 @@ from inputs import later
 from PIL import Image
 from reporting import REPORT, REPORT_ON_ARRAY, names_in, printed, save_pictures
 
-from skullmask_lib.reports import folders, inputs, pages, report, running
+from skullmask_lib.reports import folders, inputs, notebooks, pages, report, running
 
 ON_PHANTOM = ("report", "phantom", "-o", "out", "--notebook")
 
@@ -224,6 +224,20 @@ def test_two_runs_at_once_do_not_harm_each_other(notebook, folder):
         assert (run.returncode, err) == (0, "")
     assert names_in("out") == REPORT
     assert names_in(".") == ["out", "own.ipynb"]
+
+
+# --- the title -----------------------------------------------------------------------------------
+
+
+def test_a_title_is_a_heading_and_no_comment_in_code(folder):
+    code = nbformat.v4.new_code_cell("# load the slices")
+    text = nbformat.v4.new_markdown_cell("# #7: a head\n\nText")
+    nbformat.write(nbformat.v4.new_notebook(cells=[code, text]), "own.ipynb")
+    assert notebooks.title("own.ipynb") == "#7: a head"
+    executed = nbformat.read("own.ipynb", as_version=4)
+    folders.write(executed, folder, {}, title="Mine", page=False)
+    written = nbformat.read("report.ipynb", as_version=4)
+    assert [cell.source for cell in written.cells] == ["# load the slices", "# Mine\n\nText"]
 
 
 # --- what is left of a failure -------------------------------------------------------------------
