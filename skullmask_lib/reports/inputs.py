@@ -252,7 +252,7 @@ def files_among(parameters: Mapping[str, object]) -> dict[str, str]:
     """
     files = {}
     for name, value in parameters.items():
-        if os.sep in str(value) and Path(str(value)).is_file():
+        if os.sep in str(value) and os.path.isfile(str(value)):
             files[name] = value
     return files
 

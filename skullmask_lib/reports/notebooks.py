@@ -7,6 +7,7 @@ A notebook is found, read and checked here; nothing is run or written. The cell 
 import ast
 import importlib.util
 import math
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -206,7 +207,7 @@ def find(name: str | Path) -> Path:
     folder = project.project_folder("notebooks")
     ours = {path.stem: path for path in sorted(folder.glob("*.ipynb"))}
     path = _named(str(name), ours) or Path(name)
-    if path.is_file():
+    if os.path.isfile(path):  # unlike Path.is_file, false for a name that no file can have
         return path
     hint = similar(path.stem, ours) or f"; there are {', '.join(ours)}"
     raise InputError(f"no such notebook{hint}", where=name)
@@ -256,6 +257,7 @@ _KINDS = {
     "list": list,
     "None": type(None),
 }
+_NO_LITERAL = (ValueError, TypeError, SyntaxError, MemoryError, RecursionError)  # of ast
 _LIMITS = re.compile(r"(?<![\w.])(-?[\d.]+) … (-?[\d.]+)")
 
 
@@ -289,11 +291,11 @@ def _declared(notebook: Path) -> dict[str, _Parameter]:
     lines = source.splitlines()
     try:
         statements = ast.parse(source).body
-    except SyntaxError as error:
+    except _NO_LITERAL as error:
         raise InputError(f"parameters that are no Python ({error})", where=notebook) from None
     declared = {}
     for statement in statements:
-        if not isinstance(statement, ast.AnnAssign):
+        if not _is_annotated_name(statement):
             code = ast.unparse(statement)
             raise InputError(f"expected annotated parameters, got {code}", where=notebook)
         low, high = _limits(lines[statement.end_lineno - 1])
@@ -306,9 +308,13 @@ def _declared(notebook: Path) -> dict[str, _Parameter]:
     return declared
 
 
+def _is_annotated_name(statement: ast.stmt) -> bool:
+    return isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name)
+
+
 def _parameters_source(notebook: Path) -> str:
     """Join the code of all cells that are tagged ``parameters``."""
-    if not notebook.is_file():
+    if not os.path.isfile(notebook):
         raise InputError("no such notebook", where=notebook)
     try:
         cells = nbformat.read(notebook, as_version=4).cells
@@ -338,13 +344,16 @@ def _limits(line: str) -> tuple[float, float]:
     if not match:
         return -math.inf, math.inf
     low, high = match.groups()
-    return float(low), float(high)
+    try:
+        return float(low), float(high)
+    except ValueError:  # as in the comment # of versions 1.2.3 … 1.2.9
+        return -math.inf, math.inf
 
 
 def _default(notebook: Path, statement: ast.AnnAssign) -> object:
     try:
         return ast.literal_eval(statement.value)
-    except ValueError:
+    except _NO_LITERAL:
         code = ast.unparse(statement)
         raise InputError(f"expected a literal, got {code}", where=notebook) from None
 
@@ -475,7 +484,7 @@ def _literal(text: str) -> object:
         return words[text.lower()]
     try:
         return ast.literal_eval(text)
-    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+    except _NO_LITERAL:
         return text
 
 

@@ -33,11 +33,25 @@ slices: str = ""  # which
         ("width: int = int('3')", ["literal", "width: int = int('3')"]),
         ("a: set = 3", ["bool, int, float, str, list, None", "a: set = 3"]),
         ("a: int = (", ["Python"]),
+        ("a: int = 1\0", ["Python"]),
+        ("a.b: int = 1", ["annotated", "a.b: int = 1"]),
+        ("a: list = {[]: 1}", ["literal", "a: list = {[]: 1}"]),
     ],
 )
 def test_parameters_must_be_annotated_literals(notebook, cell, values):
     with refused("own.ipynb", naming=values):
         notebooks.parameters(notebook(parameters=cell))
+
+
+def test_numbers_of_versions_in_a_comment_are_no_range(notebook):
+    notebooks.check(notebook(parameters="a: int = 3  # of 1.2.3 … 1.2.9"), {"a": 99})
+
+
+def test_text_longer_than_the_name_of_a_file_is_no_file():
+    text = f"./{300 * 'x'}"
+    assert inputs.files_among({"title": text}) == {}
+    with refused(text):
+        notebooks.find(text)
 
 
 def test_a_notebook_without_parameters(notebook):
