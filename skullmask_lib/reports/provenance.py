@@ -6,6 +6,7 @@ Files are hashed and package versions looked up here; nothing is run or written.
 import datetime
 import hashlib
 import html
+import os
 import platform
 import re
 import shlex
@@ -211,7 +212,7 @@ def _installed(package: str) -> str | None:
 
 
 def library() -> str:
-    """Name the version of this library and, where it runs from a clone, the commit.
+    """Name the version of this library and, where it runs from a clone, the commit and changes.
 
     Returns
     -------
@@ -226,17 +227,30 @@ def library() -> str:
     clone = project.project_folder("notebooks").parent
     if not (clone / ".git").exists() or not shutil.which("git"):
         return version
-    commit = _git(clone, "rev-parse", "HEAD").decode().strip()
-    changes = _git(clone, "diff", "HEAD")
+    try:
+        commit = _git(clone, "rev-parse", "HEAD").decode().strip()
+        changes = _git(clone, "diff", "HEAD") + _untracked(clone)
+    except subprocess.CalledProcessError:  # somebody else's clone, or one without commits
+        return version
     if changes:
         digest = hashlib.sha256(changes).hexdigest()
         commit = f"{commit}, changed: {digest[:12]}"
     return f"{version} (commit {commit})"
 
 
+def _untracked(clone: Path) -> bytes:
+    """Hash the files of the library that git neither tracks nor ignores; empty if none."""
+    options = ("--others", "--exclude-standard", "-z")
+    names = _git(clone, "ls-files", *options, "--", "skullmask_lib").split(b"\0")
+    files = [clone / os.fsdecode(name) for name in names if name]
+    if not files:
+        return b""
+    return together(clone, filter(Path.is_file, files)).encode()
+
+
 def _git(clone: Path, *arguments: str) -> bytes:
     command = ["git", "-C", clone, *arguments]
-    return subprocess.run(command, capture_output=True, check=False).stdout
+    return subprocess.run(command, capture_output=True, check=True).stdout
 
 
 def as_markdown(record: dict[str, object]) -> str:

@@ -3,6 +3,8 @@
 import html
 import json
 import os
+import re
+import subprocess
 from pathlib import Path
 
 import nibabel as nib
@@ -58,6 +60,33 @@ def test_a_report_with_truth(skullmask):
     assert recorded["files"] == {name: provenance.contents(Path("out", name)) for name in others}
     command = "skullmask report slices.npy --truth truth.npy -p sizes=20:30:5 -o report"
     assert recorded["command"] == command
+
+
+def git(*arguments):
+    identity = ("-c", "user.name=a", "-c", "user.email=a@b")
+    subprocess.run(["git", *identity, *arguments], check=True)
+
+
+def test_a_report_names_the_commit_and_whether_files_were_changed_or_added(folder, monkeypatch):
+    monkeypatch.setattr(provenance.project, "project_folder", lambda name: folder / name)
+    module = Path("skullmask_lib/a.py")
+    module.parent.mkdir()
+    git("init", "-q")
+    versions = [provenance.library()]  # git fails: there is no commit yet
+    git("commit", "-q", "--allow-empty", "-m", "a")
+    versions.append(provenance.library())
+    module.write_text("1")
+    versions.append(provenance.library())
+    module.write_text("2")
+    versions.append(provenance.library())
+    git("add", ".")
+    versions.append(provenance.library())
+    installed, committed, *changed = versions
+    assert "(" not in installed
+    assert re.fullmatch(rf"{re.escape(installed)} \(commit [0-9a-f]{{40}}\)", committed)
+    assert len(set(changed)) == 3
+    for version in changed:
+        assert version.startswith(f"{committed[:-1]}, changed: ")
 
 
 @pytest.mark.usefixtures("slices")
