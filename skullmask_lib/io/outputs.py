@@ -192,6 +192,36 @@ def make_folder(folder: AnyPath) -> Path:
     return path
 
 
+def make_single_folder(folder: AnyPath) -> Path:
+    """Make a folder, but none above it, unless it is there already.
+
+    Parameters
+    ----------
+    folder : str or path
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    InputError
+        If the folder above it is missing, or a file has its name.
+
+    Examples
+    --------
+    >>> make_single_folder("missing/folder")
+    Traceback (most recent call last):
+    ...
+    skullmask_lib.errors.InputError: missing/folder: cannot be written, missing does not exist
+    """
+    path = Path(folder)
+    if not path.is_dir():
+        with replacing(path) as temporary:
+            temporary.mkdir()
+    return path
+
+
 @contextlib.contextmanager
 def writable(path: AnyPath) -> Iterator[None]:
     """Turn an error of the disk into one line, for work that is kept as far as it got.

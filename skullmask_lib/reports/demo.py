@@ -59,9 +59,7 @@ def demo(folder: str | Path, *, progress: Callable[[str], object] | None = None)
     folder = Path(folder)
     failed_folder = folder / "failed"
     folders.check_remains(failed_folder)
-    if not folder.exists():
-        with outputs.replacing(folder) as temporary:
-            temporary.mkdir()
+    outputs.make_single_folder(folder)
     with outputs.replacing(folder / "index.html") as temporary:
         executed = []
         for lesson in notebooks.journey():

@@ -14,7 +14,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import InputError
+from ..errors import InputError, check_whole
 from ..io import journal, outputs, paths
 from . import comparison, inputs, notebooks, privacy, report, running
 from .provenance import provenance, sha256_once
@@ -62,7 +62,7 @@ def grid(
     folder : str or path
         Created if missing. Receives ``index.html``, ``runs.jsonl`` and a folder for each run.
     values : dict of str to sequence
-        Parameter to its values; see `notebooks.read_values`.
+        Parameter to its values, at least one of each; see `notebooks.read_values`.
     jobs : int
         How many run at a time.
     progress : callable, optional
@@ -85,6 +85,8 @@ def grid(
     ...
     skullmask_lib.errors.InputError: report.ipynb: no parameter dilation_sise; did you ...
     """
+    check_whole(jobs, "number of jobs", 1, 1_000_000)
+    _check_varied(values)
     notebook = notebooks.find(notebook)
     folder = Path(folder)
     sources = inputs.sources(images, truth)
@@ -96,9 +98,7 @@ def grid(
     record = folder / "runs.jsonl"
     _check_ours(folder, record)
     recorded = journal.read(record)
-    if not folder.exists():
-        with outputs.replacing(folder) as temporary:
-            temporary.mkdir()
+    outputs.make_single_folder(folder)
     pending = []
     for name, run in runs.items():
         if run.is_done(recorded.get(name), folder / name):
@@ -139,6 +139,15 @@ def _ignore() -> None:
     """Stand in for a callback that nobody passed."""
 
 
+def _check_varied(values: Mapping[str, Sequence[object]]) -> None:
+    """Refuse values that make no run, or one without a name."""
+    if not values:
+        raise InputError("expected at least one parameter with values, got none")
+    for name, choices in values.items():
+        if len(choices) == 0:  # an array has no truth value
+            raise InputError(f"expected at least one value of {name}, got none")
+
+
 def _plan(
     notebook: Path,
     sources: dict[str, str],
@@ -159,7 +168,9 @@ def _plan(
 
 
 def _check_ours(folder: Path, record: Path) -> None:
-    """Refuse a folder that holds files but no journal of a grid."""
+    """Refuse a file, and a folder that holds files but no journal of a grid."""
+    if paths.kind_of(folder) == "file":
+        raise InputError("is a file, and a grid is a folder; choose another name", where=folder)
     if not folder.is_dir() or record.is_file():
         return
     if all(paths.is_left_by_system(path.name) for path in folder.iterdir()):

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from browser import chromium, open_page, wait_for
 from commands import SKULLMASK
+from complaints import refused
 from inputs import later, ring_head
 
 from skullmask_lib.io import datasets, journal
@@ -154,6 +155,24 @@ def test_a_folder_with_other_files_is_left_alone(notebook, skullmask, name):
     assert line.endswith("choose another folder")
     assert Path("out", name).read_text() == '{"my": "log"}\n'
     assert len(list(Path("out").iterdir())) == 1
+
+
+@pytest.mark.parametrize(
+    ("values", "jobs", "naming"),
+    [({}, 1, []), ({"width": []}, 1, ["width"]), ({"width": [1]}, 0, [" 0"])],
+)
+def test_a_grid_without_runs_or_jobs_is_refused(notebook, values, jobs, naming):
+    with refused(None, naming=naming):
+        grids.grid("phantom", "out", values, notebook=notebook(), jobs=jobs)
+    assert not Path("out").exists()
+
+
+@pytest.mark.parametrize("make", [Path.touch, lambda path: os.symlink("nowhere", path)])
+def test_a_grid_is_not_written_over_a_file(notebook, make):
+    path = notebook()
+    make(Path("out"))
+    with refused("out"):
+        grids.grid("phantom", "out", {"width": [1]}, notebook=path)
 
 
 @pytest.mark.usefixtures("folder")
