@@ -217,9 +217,11 @@ def dying_at(call):
 
 @pytest.mark.full
 def test_two_runs_at_once_do_not_harm_each_other(notebook, folder):
-    command = [*SKULLMASK, *ON_PHANTOM, notebook("import time\ntime.sleep(1)")]
+    """They end one after another: one that ends while its folder is replaced is refused."""
+    command = [*SKULLMASK, *ON_PHANTOM, notebook("import time\ntime.sleep(width)"), "-p"]
     options = {"cwd": folder, "stderr": subprocess.PIPE, "text": True}
-    for run in [subprocess.Popen(command, **options) for _ in range(2)]:
+    runs = [subprocess.Popen([*command, f"width={seconds}"], **options) for seconds in (1, 3)]
+    for run in runs:
         _, err = run.communicate()
         assert (run.returncode, err) == (0, "")
     assert names_in("out") == REPORT
