@@ -121,12 +121,12 @@ def _no_head(shape: tuple[int, int]) -> Stages:
 
 
 def _scalp_boundary(unwrapped: polar.Unwrapped) -> tuple[polar.Unwrapped, Stages]:
-    """Run v8 from where the head is unwrapped, which stays as it is."""
+    """Run v8 on an unwrapped head, and return the head as it is."""
     return unwrapped, {"head": unwrapped.head, **_boundary_stages(unwrapped)}
 
 
 def _second_opinion(unwrapped: polar.Unwrapped) -> tuple[polar.Unwrapped, Stages]:
-    """Run v9 from where the head is unwrapped, which its network corrects."""
+    """Run v9 on an unwrapped head, and return the head as the network corrects it."""
     probability = learned.probability_on_grid(unwrapped)
     corrected, opinion = _correct_head(unwrapped, probability)
     boundary = _boundary_stages(corrected, opinion)

@@ -726,7 +726,10 @@ def check_affine(affine: np.ndarray, *sizes: int) -> np.ndarray:
     ...
     skullmask_lib.errors.InputError: expected an invertible affine (3, 3) with the last row ...
     """
-    checked = np.array(check_unmasked(affine))
+    try:
+        checked = np.array(check_unmasked(affine))
+    except ValueError:  # rows of unequal length
+        checked = np.empty(0)
     if checked.dtype.kind not in "iuf":
         checked = np.empty(0)
     checked = checked.astype(float)

@@ -71,7 +71,7 @@ def normalize_values(values: np.ndarray) -> np.ndarray:
     >>> normalize_values(np.array([1.0, 2.0, 3.0, 5.0]))
     array([  0,  63, 127, 255], dtype=uint8)
     """
-    values = _check_any(values)
+    values = _check_values_of_any_shape(values)
     check_values(values)
     return _normalized(values)
 
@@ -147,7 +147,7 @@ def otsu_of_values(values: np.ndarray) -> int:
     >>> otsu_of_values(np.array([10, 10, 12, 200, 210, 200], np.uint8))
     12
     """
-    values = _check_any(values)
+    values = _check_values_of_any_shape(values)
     if values.dtype != np.uint8:
         raise InputError(f"expected uint8 values (see normalize), got dtype {values.dtype}")
     in_a_row = values.reshape(1, -1)
@@ -454,8 +454,8 @@ def _checked(mask: np.ndarray) -> np.ndarray:
     return mask
 
 
-def _check_any(values: np.ndarray) -> np.ndarray:
-    """Return an array that masks none of its values if it has any."""
+def _check_values_of_any_shape(values: np.ndarray) -> np.ndarray:
+    """Refuse an array with masked values, or without values."""
     values = np.asarray(check_unmasked(values))
     if not values.size:
         raise InputError(f"expected at least one value, got shape {values.shape}")

@@ -329,7 +329,7 @@ def surface_of(mask: np.ndarray) -> np.ndarray:
     >>> int(surface_of(np.ones((3, 3, 3))).sum())
     26
     """
-    mask = _as_bool(mask)  # which erodes faster than uint8
+    mask = _as_bool(mask)  # bool erodes faster than uint8
     surface = mask & ~ndimage.binary_erosion(mask)
     return surface.view(np.uint8)
 

@@ -1,4 +1,4 @@
-"""Errors and warnings carry the place that they speak of, wherever they travel."""
+"""Errors and warnings carry the place that they speak of; what is no affine is refused."""
 
 import copy
 import pickle
@@ -6,6 +6,7 @@ import warnings
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from skullmask_lib import errors
@@ -74,3 +75,23 @@ def test_warnings_of_others_are_named_in_their_text():
     with pytest.warns(RuntimeWarning) as caught, errors.placed("a.npy[3]"):
         warnings.warn("divided by zero", RuntimeWarning, stacklevel=1)
     assert str(caught[0].message) == "a.npy[3]: divided by zero"
+
+
+@pytest.mark.parametrize(
+    "affine",
+    [
+        [[1, 2], [3]],
+        [["1", "0", "0"], ["0", "1", "0"], ["0", "0", "1"]],
+        [[10**400, 0, 0], [0, 1, 0], [0, 0, 1]],
+        1j * np.eye(3),
+        np.ma.masked_equal(np.eye(3), 0),
+        np.diag([1, np.nan, 1]),
+        np.eye(4),
+        "1",
+        None,
+    ],
+    ids=["ragged", "text", "huge", "complex", "masked", "NaN", "four rows", "a text", "None"],
+)
+def test_what_is_no_affine_is_refused(affine):
+    with pytest.raises(InputError):
+        errors.check_affine(affine, 3)

@@ -301,11 +301,7 @@ def check_plan(*, steps: int, every: int, rate: float, device: str) -> None:
 def _name_of_loss(loss: Loss) -> str:
     """Name a loss, with the settings that `functools.partial` or a module holds."""
     if isinstance(loss, functools.partial):
-        bound = [
-            *map(repr, loss.args),
-            *(f"{name}={value}" for name, value in loss.keywords.items()),
-        ]
-        return f"{_name_of_loss(loss.func)}({', '.join(bound)})"
+        return f"{_name_of_loss(loss.func)} of {loss.args}, {loss.keywords}"
     if isinstance(loss, nn.Module):
         return f"{loss!r} {dict(loss.state_dict())}"
     return getattr(loss, "__name__", type(loss).__name__)
