@@ -7,6 +7,8 @@ slice, in training too. How v9's path makes use of a probability is decided in `
 
 import hashlib
 import threading
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,6 +17,9 @@ import numpy as np
 
 from . import errors, masks, polar
 from .project import project_folder
+
+# From prepared slices to probabilities, both of shape (N, H, W)
+Predictor = Callable[[np.ndarray], np.ndarray]
 
 NETWORK = "network.onnx"
 SHA256 = "cdc0e0d81893e307fd71e71177f43c3f4032138405ef11637a7893a11fa4b3a5"
@@ -83,24 +88,26 @@ def inside_probability(
     unwrapped = polar.unwrap(image, spacing_mm)
     if unwrapped is None:
         return np.zeros(np.shape(image), np.float32)
+    ask = None if network is None else partial(_answer_of, network)
     height, width = unwrapped.shape
-    return cv2.resize(probability_on_grid(unwrapped, network=network), (width, height))
+    return cv2.resize(probability_on_grid(unwrapped, ask=ask), (width, height))
 
 
 def probability_on_grid(
     unwrapped: polar.Unwrapped,
     *,
-    network: cv2.dnn.Net | None = None,
+    ask: Predictor | None = None,
 ) -> np.ndarray:
-    """Ask the network which places of a head's grid lie inside of the skull's outer surface.
+    """Ask a network which places of a head's grid lie inside of the skull's outer surface.
 
     `inside_probability` asks it for the pixels of an image; here the head is unwrapped already.
 
     Parameters
     ----------
     unwrapped : polar.Unwrapped
-    network : cv2.dnn.Net, optional
-        See `inside_probability`.
+    ask : callable, optional
+        From prepared slices to probabilities, both of shape (N, H, W). By default, the network that
+        comes with the library answers.
 
     Returns
     -------
@@ -119,11 +126,16 @@ def probability_on_grid(
     """
     window = window_around(unwrapped.head, polar.STEP_MM)
     prepared = prepare(unwrapped.on_grid, polar.STEP_MM, window)
-    network = network or _network()
-    network.setInput(prepared[None, None])
-    logits = network.forward()[0, 0]
-    probability = 1 / (1 + np.exp(-logits))
+    ask = ask or partial(_answer_of, _network())
+    [probability] = np.asarray(ask(prepared[None]), np.float32)
     return back_on_grid(probability, window, unwrapped.head.shape)
+
+
+def _answer_of(network: cv2.dnn.Net, slices: np.ndarray) -> np.ndarray:
+    """Let OpenCV run a network on prepared slices."""
+    network.setInput(slices[:, None])
+    logits = network.forward()[:, 0]
+    return 1 / (1 + np.exp(-logits))
 
 
 def most_probable_mask(probability: np.ndarray) -> np.ndarray:

@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -381,6 +381,32 @@ def ladder(
     return scores
 
 
+class Rung(NamedTuple):
+    """A version on the ladder: its mean IoU, published and ours; NaN where none was published.
+
+    Attributes
+    ----------
+    version : str
+    published_iou : float
+    phantom_iou : float
+        On the calibrated phantom.
+    difference : float
+        ``phantom_iou`` minus ``published_iou``.
+    other_seeds_iou : float
+        On the heads `OTHER_SEEDS`, which the phantom was never calibrated on.
+    agreement : str
+        Why the phantom agrees with what was published, or how far it can.
+    """
+
+    version: str
+    published_iou: float
+    phantom_iou: float
+    difference: float
+    other_seeds_iou: float
+    agreement: str
+
+
+# The columns of `Rung`, as tables show them
 LADDER_HEADER = (
     "version",
     "published IoU",
@@ -389,9 +415,7 @@ LADDER_HEADER = (
     "other seeds",
     "agreement",
 )
-# Heads that the phantom was never calibrated on
 OTHER_SEEDS = (1, 2, 3, 4)
-# Why the phantom agrees with what was published, or how far it can
 _AGREEMENT = {
     "v1": "by construction",
     "v2": "by construction",
@@ -404,31 +428,30 @@ _AGREEMENT = {
 
 
 @cache
-def phantom_ladder() -> tuple[tuple[str, float, float, float, float, str], ...]:
+def phantom_ladder() -> tuple[Rung, ...]:
     """Compare the published ladder with the phantom's, and with heads it was not calibrated on.
 
     Returns
     -------
-    tuple of tuple
-        A row for each version, with the columns `LADDER_HEADER`. The figures are mean IoU over the
-        slices, NaN where nothing was published.
+    tuple of Rung
+        One for each version, from v1 on. The figures are mean IoU over the slices.
 
     Examples
     --------
-    >>> phantom_ladder()[0][:2]
-    ('v1', 0.73)
+    >>> phantom_ladder()[0].published_iou
+    0.73
     """
     published_iou = project.published()
     calibrated = _ladder_of_phantom()
     others = [_ladder_of_phantom(seed=seed) for seed in OTHER_SEEDS]
-    rows = []
+    rungs = []
     for version, scores in calibrated.items():
         published = published_iou.get(f"iou_{version}", math.nan)
         mean = float(scores.mean())
         elsewhere = float(np.mean([other[version] for other in others]))
         agreement = _AGREEMENT.get(version, "not in the source")
-        rows.append((version, published, mean, mean - published, elsewhere, agreement))
-    return tuple(rows)
+        rungs.append(Rung(version, published, mean, mean - published, elsewhere, agreement))
+    return tuple(rungs)
 
 
 def _ladder_of_phantom(**head: Any) -> dict[str, np.ndarray]:

@@ -73,7 +73,7 @@ def test_the_docs_show_the_means(rows):
 def test_the_readme_shows_v7_and_v8(rows):
     header = ("version", "phantom", "real and simulated heads", "their worst slice")
     shown = pages.table_of(pages.text_of(pages.README), header)
-    phantom_iou = {version: iou for version, _, iou, *_ in phantom_ladder()}
+    phantom_iou = {rung.version: rung.phantom_iou for rung in phantom_ladder()}
     means = by_first_cell(real_heads.means(rows), real_heads.MEANS_HEADER)
     versions = [name.partition(",")[0] for name, *_ in shown]
     assert versions == ["v7", "v8"]

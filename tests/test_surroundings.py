@@ -310,13 +310,13 @@ import numpy as np
 import skullmask_lib as sm
 from skullmask_lib import plots, views
 from skullmask_lib.reports import comparison
-from skullmask_lib.sweeps import Sweep
+from skullmask_lib.sweeps import Rung, Sweep
 data = sm.load("phantom", slices=slice(0, 2))
 scores = np.array([[0.8, 0.9, 0.8]])
 runs = {"a": {"width": 1}, "b": {"width": 2}}
 made = {view.__name__: view(data) for view in (views.largest_component, views.frame_rule, views.width, views.boundary)}
 made["sweep"] = plots.sweep_picture(Sweep(np.array([24, 26, 28]), scores, scores))
-made["ladder"] = plots.ladder_picture([("v1", 0.73, 0.7309, 0.0009, 0.7349, "by construction")])
+made["ladder"] = plots.ladder_picture([Rung("v1", 0.73, 0.7309, 0.0009, 0.7349, "by construction")])
 made["classes"] = plots.class_picture({"no tumour": 2556, "tumour": 1373})
 made["planes"] = plots.three_planes(np.ones((4, 5, 6)), np.eye(4), mask=np.ones((4, 5, 6)))
 made["grid"] = comparison.chart(runs, {"a": {"iou": 0.5}, "b": {"iou": 0.6}}, "iou")

@@ -438,10 +438,7 @@ def masks_of(ask: Predictor, data: Data) -> Iterator[np.ndarray]:
         if unwrapped is None:
             yield np.zeros(image.shape, np.uint8)
             continue
-        window = learned.window_around(unwrapped.head, polar.STEP_MM)
-        prepared = learned.prepare(unwrapped.on_grid, polar.STEP_MM, window)
-        [probability] = np.asarray(ask(prepared[None]), np.float32)
-        on_grid = learned.back_on_grid(probability, window, unwrapped.head.shape)
+        on_grid = learned.probability_on_grid(unwrapped, ask=ask)
         yield learned.most_probable_mask(cv2.resize(on_grid, image.shape[::-1]))
 
 

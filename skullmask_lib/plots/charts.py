@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
-from ..sweeps import Sweep
+from ..sweeps import Rung, Sweep
 from .pictures import Picture, figure, picture
 from .style import COLOURS, SCORE_NAMES, WIDTH_LABEL, in_look
 
@@ -125,13 +125,13 @@ def sweep_picture(result: Sweep) -> Picture:
 
 
 @in_look
-def ladder_picture(rows: Sequence[tuple]) -> Picture:
+def ladder_picture(rungs: Sequence[Rung]) -> Picture:
     """Draw the ladder: published, phantom and other seeds side by side for every version.
 
     Parameters
     ----------
-    rows : sequence of tuple
-        From `sweeps.phantom_ladder`.
+    rungs : sequence of Rung
+        As from `sweeps.phantom_ladder`.
 
     Returns
     -------
@@ -139,37 +139,37 @@ def ladder_picture(rows: Sequence[tuple]) -> Picture:
 
     Examples
     --------
-    >>> ladder_picture([("v1", 0.73, 0.7309, 0.0009, 0.7349, "by construction")]).alt
+    >>> ladder_picture([Rung("v1", 0.73, 0.7309, 0.0009, 0.7349, "by construction")]).alt
     'Mean IoU, published and on the phantom: v1 0.73 and 0.731.'
     """
     fig, (axes,) = figure(width=11, height=4.2)
-    places = np.arange(len(rows))
+    places = np.arange(len(rungs))
     bars = (
-        (-0.27, 1, "published", "published", None),
-        (0.0, 2, "measured", "phantom", None),
-        (0.27, 4, "measured", "other seeds", "///"),
+        (-0.27, "published_iou", "published", "published", None),
+        (0.0, "phantom_iou", "measured", "phantom", None),
+        (0.27, "other_seeds_iou", "measured", "other seeds", "///"),
     )
-    for shift, column, kind, label, hatch in bars:
-        heights = [row[column] for row in rows]
+    for shift, score, kind, label, hatch in bars:
+        heights = [getattr(rung, score) for rung in rungs]
         digits = 2 if kind == "published" else 3
         look = {"color": COLOURS[kind], "label": label, "fill": hatch is None, "hatch": hatch}
         drawn = axes.bar(places + shift, heights, 0.26, **look)
         numbers = [_rounded(height, digits) for height in heights]
         axes.bar_label(drawn, numbers, fontsize=10, padding=3, rotation="vertical")
-    axes.set_xticks(places, list(map(_ladder_label, rows)), fontsize=10)
+    axes.set_xticks(places, list(map(_ladder_label, rungs)), fontsize=10)
     axes.set(ylabel="mean IoU", ylim=(0, 1.25), yticks=np.linspace(0, 1, 6))
     fig.legend(loc="outside upper center", ncols=3, frameon=False)
     scores = []
-    for version, published, phantom, *_ in rows:
-        scores.append(f"{version} {_rounded(published, 2) or 'nothing'} and {phantom:.3f}")
+    for rung in rungs:
+        published = _rounded(rung.published_iou, 2) or "nothing"
+        scores.append(f"{rung.version} {published} and {rung.phantom_iou:.3f}")
     return picture(fig, f"Mean IoU, published and on the phantom: {', '.join(scores)}.")
 
 
-def _ladder_label(row: tuple) -> str:
+def _ladder_label(rung: Rung) -> str:
     """Write a version and, below it, its agreement in lines as narrow as three bars."""
-    version, agreement = row[0], row[5]
-    lines = [version]
-    for part in agreement.split(", "):
+    lines = [rung.version]
+    for part in rung.agreement.split(", "):
         lines.extend(textwrap.wrap(part, _LABEL_CHARACTERS))
     return "\n".join(lines)
 

@@ -78,9 +78,9 @@ def demo(folder: str | Path, *, progress: Callable[[str], object] | None = None)
 
 def _ladder() -> str:
     """Compare the ladder of the phantom with the published one: a chart and a table in Markdown."""
-    rows = phantom_ladder()
-    chart = plots.ladder_picture(rows)
+    rungs = phantom_ladder()
+    chart = plots.ladder_picture(rungs)
     png = base64.b64encode(chart.png).decode()
     picture = f"![{chart.alt}](data:image/png;base64,{png})"
-    table = tables.markdown(rows, LADDER_HEADER).data
+    table = tables.markdown(rungs, LADDER_HEADER).data
     return f"{picture}\n\n{table}\n\n{_CAPTION}"

@@ -59,7 +59,7 @@ def test_a_demo_says_which_lesson_it_is_at(notebook, skullmask, monkeypatch):
     second = first.with_name("other.ipynb")
     second.write_bytes(first.read_bytes())
     monkeypatch.setattr(notebooks, "journey", lambda: [first, second])
-    ladder = [("v1", 0.7, 0.7, 0.0, 0.7, "by construction")]
+    ladder = [sweeps.Rung("v1", 0.7, 0.7, 0.0, 0.7, "by construction")]
     for module in (sweeps, demo):
         monkeypatch.setattr(module, "phantom_ladder", lambda: ladder)
     code, out, err = skullmask("demo", "--out", "page")
