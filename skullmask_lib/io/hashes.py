@@ -8,9 +8,13 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from .paths import is_left_by_system
+
 
 def contents(path: Path) -> str:
     """Hash a file, or all files of a folder with their names.
+
+    Files that systems leave in a folder, such as ``.DS_Store``, do not count.
 
     Parameters
     ----------
@@ -26,8 +30,11 @@ def contents(path: Path) -> str:
     64
     """
     if path.is_dir():
-        files = filter(Path.is_file, path.rglob("*"))
-        return together(path, sorted(files))
+        files = []
+        for file in sorted(path.rglob("*")):
+            if file.is_file() and not is_left_by_system(file.name):
+                files.append(file)
+        return together(path, files)
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

@@ -132,7 +132,8 @@ def test_nothing_but_a_report_as_it_was_made_is_replaced(slices, skullmask, chan
 def earlier(folder):
     """Write a report with one more file, out/masks.npy; give its folder."""
     path = folder / "out"
-    path.mkdir()
+    Path(path, "figures").mkdir(parents=True)
+    Path(path, "figures", "1.png").touch()
     np.save(path / "masks.npy", np.ones(3))
     folders.write(nbformat.v4.new_notebook(), path, {}, page=False)
     return path
@@ -141,6 +142,7 @@ def earlier(folder):
 def test_what_a_system_leaves_in_a_report_is_replaced_with_it(earlier):
     for name in (".DS_Store", "._masks.npy", "Thumbs.db", "desktop.ini"):
         Path(earlier, name).touch()
+        Path(earlier, "figures", name).touch()
     folders.check_replaceable(earlier)
     Path(earlier, ".git").mkdir()
     with refused("out", naming=[".git"]):
@@ -185,7 +187,13 @@ def test_what_is_put_into_the_folder_while_a_report_is_made_stays(earlier, noteb
     monkeypatch.setattr(pages, "single_page", lambda *_, **__: None)
     with refused("out", naming=["note.txt", "out_failed"]):
         report.make(notebook(), {"images": "phantom"}, earlier, {})
-    assert names_in("out") == ["masks.npy", "note.txt", "provenance.json", "report.ipynb"]
+    assert names_in("out") == [
+        "figures",
+        "masks.npy",
+        "note.txt",
+        "provenance.json",
+        "report.ipynb",
+    ]
     assert names_in("out_failed") == ["provenance.json", "report.ipynb"]
 
 
