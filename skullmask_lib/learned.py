@@ -18,7 +18,7 @@ import numpy as np
 from . import errors, masks, polar
 from .project import project_folder
 
-# From prepared slices to probabilities, both of shape (N, H, W)
+# From prepared slices (N, H, W), or a prepared volume, to probabilities of the same shape
 Predictor = Callable[[np.ndarray], np.ndarray]
 
 NETWORK = "network.onnx"

@@ -7,7 +7,7 @@ prepared by the function that prepares a slice in use.
 
 import multiprocessing
 import zlib
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -73,11 +73,11 @@ def bank(
     anatomies = "random" if anatomy else "usual"
     name = recipe(randomise.MEASURES, randomise.CSF_MM, randomise.LEVELS, randomise.STEP_MM, SLICES)
     file = folder / f"labels-{anatomies}-{count}-{seed}-{name}.npz"
-    if not file.exists():
-        maps = _rendered(count, seed, anatomy, processes, progress)
-        with outputs.replacing(file) as temporary:
-            np.savez_compressed(temporary, labels=maps)
-    return read_bank(file, (count, *randomise.SHAPE))
+    return kept_bank(
+        file,
+        (count, *randomise.SHAPE),
+        lambda: _rendered(count, seed, anatomy, processes, progress),
+    )
 
 
 def recipe(*ranges: object) -> str:
@@ -132,14 +132,20 @@ def _collected(
     return np.concatenate(list(shown))[:count]
 
 
-def read_bank(file: Path, shape: tuple[int, ...]) -> np.ndarray:
-    """Read a bank and check that it is one.
+def kept_bank(
+    file: Path,
+    shape: tuple[int, ...],
+    render: Callable[[], np.ndarray],
+) -> np.ndarray:
+    """Read a bank and check that it is one; render and write it first, unless it is there.
 
     Parameters
     ----------
     file : Path
     shape : tuple of int
         Of all its label maps.
+    render : callable
+        Gives them; uint8.
 
     Returns
     -------
@@ -148,15 +154,19 @@ def read_bank(file: Path, shape: tuple[int, ...]) -> np.ndarray:
     Raises
     ------
     InputError
-        If it holds anything else.
+        If the file holds anything else, or cannot be written.
 
     Examples
     --------
-    >>> read_bank(Path(__file__), (1, *randomise.SHAPE))
+    >>> kept_bank(Path(__file__), (1, *randomise.SHAPE), lambda: None)
     Traceback (most recent call last):
     ...
     skullmask_lib.errors.InputError: ...data.py: is no bank of label maps; remove it
     """
+    if not file.exists():
+        labels = render()
+        with outputs.replacing(file) as temporary:
+            np.savez_compressed(temporary, labels=labels)
     try:
         # NumPy leaves a damaged file open that it has opened
         with file.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:

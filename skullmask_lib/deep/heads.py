@@ -26,8 +26,7 @@ _GAMMA = 0.3
 _NUMBER = re.compile(r"\[\d+\]$")
 _LGG_SLICE = re.compile(r"(TCGA_\w+_\d{8})_\d+\.tif")
 
-# From prepared slices (N, H, W), or a prepared volume, to probabilities of the same shape
-Predictor = Callable[[np.ndarray], np.ndarray]
+Predictor = learned.Predictor
 # From an image, its mask and a generator to both, changed
 Change = Callable[[np.ndarray, np.ndarray, np.random.Generator], tuple[np.ndarray, np.ndarray]]
 

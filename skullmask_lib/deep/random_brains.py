@@ -108,14 +108,14 @@ def bank(
     folder = outputs.make_folder(folder)
     recipe = data.recipe(randomise.MEASURES, randomise.CSF_MM, STEP_MM, SHAPE)
     file = folder / f"volumes-{count}-{seed}-{recipe}.npz"
-    if not file.exists():
-        seeds = tqdm(
-            range(seed, seed + count), unit="head", leave=False, disable=None if progress else True
-        )
-        labels = np.stack(list(map(random_labels, seeds)))
-        with outputs.replacing(file) as temporary:
-            np.savez_compressed(temporary, labels=labels)
-    return data.read_bank(file, (count, *SHAPE))
+    return data.kept_bank(file, (count, *SHAPE), lambda: _rendered(count, seed, progress))
+
+
+def _rendered(count: int, seed: int, progress: bool) -> np.ndarray:
+    """Render the labels of heads, numbered from a seed on."""
+    seeds = range(seed, seed + count)
+    shown = tqdm(seeds, unit="head", leave=False, disable=None if progress else True)
+    return np.stack(list(map(random_labels, shown)))
 
 
 def intracranial(labels: np.ndarray) -> np.ndarray:
