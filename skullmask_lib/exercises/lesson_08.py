@@ -48,7 +48,7 @@ _CASES = (("diploe", 1.0), ("muscle", 0.5), ("muscle", 0.2))
 
 
 def _toy_ray(**changed: float) -> np.ndarray:
-    layers = [("scalp", 4, 1.4), ("muscle", 6, 0.7), ("bone", 2.5, 0.12), ("diploe", 3, 0.7)]
+    layers = [("fat", 4, 1.4), ("muscle", 6, 0.7), ("bone", 2.5, 0.12), ("diploe", 3, 0.7)]
     layers += [("bone", 2.5, 0.12), ("fluid", 2, 0.4), ("brain", 28, 1.0)]
     parts = []
     for name, mm, level in layers:
