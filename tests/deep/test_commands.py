@@ -3,6 +3,7 @@
 It trains, predicts and evaluates, and says in one line why something cannot be done.
 """
 
+import inspect
 import os
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from result_tables import column, numbers, rows_of
 
 import skullmask_lib as sm
 from skullmask_lib import phantom
-from skullmask_lib.cli import main, networks
+from skullmask_lib.cli import main, network_training, networks
 from skullmask_lib.deep import PROGRAM, brains, checkpoints, random_brains, training
 from skullmask_lib.deep import networks as networks_of
 
@@ -77,6 +78,13 @@ def test_every_command_has_help_with_examples(deep, command):
     assert (code, err) == DONE
     _, _, examples = out.partition("Examples:")
     assert f"{PROGRAM} {command} " in examples
+
+
+def test_the_command_trains_by_the_defaults_of_the_library():
+    of_library = inspect.signature(training.train).parameters
+    of_command = inspect.signature(network_training.train).parameters
+    for name in ("rate", "every", "seed", "device"):
+        assert of_command[name].default == of_library[name].default
 
 
 def test_empty_masks_are_counted_and_the_first_is_named(deep):
