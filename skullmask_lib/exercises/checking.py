@@ -304,7 +304,8 @@ def _other_kind(exercise: Exercise, start: str, value: Any) -> str:
 _ROUNDED = "this looks rounded; give more decimals."
 _ONLY_HERE = (
     "your function is right for the first input but wrong for another; does it use a variable of "
-    "the lesson, such as `image`, instead of its arguments?"
+    "the lesson, such as `image`, instead of its arguments, or miss a case that the first input "
+    "does not have?"
 )
 _ALWAYS_THE_SAME = "your function returns the same for every input; does it use its arguments?"
 

@@ -308,6 +308,12 @@ def test_a_function_that_knows_only_the_lessons_slice_is_told():
     assert "255" in spoilt.sentence
 
 
+@pytest.mark.usefixtures("doubling")
+def test_a_function_that_knows_only_some_cases_is_not_just_suspected_of_a_lessons_variable():
+    reply = sm.check("01.1", lambda number: 2 * number if number < 4 else 0)
+    assert "miss a case" in reply.sentence
+
+
 def test_what_a_function_returns_is_told_from_what_an_answer_is():
     assert sm.check("01.2", 5).sentence.startswith("Not yet: this is one number")
     assert "function returns one number" in sm.check("01.2", lambda _: 5).sentence
