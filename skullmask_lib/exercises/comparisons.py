@@ -213,7 +213,8 @@ def _remark_on_numbers(answers: list, expected: list, tolerance: float) -> str |
 def is_rounded_too_far(answer: Any, expected: Any, tolerance: float) -> bool:
     """Tell whether numbers would be right, had they not been rounded.
 
-    A number with fewer than two significant digits may be right by chance, so it does not count.
+    A number with fewer than two significant digits may be right by chance, so numbers of which none
+    has more do not count.
 
     Parameters
     ----------
@@ -236,19 +237,18 @@ def is_rounded_too_far(answer: Any, expected: Any, tolerance: float) -> bool:
     if is_number(expected):
         answer, expected = [answer], [expected]
     answers, wanted = _listed(answer), _listed(expected)
-    if not wanted or not all(map(is_number, answers + wanted)):
+    if not all(map(is_number, answers + wanted)):
         return False
-    pairs = zip(answers, wanted, strict=True)
-    return all(is_alike(one, true, tolerance) or _is_rounded(one, true) for one, true in pairs)
-
-
-def _is_rounded(answer: float, expected: float) -> bool:
-    """Tell whether a number is another one, rounded to the decimals that it shows."""
-    whole, _, decimals = str(float(answer)).partition(".")
-    decimals = decimals.rstrip("0")  # a whole number shows none
-    digits = (whole + decimals).lstrip("-0")
-    is_guess = len(digits) < _FEWEST_DIGITS
-    return not is_guess and float(answer) == round(float(expected), len(decimals))
+    most_digits = 0
+    for number, true in zip(answers, wanted, strict=True):
+        if is_alike(number, true, tolerance):
+            continue
+        whole, _, decimals = str(float(number)).partition(".")
+        decimals = decimals.rstrip("0")  # a whole number shows none
+        if float(number) != round(float(true), len(decimals)):
+            return False
+        most_digits = max(most_digits, len((whole + decimals).lstrip("-0")))
+    return most_digits >= _FEWEST_DIGITS
 
 
 def describe(value: Any) -> str:

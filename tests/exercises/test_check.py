@@ -423,6 +423,15 @@ def test_a_whole_number_may_be_rounded_too_far(answer, expected, is_rounded):
     assert comparisons.is_rounded_too_far(answer, expected, 0.0005) == is_rounded
 
 
+@pytest.mark.parametrize(
+    ("answers", "is_rounded"),
+    [((0.33, 0.4), True), ((0.3, 0.4), False), ((0.33, 0.5), False), ((0.3319, 0.4), False)],
+)
+def test_one_number_of_several_may_have_few_digits(answers, is_rounded):
+    expected = (0.3319, 0.3973)
+    assert comparisons.is_rounded_too_far(answers, expected, 0.0005) == is_rounded
+
+
 @pytest.mark.parametrize("answer", [Fraction(1, 3), 10**400, -(10**400)])
 def test_a_number_of_any_kind_gets_a_reply(answer):
     assert not comparisons.is_alike(answer, 0.5, 0.0005)
