@@ -275,10 +275,13 @@ def _remark(exercise: Exercise, outcome: Any) -> str | None:
         if comparisons.is_rounded_too_far(outcome, expected, exercise.tolerance):
             return _ROUNDED
         return comparisons.remark(outcome, expected, exercise.tolerance)
-    first = _wrong_inputs(exercise, outcome)[0]
+    wrong = _wrong_inputs(exercise, outcome)
+    first = wrong[0]
     remark = _remark_on_result(exercise, outcome[first], expected[first])
     if remark is not None:
         return remark
+    if _are_rounded(exercise, [(outcome[index], expected[index]) for index in wrong]):
+        return _ROUNDED
     if first > 0:
         return _ONLY_HERE
     if all(_is_alike(exercise, other, outcome[first]) for other in outcome):
@@ -295,6 +298,18 @@ def _remark_on_result(exercise: Exercise, result: Any, expected: Any) -> str | N
     if _is_truth(result):
         return "this is the truth itself, and a method has to do without it."
     return comparisons.remark(result, expected, exercise.tolerance)
+
+
+def _are_rounded(exercise: Exercise, pairs: list[tuple[Any, Any]]) -> bool:
+    """Tell whether the results of a function would be right, had they not been rounded."""
+    numbers: list = []
+    wanted: list = []
+    for result, expected in pairs:
+        if isinstance(expected, np.ndarray) or not comparisons.is_of_kind(result, expected):
+            return False
+        numbers += np.ravel(result).tolist()
+        wanted += np.ravel(expected).tolist()
+    return comparisons.is_rounded_too_far(numbers, wanted, exercise.tolerance)
 
 
 def _other_kind(exercise: Exercise, start: str, value: Any) -> str:

@@ -235,6 +235,22 @@ def test_a_function_of_one_value_is_not_told_that_it_is_right():
     assert "decimals" not in sm.check("04.1", 0.01).sentence
 
 
+def test_a_function_that_rounds_its_results_is_told_so():
+    [exercise] = [exercise for exercise in EXERCISES if exercise.name == "00.2"]
+    assert "decimals" in sm.check("00.2", lambda px: round(exercise.solution(px), 2)).sentence
+    assert "decimals" not in sm.check("00.2", lambda px: round(exercise.solution(px), 1)).sentence
+
+
+def test_a_rounded_score_beside_a_width_is_seen():
+    [exercise] = [exercise for exercise in EXERCISES if exercise.name == "05.2"]
+
+    def rounded(image, true):
+        width, iou = exercise.solution(image, true)
+        return width, round(iou, 2)
+
+    assert "decimals" in sm.check("05.2", rounded).sentence
+
+
 def test_no_answer_costs_no_hint(toy):  # noqa: ARG001
     for answer in (..., None, "", [0.25]):
         sm.check("01.1", answer)
