@@ -203,11 +203,21 @@ def _remark_on_numbers(answers: list, expected: list, tolerance: float) -> str |
         return None
     if not all(math.isfinite(float(number)) for number in answers):
         return "not every number is finite, so was something divided by 0?"
-    if is_alike(answers, [100 * number for number in expected], 100 * tolerance):
+    if len(answers) != len(expected):
+        return None
+    pairs = list(zip(answers, expected, strict=True))
+    if all(
+        is_alike(one, true, tolerance) or _is_percentage(one, true, tolerance)
+        for one, true in pairs
+    ):
         return "this is a percentage; give a fraction between 0 and 1."
-    if is_alike(answers, [-number for number in expected], tolerance):
+    if all(_is_near(abs(one), abs(true), tolerance) for one, true in pairs):
         return "the size is right, but look at the sign."
     return None
+
+
+def _is_percentage(answer: float, fraction: float, tolerance: float) -> bool:
+    return abs(fraction) <= 1 and _is_near(answer, 100 * fraction, 100 * tolerance)
 
 
 def is_rounded_too_far(answer: Any, expected: Any, tolerance: float) -> bool:

@@ -418,6 +418,8 @@ def test_a_mask_may_be_of_any_type(answer):
         (np.inf, 0.5, "finite"),
         ((0.8, 0.5), (0.5, 0.8), "order"),
         ([50, 80], {"v1": 0.5, "v2": 0.8}, "percentage"),
+        ((2, 80), (2, 0.8), "percentage"),
+        ((0.5, -0.8), (0.5, 0.8), "sign"),
     ],
 )
 def test_remarks_on_numbers(answer, expected, part):
