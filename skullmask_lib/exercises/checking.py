@@ -129,7 +129,7 @@ def _check(name: str, answer: Any) -> Reply:
         return _no_exercise(name)
     if answer is ...:
         return Reply(False, NO_ANSWER)
-    if isinstance(answer, str) and answer == ASK:
+    if isinstance(answer, str) and answer.strip().casefold() == ASK:
         return Reply(False, f"Hint {_hint(exercise, is_next=True)}")
     try:
         outcome = _outcome_of_answer(exercise, answer)

@@ -199,6 +199,11 @@ def test_asking_moves_on_to_the_last_hint(toy):  # noqa: ARG001
     assert hint_number("hint") == 1
 
 
+@pytest.mark.parametrize("word", ["Hint", "HINT", " hint "])
+def test_a_hint_may_be_asked_for_in_capitals(word, toy):  # noqa: ARG001
+    assert hint_number(word) == 1
+
+
 @pytest.mark.usefixtures("doubling")
 def test_the_same_results_of_another_function_get_the_same_hint():
     assert "hint 1" in sm.check("01.1", lambda number: 3 * number + 1).sentence
