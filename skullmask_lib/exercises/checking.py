@@ -127,7 +127,7 @@ def _check(name: str, answer: Any) -> Reply:
     exercise = definitions.find(name)
     if exercise is None:
         return _no_exercise(name)
-    if answer is ...:
+    if answer is ... or _is_incomplete(answer):
         return Reply(False, NO_ANSWER)
     if isinstance(answer, str) and answer.strip().casefold() == ASK:
         return Reply(False, f"Hint {_hint(exercise, is_next=True)}")
@@ -145,6 +145,13 @@ def _check(name: str, answer: Any) -> Reply:
         return Reply(False, f"Not yet: {reply}")
     hint = _hint(exercise, is_next=_is_new(exercise, outcome))
     return Reply(False, f"Not yet, hint {hint}")
+
+
+def _is_incomplete(answer: Any) -> bool:
+    """Tell whether three dots are left among the values of an answer."""
+    if isinstance(answer, dict):
+        answer = list(answer.values())
+    return isinstance(answer, (tuple, list)) and any(value is ... for value in answer)
 
 
 def _no_exercise(name: str) -> Reply:
@@ -202,7 +209,7 @@ def _call(function: Callable[..., object], arguments: tuple) -> Any:
         if 0 < len(line) <= _LONGEST_QUOTE and "`" not in stop + line:
             stop += f" at `{line}`"
         raise _Stopped(f"Not yet: your function stopped with {stop}.") from None
-    if outcome is ...:
+    if outcome is ... or _is_incomplete(outcome):
         raise _Stopped(NO_ANSWER)
     for used, original in zip(copies, arguments, strict=True):
         if isinstance(original, np.ndarray) and not np.array_equal(used, original):

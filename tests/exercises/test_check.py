@@ -262,6 +262,12 @@ def test_no_answer_costs_no_hint(toy):  # noqa: ARG001
     assert "hint 1 of 3" in sm.check("01.1", 0.1).sentence
 
 
+@pytest.mark.parametrize("answer", [(0.5, ...), [..., ...], {"v1": ...}])
+def test_three_dots_among_the_values_are_no_answer_yet(answer):
+    assert sm.check("00.1", answer).sentence == checking.NO_ANSWER
+    assert sm.check("05.2", lambda *_: answer).sentence == checking.NO_ANSWER
+
+
 def test_an_unknown_name_gets_the_nearest_one():
     for name in ("1.1", "01,1", "01.10", 1.1):
         assert "did you mean 01.1?" in sm.check(name, 1).sentence
