@@ -149,6 +149,7 @@ def is_of_kind(answer: Any, expected: Any) -> bool:
     answer : object
         Anything.
     expected : float, str, array, dict or sequence
+        If it is a list, how many values there are is part of the answer, so any number will do.
 
     Returns
     -------
@@ -167,6 +168,8 @@ def is_of_kind(answer: Any, expected: Any) -> bool:
         return isinstance(answer, str) and bool(answer)
     answers = _listed(answer)
     wanted = _listed(expected)
+    if isinstance(expected, list) and answers:
+        return all(is_of_kind(one, wanted[0]) for one in answers)
     if len(answers) != len(wanted):
         return False
     return all(map(is_of_kind, answers, wanted))
@@ -247,7 +250,7 @@ def is_rounded_too_far(answer: Any, expected: Any, tolerance: float) -> bool:
     if is_number(expected):
         answer, expected = [answer], [expected]
     answers, wanted = _listed(answer), _listed(expected)
-    if not all(map(is_number, answers + wanted)):
+    if len(answers) != len(wanted) or not all(map(is_number, answers + wanted)):
         return False
     most_digits = 0
     for number, true in zip(answers, wanted, strict=True):

@@ -46,7 +46,8 @@ class Exercise:
         What an answer looks like, such as "the IoU, a number".
     solution : callable
         Computes the right answer, from the library, when an answer is checked. If the exercise asks
-        for a function, this is such a function.
+        for a function, this is such a function. Several values are a tuple, or a list if the
+        student has to find out how many there are.
     right : str
         What a right answer shows: the end of a sentence that begins with "Right:".
     hints : tuple of str

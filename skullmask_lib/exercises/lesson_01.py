@@ -112,7 +112,7 @@ EXERCISES = (
         level=1,
         minutes=15,
         wanted="the changed pixels of each slice, five integers",
-        solution=_changed_px,
+        solution=lambda: tuple(_changed_px()),
         right="parts joined only at corners are lost, and on the last slice that is part of a "
         "gyrus.",
         hints=(

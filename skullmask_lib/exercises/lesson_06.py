@@ -73,7 +73,7 @@ EXERCISES = (
         level=1,
         minutes=10,
         wanted="the largest change of each of the two steps, two numbers",
-        solution=_largest_changes,
+        solution=lambda: tuple(_largest_changes()),
         right="the step from an odd to an even width moves the mask by half a pixel as well, and "
         "its sign differs from slice to slice.",
         hints=(

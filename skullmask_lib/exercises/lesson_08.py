@@ -169,7 +169,7 @@ EXERCISES = (
         level=2,
         minutes=10,
         wanted="the depth of the lowest price in mm, six numbers",
-        solution=_lowest_of_cases,
+        solution=lambda: tuple(_lowest_of_cases()),
         right="with its limit the step cannot outweigh the other terms, and without it a "
         "single high step can.",
         hints=(

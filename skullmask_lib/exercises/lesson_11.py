@@ -119,7 +119,7 @@ EXERCISES = (
         level=1,
         minutes=10,
         wanted="the Dice of the recipe's mask at three levels of noise, three numbers",
-        solution=_in_noise,
+        solution=lambda: tuple(_in_noise()),
         right="the recipe hardly changes until the noise of the air reaches its range, and then it "
         "takes the whole volume for brain.",
         hints=(

@@ -496,6 +496,19 @@ def test_answers_of_another_kind(answer, expected, description):
     assert comparisons.describe(answer) == description
 
 
+@pytest.mark.parametrize("result", [[0], [0, 2, 4]])
+def test_a_list_of_another_length_is_no_other_kind_of_answer(result):
+    assert comparisons.is_of_kind(result, [0, 2])
+    assert not comparisons.is_alike(result, [0, 2], 0)
+    assert "hint 1" in sm.check("20.1", result).sentence
+    assert "hint 1" in sm.check("31.2", lambda number, *_: [*result, number + 1]).sentence
+
+
+def test_a_list_of_another_length_is_told_so_where_the_exercise_gives_the_length():
+    assert "a list with 4 elements" in sm.check("01.1", [1, 2, 3, 4]).sentence
+    assert "a list with 3 elements" in sm.check("06.1", [1, 2, 3]).sentence
+
+
 def test_equal_values_in_other_containers():
     assert comparisons.is_alike(np.array([1, 2]), (1, 2), 0)
     assert comparisons.is_alike({"b": 2, "a": 1}, {"a": 1, "b": 2}, 0)
