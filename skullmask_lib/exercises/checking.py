@@ -7,7 +7,7 @@ import copy
 import re
 import traceback
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, KeysView, ValuesView
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -188,7 +188,7 @@ def _outcome_of_answer(exercise: Exercise, answer: Any) -> Any:
     if exercise.arguments is None:
         if callable(answer):
             raise _Stopped("Not yet: call your function, because the answer is what it returns.")
-        return answer
+        return _listed(answer)
     if not callable(answer):
         raise _Stopped(f"Not yet: {_other_kind(exercise, 'this is', answer)}")
     outcomes = []
@@ -214,7 +214,14 @@ def _call(function: Callable[..., object], arguments: tuple) -> Any:
     for used, original in zip(copies, arguments, strict=True):
         if isinstance(original, np.ndarray) and not np.array_equal(used, original):
             raise _Stopped("Not yet: your function changes its input, so work on a copy of it.")
-    return outcome
+    return _listed(outcome)
+
+
+def _listed(value: Any) -> Any:
+    """List what is as good as a list: a range, or the keys or values of a dict."""
+    if isinstance(value, (range, KeysView, ValuesView)):
+        return list(value)
+    return value
 
 
 def _in_words(error: BaseException) -> str:

@@ -341,6 +341,20 @@ def test_a_function_that_knows_only_some_cases_is_not_just_suspected_of_a_lesson
     assert "miss a case" in reply.sentence
 
 
+def test_a_view_of_a_dict_or_a_range_is_as_good_as_a_list():
+    assert sm.check("20.1", dict.fromkeys([3, 9, 18]).keys())
+    assert "hint 1" in sm.check("20.1", {"a": 3, "b": 9, "c": 15}.values()).sentence
+    [exercise] = [exercise for exercise in EXERCISES if exercise.name == "31.2"]
+
+    def batch(number, count, size):
+        first = number * size
+        if first + size <= count:
+            return range(first, first + size)
+        return exercise.solution(number, count, size)
+
+    assert sm.check("31.2", batch)
+
+
 def test_what_a_function_returns_is_told_from_what_an_answer_is():
     assert sm.check("01.2", 5).sentence.startswith("Not yet: this is one number")
     assert "function returns one number" in sm.check("01.2", lambda _: 5).sentence
