@@ -218,9 +218,14 @@ def _call(function: Callable[..., object], arguments: tuple) -> Any:
 
 
 def _listed(value: Any) -> Any:
-    """List what is as good as a list: a range, or the keys or values of a dict."""
+    """List what is as good as a list: a range, or the keys or values of a dict.
+
+    An array or a list is copied, because the next call of a function may change it in place.
+    """
     if isinstance(value, (range, KeysView, ValuesView)):
         return list(value)
+    if isinstance(value, (np.ndarray, list)):
+        return copy.copy(value)
     return value
 
 

@@ -341,6 +341,25 @@ def test_a_function_that_knows_only_some_cases_is_not_just_suspected_of_a_lesson
     assert "miss a case" in reply.sentence
 
 
+def test_a_function_may_return_the_same_array_each_time():
+    [exercise] = [exercise for exercise in EXERCISES if exercise.name == "01.2"]
+    mask = np.zeros_like(sm.load("phantom").truth[2])
+
+    def in_place(image):
+        mask[:] = exercise.solution(image)
+        return mask
+
+    assert sm.check("01.2", in_place)
+
+
+def test_a_list_that_grows_from_call_to_call_is_right_for_the_first_input():
+    def batch(number, count, size, batches=[]):  # noqa: B006
+        batches += [turn % count for turn in range(number * size, (number + 1) * size)]
+        return batches
+
+    assert "right for the first input" in sm.check("31.2", batch).sentence
+
+
 def test_a_view_of_a_dict_or_a_range_is_as_good_as_a_list():
     assert sm.check("20.1", dict.fromkeys([3, 9, 18]).keys())
     assert "hint 1" in sm.check("20.1", {"a": 3, "b": 9, "c": 15}.values()).sentence
