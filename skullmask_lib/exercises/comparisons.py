@@ -303,6 +303,11 @@ def _describe_collection(value: list | tuple | dict | set) -> str:
         return f"an empty {name}"
     count = "one" if len(value) == 1 else str(len(value))
     plural = "" if len(value) == 1 else "s"
-    if all(isinstance(element, str) for element in value) and not isinstance(value, dict):
-        return f"a {name} of {count} string{plural}"
-    return f"a {name} with {count} element{plural}"
+    if isinstance(value, dict):
+        return f"a {name} with {count} element{plural}"
+    for kind, noun in ((str, "string"), (np.ndarray, "array")):
+        if all(isinstance(element, kind) for element in value):
+            return f"a {name} of {count} {noun}{plural}"
+    others = [element for element in value if not is_number(element)]
+    among = f", among them {describe(others[0])}" if 0 < len(others) < len(value) else ""
+    return f"a {name} with {count} element{plural}{among}"
