@@ -63,6 +63,10 @@ def _upside_down(ask: _Ask, image: np.ndarray) -> np.ndarray:
     return (ask(image) + ask(image[::-1])[::-1]) / 2
 
 
+def _turned(ask: _Ask, image: np.ndarray) -> np.ndarray:
+    return (ask(image) + ask(image[::-1, ::-1])[::-1, ::-1]) / 2
+
+
 def _mirrored_alone(ask: _Ask, image: np.ndarray) -> np.ndarray:
     return ask(image[:, ::-1])[:, ::-1]
 
@@ -76,9 +80,10 @@ def _sum(ask: _Ask, image: np.ndarray) -> np.ndarray:
 
 
 def _rising(image: np.ndarray) -> np.ndarray:
-    """Stand in for a network that sees more on the right."""
+    """Stand in for a network that sees more on the right, and more at the bottom."""
+    rows = np.linspace(0, 1, image.shape[0])[:, None]
     columns = np.linspace(0, 1, image.shape[1])
-    return 1 / (1 + np.exp(-image * columns))
+    return 1 / (1 + np.exp(-image * (rows + columns)))
 
 
 def _from_the_left(image: np.ndarray) -> np.ndarray:
@@ -148,6 +153,11 @@ EXERCISES = (
             Mistake(
                 _upside_down, "this swaps top and bottom, but left and right are to be swapped."
             ),
+            Mistake(
+                _turned,
+                "this swaps top and bottom as well, but only left and right are to be swapped.",
+            ),
+            Mistake(lambda ask, image: ask(image), "this asks about the image alone."),
             Mistake(_mirrored_alone, "this is what `ask` says about the mirror image alone."),
             Mistake(
                 _of_mean_image,

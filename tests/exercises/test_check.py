@@ -374,6 +374,14 @@ def test_a_view_of_a_dict_or_a_range_is_as_good_as_a_list():
     assert sm.check("31.2", batch)
 
 
+def test_a_network_is_not_to_be_asked_about_an_image_that_is_upside_down():
+    turned = sm.check(
+        "30.2", lambda ask, image: (ask(image) + np.rot90(ask(np.rot90(image, 2)), 2)) / 2
+    )
+    assert "as well" in turned.sentence
+    assert "image alone" in sm.check("30.2", lambda ask, image: ask(image)).sentence
+
+
 def test_what_a_function_returns_is_told_from_what_an_answer_is():
     assert sm.check("01.2", 5).sentence.startswith("Not yet: this is one number")
     assert "function returns one number" in sm.check("01.2", lambda _: 5).sentence
