@@ -64,6 +64,12 @@ def _short_last_batch(number: int, count: int, size: int) -> list[int]:
     return list(range(first, min(first + size, count)))
 
 
+def _two_rounds(number: int, count: int, size: int) -> list[int]:
+    """Begin anew once."""
+    turns = range(number * size, (number + 1) * size)
+    return [turn if turn < count else turn - count for turn in turns]
+
+
 def _without_end(number: int, count: int, size: int) -> list[int]:  # noqa: ARG001
     return list(range(number * size, (number + 1) * size))
 
@@ -73,8 +79,9 @@ def _from_one(number: int, count: int, size: int) -> list[int]:
 
 
 def _batches() -> list[tuple[int, int, int]]:
-    """List batches within a round, across its end, and at the end of a round without a rest."""
-    return [(0, 10, 4), (1, 10, 4), (2, 10, 4), (3, 10, 4), (2, 12, 4), (3, 12, 4), (61, 125, 4)]
+    """List batches within a round, across its end, and after many rounds, with and without rest."""
+    first_round = [(0, 10, 4), (1, 10, 4), (2, 10, 4), (3, 10, 4), (2, 12, 4), (3, 12, 4)]
+    return [*first_round, (61, 125, 4), (14, 10, 4)]
 
 
 EXERCISES = (
@@ -143,6 +150,7 @@ EXERCISES = (
                 "nobody is left out, but the last batch of a round is not full.",
             ),
             Mistake(_without_end, "after the last volume the first one has its turn again."),
+            Mistake(_two_rounds, "this begins anew once, but there are more than two rounds."),
             Mistake(_from_one, "volumes are counted from 0."),
         ),
         arguments=_batches,

@@ -382,6 +382,14 @@ def test_a_network_is_not_to_be_asked_about_an_image_that_is_upside_down():
     assert "image alone" in sm.check("30.2", lambda ask, image: ask(image)).sentence
 
 
+def test_batches_go_on_after_the_second_round():
+    def batch(number, count, size):
+        turns = range(number * size, (number + 1) * size)
+        return [turn - count if turn >= count else turn for turn in turns]
+
+    assert "once" in sm.check("31.2", batch).sentence
+
+
 def test_what_a_function_returns_is_told_from_what_an_answer_is():
     assert sm.check("01.2", 5).sentence.startswith("Not yet: this is one number")
     assert "function returns one number" in sm.check("01.2", lambda _: 5).sentence
