@@ -60,11 +60,14 @@ def _best_width(
     score: Callable[..., float] = metrics.iou,
     *,
     fills: bool = True,
+    removes_scalp: bool = True,
 ) -> tuple[int, float]:
     stages = versions.brain_and_scalp(image)
     scores = {}
     for width in range(1, 62):
-        mask = dilate(stages["brain"], width) & (1 - stages["scalp"])
+        mask = dilate(stages["brain"], width)
+        if removes_scalp:
+            mask = mask & (1 - stages["scalp"])
         if fills:
             mask = masks.fill_holes(mask)
         scores[width] = score(mask, true)
@@ -78,8 +81,12 @@ def _best_reach(image: np.ndarray, true: np.ndarray) -> tuple[int, float]:
 
 
 def _slices() -> list[tuple]:
-    data = load("phantom")
-    return [(data.images[index], data.truth[index]) for index in (2, 0)]
+    """List slices with their truth; the frame cuts the scalp of the last one."""
+    slices = []
+    for name, index in (("phantom", 2), ("phantom", 0), ("phantom-cropped", 4)):
+        data = load(name)
+        slices.append((data.images[index], data.truth[index]))
+    return slices
 
 
 EXERCISES = (
@@ -151,6 +158,11 @@ EXERCISES = (
             Mistake(
                 lambda image, true: _best_width(image, true, fills=False),
                 "the holes are still open, but the lesson fills them after the dilation.",
+            ),
+            Mistake(
+                lambda image, true: _best_width(image, true, removes_scalp=False),
+                "the scalp is still in the grown mask where the frame cuts the head, but the "
+                "lesson takes it out after the dilation.",
             ),
             Mistake(_best_reach, "the first number is the reach, but the width is asked for."),
             Mistake(

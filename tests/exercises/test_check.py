@@ -3,6 +3,7 @@
 import re
 from fractions import Fraction
 
+import cv2
 import numpy as np
 import pytest
 from markdown_it import MarkdownIt
@@ -388,6 +389,19 @@ def test_batches_go_on_after_the_second_round():
         return [turn - count if turn >= count else turn for turn in turns]
 
     assert "once" in sm.check("31.2", batch).sentence
+
+
+def test_a_sweep_that_never_takes_the_scalp_out_is_told():
+    def best_width(image, true):
+        brain = sm.versions.brain_and_scalp(image)["brain"]
+        ious = {}
+        for width in range(1, 62):
+            grown = cv2.dilate(brain, np.ones((width, width), np.uint8))
+            ious[width] = sm.iou(sm.masks.fill_holes(grown), true)
+        best = max(ious, key=ious.get)
+        return best, ious[best]
+
+    assert "the scalp" in sm.check("05.2", best_width).sentence
 
 
 def test_what_a_function_returns_is_told_from_what_an_answer_is():
