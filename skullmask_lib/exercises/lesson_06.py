@@ -33,7 +33,7 @@ def _changes_from_26() -> list[float]:
 def _mended(
     image: np.ndarray,
     *,
-    width: int = 41,
+    width: int = 43,
     least_px: int = 100,
     is_near: Callable[[np.ndarray], np.bool_] = np.all,
 ) -> np.ndarray:
@@ -42,7 +42,7 @@ def _mended(
 
 def _chosen(
     image: np.ndarray,
-    width: int = 41,
+    width: int = 43,
     least_px: int = 100,
     is_near: Callable[[np.ndarray], np.bool_] = np.all,
 ) -> np.ndarray:
@@ -134,9 +134,9 @@ EXERCISES = (
         mistakes=(
             Mistake(versions.v7, "this is v7 as it was, and nothing has been added."),
             Mistake(
-                lambda image: _mended(image, width=20),
-                "the near zone is as wide as it should reach, but an element reaches half of its "
-                "width.",
+                lambda image: _mended(image, width=21),
+                "the near zone is too narrow; it lies around the v7 mask, and an element reaches "
+                "half of its width.",
             ),
             Mistake(
                 lambda image: _mended(image, is_near=np.any),

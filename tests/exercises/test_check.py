@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 from markdown_it import MarkdownIt
+from scipy import ndimage
 
 import skullmask_lib as sm
 from skullmask_lib.exercises import checking, comparisons, definitions
@@ -402,6 +403,20 @@ def test_a_sweep_that_never_takes_the_scalp_out_is_told():
         return best, ious[best]
 
     assert "the scalp" in sm.check("05.2", best_width).sentence
+
+
+def test_distances_may_be_measured_instead_of_dilated():
+    def mended(image):
+        stages = sm.trace("v7", image)
+        near = ndimage.distance_transform_edt(stages["filled"] == 0) <= 21
+        labels, areas_px = sm.masks.label_components(stages["bright"])
+        chosen = stages["brain"].copy()
+        for label in range(1, len(areas_px)):
+            if areas_px[label] > 100 and near[labels == label].all():
+                chosen[labels == label] = 1
+        return sm.masks.fill_holes(sm.masks.dilate(chosen, 26))
+
+    assert sm.check("06.2", mended)
 
 
 def test_what_a_function_returns_is_told_from_what_an_answer_is():
