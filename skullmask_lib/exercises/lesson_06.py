@@ -61,6 +61,10 @@ def _mended_late(image: np.ndarray) -> np.ndarray:
     return masks.fill_holes(versions.v7(image) | _chosen(image))
 
 
+def _mended_twice(image: np.ndarray) -> np.ndarray:
+    return masks.fill_holes(masks.dilate(_mended_late(image), 26))
+
+
 def _slices() -> list[tuple]:
     images = load("phantom").images
     return [(images[index],) for index in (2, 1, 4)]
@@ -151,6 +155,15 @@ EXERCISES = (
                 _mended_late,
                 "the components were added after the dilation, but they should grow with the "
                 "brain.",
+            ),
+            Mistake(
+                _mended_twice,
+                "the components were added to v7's mask, which is dilated already; add them to its "
+                "brain.",
+            ),
+            Mistake(
+                lambda image: masks.dilate(_chosen(image), 26),
+                "the holes are still open, so fill them at the end.",
             ),
             Mistake(
                 _chosen,
