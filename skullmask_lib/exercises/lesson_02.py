@@ -89,11 +89,16 @@ def _one_pass(dark: np.ndarray) -> np.ndarray:
     return ndimage.binary_dilation(frame & dark) & dark
 
 
-def _with_bright_frame(dark: np.ndarray) -> np.ndarray:
-    wet = _flood(np.pad(dark, 1, constant_values=True))[1:-1, 1:-1]
-    wet[[0, -1]] = True
-    wet[:, [0, -1]] = True
-    return wet
+def _with_bright_frame(dark: np.ndarray, *, keeps: bool = True) -> np.ndarray:
+    """Start at the whole frame; water also leaks from its bright pixels."""
+    frame = np.ones(dark.shape, bool)
+    frame[1:-1, 1:-1] = False
+    wet = ndimage.binary_propagation(frame, mask=frame | (dark > 0))
+    return wet if keeps else wet & (dark > 0)
+
+
+def _dry(dark: np.ndarray) -> np.ndarray:
+    return (dark > 0) & ~_flood(dark)
 
 
 _RING = """
@@ -213,6 +218,14 @@ EXERCISES = (
             Mistake(
                 _with_bright_frame,
                 "bright pixels of the frame are wet, but the flood starts at the dark ones alone.",
+            ),
+            Mistake(
+                lambda dark: _with_bright_frame(dark, keeps=False),
+                "water comes in at bright pixels of the frame, but the flood starts at the dark "
+                "ones alone.",
+            ),
+            Mistake(
+                _dry, "these are the dark pixels that stay dry, but the wet ones are asked for."
             ),
             Mistake(lambda dark: dark, "these are all dark pixels, wet or not."),
         ),

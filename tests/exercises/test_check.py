@@ -419,6 +419,23 @@ def test_distances_may_be_measured_instead_of_dilated():
     assert sm.check("06.2", mended)
 
 
+@pytest.mark.parametrize("is_kept", [True, False])
+def test_a_flood_that_starts_at_bright_pixels_of_the_frame_is_told(is_kept):
+    def flood(dark):
+        frame = np.ones_like(dark)
+        frame[1:-1, 1:-1] = False
+        wet = frame
+        before = -1
+        while wet.sum() != before:
+            before = wet.sum()
+            wet = ndimage.binary_dilation(wet) & dark
+            if is_kept:
+                wet |= frame
+        return wet
+
+    assert "frame" in sm.check("02.2", flood).sentence
+
+
 def test_what_a_function_returns_is_told_from_what_an_answer_is():
     assert sm.check("01.2", 5).sentence.startswith("Not yet: this is one number")
     assert "function returns one number" in sm.check("01.2", lambda _: 5).sentence
