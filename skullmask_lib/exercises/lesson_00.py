@@ -90,6 +90,11 @@ EXERCISES = (
                 "this moves the columns, but the rows are the first index.",
             ),
             Mistake(
+                lambda: _scores((slice(2, 5), slice(2, 6)), (slice(2, 5), slice(0, 1))),
+                "this moves the columns, and the last one comes in again on the left; `np.roll` "
+                "moves the rows with `axis=0`.",
+            ),
+            Mistake(
                 lambda: _scores((slice(2, 5), slice(1, 6)), _MOVED),
                 "the old pixels are still set, so start from zeros.",
             ),
@@ -128,7 +133,8 @@ EXERCISES = (
             ),
             Mistake(
                 lambda radius_px: _iou_of_discs(radius_px, error_px=0),
-                "the mask is as large as the truth, so the two are the same.",
+                "both discs come out the same, so either the mask is as large as the truth, or the "
+                "grid is too small for the outline.",
             ),
             Mistake(
                 lambda radius_px: ((radius_px - 1) / radius_px) ** 2,

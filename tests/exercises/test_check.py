@@ -436,6 +436,22 @@ def test_a_flood_that_starts_at_bright_pixels_of_the_frame_is_told(is_kept):
     assert "frame" in sm.check("02.2", flood).sentence
 
 
+@pytest.mark.parametrize("axis", [1, None])
+def test_columns_that_are_rolled_get_a_reply_of_their_own(axis):
+    truth, mask = np.zeros((2, 6, 6), np.uint8)
+    truth[1:5, 1:5] = mask[2:5, 1:6] = 1
+    rolled = np.roll(mask, 1, axis)
+    assert "columns" in sm.check("00.1", (sm.iou(truth, rolled), sm.dice(truth, rolled))).sentence
+
+
+def test_a_grid_that_is_too_small_is_told_so():
+    def on_small_grid(radius_px):
+        distance_px = np.hypot(*np.ogrid[-50:51, -50:51])
+        return sm.iou(distance_px <= radius_px - 1, distance_px <= radius_px)
+
+    assert "grid" in sm.check("00.2", on_small_grid).sentence
+
+
 def test_what_a_function_returns_is_told_from_what_an_answer_is():
     assert sm.check("01.2", 5).sentence.startswith("Not yet: this is one number")
     assert "function returns one number" in sm.check("01.2", lambda _: 5).sentence
