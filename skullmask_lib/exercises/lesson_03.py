@@ -53,6 +53,16 @@ def _band_of_corners_alone(gray: np.ndarray) -> tuple[float, int]:
     return float(np.percentile(corners, 99)), masks.otsu_threshold(corners)
 
 
+def _band_of_first_corner(gray: np.ndarray) -> tuple[float, int]:
+    corner = gray[:_CORNER_PX, :_CORNER_PX]
+    return float(np.percentile(corner, 99)), masks.otsu_threshold(gray)
+
+
+def _band_of_last_corner(gray: np.ndarray) -> tuple[float, int]:
+    corner = gray[-_CORNER_PX:, -_CORNER_PX:]
+    return float(np.percentile(corner, 99)), masks.otsu_threshold(gray)
+
+
 def _band_to_the_brightest(gray: np.ndarray) -> tuple[float, int]:
     return float(_corners(gray).max()), masks.otsu_threshold(gray)
 
@@ -73,7 +83,8 @@ def _with_spot(gray: np.ndarray) -> np.ndarray:
 def _grays() -> list[tuple]:
     image = load("phantom").images[2]
     noisy = [masks.normalize(_noisy(image, share)) for share in (0.005, 0.03)]
-    return [(gray,) for gray in (_gray(), _gray(0), *noisy, _with_spot(_gray(4)))]
+    spotted = [_with_spot(_gray(4)), _with_spot(_gray(3))[::-1, ::-1].copy()]
+    return [(gray,) for gray in (_gray(), _gray(0), *noisy, *spotted)]
 
 
 EXERCISES = (
@@ -134,6 +145,14 @@ EXERCISES = (
             Mistake(
                 _band_of_a_fraction,
                 "`np.percentile` counts to 100, so 0.99 is less than one per cent.",
+            ),
+            Mistake(
+                _band_of_first_corner,
+                "the lower end comes from the first corner alone, but there are four.",
+            ),
+            Mistake(
+                _band_of_last_corner,
+                "the lower end comes from the last corner alone, but there are four.",
             ),
             Mistake(
                 _band_to_the_brightest,

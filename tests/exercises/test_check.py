@@ -452,6 +452,14 @@ def test_a_grid_that_is_too_small_is_told_so():
     assert "grid" in sm.check("00.2", on_small_grid).sentence
 
 
+@pytest.mark.parametrize("corner", [np.s_[:30, :30], np.s_[:30, -30:], np.s_[-30:, -30:]])
+def test_one_corner_is_not_enough(corner):
+    def band(gray):
+        return np.percentile(gray[corner], 99), sm.masks.otsu_threshold(gray)
+
+    assert not sm.check("03.2", band)
+
+
 def test_what_a_function_returns_is_told_from_what_an_answer_is():
     assert sm.check("01.2", 5).sentence.startswith("Not yet: this is one number")
     assert "function returns one number" in sm.check("01.2", lambda _: 5).sentence
