@@ -140,6 +140,14 @@ EXERCISES = (
                 "the slice does not hold grey levels up to 255 yet, so how bright is its brightest "
                 "pixel?",
             ),
+            Mistake(
+                lambda image: _bridge(masks.normalize(image)),
+                "the bridge lies in the grey levels, but a copy of the slice itself is asked for.",
+            ),
+            Mistake(
+                lambda image: versions.v5(_bridge(image)),
+                "this is the mask of v5, but the changed slice is asked for.",
+            ),
         ),
         arguments=lambda: [(load("phantom").images[index],) for index in (2, 0, 4)],
     ),
