@@ -92,6 +92,18 @@ def _shrunk_ellipse(
     return cv2.ellipse(np.zeros_like(head), shrunk, 1, thickness)
 
 
+def _ellipse_of_whole_px(
+    image: np.ndarray, width: int, whole: Callable[[np.ndarray], np.ndarray] = np.trunc
+) -> np.ndarray:
+    """Draw the ellipse with its middle and its half axes in whole pixels."""
+    head = versions.v2(image)
+    outlines, _ = cv2.findContours(head, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    middle, axes, angle = cv2.fitEllipse(max(outlines, key=cv2.contourArea))
+    middle_px = whole(np.array(middle)).astype(int).tolist()
+    halves_px = whole((np.array(axes) - width) / 2).astype(int).tolist()
+    return cv2.ellipse(np.zeros_like(head), middle_px, halves_px, angle, 0, 360, 1, -1)
+
+
 def _eroded_head(image: np.ndarray, width: int) -> np.ndarray:
     element = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, width))
     return cv2.erode(versions.v2(image), element)
@@ -194,6 +206,20 @@ EXERCISES = (
             Mistake(
                 lambda image, width: _shrunk_ellipse(image, width, thickness=1),
                 "this is the outline of the ellipse, but the mask is filled.",
+            ),
+            Mistake(
+                _ellipse_of_whole_px,
+                "the middle and the axes were cut down to whole pixels, but `cv2.ellipse` also "
+                "takes what `cv2.fitEllipse` returns, fractions and all.",
+            ),
+            Mistake(
+                lambda image, width: _ellipse_of_whole_px(image, width, np.rint),
+                "the middle and the axes were rounded to whole pixels, but `cv2.ellipse` also "
+                "takes what `cv2.fitEllipse` returns, fractions and all.",
+            ),
+            Mistake(
+                lambda image, width: versions.v2(image) | _shrunk_ellipse(image, width),
+                "the head is in this mask as well, so draw the ellipse on zeros.",
             ),
             Mistake(
                 _upright_ellipse,

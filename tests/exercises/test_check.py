@@ -460,6 +460,25 @@ def test_one_corner_is_not_enough(corner):
     assert not sm.check("03.2", band)
 
 
+@pytest.mark.parametrize("whole", [int, round])
+def test_an_ellipse_in_whole_pixels_is_told_so(whole):
+    def ellipse(image, width):
+        head = sm.v2(image)
+        [outline], _ = cv2.findContours(head, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+        (x, y), (first, second), angle = cv2.fitEllipse(outline)
+        middle_px = whole(x), whole(y)
+        halves_px = whole((first - width) / 2), whole((second - width) / 2)
+        return cv2.ellipse(np.zeros_like(head), middle_px, halves_px, angle, 0, 360, 1, -1)
+
+    assert "whole pixels" in sm.check("07.2", ellipse).sentence
+
+
+def test_a_bridge_in_the_grey_levels_is_told_so():
+    [exercise] = [exercise for exercise in EXERCISES if exercise.name == "04.2"]
+    reply = sm.check("04.2", lambda image: exercise.solution(sm.masks.normalize(image)))
+    assert "grey levels" in reply.sentence
+
+
 def test_what_a_function_returns_is_told_from_what_an_answer_is():
     assert sm.check("01.2", 5).sentence.startswith("Not yet: this is one number")
     assert "function returns one number" in sm.check("01.2", lambda _: 5).sentence
