@@ -91,6 +91,12 @@ def _cheapest_with_skin(head: polar.Unwrapped) -> np.ndarray:
     return _price(head.brightness).argmin(axis=1)
 
 
+def _cheapest_past_samples(head: polar.Unwrapped) -> np.ndarray:
+    """Leave out as many samples as there are millimetres of skin."""
+    first = round(polar.MIN_SCALP_MM)
+    return first + _price(head.brightness)[:, first:].argmin(axis=1)
+
+
 def _cheapest_past_skin(head: polar.Unwrapped) -> np.ndarray:
     return _price(head.brightness)[:, _FIRST:].argmin(axis=1)
 
@@ -121,6 +127,7 @@ def _iou_of(
     path_of: Callable[[polar.Unwrapped], np.ndarray] = _cheapest,
     *,
     moves: bool = True,
+    score: Callable[..., float] = metrics.iou,
 ) -> float:
     head = polar.unwrap(image, spacing_mm)
     if head is None:
@@ -128,7 +135,7 @@ def _iou_of(
     path = path_of(head)
     if moves:
         path = polar.half_maximum(head.brightness, path, head.cut)
-    return metrics.iou(polar.fill_outline(head, path), true)
+    return score(polar.fill_outline(head, path), true)
 
 
 def _iou_of_paths(image: np.ndarray, true: np.ndarray, spacing_mm: np.ndarray) -> float:
@@ -231,6 +238,14 @@ EXERCISES = (
             Mistake(
                 lambda image, true, mm: _iou_of(image, true, mm, _cheapest_with_skin),
                 "some rays choose a place in the skin, so leave out the first 2 mm.",
+            ),
+            Mistake(
+                lambda image, true, mm: _iou_of(image, true, mm, _cheapest_past_samples),
+                "this leaves out 2 samples of each ray, but 2 mm of skin are more of them.",
+            ),
+            Mistake(
+                lambda image, true, mm: _iou_of(image, true, mm, score=metrics.dice),
+                "this is Dice, but the IoU is asked for.",
             ),
             Mistake(
                 lambda image, true, mm: _iou_of(image, true, mm, _cheapest_past_skin),

@@ -10,7 +10,7 @@ from markdown_it import MarkdownIt
 from scipy import ndimage
 
 import skullmask_lib as sm
-from skullmask_lib.exercises import checking, comparisons, definitions
+from skullmask_lib.exercises import checking, comparisons, definitions, lesson_08
 from skullmask_lib.exercises.definitions import Exercise, Mistake
 
 LESSONS = definitions.lessons()
@@ -477,6 +477,16 @@ def test_a_bridge_in_the_grey_levels_is_told_so():
     [exercise] = [exercise for exercise in EXERCISES if exercise.name == "04.2"]
     reply = sm.check("04.2", lambda image: exercise.solution(sm.masks.normalize(image)))
     assert "grey levels" in reply.sentence
+
+
+def test_samples_that_are_taken_for_millimetres_are_told():
+    def iou_of(image, true, spacing_mm):
+        head = sm.polar.unwrap(image, spacing_mm)
+        path = 2 + lesson_08._price(head.brightness)[:, 2:].argmin(axis=1)
+        outline = sm.polar.half_maximum(head.brightness, path, head.cut)
+        return sm.iou(sm.polar.fill_outline(head, outline), true)
+
+    assert "2 samples" in sm.check("08.2", iou_of).sentence
 
 
 def test_what_a_function_returns_is_told_from_what_an_answer_is():
