@@ -52,6 +52,14 @@ def _curved(image: np.ndarray, power: float) -> np.ndarray:
     return ((image - image.min()) / np.ptp(image)) ** power
 
 
+def _curved_gray(image: np.ndarray, power: float) -> np.ndarray:
+    return (masks.normalize(image) / 255) ** power
+
+
+def _gray_of_curved(image: np.ndarray, power: float) -> np.ndarray:
+    return np.rint(255 * _curved(image, power)).astype(np.uint8)
+
+
 def _iou(
     image: np.ndarray,
     true: np.ndarray,
@@ -111,7 +119,8 @@ EXERCISES = (
             ),
             Mistake(
                 lambda: _threshold_and_share(preprocess.equalize(_gray()), ~_air()),
-                "this is the share of the head, but that of the air is asked for.",
+                "this share is 1, as it is for the head, so check that you took the air, and what "
+                "lies above the threshold, not at it.",
             ),
             Mistake(
                 _dark_air,
@@ -145,6 +154,15 @@ EXERCISES = (
             Mistake(
                 lambda image, true, power: _iou(image, true, 1, lambda one, _: one**power),
                 "the slice is not scaled to 0 … 1 before the power is taken.",
+            ),
+            Mistake(
+                lambda image, true, power: _iou(image, true, power, _curved_gray),
+                "the slice was cut down to 256 grey levels before the power is taken, but scaled "
+                "floats keep all of them apart.",
+            ),
+            Mistake(
+                lambda image, true, power: _iou(image, true, power, _gray_of_curved),
+                "the curved slice was rounded to 256 grey levels, but `sm.v7` takes floats.",
             ),
             Mistake(
                 lambda image, true, power: _iou(image, true, power, version=versions.v8),

@@ -58,6 +58,21 @@ def _repaired_box(image: np.ndarray) -> tuple[int, ...]:
     return _box(np.minimum(image, np.percentile(image, 99.9)))
 
 
+def _box_without_brightest(image: np.ndarray) -> tuple[int, ...]:
+    """Repair the brightest pixel alone."""
+    return _box(np.where(image == image.max(), image.min(), image))
+
+
+def _rows_apart(image: np.ndarray) -> tuple[int, ...]:
+    top, bottom, left, right = _repaired_box(image)
+    return top, left, bottom, right
+
+
+def _x_before_y(image: np.ndarray) -> tuple[int, ...]:
+    top, bottom, left, right = _repaired_box(image)
+    return left, top, right, bottom
+
+
 def _as_width_and_height(image: np.ndarray) -> tuple[int, ...]:
     top, bottom, left, right = _repaired_box(image)
     return left, top, right - left, bottom - top
@@ -120,7 +135,8 @@ EXERCISES = (
             ),
             Mistake(
                 lambda: _shares(noise=25),
-                "the noise is a hundred times too strong, because `faulty` takes a share.",
+                "the second box is the whole slice, so check that CLAHE is left out there as well, "
+                "and that `faulty` gets a share.",
             ),
         ),
     ),
@@ -153,6 +169,12 @@ EXERCISES = (
                 "this is OpenCV's (x, y, width, height), but the rows come first here.",
             ),
             Mistake(_columns_first, "the columns come first here; the rows should."),
+            Mistake(_rows_apart, "both rows come first, and then both columns."),
+            Mistake(_x_before_y, "this is (left, top, right, bottom), but both rows come first."),
+            Mistake(
+                _box_without_brightest,
+                "this repairs a single pixel, but a slice may have several hot ones.",
+            ),
         ),
         arguments=_good_and_spoilt,
         tolerance=2,

@@ -10,7 +10,13 @@ from markdown_it import MarkdownIt
 from scipy import ndimage
 
 import skullmask_lib as sm
-from skullmask_lib.exercises import checking, comparisons, definitions, lesson_08
+from skullmask_lib.exercises import (
+    checking,
+    comparisons,
+    definitions,
+    lesson_08,
+    lesson_10,
+)
 from skullmask_lib.exercises.definitions import Exercise, Mistake
 
 LESSONS = definitions.lessons()
@@ -487,6 +493,30 @@ def test_samples_that_are_taken_for_millimetres_are_told():
         return sm.iou(sm.polar.fill_outline(head, outline), true)
 
     assert "2 samples" in sm.check("08.2", iou_of).sentence
+
+
+def test_a_curve_on_256_grey_levels_is_told_so():
+    def iou_of(image, true, power):
+        return sm.iou(sm.v7((sm.masks.normalize(image) / 255) ** power), true)
+
+    assert "256" in sm.check("09.2", iou_of).sentence
+
+
+def test_a_share_at_the_threshold_is_not_called_that_of_the_head_alone():
+    assert "not at it" in sm.check("09.1", (0, 1.0)).sentence
+
+
+def test_a_noisy_slice_with_clahe_is_not_called_too_noisy_alone():
+    [exercise] = [exercise for exercise in EXERCISES if exercise.name == "10.1"]
+    clean, _ = exercise.solution()
+    assert "CLAHE" in sm.check("10.1", (clean, 1.0)).sentence
+
+
+def test_a_repair_of_one_hot_pixel_is_told_so():
+    def box(image):
+        return lesson_10._box(np.where(image == image.max(), 0, image))
+
+    assert "single pixel" in sm.check("10.2", box).sentence
 
 
 def test_what_a_function_returns_is_told_from_what_an_answer_is():
