@@ -7,7 +7,6 @@ until it is on disk. Writes data/batch.csv.
 """
 
 import argparse
-import csv
 import datetime
 import itertools
 import multiprocessing
@@ -27,6 +26,7 @@ import cv2
 import numpy as np
 import psutil
 from bench_versions import plain_v7
+from scripts import write as write_table
 from tqdm import tqdm
 
 import skullmask_lib as sm
@@ -358,8 +358,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
         rows = measure(Path(folder), options.slices, options.few, options.rounds, options.workers)
     print(markdown(rows, HEADER).data)
-    with open(options.output, "w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows([HEADER, *rows])
+    named_rows = [dict(zip(HEADER, row, strict=True)) for row in rows]
+    write_table(options.output, HEADER, named_rows)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ table goes to data/class.csv.
 """
 
 import argparse
-import csv
 import datetime
 import os
 import platform
@@ -24,9 +23,9 @@ import jupyter_client
 import nbformat
 import numpy as np
 import psutil
+import scripts
 
 from skullmask_lib import surroundings
-from skullmask_lib.io import outputs
 from skullmask_lib.project import project_folder
 from skullmask_lib.reports import notebooks
 from skullmask_lib.tables import markdown
@@ -153,11 +152,8 @@ def main() -> None:
     options = parser.parse_args()
     rows = measure(options.kernels, options.moves)
     print(markdown(rows, HEADER).data)
-    with (
-        outputs.replacing(options.output) as temporary,
-        open(temporary, "w", newline="", encoding="utf-8") as file,
-    ):
-        csv.writer(file).writerows([HEADER, *rows])
+    named_rows = [dict(zip(HEADER, row, strict=True)) for row in rows]
+    scripts.write(options.output, HEADER, named_rows)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,6 @@ tools go wrong.
 
 import argparse
 import contextlib
-import csv
 import datetime
 import hashlib
 import inspect
@@ -34,6 +33,7 @@ import brain_tools
 import cv2
 import nibabel as nib
 import numpy as np
+import scripts
 from brain_tools import METHODS, OURS, Method
 from tqdm import tqdm
 
@@ -217,19 +217,7 @@ def read(path: Path) -> list[Row]:
     if not path.exists():
         return []
     empty = dict.fromkeys(HEADER, "")
-    with open(path, newline="", encoding="utf-8") as file:
-        return [empty | row for row in csv.DictReader(file)]
-
-
-def write(path: Path, rows: list[Row]) -> None:
-    """Write a table, whole or not at all."""
-    with (
-        outputs.replacing(path) as temporary,
-        open(temporary, "w", newline="", encoding="utf-8") as file,
-    ):
-        writer = csv.DictWriter(file, HEADER, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    return [empty | row for row in scripts.read(path)]
 
 
 def values(rows: list[Row], method: str, key: str, volumes: Iterable[str]) -> list[float]:
@@ -402,7 +390,7 @@ def measure_all(heads: Path, folder: Path, options: argparse.Namespace) -> list[
             bar.set_postfix_str(f"{volume}, {method}")
             row = measure(heads, volume, method, options.pythons[method], folder)
             rows = merged(rows, [row])
-            write(options.output, rows)
+            scripts.write(options.output, HEADER, rows)
     return rows
 
 

@@ -23,6 +23,7 @@ import numpy as np
 import real_heads
 import torch
 from learning_curve import NETWORK, REAL, SUMMARY_HEADER, VARIED, summary
+from scripts import read as read_table
 from train_network import (
     FIRST_HELD_OUT_HEAD,
     HELD_OUT_MAPS,
@@ -30,7 +31,6 @@ from train_network import (
     on_one_thread,
     precision_of,
 )
-from train_network import read as read_table
 from trainings import (
     MEASURED,
     Row,

@@ -20,8 +20,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from scripts import read as read_table
 from train_network import fingerprint, new_parser, on_one_thread, precision_of
-from train_network import read as read_table
 from trainings import STAMP, Row, Settings, complete
 
 import skullmask_lib as sm

@@ -7,7 +7,6 @@ figures/real_heads.png.
 """
 
 import argparse
-import csv
 import datetime
 import os
 import sys
@@ -18,6 +17,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import scripts
 from scipy import ndimage
 from tqdm import tqdm
 
@@ -237,15 +237,9 @@ def command_line(
 
 
 def write(rows: Sequence[dict[str, object]], header: Sequence[str], path: Path) -> None:
-    """Write a table of real heads whole, each row with today's date and the version."""
+    """Write a table, each row with today's date and the version."""
     stamp = {"date": datetime.date.today().isoformat(), "version": sm.__version__}
-    with (
-        outputs.replacing(path) as temporary,
-        open(temporary, "w", newline="", encoding="utf-8") as file,
-    ):
-        writer = csv.DictWriter(file, header, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(row | stamp for row in rows)
+    scripts.write(path, header, [row | stamp for row in rows])
 
 
 def make_table(

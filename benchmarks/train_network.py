@@ -10,7 +10,6 @@ library: data/network.onnx, .csv and .md, and the checksum in skullmask_lib/lear
 """
 
 import argparse
-import csv
 import hashlib
 import re
 import shutil
@@ -22,6 +21,7 @@ import cv2
 import numpy as np
 import torch
 from real_heads import files_of, summary, write
+from scripts import read
 from tqdm import tqdm
 
 import skullmask_lib as sm
@@ -174,12 +174,6 @@ def measure(seed: int, options: argparse.Namespace) -> list[dict[str, object]]:
 
 def onnx_of(seed: int, options: argparse.Namespace) -> Path:
     return options.folder / f"seed-{seed}.onnx"
-
-
-def read(file: Path) -> list[dict[str, str]]:
-    """Read the table of an earlier run."""
-    with open(file, newline="", encoding="utf-8") as table:
-        return list(csv.DictReader(table))
 
 
 def means(rows: Sequence[dict[str, object]]) -> list[tuple[object, ...]]:

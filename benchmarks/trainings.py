@@ -1,6 +1,5 @@
 """What the trainings of lessons 30 and 32 share: a clock, scores, and a table that grows."""
 
-import csv
 import datetime
 import itertools
 import platform
@@ -13,12 +12,12 @@ from typing import Any
 import numpy as np
 import torch
 from bench_batch import processor
+from scripts import read as read_table
+from scripts import write
 from train_network import RATE
-from train_network import read as read_table
 
 import skullmask_lib as sm
 from skullmask_lib.deep import heads, networks, prediction, training
-from skullmask_lib.io import outputs
 
 Settings = Mapping[str, Any]
 Row = Mapping[str, Any]
@@ -130,14 +129,6 @@ def rows_with(rows: Iterable[Row], settings: Settings) -> list[Row]:
         if all(row[name] == str(value) for name, value in settings.items()):
             chosen.append(row)
     return chosen
-
-
-def write(file: Path, header: Sequence[str], rows: Iterable[Row]) -> None:
-    """Write a table; it appears whole or not at all."""
-    with outputs.replacing(file) as temporary, temporary.open("w", newline="") as stream:
-        writer = csv.DictWriter(stream, header, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
 
 
 def stamp() -> Row:

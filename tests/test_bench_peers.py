@@ -16,6 +16,7 @@ import nibabel as nib
 import numpy as np
 import pages
 import pytest
+import scripts
 from oldest import release
 from pages import table_of
 from result_tables import select
@@ -227,7 +228,7 @@ def cells_by_tool(text, header):
 def test_rows_come_back_as_they_were_written(tmp_path):
     assert bench_peers.read(tmp_path / "none.csv") == []
     row = row_of("oms01", "strip", note="a, “b”\nc", dice="0.5")
-    bench_peers.write(tmp_path / "a.csv", [row])
+    scripts.write(tmp_path / "a.csv", bench_peers.HEADER, [row])
     assert bench_peers.read(tmp_path / "a.csv") == [row]
 
 
