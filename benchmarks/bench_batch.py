@@ -17,6 +17,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from statistics import median
@@ -73,38 +74,45 @@ def source_script(slices: Path, output: Path, processes: int) -> None:
 
 def watched(command: list[object]) -> tuple[float, float]:
     """Run a command; return its seconds, and the peak memory of all its processes together [MB]."""
-    most, over = [0.0], threading.Event()
+    peak_mb = 0.0
+    is_over = threading.Event()
 
     def watch(process: psutil.Process) -> None:
-        while not over.wait(0.05):
-            held = 0
-            for each in [process, *children(process)]:
-                try:
-                    lines = (
-                        Path(f"/proc/{each.pid}/status")
-                        .read_text(encoding="ascii", errors="replace")
-                        .splitlines()
-                    )
-                except OSError:
-                    continue
-                held += sum(
-                    int(line.split()[1])
-                    for line in lines
-                    if line.startswith(("RssAnon", "RssShmem"))
-                )
-            most[0] = max(most[0], held / 1e3)
+        nonlocal peak_mb
+        while not is_over.wait(0.05):
+            peak_mb = max(peak_mb, memory_mb([process, *children(process)]))
 
     started = time.perf_counter()
     with subprocess.Popen(list(map(str, command)), stdout=subprocess.DEVNULL) as run:
         watcher = threading.Thread(target=watch, args=(psutil.Process(run.pid),))
         watcher.start()
-        code = run.wait()
-        taken = time.perf_counter() - started
-        over.set()
-        watcher.join()
+        try:
+            code = run.wait()
+        finally:  # after Ctrl-C, too: Python waits for its threads
+            taken_s = time.perf_counter() - started
+            is_over.set()
+            watcher.join()
     if code:
         raise SystemExit(f"{command}: exit code {code}")
-    return taken, most[0]
+    return taken_s, peak_mb
+
+
+def memory_mb(processes: Iterable[psutil.Process]) -> float:
+    """Sum up the memory of processes, without the files that they have mapped [MB]."""
+    return sum(memory_kib(process.pid) for process in processes) * 1024 / 1e6
+
+
+def memory_kib(pid: int) -> int:
+    """Read the memory of a process, see `memory_mb`; 0 if it has ended."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return 0
+    kib = 0
+    for line in status.splitlines():
+        if line.startswith(("RssAnon", "RssShmem")):
+            kib += int(line.split()[1])  # Linux writes kB and means KiB
+    return kib
 
 
 def children(process: psutil.Process) -> list[psutil.Process]:

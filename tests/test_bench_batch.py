@@ -3,10 +3,15 @@
 The docs show it and say which target it misses, and the program writes such a table.
 """
 
+import os
 import subprocess
 import sys
+import threading
 
+import bench_batch
+import numpy as np
 import pages
+import psutil
 import pytest
 from result_tables import (
     DATA,
@@ -64,3 +69,41 @@ def test_the_program_writes_such_a_table(rows, tmp_path):
     assert column(written, "what") == column(rows, "what")
     assert column(written, "unit") == column(rows, "unit")
     assert [path.name for path in tmp_path.iterdir()] == ["batch.csv"]
+
+
+# --- how it measures -----------------------------------------------------------------------------
+
+
+class InterruptedRun:
+    """A run of this process's number, during which the user presses Ctrl-C."""
+
+    pid = os.getpid()
+
+    def __init__(self, *_, **__):
+        pass
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def wait(self):
+        raise KeyboardInterrupt
+
+
+def test_a_watched_run_that_is_interrupted_leaves_no_thread(monkeypatch):
+    """Python waits for its threads, so one that is left keeps it from ending."""
+    before = threading.active_count()
+    monkeypatch.setattr(subprocess, "Popen", InterruptedRun)
+    with pytest.raises(KeyboardInterrupt):
+        bench_batch.watched(["batch"])
+    assert threading.active_count() == before
+
+
+def test_memory_is_in_megabytes():
+    this_process = [psutil.Process(os.getpid())]
+    before_mb = bench_batch.memory_mb(this_process)
+    block = np.ones(300_000_000, np.uint8)
+    grown_mb = bench_batch.memory_mb(this_process) - before_mb
+    assert grown_mb == pytest.approx(block.nbytes / 1e6, rel=0.01)
