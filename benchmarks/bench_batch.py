@@ -26,8 +26,8 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 import psutil
+import scripts
 from bench_versions import plain_v7
-from scripts import write as write_table
 from tqdm import tqdm
 
 import skullmask_lib as sm
@@ -346,29 +346,47 @@ def processor() -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--slices", type=int, default=5000)
+    parser.add_argument(
+        "--slices",
+        type=scripts.count,
+        default=5000,
+        help="slices for v7 and v8 (default: %(default)s)",
+    )
     parser.add_argument(
         "--few",
-        type=int,
+        type=scripts.count,
         default=1000,
-        help="slices for the source's script, which holds all of them",
+        help="so many of them for the source's script, which holds them all, and for other ways "
+        "to run v7 (default: %(default)s)",
     )
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--folder", type=Path, help="where the slices go: 2.5 MB each")
-    parser.add_argument("-o", "--output", type=Path, default=OUTPUT)
+    parser.add_argument(
+        "--rounds", type=scripts.count, default=3, help="of v7 and the script (default: 3)"
+    )
+    parser.add_argument("--workers", type=scripts.count, default=2, help="processes (default: 2)")
+    parser.add_argument(
+        "--folder",
+        type=Path,
+        help="where slices and masks lie meanwhile, 20 GB of them by default; "
+        "otherwise the system's folder for temporary files",
+    )
+    parser.add_argument("-o", "--output", type=Path, default=OUTPUT, help="the CSV")
     parser.add_argument("--source-script", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.source_script:
         slices, output, workers = options.source_script
         source_script(Path(slices), Path(output), int(workers))
         return
+    if options.few > options.slices:
+        parser.error(f"--few {options.few} of {options.slices} slices: there are not as many")
+    if options.folder and not options.folder.is_dir():
+        parser.error(f"--folder {options.folder}: is no folder")
+    scripts.check_output(options.output)
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
         rows = measure(Path(folder), options.slices, options.few, options.rounds, options.workers)
     print(markdown(rows, HEADER).data)
     named_rows = [dict(zip(HEADER, row, strict=True)) for row in rows]
-    write_table(options.output, HEADER, named_rows)
+    scripts.write(options.output, HEADER, named_rows)
 
 
 if __name__ == "__main__":
-    main()
+    scripts.run(main)

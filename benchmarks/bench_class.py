@@ -146,10 +146,13 @@ def measure(count: int, moves: int) -> list[tuple]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--kernels", type=int, default=30)
-    parser.add_argument("--moves", type=int, default=3, help="of every student")
-    parser.add_argument("-o", "--output", type=Path, default=OUTPUT)
+    parser.add_argument("--kernels", type=scripts.count, default=30, help="students (default: 30)")
+    parser.add_argument(
+        "--moves", type=scripts.count, default=3, help="of every student (default: 3)"
+    )
+    parser.add_argument("-o", "--output", type=Path, default=OUTPUT, help="the CSV")
     options = parser.parse_args()
+    scripts.check_output(options.output)
     rows = measure(options.kernels, options.moves)
     print(markdown(rows, HEADER).data)
     named_rows = [dict(zip(HEADER, row, strict=True)) for row in rows]
@@ -157,4 +160,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    scripts.run(main)

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import scripts
 from tqdm import tqdm
 
 from skullmask_lib.explore.app import QUESTIONS
@@ -82,7 +83,9 @@ def lesson_explorers(chromium) -> Iterator[tuple[str, browser.Shown]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--moves", type=int, default=60, help="of every explorer (default: 60)")
+    parser.add_argument(
+        "--moves", type=scripts.count, default=60, help="of every explorer (default: 60)"
+    )
     count = parser.parse_args().moves
     rows, total = [], len(QUESTIONS) + len(notebooks.lessons())
     with browser.chromium() as chromium, tqdm(total=total, unit="explorer", disable=None) as bar:
@@ -112,4 +115,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    scripts.run(main)

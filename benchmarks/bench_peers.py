@@ -104,6 +104,14 @@ class MaskFailed(Exception):
     """A tool made no mask; its record says why."""
 
 
+def check_volumes(folder: Path, names: Iterable[str] = tuple(VOLUMES)) -> None:
+    """Refuse a folder that lacks a scan or its true brain."""
+    for name in names:
+        for file in (folder / name / "image.nii.gz", folder / name / "brain.nii.gz"):
+            if not file.is_file():
+                raise sm.InputError("is missing", file)
+
+
 def sha256_of(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
@@ -365,6 +373,8 @@ def read_options() -> argparse.Namespace:
     options = parser.parse_args()
     if options.heads is None:
         sys.exit("bench_peers: SKULLMASK_REAL is not set, and no folder given with --heads")
+    check_volumes(options.heads, options.volumes)
+    scripts.check_output(options.output)
     options.pythons = pythons_of(options.methods, options.peers)
     return options
 
@@ -405,8 +415,9 @@ def main() -> None:
         report += [dice_table(rows, key), comparison(rows, key)]
     print(*report, *notes(rows), sep="\n\n")
     if options.output == TABLE and drawable(heads, folder):
-        FIGURE.write_bytes(draw(heads, folder).png)
+        with outputs.replacing(FIGURE) as temporary:
+            temporary.write_bytes(draw(heads, folder).png)
 
 
 if __name__ == "__main__":
-    main()
+    scripts.run(main)

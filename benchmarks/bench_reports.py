@@ -1,5 +1,6 @@
 """A grid of twelve reports on the phantom, one after another and two at a time, in one run."""
 
+import argparse
 import os
 import subprocess
 import sys
@@ -29,7 +30,8 @@ def seconds(jobs: int) -> float:
         return time.perf_counter() - started
 
 
-if __name__ == "__main__":
+def main() -> None:
+    argparse.ArgumentParser(description=__doc__).parse_args()
     taken = {jobs: seconds(jobs) for jobs in (1, 2)}
     print(f"{os.cpu_count()} cores, 12 reports\n")
     print(
@@ -40,3 +42,7 @@ if __name__ == "__main__":
     )
     print(f"\nwanted: a ratio of at most {WANTED}")
     sys.exit(taken[2] > WANTED * taken[1])
+
+
+if __name__ == "__main__":
+    main()

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
+import scripts
 from scipy import ndimage
 from tqdm import tqdm
 
@@ -90,7 +91,7 @@ def heads(real: Path | None) -> Iterator[Head]:
     """List the slices of the phantom, then those of a folder of real heads."""
     sources: list[str | Path] = [PHANTOM]
     if real:
-        sources += sorted(real.glob("*.npz"))
+        sources += scripts.files_of(real)
     for source in sources:
         name = PHANTOM if source == PHANTOM else "real heads"
         data = sm.load(source)
@@ -289,7 +290,9 @@ def main() -> None:
     parser.add_argument(
         "--real", type=Path, default=real and Path(real, "slices"), help="folder of .npz slices"
     )
-    parser.add_argument("--rounds", type=int, default=5, help="runs of each for every slice")
+    parser.add_argument(
+        "--rounds", type=scripts.count, default=5, help="runs of each for every slice (default: 5)"
+    )
     options = parser.parse_args()
     cv2.setNumThreads(1)
     slices = list(heads(options.real))
@@ -307,4 +310,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    scripts.run(main)

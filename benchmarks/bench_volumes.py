@@ -18,15 +18,19 @@ from statistics import median
 import cv2
 import nibabel as nib
 import numpy as np
+import scripts
 from nidataset.volume import generate_brain_mask as by_nidataset
 from scipy import ndimage
 from tqdm import tqdm
 
+from skullmask_lib.errors import InputError
 from skullmask_lib.io import nifti
 from skullmask_lib.tables import markdown
 from skullmask_lib.volumes import brain_masks, morphology
 
 TARGET = 2.0
+# A millimetre, as headers round it
+WIDEST_MM = 1.01
 
 
 def generated(path: Path) -> Path:
@@ -43,9 +47,13 @@ def generated(path: Path) -> Path:
     return path
 
 
-def of_1_mm(real: Path | None) -> Iterator[tuple[str, Path]]:
-    for path in sorted(real.glob("*/image.nii.gz")) if real else ():
-        if max(nib.load(path).header.get_zooms()) <= 1.01:
+def of_1_mm(folder: Path) -> Iterator[tuple[str, Path]]:
+    """List the volumes whose voxels are at most 1 mm wide; refuse a folder without volumes."""
+    paths = sorted(folder.glob("*/image.nii.gz"))
+    if not paths:
+        raise InputError("expected volumes as NAME/image.nii.gz, found none", folder)
+    for path in paths:
+        if max(nib.load(path).header.get_zooms()) <= WIDEST_MM:
             yield path.parent.name, path
 
 
@@ -99,14 +107,20 @@ def main() -> None:
     parser.add_argument(
         "--real", type=Path, default=here and Path(here, "volumes"), help="folder of volumes"
     )
-    parser.add_argument("--rounds", type=int, default=5, help="runs of each for every volume")
-    parser.add_argument("--radius", type=int, default=3, help="closing radius [voxels]")
+    parser.add_argument(
+        "--rounds", type=scripts.count, default=5, help="runs of each for every volume (default: 5)"
+    )
+    parser.add_argument(
+        "--radius", type=scripts.count, default=3, help="closing radius [voxels] (default: 3)"
+    )
     options = parser.parse_args()
     cv2.setNumThreads(1)
 
     rows, parts = [], []
     with tempfile.TemporaryDirectory() as folder:
-        heads = [("generated", generated(Path(folder, "generated.nii.gz"))), *of_1_mm(options.real)]
+        heads = [("generated", generated(Path(folder, "generated.nii.gz")))]
+        if options.real:
+            heads += of_1_mm(options.real)
         for name, path in tqdm(heads, unit="volume", leave=False):
             times = race(path, Path(folder), options.rounds, options.radius)
             ratio = median(slow / fast for slow, fast in times)
@@ -142,4 +156,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    scripts.run(main)

@@ -21,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 import real_heads
+import scripts
 import torch
 from learning_curve import NETWORK, REAL, SUMMARY_HEADER, VARIED, summary
 from scripts import read as read_table
@@ -285,13 +286,29 @@ def complete_table(name: str, real: Tests, options: argparse.Namespace) -> None:
 def main() -> None:
     parser = new_parser(__doc__, "network")
     scans = os.environ.get("SKULLMASK_REAL")
-    parser.add_argument("--heads", type=Path, default=scans and Path(scans, "slices"))
-    parser.add_argument("-o", "--output", type=Path, default=project_folder("data"))
-    parser.add_argument("--tables", nargs="+", default=list(TABLES))
+    parser.add_argument(
+        "--heads",
+        type=Path,
+        default=scans and Path(scans, "slices"),
+        help="folder of real heads, to score each network on",
+    )
+    parser.add_argument(
+        "-o", "--output", type=Path, default=project_folder("data"), help="folder of the tables"
+    )
+    parser.add_argument(
+        "--tables",
+        nargs="+",
+        choices=TABLES,
+        default=list(TABLES),
+        metavar="TABLE",
+        help=f"only these of {', '.join(TABLES)}",
+    )
     options = on_one_thread(parser)
+    for name in options.tables:
+        scripts.check_output(options.output / name)
     real: Tests = {}
     if options.heads:
-        real = {REAL: [sm.load(file) for file in real_heads.files_of(options.heads)]}
+        real = {REAL: [sm.load(file) for file in scripts.files_of(options.heads)]}
     for name in TABLES:
         if name in options.tables:
             complete_table(name, real, options)
@@ -301,4 +318,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    scripts.run(main)

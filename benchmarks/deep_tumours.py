@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import scripts
 import torch
 from scripts import read as read_table
 from train_network import fingerprint, new_parser, on_one_thread, precision_of
@@ -248,13 +249,25 @@ def means(rows: Iterable[Row]) -> list[tuple[object, ...]]:
 def main() -> None:
     parser = new_parser(__doc__, "tumours")
     parser.add_argument("-o", "--output", type=Path, default=TABLE, help="the CSV")
-    parser.add_argument("--seeds", type=int, nargs="+", default=list(SEEDS))
-    parser.add_argument("--steps", type=int, default=STEPS)
+    parser.add_argument(
+        "--seeds",
+        type=int,
+        nargs="+",
+        default=list(SEEDS),
+        help="of every network (default: 0 1 2); as soon as one is trained, the rows of others go",
+    )
+    parser.add_argument(
+        "--steps",
+        type=scripts.count,
+        default=STEPS,
+        help="of a training (default: %(default)s); as soon as one has ended, other rows go",
+    )
     options = on_one_thread(parser)
+    scripts.check_output(options.output)
     measure_one = functools.partial(measure, folder=options.folder, bfloat16=options.bfloat16)
     complete(options.output, HEADER, wanted(options), [PHANTOMS], measure_one)
     print(tables.markdown(means(read_table(options.output)), MEANS_HEADER).data)
 
 
 if __name__ == "__main__":
-    main()
+    scripts.run(main)

@@ -21,8 +21,9 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import scripts
 import torch
-from bench_peers import VOLUMES
+from bench_peers import VOLUMES, check_volumes
 from bench_peers import score as dice_on_levels
 from real_heads import write
 from tqdm import tqdm
@@ -210,13 +211,20 @@ def rows_of(mask_of: Mask, settings: Row, options: argparse.Namespace) -> list[R
 def main() -> None:
     parser = new_parser(__doc__, "deep_volumes")
     real = os.environ.get("SKULLMASK_REAL")
-    parser.add_argument("--output", type=Path, default=TABLE)
+    parser.add_argument("-o", "--output", type=Path, default=TABLE, help="the CSV")
     parser.add_argument(
         "--scans", type=Path, default=real and Path(real, "volumes"), help="folder of real volumes"
     )
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
-    parser.add_argument("--steps", type=int, default=STEPS)
+    parser.add_argument(
+        "--seeds", type=int, nargs="+", default=[0], help="of both trainings (default: 0)"
+    )
+    parser.add_argument(
+        "--steps", type=scripts.count, default=STEPS, help="of a training (default: %(default)s)"
+    )
     options = on_one_thread(parser)
+    if options.scans:
+        check_volumes(options.scans)
+    scripts.check_output(options.output)
     methods: list[tuple[Mask, Row]] = [(stripping.strip, {"method": STRIP})]
     for kind, seed in itertools.product(KINDS, options.seeds):
         methods.append(train(kind, seed, options))
@@ -229,4 +237,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    scripts.run(main)

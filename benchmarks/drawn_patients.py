@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
+import scripts
 from real_heads import write
 from scipy import ndimage
 from tqdm import tqdm
@@ -179,6 +180,7 @@ def main() -> None:
     )
     parser.add_argument("-o", "--output", type=Path, default=TABLE, help="the CSV")
     options = parser.parse_args()
+    scripts.check_output(options.output)
     cv2.setNumThreads(1)
     rows = measure()
     write(rows, HEADER, options.output)
@@ -186,4 +188,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    scripts.run(main)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import scripts
 from real_heads import write
 from tqdm import tqdm
 
@@ -128,6 +129,7 @@ def main() -> None:
     )
     parser.add_argument("-o", "--output", type=Path, default=TABLE, help="the CSV")
     options = parser.parse_args()
+    scripts.check_output(options.output)
     cv2.setNumThreads(1)
     rows = measure(progress=True)
     write(rows, HEADER, options.output)
@@ -136,4 +138,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    scripts.run(main)

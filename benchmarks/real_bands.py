@@ -11,7 +11,8 @@ import itertools
 from pathlib import Path
 
 import numpy as np
-from real_heads import command_line, files_of, sequence_of, write
+import scripts
+from real_heads import command_line, sequence_of, write
 from tqdm import tqdm
 
 import skullmask_lib as sm
@@ -91,7 +92,7 @@ def main() -> None:
     row, column = best_of(scores(sm.load("phantom")).mean(axis=0))
     low, high = LOWS[row], HIGHS[column]
     rows = []
-    for file in tqdm(files_of(options.heads), unit="head", leave=False):
+    for file in tqdm(scripts.files_of(options.heads), unit="head", leave=False):
         data = sm.load(file)
         measured = {name: f"{iou:.4f}" for name, iou in measure(data, (low, high)).items()}
         head = {"head": file.stem, "sequence": sequence_of(file.stem), "slices": len(data.images)}
@@ -100,4 +101,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    scripts.run(main)

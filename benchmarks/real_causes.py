@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from real_heads import command_line, files_of, published_width_mm, sequence_of, write
+import scripts
+from real_heads import command_line, published_width_mm, sequence_of, write
 from scipy import ndimage
 from tqdm import tqdm
 
@@ -235,7 +236,7 @@ def measure_head(head: str, data: sm.Data) -> list[Row]:
 
 def measure(folder: Path, *, progress: bool = False) -> list[Row]:
     """Make the rows of all heads of a folder of ``.npz`` files."""
-    files = files_of(folder)
+    files = scripts.files_of(folder)
     rows = []
     for file in tqdm(files, unit="head", leave=False, disable=None if progress else True):
         rows += measure_head(file.stem, sm.load(file))
@@ -270,4 +271,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    scripts.run(main)

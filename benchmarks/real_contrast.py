@@ -9,7 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from real_heads import WIDE, command_line, files_of, make_table, published_width_mm
+import scripts
+from real_heads import WIDE, command_line, make_table, published_width_mm
 from tqdm import tqdm
 
 import skullmask_lib as sm
@@ -57,7 +58,7 @@ def scores(data: sm.Data, method: str, treatment: str) -> dict[str, float]:
 
 def measure(folder: Path, *, progress: bool = False) -> list[dict[str, object]]:
     """Score both methods after every treatment, on every head of a folder of ``.npz`` files."""
-    files = files_of(folder)
+    files = scripts.files_of(folder)
     rows = []
     for file in tqdm(files, unit="head", leave=False, disable=None if progress else True):
         data = sm.load(file)
@@ -88,4 +89,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    scripts.run(main)

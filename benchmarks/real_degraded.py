@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
+import scripts
 from degradations import DEGRADATIONS, Slice, Treatment, unchanged
-from real_heads import command_line, files_of, make_table
+from real_heads import command_line, make_table
 from real_quality import CLEARLY_OFF_IOU, GOOD_IOU, NONE, real_slices
 from tqdm import tqdm
 
@@ -95,7 +96,7 @@ def row_of(treatment: str, method: str, slices: Iterable[Slice]) -> Row:
 def measure(folder: Path, *, progress: bool = False) -> list[Row]:
     """Score all methods with every treatment on the heads of a folder of ``.npz`` files."""
     slices = []
-    for file in files_of(folder):
+    for file in scripts.files_of(folder):
         slices.extend(one for _, one in real_slices(file))
     rows = []
     for treatment in tqdm(TREATMENTS, leave=False, disable=None if progress else True):
@@ -125,4 +126,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    scripts.run(main)

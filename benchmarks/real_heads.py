@@ -156,7 +156,7 @@ def at_edge(data: sm.Data) -> int:
 
 def measure(folder: Path, *, progress: bool = False) -> list[dict[str, object]]:
     """Score every version on every head of a folder of ``.npz`` files."""
-    heads = {file.stem: sm.load(file) for file in files_of(folder)}
+    heads = {file.stem: sm.load(file) for file in scripts.files_of(folder)}
     erosion_mm = best_constant(eroded, list(heads.values()))
     rows = []
     for head, data in tqdm(
@@ -206,21 +206,17 @@ def pictures(folder: Path) -> plots.Picture:
     )
 
 
-def files_of(folder: Path) -> list[Path]:
-    """List the heads of a folder, and refuse a folder that has none."""
-    files = sorted(folder.glob("*.npz"))
-    if not files:
-        raise sm.InputError("expected .npz files of heads, found none", str(folder))
-    return files
-
-
 def command_line(
     description: str,
     table: Path,
     *,
     folder: str = "slices",
+    check: Callable[[Path], object] | None = None,
 ) -> argparse.Namespace:
-    """Read the folder of heads and the output from the command line; all tables share them."""
+    """Read the folder of heads and the output from the command line; all tables share them.
+
+    The folder must hold heads, unless another check is given.
+    """
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -232,6 +228,9 @@ def command_line(
     options = parser.parse_args()
     if options.heads is None:
         sys.exit(f"{table.stem}: SKULLMASK_REAL is not set, and no folder given with --heads")
+    check = check or scripts.files_of
+    check(options.heads)
+    scripts.check_output(options.output)
     cv2.setNumThreads(1)
     return options
 
@@ -268,4 +267,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    scripts.run(main)

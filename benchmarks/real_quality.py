@@ -14,8 +14,9 @@ from pathlib import Path
 
 import marrow
 import numpy as np
+import scripts
 from degradations import CROPS, DEGRADATIONS, Slice, Treatment, offsets_mm, random_angle, unchanged
-from real_heads import command_line, files_of, make_table
+from real_heads import command_line, make_table
 from scipy import ndimage, stats
 from tqdm import tqdm
 
@@ -201,7 +202,7 @@ def rows_of_drawn(head: Drawn, level_mm: float) -> Iterator[Row]:
 
 def measure(folder: Path, *, progress: bool = False) -> list[Row]:
     """Judge the masks of every head of a folder of ``.npz`` files, and of the drawn heads."""
-    files = files_of(folder)
+    files = scripts.files_of(folder)
     heads = drawn_heads()
     rows = []
     with tqdm(
@@ -282,4 +283,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    scripts.run(main)

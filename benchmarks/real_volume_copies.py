@@ -15,7 +15,8 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
-from bench_peers import VOLUMES
+import scripts
+from bench_peers import VOLUMES, check_volumes
 from real_heads import command_line, make_table
 from scipy import ndimage
 from tqdm import tqdm
@@ -238,11 +239,11 @@ def column(rows: Sequence[Row], copy: str, version: str, key: str) -> list[float
 
 
 def main() -> None:
-    options = command_line(__doc__, TABLE, folder="volumes")
+    options = command_line(__doc__, TABLE, folder="volumes", check=check_volumes)
     rows = make_table(options, HEADER, measure)
     print(tables.markdown(summary(rows), SUMMARY_HEADER).data)
     print(tables.markdown(versions_compared(rows), VERSIONS_HEADER).data)
 
 
 if __name__ == "__main__":
-    main()
+    scripts.run(main)

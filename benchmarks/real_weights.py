@@ -12,7 +12,8 @@ from pathlib import Path
 from types import ModuleType
 
 import numpy as np
-from real_heads import command_line, files_of, make_table
+import scripts
+from real_heads import command_line, make_table
 from tqdm import tqdm
 
 import skullmask_lib as sm
@@ -130,7 +131,7 @@ def score(
 
 def measure(folder: Path, *, progress: bool = False) -> list[dict[str, object]]:
     """Score v8 with every setting on every head of a folder of ``.npz`` files."""
-    files = files_of(folder)
+    files = scripts.files_of(folder)
     rows = []
     with tqdm(
         total=len(files) * len(settings()),
@@ -168,4 +169,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    scripts.run(main)

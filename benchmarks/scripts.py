@@ -1,10 +1,51 @@
-"""What the scripts here share: tables of results that are whole, and the machine that made them."""
+"""What the scripts here share: command lines that refuse what cannot work, and tables of results.
 
+A script may take hours, so it checks its folders and its output before it begins.
+"""
+
+import argparse
 import csv
-from collections.abc import Iterable, Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
+from skullmask_lib.errors import InputError
 from skullmask_lib.io import outputs
+
+# --- Command lines -------------------------------------------------------------------------------
+
+
+def run(main: Callable[[], None]) -> None:
+    """Run a script; what its user can mend ends it in one line."""
+    try:
+        main()
+    except InputError as error:
+        sys.exit(f"{Path(sys.argv[0]).stem}: {error}")
+
+
+def files_of(folder: Path) -> list[Path]:
+    """List the heads of a folder, and refuse a folder that has none."""
+    files = sorted(folder.glob("*.npz"))
+    if not files:
+        raise InputError("expected .npz files of heads, found none", str(folder))
+    return files
+
+
+def count(text: str) -> int:
+    """Read a whole number above 0, as a type of argparse."""
+    number = int(text) if text.isdecimal() else 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number above 0, got {text}")
+    return number
+
+
+def check_output(file: Path) -> None:
+    """Refuse a file in a folder that does not exist."""
+    if not file.parent.is_dir():
+        raise InputError(f"cannot be written, {file.parent} is no folder", where=file)
+
+
+# --- Tables of results ---------------------------------------------------------------------------
 
 
 def read(file: Path) -> list[dict[str, str]]:

@@ -19,8 +19,9 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import scripts
 import torch
-from real_heads import files_of, summary, write
+from real_heads import summary, write
 from scripts import read
 from tqdm import tqdm
 
@@ -141,7 +142,7 @@ def mask_of(image: np.ndarray, spacing_mm: np.ndarray, network: cv2.dnn.Net) -> 
 def score(network: cv2.dnn.Net, folder: Path) -> list[dict[str, object]]:
     """Score a network on every set of real heads."""
     rows = []
-    for file in files_of(folder):
+    for file in scripts.files_of(folder):
         head = sm.load(file)
         made = []
         for image, spacing_mm in zip(head.images, head.spacing_mm, strict=True):
@@ -259,7 +260,12 @@ def new_parser(description: str, folder: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--folder", type=Path, default=HOUSE / "build" / folder)
+    parser.add_argument(
+        "--folder",
+        type=Path,
+        default=HOUSE / "build" / folder,
+        help=f"keeps trainings, so that they go on (default: build/{folder})",
+    )
     parser.add_argument("--bfloat16", action="store_true", help="faster where the CPU has it")
     return parser
 
@@ -280,11 +286,17 @@ def precision_of(bfloat16: bool) -> torch.dtype | None:
 def main() -> None:
     parser = new_parser(__doc__, "network")
     parser.add_argument("--heads", type=Path, help="folder of real heads, to score each seed on")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--steps", type=int, default=STEPS)
-    parser.add_argument("--processes", type=int, default=2, help="to render the phantoms")
+    parser.add_argument(
+        "--seeds", type=int, nargs="+", default=[0, 1, 2], help="of trainings (default: 0 1 2)"
+    )
+    parser.add_argument(
+        "--steps", type=scripts.count, default=STEPS, help="of a training (default: %(default)s)"
+    )
+    parser.add_argument("--processes", type=scripts.count, default=2, help="to render the phantoms")
     parser.add_argument("--install", action="store_true", help="into data/ and learned.py")
     options = on_one_thread(parser)
+    if options.heads:
+        scripts.files_of(options.heads)
     rows = []
     for seed in options.seeds:
         rows += measure(seed, options)
@@ -296,4 +308,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    scripts.run(main)

@@ -1,11 +1,116 @@
 """What the scripts in benchmarks share, and what each of them does with a command line."""
 
+import importlib
 import sys
 
 import bench_batch
 import bench_class
+import bench_peers
 import pytest
 import scripts
+
+ON_HEADS = (
+    "bench_peers",
+    "real_bands",
+    "real_causes",
+    "real_contrast",
+    "real_degraded",
+    "real_heads",
+    "real_quality",
+    "real_volume_copies",
+    "real_weights",
+)
+OTHERS = (
+    "bench_batch",
+    "bench_class",
+    "bench_reports",
+    "bench_versions",
+    "bench_volumes",
+    "drawn_patients",
+    "marrow",
+)
+
+
+@pytest.fixture
+def run(monkeypatch):
+    """Give a function that runs a script with arguments, and returns with what it exits."""
+
+    def run(name, *arguments):
+        script = importlib.import_module(name)
+        monkeypatch.setattr(sys, "argv", [f"{name}.py", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stop:
+            scripts.run(script.main)
+        return stop.value.code
+
+    return run
+
+
+@pytest.fixture
+def empty(tmp_path):
+    """Give an empty folder."""
+    folder = tmp_path / "empty"
+    folder.mkdir()
+    return folder
+
+
+# --- Command lines -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", [*ON_HEADS, *OTHERS])
+def test_help_runs_nothing(run, capsys, name):
+    assert run(name, "--help") == 0
+    assert f"usage: {name}.py" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ON_HEADS)
+def test_a_folder_without_heads_ends_in_one_line_before_anything_is_measured(run, empty, name):
+    table = empty.parent / "table.csv"
+    table.write_text("an earlier table")
+    complaint = run(name, "--heads", empty, "-o", table)
+    assert complaint.startswith(f"{name}: {empty}")
+    assert "\n" not in complaint
+    assert table.read_text() == "an earlier table"
+
+
+@pytest.mark.parametrize("name", ["bench_versions", "bench_volumes"])
+def test_a_folder_without_heads_is_not_taken_for_none(run, empty, name):
+    assert run(name, "--real", empty, "--rounds", 1).startswith(f"{name}: {empty}")
+
+
+@pytest.mark.parametrize("name", ["drawn_patients", "marrow", "bench_class", "bench_batch"])
+def test_an_output_that_cannot_be_written_is_refused_first(run, tmp_path, monkeypatch, name):
+    monkeypatch.setattr(importlib.import_module(name), "measure", None)
+    file = tmp_path / "missing" / "table.csv"
+    assert run(name, "-o", file).startswith(f"{name}: {file}: cannot be written")
+
+
+def test_volumes_that_are_not_asked_for_may_be_missing(tmp_path):
+    (tmp_path / "oms01").mkdir()
+    for name in ("image.nii.gz", "brain.nii.gz"):
+        (tmp_path / "oms01" / name).touch()
+    bench_peers.check_volumes(tmp_path, ["oms01"])
+    with pytest.raises(scripts.InputError, match="brainweb"):
+        bench_peers.check_volumes(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--slices", 6, "--few", 60),
+        ("--rounds", 0),
+        ("--workers", "two"),
+        ("--folder", "no/such/folder"),
+    ],
+)
+def test_the_batch_is_not_measured_with_numbers_that_cannot_be(run, capsys, monkeypatch, arguments):
+    monkeypatch.setattr(bench_batch, "measure", None)
+    assert run("bench_batch", *arguments) == 2
+    complaint = capsys.readouterr().err.splitlines()[-1]
+    assert f"{arguments[-2]}" in complaint
+    assert f"{arguments[-1]}" in complaint
+
+
+# --- Tables --------------------------------------------------------------------------------------
 
 
 def test_rows_come_back_as_they_were_written(tmp_path):
