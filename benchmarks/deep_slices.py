@@ -28,6 +28,7 @@ from scripts import read as read_table
 from train_network import (
     FIRST_HELD_OUT_HEAD,
     HELD_OUT_MAPS,
+    fingerprint,
     new_parser,
     on_one_thread,
     precision_of,
@@ -98,11 +99,16 @@ def varied_head(seed: int) -> sm.Data:
 
 @cache
 def labelled_slices(folder: Path) -> heads.Prepared:
-    """Prepare all slices to learn from, head by head; the folder keeps them for the next run."""
+    """Prepare all slices to learn from, head by head; the folder keeps them for the next run.
+
+    The file is named after what the first head looks like now.
+    """
     count = max(LABELLED) // data.SLICES
-    file = folder / f"labelled-{FIRST_LABELLED_HEAD}-{count}.npz"
+    first = heads.prepare([varied_head(FIRST_LABELLED_HEAD)])
+    file = folder / f"labelled-{FIRST_LABELLED_HEAD}-{count}-{fingerprint(*first)}.npz"
     if not file.exists():
         made = [varied_head(FIRST_LABELLED_HEAD + head) for head in range(count)]
+        outputs.make_folder(folder)
         with outputs.replacing(file) as temporary:
             np.savez(temporary, **heads.prepare(made)._asdict())
     with np.load(file) as stored:

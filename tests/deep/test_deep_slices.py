@@ -9,6 +9,7 @@ import pytest
 import trainings
 from train_network import read
 
+from skullmask_lib import learned
 from skullmask_lib.deep import randomise
 from skullmask_lib.project import project_folder
 
@@ -39,6 +40,17 @@ def test_slices_are_chosen_head_by_head_and_never_from_a_head_of_the_test(monkey
     assert sorted(every) == images.tolist()
     learned = range(deep_slices.FIRST_LABELLED_HEAD, deep_slices.FIRST_LABELLED_HEAD + count)
     assert deep_slices.FIRST_TEST_HEAD not in learned
+
+
+def test_slices_to_learn_from_are_made_anew_when_they_would_look_different(tmp_path, monkeypatch):
+    monkeypatch.setattr(deep_slices, "LABELLED", (4,))
+    make = deep_slices.labelled_slices.__wrapped__
+    folder = tmp_path / "network"
+    first = make(folder).images
+    assert np.array_equal(make(folder).images, first)
+    assert len(list(folder.iterdir())) == 1
+    monkeypatch.setattr(learned, "_RANGE_PERCENTILES", (5, 95))
+    assert not np.array_equal(make(folder).images, first)
 
 
 def test_a_table_is_completed_where_it_was_left(tmp_path):
