@@ -254,7 +254,9 @@ def speed(inputs: Inputs, slices: Path, output: str, *options: object) -> float:
 def rows_of_machine(inputs: Inputs) -> list[Row]:
     memory_gb = psutil.virtual_memory().total / 2**30
     cores = f"{inputs.workers} processes, {os.cpu_count()} cores, {memory_gb:.0f} GB"
-    software = f"{processor()}, Python {platform.python_version()}, OpenCV {cv2.__version__}"
+    software = (
+        f"{scripts.processor()}, Python {platform.python_version()}, OpenCV {cv2.__version__}"
+    )
     today = datetime.datetime.now(datetime.UTC).date().isoformat()
     slices = f"float32, {SHAPE[0]} x {SHAPE[1]}, {size_mb(inputs.many) / 1e3:.1f} GB"
     return [
@@ -335,13 +337,6 @@ def measure(folder: Path, count: int, few: int, rounds: int, workers: int) -> li
         projected("v7", v7),
         projected("v8", v8),
     ]
-
-
-def processor() -> str:
-    with open("/proc/cpuinfo", encoding="utf-8") as lines:
-        return next(
-            (line.partition(": ")[2].strip() for line in lines if line.startswith("model name")), ""
-        )
 
 
 def main() -> None:

@@ -286,7 +286,14 @@ def complete_table(name: str, real: Tests, options: argparse.Namespace) -> None:
         scored = [RANDOM, *tests]
     precision = precision_of(options.bfloat16)
     measure = partial(measure, folder=options.folder, tests=tests, precision=precision)
-    complete(options.output / name, header, settings_of(), scored, measure)
+    complete(
+        options.output / name,
+        header,
+        settings_of(),
+        scored,
+        measure,
+        bfloat16=options.bfloat16,
+    )
 
 
 def main() -> None:

@@ -5,6 +5,7 @@ A script may take hours, so it checks its folders and its output before it begin
 
 import argparse
 import csv
+import platform
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -43,6 +44,20 @@ def check_output(file: Path) -> None:
     """Refuse a file in a folder that does not exist."""
     if not file.parent.is_dir():
         raise InputError(f"cannot be written, {file.parent} is no folder", where=file)
+
+
+# --- Machines ------------------------------------------------------------------------------------
+
+CPU_INFO = Path("/proc/cpuinfo")
+
+
+def processor() -> str:
+    """Name the model of the processor; where Linux does not tell, its kind."""
+    if CPU_INFO.exists():
+        for line in CPU_INFO.read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(": ")[2].strip()
+    return platform.machine()
 
 
 # --- Tables of results ---------------------------------------------------------------------------

@@ -11,9 +11,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from bench_batch import processor
+from scripts import processor, write
 from scripts import read as read_table
-from scripts import write
 from train_network import RATE
 
 import skullmask_lib as sm
@@ -100,10 +99,12 @@ def complete(
     wanted: Sequence[Settings],
     tests: Collection[str],
     measure: Measure,
+    *,
+    bfloat16: bool = False,
 ) -> None:
     """Measure what a table lacks. It is written after every measurement, so a run can be stopped.
 
-    Rows of other settings are dropped.
+    Rows of other settings are dropped. The machine's name says if convolutions are in bfloat16.
     """
     earlier = read_table(file) if file.exists() else []
     rows_of = [rows_with(earlier, settings) for settings in wanted]
@@ -111,7 +112,7 @@ def complete(
         scored = {row["test"] for row in rows_of[index]}
         if scored.issuperset(tests):
             continue
-        rows_of[index] = [{**settings, **row, **stamp()} for row in measure(settings)]
+        rows_of[index] = [{**settings, **row, **stamp(bfloat16)} for row in measure(settings)]
         write(file, header, itertools.chain.from_iterable(rows_of))
         show(rows_of[index], header)
 
@@ -131,10 +132,12 @@ def rows_with(rows: Iterable[Row], settings: Settings) -> list[Row]:
     return chosen
 
 
-def stamp() -> Row:
+def stamp(bfloat16: bool) -> Row:
     """Say where, when and with which version a row was measured."""
+    software = f"Python {platform.python_version()}, torch {torch.__version__}"
+    precision = ", bfloat16" if bfloat16 else ""
     return {
-        "machine": f"{processor()}, Python {platform.python_version()}, torch {torch.__version__}",
+        "machine": f"{processor()}, {software}{precision}",
         "date": datetime.date.today().isoformat(),
         "version": sm.__version__,
     }

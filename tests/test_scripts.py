@@ -1,6 +1,7 @@
 """What the scripts in benchmarks share, and what each of them does with a command line."""
 
 import importlib
+import platform
 import sys
 
 import bench_batch
@@ -108,6 +109,18 @@ def test_the_batch_is_not_measured_with_numbers_that_cannot_be(run, capsys, monk
     complaint = capsys.readouterr().err.splitlines()[-1]
     assert f"{arguments[-2]}" in complaint
     assert f"{arguments[-1]}" in complaint
+
+
+# --- Machines ------------------------------------------------------------------------------------
+
+
+def test_a_processor_has_a_name_on_every_system(tmp_path, monkeypatch):
+    assert scripts.processor()
+    monkeypatch.setattr(scripts, "CPU_INFO", tmp_path / "missing")
+    assert scripts.processor() == platform.machine()
+    (tmp_path / "arm").write_text("BogoMIPS : 50.0\n")
+    monkeypatch.setattr(scripts, "CPU_INFO", tmp_path / "arm")
+    assert scripts.processor() == platform.machine()
 
 
 # --- Tables --------------------------------------------------------------------------------------

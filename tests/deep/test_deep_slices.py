@@ -1,11 +1,13 @@
 """The learning curve of lesson 30: its slices, and two of its points measured again."""
 
 from collections import Counter
+from pathlib import Path
 from types import SimpleNamespace
 
 import deep_slices
 import numpy as np
 import pytest
+import torch
 import trainings
 from train_network import read
 
@@ -75,6 +77,13 @@ def test_a_table_is_completed_where_it_was_left(tmp_path):
     assert measured == [0, 1, 1]
     assert complete(6) == [("0", "6", "0.5"), ("1", "6", "0.5")]
     assert measured == [0, 1, 1, 0, 1]
+
+
+def test_a_row_says_where_it_was_measured_and_how_precisely(monkeypatch):
+    monkeypatch.setattr("scripts.CPU_INFO", Path("missing"))
+    usual = trainings.stamp(bfloat16=False)["machine"]
+    assert torch.__version__ in usual
+    assert trainings.stamp(bfloat16=True)["machine"] == f"{usual}, bfloat16"
 
 
 def test_the_time_on_the_way_does_not_count(monkeypatch):
