@@ -14,7 +14,7 @@ import itertools
 import re
 import time
 import zlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -66,6 +66,8 @@ STEPS = 600
 BATCH = 8
 RATE = 1e-2
 CHECKPOINTS = 10
+# Keeps the time up to the last checkpoint, for a training that goes on
+CLOCK = "cpu_s.txt"
 # Tumours that cover fewer pixels of a slice are small
 SMALL_PX = 100
 
@@ -125,6 +127,7 @@ def train(
     patients_to_validate_by: range = VALIDATION,
     steps: int = STEPS,
     bfloat16: bool = False,
+    progress: Callable[[int, float], None] | None = None,
 ) -> tuple[torch.nn.Module, int]:
     """Train a network; return it as it was at its best step, and that step."""
     network = networks.build(variant.network, seed=seed, **dict(variant.settings))
@@ -141,16 +144,21 @@ def train(
         loss=functools.partial(losses.dice_and_cross_entropy, per_image=variant.dice_per_image),
         seed=seed,
         validate=lambda network: heads.pooled_dice(prediction.predictor(network), validation),
-        every=max(1, steps // CHECKPOINTS),
+        every=steps_between_checkpoints(steps),
         precision=precision_of(bfloat16),
         options={
             "variant": str(variant),
             "bfloat16": bfloat16,
             "first batch": fingerprint(*batch_of(0)),
         },
+        progress=progress,
     )
     best = training.best_row(log)
     return checkpoints.load(folder / training.BEST).network, best.step
+
+
+def steps_between_checkpoints(steps: int) -> int:
+    return max(1, steps // CHECKPOINTS)
 
 
 def score(network: torch.nn.Module, variant: Variant, seeds: range = TEST) -> dict[str, float]:
@@ -201,13 +209,24 @@ def measure(recipe: Settings, folder: Path, *, bfloat16: bool) -> list[Row]:
     variant = VARIANTS[recipe["variant"]]
     precision = "bfloat16" if bfloat16 else "float32"
     name = re.sub(r"\W+", "-", " ".join(map(str, (*recipe.values(), precision))))
+    clock = folder / name / CLOCK
+    earlier_s = float(clock.read_text()) if clock.exists() else 0.0
     started_s = time.process_time()  # the patients are rendered by now
+
+    def spent_s() -> float:
+        return earlier_s + time.process_time() - started_s
+
+    def note_time(step: int, _: float) -> None:
+        if step % steps_between_checkpoints(recipe["steps"]) == 0:
+            clock.write_text(str(spent_s()))
+
     network, best_step = train(
         variant,
         recipe["seed"],
         folder / name,
         steps=recipe["steps"],
         bfloat16=bfloat16,
+        progress=note_time,
     )
     scores = score(network, variant)
     row = {
@@ -216,7 +235,7 @@ def measure(recipe: Settings, folder: Path, *, bfloat16: bool) -> list[Row]:
         "best_step": best_step,
         "test": PHANTOMS,
         "images": len(patients(TEST).images),
-        "cpu_s": round(time.process_time() - started_s, 1),
+        "cpu_s": round(spent_s(), 1),
     }
     return [row | {kind: round(value, 4) for kind, value in scores.items()}]
 

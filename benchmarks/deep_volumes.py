@@ -16,7 +16,7 @@ import itertools
 import os
 import platform
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -110,11 +110,16 @@ def train(kind: str, seed: int, options: argparse.Namespace) -> tuple[Mask, Row]
     steps = options.steps
     network = networks.build("unet", seed=seed, **SETTINGS).to(memory_format=torch.channels_last_3d)
     batch_of = batches_of(kind, seed, options.folder)
-    times_s = [time.process_time()]
+    step_time = folder / "step_s.txt"
+    started_s = time.process_time()
+    steps_taken = 0
     with tqdm(total=steps, unit="step", desc=f"{kind} {seed}", disable=None) as bar:
 
         def progress(step: int, _: float) -> None:
-            times_s.append(time.process_time())
+            nonlocal steps_taken
+            steps_taken += 1
+            # A run that goes on takes no step if only the rest is missing
+            step_time.write_text(str((time.process_time() - started_s) / steps_taken))
             bar.update(step - bar.n)
 
         training.train(
@@ -139,17 +144,9 @@ def train(kind: str, seed: int, options: argparse.Namespace) -> tuple[Mask, Row]
         "method": kind,
         "seed": seed,
         "steps": steps,
-        "cpu_s": round(steps * seconds_of_a_step(folder / "step_s.txt", times_s)),
+        "cpu_s": round(steps * float(step_time.read_text())),
         "weights": networks.count_weights(network),
     }
-
-
-def seconds_of_a_step(file: Path, times_s: Sequence[float]) -> float:
-    """Measure a step; where this run took none, read what an earlier one measured."""
-    steps = len(times_s) - 1
-    if steps:
-        file.write_text(str((times_s[-1] - times_s[0]) / steps))
-    return float(file.read_text())
 
 
 def score_phantoms(mask_of: Mask, folder: Path) -> Row:

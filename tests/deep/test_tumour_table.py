@@ -4,6 +4,7 @@ It is complete, bears out what lesson 32 claims, and one of its trainings is mea
 """
 
 import itertools
+from types import SimpleNamespace
 
 import deep_tumours
 import numpy as np
@@ -70,7 +71,7 @@ def test_a_mean_over_all_slices_hides_how_few_tumours_are_found(rows):
 
 
 def test_a_short_run_measures_a_point_again(rows, tmp_path):
-    """A quarter of the steps on half of the patients gets most of the way, and past FCN-32."""
+    """Half of the steps on a fifth of the patients gets most of the way, and past FCN-32."""
     torch.set_num_threads(1)
     network, _ = deep_tumours.train(
         deep_tumours.UNET,
@@ -104,3 +105,28 @@ def test_a_run_does_not_go_on_with_other_patients(tmp_path):
     train_on(range(2))
     with pytest.raises(sm.InputError, match="first batch"):
         train_on(range(3))
+
+
+def test_a_training_that_was_stopped_takes_the_time_of_both_runs(tmp_path, monkeypatch):
+    clock = SimpleNamespace(now_s=0.0)
+    steps = iter(range(1, 41))
+
+    def train(_variant, _seed, folder, *, progress, **_):
+        folder.mkdir(parents=True, exist_ok=True)
+        for step in steps:
+            clock.now_s += 1
+            progress(step, 0.5)
+            if step == 20:
+                raise KeyboardInterrupt
+        return None, 40
+
+    monkeypatch.setattr(deep_tumours.time, "process_time", lambda: clock.now_s)
+    monkeypatch.setattr(deep_tumours, "train", train)
+    monkeypatch.setattr(deep_tumours, "score", lambda *_: {})
+    monkeypatch.setattr(deep_tumours, "patients", lambda _: SimpleNamespace(images=[]))
+    monkeypatch.setattr(deep_tumours.networks, "count_weights", lambda _: 1)
+    recipe = {"variant": "U-Net", "seed": 0, "steps": 40}
+    with pytest.raises(KeyboardInterrupt):
+        deep_tumours.measure(recipe, tmp_path, bfloat16=False)
+    [row] = deep_tumours.measure(recipe, tmp_path, bfloat16=False)
+    assert row["cpu_s"] == 40
