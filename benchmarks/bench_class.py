@@ -1,9 +1,9 @@
 """A class on one machine: every student runs lesson 04 in a kernel and then moves its slider.
 
-All kernels start together, as at the beginning of a class, and run the lesson's cells up to the
-explorer. Then one after another moves the slider of the width. Browsers and the network are left
-out: a move ends when its new picture has left the kernel. Memory is measured after the moves. The
-table goes to data/class.csv.
+One kernel starts alone; then all others start together, as at the beginning of a class. Each runs
+the lesson's cells up to the explorer. Then one after another moves the slider of the width.
+Browsers and the network are left out: a move ends when its new picture has left the kernel. Memory
+is measured after the moves. The table goes to data/class.csv.
 """
 
 import argparse

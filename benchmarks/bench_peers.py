@@ -23,7 +23,6 @@ import hashlib
 import inspect
 import itertools
 import json
-import os
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -350,9 +349,8 @@ def read_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    real = os.environ.get("SKULLMASK_REAL")
     parser.add_argument(
-        "--heads", type=Path, default=real and Path(real, "volumes"), help="folder of the volumes"
+        "--heads", type=Path, default=scripts.real_folder("volumes"), help="folder of the volumes"
     )
     for what, names in {"volumes": VOLUMES, "methods": METHODS}.items():
         parser.add_argument(

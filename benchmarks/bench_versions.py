@@ -5,7 +5,6 @@ machine slows both.
 """
 
 import argparse
-import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
@@ -214,7 +213,7 @@ def is_swept(index: int, head: Head) -> bool:
 def run_all(slices: Sequence[Head], rounds: int) -> dict[Race, Runs]:
     """Race on every slice; a sweep takes long, so it runs once and on some."""
     runs: dict[Race, Runs] = {one: {} for one in (*RACES, SWEEP)}
-    for index, head in enumerate(tqdm(slices, unit="slice", leave=False)):
+    for index, head in enumerate(tqdm(slices, unit="slice", leave=False, disable=None)):
         assert np.array_equal(plain_v7(head.image), sm.v7(head.image))
         for one in RACES:
             runs[one].setdefault(head.name, []).extend(run(one, head, rounds))
@@ -286,9 +285,8 @@ def shares(version: str, slices: Iterable[Head]) -> list[tuple[str, str, str]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    real = os.environ.get("SKULLMASK_REAL")
     parser.add_argument(
-        "--real", type=Path, default=real and Path(real, "slices"), help="folder of .npz slices"
+        "--real", type=Path, default=scripts.real_folder("slices"), help="folder of .npz slices"
     )
     parser.add_argument(
         "--rounds", type=scripts.count, default=5, help="runs of each for every slice (default: 5)"

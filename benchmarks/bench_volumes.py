@@ -7,18 +7,19 @@ nidataset's ends the run.
 """
 
 import argparse
-import os
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import cv2
 import nibabel as nib
 import numpy as np
 import scripts
+from bench_versions import race
 from nidataset.volume import generate_brain_mask as by_nidataset
 from scipy import ndimage
 from tqdm import tqdm
@@ -29,6 +30,7 @@ from skullmask_lib.tables import markdown
 from skullmask_lib.volumes import brain_masks, morphology
 
 TARGET = 2.0
+HEADER = ("volume", "shape", "nidataset [s]", "skullmask [s]", "ratio", "target", "met")
 # A millimetre, as headers round it
 WIDEST_MM = 1.01
 
@@ -57,14 +59,10 @@ def of_1_mm(folder: Path) -> Iterator[tuple[str, Path]]:
             yield path.parent.name, path
 
 
-def seconds(run: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    run()
-    return time.perf_counter() - start
-
-
-def race(path: Path, folder: Path, rounds: int, closing_radius: int) -> list[tuple[float, float]]:
-    """Run both in turn and give their times."""
+def race_on(
+    path: Path, folder: Path, rounds: int, closing_radius: int
+) -> list[tuple[float, float]]:
+    """Race both on a volume, give their times, and check that their masks are the same."""
 
     def slow() -> None:
         with warnings.catch_warnings(action="ignore"):
@@ -73,39 +71,54 @@ def race(path: Path, folder: Path, rounds: int, closing_radius: int) -> list[tup
     def fast() -> None:
         brain_masks.generate_brain_mask(path, folder, None, closing_radius)
 
-    fast()
-    times = [(seconds(slow), seconds(fast)) for _ in range(rounds)]
+    times_s = list(race(slow, fast, rounds))
     prefix = path.name.removesuffix(".nii.gz")
-    made, wanted = (nib.load(folder / f"{prefix}{end}.nii.gz") for end in ("_brain_mask", "_mask"))
-    assert np.array_equal(made.dataobj, wanted.dataobj)
-    assert np.array_equal(made.affine, wanted.affine)
-    return times
+    ours = nib.load(folder / f"{prefix}_brain_mask.nii.gz")
+    theirs = nib.load(folder / f"{prefix}_mask.nii.gz")
+    assert np.array_equal(ours.dataobj, theirs.dataobj)
+    assert np.array_equal(ours.affine, theirs.affine)
+    return times_s
 
 
-def steps(path: Path, folder: Path) -> dict[str, float]:
+def steps(path: Path, folder: Path, closing_radius: int) -> dict[str, float]:
     """Time each step of one call alone, on the whole volume; the call itself crops it first."""
-    found: dict[str, object] = {}
+    times_s: dict[str, float] = {}
 
-    def do(name: str, run: Callable[[], object]) -> float:
-        return seconds(lambda: found.update({name: run()}))
+    def timed(name: str, step: Callable[[], Any]) -> Any:
+        start = time.perf_counter()
+        result = step()
+        times_s[name] = time.perf_counter() - start
+        return result
 
-    times = {"read": do("read", lambda: nifti.read(path, None))}
-    volume, image = found["read"]
-    times["otsu_range"] = do("range", lambda: brain_masks.otsu_range(volume))
-    low, high = found["range"]
-    times["range"] = do("inside", lambda: np.ascontiguousarray((volume >= low) & (volume <= high)))
-    times["fill_holes"] = do("filled", lambda: morphology.fill_holes(found["inside"]))
-    times["close"] = do("closed", lambda: morphology.close(found["filled"], 3))
-    times["largest_component"] = do("mask", lambda: morphology.largest_component(found["closed"]))
-    times["write"] = do("none", lambda: nifti.write(found["mask"], folder / "mask.nii.gz", image))
-    return times
+    volume, image = timed("read", lambda: nifti.read(path, None))
+    low, high = timed("otsu_range", lambda: brain_masks.otsu_range(volume))
+    inside = timed("range", lambda: np.ascontiguousarray((volume >= low) & (volume <= high)))
+    filled = timed("fill_holes", lambda: morphology.fill_holes(inside))
+    closed = timed("close", lambda: morphology.close(filled, closing_radius))
+    mask = timed("largest_component", lambda: morphology.largest_component(closed))
+    timed("write", lambda: nifti.write(mask, folder / "mask.nii.gz", image))
+    return times_s
+
+
+def row_of(name: str, path: Path, times_s: Sequence[tuple[float, float]]) -> tuple[str, ...]:
+    """Sum up a race, as `HEADER`."""
+    ratio = median(slow_s / fast_s for slow_s, fast_s in times_s)
+    slow_s, fast_s = zip(*times_s, strict=True)
+    return (
+        name,
+        " × ".join(map(str, nib.load(path).shape)),
+        f"{median(slow_s):.2f}",
+        f"{median(fast_s):.2f}",
+        f"{ratio:.2f}",
+        f"≥ {TARGET:g}",
+        "yes" if ratio >= TARGET else "NO",
+    )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    here = os.environ.get("SKULLMASK_REAL")
     parser.add_argument(
-        "--real", type=Path, default=here and Path(here, "volumes"), help="folder of volumes"
+        "--real", type=Path, default=scripts.real_folder("volumes"), help="folder of volumes"
     )
     parser.add_argument(
         "--rounds", type=scripts.count, default=5, help="runs of each for every volume (default: 5)"
@@ -116,43 +129,22 @@ def main() -> None:
     options = parser.parse_args()
     cv2.setNumThreads(1)
 
-    rows, parts = [], []
+    rows = []
+    parts = []
     with tempfile.TemporaryDirectory() as folder:
         heads = [("generated", generated(Path(folder, "generated.nii.gz")))]
         if options.real:
             heads += of_1_mm(options.real)
-        for name, path in tqdm(heads, unit="volume", leave=False):
-            times = race(path, Path(folder), options.rounds, options.radius)
-            ratio = median(slow / fast for slow, fast in times)
-            slow, fast = (f"{median(each):.2f}" for each in zip(*times, strict=True))
-            shape = " × ".join(map(str, nib.load(path).shape))
-            rows.append(
-                (
-                    name,
-                    shape,
-                    slow,
-                    fast,
-                    f"{ratio:.2f}",
-                    f"≥ {TARGET:g}",
-                    "yes" if ratio >= TARGET else "NO",
-                )
-            )
-            parts.append(
-                (name, *(f"{1000 * time_s:.0f}" for time_s in steps(path, Path(folder)).values()))
-            )
-        names = list(steps(heads[0][1], Path(folder)))
-    print(
-        f"OpenCV {cv2.__version__}, numpy {np.__version__}, one thread, radius {options.radius}, ",
-        end="",
-    )
-    print(f"{options.rounds} rounds per volume, medians\n")
-    print(
-        markdown(
-            rows, ("volume", "shape", "nidataset [s]", "skullmask [s]", "ratio", "target", "met")
-        ).data
-    )
-    print("\nWhere the time goes, with radius 3 [ms]:\n")
-    print(markdown(parts, ("volume", *names)).data)
+        for name, path in tqdm(heads, unit="volume", leave=False, disable=None):
+            times_s = race_on(path, Path(folder), options.rounds, options.radius)
+            rows.append(row_of(name, path, times_s))
+            steps_s = steps(path, Path(folder), options.radius)
+            parts.append((name, *(f"{1000 * step_s:.0f}" for step_s in steps_s.values())))
+    software = f"OpenCV {cv2.__version__}, numpy {np.__version__}, one thread"
+    print(f"{software}, radius {options.radius}, {options.rounds} rounds per volume, medians\n")
+    print(markdown(rows, HEADER).data)
+    print(f"\nWhere the time goes, with radius {options.radius} [ms]:\n")
+    print(markdown(parts, ("volume", *steps_s)).data)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,6 @@ that was stopped goes on where it was.
 """
 
 import argparse
-import os
 from collections.abc import Callable
 from functools import cache, partial
 from pathlib import Path
@@ -298,11 +297,10 @@ def complete_table(name: str, real: Tests, options: argparse.Namespace) -> None:
 
 def main() -> None:
     parser = new_parser(__doc__, "network")
-    scans = os.environ.get("SKULLMASK_REAL")
     parser.add_argument(
         "--heads",
         type=Path,
-        default=scans and Path(scans, "slices"),
+        default=scripts.real_folder("slices"),
         help="folder of real heads, to score each network on",
     )
     parser.add_argument(

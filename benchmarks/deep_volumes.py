@@ -13,7 +13,6 @@ trained stays in build/deep_volumes.
 
 import argparse
 import itertools
-import os
 import platform
 import time
 from collections.abc import Callable, Iterator
@@ -207,10 +206,9 @@ def rows_of(mask_of: Mask, settings: Row, options: argparse.Namespace) -> list[R
 
 def main() -> None:
     parser = new_parser(__doc__, "deep_volumes")
-    real = os.environ.get("SKULLMASK_REAL")
     parser.add_argument("-o", "--output", type=Path, default=TABLE, help="the CSV")
     parser.add_argument(
-        "--scans", type=Path, default=real and Path(real, "volumes"), help="folder of real volumes"
+        "--scans", type=Path, default=scripts.real_folder("volumes"), help="folder of real volumes"
     )
     parser.add_argument(
         "--seeds", type=int, nargs="+", default=[0], help="of both trainings (default: 0)"

@@ -1,4 +1,4 @@
-"""A band of grey levels on real heads: ``python benchmarks/real_bands.py``.
+"""A band of grey levels on real heads: a part of ``make real-heads``.
 
 Lesson 03 keeps the grey levels between two ends, then the largest component, filled. On the phantom
 that scores above every version. This script asks four things of each head in the folder that
@@ -92,7 +92,7 @@ def main() -> None:
     row, column = best_of(scores(sm.load("phantom")).mean(axis=0))
     low, high = LOWS[row], HIGHS[column]
     rows = []
-    for file in tqdm(scripts.files_of(options.heads), unit="head", leave=False):
+    for file in tqdm(scripts.files_of(options.heads), unit="head", leave=False, disable=None):
         data = sm.load(file)
         measured = {name: f"{iou:.4f}" for name, iou in measure(data, (low, high)).items()}
         head = {"head": file.stem, "sequence": sequence_of(file.stem), "slices": len(data.images)}

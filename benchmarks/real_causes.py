@@ -1,4 +1,4 @@
-"""Why v7 fails on real heads, slice by slice: the second half of ``make real-heads``.
+"""Why v7 fails on real heads, slice by slice: a part of ``make real-heads``.
 
 The heads are those of real_heads.py. v7 runs with its width in millimetres. Then one thing after
 another is mended with the help of the truth, and each time the IoU is measured again. What a step

@@ -1,4 +1,4 @@
-"""v7 and v8 on real heads before and after a change of contrast: part of ``make real-heads``.
+"""v7 and v8 on real heads before and after a change of contrast: a part of ``make real-heads``.
 
 The folder that SKULLMASK_REAL names holds the heads, as ``slices/*.npz``; they are not part of the
 project. Every slice is masked as it is, equalised, and after CLAHE with its default limit. The

@@ -8,7 +8,6 @@ figures/real_heads.png.
 
 import argparse
 import datetime
-import os
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Sequence
@@ -220,14 +219,14 @@ def command_line(
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    real = os.environ.get("SKULLMASK_REAL")
     parser.add_argument(
-        "--heads", type=Path, default=real and Path(real, folder), help="folder of heads"
+        "--heads", type=Path, default=scripts.real_folder(folder), help="folder of heads"
     )
     parser.add_argument("-o", "--output", type=Path, default=table, help="the CSV")
     options = parser.parse_args()
     if options.heads is None:
-        sys.exit(f"{table.stem}: SKULLMASK_REAL is not set, and no folder given with --heads")
+        program = Path(sys.argv[0]).stem
+        sys.exit(f"{program}: SKULLMASK_REAL is not set, and no folder given with --heads")
     check = check or scripts.files_of
     check(options.heads)
     scripts.check_output(options.output)

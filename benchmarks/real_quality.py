@@ -1,4 +1,4 @@
-"""How far the quality of a mask can be trusted: the last part of ``make real-heads``.
+"""How far the quality of a mask can be trusted: a part of ``make real-heads``.
 
 v8 masks real slices as they are, degraded, and cut by the frame, and drawn heads with marrow as
 they are and degraded; wrong masks of real slices are judged beside them. The area under the ROC

@@ -1,4 +1,4 @@
-"""How much each term of v8's price matters on real heads: ``make real-heads``.
+"""How much each term of v8's price matters on real heads: a part of ``make real-heads``.
 
 Every term is halved, raised by half and removed, one at a time, and v8 masks all slices anew. The
 last rows remove several terms at once: those of the inner path, and all but the step from scalp to

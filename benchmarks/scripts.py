@@ -5,6 +5,7 @@ A script may take hours, so it checks its folders and its output before it begin
 
 import argparse
 import csv
+import os
 import platform
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -22,6 +23,12 @@ def run(main: Callable[[], None]) -> None:
         main()
     except InputError as error:
         sys.exit(f"{Path(sys.argv[0]).stem}: {error}")
+
+
+def real_folder(name: str) -> Path | None:
+    """Name a folder of what is never part of the project; None if SKULLMASK_REAL is not set."""
+    real = os.environ.get("SKULLMASK_REAL")
+    return Path(real, name) if real else None
 
 
 def files_of(folder: Path) -> list[Path]:

@@ -73,6 +73,12 @@ def test_a_folder_without_heads_ends_in_one_line_before_anything_is_measured(run
     assert table.read_text() == "an earlier table"
 
 
+@pytest.mark.parametrize("name", ON_HEADS)
+def test_a_variable_that_is_empty_is_not_set(run, monkeypatch, name):
+    monkeypatch.setenv("SKULLMASK_REAL", "")
+    assert run(name).startswith(f"{name}: SKULLMASK_REAL is not set")
+
+
 @pytest.mark.parametrize("name", ["bench_versions", "bench_volumes"])
 def test_a_folder_without_heads_is_not_taken_for_none(run, empty, name):
     assert run(name, "--real", empty, "--rounds", 1).startswith(f"{name}: {empty}")
