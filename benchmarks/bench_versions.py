@@ -177,6 +177,13 @@ RACES = (
         1.25,
     ),
     Race(
+        "v8, its quality",
+        lambda head: sm.v8(head.image, spacing_mm=head.spacing_mm),
+        lambda head: versions.mask_and_quality(head.image, spacing_mm=head.spacing_mm),
+        ("v8 alone", "both"),
+        0.7,
+    ),
+    Race(
         "v7 with quality",
         lambda head: sm.v7(head.image),
         lambda head: judged_v7(head.image, head.spacing_mm),
