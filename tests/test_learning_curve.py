@@ -58,6 +58,27 @@ def test_the_docs_show_the_summary(curve):
     assert shown == pages.laid_out(learning_curve.summary(curve), header)
 
 
+def test_the_docs_say_which_numbers_of_slices_were_tried(curve):
+    text = pages.unwrapped(pages.RESULTS)
+    *most, last = sorted(learning_curve.points(curve, VARIED, "yes"))
+    assert f"we tried {', '.join(map(str, most))} and {last} slices" in text
+    without = sorted(learning_curve.points(curve, VARIED, "no"))
+    assert without == list(learning_curve.SHOWN)
+
+
+def test_the_docs_say_which_parts_cost_more_than_the_spread_of_seeds(parts):
+    on_real_heads = select(parts, test=REAL)
+    usual = numbers(select(on_real_heads, without="nothing"), "iou")
+    spread = max(usual) - min(usual)
+    costly = set()
+    for row in on_real_heads:
+        if np.mean(usual) - float(row["iou"]) > spread:
+            costly.add(row["without"])
+    assert costly == {"everything", "anatomy", "bone and fluid", "frame"}
+    sentence = "leaving out random anatomy, random bone and fluid, or the random frame costs more"
+    assert sentence in pages.unwrapped(pages.RESULTS)
+
+
 def test_every_training_takes_the_same_steps_and_says_where_it_ran(curve, parts, progress):
     trained = select(curve, method=learning_curve.NETWORK)
     assert len(set(column(trained, "steps"))) == 1

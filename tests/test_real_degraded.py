@@ -44,6 +44,18 @@ def test_v9_is_as_good_on_good_slices_and_better_on_bad_ones(rows):
     assert v9_off < v8_off / 2
 
 
+def test_the_network_alone_beats_v8_under_most_degradations(rows):
+    """What the README says of it."""
+    is_better = []
+    for treatment in DEGRADATIONS:
+        [v8] = select(rows, treatment=treatment, method="v8")
+        [network] = select(rows, treatment=treatment, method=real_degraded.NETWORK)
+        is_better.append(float(network["iou"]) > float(v8["iou"]))
+    assert sum(is_better) > len(is_better) / 2
+    readme = pages.unwrapped(pages.README)
+    assert "scores higher than v8 under most kinds of degradation" in readme
+
+
 @pytest.mark.full
 @pytest.mark.filterwarnings("ignore::skullmask_lib.InputWarning")
 @pytest.mark.parametrize("treatment", COMPUTED_ANEW)

@@ -4,6 +4,7 @@ A copy is what its name says; the table of their scores is complete, and the doc
 """
 
 import itertools
+import math
 
 import nibabel as nib
 import numpy as np
@@ -59,6 +60,18 @@ def test_the_docs_show_the_tables(rows):
     header = copies.VERSIONS_HEADER
     compared = copies.versions_compared(rows)
     assert pages.table_of(results, header) == pages.laid_out(compared, header)
+
+
+def test_the_docs_say_how_far_v8_and_v9_differ_without_ghosts(rows):
+    differences = []
+    for copy in copies.COPIES:
+        if copy != copies.GHOST:
+            by_v8 = np.array(copies.column(rows, copy, "v8", "dice"))
+            by_v9 = np.array(copies.column(rows, copy, "v9", "dice"))
+            differences.extend(np.abs(by_v8 - by_v9))
+    largest = f"by at most {math.ceil(1000 * max(differences)) / 1000:.3f}"
+    for page in (pages.RESULTS, pages.HOUSE / "docs" / "volumes.md"):
+        assert f"the Dice of the two differs {largest}" in pages.unwrapped(page)
 
 
 def test_large_voxels_are_averages_and_stay_in_place(head):
