@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import scripts
-from real_heads import command_line, published_width_mm, sequence_of, write
+from real_heads import command_line, published_width_mm, sequence_of, width_px, write
 from scipy import ndimage
 from tqdm import tqdm
 
@@ -129,7 +129,7 @@ def slice_of(data: sm.Data, index: int, width_mm: float) -> Slice:
         truth=data.truth[index].astype(bool),
         brain=None if data.brain is None else data.brain[index].astype(bool),
         spacing_mm=spacing_mm,
-        size_px=round(width_mm / float(spacing_mm.mean())),
+        size_px=width_px(width_mm, spacing_mm),
         gray=stages["gray"],
         bright=stages["bright"].astype(bool),
         at_frame=stages["scalp"].astype(bool),

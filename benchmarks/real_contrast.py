@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import scripts
-from real_heads import WIDE, command_line, make_table, published_width_mm
+from real_heads import WIDE, command_line, make_table, published_width_mm, width_px
 from tqdm import tqdm
 
 import skullmask_lib as sm
@@ -35,15 +35,10 @@ TREATMENTS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 }
 
 
-def width_px(spacing_mm: np.ndarray) -> int:
-    """Return the width of v7's element that is as many millimetres wide as on the phantom."""
-    return round(published_width_mm() / float(spacing_mm.mean()))
-
-
 def mask_of(method: str, image: np.ndarray, spacing_mm: np.ndarray) -> np.ndarray:
     """Make the mask of one slice."""
     if method == WIDE:
-        return sm.v7(image, dilation_size=width_px(spacing_mm))
+        return sm.v7(image, dilation_size=width_px(published_width_mm(), spacing_mm))
     return sm.v8(image, spacing_mm=spacing_mm)
 
 

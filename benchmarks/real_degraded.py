@@ -12,12 +12,12 @@ from pathlib import Path
 import numpy as np
 import scripts
 from degradations import DEGRADATIONS, Slice, Treatment, unchanged
-from real_heads import command_line, make_table
+from real_heads import command_line, make_table, network_mask
 from real_quality import CLEARLY_OFF_IOU, GOOD_IOU, NONE, real_slices
 from tqdm import tqdm
 
 import skullmask_lib as sm
-from skullmask_lib import learned, polar, tables, versions
+from skullmask_lib import polar, tables, versions
 
 TABLE = Path(__file__).parents[1] / "data" / "real_degraded.csv"
 HEADER = (
@@ -56,9 +56,8 @@ def by_version(version: str) -> Callable[[Slice], Judged]:
 
 
 def by_network(one: Slice) -> Judged:
-    """Mask a slice with the network alone: the largest piece that is probably inside, filled."""
-    probability = learned.inside_probability(one.image, one.spacing_mm)
-    mask = learned.most_probable_mask(probability)
+    """Mask a slice with the network alone and judge the mask."""
+    mask = network_mask(one.image, one.spacing_mm)
     return mask, sm.quality(one.image, mask, spacing_mm=one.spacing_mm)
 
 

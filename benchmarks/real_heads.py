@@ -21,7 +21,7 @@ from scipy import ndimage
 from tqdm import tqdm
 
 import skullmask_lib as sm
-from skullmask_lib import masks, plots, polar, tables, versions
+from skullmask_lib import learned, masks, plots, polar, tables, versions
 from skullmask_lib.io import outputs
 
 TABLE = Path(__file__).parents[1] / "data" / "real_heads.csv"
@@ -125,13 +125,28 @@ def masks_of(method: str, data: sm.Data, constant_mm: float) -> Iterable[np.ndar
     return sm.mask_slices(data.images, names=data.names, version=method, spacing_mm=data.spacing_mm)
 
 
+def width_px(width_mm: float, spacing_mm: np.ndarray) -> int:
+    """Return the width of v7's element in pixels of a slice."""
+    return round(width_mm / float(spacing_mm.mean()))
+
+
 def wide_masks(data: sm.Data, width_mm: float) -> list[np.ndarray]:
     """Make v7's masks with an element that is as many millimetres wide on every slice."""
     made = []
     for image, spacing_mm in zip(data.images, data.spacing_mm, strict=True):
-        size_px = round(width_mm / float(spacing_mm.mean()))
-        made.append(sm.v7(image, dilation_size=size_px))
+        made.append(sm.v7(image, dilation_size=width_px(width_mm, spacing_mm)))
     return made
+
+
+def network_mask(
+    image: np.ndarray, spacing_mm: Sequence[float], network: cv2.dnn.Net | None = None
+) -> np.ndarray:
+    """Make the mask of a network alone: the largest piece that is probably inside, filled.
+
+    The network is that of the library unless another is given.
+    """
+    probability = learned.inside_probability(image, tuple(spacing_mm), network=network)
+    return learned.most_probable_mask(probability)
 
 
 def constants_of(data: sm.Data, erosion_mm: float) -> dict[str, float | str]:

@@ -21,7 +21,7 @@ import cv2
 import numpy as np
 import scripts
 import torch
-from real_heads import summary, write
+from real_heads import network_mask, summary, write
 from scripts import read
 from tqdm import tqdm
 
@@ -133,12 +133,6 @@ def ious(network: torch.nn.Module, images: torch.Tensor, truth: np.ndarray) -> n
     return both / np.maximum(either, 1)
 
 
-def mask_of(image: np.ndarray, spacing_mm: np.ndarray, network: cv2.dnn.Net) -> np.ndarray:
-    """Make the mask of a network alone: the largest piece that is probably inside, filled."""
-    probability = learned.inside_probability(image, tuple(spacing_mm), network=network)
-    return learned.most_probable_mask(probability)
-
-
 def score(network: cv2.dnn.Net, folder: Path) -> list[dict[str, object]]:
     """Score a network on every set of real heads."""
     rows = []
@@ -146,7 +140,7 @@ def score(network: cv2.dnn.Net, folder: Path) -> list[dict[str, object]]:
         head = sm.load(file)
         made = []
         for image, spacing_mm in zip(head.images, head.spacing_mm, strict=True):
-            made.append(mask_of(image, spacing_mm, network))
+            made.append(network_mask(image, spacing_mm, network))
         scores = {name: round(value, 4) for name, value in summary(made, head).items()}
         rows.append({"head": file.stem, "slices": len(made), **scores})
     return rows
