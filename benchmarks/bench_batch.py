@@ -163,8 +163,9 @@ def write(path: Path, masks: np.ndarray, times: int) -> int:
 def alone(pool: ProcessPoolExecutor, function, tasks: list[tuple]) -> float:
     """Give images per second of a task for each process."""
     started = time.perf_counter()
-    done = sum(future.result() for future in [pool.submit(function, *task) for task in tasks])
-    return done / (time.perf_counter() - started)
+    futures = [pool.submit(function, *task) for task in tasks]
+    images = sum(future.result() for future in futures)
+    return images / (time.perf_counter() - started)
 
 
 def ceiling(folder: Path, slices: Path, processes: int) -> dict[str, float]:
@@ -172,22 +173,24 @@ def ceiling(folder: Path, slices: Path, processes: int) -> dict[str, float]:
     images = np.load(slices, mmap_mode="r")[:50].copy()
     masks = np.stack([sm.v7(image) for image in images])
     forget(slices)
-    edges = np.linspace(0, len(np.load(slices, mmap_mode="r")), processes + 1).astype(int).tolist()
+    count = len(np.load(slices, mmap_mode="r"))
+    edges = np.linspace(0, count, processes + 1).astype(int).tolist()
+    to_read = [(stack, start, stop) for start, stop in itertools.pairwise(edges)]
+    to_write = [(folder / f"written{number}", masks, 20) for number in range(processes)]
     with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), ready) as pool:
         alone(pool, compute, [(images[:1], 1)] * processes)  # they have started
         alone(pool, compute, [(images[:1], 1)] * processes)
         return {
-            "read": alone(pool, read, [(stack, *ends) for ends in itertools.pairwise(edges)]),
+            "read": alone(pool, read, to_read),
             "compute": alone(pool, compute, [(images, 10)] * processes),
-            "write": alone(
-                pool, write, [(folder / f"written{k}", masks, 20) for k in range(processes)]
-            ),
+            "write": alone(pool, write, to_write),
         }
 
 
 def size_mb(path: Path) -> float:
-    files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
-    return sum(file.stat().st_size for file in files) / 1e6
+    if path.is_file():
+        return path.stat().st_size / 1e6
+    return sum(file.stat().st_size for file in path.rglob("*") if file.is_file()) / 1e6
 
 
 class Inputs(NamedTuple):
@@ -271,9 +274,9 @@ def rows_of_rounds(inputs: Inputs, rounds: list[Round]) -> list[Row]:
     v7 = median(round_.v7 for round_ in rounds)
     ratio = median(round_.v7 / round_.source for round_ in rounds)
     share = median(round_.v7 / min(round_.ceiling.values()) for round_ in rounds)
-    read_alone, compute_alone, write_alone = (
-        median(round_.ceiling[part] for round_ in rounds) for part in ("read", "compute", "write")
-    )
+    read_alone = median(round_.ceiling["read"] for round_ in rounds)
+    compute_alone = median(round_.ceiling["compute"] for round_ in rounds)
+    write_alone = median(round_.ceiling["write"] for round_ in rounds)
     memory_mb = max(round_.memory_mb for round_ in rounds)
     memory_of_few_mb = max(round_.memory_of_few_mb for round_ in rounds)
     of_few = f"{inputs.few} slices"

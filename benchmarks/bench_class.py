@@ -17,6 +17,7 @@ from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
+from typing import NamedTuple
 
 import cv2
 import jupyter_client
@@ -39,6 +40,13 @@ PATIENCE_S = 900
 NAME_IT = "explorer = Out[max(Out)]"
 MEGABYTE = 2**20
 GIGABYTE = 2**30
+
+
+class Memory(NamedTuple):
+    """What is a kernel's own, and that with its share of what kernels have in common [bytes]."""
+
+    own: int
+    share: int
 
 
 class Student:
@@ -79,11 +87,10 @@ class Student:
         self.wait()
         return 1000 * (time.perf_counter() - start)
 
-    def memory(self) -> np.ndarray:
-        """Return the memory that is the kernel's own, and its share of all [bytes]."""
-        process = psutil.Process(self.manager.provisioner.pid)
-        used = process.memory_full_info()
-        return np.array([used.uss, used.pss])
+    def memory(self) -> Memory:
+        """Measure the memory of the kernel."""
+        used = psutil.Process(self.manager.provisioner.pid).memory_full_info()
+        return Memory(used.uss, used.pss)
 
 
 def lesson_up_to_the_explorer() -> list[str]:
@@ -122,7 +129,9 @@ def measure(count: int, moves: int) -> list[tuple]:
         for move in range(moves):
             for student in students:
                 moves_ms.append(student.move(20 + move))
-        own, shares = np.array([student.memory() for student in students]).T
+        memories = [student.memory() for student in students]
+        own = np.array([memory.own for memory in memories])
+        shares = np.array([memory.share for memory in memories])
     memory_gb = psutil.virtual_memory().total / GIGABYTE
     machine = f"{os.cpu_count()} cores, {memory_gb:.0f} GB"
     software = f"Python {platform.python_version()}, OpenCV {cv2.__version__}"

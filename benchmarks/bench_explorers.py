@@ -47,10 +47,11 @@ def moves(shown: browser.Shown, count: int) -> Iterator[float]:
     for n in range(count):
         which = n * len(sliders) // count
         handle = sliders[which]
-        now, low, high = (
-            float(handle.get_attribute(f"aria-value{what}")) for what in ("now", "min", "max")
-        )
-        keys[which] = {low: "ArrowRight", high: "ArrowLeft"}.get(now, keys[which])
+        now = float(handle.get_attribute("aria-valuenow"))
+        if now == float(handle.get_attribute("aria-valuemin")):
+            keys[which] = "ArrowRight"
+        elif now == float(handle.get_attribute("aria-valuemax")):
+            keys[which] = "ArrowLeft"
         handle.focus()
         handle.evaluate(WATCH)
         handle.press(keys[which])
@@ -87,7 +88,8 @@ def main() -> None:
         "--moves", type=scripts.count, default=60, help="of every explorer (default: 60)"
     )
     count = parser.parse_args().moves
-    rows, total = [], len(QUESTIONS) + len(notebooks.lessons())
+    rows = []
+    total = len(QUESTIONS) + len(notebooks.lessons())
     with browser.chromium() as chromium, tqdm(total=total, unit="explorer", disable=None) as bar:
         for shown_explorers in (app_explorers, lesson_explorers):
             for name, shown in shown_explorers(chromium):

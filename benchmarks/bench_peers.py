@@ -215,7 +215,7 @@ def measure(heads: Path, volume: str, method: str, python: Path, folder: Path) -
 def merged(old: Iterable[Row], new: Iterable[Row]) -> list[Row]:
     """Replace old rows by new ones, in the order of volumes and methods; drop all others."""
     by_pair = {(row["volume"], row["method"]): row for row in [*old, *new]}
-    pairs = ((volume, method) for volume in VOLUMES for method in METHODS)
+    pairs = itertools.product(VOLUMES, METHODS)
     return [by_pair[pair] for pair in pairs if pair in by_pair]
 
 
@@ -229,13 +229,13 @@ def read(path: Path) -> list[Row]:
 
 def values(rows: list[Row], method: str, key: str, volumes: Iterable[str]) -> list[float]:
     """List one column of a method, volume by volume; what is missing is NaN."""
-    by_volume = {row["volume"]: row[key] for row in rows if row["method"] == method}
+    by_volume = {row["volume"]: row[key] for row in scripts.select(rows, method=method)}
     return [float(by_volume.get(volume) or "nan") for volume in volumes]
 
 
 def overview(rows: list[Row]) -> str:
     """Print what each tool reaches on the T1 scans, and what it costs."""
-    whole = [volume for volume in scored("dice_whole") if volume in T1]
+    whole = scored_t1("dice_whole")
     lines = []
     for method in METHODS:
         dice = np.mean(values(rows, method, "dice", T1))
@@ -258,6 +258,11 @@ def scored(key: str) -> list[str]:
     return [name for name in VOLUMES if key == "dice" or VOLUMES[name].whole]
 
 
+def scored_t1(key: str) -> list[str]:
+    """List the T1 scans that have a score, over which means are taken."""
+    return [name for name in scored(key) if name in T1]
+
+
 def dice_header(key: str) -> tuple[str, ...]:
     return ("tool", *scored(key), "mean of T1")
 
@@ -265,7 +270,7 @@ def dice_header(key: str) -> tuple[str, ...]:
 def dice_table(rows: list[Row], key: str) -> str:
     """Print a score of every tool on every volume, and its mean over the T1 scans."""
     volumes = scored(key)
-    t1 = [volume for volume in volumes if volume in T1]
+    t1 = scored_t1(key)
     lines = []
     for method in METHODS:
         mean = np.mean(values(rows, method, key, t1))
@@ -278,7 +283,7 @@ def comparison(rows: list[Row], key: str) -> str:
 
     The means are those of the table, as they are rounded there.
     """
-    volumes = [volume for volume in scored(key) if volume in T1]
+    volumes = scored_t1(key)
     ours = shown_mean(rows, "strip", key, volumes)
     distances = []
     for method in LEARNED:

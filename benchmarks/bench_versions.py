@@ -273,8 +273,11 @@ PARTS = {"v7": parts_of_v7, "v8": parts_of_v8}
 
 def profile(steps: dict[str, Callable[[], object]]) -> dict[str, float]:
     """Time a version and every primitive of it on its own, in turn."""
-    rounds = [{name: seconds(step) for name, step in steps.items()} for _ in range(9)]
-    return {name: median(times[name] for times in rounds) for name in steps}
+    times_s: dict[str, list[float]] = {name: [] for name in steps}
+    for _ in range(9):
+        for name, step in steps.items():
+            times_s[name].append(seconds(step))
+    return {name: median(of_step) for name, of_step in times_s.items()}
 
 
 def shares(version: str, slices: Iterable[Head]) -> list[tuple[str, str, str]]:

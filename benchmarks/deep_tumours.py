@@ -247,8 +247,10 @@ def means(rows: Iterable[Row]) -> list[tuple[object, ...]]:
         by_variant.setdefault(row["variant"], []).append(row)
     table = []
     for variant, of_variant in by_variant.items():
-        scores = {kind: [float(row[kind]) for row in of_variant] for kind in SCORES}
-        mean = {kind: float(np.mean(values)) for kind, values in scores.items()}
+        mean = {}
+        for kind in SCORES:
+            mean[kind] = float(np.mean(scripts.numbers(of_variant, kind)))
+        ious = scripts.numbers(of_variant, "iou_tumour")
         table.append(
             (
                 variant,
@@ -256,8 +258,8 @@ def means(rows: Iterable[Row]) -> list[tuple[object, ...]]:
                 mean["iou_all"],
                 mean["dice_all"],
                 mean["iou_tumour"],
-                min(scores["iou_tumour"]),
-                max(scores["iou_tumour"]),
+                min(ious),
+                max(ious),
                 mean["dice_tumour"],
                 mean["iou_empty"],
             )

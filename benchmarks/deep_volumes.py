@@ -227,7 +227,9 @@ def main() -> None:
     for mask_of, settings in methods:
         rows += rows_of(mask_of, settings, options)
     write(rows, HEADER, options.output)
-    lines = [[row.get(name, float("nan")) for name in SHOWN] for row in rows]
+    lines = []
+    for row in rows:
+        lines.append([row.get(name, float("nan")) for name in SHOWN])
     print(tables.markdown(lines, SHOWN).data)
 
 

@@ -7,6 +7,7 @@ head.
 """
 
 import argparse
+import itertools
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -158,19 +159,22 @@ def share_outside(of: np.ndarray, mask: np.ndarray) -> float:
 
 def measure() -> list[Row]:
     """Strip every patient, drawn on every head."""
-    pairs = [(patient, seed) for patient in PATIENTS for seed in SEEDS]
-    return [row_of(*pair) for pair in tqdm(pairs, unit="head", leave=False, disable=None)]
+    pairs = list(itertools.product(PATIENTS, SEEDS))
+    rows = []
+    for patient, seed in tqdm(pairs, unit="head", leave=False, disable=None):
+        rows.append(row_of(patient, seed))
+    return rows
 
 
 def summary(rows: Sequence[Row]) -> list[tuple[object, ...]]:
     """Average the shares over the heads: a row for each patient, as `SUMMARY_HEADER`."""
     table = []
     for patient in PATIENTS:
-        own = [row for row in rows if row["patient"] == patient]
+        own = scripts.select(rows, patient=patient)
         means = []
         for name in ("missed", "missed_above_orbits", "outside"):
-            means.append(float(np.mean([float(row[name]) for row in own])))
-        table.append((patient, *means, min(float(row["quality"]) for row in own)))
+            means.append(float(np.mean(scripts.numbers(own, name))))
+        table.append((patient, *means, min(scripts.numbers(own, "quality"))))
     return table
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import real_heads
+import scripts
 
 NETWORK = "network"
 VARIED = "varied phantoms"
@@ -22,16 +23,15 @@ SUMMARY_HEADER = (
 def points(rows: Sequence[Mapping], test: str, augmented: str) -> dict[int, list[float]]:
     """Give the IoU of all seeds for each number of labelled slices."""
     scores: dict[int, list[float]] = {}
-    for row in rows:
-        if (row["method"], row["test"], row["augmented"]) == (NETWORK, test, augmented):
-            scores.setdefault(int(row["labelled"]), []).append(float(row["iou"]))
+    for row in scripts.select(rows, method=NETWORK, test=test, augmented=augmented):
+        scores.setdefault(int(row["labelled"]), []).append(float(row["iou"]))
     return scores
 
 
 def level(rows: Sequence[Mapping], test: str, method: str) -> float:
     """Give the IoU of one of our versions."""
-    [iou] = [float(row["iou"]) for row in rows if (row["method"], row["test"]) == (method, test)]
-    return iou
+    [row] = scripts.select(rows, method=method, test=test)
+    return float(row["iou"])
 
 
 def crossing(scores: Mapping[int, Sequence[float]], iou: float) -> int | None:

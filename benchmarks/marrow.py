@@ -101,7 +101,8 @@ def measure(*, progress: bool = False) -> list[dict[str, object]]:
     """Score v8 with every setting."""
     rows = []
     for setting in tqdm(settings(), unit="row", leave=False, disable=None if progress else True):
-        row = dict(zip(HEADER, setting, strict=False))
+        contrast, marrow_mm, brightness = setting
+        row = {"contrast": contrast, "marrow_mm": marrow_mm, "brightness": brightness}
         rows.append(row | score(*setting))
     return rows
 
@@ -110,7 +111,7 @@ def worst(rows: Sequence[dict[str, object]]) -> list[tuple[object, ...]]:
     """Find the worst slice of each contrast, and the marrow of its head."""
     table = []
     for contrast in phantom.SIGNALS:
-        of_contrast = [row for row in rows if row["contrast"] == contrast]
+        of_contrast = scripts.select(rows, contrast=contrast)
         row = min(of_contrast, key=lambda row: float(row["iou_min"]))
         marrow = float(row["marrow_mm"]), float(row["brightness"])
         table.append((contrast, float(row["iou_min"]), *marrow))

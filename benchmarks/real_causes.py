@@ -256,7 +256,7 @@ def summary(rows: list[Row]) -> list[tuple[object, ...]]:
     table = []
     for kind in ("scan", "simulated"):
         for cause in CAUSES:
-            ious = [row["iou_v7"] for row in rows if (row["kind"], row["cause"]) == (kind, cause)]
+            ious = scripts.numbers(scripts.select(rows, kind=kind, cause=cause), "iou_v7")
             table.append((kind, cause, len(ious), float(np.mean(ious)) if ious else np.nan))
     return table
 

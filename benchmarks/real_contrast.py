@@ -69,9 +69,9 @@ def means(rows: list[dict[str, object]]) -> list[tuple[object, ...]]:
     table = []
     for method in METHODS:
         for treatment in TREATMENTS:
-            sets = [r for r in rows if (r["method"], r["treatment"]) == (method, treatment)]
-            ious = [float(row["iou"]) for row in sets]
-            worst_slice = min(float(row["iou_min"]) for row in sets)
+            sets = scripts.select(rows, method=method, treatment=treatment)
+            ious = scripts.numbers(sets, "iou")
+            worst_slice = min(scripts.numbers(sets, "iou_min"))
             mean = float(np.mean(ious))
             table.append((method, treatment, len(sets), mean, min(ious), worst_slice))
     return table

@@ -107,13 +107,13 @@ def summary(rows: Sequence[Row]) -> list[tuple[object, ...]]:
     """Sum up every method: a row for each, as `SUMMARY_HEADER`."""
     table = []
     for method in METHODS:
-        own = [row for row in rows if row["method"] == method]
-        [as_they_are] = [float(row["iou"]) for row in own if row["treatment"] == NONE]
+        own = scripts.select(rows, method=method)
+        [as_they_are] = scripts.numbers(scripts.select(own, treatment=NONE), "iou")
         degraded = [row for row in own if row["treatment"] != NONE]
-        mean = float(np.mean([float(row["iou"]) for row in degraded]))
+        mean = float(np.mean(scripts.numbers(degraded, "iou")))
         counts = []
         for count in ("slices", "off", "off_trusted", "good", "good_trusted"):
-            counts.append(sum(int(row[count]) for row in degraded))
+            counts.append(round(sum(scripts.numbers(degraded, count))))
         table.append((method, as_they_are, mean, *counts))
     return table
 

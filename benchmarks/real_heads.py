@@ -194,11 +194,13 @@ def means(rows: list[dict[str, object]]) -> list[tuple[object, ...]]:
     """Average over the sets, a row for each method."""
     table = []
     for method in dict.fromkeys(row["method"] for row in rows):
-        sets = [row for row in rows if row["method"] == method]
-        values = {key: [float(row[key]) for row in sets] for key in MEASURES}
-        mean = {key: float(np.mean(values[key])) for key in MEASURES}
-        worst = (min(values["iou"]), min(values["iou_min"]))
-        table.append((method, len(sets), mean["iou"], *worst, mean["assd_mm"], mean["hd95_mm"]))
+        sets = scripts.select(rows, method=method)
+        ious = scripts.numbers(sets, "iou")
+        worst_slice = min(scripts.numbers(sets, "iou_min"))
+        assd_mm = float(np.mean(scripts.numbers(sets, "assd_mm")))
+        hd95_mm = float(np.mean(scripts.numbers(sets, "hd95_mm")))
+        mean = float(np.mean(ious))
+        table.append((method, len(sets), mean, min(ious), worst_slice, assd_mm, hd95_mm))
     return table
 
 

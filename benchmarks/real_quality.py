@@ -22,6 +22,7 @@ from tqdm import tqdm
 
 import skullmask_lib as sm
 from skullmask_lib import phantom, polar, tables, versions
+from skullmask_lib.boundary import BOUNDARY_VERSIONS
 
 TABLE = Path(__file__).parents[1] / "data" / "real_quality.csv"
 HEADER = ("group", "head", "slice", "treatment", "iou", "quality", "date", "version")
@@ -99,12 +100,21 @@ def _by_shrinking(by_mm: float) -> Callable[[Slice], np.ndarray]:
     return lambda one: shrunken(one, by_mm)
 
 
-WRONG_MASKS: dict[str, Callable[[Slice], np.ndarray]] = {
-    **{version: _by_version(version) for version in sm.VERSIONS if version not in ("v8", "v9")},
-    **{f"truth eroded by {mm:g} mm": _by_shrinking(mm) for mm in STEPS_MM},
-    **{f"truth dilated by {mm:g} mm": _by_shrinking(-mm) for mm in STEPS_MM},
-    "inner table over a third": jumping,
-}
+def _wrong_masks() -> dict[str, Callable[[Slice], np.ndarray]]:
+    """List the wrong masks by name: of other versions, and of the truth moved."""
+    wrong = {}
+    for version in sm.VERSIONS:
+        if version not in BOUNDARY_VERSIONS:
+            wrong[version] = _by_version(version)
+    for mm in STEPS_MM:
+        wrong[f"truth eroded by {mm:g} mm"] = _by_shrinking(mm)
+    for mm in STEPS_MM:
+        wrong[f"truth dilated by {mm:g} mm"] = _by_shrinking(-mm)
+    wrong["inner table over a third"] = jumping
+    return wrong
+
+
+WRONG_MASKS = _wrong_masks()
 
 # --- Slices --------------------------------------------------------------------------------------
 
@@ -241,8 +251,8 @@ def area_under_curve(quality: np.ndarray, is_bad: np.ndarray) -> float:
 def figures_of(rows: Sequence[Row]) -> tuple[np.ndarray, np.ndarray]:
     """Return IoU and quality of the masks that are not empty."""
     judged = [row for row in rows if row["quality"] != ""]
-    iou = np.array([float(row["iou"]) for row in judged])
-    quality = np.array([float(row["quality"]) for row in judged])
+    iou = np.array(scripts.numbers(judged, "iou"))
+    quality = np.array(scripts.numbers(judged, "quality"))
     return iou, quality
 
 
@@ -251,7 +261,8 @@ def summary(rows: Sequence[Row]) -> list[tuple[object, ...]]:
     table = []
     for group in GROUPS:
         members = OF_V8 if group == TOGETHER else (group,)
-        iou, quality = figures_of([row for row in rows if row["group"] in members])
+        own = [row for row in rows if row["group"] in members]
+        iou, quality = figures_of(own)
         is_trusted = quality >= polar.TRUSTED
         is_off = iou < CLEARLY_OFF_IOU
         table.append(

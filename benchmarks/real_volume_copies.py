@@ -232,9 +232,8 @@ def versions_compared(rows: Sequence[Row]) -> list[tuple[object, ...]]:
 def column(rows: Sequence[Row], copy: str, version: str, key: str) -> list[float]:
     """List a number of a copy, volume by volume."""
     by_volume = {}
-    for row in rows:
-        if (row["copy"], row["skull_by"]) == (copy, version):
-            by_volume[row["volume"]] = float(row[key])
+    for row in scripts.select(rows, copy=copy, skull_by=version):
+        by_volume[row["volume"]] = float(row[key])
     return [by_volume[name] for name in VOLUMES]
 
 

@@ -7,6 +7,7 @@ of the project. The table goes to data/real_weights.csv.
 """
 
 import contextlib
+import itertools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -61,7 +62,7 @@ ALMOST_ZERO = 1e-6
 
 def settings() -> list[tuple[str, float]]:
     """List every term with every factor; first v8 as it is, last with the step alone."""
-    changed = [(term, factor) for term in (STEP, *WEIGHTS, LIMIT) for factor in FACTORS]
+    changed = itertools.product((STEP, *WEIGHTS, LIMIT), FACTORS)
     return [(NOTHING, 1.0), *changed, (INNER_PATH, 0.0), (ALL_BUT_STEP, 0.0)]
 
 
@@ -151,14 +152,17 @@ def measure(folder: Path, *, progress: bool = False) -> list[dict[str, object]]:
 
 def means(rows: Sequence[dict[str, object]]) -> list[tuple[object, ...]]:
     """Average over the sets: a row for each term, with the change that each factor makes."""
-    ious = {}
+    ious: dict[tuple[object, float], list[float]] = {}
     for row in rows:
         ious.setdefault((row["term"], float(row["factor"])), []).append(float(row["iou"]))
     usual = np.mean(ious[NOTHING, 1.0])
     table = []
     for term in (STEP, *WEIGHTS, LIMIT, INNER_PATH, ALL_BUT_STEP):
-        means = [np.mean(ious.get((term, factor), np.nan)) for factor in FACTORS]
-        table.append((term, *(float(mean - usual) for mean in means)))
+        changes = []
+        for factor in FACTORS:
+            of_setting = ious.get((term, factor), [np.nan])
+            changes.append(float(np.mean(of_setting) - usual))
+        table.append((term, *changes))
     return table
 
 

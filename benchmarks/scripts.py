@@ -10,9 +10,12 @@ import platform
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any, TypeVar
 
 from skullmask_lib.errors import InputError
 from skullmask_lib.io import outputs
+
+Row = TypeVar("Row", bound=Mapping[str, Any])
 
 # --- Command lines -------------------------------------------------------------------------------
 
@@ -74,6 +77,16 @@ def read(file: Path) -> list[dict[str, str]]:
     """Read a table of results."""
     with open(file, newline="", encoding="utf-8") as stream:
         return list(csv.DictReader(stream))
+
+
+def select(rows: Iterable[Row], **cells: object) -> list[Row]:
+    """Choose the rows with these cells, for instance all with ``method="v8"``."""
+    return [row for row in rows if row.items() >= cells.items()]
+
+
+def numbers(rows: Iterable[Row], name: str) -> list[float]:
+    """List the numbers of a column; those of a file are texts."""
+    return [float(row[name]) for row in rows]
 
 
 def write(file: Path, header: Sequence[str], rows: Iterable[Mapping[str, object]]) -> None:

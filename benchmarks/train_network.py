@@ -175,8 +175,8 @@ def means(rows: Sequence[dict[str, object]]) -> list[tuple[object, ...]]:
     """Sum up the rows of every seed: on the phantoms, and on all sets of real heads."""
     table = []
     for seed in dict.fromkeys(row["seed"] for row in rows):
-        of_seed = [row for row in rows if row["seed"] == seed]
-        [validation] = [float(row["iou"]) for row in of_seed if row["head"] == VALIDATION]
+        of_seed = scripts.select(rows, seed=seed)
+        [validation] = scripts.numbers(scripts.select(of_seed, head=VALIDATION), "iou")
         sets = [row for row in of_seed if row["head"] != VALIDATION]
         table.append((seed, validation, len(sets), *means_of_sets(sets)))
     return table
@@ -186,9 +186,9 @@ def means_of_sets(sets: Sequence[dict[str, object]]) -> tuple[float, float, floa
     """Return the mean IoU, the worst set, the worst slice and the mean ASSD; NaN without sets."""
     if not sets:
         return np.nan, np.nan, np.nan, np.nan
-    set_ious = [float(row["iou"]) for row in sets]
-    worst_slice = min(float(row["iou_min"]) for row in sets)
-    assd_mm = np.mean([float(row["assd_mm"]) for row in sets])
+    set_ious = scripts.numbers(sets, "iou")
+    worst_slice = min(scripts.numbers(sets, "iou_min"))
+    assd_mm = np.mean(scripts.numbers(sets, "assd_mm"))
     return float(np.mean(set_ious)), min(set_ious), worst_slice, float(assd_mm)
 
 

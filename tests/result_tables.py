@@ -3,34 +3,18 @@
 A row is a dict of the texts of its cells by the names of their columns, as the CSV file holds them.
 """
 
-import csv
-
 import pages
+from scripts import numbers, select  # noqa: F401  # the tests take them from here
+from scripts import read as rows_of
 
 DATA = pages.HOUSE / "data"
 # The columns of every table of a benchmark: one measurement in a row
 MEASUREMENT_HEADER = ("what", "value", "unit", "note")
 
 
-def rows_of(path):
-    """Read the rows of a CSV file with a header."""
-    with open(path, newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
-
-
-def select(rows, **cells):
-    """Choose the rows with these cells, for instance all with ``method="v8"``."""
-    return [row for row in rows if row.items() >= cells.items()]
-
-
 def column(rows, name):
     """List the texts of a column."""
     return [row[name] for row in rows]
-
-
-def numbers(rows, name):
-    """List the numbers of a column."""
-    return [float(row[name]) for row in rows]
 
 
 def distinct(rows, name):
