@@ -20,7 +20,10 @@ _BREAKS = re.compile(r"[\t\n\v\f\r\x1c-\x1e\x85\u2028\u2029]+")
 _TURNS = re.compile(r"[\u202a-\u202e\u2066-\u2069]")  # show letters in another order
 _FORMULA = re.compile(r"(^|;)(\s*[=+\-@＝＋－＠])")  # a semicolon may end a cell, too
 _MARKUP = re.compile(  # brackets alone are none, but [text](…), [text][…] and [text]: …
-    r"[&<|`$\\@]|!(?=\[)|\[(?![^\[\]]*\](?![(\[:]))|://|\bwww\.", re.IGNORECASE
+    r"[&<|`$\\@]|!(?=\[)|\[(?![^\[\]]*\](?![(\[:]))|://|\bwww\."
+    r"|([*~])(?=.*\1)"  # one alone emphasises nothing
+    r"|(?<![^\W_])_|_(?![^\W_])",  # within a word it is an underscore
+    re.IGNORECASE,
 )
 _NUMBER = re.compile(r"([0-9]+)")
 
@@ -142,7 +145,7 @@ def csv_text(text: object) -> str:
 
 
 def inert(text: object) -> str:
-    r"""Make a text harmless in Markdown and HTML: no link, picture, tag, formula or cell.
+    r"""Make a text harmless in Markdown and HTML: no link, picture, tag, emphasis, formula or cell.
 
     Parameters
     ----------
