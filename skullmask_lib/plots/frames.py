@@ -226,7 +226,7 @@ def slice_panel(
     with np.errstate(over="ignore", invalid="ignore"):  # the range may be too large for a float
         scaled = (image.astype(float) - low) / (high - low)
         gray = np.clip(np.nan_to_num(fitted(scaled)), 0, 1)
-    covers = {kind: fitted(region) for kind, region in (kinds or {}).items()}
+    covers = {kind: fitted(region > 0) for kind, region in (kinds or {}).items()}
     top_left = np.array([window[1].start or 0, window[0].start or 0])  # OpenCV's (x, y)
     outlines = {}
     for kind, mask in (outlined or {}).items():

@@ -88,12 +88,15 @@ def paint(
     kinds: dict[str, np.ndarray],
     opacity: float,
 ) -> np.ndarray:
-    """Turn grey of 0 … 1 into colours, and paint kinds over it where they cover it; uint8."""
+    """Turn grey of 0 … 1 into colours, and paint kinds over it where they cover it; uint8.
+
+    A cover of 1 or more, such as 255, is whole; less lets the grey through.
+    """
     bright = (255 * gray).astype(np.float32)
     colour = np.repeat(bright[..., None], 3, axis=2)
     for kind, cover in kinds.items():
         where = cover > 0
-        share = opacity * cover[where][:, None]
+        share = opacity * np.minimum(cover[where], 1)[:, None]
         paint = np.array(rgb(kind), np.float32)
         colour[where] += share * (paint - colour[where])
     return colour.astype(np.uint8)
@@ -101,7 +104,7 @@ def paint(
 
 def contours(mask: np.ndarray) -> list[np.ndarray]:
     """Trace the outlines of a mask, halfway between its pixels and the others, as (x, y)."""
-    mask = np.asarray(mask, np.uint8)
+    mask = (np.asarray(mask) > 0).astype(np.uint8)
     rows, columns = masks.bounding_box(mask)
     part = mask[rows, columns].astype(np.float32)
     if not part.size:

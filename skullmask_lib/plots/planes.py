@@ -114,7 +114,8 @@ def _parts(mask: np.ndarray | None, doubtful: np.ndarray | None) -> dict[str, np
         return {}
     if doubtful is None or not doubtful.any():
         return {"mask": mask}
-    return {"mask": mask > doubtful, "doubtful": doubtful}
+    sure = (mask > 0) & (doubtful == 0)
+    return {"mask": sure, "doubtful": doubtful > 0}
 
 
 def _headline(fig: Figure, text: str) -> None:
