@@ -38,3 +38,11 @@ def in_planes(mask):
     part[..., :12] = SQUARE[..., None]
     whole = np.repeat(mask[..., None], 24, axis=2)
     return plots.three_planes(volume, np.eye(4), mask=whole, doubtful=part).pixels
+
+
+@pytest.mark.parametrize(("dark", "bright"), [(0, 0.001), (10, 1000), (-1000, -999.5)])
+def test_a_few_bright_pixels_are_seen_on_a_flat_slice(dark, bright):
+    image = np.full((64, 64), float(dark))
+    image[30:33, 40:43] = bright
+    assert plots.grey_limits(image) == (dark, bright)
+    assert plots.head_window(image, margin=0) == (slice(30, 33), slice(40, 43))

@@ -23,13 +23,19 @@ def grey_limits(
     image: np.ndarray,
     white_percentile: float = WHITE_PERCENTILE,
 ) -> tuple[float, float]:
-    """Find what is drawn black and white: the minimum, and a percentile of every few pixels."""
+    """Find what is drawn black and white: the minimum, and a percentile of every few pixels.
+
+    White is the maximum where so few pixels are bright that the percentile would hide them.
+    """
     step = max(min(image.shape[:2]) // 256, 1)
     sample = image[::step, ::step].astype(float)
     low = float(image.min())
     high = float(np.percentile(sample, white_percentile))
     if high > low:
         return low, high
+    highest = float(image.max())
+    if highest > low:
+        return low, highest
     if low > 0:  # a flat image is white, or black if it is at 0 or below
         return 0.0, low
     return low, low + 1.0
