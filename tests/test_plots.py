@@ -1,5 +1,7 @@
 """Figures of odd data: masks of 255 or bool, slices almost without bright pixels, long names."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -46,3 +48,30 @@ def test_a_few_bright_pixels_are_seen_on_a_flat_slice(dark, bright):
     image[30:33, 40:43] = bright
     assert plots.grey_limits(image) == (dark, bright)
     assert plots.head_window(image, margin=0) == (slice(30, 33), slice(40, 43))
+
+
+def groups_of(strip):
+    """Count the groups of ink in a strip of pixels, from left to right, with 12 white dots between."""
+    ink = np.flatnonzero((strip < 128).any(axis=(0, 2)))
+    return 1 + np.count_nonzero(np.diff(ink) > 12)
+
+
+@pytest.mark.parametrize("shape", [(1, 200, 200), (200, 1, 100), (100, 200, 1), (3, 3, 200)])
+def test_the_titles_of_a_thin_volume_stand_apart(shape):
+    picture = plots.three_planes(np.zeros(shape), np.eye(4))
+    assert groups_of(picture.pixels[:23]) >= 3
+
+
+def test_a_long_name_stays_above_its_slice_and_keeps_its_number():
+    names = [f"sub-01_ses-01_acq-MPRAGE_run-01_desc-preproc_T1w.nii.gz[{i}]" for i in range(3)]
+    shown = [{"image": SQUARE, "title": name} for name in names]
+    picture = plots.row_of_slices(shown, "", height=2)
+    assert groups_of(picture.pixels[:23]) == 3
+    text = plots.frames.fitted_text(names[2], 250, 12)
+    assert re.fullmatch(r"sub-01\S+…\S+gz\[2\]", text)
+
+
+def test_a_long_name_of_a_volume_ends_within_the_picture():
+    picture = plots.three_planes(np.zeros((9, 9, 9)), np.eye(4), name=200 * "x")
+    assert picture.pixels[:20, :3].min() > 250
+    assert picture.pixels[:20, -3:].min() > 250

@@ -2,16 +2,18 @@
 
 import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import cv2
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
 from matplotlib.transforms import Transform
 
 from ..texts import plain
-from .pictures import KEY_DOTS, Picture, figure, key, picture, size_dots
+from .pictures import KEY_DOTS, Picture, figure, ignored_glyphs, key, picture, size_dots
 from .pixels import (
     PAINT_OPACITY,
     WHITE_PERCENTILE,
@@ -24,7 +26,7 @@ from .pixels import (
 from .style import STYLE, in_look
 
 PANELS_WIDTH_IN = 11.0
-_GAP_DOTS = 8  # beside a slice
+_GAP_DOTS = 8  # beside a slice, and between titles
 TITLE_DOTS = 18  # a line
 _TITLE_GAP_DOTS = 6
 _LARGE_TITLE_POINTS = 16
@@ -249,12 +251,40 @@ def _title(
     title: str,
     size: float = STYLE["axes.titlesize"],
 ) -> None:
-    """Write a title of one line or more above a frame."""
+    """Write a title of one line or more above a frame, each shortened to the width of the frame."""
     middle = frame.left + frame.width / 2
     top = frame.bottom + frame.height + _TITLE_GAP_DOTS
     across, up = np.divide((middle, top), size_dots(fig))
-    lines = map(plain, title.split("\n"))
+    lines = [fitted_text(plain(line), frame.width, size) for line in title.split("\n")]
     fig.text(across, up, "\n".join(lines), ha="center", size=size)
+
+
+def fitted_text(text: str, width_dots: float, size: float, weight: str = "normal") -> str:
+    """Leave out the middle of a text that is too wide for a place; its end often is a number."""
+    most_dots = width_dots - _GAP_DOTS
+    if _width_dots(text, size, weight) <= most_dots:
+        return text
+    for kept in range(len(text) - 1, 1, -1):
+        at_end = kept // 2
+        shorter = f"{text[: kept - at_end]}…{text[-at_end:]}"
+        if _width_dots(shorter, size, weight) <= most_dots:
+            return shorter
+    return "…"
+
+
+@lru_cache(maxsize=1024)
+def _width_dots(text: str, size: float, weight: str) -> float:
+    """Measure a text of one line."""
+    font = FontProperties(size=size, weight=weight)
+    with ignored_glyphs():
+        width, _, _ = _renderer().get_text_width_height_descent(text, font, ismath=False)
+    return width
+
+
+@lru_cache
+def _renderer() -> RendererAgg:
+    """Give what measures texts; it takes long to make."""
+    return RendererAgg(1, 1, STYLE["figure.dpi"])
 
 
 def stacked(frames: Sequence[Frame], rows: int) -> list[Frame]:

@@ -1,9 +1,10 @@
 """A figure from its start to its picture: Axes to draw on, the key of its colours, its pixels."""
 
 import base64
+import contextlib
 import io
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -137,12 +138,18 @@ def picture(
     canvas = fig.canvas
     if not isinstance(canvas, FigureCanvasAgg):
         canvas = FigureCanvasAgg(fig)
-    with warnings.catch_warnings():
-        # Names may be in scripts that the font lacks
-        warnings.filterwarnings("ignore", "Glyph .* missing from")
+    with ignored_glyphs():
         canvas.draw()
     pixels = np.asarray(canvas.buffer_rgba())[..., :3]
     return Picture(pixels.copy(), alt, mask, call)
+
+
+@contextlib.contextmanager
+def ignored_glyphs() -> Iterator[None]:
+    """Draw names in scripts that the font lacks without a warning."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from")
+        yield
 
 
 @in_look

@@ -10,12 +10,14 @@ from nibabel.affines import voxel_sizes
 
 from ..errors import InputError
 from ..texts import plain
-from .frames import PANELS_WIDTH_IN, TITLE_DOTS, panels, slice_panel
+from .frames import PANELS_WIDTH_IN, TITLE_DOTS, fitted_text, panels, slice_panel
 from .pictures import Picture, key, picture, size_dots
 from .style import STYLE, in_look
 
 # Volumes are drawn with at most so many dots along their longest side
 _LONGEST_SIDE_DOTS = 1024
+# The place of a plane is at least so wide beside the widest, for its title
+_NARROWEST = 0.4
 
 
 class Plane(NamedTuple):
@@ -81,7 +83,8 @@ def three_planes(
     extent_mm = np.multiply(volume.shape, spacing_mm)
     dot_mm = max(spacing_mm.min(), extent_mm.max() / _LONGEST_SIDE_DOTS)
     sizes = np.maximum(1, np.rint(extent_mm / dot_mm)).astype(int).tolist()
-    widths_mm = [extent_mm[plane.across] for plane in PLANES]
+    widths_mm = np.array([extent_mm[plane.across] for plane in PLANES])
+    widths_mm = np.maximum(widths_mm, _NARROWEST * widths_mm.max())
     height = 0.8 + PANELS_WIDTH_IN * extent_mm[1:].max() / np.sum(widths_mm)
     lines = 1
     if name:
@@ -120,9 +123,10 @@ def _parts(mask: np.ndarray | None, doubtful: np.ndarray | None) -> dict[str, np
 
 def _headline(fig: Figure, text: str) -> None:
     """Write a title above all panels, in the upper of two lines."""
-    _, height_dots = size_dots(fig)
+    width_dots, height_dots = size_dots(fig)
     baseline = 1 - TITLE_DOTS / height_dots
-    fig.text(0.5, baseline, plain(text), ha="center", size=STYLE["axes.titlesize"], weight="bold")
+    look = {"size": STYLE["axes.titlesize"], "weight": "bold"}
+    fig.text(0.5, baseline, fitted_text(plain(text), width_dots, **look), ha="center", **look)
 
 
 def _middle(volume: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
