@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
+from ..metrics import iou
 from ..plots import (
     COLOURS,
     Picture,
@@ -184,8 +185,7 @@ def threshold_picture(
     for mask in candidates:
         for kind, region in errors(mask, truth).items():
             shares[kind].append(np.count_nonzero(region) / true_area_px)
-        inside = 1 - shares["miss"][-1]
-        shares["IoU"].append(inside / (1 + shares["over-reach"][-1]))
+        shares["IoU"].append(iou(mask, truth))
     best = int(np.argmax(shares["IoU"]))
     lower = max(best - 1, 0)
     fig, axes = figure(3, height=4.6)
