@@ -33,3 +33,11 @@ def drawn(monkeypatch):
 def test_a_mask_has_no_overlap_with_an_empty_truth():
     alt = drawings.threshold_picture(IMAGE, disc(0), [1, 2], [disc(9), disc(3)]).alt
     assert "highest, 0.000" in alt
+
+
+def test_only_bands_that_were_tried_are_spoken_of():
+    shown = (IMAGE, disc(3), disc(3), disc(3))
+    alt = drawings.band_picture(*shown, np.array([[0.5, 0.9]]), [1], [6, 18]).alt
+    assert alt == "The mean IoU is highest, 0.900, for the band 1 … 18."
+    alt = drawings.band_picture(*shown, np.array([[0.5], [0.9]]), [1, 2], [6]).alt
+    assert alt.endswith("; another lower end can make it 0.500.")

@@ -312,7 +312,7 @@ def band_picture(
     --------
     >>> one = np.ones((4, 4))
     >>> band_picture(np.eye(4), one, one, one, np.array([[0.5, 0.9]]), [1], [6, 18]).alt
-    'The mean IoU is highest, 0.900, for the band 1 … 18; another lower end can make it nan.'
+    'The mean IoU is highest, 0.900, for the band 1 … 18.'
     """
     fig = Figure(figsize=(PANELS_WIDTH_IN, 4.6))
     FigureCanvasAgg(fig)
@@ -334,9 +334,10 @@ def band_picture(
     to_see = [kind for kind, region in wrong.items() if np.count_nonzero(region) > visible_px]
     key(fig, ("mask", *to_see, "truth"))
     beside = ious[[near for near in (row - 1, row + 1) if 0 <= near < len(lows)], column]
-    worst = beside.min() if beside.size else np.nan
-    best = f"The mean IoU is highest, {ious.max():.3f}, for the band {lows[row]} … {highs[column]}"
-    return picture(fig, f"{best}; another lower end can make it {worst:.3f}.")
+    alt = f"The mean IoU is highest, {ious.max():.3f}, for the band {lows[row]} … {highs[column]}"
+    if beside.size:
+        alt += f"; another lower end can make it {beside.min():.3f}"
+    return picture(fig, f"{alt}.")
 
 
 def _draw_table(
