@@ -41,3 +41,10 @@ def test_only_bands_that_were_tried_are_spoken_of():
     assert alt == "The mean IoU is highest, 0.900, for the band 1 … 18."
     alt = drawings.band_picture(*shown, np.array([[0.5], [0.9]]), [1, 2], [6]).alt
     assert alt.endswith("; another lower end can make it 0.500.")
+
+
+def test_fields_of_a_volume_without_a_brain_are_drawn():
+    cube = np.ones((4, 4, 4))
+    shown = {"a": cube}, {"b": 2 * cube}
+    picture = drawings.fields_in_planes(*shown, np.eye(4), 0 * cube, at=(2, 2, 2))
+    assert picture.pixels.min() < 255

@@ -183,8 +183,10 @@ def fields_in_planes(
     grid = axes.reshape(len(planes), columns)
     white = max(grey_limits(volume)[1] for volume in volumes.values())
     inside = np.asarray(brain, bool)
-    steepest = max(float(np.abs(np.log(field[inside])).max()) for field in fields.values())
-    factor = float(np.exp(max(steepest, 0.01)))
+    steepest = 0.01
+    for field in fields.values():
+        steepest = np.abs(np.log(field[inside])).max(initial=steepest)
+    factor = float(np.exp(steepest))
     looks = (
         (volumes, {"cmap": "gray", "vmin": 0, "vmax": white}),
         (fields, {"cmap": _FIELD_COLOURS, "norm": LogNorm(1 / factor, factor)}),
