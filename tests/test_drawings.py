@@ -48,3 +48,34 @@ def test_fields_of_a_volume_without_a_brain_are_drawn():
     shown = {"a": cube}, {"b": 2 * cube}
     picture = drawings.fields_in_planes(*shown, np.eye(4), 0 * cube, at=(2, 2, 2))
     assert picture.pixels.min() < 255
+
+
+@pytest.mark.parametrize("iou", [1.0, 0.999])
+def test_a_perfect_method_is_on_the_picture(drawn, iou):
+    scores = {"v7": {"a": iou}, "v8": {"a": iou}}
+    drawings.sets_picture(scores, {"a": True}, "")
+    [axes] = drawn[0].axes
+    left, right = axes.get_xlim()
+    for line in axes.lines:
+        [x] = line.get_xdata()
+        assert left <= x <= right
+        assert not line.get_clip_on()
+
+
+def test_a_width_that_others_chose_far_away_is_on_the_picture(drawn):
+    sizes = np.arange(2, 61, 2)
+    iou = np.linspace(0.5, 0.9, sizes.size)[None]
+    sweep = Sweep(sizes, iou, iou)
+    drawings.choice_picture(sweep, (0.4, 0.9), [20, 60], [0.6, 0.9])
+    [axes] = drawn[0].axes
+    left, right = axes.get_xlim()
+    bottom, _ = axes.get_ylim()
+    assert left <= 20 < 60 <= right
+    assert bottom < 0.4
+
+
+def test_our_value_is_on_the_picture_where_nothing_scores(drawn):
+    values = np.array([10, 20, 100, 200])
+    curve = drawings.OptionCurve("v3", "threshold", values, np.array([[0.7, 0.9, 0, 0]]), 100, 0.5)
+    drawings.option_picture([curve])
+    assert drawn[0].axes[0].get_xlim()[1] >= 100

@@ -88,8 +88,10 @@ def choice_picture(
     >>> choice_picture(sweep, (0.9, 0.9), [26, 26], [0.9, 0.9]).alt
     'IoU against width: best 26 px, mean 0.900, bootstrap 0.900 to 0.900; left out 0.900'
     """
-    shown_px = 8  # to either side of the best width
+    shown_px = 8  # to either side of the best width, or as far as a width was chosen
     best_px = result.best_size
+    narrowest_px = min([best_px - shown_px, *chosen_px])
+    widest_px = max([best_px + shown_px, *chosen_px])
     best = float(result.iou.mean(axis=0).max())
     low, high = interval
     fig, (axes,) = figure(height=4.4)
@@ -117,9 +119,9 @@ def choice_picture(
         zorder=4,
         label="best mean, bootstrap interval (95 %)",
     )
-    near = np.abs(result.sizes - best_px) <= shown_px
-    bottom = result.iou[:, near].min() - 0.01
-    limits = {"xlim": (best_px - shown_px, best_px + shown_px), "ylim": (bottom, 1.0)}
+    near = (result.sizes >= narrowest_px) & (result.sizes <= widest_px)
+    bottom = min(result.iou[:, near].min(), low) - 0.01
+    limits = {"xlim": (narrowest_px, widest_px), "ylim": (bottom, 1.0)}
     axes.set(title="How sure is the best width?", **limits)
     fig.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=11)
     return picture(

@@ -82,6 +82,9 @@ def ray_picture(
     return picture(fig, alt)
 
 
+_LEAST_LACKING = 0.004  # of a perfect IoU; a logarithmic axis has no zero
+
+
 @in_look
 def sets_picture(
     scores: Mapping[str, Mapping[str, float]],
@@ -96,7 +99,8 @@ def sets_picture(
     Parameters
     ----------
     scores : mapping of str to mapping of str to float
-        Method to set to IoU. Around the last method a band shows the tolerance.
+        Method to set to IoU. Around the last method a band shows the tolerance. Above 0.996 an IoU
+        is drawn at the left end.
     sets : mapping of str to bool
         The sets from top to bottom, and whether the truth of each is exact. The band is drawn
         where it is not.
@@ -124,7 +128,7 @@ def sets_picture(
         role, marker = ("baseline", "s") if method in baselines else ("measured", "o")
         is_last = method == list(scores)[-1]
         axes.plot(
-            [1 - iou for iou in ious.values()],
+            [max(1 - iou, _LEAST_LACKING) for iou in ious.values()],
             [rows[name] for name in ious],
             linestyle="none",
             marker="D" if is_last else marker,
@@ -133,6 +137,8 @@ def sets_picture(
             markersize=13 if is_last else 9,
             markeredgewidth=2,
             label=method,
+            clip_on=False,  # at the left end, too, a marker is whole
+            zorder=3,
         )
     label = f"{list(scores)[-1]} ± {tolerance:g}, where the truth was traced"
     for name, iou in list(scores.values())[-1].items():
@@ -144,7 +150,8 @@ def sets_picture(
                 [(left, lacking + tolerance - left)], (bottom, 0.8), color="0.87", label=label
             )
             label = None
-    axes.set(xscale="log", xlim=(0.004, 1.1), xlabel="1 − mean IoU (logarithmic): left is better")
+    xlabel = "1 − mean IoU (logarithmic): left is better"
+    axes.set(xscale="log", xlim=(_LEAST_LACKING, 1.1), xlabel=xlabel)
     ticks = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1)
     axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     axes.minorticks_off()

@@ -222,7 +222,7 @@ def _draw_option(axes: Axes, curve: OptionCurve) -> None:
     )
     scores_at = np.flatnonzero(curve.ious.max(axis=0) > 0.02)
     last = curve.values[scores_at[-1]] if scores_at.size else curve.values[-1]
-    right = min(1.1 * last, curve.values[-1])
+    right = min(1.1 * max(last, curve.ours), curve.values[-1])
     axes.set(xlabel=curve.option, ylabel="IoU", xlim=(0, right), ylim=(0, 1.02))
 
 
