@@ -62,6 +62,16 @@ def test_a_perfect_method_is_on_the_picture(drawn, iou):
         assert not line.get_clip_on()
 
 
+def test_the_length_of_a_broken_bar_is_seen_on_black(drawn):
+    scores = dict.fromkeys(("iou_unsplit", "iou_no_scalp", "iou_true_brain", "iou_slice"), 0.1)
+    row = {"head": "a", "kind": "scan", "iou_v7": 0.1, "iou_own_slice": 0.1}
+    drawings.losses_picture([row | scores])
+    [axes] = drawn[0].axes
+    beside, on_the_bar = axes.texts
+    assert beside.get_color() == "black"
+    assert on_the_bar.get_color() == "white"
+
+
 def test_a_width_that_others_chose_far_away_is_on_the_picture(drawn):
     sizes = np.arange(2, 61, 2)
     iou = np.linspace(0.5, 0.9, sizes.size)[None]

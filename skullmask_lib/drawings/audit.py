@@ -245,7 +245,8 @@ def _stack(axes: Axes, losses: np.ndarray) -> None:
         if too_long[bar]:
             part = longest[bar]
             middle = (starts[bar, part] + ends[bar, part]) / 2
-            _break(axes, middle, bar, f"{losses[bar, part]:.2f}")
+            ink = "white" if part == losses.shape[1] - 1 else "black"  # what is still lost is dark
+            _break(axes, middle, bar, f"{losses[bar, part]:.2f}", ink)
     axes.set_xlim(-0.04, _LOSS_LIMIT)
     axes.axvline(0, color=COLOURS["measured"], linewidth=1.2)
 
@@ -255,6 +256,7 @@ def _break(
     x: float,
     place: int,
     text: str,
+    ink: str,
 ) -> None:
     """Break a part of a bar at x by two slanted lines, and write its true length there."""
     for shift in (-0.026, 0.026):
@@ -263,4 +265,4 @@ def _break(
         for side in (-0.0035, 0.0035):
             line = [end + side for end in ends]
             axes.plot(line, [place + 0.42, place - 0.42], color=COLOURS["measured"], linewidth=1.2)
-    axes.text(x, place, text, va="center", ha="center", fontsize=11)
+    axes.text(x, place, text, va="center", ha="center", fontsize=11, color=ink)
