@@ -89,3 +89,10 @@ def test_our_value_is_on_the_picture_where_nothing_scores(drawn):
     curve = drawings.OptionCurve("v3", "threshold", values, np.array([[0.7, 0.9, 0, 0]]), 100, 0.5)
     drawings.option_picture([curve])
     assert drawn[0].axes[0].get_xlim()[1] >= 100
+
+
+def test_a_sweep_of_one_width_shows_its_scores():
+    scores = np.array([[0.8], [0.9]])
+    axes = plots.sweep_curve(plots.figure()[1][0], Sweep(np.array([26]), scores, scores))
+    *curves, _ = axes.lines
+    assert {line.get_marker() for line in curves} == {"o"}

@@ -3,6 +3,7 @@
 import itertools
 import textwrap
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -86,8 +87,12 @@ def sweep_curve(
     values = getattr(result, score)
     colour = COLOURS["measured"]
     mean = values.mean(axis=0)
-    axes.plot(result.sizes, values.T, alpha=0.25, lw=1.2, color=colour, linestyle=linestyle)
-    axes.plot(result.sizes, mean, label=label, color=colour, linestyle=linestyle)
+    marker = ""
+    if len(result.sizes) == 1:  # a single point has no line
+        marker = "o" if score == "iou" else "s"
+    look: dict[str, Any] = {"color": colour, "linestyle": linestyle, "marker": marker}
+    axes.plot(result.sizes, values.T, alpha=0.25, lw=1.2, **look)
+    axes.plot(result.sizes, mean, label=label, **look)
     if score == "iou":  # the width is chosen by it
         best = f"best mean: {result.best_size} px"
         axes.axvline(result.best_size, label=best, color=COLOURS["baseline"], linestyle=":", lw=1.8)
