@@ -96,3 +96,21 @@ def test_a_sweep_of_one_width_shows_its_scores():
     axes = plots.sweep_curve(plots.figure()[1][0], Sweep(np.array([26]), scores, scores))
     *curves, _ = axes.lines
     assert {line.get_marker() for line in curves} == {"o"}
+
+
+def test_only_who_traced_a_slice_is_counted_and_only_what_is_drawn_explained(drawn):
+    images = np.stack([IMAGE, IMAGE])
+    traces = {
+        "ann\x1ba": np.stack([disc(9), disc(9)]),
+        "ben": np.stack([disc(8), disc(8)]),
+        "carla": np.stack([disc(0), disc(7)]),
+    }
+    data = Data(images, np.stack([disc(0), disc(8)]), None, ("a\nslice", "b"))
+    alone = drawings.agreement_picture(traces, data, slice_index=0)
+    assert alone.alt.startswith("a slice: traces by 2 raters; ")
+    assert alone.alt.isprintable()
+    assert drawn[0].legends == []
+    assert drawings.agreement_picture(traces, data).alt.startswith("b: traces by 3 raters; ")
+    assert len(drawn[1].legends) == 1
+    labels = [label.get_text() for label in drawn[1].axes[1].get_yticklabels()]
+    assert sorted(labels) == ["ann\\x1ba", "ben", "carla"]

@@ -10,6 +10,7 @@ from matplotlib.colors import to_hex
 from .. import plots, raters
 from ..io.data import Data
 from ..plots import COLOURS, Picture, figure, in_look, picture
+from ..texts import counted, plain
 
 
 @in_look
@@ -42,31 +43,32 @@ def agreement_picture(
     >>> agreement_picture(traces, Data(image, None, None, ("disc",))).alt
     'disc: traces by 3 raters; from -1.5 px (a) to 1.6 px (c) outside of the others.'
     """
+    counts = raters.traced(traces).sum(axis=0)
     if slice_index is None:
-        slice_index = int(raters.traced(traces).sum(axis=0).argmax())
+        slice_index = int(counts.argmax())
     unit = data.length_unit
     fig, axes = figure(2, width=11, height=max(5, 1.2 + 0.24 * len(traces)))
     image = data.images[slice_index]
-    name = data.names[slice_index]
+    name = plain(data.names[slice_index])
     plots.show(axes[0], image, name)
     plots.zoom(axes[:1], image)
     rows = raters.deviations(traces, data.spacing_mm)
     # Who shares no slice with others has NaN, which would break the order
     rows.sort(key=lambda row: (np.isnan(row.outward), row.outward))
-    names = [row.rater for row in rows]
     outward = np.array([row.outward for row in rows])
     shades = mpl.colormaps["cool"](np.linspace(0, 1, len(rows)))
     colours = [to_hex(shade) for shade in shades]
-    for rater, colour in zip(names, colours, strict=True):
-        if traces[rater][slice_index].any():
-            plots.outline(axes[0], traces[rater][slice_index], colour=colour)
-    if data.truth is not None:
+    for row, colour in zip(rows, colours, strict=True):
+        plots.outline(axes[0], traces[row.rater][slice_index], colour=colour)
+    if data.truth is not None and data.truth[slice_index].any():
         plots.outline(axes[0], data.truth[slice_index], "truth")
         plots.key(fig, ["truth"])
-    axes[1].barh(names, outward, color=colours, edgecolor=COLOURS["measured"], height=0.6)
+    places = range(len(rows))
+    axes[1].barh(places, outward, color=colours, edgecolor=COLOURS["measured"], height=0.6)
+    axes[1].set_yticks(places, [plain(row.rater) for row in rows])
     axes[1].axvline(0, color=COLOURS["baseline"], linewidth=1.2)
     axes[1].set(xlabel=f"outside of the others (below 0: inside), mean [{unit}]")
-    alt = f"{name}: traces by {len(traces)} raters"
+    alt = f"{name}: traces by {counted(counts[slice_index], 'rater')}"
     known = [row for row in rows if np.isfinite(row.outward)]
     if known:
         low, high = known[0], known[-1]
