@@ -114,3 +114,16 @@ def test_only_who_traced_a_slice_is_counted_and_only_what_is_drawn_explained(dra
     assert len(drawn[1].legends) == 1
     labels = [label.get_text() for label in drawn[1].axes[1].get_yticklabels()]
     assert sorted(labels) == ["ann\\x1ba", "ben", "carla"]
+
+
+def test_files_of_other_shapes_are_shown_as_a_whole(drawn):
+    small = np.zeros((20, 30))
+    small[5:15, 10:20] = 1
+    large = np.ones((80, 60))
+    broken = small.copy()
+    broken[0, 0] = np.nan
+    images = {"broken": broken, "small": small, "large": large}
+    drawings.files_picture(images, dict.fromkeys(images))
+    windows = [one.get_xlim() for one in drawn[0].axes]
+    assert windows[0] == windows[1] == (8.5, 20.5)
+    assert windows[2] == (-0.5, 59.5)

@@ -268,7 +268,7 @@ def files_picture(
     Parameters
     ----------
     images : mapping of str to ndarray of shape (H, W)
-        By the name of the file.
+        By the name of the file. All files of the shape of the first show the same window.
     masks : mapping of str to ndarray of shape (H, W), {0, 1}, or None
         None where a file has no mask.
 
@@ -303,6 +303,8 @@ def files_picture(
             where = {"xytext": (0, -14), "textcoords": "offset points"}
             one.annotate("not a number", place, ha="center", va="top", **where, **look)
         captions.append(f"{name}: {verdict}")
-    zoom(axes, next(iter(images.values())))
+    first = next(iter(images.values()))
+    for one, image in zip(axes, images.values(), strict=True):
+        zoom([one], np.nan_to_num(first if image.shape == first.shape else image))
     key(fig, ("mask",))
     return picture(fig, f"Files and their masks: {'; '.join(captions)}.")
