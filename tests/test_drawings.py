@@ -127,3 +127,16 @@ def test_files_of_other_shapes_are_shown_as_a_whole(drawn):
     windows = [one.get_xlim() for one in drawn[0].axes]
     assert windows[0] == windows[1] == (8.5, 20.5)
     assert windows[2] == (-0.5, 59.5)
+
+
+def test_a_picture_carries_its_mask_as_zeros_and_ones():
+    gray = np.uint8(IMAGE)
+    options = {"titles": ("after", "mask"), "thresholds": (1, 2), "alt": "x"}
+    box = slice(0, 9), slice(0, 9)
+    for mask in (disc(9) > 0, 255 * disc(9), disc(9).astype(float)):
+        changed = drawings.contrast_picture(gray, gray, mask, disc(9), **options)
+        titles = {"titles": ("box", "whole", "crop"), "alt": "x"}
+        cropped = drawings.crop_picture(IMAGE, box, (mask, mask), disc(9), **titles)
+        for picture in (changed, cropped):
+            assert picture.mask.dtype == np.uint8
+            np.testing.assert_array_equal(picture.mask, disc(9))

@@ -127,7 +127,7 @@ def contrast_picture(
     outlined = {"truth": truth}
     slice_panel(fig, frames[3], after, titles[1], window=window, kinds=kinds, outlined=outlined)
     key(fig)
-    return picture(fig, alt, mask=np.asarray(mask))
+    return picture(fig, alt, mask=np.uint8(mask > 0))
 
 
 def _histograms(
@@ -276,4 +276,4 @@ def crop_picture(
     kinds = {kind: error[box] for kind, error in errors(cropped_mask, truth).items()}
     slice_panel(fig, frames[2], image[box], titles[2], kinds=kinds, outlined={"truth": truth[box]})
     key(fig)
-    return picture(fig, alt, mask=np.asarray(cropped_mask))
+    return picture(fig, alt, mask=np.uint8(cropped_mask > 0))
