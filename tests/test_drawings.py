@@ -140,3 +140,17 @@ def test_a_picture_carries_its_mask_as_zeros_and_ones():
         for picture in (changed, cropped):
             assert picture.mask.dtype == np.uint8
             np.testing.assert_array_equal(picture.mask, disc(9))
+
+
+@pytest.mark.parametrize(
+    ("values", "ends"),
+    [([2.0] * 9, "neither"), ([1] + 99 * [2], "min"), (99 * [1] + [2], "max"), (range(99), "both")],
+)
+def test_a_colour_bar_is_pointed_where_values_lie_beyond_it(values, ends):
+    outline = np.zeros((10, 10), bool)
+    outline.ravel()[: len(values)] = True
+    fig, axes = plots.figure()
+    options = {"title": "", "label": ""}
+    drawings.coloured_outline(axes[0], np.eye(10), outline, np.array(values, float), **options)
+    [bar] = [one._colorbar for one in fig.axes if hasattr(one, "_colorbar")]
+    assert bar.extend == ends

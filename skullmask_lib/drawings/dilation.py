@@ -124,6 +124,15 @@ def cut_out(
     return axes
 
 
+# The pointed ends of a colour bar: whether values lie below it, and above it
+_BAR_ENDS = {
+    (False, False): "neither",
+    (True, False): "min",
+    (False, True): "max",
+    (True, True): "both",
+}
+
+
 @in_look
 def coloured_outline(
     axes: Axes,
@@ -161,8 +170,10 @@ def coloured_outline(
     zoom([axes], image)
     y, x = np.nonzero(outline)
     low, high = np.percentile(values, (2, 95))
-    dots = axes.scatter(x, y, c=values, s=14, cmap="plasma", vmin=low, vmax=max(high, low + 0.1))
-    extend = "both" if values.min() < low else "max"
+    high = max(high, low + 0.1)
+    dots = axes.scatter(x, y, c=values, s=14, cmap="plasma", vmin=low, vmax=high)
+    beyond = values.min() < low, values.max() > high
+    extend = _BAR_ENDS[beyond]
     bar = axes.get_figure().colorbar(dots, ax=axes, extend=extend, shrink=0.85)
     bar.set_label(label)
     return axes
