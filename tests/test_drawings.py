@@ -154,3 +154,8 @@ def test_a_colour_bar_is_pointed_where_values_lie_beyond_it(values, ends):
     drawings.coloured_outline(axes[0], np.eye(10), outline, np.array(values, float), **options)
     [bar] = [one._colorbar for one in fig.axes if hasattr(one, "_colorbar")]
     assert bar.extend == ends
+
+
+def test_no_control_character_of_a_name_is_in_the_text_of_a_picture():
+    picture = plots.three_planes(np.zeros((9, 9, 9)), np.eye(4), name="a\x1b[2J\n.nii")
+    assert picture.alt.startswith("a\\x1b[2J .nii: ")

@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from PIL import Image
 
+from ..texts import plain
 from .style import COLOURS, STYLE, in_look
 
 # Height of the strip for the key, below the panels of a figure
@@ -122,7 +123,7 @@ def picture(
     ----------
     fig : Figure
     alt : str
-        What it shows, in words and numbers.
+        What it shows, in words and numbers; made `texts.plain`, for it may hold names of files.
     mask, call
         See `Picture`.
 
@@ -141,7 +142,7 @@ def picture(
     with ignored_glyphs():
         canvas.draw()
     pixels = np.asarray(canvas.buffer_rgba())[..., :3]
-    return Picture(pixels.copy(), alt, mask, call)
+    return Picture(pixels.copy(), plain(alt), mask, call)
 
 
 @contextlib.contextmanager
