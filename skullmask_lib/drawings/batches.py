@@ -223,7 +223,7 @@ def size_plot(
     counts: Sequence[float],
     bytes_for_image: Mapping[str, float],
 ) -> Plot:
-    """Draw how sizes grow with the number of images: published ones, and last what is held.
+    """Draw how three sizes grow with the number of images: two published ones, and what is held.
 
     Parameters
     ----------

@@ -41,7 +41,8 @@ def tone_picture(
     slices : mapping of str to ndarray of shape (H, W)
         By title. All show the window of the first.
     curves : mapping of str to ndarray of shape (L,)
-        By name: the new brightness of L old ones, evenly spaced; both run from 0 to 1.
+        By name (at most three): the new brightness of L old ones, evenly spaced; both run from 0 to
+        1.
     noise : float
         99% of the air lies below this brightness before the change, 0 … 1; marked on every curve.
     alt : str
