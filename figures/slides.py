@@ -29,8 +29,7 @@ def _page(columns: int = 1, rows: int = 1) -> tuple[Figure, np.ndarray]:
 
 
 def _slide(fig: Figure, title: str) -> plots.Picture:
-    with plots.look():
-        fig.suptitle(title, fontsize=17, weight="bold")
+    fig.suptitle(title, fontsize=17, weight="bold")
     return plots.picture(fig, title)
 
 
@@ -44,6 +43,7 @@ def _rows_of(name: str) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+@plots.in_look
 def journey() -> plots.Picture:
     """Show what every version of the journey misses and where it reaches too far."""
     image, truth = _phantom()
@@ -57,6 +57,7 @@ def journey() -> plots.Picture:
     return _slide(fig, "Seven versions, and the IoU of each")
 
 
+@plots.in_look
 def over_reach() -> plots.Picture:
     """Show a mask that is too small, the best one, and one that is too large."""
     image, truth = _phantom()
@@ -71,6 +72,7 @@ def over_reach() -> plots.Picture:
     return _slide(fig, "Two ways to be wrong: miss and over-reach")
 
 
+@plots.in_look
 def dilation() -> plots.Picture:
     """Show the score against the width of the structuring element."""
     data = sm.load("phantom")
@@ -78,10 +80,11 @@ def dilation() -> plots.Picture:
     fig, (axes,) = _page()
     plots.sweep_curve(axes, result, label="mean (thin: each slice)")
     axes.set_ylim(0.7, 1.0)
-    axes.legend(loc="lower center")
+    axes.legend(loc="lower right")
     return _slide(fig, "One number was chosen: the width")
 
 
+@plots.in_look
 def boundary() -> plots.Picture:
     """Show the two paths of v8 on the unwrapped head, and the mask."""
     data = sm.load("phantom")
@@ -100,6 +103,7 @@ def boundary() -> plots.Picture:
         cmap="gray",
         vmin=0,
         vmax=1.5,
+        interpolation="antialiased",
     )
     for name, style in (("path", "-"), ("inner edge", ":")):
         depths_mm = polar.STEP_MM * (np.asarray(stages[name]) + 0.5)
@@ -111,6 +115,7 @@ def boundary() -> plots.Picture:
     return _slide(fig, "v8 follows two edges all the way round")
 
 
+@plots.in_look
 def baselines() -> plots.Picture:
     """Show the mean IoU of the versions and of two baselines on all sets of real heads."""
     shown = {
@@ -133,6 +138,7 @@ def baselines() -> plots.Picture:
     return _slide(fig, "What carried the score? A baseline beats v7")
 
 
+@plots.in_look
 def network() -> plots.Picture:
     """Show v9, which asks a network, beside v8 on slices that were spoiled in many ways."""
     ious: dict[str, dict[str, float]] = {}

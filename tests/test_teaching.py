@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 
+import matplotlib as mpl
 import numpy as np
 import pacing
 import pages
@@ -183,6 +184,14 @@ def test_the_slides_are_for_a_projector_small_and_on_the_page():
         with Image.open(path) as slide:
             assert slide.size == (1600, 900)
         assert f"../figures/slides/{path.name}" in targets
+
+
+@pytest.mark.parametrize("draw", [slides.baselines, slides.network])
+def test_no_setting_of_matplotlib_changes_a_slide(draw):
+    settings = {"legend.frameon": True, "lines.linewidth": 9, "font.size": 30, "axes.grid": True}
+    with mpl.rc_context(settings):
+        pixels = draw().pixels
+    np.testing.assert_array_equal(pixels, draw().pixels)
 
 
 @pytest.mark.full
