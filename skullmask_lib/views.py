@@ -25,6 +25,7 @@ Offset = Annotated[int, errors.Range(-20, 60, 1, "grey levels")]
 Stage = Annotated[int, errors.Range(1, 7, 1, "")]
 Version = Literal[tuple(versions.VERSIONS)]
 _DARKER = 0.7
+_HIGHEST_LEVEL = 255  # where the axis of a histogram ends
 # The widths of the structuring element on a curve
 WIDTHS_PX = range(1, 62, 2)
 SEEDS = {
@@ -94,16 +95,27 @@ def largest_component(
     bright = (gray > level).astype(np.uint8)
     mask = masks.largest_component(bright)
     call = "sm.v1(image)"
-    title = f"thick line: threshold {level}"
+    title = f"threshold {level}"
+    marks = []
+    if 0 <= level <= _HIGHEST_LEVEL:
+        title = f"thick line: {title}"
+        marks = [(level, None)]
     if offset:
         above = f"(sm.masks.normalize(image) > {level}).astype('uint8')"
         call = f"sm.masks.largest_component({above})"
         title += f", Otsu's {offset:+d}"
     fig, frames = plots.panels(1, 1.2, 1)
     window = plots.head_window(image)
-    plots.slice_panel(fig, frames[0], bright, f"brighter than {level}", window=window)
+    plots.slice_panel(
+        fig,
+        frames[0],
+        bright,
+        f"brighter than {level}",
+        window=window,
+        bordered=bool(bright.all()),
+    )
     histogram = _histogram(frames[1], data, slice_index)
-    plots.plot_panel(fig, frames[1], histogram, title, marks=[(level, None)])
+    plots.plot_panel(fig, frames[1], histogram, title, marks=marks)
     verdict = _judge(fig, frames[2], data, slice_index, mask, opacity)
     alt = f"v1, threshold {level}: {verdict}"
     return _picture(fig, data, slice_index, alt, mask, call)

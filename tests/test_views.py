@@ -181,6 +181,25 @@ def test_the_marks_lie_at_their_data():
     assert abs(mark - line) <= 1
 
 
+def test_a_threshold_off_the_axis_has_no_line_and_a_white_slice_a_border(monkeypatch):
+    drawn = []
+    draw = plots.plot_panel
+
+    def recorded(fig, frame, shown, title, *, marks):
+        drawn.append((title, marks))
+        return draw(fig, frame, shown, title, marks=marks)
+
+    monkeypatch.setattr(plots, "plot_panel", recorded)
+    flat = data_of(np.zeros((64, 48)))
+    picture = views.largest_component(flat, offset=-20)
+    assert picture.pixels[30:350, :270].min() < 200
+    views.largest_component(flat, offset=20)
+    assert drawn == [
+        ("threshold -20, Otsu's -20", []),
+        ("thick line: threshold 20, Otsu's +20", [(20, None)]),
+    ]
+
+
 @pytest.mark.parametrize(
     "image", [RING[0], np.kron(np.eye(3), np.ones((3, 5)))], ids=["shrunk", "enlarged"]
 )
