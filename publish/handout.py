@@ -165,17 +165,24 @@ def write(path: Path, files: dict[PurePosixPath, bytes]) -> None:
 
 
 def main(reader: str) -> None:
-    """Write the zip for the students or for the instructor, and say where it is.
+    """Write the zip for a reader, and say where it is.
+
+    Parameters
+    ----------
+    reader : {"student", "instructor"}
 
     Raises
     ------
     SystemExit
-        If the project is no clone. The message is one line.
+        If the reader is another one, or the project is no clone. The message is one line.
     """
+    makers = {"student": student_files, "instructor": instructor_files}
+    if reader not in makers:
+        sys.exit(f"handout: expected {' or '.join(makers)}, got {reader!r}")
     settings = tomllib.loads((HOUSE / "pyproject.toml").read_text(encoding="utf-8"))
     version = settings["project"]["version"]
     try:
-        files = student_files() if reader == "student" else instructor_files()
+        files = makers[reader]()
     except InputError as error:
         sys.exit(f"handout: {error}")
     path = HOUSE / "build" / f"skullmask-{version}-{reader}.zip"
@@ -184,4 +191,4 @@ def main(reader: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(" ".join(sys.argv[1:]))

@@ -200,6 +200,17 @@ def test_without_a_clone_there_is_one_clear_line(tmp_path, monkeypatch, is_clone
     assert not (tmp_path / "build").exists()
 
 
+@pytest.mark.parametrize("reader", ["students", "Student", ""])
+def test_no_zip_with_solutions_is_written_for_a_reader_misspelt(monkeypatch, reader):
+    written = []
+    monkeypatch.setattr(handout, "write", lambda path, _files: written.append(path))
+    with pytest.raises(
+        SystemExit, match=rf"^handout: expected student or instructor, got '{reader}'$"
+    ):
+        handout.main(reader)
+    assert written == []
+
+
 def test_without_git_there_is_one_clear_line(monkeypatch):
     monkeypatch.setenv("PATH", "")
     with pytest.raises(SystemExit, match=r"^handout: git .*$"):
