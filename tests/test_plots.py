@@ -50,6 +50,22 @@ def test_a_few_bright_pixels_are_seen_on_a_flat_slice(dark, bright):
     assert plots.head_window(image, margin=0) == (slice(30, 33), slice(40, 43))
 
 
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_a_pixel_that_is_not_finite_darkens_no_other(bad):
+    image = 100.0 * SQUARE
+    image[0, 0] = bad
+    assert plots.grey_limits(image) == (0, 100)
+    gray = plots.grey_of(image)
+    np.testing.assert_array_equal(gray[1:], SQUARE[1:])
+    assert gray[0, 0] == (bad == np.inf)
+    compared = plots.compare(plots.figure()[1][0], image, SQUARE, SQUARE)
+    assert compared.images[0].get_array()[12, 12].tolist() == [255, 255, 255]
+
+
+def test_a_slice_without_a_finite_pixel_is_black():
+    assert plots.grey_of(np.full((3, 3), np.nan)).max() == 0
+
+
 def groups_of(strip):
     """Count the groups of ink in a strip of pixels, from left to right, with 12 white dots between."""
     ink = np.flatnonzero((strip < 128).any(axis=(0, 2)))

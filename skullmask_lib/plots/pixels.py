@@ -25,12 +25,16 @@ def grey_limits(
 ) -> tuple[float, float]:
     """Find what is drawn black and white: the minimum, and a percentile of every few pixels.
 
-    White is the maximum where so few pixels are bright that the percentile would hide them.
+    White is the maximum where so few pixels are bright that the percentile would hide them. Pixels
+    that are not finite are left out.
     """
     step = max(min(image.shape[:2]) // 256, 1)
     sample = image[::step, ::step].astype(float)
     low = float(image.min())
     high = float(np.percentile(sample, white_percentile))
+    if not np.isfinite((low, high)).all():
+        finite = image[np.isfinite(image)]
+        return grey_limits(finite[None], white_percentile) if finite.size else (0.0, 1.0)
     if high > low:
         return low, high
     highest = float(image.max())
@@ -51,7 +55,7 @@ def grey_of(image: np.ndarray) -> np.ndarray:
     Returns
     -------
     ndarray of shape (H, W), float
-        0 … 1
+        0 … 1; 0 where a pixel is NaN.
 
     Examples
     --------
@@ -59,7 +63,7 @@ def grey_of(image: np.ndarray) -> np.ndarray:
     [[0.0, 0.5, 1.0]]
     """
     low, high = grey_limits(image)
-    return np.clip((image - low) / (high - low), 0, 1)
+    return np.clip(np.nan_to_num((image - low) / (high - low)), 0, 1)
 
 
 def errors(
