@@ -7,13 +7,14 @@ import re
 import subprocess
 from pathlib import Path
 
+import nbformat
 import nibabel as nib
 import numpy as np
 import pytest
 from browser import chromium, open_page
 from inputs import doubted, later, ring_head
 from numpy.testing import assert_array_equal
-from pages import table_of
+from pages import HOUSE, table_of
 from PIL import Image
 from reporting import (
     REPORT_ON_ARRAY,
@@ -26,7 +27,7 @@ from reporting import (
 from result_tables import by_first_cell, numbers, rows_of
 
 import skullmask_lib as sm
-from skullmask_lib import polar
+from skullmask_lib import plots, polar
 from skullmask_lib.reports import provenance, report
 
 # --- what it is made of --------------------------------------------------------------------------
@@ -279,6 +280,25 @@ def loud(*args, **options):
 
 sm.load = loud
 """
+
+
+def test_every_version_has_a_curve_and_legends_are_in_our_look():
+    [source] = [
+        cell.source
+        for cell in nbformat.read(HOUSE / "notebooks" / "report.ipynb", as_version=4).cells
+        if "Slice by slice" in cell.source and cell.cell_type == "code"
+    ]
+    scores = {name: [0.5, 0.6] for name in sm.VERSIONS}
+    data = sm.load("phantom", slices=slice(0, 2))
+    made = {"plots": plots, "polar": polar, "np": np, "data": data}
+    made |= {"judged": [0, 1], "quality": [0.8, 0.9], "first": "v8", "scores": [{}]}
+    made |= {"overlap": scores, "shown_masks": scores}
+    exec(source, made)
+    axes, _ = made["axes"]
+    assert [line.get_label() for line in axes.lines] == list(sm.VERSIONS)
+    looks = {(line.get_marker(), line.get_linestyle()) for line in axes.lines}
+    assert len(looks) == len(sm.VERSIONS)
+    assert not axes.get_legend().get_frame_on()
 
 
 @pytest.mark.full
