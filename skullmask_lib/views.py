@@ -22,7 +22,7 @@ from .sweeps import masks_at_widths
 
 Opacity = Annotated[float, errors.Range(0.0, 1.0, 0.05, "")]
 Offset = Annotated[int, errors.Range(-20, 60, 1, "grey levels")]
-Stage = Annotated[int, errors.Range(1, 7, 1, "")]
+Stage = Annotated[int, errors.Range(1, 9, 1, "")]
 Version = Literal[tuple(versions.VERSIONS)]
 _DARKER = 0.7
 _HIGHEST_LEVEL = 255  # where the axis of a histogram ends

@@ -373,6 +373,11 @@ def test_polar_stages_are_those_of_their_version(monkeypatch, version):
             np.testing.assert_array_equal(path, traced[name])
 
 
+def test_the_slider_reaches_the_last_stage_of_every_version():
+    stage = making.from_signature(views.stages, {})["stage"]
+    assert stage.max == max(map(views.count_stages, versions.VERSIONS))
+
+
 def test_what_is_handed_out_again_cannot_be_written_to():
     data = sm.load("phantom")
     with pytest.raises(ValueError, match="read-only"):
