@@ -91,3 +91,10 @@ def test_a_long_name_of_a_volume_ends_within_the_picture():
     picture = plots.three_planes(np.zeros((9, 9, 9)), np.eye(4), name=200 * "x")
     assert picture.pixels[:20, :3].min() > 250
     assert picture.pixels[:20, -3:].min() > 250
+
+
+def test_pictures_can_be_compared_and_collected():
+    first, second = (plots.picture(plots.figure()[0], "empty") for _ in range(2))
+    assert first == first
+    assert first != second
+    assert len({first, second}) == 2

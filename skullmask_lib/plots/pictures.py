@@ -23,9 +23,11 @@ from .style import COLOURS, STYLE, in_look
 KEY_DOTS = 30
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Picture:
     """A finished figure: what notebooks show, explorers redraw and reports embed.
+
+    A `Picture` is equal to itself alone, so that it can be compared and collected.
 
     Attributes
     ----------
