@@ -9,7 +9,7 @@ skull mask that it shows, and the call that makes this mask from ``image``.
 import inspect
 from collections.abc import Callable, Sequence
 from functools import lru_cache, wraps
-from typing import Annotated, Literal, NamedTuple, get_args
+from typing import Annotated, Any, Literal, NamedTuple, get_args
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -105,13 +105,13 @@ def largest_component(
         call = f"sm.masks.largest_component({above})"
         title += f", Otsu's {offset:+d}"
     fig, frames = plots.panels(1, 1.2, 1)
-    window = plots.head_window(image)
+    look = _look(data, slice_index)
     plots.slice_panel(
         fig,
         frames[0],
         bright,
         f"brighter than {level}",
-        window=window,
+        **look,
         bordered=bool(bright.all()),
     )
     histogram = _histogram(frames[1], data, slice_index)
@@ -168,11 +168,11 @@ def flood(
         call = f"1 - sm.masks.flood({below}, {places})"
     mask = 1 - wet
     fig, frames = plots.panels(1, 1, 1)
-    window = plots.head_window(image)
-    plots.slice_panel(fig, frames[0], image, "the slice", window=window)
+    look = _look(data, slice_index)
+    plots.slice_panel(fig, frames[0], image, "the slice", **look)
     shades = (1 - passable + 0.6 * wet).astype(np.float32)
     title = f"wet in grey: the flood passes ≤ {level}"
-    plots.slice_panel(fig, frames[1], shades, title, window=window, white_percentile=100)
+    plots.slice_panel(fig, frames[1], shades, title, **look, white_percentile=100)
     verdict = _judge(fig, frames[2], data, slice_index, mask, opacity)
     wet_share = f"{wet.mean():.3f} of the slice is wet"
     alt = f"v2, flooded from {seeds} up to {level}: {wet_share}, {verdict}"
@@ -225,13 +225,13 @@ def thresholds(
         levels = [int(local_mean.min()), int(local_mean.max())]
         option = f"block size {block_size}"
     fig, frames = plots.panels(1, 1.2, 1)
-    window = plots.head_window(image)
+    look = _look(data, slice_index)
     plots.slice_panel(
         fig,
         frames[0],
         stages["above"],
         "largest component: orange",
-        window=window,
+        **look,
         kinds={"mask": stages["largest"]},
     )
     histogram = _histogram_with_key(frames[1], data, slice_index, version)
@@ -286,19 +286,19 @@ def frame_rule(
         stages = _stages_without_rule(stages, dilation_size)
         call = f"sm.masks.fill_holes(sm.masks.dilate(sm.v1(image), {dilation_size}))"
     fig, frames = plots.panels(1, 1, 1)
-    window = plots.head_window(image)
+    look = _look(data, slice_index)
     darker = stages["bright"] - _DARKER * stages["brain"]  # tells it from scalp without colour
     plots.slice_panel(
         fig,
         frames[0],
         darker,
         f"{components} at the frame",
-        window=window,
+        **look,
         kinds={"brain": stages["brain"], "scalp": stages["scalp"]},
         opacity=opacity,
     )
     title = f"dilated, width {dilation_size} px"
-    plots.slice_panel(fig, frames[1], stages["dilated"], title, window=window)
+    plots.slice_panel(fig, frames[1], stages["dilated"], title, **look)
     mask = stages["filled"]
     verdict = _judge(fig, frames[2], data, slice_index, mask, opacity)
     on_off = "on" if rule else "off"
@@ -432,10 +432,10 @@ def pipeline(
         steps.append(_Step(title, image, wrong, {"truth": truth}))
         colours = ("brain", "mask", "over-reach", "miss", "truth")
     fig, frames = plots.panels(1, 1, 1, height=8, lines=0)
-    window = plots.head_window(image)
+    look = _look(data, slice_index)
     for frame, step in zip(plots.stacked(frames, 2), steps, strict=False):
-        look = {"window": window, "kinds": step.painted, "outlined": step.outlined}
-        plots.slice_panel(fig, frame, step.background, opacity=opacity, **look)
+        shown = {"kinds": step.painted, "outlined": step.outlined}
+        plots.slice_panel(fig, frame, step.background, opacity=opacity, **shown, **look)
         plots.large_title(fig, frame, step.title)
     plots.key(fig, colours)
     width_px = f"width {dilation_size} px"
@@ -675,9 +675,10 @@ def stages(
         plot = _polar(frames[0], traced, (name,), line)
         plots.plot_panel(fig, frames[0], plot, title)
     else:
-        own_grid = name in ("head", "probability")
-        window = plots.head_window(shown if own_grid else data.images[slice_index])
-        plots.slice_panel(fig, frames[0], shown, title, window=window, white_percentile=100)
+        look = _look(data, slice_index)
+        if name in ("head", "probability"):  # they have a grid of their own
+            look = {"window": plots.head_window(shown)}
+        plots.slice_panel(fig, frames[0], shown, title, **look, white_percentile=100)
     verdict = _judge(fig, frames[1], data, slice_index, mask, opacity)
     alt = f"{place}, {name}; {verdict}"
     call = _call(version, options)
@@ -753,7 +754,7 @@ def versus(
         frames[2],
         image,
         "where they differ",
-        window=plots.head_window(image),
+        **_look(data, slice_index),
         kinds={"first alone": first & ~second, "second alone": second & ~first},
         opacity=1.0,
     )
@@ -886,6 +887,12 @@ def _limits_of_cost(cost: np.ndarray) -> tuple[float, float]:
 # --- What the views share ------------------------------------------------------------------------
 
 
+def _look(data: Data, slice_index: int) -> dict[str, Any]:
+    """Choose for `plots.slice_panel` what a slice is drawn with: its head alone, and to scale."""
+    window = plots.head_window(data.images[slice_index])
+    return {"window": window, "spacing_mm": data.spacing_of(slice_index)}
+
+
 @lru_cache(maxsize=16)
 def _unwrapped(data: Data, slice_index: int) -> polar.Unwrapped | None:
     return polar.unwrap(data.images[slice_index], **_options(data, slice_index, "v8", {}))
@@ -955,7 +962,7 @@ def _judge(
         frame,
         image,
         f"{what}: {verdict.score}",
-        window=plots.head_window(image),
+        **_look(data, slice_index),
         kinds=kinds,
         outlined=outlined,
         opacity=opacity,

@@ -93,6 +93,23 @@ def test_a_long_name_of_a_volume_ends_within_the_picture():
     assert picture.pixels[:20, -3:].min() > 250
 
 
+@pytest.mark.parametrize("spacing_mm", [(3.0, 1.0), (0.5, 2.0)])
+def test_a_slice_is_drawn_to_scale_with_its_outline_around_its_paint(spacing_mm):
+    fig, (frame,) = plots.panels(1)
+    shown = {"kinds": {"brain": SQUARE}, "outlined": {"truth": SQUARE}, "opacity": 1.0}
+    plots.slice_panel(fig, frame, 0 * SQUARE, spacing_mm=spacing_mm, **shown)
+    pixels = plots.picture(fig, "").pixels.astype(int)
+    row_mm, column_mm = spacing_mm
+    sides = {}
+    for role in ("brain", "truth"):
+        is_role = np.abs(pixels - plots.style.rgb(role)).max(axis=2) < 60
+        rows, columns = np.nonzero(is_role)
+        sides[role] = np.array((np.ptp(rows), np.ptp(columns)))
+        height, width = sides[role]
+        assert height / width == pytest.approx(row_mm / column_mm, rel=0.1)
+    assert np.abs(sides["brain"] - sides["truth"]).max() < 8
+
+
 def test_pictures_can_be_compared_and_collected():
     first, second = (plots.picture(plots.figure()[0], "empty") for _ in range(2))
     assert first == first

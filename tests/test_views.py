@@ -373,6 +373,22 @@ def test_polar_stages_are_those_of_their_version(monkeypatch, version):
             np.testing.assert_array_equal(path, traced[name])
 
 
+@EVERY_VIEW
+def test_pixels_that_are_not_square_are_drawn_to_scale(view, monkeypatch):
+    drawn = []
+    draw = plots.slice_panel
+
+    def recorded(*arguments, **options):
+        drawn.append(options["spacing_mm"])
+        return draw(*arguments, **options)
+
+    monkeypatch.setattr(plots, "slice_panel", recorded)
+    image, truth = RING
+    flat = data_of(image.repeat(2, axis=0), truth.repeat(2, axis=0), (0.5, 1.0))
+    view(flat)
+    assert set(drawn) == {(0.5, 1.0)}
+
+
 def test_the_slider_reaches_the_last_stage_of_every_version():
     stage = making.from_signature(views.stages, {})["stage"]
     assert stage.max == max(map(views.count_stages, versions.VERSIONS))

@@ -3,11 +3,14 @@
 What the points come to as an outline is decided here, too, so that lines and masks agree.
 """
 
+from typing import Any
+
 import cv2
 import numpy as np
 from scipy.interpolate import PchipInterpolator
 
 from .. import plots, polar
+from ..errors import Spacing
 from ..plots import Picture, in_look
 
 # Angles at which a point can be set, clockwise from the right
@@ -128,7 +131,13 @@ def strip_pixels(
 
 
 @in_look
-def slice_picture(image: np.ndarray, mask: np.ndarray, alt: str) -> Picture:
+def slice_picture(
+    image: np.ndarray,
+    mask: np.ndarray,
+    alt: str,
+    *,
+    spacing_mm: Spacing | None = None,
+) -> Picture:
     """Draw a slice as it is, and with the outline of a mask.
 
     Parameters
@@ -137,6 +146,8 @@ def slice_picture(image: np.ndarray, mask: np.ndarray, alt: str) -> Picture:
     mask : ndarray of shape (H, W), uint8 of {0, 1}
     alt : str
         See `picture`.
+    spacing_mm : (float, float), optional
+        See `plots.slice_panel`.
 
     Returns
     -------
@@ -148,11 +159,10 @@ def slice_picture(image: np.ndarray, mask: np.ndarray, alt: str) -> Picture:
     >>> slice_picture(np.eye(9), np.eye(9, dtype=np.uint8), "a diagonal").alt
     'a diagonal'
     """
-    window = plots.head_window(image)
+    look: dict[str, Any] = {"window": plots.head_window(image), "spacing_mm": spacing_mm}
     fig, frames = plots.panels(1, 1)
-    plots.slice_panel(fig, frames[0], image, "the slice", window=window)
-    outlined = {"mask": mask}
-    plots.slice_panel(fig, frames[1], image, "your outline", window=window, outlined=outlined)
+    plots.slice_panel(fig, frames[0], image, "the slice", **look)
+    plots.slice_panel(fig, frames[1], image, "your outline", outlined={"mask": mask}, **look)
     return plots.picture(fig, alt, mask=mask)
 
 

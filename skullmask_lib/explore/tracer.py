@@ -170,7 +170,12 @@ class Tracer:
         strip = tracing.strip_pixels(head, points_mm)
         self._strip.value = Picture(strip, "").jpeg
         mask = tracing.mask_of(head, points_mm)
-        self._picture = tracing.slice_picture(self._data.images[index], mask, self._alt())
+        self._picture = tracing.slice_picture(
+            self._data.images[index],
+            mask,
+            self._alt(),
+            spacing_mm=self._data.spacing_of(index),
+        )
         self._image.value = self._picture.jpeg
         self._text.value = as_lines([texts.plain(self._picture.alt)])
         self._link.value = mask_link(self._picture) if mask.any() else ""

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.transforms import Transform
 
+from ..errors import Spacing
 from ..texts import plain
 from .pictures import KEY_DOTS, Picture, figure, ignored_glyphs, key, picture, size_dots
 from .pixels import (
@@ -184,6 +185,7 @@ def slice_panel(
     title: str = "",
     *,
     window: tuple[slice, slice] = (slice(None), slice(None)),
+    spacing_mm: Spacing | None = None,
     kinds: dict[str, np.ndarray] | None = None,
     outlined: dict[str, np.ndarray] | None = None,
     opacity: float = PAINT_OPACITY,
@@ -200,6 +202,8 @@ def slice_panel(
     title : str
     window : pair of slice
         Rows and columns to show, see `head_window`.
+    spacing_mm : (float, float), optional
+        Row and column spacing, to draw the slice to scale; by default its pixels are square.
     kinds, outlined : dict of str to ndarray of shape (H, W), {0, 1}
         Regions to paint over the slice, and masks to outline; each by a key of `COLOURS`.
     opacity : float
@@ -216,10 +220,13 @@ def slice_panel(
     """
     low, high = grey_limits(image, white_percentile)
     rows, columns = image[window].shape
-    factor = min((frame.width - 2 * _GAP_DOTS) / columns, frame.height / rows)
-    width = max(1, round(factor * columns))
-    height = max(1, round(factor * rows))
-    method = cv2.INTER_AREA if factor < 1 else cv2.INTER_NEAREST
+    row_mm, column_mm = spacing_mm or (1.0, 1.0)
+    tall = row_mm / column_mm
+    factor = min((frame.width - 2 * _GAP_DOTS) / columns, frame.height / (tall * rows))
+    scale = factor * np.array((1.0, tall))  # OpenCV's (x, y)
+    width = max(1, round(scale[0] * columns))
+    height = max(1, round(scale[1] * rows))
+    method = cv2.INTER_AREA if scale.min() < 1 else cv2.INTER_NEAREST
 
     def fitted(values: np.ndarray) -> np.ndarray:
         part = np.asarray(values[window], np.float32)
@@ -232,7 +239,7 @@ def slice_panel(
     top_left = np.array([window[1].start or 0, window[0].start or 0])  # OpenCV's (x, y)
     outlines = {}
     for kind, mask in (outlined or {}).items():
-        outlines[kind] = [(line + 0.5 - top_left) * factor - 0.5 for line in contours(mask)]
+        outlines[kind] = [(line + 0.5 - top_left) * scale - 0.5 for line in contours(mask)]
         draw_rims(gray, outlines[kind], closed=True)
     colour = paint(gray, covers, opacity)
     for kind, lines in outlines.items():
