@@ -299,6 +299,9 @@ def test_every_version_has_a_curve_and_legends_are_in_our_look():
     looks = {(line.get_marker(), line.get_linestyle()) for line in axes.lines}
     assert len(looks) == len(sm.VERSIONS)
     assert not axes.get_legend().get_frame_on()
+    made["axes"][0].figure.canvas.draw()
+    legend = axes.get_legend().get_window_extent()
+    assert legend.y1 < axes.transData.transform((0, 0.5))[1]  # below the curves
 
 
 @pytest.mark.full
