@@ -96,6 +96,14 @@ def _corrected_variation(
     return _variation(volume / field, tissue)
 
 
+def _by_first_size(volume: np.ndarray, sizes_mm: np.ndarray, tissue: np.ndarray) -> float:
+    return _corrected_variation(volume, np.full_like(sizes_mm, sizes_mm[0]), tissue)
+
+
+def _by_mean_size(volume: np.ndarray, sizes_mm: np.ndarray, tissue: np.ndarray) -> float:
+    return _corrected_variation(volume, np.full_like(sizes_mm, np.mean(sizes_mm)), tissue)
+
+
 def _by_voxels(volume: np.ndarray, sizes_mm: np.ndarray, tissue: np.ndarray) -> float:
     return _corrected_variation(volume, np.ones_like(sizes_mm), tissue)
 
@@ -177,15 +185,26 @@ EXERCISES = (
         "than many of them.",
         hints=(
             "take the logarithm where the volume is foreground, and 0 elsewhere.",
-            "blur this array and the foreground itself, and divide the first by the second, so "
-            "that the background has no say.",
+            "blur this array and the foreground itself, as floats, and divide the first by the "
+            "second, so that the background has no say.",
             "the exponential of the result is the field, and `30 / sizes_mm` is the Gaussian's "
             "width in voxels.",
         ),
         mistakes=(
             Mistake(
                 lambda volume, _, tissue: _variation(volume, tissue),
-                "nothing has been corrected yet.",
+                "this is the variation of the volume as it came, so either nothing is corrected, "
+                "or the Gaussian is far too wide.",
+            ),
+            Mistake(
+                _by_first_size,
+                "voxels can be longer along one axis than along the first, so give a width for "
+                "each axis.",
+            ),
+            Mistake(
+                _by_mean_size,
+                "voxels can be longer along one axis than on average, so give a width for each "
+                "axis.",
             ),
             Mistake(
                 _by_voxels,

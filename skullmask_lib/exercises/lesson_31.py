@@ -112,7 +112,8 @@ EXERCISES = (
             ),
             Mistake(
                 lambda: metrics.dice(_share() > 0.5, _share() > 0.5),
-                "this is scored on the grid, but the mask has to go back to the scan.",
+                "this is rounded, or it was scored on the grid, but the mask has to go back to the "
+                "scan.",
             ),
             Mistake(
                 _as_image,

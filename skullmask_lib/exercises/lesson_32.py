@@ -100,6 +100,7 @@ def _spoilt_masks() -> list[tuple]:
         arguments.append((np.maximum(tumour, specks), least_px))
     diagonal = np.eye(12, dtype=np.uint8)
     arguments.append((diagonal, 12))
+    arguments.append((diagonal, 13))
     return arguments
 
 
@@ -158,6 +159,11 @@ EXERCISES = (
             "labels that are.",
         ),
         mistakes=(
+            Mistake(lambda mask, least_px: mask, "the mask is as it was."),  # noqa: ARG005
+            Mistake(
+                lambda mask, least_px: mask - _without_small_pieces(mask, least_px),
+                "these are the pieces that are too small, but the others are asked for.",
+            ),
             Mistake(
                 _largest_alone,
                 "this keeps the largest piece alone, however small, but every large piece counts.",

@@ -519,6 +519,32 @@ def test_a_repair_of_one_hot_pixel_is_told_so():
     assert "single pixel" in sm.check("10.2", box).sentence
 
 
+def test_a_gaussian_that_is_far_too_wide_is_told_so():
+    [exercise] = [exercise for exercise in EXERCISES if exercise.name == "12.2"]
+
+    def variation(volume, sizes_mm, tissue):
+        return exercise.solution(volume, 1 / sizes_mm, tissue)
+
+    assert "too wide" in sm.check("12.2", variation).sentence
+
+
+def test_one_width_for_all_axes_is_told():
+    [exercise] = [exercise for exercise in EXERCISES if exercise.name == "12.2"]
+
+    def variation(volume, sizes_mm, tissue):
+        return exercise.solution(volume, np.full(3, sizes_mm[0]), tissue)
+
+    assert "each axis" in sm.check("12.2", variation).sentence
+
+
+def test_a_dice_that_is_rounded_to_one_is_told_so():
+    assert "rounded" in sm.check("31.1", 1.0).sentence
+
+
+def test_a_mask_as_it_was_is_told_so():
+    assert "as it was" in sm.check("32.2", lambda mask, _: mask).sentence
+
+
 def test_what_a_function_returns_is_told_from_what_an_answer_is():
     assert sm.check("01.2", 5).sentence.startswith("Not yet: this is one number")
     assert "function returns one number" in sm.check("01.2", lambda _: 5).sentence
