@@ -21,7 +21,7 @@ def is_alike(answer: Any, expected: Any, tolerance: float) -> bool:
     Parameters
     ----------
     answer : object
-        Anything. A dict counts as the sequence of its values, unless one with keys is expected.
+        Anything. A dict counts as the sequence of its values, unless one with its keys is expected.
     expected : float, str, array, dict or sequence
         Arrays may be images or masks.
     tolerance : float
@@ -43,9 +43,8 @@ def is_alike(answer: Any, expected: Any, tolerance: float) -> bool:
         return _is_same_array(answer, expected, tolerance)
     if isinstance(expected, str):
         return isinstance(answer, str) and answer.strip().casefold() == expected.casefold()
-    if isinstance(expected, Mapping) and isinstance(answer, Mapping):
-        if answer.keys() != expected.keys():
-            return False
+    both_have_keys = isinstance(expected, Mapping) and isinstance(answer, Mapping)
+    if both_have_keys and answer.keys() == expected.keys():
         answer = [answer[key] for key in expected]
     if is_number(expected):
         return is_number(answer) and _is_near(answer, expected, tolerance)

@@ -63,20 +63,20 @@ def _means(name: str, size: int, score: Callable[..., float] = metrics.iou) -> d
 
 def _changes(
     name: str = "phantom-cropped", size: int = 40, score: Callable[..., float] = metrics.iou
-) -> list[float]:
+) -> dict[str, float]:
     means = _means(name, size, score)
-    return [means[step] - means["nothing"] for step in STEPS]
+    return {step: means[step] - means["nothing"] for step in STEPS}
 
 
-def _scores_without() -> list[float]:
+def _scores_without() -> dict[str, float]:
     means = _means("phantom-cropped", 40)
-    return [means[step] for step in STEPS]
+    return {step: means[step] for step in STEPS}
 
 
-def _changes_from_26() -> list[float]:
+def _changes_from_26() -> dict[str, float]:
     means = _means("phantom-cropped", 40)
     whole = _means("phantom-cropped", 26)["nothing"]
-    return [means[step] - whole for step in STEPS]
+    return {step: means[step] - whole for step in STEPS}
 
 
 # 07.2: a baseline from an ellipse
@@ -130,7 +130,7 @@ EXERCISES = (
         minutes=10,
         wanted="the change of the mean IoU without each step, seven numbers in the order of the "
         "table",
-        solution=lambda: tuple(_changes()),
+        solution=_changes,
         right="the frame rule and taking the scalp out matter more now, because a wider element "
         "reaches the scalp.",
         hints=(

@@ -79,6 +79,8 @@ def test_replies_are_sentences_that_hold_no_answer(exercise):
     assert len(set(exercise.hints)) == 3
     assert len(set(replies)) == len(replies)
     expected = checking._outcome(exercise, exercise.solution)
+    if isinstance(expected, dict):
+        expected = list(expected.values())
     for number in np.ravel(expected) if exercise.arguments is None else ():
         shown = re.compile(rf"(?<![\d.]){re.escape(f'{number:.3g}')}(?!\d)")
         if not float(number).is_integer() or number > 9:
@@ -543,6 +545,14 @@ def test_a_dice_that_is_rounded_to_one_is_told_so():
 
 def test_a_mask_as_it_was_is_told_so():
     assert "as it was" in sm.check("32.2", lambda mask, _: mask).sentence
+
+
+def test_the_steps_of_an_ablation_may_come_in_any_order_with_their_names():
+    [exercise] = [exercise for exercise in EXERCISES if exercise.name == "07.1"]
+    changes = exercise.solution()
+    assert sm.check("07.1", dict(sorted(changes.items(), key=lambda item: item[1])))
+    assert sm.check("07.1", dict(enumerate(changes.values())))
+    assert not sm.check("07.1", sorted(changes.values()))
 
 
 def test_what_a_function_returns_is_told_from_what_an_answer_is():
