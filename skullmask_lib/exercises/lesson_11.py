@@ -14,10 +14,11 @@ _Score = Callable[[np.ndarray, np.ndarray], float]
 
 
 @cache
-def _head() -> tuple[np.ndarray, np.ndarray]:
-    """Return the volume and the true brain of the lesson."""
+def _head() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the volume and the true brain of the lesson, and the brain with its fluid."""
     volume, labels, _ = phantom.render_volume()
-    return volume, phantom.brain_mask(labels)
+    with_fluid = (labels >= phantom.LABELS["csf"]).astype(np.uint8)
+    return volume, phantom.brain_mask(labels), with_fluid
 
 
 # 11.1: the recipe in noise
@@ -101,14 +102,15 @@ def _in_values(volume: np.ndarray, true: np.ndarray) -> _Best:
 
 @cache
 def _volumes() -> list[tuple]:
-    """List volumes with larger voxels, so that a check is quick."""
-    volume, true = _head()
+    """List volumes with larger voxels, so that a check is quick; the last one has another truth."""
+    volume, true, with_fluid = _head()
     arguments = []
     for steps in ((3, 3, 3), (2, 3, 4)):
         every = tuple(slice(None, None, step) for step in steps)
         arguments.append((volume[every], true[every]))
     noisy = np.hypot(volume + 0.1 * _noise()[0], 0.1 * _noise()[1])
     arguments.append((noisy[::3, ::3, ::3], true[::3, ::3, ::3]))
+    arguments.append((volume[::3, ::3, ::3], with_fluid[::3, ::3, ::3]))
     return arguments
 
 

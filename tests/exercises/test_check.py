@@ -18,6 +18,7 @@ from skullmask_lib.exercises import (
     lesson_10,
 )
 from skullmask_lib.exercises.definitions import Exercise, Mistake
+from skullmask_lib.volumes import brain_masks
 
 LESSONS = definitions.lessons()
 EXERCISES = [exercise for lesson in LESSONS for exercise in definitions.of_lesson(lesson)]
@@ -553,6 +554,15 @@ def test_the_steps_of_an_ablation_may_come_in_any_order_with_their_names():
     assert sm.check("07.1", dict(sorted(changes.items(), key=lambda item: item[1])))
     assert sm.check("07.1", dict(enumerate(changes.values())))
     assert not sm.check("07.1", sorted(changes.values()))
+
+
+def test_a_search_that_tries_one_mask_is_not_right():
+    def best(volume, true):
+        t = 2 * brain_masks.otsu_range(volume)[0]
+        mask = brain_masks.brain_mask(volume, threshold=(t, 2.5 * t), closing_radius=0)
+        return sm.dice(mask, true), 1, 2.5, 0
+
+    assert not sm.check("11.2", best)
 
 
 def test_what_a_function_returns_is_told_from_what_an_answer_is():
