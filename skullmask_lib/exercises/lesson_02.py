@@ -83,6 +83,12 @@ def _flood_from_a_corner(dark: np.ndarray) -> np.ndarray:
     return ndimage.binary_propagation(corner, mask=dark > 0)
 
 
+def _flood_from_top_and_bottom(dark: np.ndarray) -> np.ndarray:
+    ends = np.zeros(dark.shape, bool)
+    ends[[0, -1]] = dark[[0, -1]]
+    return ndimage.binary_propagation(ends, mask=dark)
+
+
 def _one_pass(dark: np.ndarray) -> np.ndarray:
     frame = np.ones(dark.shape, bool)
     frame[1:-1, 1:-1] = False
@@ -134,9 +140,9 @@ def _dark_pixels() -> list[tuple]:
     for text in (_RING, _SPIRAL, _CELLS):
         drawings.append(np.array([list(row) for row in text.split()]) == ".")
     _, spiral, cells = drawings
-    turned = spiral[::-1, ::-1]
+    turned = [spiral[::-1, ::-1], spiral.T.copy()]
     cut = cells[1:]
-    dark = [_bright()[::3, ::3] == 0, *drawings, turned, cut]
+    dark = [_bright()[::3, ::3] == 0, *drawings, *turned, cut]
     return [(pixels,) for pixels in dark]
 
 
@@ -212,7 +218,11 @@ EXERCISES = (
             ),
             Mistake(
                 _flood_from_a_corner,
-                "the water starts in one corner, but it should start at the whole frame.",
+                "the water starts at a part of the frame, but it should start at the whole of it.",
+            ),
+            Mistake(
+                _flood_from_top_and_bottom,
+                "the water starts at the top and at the bottom, but it should start at all sides.",
             ),
             Mistake(_one_pass, "this is one pass, so repeat it until nothing changes."),
             Mistake(

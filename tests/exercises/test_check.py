@@ -565,6 +565,18 @@ def test_a_search_that_tries_one_mask_is_not_right():
     assert not sm.check("11.2", best)
 
 
+@pytest.mark.parametrize(
+    "part", [[0, -1], np.s_[:, [0, -1]], np.s_[[0, 0, -1, -1], [0, -1, 0, -1]]]
+)
+def test_a_flood_from_a_part_of_the_frame_is_told(part):
+    def flood(dark):
+        start = np.zeros_like(dark)
+        start[part] = dark[part]
+        return ndimage.binary_propagation(start, mask=dark)
+
+    assert "it should start at" in sm.check("02.2", flood).sentence
+
+
 def test_what_a_function_returns_is_told_from_what_an_answer_is():
     assert sm.check("01.2", 5).sentence.startswith("Not yet: this is one number")
     assert "function returns one number" in sm.check("01.2", lambda _: 5).sentence
