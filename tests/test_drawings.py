@@ -62,6 +62,15 @@ def test_a_perfect_method_is_on_the_picture(drawn, iou):
         assert not line.get_clip_on()
 
 
+def test_no_two_methods_look_alike(drawn):
+    scores = {f"method {place}": {"a": place / 20, "h": 0.9} for place in range(12)}
+    baselines = list(scores)[::2]
+    drawings.sets_picture(scores, dict.fromkeys("abcdefgh", True), "", baselines=baselines)
+    lines = drawn[0].axes[0].lines
+    looks = {(line.get_marker(), line.get_fillstyle(), line.get_color()) for line in lines}
+    assert len(looks) == len(scores)
+
+
 def test_the_length_of_a_broken_bar_is_seen_on_black(drawn):
     scores = dict.fromkeys(("iou_unsplit", "iou_no_scalp", "iou_true_brain", "iou_slice"), 0.1)
     row = {"head": "a", "kind": "scan", "iou_v7": 0.1, "iou_own_slice": 0.1}

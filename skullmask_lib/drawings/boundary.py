@@ -123,16 +123,20 @@ def sets_picture(
     """
     fig, (axes,) = figure(height=1.8 + 0.32 * len(sets))
     rows = {name: row for row, name in enumerate(sets)}
-    faces = itertools.cycle(["none", "full"])
+    looks = {
+        "measured": itertools.cycle(itertools.product("o^v", ("none", "full"))),
+        "baseline": itertools.cycle(itertools.product("sPX", ("full", "none"))),
+    }
     for method, ious in scores.items():
-        role, marker = ("baseline", "s") if method in baselines else ("measured", "o")
+        role = "baseline" if method in baselines else "measured"
+        marker, face = next(looks[role])
         is_last = method == list(scores)[-1]
         axes.plot(
             [max(1 - iou, _LEAST_LACKING) for iou in ious.values()],
             [rows[name] for name in ious],
             linestyle="none",
             marker="D" if is_last else marker,
-            fillstyle="full" if is_last else next(faces),
+            fillstyle="full" if is_last else face,
             color=COLOURS[role],
             markersize=13 if is_last else 9,
             markeredgewidth=2,
