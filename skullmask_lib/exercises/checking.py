@@ -118,7 +118,7 @@ def check(name: str, answer: object = ...) -> Reply:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return _check(str(name), answer)
+            return _check(str(name).strip(), answer)
     except (Exception, SystemExit) as error:
         return Reply(False, f"Not checked: the check failed with {_in_words(error)}.")
 

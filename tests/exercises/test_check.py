@@ -279,6 +279,10 @@ def test_three_dots_among_the_values_are_no_answer_yet(answer):
     assert sm.check("05.2", lambda *_: answer).sentence == checking.NO_ANSWER
 
 
+def test_a_blank_beside_the_name_does_no_harm(toy):  # noqa: ARG001
+    assert sm.check(" 01.1 ", 0.25)
+
+
 def test_an_unknown_name_gets_the_nearest_one():
     for name in ("1.1", "01,1", "01.10", 1.1):
         assert "did you mean 01.1?" in sm.check(name, 1).sentence
