@@ -13,6 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from skullmask_lib.errors import InputError
+
 OURS = "skullmask"  # our own package
 
 
@@ -223,7 +225,8 @@ def package_record(python: Path, package: str) -> dict[str, object]:
     """Look up the version and the installed size of a package of another Python."""
     source = f"{inspect.getsource(inspect_package)}\ninspect_package({package!r})"
     process = run(python, source)
-    process.check_returncode()
+    if process.returncode != 0:
+        raise InputError(f"has no {package}: {failure(process)}", where=python)
     return json.loads(process.stdout.splitlines()[-1])
 
 

@@ -13,7 +13,6 @@ trained stays in build/deep_volumes.
 
 import argparse
 import itertools
-import platform
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -24,7 +23,6 @@ import scripts
 import torch
 from bench_peers import VOLUMES, check_volumes
 from bench_peers import score as dice_on_levels
-from real_heads import write
 from tqdm import tqdm
 from train_network import fingerprint, new_parser, on_one_thread, precision_of
 
@@ -198,7 +196,7 @@ def rows_of(mask_of: Mask, settings: Row, options: argparse.Namespace) -> list[R
     rows = [score_phantoms(mask_of, options.folder)]
     if options.scans:
         rows += score_scans(mask_of, options.scans)
-    machine = f"{platform.machine()}, one thread"
+    machine = f"{scripts.processor()}, one thread"
     if options.bfloat16:
         machine = f"{machine}, bfloat16"
     return [settings | row | {"machine": machine} for row in rows]
@@ -226,7 +224,7 @@ def main() -> None:
     rows = []
     for mask_of, settings in methods:
         rows += rows_of(mask_of, settings, options)
-    write(rows, HEADER, options.output)
+    scripts.write_stamped(options.output, HEADER, rows)
     lines = []
     for row in rows:
         lines.append([row.get(name, float("nan")) for name in SHOWN])

@@ -16,7 +16,6 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 import scripts
-from real_heads import write
 from scipy import ndimage
 from tqdm import tqdm
 
@@ -187,7 +186,7 @@ def main() -> None:
     scripts.check_output(options.output)
     cv2.setNumThreads(1)
     rows = measure()
-    write(rows, HEADER, options.output)
+    scripts.write_stamped(options.output, HEADER, rows)
     print(tables.markdown(summary(rows), SUMMARY_HEADER).data)
 
 

@@ -14,7 +14,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 import scripts
-from real_heads import write
 from tqdm import tqdm
 
 import skullmask_lib as sm
@@ -133,7 +132,7 @@ def main() -> None:
     scripts.check_output(options.output)
     cv2.setNumThreads(1)
     rows = measure(progress=True)
-    write(rows, HEADER, options.output)
+    scripts.write_stamped(options.output, HEADER, rows)
     print(tables.markdown(worst(rows), WORST_HEADER).data)
     print(f"\nFor docs/results.md: {sentence(rows)}.")
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import scripts
-from real_heads import command_line, sequence_of, write
+from real_heads import command_line, sequence_of
 from tqdm import tqdm
 
 import skullmask_lib as sm
@@ -97,7 +97,7 @@ def main() -> None:
         measured = {name: f"{iou:.4f}" for name, iou in measure(data, (low, high)).items()}
         head = {"head": file.stem, "sequence": sequence_of(file.stem), "slices": len(data.images)}
         rows.append({**head, "phantom_low": low, "phantom_high": high, **measured})
-    write(rows, HEADER, options.output)
+    scripts.write_stamped(options.output, HEADER, rows)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import scripts
-from real_heads import command_line, published_width_mm, sequence_of, width_px, write
+from real_heads import command_line, published_width_mm, sequence_of, width_px
 from scipy import ndimage
 from tqdm import tqdm
 
@@ -266,7 +266,7 @@ def main() -> None:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".*the mask is empty")  # an empty mask scores 0
         rows = measure(options.heads, progress=True)
-    write([rounded(row) for row in rows], HEADER, options.output)
+    scripts.write_stamped(options.output, HEADER, map(rounded, rows))
     print(tables.markdown(summary(rows), ("kind", "cause", "slices", "IoU of v7")).data)
 
 

@@ -7,7 +7,6 @@ figures/real_heads.png.
 """
 
 import argparse
-import datetime
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Sequence
@@ -251,12 +250,6 @@ def command_line(
     return options
 
 
-def write(rows: Sequence[dict[str, object]], header: Sequence[str], path: Path) -> None:
-    """Write a table, each row with today's date and the version."""
-    stamp = {"date": datetime.date.today().isoformat(), "version": sm.__version__}
-    scripts.write(path, header, [row | stamp for row in rows])
-
-
 def make_table(
     options: argparse.Namespace,
     header: Sequence[str],
@@ -269,7 +262,7 @@ def make_table(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", sm.InputWarning)
         rows = measure(options.heads, progress=True)
-    write(rows, header, options.output)
+    scripts.write_stamped(options.output, header, rows)
     return rows
 
 

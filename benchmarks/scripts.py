@@ -5,6 +5,7 @@ A script may take hours, so it checks its folders and its output before it begin
 
 import argparse
 import csv
+import datetime
 import os
 import platform
 import sys
@@ -12,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+import skullmask_lib as sm
 from skullmask_lib.errors import InputError
 from skullmask_lib.io import outputs
 
@@ -98,3 +100,9 @@ def write(file: Path, header: Sequence[str], rows: Iterable[Mapping[str, object]
         writer = csv.DictWriter(stream, header, lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
+
+
+def write_stamped(file: Path, header: Sequence[str], rows: Iterable[Mapping[str, object]]) -> None:
+    """Write a table of results, each row with today's date and the version."""
+    stamp = {"date": datetime.date.today().isoformat(), "version": sm.__version__}
+    write(file, header, [{**row, **stamp} for row in rows])

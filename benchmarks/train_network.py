@@ -21,7 +21,7 @@ import cv2
 import numpy as np
 import scripts
 import torch
-from real_heads import network_mask, summary, write
+from real_heads import network_mask, summary
 from scripts import read
 from tqdm import tqdm
 
@@ -203,7 +203,7 @@ def install(rows: Sequence[dict[str, object]], options: argparse.Namespace) -> N
     target = project_folder("data")
     with outputs.replacing(target / learned.NETWORK) as temporary:
         shutil.copyfile(onnx_of(seed, options), temporary)
-    write(rows, HEADER, target / TABLE)
+    scripts.write_stamped(target / TABLE, HEADER, rows)
     rows = read(target / TABLE)  # with date and version
     rewrite(target / CARD, lambda text: filled_card(text, rows))
     checksum = f'SHA256 = "{cells_of_card(rows)["SHA-256"].strip("`")}"'
@@ -294,7 +294,7 @@ def main() -> None:
     rows = []
     for seed in options.seeds:
         rows += measure(seed, options)
-        write(rows, HEADER, options.folder / TABLE)
+        scripts.write_stamped(options.folder / TABLE, HEADER, rows)
     print(tables.markdown(means(rows), MEANS_HEADER).data)
     print(f"Seed {best_seed(rows)} is the best on phantoms.")
     if options.install:

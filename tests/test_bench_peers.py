@@ -298,6 +298,13 @@ def test_a_failure_says_why(code, reason):
     assert brain_tools.failure(run) == reason
 
 
+def test_a_package_that_is_missing_ends_in_one_line():
+    with pytest.raises(sm.InputError) as refusal:
+        brain_tools.package_record(sys.executable, "no-such-package")
+    assert "no-such-package" in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+
+
 def test_a_mask_of_another_process_is_scored_in_ras_order(heads, tmp_path):
     row = bench_peers.measure(heads, "oms01", "nidataset", sys.executable, tmp_path)
     assert tuple(row) == bench_peers.HEADER

@@ -1,5 +1,6 @@
 """What the scripts in benchmarks share, and what each of them does with a command line."""
 
+import datetime
 import importlib
 import platform
 import sys
@@ -9,6 +10,8 @@ import bench_class
 import bench_peers
 import pytest
 import scripts
+
+import skullmask_lib as sm
 
 ON_HEADS = (
     "bench_peers",
@@ -160,3 +163,11 @@ def test_tables_of_speed_have_the_line_ends_of_the_others(program, tmp_path, mon
     monkeypatch.setattr(sys, "argv", ["program", "-o", str(table)])
     program.main()
     assert table.read_bytes() == b"what,value,unit,note\nspeed,1.0,images/s,\n"
+
+
+def test_rows_say_when_and_with_which_version_they_were_measured(tmp_path):
+    header = ["what", "date", "version"]
+    scripts.write_stamped(tmp_path / "a.csv", header, [{"what": "speed"}])
+    [row] = scripts.read(tmp_path / "a.csv")
+    assert row["version"] == sm.__version__
+    assert datetime.date.fromisoformat(row["date"])
