@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import scripts
-from real_heads import command_line, sequence_of
+from real_heads import command_line, make_table, sequence_of
 from tqdm import tqdm
 
 import skullmask_lib as sm
@@ -87,17 +87,31 @@ def measure(data: sm.Data, phantom_band: tuple[int, int]) -> dict[str, float]:
     }
 
 
+def measure_all(folder: Path, *, progress: bool = False) -> list[dict[str, object]]:
+    """Score every head of a folder of ``.npz`` files."""
+    index_low, index_high = best_of(scores(sm.load("phantom")).mean(axis=0))
+    low = LOWS[index_low]
+    high = HIGHS[index_high]
+    files = scripts.files_of(folder)
+    rows = []
+    for file in tqdm(files, unit="head", leave=False, disable=None if progress else True):
+        data = sm.load(file)
+        row = {
+            "head": file.stem,
+            "sequence": sequence_of(file.stem),
+            "slices": len(data.images),
+            "phantom_low": low,
+            "phantom_high": high,
+        }
+        for name, iou in measure(data, (low, high)).items():
+            row[name] = f"{iou:.4f}"
+        rows.append(row)
+    return rows
+
+
 def main() -> None:
     options = command_line(__doc__, TABLE)
-    row, column = best_of(scores(sm.load("phantom")).mean(axis=0))
-    low, high = LOWS[row], HIGHS[column]
-    rows = []
-    for file in tqdm(scripts.files_of(options.heads), unit="head", leave=False, disable=None):
-        data = sm.load(file)
-        measured = {name: f"{iou:.4f}" for name, iou in measure(data, (low, high)).items()}
-        head = {"head": file.stem, "sequence": sequence_of(file.stem), "slices": len(data.images)}
-        rows.append({**head, "phantom_low": low, "phantom_high": high, **measured})
-    scripts.write_stamped(options.output, HEADER, rows)
+    make_table(options, HEADER, measure_all)
 
 
 if __name__ == "__main__":

@@ -5,13 +5,12 @@ another is mended with the help of the truth, and each time the IoU is measured 
 gains is what its cause had cost. A row of data/real_causes.csv is a slice.
 """
 
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import scripts
-from real_heads import command_line, published_width_mm, sequence_of, width_px
+from real_heads import command_line, make_table, published_width_mm, sequence_of, width_px
 from scipy import ndimage
 from tqdm import tqdm
 
@@ -239,7 +238,7 @@ def measure(folder: Path, *, progress: bool = False) -> list[Row]:
     files = scripts.files_of(folder)
     rows = []
     for file in tqdm(files, unit="head", leave=False, disable=None if progress else True):
-        rows += measure_head(file.stem, sm.load(file))
+        rows.extend(map(rounded, measure_head(file.stem, sm.load(file))))
     return rows
 
 
@@ -263,10 +262,7 @@ def summary(rows: list[Row]) -> list[tuple[object, ...]]:
 
 def main() -> None:
     options = command_line(__doc__, TABLE)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", ".*the mask is empty")  # an empty mask scores 0
-        rows = measure(options.heads, progress=True)
-    scripts.write_stamped(options.output, HEADER, map(rounded, rows))
+    rows = make_table(options, HEADER, measure)
     print(tables.markdown(summary(rows), ("kind", "cause", "slices", "IoU of v7")).data)
 
 
