@@ -96,10 +96,10 @@ def score(contrast: str, marrow_mm: float, brightness: float) -> dict[str, float
     }
 
 
-def measure(*, progress: bool = False) -> list[dict[str, object]]:
+def measure() -> list[dict[str, object]]:
     """Score v8 with every setting."""
     rows = []
-    for setting in tqdm(settings(), unit="row", leave=False, disable=None if progress else True):
+    for setting in tqdm(settings(), unit="row", leave=False, disable=None):
         contrast, marrow_mm, brightness = setting
         row = {"contrast": contrast, "marrow_mm": marrow_mm, "brightness": brightness}
         rows.append(row | score(*setting))
@@ -131,7 +131,7 @@ def main() -> None:
     options = parser.parse_args()
     scripts.check_output(options.output)
     cv2.setNumThreads(1)
-    rows = measure(progress=True)
+    rows = measure()
     scripts.write_stamped(options.output, HEADER, rows)
     print(tables.markdown(worst(rows), WORST_HEADER).data)
     print(f"\nFor docs/results.md: {sentence(rows)}.")

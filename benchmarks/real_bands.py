@@ -87,14 +87,14 @@ def measure(data: sm.Data, phantom_band: tuple[int, int]) -> dict[str, float]:
     }
 
 
-def measure_all(folder: Path, *, progress: bool = False) -> list[dict[str, object]]:
+def measure_all(folder: Path) -> list[dict[str, object]]:
     """Score every head of a folder of ``.npz`` files."""
     index_low, index_high = best_of(scores(sm.load("phantom")).mean(axis=0))
     low = LOWS[index_low]
     high = HIGHS[index_high]
     files = scripts.files_of(folder)
     rows = []
-    for file in tqdm(files, unit="head", leave=False, disable=None if progress else True):
+    for file in tqdm(files, unit="head", leave=False, disable=None):
         data = sm.load(file)
         row = {
             "head": file.stem,

@@ -233,11 +233,11 @@ def measure_head(head: str, data: sm.Data) -> list[Row]:
     return rows
 
 
-def measure(folder: Path, *, progress: bool = False) -> list[Row]:
+def measure(folder: Path) -> list[Row]:
     """Make the rows of all heads of a folder of ``.npz`` files."""
     files = scripts.files_of(folder)
     rows = []
-    for file in tqdm(files, unit="head", leave=False, disable=None if progress else True):
+    for file in tqdm(files, unit="head", leave=False, disable=None):
         rows.extend(map(rounded, measure_head(file.stem, sm.load(file))))
     return rows
 

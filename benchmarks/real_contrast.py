@@ -51,11 +51,11 @@ def scores(data: sm.Data, method: str, treatment: str) -> dict[str, float]:
     return {"iou": round(float(np.mean(ious)), 4), "iou_min": round(min(ious), 4)}
 
 
-def measure(folder: Path, *, progress: bool = False) -> list[dict[str, object]]:
+def measure(folder: Path) -> list[dict[str, object]]:
     """Score both methods after every treatment, on every head of a folder of ``.npz`` files."""
     files = scripts.files_of(folder)
     rows = []
-    for file in tqdm(files, unit="head", leave=False, disable=None if progress else True):
+    for file in tqdm(files, unit="head", leave=False, disable=None):
         data = sm.load(file)
         for method in METHODS:
             for treatment in TREATMENTS:

@@ -92,13 +92,13 @@ def row_of(treatment: str, method: str, slices: Iterable[Slice]) -> Row:
     }
 
 
-def measure(folder: Path, *, progress: bool = False) -> list[Row]:
+def measure(folder: Path) -> list[Row]:
     """Score all methods with every treatment on the heads of a folder of ``.npz`` files."""
     slices = []
     for file in scripts.files_of(folder):
         slices.extend(one for _, one in real_slices(file))
     rows = []
-    for treatment in tqdm(TREATMENTS, leave=False, disable=None if progress else True):
+    for treatment in tqdm(TREATMENTS, leave=False, disable=None):
         rows.extend(row_of(treatment, method, slices) for method in METHODS)
     return rows
 

@@ -167,14 +167,12 @@ def at_edge(data: sm.Data) -> int:
     return count
 
 
-def measure(folder: Path, *, progress: bool = False) -> list[dict[str, object]]:
+def measure(folder: Path) -> list[dict[str, object]]:
     """Score every version on every head of a folder of ``.npz`` files."""
     heads = {file.stem: sm.load(file) for file in scripts.files_of(folder)}
     erosion_mm = best_constant(eroded, list(heads.values()))
     rows = []
-    for head, data in tqdm(
-        heads.items(), unit="head", leave=False, disable=None if progress else True
-    ):
+    for head, data in tqdm(heads.items(), unit="head", leave=False, disable=None):
         known = {"slices": len(data.images), "at_edge": at_edge(data)}
         for method, constant_mm in constants_of(data, erosion_mm).items():
             scores = summary(masks_of(method, data, constant_mm), data)
@@ -261,7 +259,7 @@ def make_table(
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", sm.InputWarning)
-        rows = measure(options.heads, progress=True)
+        rows = measure(options.heads)
     scripts.write_stamped(options.output, header, rows)
     return rows
 

@@ -210,7 +210,7 @@ def rows_of_drawn(head: Drawn, level_mm: float) -> Iterator[Row]:
         yield row | by_v8(treat(one))
 
 
-def measure(folder: Path, *, progress: bool = False) -> list[Row]:
+def measure(folder: Path) -> list[Row]:
     """Judge the masks of every head of a folder of ``.npz`` files, and of the drawn heads."""
     files = scripts.files_of(folder)
     heads = drawn_heads()
@@ -219,7 +219,7 @@ def measure(folder: Path, *, progress: bool = False) -> list[Row]:
         total=len(files) + len(heads),
         unit="head",
         leave=False,
-        disable=None if progress else True,
+        disable=None,
     ) as bar:
         for file in files:
             for index, one in real_slices(file):

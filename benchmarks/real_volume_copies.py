@@ -196,10 +196,10 @@ def row_of(name: str, treated: Head, copy: str, version: str) -> Row:
     return row
 
 
-def measure(folder: Path, *, progress: bool = False) -> list[Row]:
+def measure(folder: Path) -> list[Row]:
     """Score all copies of the volumes of a folder."""
     rows = []
-    for name in tqdm(VOLUMES, leave=False, disable=None if progress else True):
+    for name in tqdm(VOLUMES, leave=False, disable=None):
         head = read(folder, name)
         for copy, change in COPIES.items():
             treated = change(head)

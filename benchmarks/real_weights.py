@@ -130,7 +130,7 @@ def score(
     return {"iou": round(float(np.mean(ious)), 4), "iou_min": round(min(ious), 4)}
 
 
-def measure(folder: Path, *, progress: bool = False) -> list[dict[str, object]]:
+def measure(folder: Path) -> list[dict[str, object]]:
     """Score v8 with every setting on every head of a folder of ``.npz`` files."""
     files = scripts.files_of(folder)
     rows = []
@@ -138,7 +138,7 @@ def measure(folder: Path, *, progress: bool = False) -> list[dict[str, object]]:
         total=len(files) * len(settings()),
         unit="score",
         leave=False,
-        disable=None if progress else True,
+        disable=None,
     ) as bar:
         for file in files:
             data = sm.load(file)
