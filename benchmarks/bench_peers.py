@@ -220,11 +220,8 @@ def merged(old: Iterable[Row], new: Iterable[Row]) -> list[Row]:
 
 
 def read(path: Path) -> list[Row]:
-    """Read an earlier table, if there is one; columns that it lacks are empty."""
-    if not path.exists():
-        return []
-    empty = dict.fromkeys(HEADER, "")
-    return [empty | row for row in scripts.read(path)]
+    """Read an earlier table, if there is one, with the columns of today."""
+    return scripts.read_earlier(path, HEADER)
 
 
 def values(rows: list[Row], method: str, key: str, volumes: Iterable[str]) -> list[float]:

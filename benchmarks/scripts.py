@@ -81,6 +81,19 @@ def read(file: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(stream))
 
 
+def read_earlier(file: Path, header: Sequence[str]) -> list[dict[str, str]]:
+    """Read the table of an earlier run, if there is one, with the columns of today.
+
+    Columns that it lacks are empty; others are dropped.
+    """
+    if not file.exists():
+        return []
+    rows = []
+    for row in read(file):
+        rows.append({name: row.get(name, "") for name in header})
+    return rows
+
+
 def select(rows: Iterable[Row], **cells: object) -> list[Row]:
     """Choose the rows with these cells, for instance all with ``method="v8"``."""
     return [row for row in rows if row.items() >= cells.items()]

@@ -287,7 +287,11 @@ def main() -> None:
         "--steps", type=scripts.count, default=STEPS, help="of a training (default: %(default)s)"
     )
     parser.add_argument("--processes", type=scripts.count, default=2, help="to render the phantoms")
-    parser.add_argument("--install", action="store_true", help="into data/ and learned.py")
+    parser.add_argument(
+        "--install",
+        action="store_true",
+        help="into data/ and learned.py; without --heads the table there lacks the real heads",
+    )
     options = on_one_thread(parser)
     if options.heads:
         scripts.files_of(options.heads)

@@ -11,8 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from scripts import processor, write
-from scripts import read as read_table
+from scripts import processor, read_earlier, write
 from train_network import RATE
 
 import skullmask_lib as sm
@@ -106,7 +105,7 @@ def complete(
 
     Rows of other settings are dropped. The machine's name says if convolutions are in bfloat16.
     """
-    earlier = read_table(file) if file.exists() else []
+    earlier = read_earlier(file, header)
     rows_of = [rows_with(earlier, settings) for settings in wanted]
     for index, settings in enumerate(wanted):
         scored = {row["test"] for row in rows_of[index]}

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import deep_slices
 import numpy as np
 import pytest
+import scripts
 import torch
 import trainings
 from train_network import read
@@ -77,6 +78,18 @@ def test_a_table_is_completed_where_it_was_left(tmp_path):
     assert measured == [0, 1, 1]
     assert complete(6) == [("0", "6", "0.5"), ("1", "6", "0.5")]
     assert measured == [0, 1, 1, 0, 1]
+
+
+@pytest.mark.parametrize("columns", [("seed", "test", "gone"), ("test",)])
+def test_a_table_with_other_columns_is_completed_too(tmp_path, columns):
+    file = tmp_path / "table.csv"
+    scripts.write(file, columns, [dict.fromkeys(columns, "0") | {"test": "phantoms"}])
+    header = ("seed", *trainings.MEASURED)
+    wanted = [{"seed": seed} for seed in (0, 1)]
+    trainings.complete(
+        file, header, wanted, ["phantoms"], lambda _: [{"test": "phantoms", "iou": 0.5}]
+    )
+    assert [row["seed"] for row in read(file)] == ["0", "1"]
 
 
 def test_a_row_says_where_it_was_measured_and_how_precisely(monkeypatch):
