@@ -85,6 +85,13 @@ def _opened(mask: np.ndarray, least_px: int) -> np.ndarray:  # noqa: ARG001
     return cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
 
 
+def _by_outlines(mask: np.ndarray, least_px: int) -> np.ndarray:
+    """Measure the polygon around each piece, not its pixels."""
+    outlines, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    kept = [outline for outline in outlines if cv2.contourArea(outline) >= least_px]
+    return cv2.drawContours(np.zeros_like(mask), kept, -1, 1, -1)
+
+
 def _spoilt_masks() -> list[tuple]:
     """List tumours with specks beside them, and specks alone."""
     truth = _patients().tumour
@@ -101,6 +108,9 @@ def _spoilt_masks() -> list[tuple]:
     diagonal = np.eye(12, dtype=np.uint8)
     arguments.append((diagonal, 12))
     arguments.append((diagonal, 13))
+    ring = np.ones((3, 3), np.uint8)
+    ring[1, 1] = 0
+    arguments.append((np.pad(ring, 2), 8))
     return arguments
 
 
@@ -180,6 +190,15 @@ EXERCISES = (
             Mistake(
                 _nothing_if_small,
                 "this looks at the area of the whole mask, but each piece has one.",
+            ),
+            Mistake(
+                _by_outlines,
+                "`cv2.contourArea` measures a polygon through the middles of pixels, but the "
+                "pixels of a piece are to be counted.",
+            ),
+            Mistake(
+                lambda mask, least_px: masks.fill_holes(_without_small_pieces(mask, least_px)),
+                "the holes of the pieces are filled, but only small pieces were to change.",
             ),
             Mistake(
                 _opened,

@@ -581,6 +581,27 @@ def test_a_flood_from_a_part_of_the_frame_is_told(part):
     assert "it should start at" in sm.check("02.2", flood).sentence
 
 
+def test_pieces_keep_their_holes():
+    [exercise] = [exercise for exercise in EXERCISES if exercise.name == "32.2"]
+
+    def filled(mask, least_px):
+        return exercise.solution(sm.masks.fill_holes(mask), least_px)
+
+    assert not sm.check("32.2", filled)
+
+
+def test_the_area_of_a_contour_is_no_count_of_pixels():
+    def by_outlines(mask, least_px):
+        outlines, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+        pieces = np.zeros_like(mask)
+        for outline in outlines:
+            if cv2.contourArea(outline) >= least_px:
+                cv2.drawContours(pieces, [outline], -1, 1, -1)
+        return pieces
+
+    assert "contourArea" in sm.check("32.2", by_outlines).sentence
+
+
 def test_what_a_function_returns_is_told_from_what_an_answer_is():
     assert sm.check("01.2", 5).sentence.startswith("Not yet: this is one number")
     assert "function returns one number" in sm.check("01.2", lambda _: 5).sentence
