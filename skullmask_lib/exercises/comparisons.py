@@ -207,6 +207,8 @@ def _remark_on_numbers(answers: list, expected: list, tolerance: float) -> str |
         return "not every number is finite, so was something divided by 0?"
     if len(answers) != len(expected):
         return None
+    if is_alike(sorted(answers), sorted(expected), tolerance):
+        return "the values are right, but they come in another order."
     pairs = list(zip(answers, expected, strict=True))
     if all(
         is_alike(one, true, tolerance) or _is_percentage(one, true, tolerance)

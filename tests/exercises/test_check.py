@@ -692,6 +692,7 @@ def test_a_mask_may_be_of_any_type(answer):
         ([50, 80], {"v1": 0.5, "v2": 0.8}, "percentage"),
         ((2, 80), (2, 0.8), "percentage"),
         ((0.5, -0.8), (0.5, 0.8), "sign"),
+        ((0.8, 0.1, 0.5), (0.5, 0.8, 0.1), "another order"),
     ],
 )
 def test_remarks_on_numbers(answer, expected, part):
