@@ -1,5 +1,7 @@
 """Figures of single lessons with odd data: nothing vanishes from them, and their texts are true."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -123,6 +125,20 @@ def test_only_who_traced_a_slice_is_counted_and_only_what_is_drawn_explained(dra
     assert len(drawn[1].legends) == 1
     labels = [label.get_text() for label in drawn[1].axes[1].get_yticklabels()]
     assert sorted(labels) == ["ann\\x1ba", "ben", "carla"]
+
+
+def test_long_names_of_raters_leave_room_for_their_bars(drawn):
+    traces = {f"rater_{at}_{60 * 'x'}_{at}": disc(7 + at % 3)[None] for at in range(9)}
+    data = Data(IMAGE[None], None, None, (99 * "slice",))
+    drawings.agreement_picture(traces, data)
+    [fig] = drawn
+    bars = fig.axes[1]
+    assert bars.get_position().width > 0.3
+    for text in (bars.xaxis.label, *bars.get_yticklabels(), fig.axes[0].title):
+        extent = text.get_window_extent()
+        assert extent.x0 >= 0
+        assert extent.x1 <= fig.bbox.width
+    assert re.fullmatch(r"rater_\d_x+…x+_\d", bars.get_yticklabels()[0].get_text())
 
 
 def test_files_of_other_shapes_are_shown_as_a_whole(drawn):

@@ -12,6 +12,9 @@ from ..io.data import Data
 from ..plots import COLOURS, Picture, figure, in_look, picture
 from ..texts import counted, plain
 
+# The place of a name
+_NAME_DOTS = 220
+
 
 @in_look
 def agreement_picture(
@@ -50,7 +53,7 @@ def agreement_picture(
     fig, axes = figure(2, width=11, height=max(5, 1.2 + 0.24 * len(traces)))
     image = data.images[slice_index]
     name = plain(data.names[slice_index])
-    plots.show(axes[0], image, name)
+    plots.show(axes[0], image, _fitted(name))
     plots.zoom(axes[:1], image)
     rows = raters.deviations(traces, data.spacing_mm)
     # Who shares no slice with others has NaN, which would break the order
@@ -65,9 +68,9 @@ def agreement_picture(
         plots.key(fig, ["truth"])
     places = range(len(rows))
     axes[1].barh(places, outward, color=colours, edgecolor=COLOURS["measured"], height=0.6)
-    axes[1].set_yticks(places, [plain(row.rater) for row in rows])
+    axes[1].set_yticks(places, [_fitted(plain(row.rater)) for row in rows])
     axes[1].axvline(0, color=COLOURS["baseline"], linewidth=1.2)
-    axes[1].set(xlabel=f"outside of the others (below 0: inside), mean [{unit}]")
+    axes[1].set(xlabel=f"outside of the others, mean [{unit}]\n(below 0: inside)")
     alt = f"{name}: traces by {counted(counts[slice_index], 'rater')}"
     known = [row for row in rows if np.isfinite(row.outward)]
     if known:
@@ -75,3 +78,8 @@ def agreement_picture(
         alt += f"; from {low.outward:.1f} {unit} ({low.rater}) to {high.outward:.1f} {unit}"
         alt += f" ({high.rater}) outside of the others"
     return picture(fig, f"{alt}.")
+
+
+def _fitted(name: str) -> str:
+    """Shorten a name to half of the width of its axes."""
+    return plots.fitted_text(name, _NAME_DOTS, plots.STYLE["font.size"])

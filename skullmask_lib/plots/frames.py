@@ -266,8 +266,32 @@ def _title(
     fig.text(across, up, "\n".join(lines), ha="center", size=size)
 
 
-def fitted_text(text: str, width_dots: float, size: float, weight: str = "normal") -> str:
-    """Leave out the middle of a text that is too wide for a place; its end often is a number."""
+def fitted_text(
+    text: str,
+    width_dots: float,
+    size: float,
+    weight: str = "normal",
+) -> str:
+    """Leave out the middle of a text that is too wide for a place; its end often is a number.
+
+    Parameters
+    ----------
+    text : str
+    width_dots : float
+    size : float
+        Of the font [points].
+    weight : str
+        "normal" or "bold".
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> fitted_text("a_long_name_of_a_slice.npy[3]", 120, 12)
+    'a_long_…npy[3]'
+    """
     most_dots = width_dots - _GAP_DOTS
     if _width_dots(text, size, weight) <= most_dots:
         return text
