@@ -87,7 +87,7 @@ def _draw_levels(axes: Axes, levels: Mapping[str, float]) -> None:
     """Draw a line for each level, with its name beside the axes."""
     highest = max(levels.values(), default=0)
     for name, level in levels.items():
-        axes.axhline(level, color=COLOURS["mask"], linewidth=1.6, zorder=0)
+        axes.axhline(level, color=COLOURS["baseline"], linestyle=":", linewidth=2, zorder=0)
         above = "bottom" if level == highest else "top"
         look = {"fontsize": 11, "va": above, "transform": axes.get_yaxis_transform()}
         axes.text(1.01, level, f"{name} {level:.3f}", **look)
