@@ -67,7 +67,7 @@ BATCH = 2
 RATE = 3e-3
 EVERY = 50
 # Participants drawn in the layout of NFBS, and others who are kept to score by
-PARTICIPANTS = 24
+PARTICIPANTS = 48
 HELD_OUT_PARTICIPANTS = 8
 FIRST_HELD_OUT = 900_000
 # Heads of which random contrasts are drawn
@@ -76,7 +76,7 @@ FIRST_OF_BANK = 1_000
 T1 = "T1 phantoms"
 RANDOM = "random contrasts"
 KINDS = (T1, RANDOM)
-STEPS = 320
+STEPS = 2_560
 # Seeds of batches are counted on from a multiple of this
 BATCHES_APART = 1_000_000
 
