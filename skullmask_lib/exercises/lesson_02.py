@@ -1,5 +1,8 @@
 """Exercises of lesson 02: flood fill from the frame."""
 
+import itertools
+from functools import partial
+
 import cv2
 import numpy as np
 from scipy import ndimage
@@ -83,10 +86,24 @@ def _flood_from_a_corner(dark: np.ndarray) -> np.ndarray:
     return ndimage.binary_propagation(corner, mask=dark > 0)
 
 
-def _flood_from_top_and_bottom(dark: np.ndarray) -> np.ndarray:
-    ends = np.zeros(dark.shape, bool)
-    ends[[0, -1]] = dark[[0, -1]]
-    return ndimage.binary_propagation(ends, mask=dark)
+_SIDES = {"top": np.s_[0], "bottom": np.s_[-1], "left": np.s_[:, 0], "right": np.s_[:, -1]}
+
+
+def _flood_from(dark: np.ndarray, sides: tuple[str, ...]) -> np.ndarray:
+    start = np.zeros(dark.shape, bool)
+    for side in sides:
+        start[_SIDES[side]] = dark[_SIDES[side]]
+    return ndimage.binary_propagation(start, mask=dark)
+
+
+def _floods_from_some_sides() -> list[Mistake]:
+    mistakes = []
+    for count in range(1, len(_SIDES)):
+        for sides in itertools.combinations(_SIDES, count):
+            reply = f"the water starts at the {' and the '.join(sides)} alone, but it should start "
+            mistake = Mistake(partial(_flood_from, sides=sides), f"{reply}at all sides.")
+            mistakes.append(mistake)
+    return mistakes
 
 
 def _one_pass(dark: np.ndarray) -> np.ndarray:
@@ -140,7 +157,8 @@ def _dark_pixels() -> list[tuple]:
     for text in (_RING, _SPIRAL, _CELLS):
         drawings.append(np.array([list(row) for row in text.split()]) == ".")
     _, spiral, cells = drawings
-    turned = [spiral[::-1, ::-1], spiral.T.copy()]
+    # The spiral opens at the top, and turned at one other side
+    turned = [spiral[::-1].copy(), spiral.T.copy(), spiral.T[:, ::-1].copy()]
     cut = cells[1:]
     dark = [_bright()[::3, ::3] == 0, *drawings, *turned, cut]
     return [(pixels,) for pixels in dark]
@@ -220,10 +238,7 @@ EXERCISES = (
                 _flood_from_a_corner,
                 "the water starts at a part of the frame, but it should start at the whole of it.",
             ),
-            Mistake(
-                _flood_from_top_and_bottom,
-                "the water starts at the top and at the bottom, but it should start at all sides.",
-            ),
+            *_floods_from_some_sides(),
             Mistake(_one_pass, "this is one pass, so repeat it until nothing changes."),
             Mistake(
                 _with_bright_frame,

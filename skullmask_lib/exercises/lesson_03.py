@@ -58,9 +58,12 @@ def _band_of_first_corner(gray: np.ndarray) -> tuple[float, int]:
     return float(np.percentile(corner, 99)), masks.otsu_threshold(gray)
 
 
-def _band_of_last_corner(gray: np.ndarray) -> tuple[float, int]:
-    corner = gray[-_CORNER_PX:, -_CORNER_PX:]
-    return float(np.percentile(corner, 99)), masks.otsu_threshold(gray)
+def _band_of_three_corners(gray: np.ndarray) -> tuple[float, int]:
+    """Miss the brightest corner."""
+    halves = (slice(_CORNER_PX), slice(-_CORNER_PX, None))
+    corners = [gray[rows, columns] for rows in halves for columns in halves]
+    dimmest = sorted(corners, key=np.mean)[:-1]
+    return float(np.percentile(dimmest, 99)), masks.otsu_threshold(gray)
 
 
 def _band_to_the_brightest(gray: np.ndarray) -> tuple[float, int]:
@@ -83,7 +86,9 @@ def _with_spot(gray: np.ndarray) -> np.ndarray:
 def _grays() -> list[tuple]:
     image = load("phantom").images[2]
     noisy = [masks.normalize(_noisy(image, share)) for share in (0.005, 0.03)]
-    spotted = [_with_spot(_gray(4)), _with_spot(_gray(3))[::-1, ::-1].copy()]
+    spotted = []
+    for turn in range(4):
+        spotted.append(np.rot90(_with_spot(_gray(4)), turn).copy())
     return [(gray,) for gray in (_gray(), _gray(0), *noisy, *spotted)]
 
 
@@ -147,12 +152,12 @@ EXERCISES = (
                 "`np.percentile` counts to 100, so 0.99 is less than one per cent.",
             ),
             Mistake(
-                _band_of_first_corner,
-                "the lower end comes from the first corner alone, but there are four.",
+                _band_of_three_corners,
+                "the lower end misses a corner, but the pixels of all four are asked for.",
             ),
             Mistake(
-                _band_of_last_corner,
-                "the lower end comes from the last corner alone, but there are four.",
+                _band_of_first_corner,
+                "the lower end comes from too few pixels, because all four corners count.",
             ),
             Mistake(
                 _band_to_the_brightest,

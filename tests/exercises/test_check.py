@@ -1,5 +1,6 @@
 """What `sm.check` replies: true or false, one sentence, three hints, and never the answer."""
 
+import itertools
 import re
 from fractions import Fraction
 
@@ -465,12 +466,25 @@ def test_a_grid_that_is_too_small_is_told_so():
     assert "grid" in sm.check("00.2", on_small_grid).sentence
 
 
-@pytest.mark.parametrize("corner", [np.s_[:30, :30], np.s_[:30, -30:], np.s_[-30:, -30:]])
-def test_one_corner_is_not_enough(corner):
-    def band(gray):
-        return np.percentile(gray[corner], 99), sm.masks.otsu_threshold(gray)
+_CORNERS = {
+    "top left": np.s_[:30, :30],
+    "top right": np.s_[:30, -30:],
+    "bottom left": np.s_[-30:, :30],
+    "bottom right": np.s_[-30:, -30:],
+}
 
-    assert not sm.check("03.2", band)
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_some_corners_are_not_enough(count):
+    for names in itertools.combinations(_CORNERS, count):
+
+        def band(gray, names=names):
+            corners = [gray[_CORNERS[name]] for name in names]
+            return np.percentile(corners, 99), sm.masks.otsu_threshold(gray)
+
+        sentence = sm.check("03.2", band).sentence
+        assert sentence.startswith("Not yet")
+        assert "first corner" not in sentence
 
 
 @pytest.mark.parametrize("whole", [int, round])
@@ -579,6 +593,21 @@ def test_a_flood_from_a_part_of_the_frame_is_told(part):
         return ndimage.binary_propagation(start, mask=dark)
 
     assert "it should start at" in sm.check("02.2", flood).sentence
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_a_flood_from_some_sides_is_told_which(count):
+    sides = {"top": np.s_[0], "bottom": np.s_[-1], "left": np.s_[:, 0], "right": np.s_[:, -1]}
+    for names in itertools.combinations(sides, count):
+
+        def flood(dark, names=names):
+            start = np.zeros_like(dark)
+            for name in names:
+                start[sides[name]] = dark[sides[name]]
+            return ndimage.binary_propagation(start, mask=dark)
+
+        sentence = sm.check("02.2", flood).sentence
+        assert f"starts at the {' and the '.join(names)} alone" in sentence
 
 
 def test_pieces_keep_their_holes():
