@@ -326,6 +326,8 @@ def _are_rounded(exercise: Exercise, pairs: list[tuple[Any, Any]]) -> bool:
     for result, expected in pairs:
         if isinstance(expected, np.ndarray) or not comparisons.is_of_kind(result, expected):
             return False
+        if isinstance(result, dict):
+            result = list(result.values())
         numbers += np.ravel(result).tolist()
         wanted += np.ravel(expected).tolist()
     return comparisons.is_rounded_too_far(numbers, wanted, exercise.tolerance)

@@ -43,12 +43,9 @@ def is_alike(answer: Any, expected: Any, tolerance: float) -> bool:
         return _is_same_array(answer, expected, tolerance)
     if isinstance(expected, str):
         return isinstance(answer, str) and answer.strip().casefold() == expected.casefold()
-    both_have_keys = isinstance(expected, Mapping) and isinstance(answer, Mapping)
-    if both_have_keys and answer.keys() == expected.keys():
-        answer = [answer[key] for key in expected]
     if is_number(expected):
         return is_number(answer) and _is_near(answer, expected, tolerance)
-    return _is_same_sequence(_listed(answer), _listed(expected), tolerance)
+    return _is_same_sequence(_in_order(answer, expected), _listed(expected), tolerance)
 
 
 def is_number(value: Any) -> bool:
@@ -110,6 +107,14 @@ def _listed(value: Any) -> list:
     return []
 
 
+def _in_order(answer: Any, expected: Any) -> list:
+    """List the elements of an answer; a dict with the expected keys may have them in any order."""
+    both_have_keys = isinstance(expected, Mapping) and isinstance(answer, Mapping)
+    if both_have_keys and answer.keys() == expected.keys():
+        return [answer[key] for key in expected]
+    return _listed(answer)
+
+
 def remark(answer: Any, expected: Any, tolerance: float) -> str | None:
     """Say what is wrong with an answer, if it is wrong in a way that fits any exercise.
 
@@ -137,7 +142,7 @@ def remark(answer: Any, expected: Any, tolerance: float) -> str | None:
         return _remark_on_numbers([answer], [expected], tolerance)
     if isinstance(expected, str):
         return None
-    return _remark_on_numbers(_listed(answer), _listed(expected), tolerance)
+    return _remark_on_numbers(_in_order(answer, expected), _listed(expected), tolerance)
 
 
 def is_of_kind(answer: Any, expected: Any) -> bool:
@@ -250,7 +255,7 @@ def is_rounded_too_far(answer: Any, expected: Any, tolerance: float) -> bool:
     """
     if is_number(expected):
         answer, expected = [answer], [expected]
-    answers, wanted = _listed(answer), _listed(expected)
+    answers, wanted = _in_order(answer, expected), _listed(expected)
     if len(answers) != len(wanted) or not all(map(is_number, answers + wanted)):
         return False
     most_digits = 0

@@ -265,7 +265,11 @@ def test_a_rounded_score_beside_a_width_is_seen():
         width, iou = exercise.solution(image, true)
         return width, round(iou, 2)
 
+    def named(image, true):
+        return dict(zip(("width", "IoU"), rounded(image, true), strict=True))
+
     assert "decimals" in sm.check("05.2", rounded).sentence
+    assert "decimals" in sm.check("05.2", named).sentence
 
 
 def test_no_answer_costs_no_hint(toy):  # noqa: ARG001
@@ -572,6 +576,10 @@ def test_the_steps_of_an_ablation_may_come_in_any_order_with_their_names():
     assert sm.check("07.1", dict(sorted(changes.items(), key=lambda item: item[1])))
     assert sm.check("07.1", dict(enumerate(changes.values())))
     assert not sm.check("07.1", sorted(changes.values()))
+    by_name = {step: changes[step] for step in sorted(changes)}
+    rounded = {step: round(change, 2) for step, change in by_name.items()}
+    assert "decimals" in sm.check("07.1", rounded).sentence
+    assert "sign" in sm.check("07.1", {step: -change for step, change in by_name.items()}).sentence
 
 
 def test_a_search_that_tries_one_mask_is_not_right():
