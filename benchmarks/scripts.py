@@ -53,7 +53,9 @@ def count(text: str) -> int:
 
 
 def check_output(file: Path) -> None:
-    """Refuse a file in a folder that does not exist."""
+    """Refuse a folder, and a file in a folder that does not exist."""
+    if file.is_dir():
+        raise InputError("cannot be written, it is a folder", where=file)
     if not file.parent.is_dir():
         raise InputError(f"cannot be written, {file.parent} is no folder", where=file)
 

@@ -90,8 +90,8 @@ def test_a_folder_without_heads_is_not_taken_for_none(run, empty, name):
 @pytest.mark.parametrize("name", ["drawn_patients", "marrow", "bench_class", "bench_batch"])
 def test_an_output_that_cannot_be_written_is_refused_first(run, tmp_path, monkeypatch, name):
     monkeypatch.setattr(importlib.import_module(name), "measure", None)
-    file = tmp_path / "missing" / "table.csv"
-    assert run(name, "-o", file).startswith(f"{name}: {file}: cannot be written")
+    for file in (tmp_path / "missing" / "table.csv", tmp_path):
+        assert run(name, "-o", file).startswith(f"{name}: {file}: cannot be written")
 
 
 def test_volumes_that_are_not_asked_for_may_be_missing(tmp_path):
