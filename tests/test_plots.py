@@ -62,6 +62,15 @@ def test_a_pixel_that_is_not_finite_darkens_no_other(bad):
     assert compared.images[0].get_array()[12, 12].tolist() == [255, 255, 255]
 
 
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_a_few_bright_pixels_are_seen_beside_one_that_is_not_finite(bad):
+    image = np.zeros((64, 64))
+    image[30:33, 40:43] = 5
+    image[0, 0] = bad
+    assert plots.grey_limits(image) == (0, 5)
+    assert plots.grey_of(image)[31, 41] == 1
+
+
 def test_a_slice_without_a_finite_pixel_is_black():
     assert plots.grey_of(np.full((3, 3), np.nan)).max() == 0
 

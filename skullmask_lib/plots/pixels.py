@@ -28,16 +28,16 @@ def grey_limits(
     White is the maximum where so few pixels are bright that the percentile would hide them. Pixels
     that are not finite are left out.
     """
-    step = max(min(image.shape[:2]) // 256, 1)
-    sample = image[::step, ::step].astype(float)
     low = float(image.min())
-    high = float(np.percentile(sample, white_percentile))
-    if not np.isfinite((low, high)).all():
+    highest = float(image.max())
+    if not np.isfinite((low, highest)).all():
         finite = image[np.isfinite(image)]
         return grey_limits(finite[None], white_percentile) if finite.size else (0.0, 1.0)
+    step = max(min(image.shape[:2]) // 256, 1)
+    sample = image[::step, ::step].astype(float)
+    high = float(np.percentile(sample, white_percentile))
     if high > low:
         return low, high
-    highest = float(image.max())
     if highest > low:
         return low, highest
     if low > 0:  # a flat image is white, or black if it is at 0 or below
