@@ -96,6 +96,27 @@ def test_a_long_name_stays_above_its_slice_and_keeps_its_number():
     assert re.fullmatch(r"sub-01\S+…\S+gz\[2\]", text)
 
 
+@pytest.mark.parametrize("width_dots", [9, 30, 100, 250])
+def test_as_much_of_a_long_name_is_kept_as_fits(width_dots, monkeypatch):
+    frames = plots.frames
+    widths = []
+
+    def measured(text, size, weight):
+        widths.append(width_of(text, size, weight))
+        return widths[-1]
+
+    width_of = frames._width_dots
+    monkeypatch.setattr(frames, "_width_dots", measured)
+    name = 40 * "a_long_name" + "[2]"
+    text = frames.fitted_text(name, width_dots, 12)
+    assert len(widths) < 12  # each takes a millisecond or more
+    room_dots = width_dots - frames._GAP_DOTS
+    kept = len(text) - 1
+    assert kept == 0 or width_of(text, 12, "normal") <= room_dots
+    longer = frames._without_middle(name, max(kept, 1) + 1)
+    assert width_of(longer, 12, "normal") > room_dots
+
+
 def test_a_long_name_of_a_volume_ends_within_the_picture():
     picture = plots.three_planes(np.zeros((9, 9, 9)), np.eye(4), name=200 * "x")
     assert picture.pixels[:20, :3].min() > 250

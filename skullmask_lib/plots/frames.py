@@ -1,5 +1,6 @@
 """Figures of panels, which only place images and are drawn several times as fast as Axes."""
 
+import bisect
 import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
@@ -289,18 +290,26 @@ def fitted_text(
 
     Examples
     --------
-    >>> fitted_text("a_long_name_of_a_slice.npy[3]", 120, 12)
-    'a_long_…npy[3]'
+    >>> fitted_text("a_long_name_of_a_slice.npy[3]", 122, 12)
+    'a_long_….npy[3]'
     """
     most_dots = width_dots - _GAP_DOTS
     if _width_dots(text, size, weight) <= most_dots:
         return text
-    for kept in range(len(text) - 1, 1, -1):
-        at_end = kept // 2
-        shorter = f"{text[: kept - at_end]}…{text[-at_end:]}"
-        if _width_dots(shorter, size, weight) <= most_dots:
-            return shorter
-    return "…"
+
+    def width_of(kept: int) -> float:
+        return _width_dots(_without_middle(text, kept), size, weight)
+
+    kept = bisect.bisect_right(range(len(text)), most_dots, lo=2, key=width_of) - 1
+    return _without_middle(text, kept)
+
+
+def _without_middle(text: str, kept: int) -> str:
+    """Keep some characters of a text, half of them at its end; below two none."""
+    if kept < 2:
+        return "…"
+    at_end = kept // 2
+    return f"{text[: kept - at_end]}…{text[-at_end:]}"
 
 
 @lru_cache(maxsize=1024)
