@@ -23,7 +23,6 @@ import real_heads
 import scripts
 import torch
 from learning_curve import NETWORK, REAL, SUMMARY_HEADER, VARIED, summary
-from scripts import read as read_table
 from train_network import (
     FIRST_HELD_OUT_HEAD,
     HELD_OUT_MAPS,
@@ -324,7 +323,7 @@ def main() -> None:
         if name in options.tables:
             complete_table(name, real, options)
     if CURVE in options.tables and options.heads:
-        rows = read_table(options.output / CURVE)
+        rows = scripts.read(options.output / CURVE)
         print(tables.markdown(summary(rows), SUMMARY_HEADER).data)
 
 

@@ -21,7 +21,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import scripts
 import torch
-from scripts import read as read_table
 from train_network import fingerprint, new_parser, on_one_thread, precision_of
 from trainings import STAMP, Row, Settings, complete
 
@@ -287,7 +286,7 @@ def main() -> None:
     scripts.check_output(options.output)
     measure_one = functools.partial(measure, folder=options.folder, bfloat16=options.bfloat16)
     complete(options.output, HEADER, wanted(options), [PHANTOMS], measure_one)
-    print(tables.markdown(means(read_table(options.output)), MEANS_HEADER).data)
+    print(tables.markdown(means(scripts.read(options.output)), MEANS_HEADER).data)
 
 
 if __name__ == "__main__":

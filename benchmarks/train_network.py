@@ -22,7 +22,6 @@ import numpy as np
 import scripts
 import torch
 from real_heads import network_mask, summary
-from scripts import read
 from tqdm import tqdm
 
 import skullmask_lib as sm
@@ -204,7 +203,7 @@ def install(rows: Sequence[dict[str, object]], options: argparse.Namespace) -> N
     with outputs.replacing(target / learned.NETWORK) as temporary:
         shutil.copyfile(onnx_of(seed, options), temporary)
     scripts.write_stamped(target / TABLE, HEADER, rows)
-    rows = read(target / TABLE)  # with date and version
+    rows = scripts.read(target / TABLE)  # with date and version
     rewrite(target / CARD, lambda text: filled_card(text, rows))
     checksum = f'SHA256 = "{cells_of_card(rows)["SHA-256"].strip("`")}"'
     rewrite(

@@ -10,7 +10,6 @@ import pytest
 import scripts
 import torch
 import trainings
-from train_network import read
 
 from skullmask_lib import learned
 from skullmask_lib.deep import randomise
@@ -70,7 +69,7 @@ def test_a_table_is_completed_where_it_was_left(tmp_path):
     def complete(steps):
         wanted = [{"seed": seed, "steps": steps} for seed in (0, 1)]
         trainings.complete(file, header, wanted, ["phantoms"], measure)
-        return [(row["seed"], row["steps"], row["iou"]) for row in read(file)]
+        return [(row["seed"], row["steps"], row["iou"]) for row in scripts.read(file)]
 
     with pytest.raises(KeyboardInterrupt):
         complete(5)
@@ -89,7 +88,7 @@ def test_a_table_with_other_columns_is_completed_too(tmp_path, columns):
     trainings.complete(
         file, header, wanted, ["phantoms"], lambda _: [{"test": "phantoms", "iou": 0.5}]
     )
-    assert [row["seed"] for row in read(file)] == ["0", "1"]
+    assert [row["seed"] for row in scripts.read(file)] == ["0", "1"]
 
 
 def test_a_row_says_where_it_was_measured_and_how_precisely(monkeypatch):
@@ -117,7 +116,7 @@ def test_the_time_on_the_way_does_not_count(monkeypatch):
 
 def test_two_points_of_the_curve_are_found_again(tmp_path):
     tests = deep_slices.varied_tests()
-    table = read(project_folder("data") / deep_slices.CURVE)
+    table = scripts.read(project_folder("data") / deep_slices.CURVE)
     for settings in deep_slices.curve_settings():
         if settings.get("seed") != 0 or settings["augmented"] != "yes":
             continue

@@ -6,6 +6,7 @@ import hashlib
 import numpy as np
 import onnx
 import pytest
+import scripts
 import torch
 import train_network
 
@@ -113,7 +114,7 @@ def test_in_use_a_network_sees_what_it_saw_in_training():
 
 @pytest.fixture(scope="module")
 def rows():
-    return train_network.read(project_folder("data") / train_network.TABLE)
+    return scripts.read(project_folder("data") / train_network.TABLE)
 
 
 def test_the_network_is_that_of_the_best_seed(rows):
