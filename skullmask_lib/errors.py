@@ -278,6 +278,15 @@ def check_unmasked(array: np.ndarray) -> np.ndarray:
     return array.data
 
 
+def _as_array(values: np.ndarray) -> np.ndarray:
+    """Convert to an array without masked values; a memory map stays one."""
+    plain = check_unmasked(values)
+    try:
+        return np.asanyarray(plain)
+    except ValueError:
+        raise InputError("expected rows of equal length, got rows of several lengths") from None
+
+
 def check_unpacked(
     size: int,
     packed: int,
@@ -370,7 +379,7 @@ def check_slice(image: np.ndarray) -> np.ndarray:
     skullmask_lib.errors.InputError: expected one (H, W) slice, got shape (5, 4, 4); pass ...
     """
     _check_array(image)
-    image = np.asarray(check_unmasked(image))
+    image = np.asarray(_as_array(image))
     got = f"got shape {image.shape}"
     if image.ndim == 3:
         raise InputError(f"expected one (H, W) slice, {got}; pass the slices one by one")
@@ -526,7 +535,7 @@ def check_binary(mask: np.ndarray) -> np.ndarray:
            [1, 0]], dtype=uint8)
     """
     _check_array(mask, wanted="mask", hint="pass one such as data.truth[0]")
-    mask = np.asanyarray(check_unmasked(mask))  # a memory map stays one
+    mask = _as_array(mask)
     if mask.dtype.kind not in "buif":
         raise InputError(f"expected a binary mask, got dtype {mask.dtype}")
     if mask.dtype == bool:

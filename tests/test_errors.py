@@ -95,3 +95,9 @@ def test_warnings_of_others_are_named_in_their_text():
 def test_what_is_no_affine_is_refused(affine):
     with pytest.raises(InputError):
         errors.check_affine(affine, 3)
+
+
+@pytest.mark.parametrize("check", [errors.check_slice, errors.check_binary])
+def test_rows_of_several_lengths_are_refused(check):
+    with pytest.raises(InputError):
+        check([[0, 1], [1]])
