@@ -245,7 +245,7 @@ def similar(name: str, names: Iterable[str]) -> str:
 # --- Arrays and files ----------------------------------------------------------------------------
 
 
-def check_unmasked(array: np.ndarray) -> np.ndarray:
+def check_unmasked(array: Any) -> Any:
     """Refuse an array with masked values, as a ``numpy.ma.MaskedArray`` may have.
 
     Parameters
@@ -652,10 +652,7 @@ def check_spacing(spacing_mm: Sequence[float] | np.ndarray) -> np.ndarray:
     if isinstance(spacing_mm, str):
         wanted = "two numbers, a row and a column spacing in mm, as in (0.42, 0.42)"
         raise InputError(f"expected {wanted}, got the text {spacing_mm!r}")
-    try:
-        spacing = np.asarray(spacing_mm, float)
-    except (TypeError, ValueError):
-        spacing = np.empty(0)
+    spacing = _as_floats(spacing_mm)
     usable = np.isfinite(spacing) & (spacing > 0)
     if spacing.shape != (2,) or not usable.all():
         wanted = "a row and a column spacing above 0 mm"
@@ -696,13 +693,24 @@ def check_spacings(
     if spacing_mm is None:
         return [None] * count
     wanted = f"the spacings of {count} slices, shape {(count, 2)}"
-    try:
-        spacings = np.asarray(spacing_mm, float)
-    except (TypeError, ValueError):
-        raise InputError(f"expected {wanted}, got {spacing_mm!r}") from None
+    spacings = _as_floats(spacing_mm)
+    if spacings.shape == (0,) and count:
+        raise InputError(f"expected {wanted}, got {as_typed(spacing_mm)}")
     if spacings.shape != (count, 2):
         raise InputError(f"expected {wanted}, got shape {spacings.shape}")
     return [(row_mm, column_mm) for row_mm, column_mm in spacings.tolist()]
+
+
+def _as_floats(values: object) -> np.ndarray:
+    """Copy numbers to float64; what holds anything but real numbers becomes empty."""
+    plain = check_unmasked(values)
+    try:
+        numbers = np.array(plain)
+        if numbers.dtype.kind in "iufO":
+            return numbers.astype(float)
+    except (OverflowError, TypeError, ValueError):  # None, a huge number, rows of several lengths
+        pass
+    return np.empty(0)
 
 
 def check_affine(affine: np.ndarray, *sizes: int) -> np.ndarray:
@@ -735,13 +743,7 @@ def check_affine(affine: np.ndarray, *sizes: int) -> np.ndarray:
     ...
     skullmask_lib.errors.InputError: expected an invertible affine (3, 3) with the last row ...
     """
-    try:
-        checked = np.array(check_unmasked(affine))
-    except ValueError:  # rows of unequal length
-        checked = np.empty(0)
-    if checked.dtype.kind not in "iuf":
-        checked = np.empty(0)
-    checked = checked.astype(float)
+    checked = _as_floats(affine)
     shapes = [(size, size) for size in sorted(set(sizes))]
     if checked.shape not in shapes or not _is_affine(checked):
         wanted = f"an invertible affine {' or '.join(map(str, shapes))} with the last row 0 … 0 1"

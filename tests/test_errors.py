@@ -4,8 +4,11 @@ import copy
 import pickle
 import warnings
 from concurrent.futures import ProcessPoolExecutor
+from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 
+import complaints
 import numpy as np
 import pytest
 
@@ -101,3 +104,35 @@ def test_what_is_no_affine_is_refused(affine):
 def test_rows_of_several_lengths_are_refused(check):
     with pytest.raises(InputError):
         check([[0, 1], [1]])
+
+
+NO_SPACINGS = [
+    (10**400, 1),
+    ("0.4", "0.5"),
+    (True, True),
+    np.array([1 + 1j, 1]),
+    np.ma.masked_equal([0.4, 0.5], 0.5),
+]
+
+
+@pytest.mark.parametrize(
+    "spacing_mm", NO_SPACINGS, ids=["huge", "texts", "bool", "complex", "masked"]
+)
+def test_what_is_no_pair_of_numbers_is_no_spacing(spacing_mm):
+    with pytest.raises(InputError):
+        errors.check_spacing(spacing_mm)
+    spacings_mm = np.ma.array([spacing_mm]) if np.ma.isMA(spacing_mm) else [spacing_mm]
+    with pytest.raises(InputError):
+        errors.check_spacings(spacings_mm, count=1)
+
+
+@pytest.mark.parametrize("number", [Decimal, Fraction, np.float32])
+def test_every_kind_of_real_number_is_a_spacing(number):
+    pair_mm = (number("0.5"), number("0.25"))
+    assert errors.check_spacing(pair_mm).tolist() == [0.5, 0.25]
+    assert errors.check_spacings([pair_mm], count=1) == [(0.5, 0.25)]
+
+
+def test_a_masked_affine_is_refused_for_its_masked_values():
+    with complaints.refused(None, naming=["6 masked"]):
+        errors.check_affine(np.ma.masked_equal(np.eye(3), 0), 3)
