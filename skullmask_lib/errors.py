@@ -199,7 +199,7 @@ def extra(module: str, what: str, name: str) -> ModuleType:
     Raises
     ------
     InputError
-        If the module is not installed.
+        If the module is not installed, or is installed and does not load.
 
     Examples
     --------
@@ -208,12 +208,15 @@ def extra(module: str, what: str, name: str) -> ModuleType:
     ...
     skullmask_lib.errors.InputError: this needs no_such: pip install "skullmask[batch]"
     """
+    package, *_ = module.split(".")
     try:
         return importlib.import_module(module)
-    except ImportError:
-        package, *_ = module.split(".")
+    except ModuleNotFoundError:
         hint = f'pip install "skullmask[{name}]"'
         raise InputError(f"{what} needs {package}: {hint}") from None
+    except ImportError as error:  # such as a system library that is missing
+        reason, *_ = str(error).splitlines() or ["no reason is known"]
+        raise InputError(f"{what} needs {package}, which does not load: {reason}") from None
 
 
 def similar(name: str, names: Iterable[str]) -> str:

@@ -136,3 +136,12 @@ def test_every_kind_of_real_number_is_a_spacing(number):
 def test_a_masked_affine_is_refused_for_its_masked_values():
     with complaints.refused(None, naming=["6 masked"]):
         errors.check_affine(np.ma.masked_equal(np.eye(3), 0), 3)
+
+
+def test_an_extra_that_does_not_load_says_why(folder, monkeypatch):
+    reason = "libcudart.so.12: cannot open shared object file"
+    (folder / "broken_extra.py").write_text(f"raise ImportError({reason!r})", encoding="utf-8")
+    monkeypatch.syspath_prepend(folder)
+    with complaints.refused(None, naming=["broken_extra", reason]) as error:
+        errors.extra("broken_extra", "this", "batch")
+    assert "pip install" not in error.value.message  # it is installed

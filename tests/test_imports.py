@@ -85,7 +85,8 @@ def test_what_computes_nothing_loads_nothing_heavy(tmp_path, code):
 
 
 def test_without_torch_all_works_but_networks_which_name_the_extra(tmp_path):
-    (tmp_path / "torch.py").write_text("raise ImportError('hides a torch that is installed')")
+    hides = "raise ModuleNotFoundError('hides a torch that is installed')"
+    (tmp_path / "torch.py").write_text(hides)
     printed = in_fresh_interpreter(WITHOUT_TORCH, tmp_path)
     [line] = printed.splitlines()
     assert line.endswith('needs torch: pip install "skullmask[deep]"')
