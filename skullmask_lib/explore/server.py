@@ -106,7 +106,7 @@ def _new_server():
         from voila.app import Voila
         from voila.shutdown_kernel_handler import VoilaShutdownKernelHandler
     except ImportError:
-        raise InputError("the explorer needs Voila: pip install voila") from None
+        raise InputError('the explorer needs Voila: pip install "skullmask[app]"') from None
 
     class ShutdownHandler(VoilaShutdownKernelHandler):
         def check_xsrf_cookie(self) -> None:

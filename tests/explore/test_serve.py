@@ -44,9 +44,10 @@ def test_a_port_out_of_range_is_said(skullmask):
     assert "65535" in line
 
 
-def test_without_voila_the_line_to_install_it_is_said(monkeypatch):
+def test_without_voila_the_line_to_install_the_extra_is_said(monkeypatch):
     monkeypatch.setitem(sys.modules, "voila.app", None)
-    with pytest.raises(InputError, match=re.escape("the explorer needs Voila: pip install voila")):
+    line = 'the explorer needs Voila: pip install "skullmask[app]"'
+    with pytest.raises(InputError, match=re.escape(line)):
         server.serve()
 
 
