@@ -145,6 +145,13 @@ def test_published_figures_are_numbers_with_a_source():
             assert 0 < value <= 1, item
 
 
+def test_a_table_ends_its_lines_as_the_scripts_write_them():
+    tables = sorted(DATA.glob("*.csv"))
+    assert tables
+    for table in tables:
+        assert b"\r" not in table.read_bytes(), table.name
+
+
 def test_published_dice_follows_from_iou():
     published = sm.published()
     dice_items = [item for item in published if item.startswith("dice_")]
