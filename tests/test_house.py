@@ -1,6 +1,7 @@
 """What is written down twice must say the same: dependencies, the ladder, the published figures."""
 
 import re
+import subprocess
 import tomllib
 
 import nibabel as nib
@@ -84,6 +85,14 @@ def test_actions_are_pinned_by_their_major_version():
     assert actions
     for action in actions:
         assert re.fullmatch(r"[\w-]+/[\w-]+@(release/)?v\d+", action), action
+
+
+def test_git_ignores_what_the_workflow_measures():
+    text = text_of(WORKFLOWS / "tests.yml")
+    [report] = re.findall(r"path: (coverage\S+)", text)
+    for name in (".coverage", ".coverage.a-host.123", report):
+        command = ["git", "check-ignore", "--quiet", name]
+        assert subprocess.run(command, cwd=HOUSE, check=False).returncode == 0, name
 
 
 def test_no_package_is_listed_twice():
