@@ -146,7 +146,7 @@ def _without_dead_links(text: str, page: PurePosixPath, known: set[PurePosixPath
 
 
 def write(path: Path, files: dict[PurePosixPath, bytes]) -> None:
-    """Write a zip that depends on the files alone.
+    """Write a zip that depends on the files alone; scripts can be run from it.
 
     Parameters
     ----------
@@ -160,7 +160,8 @@ def write(path: Path, files: dict[PurePosixPath, bytes]) -> None:
             entry = zipfile.ZipInfo(f"skullmask/{name}", _EPOCH)
             entry.compress_type = zipfile.ZIP_DEFLATED
             entry.create_system = 3  # Unix, on every system
-            entry.external_attr = 0o644 << 16
+            mode = 0o755 if content.startswith(b"#!") else 0o644
+            entry.external_attr = mode << 16
             archive.writestr(entry, content)
 
 

@@ -181,6 +181,17 @@ def test_the_same_files_give_the_same_bytes(tmp_path, student):
             assert entry.date_time == (1980, 1, 1, 0, 0, 0)
 
 
+def test_what_can_be_run_in_a_clone_can_be_run_from_the_zip(tmp_path):
+    files = handout.instructor_files()
+    handout.write(tmp_path / "a.zip", files)
+    with zipfile.ZipFile(tmp_path / "a.zip") as archive:
+        modes = {entry.filename: entry.external_attr >> 16 for entry in archive.infolist()}
+    assert modes["skullmask/.ci/run"] == 0o755
+    for path in files:
+        is_executable = bool((handout.HOUSE / path).stat().st_mode & 0o100)
+        assert modes[f"skullmask/{path}"] == (0o755 if is_executable else 0o644), path
+
+
 def test_files_that_git_does_not_track_stay_out():
     for path in handout.tracked():
         assert {"downloads", ".venv", "build"}.isdisjoint(path.parts), path
