@@ -145,6 +145,11 @@ def colab_copy(notebook: PurePosixPath, repository: str) -> nbformat.NotebookNod
     for cell in copy.cells:
         if cell.cell_type == "markdown":
             cell.source = links.retarget(cell.source, on_the_web)
+            continue
+        for output in cell.outputs:
+            data = output.get("data", {})
+            if "text/markdown" in data:
+                data["text/markdown"] = links.retarget(data["text/markdown"], on_the_web)
     install = "\n".join(
         (
             "# Only on Colab: install the project and what Colab lacks. Run this cell first.",
