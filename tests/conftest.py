@@ -3,6 +3,7 @@
 import contextlib
 import importlib.util
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -24,7 +25,7 @@ HOUSE = Path(__file__).parents[1]
 NEED_TORCH = (HOUSE / "skullmask_lib" / "deep", HOUSE / "tests" / "deep")
 # Volumes and many images take minutes, and networks need torch
 LONG_LESSONS = ("11_", "12_", "20_", "3")
-LONG_EXERCISES = ("[11", "[12", "[3")
+LONG_EXERCISES = re.compile(r"\[(11|12|3\d)(\.\d)?[] ]")  # in the name of a test
 
 sys.path.insert(0, str(Path(__file__).parent))  # the tests share plain.py and inputs.py
 sys.path.insert(1, str(Path(__file__).parents[1] / "benchmarks"))
@@ -75,7 +76,7 @@ def pytest_collection_modifyitems(config, items):
     for item in items:
         is_long = item.path.suffix == ".ipynb" and _is_long(item.path)
         if item.path.parent.name == "exercises":
-            is_long = any(part in item.name for part in LONG_EXERCISES)
+            is_long = LONG_EXERCISES.search(item.name) is not None
         if is_long or any(map(item.path.is_relative_to, NEED_TORCH)):
             item.add_marker(pytest.mark.full)
     rest = [item for item in items if item.get_closest_marker("full")]

@@ -751,6 +751,13 @@ def test_a_whole_number_may_be_rounded_too_far(answer, expected, is_rounded):
     assert comparisons.is_rounded_too_far(answer, expected, 0.0005) == is_rounded
 
 
+def test_numbers_that_name_no_lesson_are_tested_at_once(request):
+    here = test_a_whole_number_may_be_rounded_too_far.__name__
+    for test in request.session.items:
+        if getattr(test, "originalname", None) == here:
+            assert test.get_closest_marker("full") is None, test.name
+
+
 @pytest.mark.parametrize(
     ("answers", "is_rounded"),
     [((0.33, 0.4), True), ((0.3, 0.4), False), ((0.33, 0.5), False), ((0.3319, 0.4), False)],
