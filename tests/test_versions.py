@@ -19,7 +19,6 @@ import skullmask_lib as sm
 from skullmask_lib import boundary, learned, polar, versions
 from skullmask_lib.errors import EmptyMaskWarning, InputError
 
-LIBRARY = Path(sm.__file__).parent
 DTYPES = (np.uint8, np.uint16, np.int16, np.float32, np.float64)
 SIZES = {"v5": 16, "v6": 22, "v7": 26}
 

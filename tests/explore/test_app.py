@@ -20,7 +20,6 @@ from skullmask_lib.reports import notebooks
 pytestmark = pytest.mark.full
 LESSONS = notebooks.lessons()
 LEFT_ALONE_S = 75  # jupyter_server pings, and may close, every 30 s
-NOT_COMPARED = {"application/vnd.jupyter.widget-view+json", "image/png"}
 
 
 @pytest.fixture(scope="module")
