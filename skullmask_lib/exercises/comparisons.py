@@ -232,8 +232,8 @@ def _is_percentage(answer: float, fraction: float, tolerance: float) -> bool:
 def is_rounded_too_far(answer: Any, expected: Any, tolerance: float) -> bool:
     """Tell whether numbers would be right, had they not been rounded.
 
-    A number with fewer than two significant digits may be right by chance, so numbers of which none
-    has more do not count.
+    All are taken to be rounded to as many decimals as the longest shows. A number with fewer than
+    two significant digits may be right by chance, so numbers of which none has more do not count.
 
     Parameters
     ----------
@@ -258,16 +258,27 @@ def is_rounded_too_far(answer: Any, expected: Any, tolerance: float) -> bool:
     answers, wanted = _in_order(answer, expected), _listed(expected)
     if len(answers) != len(wanted) or not all(map(is_number, answers + wanted)):
         return False
-    most_digits = 0
+    pairs = []
     for number, true in zip(answers, wanted, strict=True):
-        if is_alike(number, true, tolerance):
-            continue
-        whole, _, decimals = str(float(number)).partition(".")
-        decimals = decimals.rstrip("0")  # a whole number shows none
-        if float(number) != round(float(true), len(decimals)):
-            return False
-        most_digits = max(most_digits, len((whole + decimals).lstrip("-0")))
-    return most_digits >= _FEWEST_DIGITS
+        if not is_alike(number, true, tolerance):
+            pairs.append((float(number), float(true)))
+    decimals = max((_count_decimals(number) for number, _ in pairs), default=0)
+    if any(number != round(true, decimals) for number, true in pairs):
+        return False
+    return any(_count_digits(number) >= _FEWEST_DIGITS for number, _ in pairs)
+
+
+def _count_decimals(number: float) -> int:
+    """Count the decimals that a number shows; a whole number shows none."""
+    decimals = str(number).partition(".")[2]
+    return len(decimals.rstrip("0"))
+
+
+def _count_digits(number: float) -> int:
+    """Count the significant digits that a number shows."""
+    whole, _, decimals = str(number).partition(".")
+    digits = whole + decimals.rstrip("0")
+    return len(digits.lstrip("-0"))
 
 
 def describe(value: Any) -> str:

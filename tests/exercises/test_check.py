@@ -760,7 +760,13 @@ def test_numbers_that_name_no_lesson_are_tested_at_once(request):
 
 @pytest.mark.parametrize(
     ("answers", "is_rounded"),
-    [((0.33, 0.4), True), ((0.3, 0.4), False), ((0.33, 0.5), False), ((0.3319, 0.4), False)],
+    [
+        ((0.33, 0.4), True),
+        ((0.3, 0.4), False),
+        ((0.33, 0.5), False),
+        ((0.33, 0), False),
+        ((0.3319, 0.4), False),
+    ],
 )
 def test_one_number_of_several_may_have_few_digits(answers, is_rounded):
     expected = (0.3319, 0.3973)
