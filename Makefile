@@ -1,4 +1,5 @@
-# Every target sets up what it needs: .venv with the project in it. make PYTHON=python3.12 demo picks another interpreter.
+# Every target sets up what it needs: .venv with the project in it. make PYTHON=python3.12 demo picks another interpreter for
+# a new .venv; make clean removes an old one.
 PYTHON = python3
 VENV = .venv
 BIN := $(VENV)/bin
@@ -31,7 +32,6 @@ test-full: NO_EXCUSE = --no-excuse
 test-full: test test-opencv4 test-oldest test-rest  ## All tests; nothing may skip but for missing SKULLMASK_REAL data.
 
 test-rest: $(VENV)/.test-deep $(VENV)/.site browser  ## What test leaves out: networks, browsers, builds, and what takes long.
-	@$(MAKE) --no-print-directory cv2  # again, as the installations may have brought the usual wheel back
 	$(PYTEST) $(NO_EXCUSE) --rest
 
 test-opencv4: $(OPENCV4) $(VENV)/.test  ## The masks and their figures on OpenCV 4.
@@ -123,41 +123,49 @@ lint: $(VENV)/.test  ## Style, dead code, which module may import which, and typ
 	$(BIN)/mypy
 
 clean:  ## Remove the environment and everything built.
-	rm -rf .venv build dist demo report
+	rm -rf $(VENV) build dist demo report
 
 $(VENV)/.made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "skullmask needs Python 3.11 or later: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 2; }
 	$(PYTHON) -m venv --clear $(VENV)
 	@touch $@
 
+# Each installation may bring the usual wheel of OpenCV back, so each looks whether it loads.
 $(VENV)/.base: pyproject.toml | $(VENV)/.made
 	$(BIN)/python $(INSTALL) -e .
+	@$(MAKE) --no-print-directory cv2
 	@touch $@
 
 $(VENV)/.app: pyproject.toml | $(VENV)/.made
 	$(BIN)/python $(INSTALL) -e ".[app]"
+	@$(MAKE) --no-print-directory cv2
 	@touch $@ $(VENV)/.base
 
 $(VENV)/.lessons: pyproject.toml | $(VENV)/.made
 	$(BIN)/python $(INSTALL) -e ".[batch,volumes]"
+	@$(MAKE) --no-print-directory cv2
 	@touch $@ $(VENV)/.base
 
 $(VENV)/.site: pyproject.toml | $(VENV)/.made
 	$(BIN)/python $(INSTALL) -e ".[batch,site,volumes]"
+	@$(MAKE) --no-print-directory cv2
 	@touch $@ $(VENV)/.base $(VENV)/.lessons
 
 $(VENV)/.test: pyproject.toml | $(VENV)/.made
 	$(BIN)/python $(INSTALL) -e ".[test]"
+	@$(MAKE) --no-print-directory cv2
 	@touch $@ $(VENV)/.base $(VENV)/.app $(VENV)/.lessons
 
 # Builds of torch differ in size: one for the CPU alone takes a fraction of one for graphics cards. make TORCH=torch==2.13.0 test-full
 $(VENV)/.deep: pyproject.toml | $(VENV)/.made
 	$(BIN)/python $(INSTALL) "$(TORCH)"
 	$(BIN)/python $(INSTALL) -e ".[deep]"
+	@$(MAKE) --no-print-directory cv2
 	@touch $@ $(VENV)/.base
 
 $(VENV)/.test-deep: pyproject.toml | $(VENV)/.test $(VENV)/.deep
 	$(BIN)/python $(INSTALL) -e ".[test-deep]"
+	@$(MAKE) --no-print-directory cv2
 	@touch $@
 
 # OpenCV's usual wheel needs libGL; where that is missing the headless wheel takes its place. It comes first, so that an interrupted

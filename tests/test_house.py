@@ -205,3 +205,20 @@ def test_what_lands_a_change_runs_all_of_test_full():
     targets = re.split(r"[\s\"]+", script)
     for part in ("lint", "demo", *parts.split()):
         assert part in targets
+
+
+def dry_run(*arguments):
+    """Return the commands that make would run."""
+    command = ["make", "-n", "--no-print-directory", *arguments]
+    run = subprocess.run(command, cwd=HOUSE, capture_output=True, text=True, check=True)
+    return run.stdout
+
+
+def test_make_clean_removes_the_environment_that_was_named():
+    assert dry_run("VENV=of-my-own", "clean").startswith("rm -rf of-my-own ")
+
+
+@pytest.mark.parametrize("targets", ["demo", "torch", "demo lab", "torch lab", "test site"])
+def test_an_environment_is_left_with_an_opencv_that_loads(targets, tmp_path):
+    commands = dry_run(f"VENV={tmp_path}", *targets.split())
+    assert 0 < commands.rfind(" -e ") < commands.rfind("import cv2")
