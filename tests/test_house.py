@@ -45,6 +45,10 @@ def test_the_version_has_one_home(citation):
     assert citation["version"] == PROJECT["version"]
 
 
+def test_the_stub_names_every_version():
+    assert set(sm.VERSIONS) <= set(sm.__all__)
+
+
 def test_the_citation_is_complete_and_of_this_release(citation):
     assert {"cff-version", "message", "title", "authors", "abstract"} <= set(citation)
     assert citation["cff-version"] == "1.2.0"
