@@ -215,8 +215,11 @@ def _write_tables(folder: Path) -> None:
         "",
     ]
     for table in tables():
-        lines.append(f"* [{table.stem}]({table.stem}.md): {descriptions[table.name]}")
-        _write(folder / "tables" / f"{table.stem}.md", _table_page(table, descriptions[table.name]))
+        if table.name not in descriptions:
+            raise ValueError(f"expected a row for {table.name} in data/README.md, found none")
+        description = descriptions[table.name]
+        lines.append(f"* [{table.stem}]({table.stem}.md): {description}")
+        _write(folder / "tables" / f"{table.stem}.md", _table_page(table, description))
         (folder / "data").mkdir(exist_ok=True)
         shutil.copyfile(table, folder / "data" / table.name)
     names = [PurePosixPath(table.stem + ".md") for table in tables()]

@@ -14,6 +14,7 @@ from pages import HOUSE, text_of
 from result_tables import DATA, column, rows_of
 
 import skullmask_lib as sm
+from publish import sources
 from skullmask_lib.io import registry
 from skullmask_lib.sweeps import LADDER_HEADER, phantom_ladder
 
@@ -156,6 +157,16 @@ def test_published_figures_are_numbers_with_a_source():
     for item, value in sm.published().items():
         if item.startswith(("iou", "dice")):
             assert 0 < value <= 1, item
+
+
+def test_every_table_has_a_row_in_the_readme_of_data():
+    assert {table.name for table in sources.tables()} <= set(sources._descriptions())
+
+
+def test_a_table_without_a_row_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(sources, "tables", lambda: [tmp_path / "new.csv"])
+    with pytest.raises(ValueError, match=r"new\.csv in data/README\.md"):
+        sources._write_tables(tmp_path)
 
 
 def test_a_table_ends_its_lines_as_the_scripts_write_them():
