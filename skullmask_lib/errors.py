@@ -19,6 +19,9 @@ from typing import Any, NamedTuple, Self, TypeAlias, TypeVar
 import numpy as np
 
 _GIB = 2**30
+# What a message shows of a value: values of an array, and characters
+_MOST_VALUES = 16
+_MOST_CHARACTERS = 200
 # How much memory a packed file may ask for
 LARGEST_UNPACKED_BYTES = 2 * _GIB
 # 4096 x 4096, eight times the largest MR slice; v8 takes some 40 bytes per pixel
@@ -659,7 +662,7 @@ def check_spacing(spacing_mm: Sequence[float] | np.ndarray) -> np.ndarray:
     usable = np.isfinite(spacing) & (spacing > 0)
     if spacing.shape != (2,) or not usable.all():
         wanted = "a row and a column spacing above 0 mm"
-        raise InputError(f"expected {wanted}, got {as_typed(spacing_mm)}")
+        raise InputError(f"expected {wanted}, got {_in_short(spacing_mm)}")
     return spacing
 
 
@@ -698,7 +701,7 @@ def check_spacings(
     wanted = f"the spacings of {count} slices, shape {(count, 2)}"
     spacings = _as_floats(spacing_mm)
     if spacings.shape == (0,) and count:
-        raise InputError(f"expected {wanted}, got {as_typed(spacing_mm)}")
+        raise InputError(f"expected {wanted}, got {_in_short(spacing_mm)}")
     if spacings.shape != (count, 2):
         raise InputError(f"expected {wanted}, got shape {spacings.shape}")
     return [(row_mm, column_mm) for row_mm, column_mm in spacings.tolist()]
@@ -750,7 +753,7 @@ def check_affine(affine: np.ndarray, *sizes: int) -> np.ndarray:
     shapes = [(size, size) for size in sorted(set(sizes))]
     if checked.shape not in shapes or not _is_affine(checked):
         wanted = f"an invertible affine {' or '.join(map(str, shapes))} with the last row 0 … 0 1"
-        raise InputError(f"expected {wanted}, got {as_typed(affine)}")
+        raise InputError(f"expected {wanted}, got {_in_short(affine)}")
     return checked
 
 
@@ -786,3 +789,13 @@ def as_typed(value: object) -> object:
     if isinstance(value, (tuple, list)):
         return tuple(map(as_typed, value))
     return value
+
+
+def _in_short(value: object) -> str:
+    """Write a value for a message: a large array by its shape, a long text by its beginning."""
+    if isinstance(value, np.ndarray) and value.size > _MOST_VALUES:
+        return f"an array of shape {value.shape}"
+    text = str(as_typed(value))
+    if len(text) > _MOST_CHARACTERS:
+        return f"{text[:_MOST_CHARACTERS]} …"
+    return text

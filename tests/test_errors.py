@@ -133,6 +133,16 @@ def test_every_kind_of_real_number_is_a_spacing(number):
     assert errors.check_spacings([pair_mm], count=1) == [(0.5, 0.25)]
 
 
+@pytest.mark.parametrize("large", [np.zeros((60, 50)), np.zeros((60, 50)).tolist(), (10**400, 1)])
+def test_a_message_shows_a_large_value_in_short(large):
+    with pytest.raises(InputError) as spacing_error:
+        errors.check_spacing(large)
+    with pytest.raises(InputError) as affine_error:
+        errors.check_affine(large, 3)
+    for error in (spacing_error, affine_error):
+        assert len(str(error.value)) < 400
+
+
 def test_a_masked_affine_is_refused_for_its_masked_values():
     with complaints.refused(None, naming=["6 masked"]):
         errors.check_affine(np.ma.masked_equal(np.eye(3), 0), 3)
