@@ -337,6 +337,11 @@ def test_the_map_of_contributing_names_every_module_and_room():
     assert sorted(others) == sorted(with_code)
 
 
+def test_make_lab_lets_pass_what_the_explorer_takes():
+    [upload] = re.findall(r"^UPLOAD = (\d+)", pages.text_of(pages.HOUSE / "Makefile"), re.MULTILINE)
+    assert int(upload) > app.UPLOAD_LIMIT_MB * 2**20
+
+
 @pytest.mark.full
 @pytest.mark.parametrize("page", ["Makefile", "publish/student.md"])
 def test_docs_open_where_the_lessons_are_served(page, tmp_path):
