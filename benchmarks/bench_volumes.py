@@ -129,12 +129,11 @@ def main() -> None:
     options = parser.parse_args()
     cv2.setNumThreads(1)
 
+    real = list(of_1_mm(options.real)) if options.real else []
     rows = []
     parts = []
     with tempfile.TemporaryDirectory() as folder:
-        heads = [("generated", generated(Path(folder, "generated.nii.gz")))]
-        if options.real:
-            heads += of_1_mm(options.real)
+        heads = [("generated", generated(Path(folder, "generated.nii.gz"))), *real]
         for name, path in tqdm(heads, unit="volume", leave=False, disable=None):
             times_s = race_on(path, Path(folder), options.rounds, options.radius)
             rows.append(row_of(name, path, times_s))
