@@ -364,8 +364,8 @@ def main() -> None:
     parser.add_argument(
         "--folder",
         type=Path,
-        help="where slices and masks lie meanwhile, 20 GB of them by default; "
-        "otherwise the system's folder for temporary files",
+        help="for slices and masks while it runs, 20 GB with the defaults "
+        "(default: the system's folder for temporary files)",
     )
     parser.add_argument("-o", "--output", type=Path, default=OUTPUT, help="the CSV")
     parser.add_argument("--source-script", nargs=3, help=argparse.SUPPRESS)
