@@ -371,8 +371,7 @@ def read_options() -> argparse.Namespace:
     )
     parser.add_argument("-o", "--output", type=Path, default=TABLE, help="the CSV")
     options = parser.parse_args()
-    if options.heads is None:
-        sys.exit("bench_peers: SKULLMASK_REAL is not set, and no folder given with --heads")
+    scripts.require_heads(options.heads)
     check_volumes(options.heads, options.volumes)
     scripts.check_output(options.output)
     options.pythons = pythons_of(options.methods, options.peers)

@@ -7,7 +7,6 @@ figures/real_heads.png.
 """
 
 import argparse
-import sys
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache
@@ -238,9 +237,7 @@ def command_line(
     )
     parser.add_argument("-o", "--output", type=Path, default=table, help="the CSV")
     options = parser.parse_args()
-    if options.heads is None:
-        program = Path(sys.argv[0]).stem
-        sys.exit(f"{program}: SKULLMASK_REAL is not set, and no folder given with --heads")
+    scripts.require_heads(options.heads)
     check = check or scripts.files_of
     check(options.heads)
     scripts.check_output(options.output)

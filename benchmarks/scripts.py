@@ -36,6 +36,12 @@ def real_folder(name: str) -> Path | None:
     return Path(real, name) if real else None
 
 
+def require_heads(folder: Path | None) -> None:
+    """Refuse to run without real heads: neither named on the command line nor by the variable."""
+    if folder is None:
+        raise InputError("SKULLMASK_REAL is not set, and no folder given with --heads")
+
+
 def files_of(folder: Path) -> list[Path]:
     """List the heads of a folder, and refuse a folder that has none."""
     files = sorted(folder.glob("*.npz"))

@@ -59,7 +59,7 @@ def test_a_folder_without_heads_is_refused(tmp_path):
 def test_it_asks_for_the_heads(monkeypatch):
     monkeypatch.delenv("SKULLMASK_REAL", raising=False)
     monkeypatch.setattr(sys, "argv", ["real_contrast"])
-    with pytest.raises(SystemExit, match="SKULLMASK_REAL is not set"):
+    with pytest.raises(sm.InputError, match="SKULLMASK_REAL is not set"):
         real_contrast.main()
 
 
