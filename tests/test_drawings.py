@@ -85,7 +85,7 @@ def test_the_length_of_a_broken_bar_is_seen_on_black(drawn):
 
 def test_a_width_that_others_chose_far_away_is_on_the_picture(drawn):
     sizes = np.arange(2, 61, 2)
-    iou = np.linspace(0.5, 0.9, sizes.size)[None]
+    iou = 0.9 - np.abs(sizes - 40)[None] / 100
     sweep = Sweep(sizes, iou, iou)
     drawings.choice_picture(sweep, (0.4, 0.9), [20, 60], [0.6, 0.9])
     [axes] = drawn[0].axes

@@ -29,8 +29,12 @@ def outlined(mask):
 
 
 def in_a_panel(mask):
-    fig, (frame,) = plots.panels(1)
-    plots.slice_panel(fig, frame, 0 * SQUARE, kinds={"mask": mask}, outlined={"truth": mask})
+    """Draw a mask shrunk, so that dots at its edge are covered in part."""
+    mask = np.pad(mask.repeat(41, axis=0).repeat(41, axis=1), 100)
+    black = np.zeros(mask.shape)
+    fig, frames = plots.panels(1, 1)
+    plots.slice_panel(fig, frames[0], black, kinds={"mask": mask})
+    plots.slice_panel(fig, frames[1], black, outlined={"truth": mask})
     return plots.picture(fig, "").pixels
 
 
