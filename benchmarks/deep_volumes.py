@@ -197,7 +197,7 @@ def rows_of(mask_of: Mask, settings: Row, options: argparse.Namespace) -> list[R
     if options.scans:
         rows += score_scans(mask_of, options.scans)
     machine = f"{scripts.processor()}, one thread"
-    if options.bfloat16:
+    if options.bfloat16 and settings["method"] in KINDS:
         machine = f"{machine}, bfloat16"
     return [settings | row | {"machine": machine} for row in rows]
 
