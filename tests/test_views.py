@@ -54,7 +54,7 @@ def mask_by_call(picture, image):
 
 
 @EVERY_VIEW
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(data=st.data())
 def test_the_call_makes_the_mask_and_the_text_tells_its_score(view, data):
     options = data.draw(choices(view))
@@ -72,7 +72,7 @@ def test_the_call_makes_the_mask_and_the_text_tells_its_score(view, data):
 
 
 @EVERY_VIEW
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(
     seed=st.integers(0, 2**32 - 1),
     shape=st.sampled_from(SHAPES),

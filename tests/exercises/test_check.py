@@ -544,6 +544,7 @@ def test_a_repair_of_one_hot_pixel_is_told_so():
     assert "single pixel" in sm.check("10.2", box).sentence
 
 
+@pytest.mark.full
 def test_a_gaussian_that_is_far_too_wide_is_told_so():
     [exercise] = [exercise for exercise in EXERCISES if exercise.name == "12.2"]
 
@@ -562,10 +563,12 @@ def test_one_width_for_all_axes_is_told():
     assert "each axis" in sm.check("12.2", variation).sentence
 
 
+@pytest.mark.full
 def test_a_dice_that_is_rounded_to_one_is_told_so():
     assert "rounded" in sm.check("31.1", 1.0).sentence
 
 
+@pytest.mark.full
 def test_a_mask_as_it_was_is_told_so():
     assert "as it was" in sm.check("32.2", lambda mask, _: mask).sentence
 
@@ -582,6 +585,7 @@ def test_the_steps_of_an_ablation_may_come_in_any_order_with_their_names():
     assert "sign" in sm.check("07.1", {step: -change for step, change in by_name.items()}).sentence
 
 
+@pytest.mark.full
 def test_a_search_that_tries_one_mask_is_not_right():
     def best(volume, true):
         t = 2 * brain_masks.otsu_range(volume)[0]
