@@ -23,11 +23,11 @@ def _largest(image: np.ndarray, connectivity: int) -> np.ndarray:
     return labels == areas_px.argmax()
 
 
-def _changed_px(connectivity: int = 4) -> list[int]:
+def _changed_px(connectivity: int = 4) -> tuple[int, ...]:
     changed = []
     for image in load("phantom").images:
         changed.append(np.count_nonzero(_largest(image, connectivity) != versions.v1(image)))
-    return changed
+    return tuple(changed)
 
 
 def _changed_with_background() -> list[int]:
@@ -112,7 +112,7 @@ EXERCISES = (
         level=1,
         minutes=15,
         wanted="the changed pixels of each slice, five integers",
-        solution=lambda: tuple(_changed_px()),
+        solution=_changed_px,
         right="parts joined only at corners are lost, and on the last slice that is part of a "
         "gyrus.",
         hints=(

@@ -112,12 +112,12 @@ def _one_pass(dark: np.ndarray) -> np.ndarray:
     return ndimage.binary_dilation(frame & dark) & dark
 
 
-def _with_bright_frame(dark: np.ndarray, *, keeps: bool = True) -> np.ndarray:
+def _with_bright_frame(dark: np.ndarray, *, wets_bright: bool = True) -> np.ndarray:
     """Start at the whole frame; water also leaks from its bright pixels."""
     frame = np.ones(dark.shape, bool)
     frame[1:-1, 1:-1] = False
     wet = ndimage.binary_propagation(frame, mask=frame | (dark > 0))
-    return wet if keeps else wet & (dark > 0)
+    return wet if wets_bright else wet & (dark > 0)
 
 
 def _dry(dark: np.ndarray) -> np.ndarray:
@@ -157,7 +157,7 @@ def _dark_pixels() -> list[tuple]:
     for text in (_RING, _SPIRAL, _CELLS):
         drawings.append(np.array([list(row) for row in text.split()]) == ".")
     _, spiral, cells = drawings
-    # The spiral opens at the top, and turned at one other side
+    # The spiral opens at the top, and each of its turns at another side
     turned = [spiral[::-1].copy(), spiral.T.copy(), spiral.T[:, ::-1].copy()]
     cut = cells[1:]
     dark = [_bright()[::3, ::3] == 0, *drawings, *turned, cut]
@@ -245,7 +245,7 @@ EXERCISES = (
                 "bright pixels of the frame are wet, but the flood starts at the dark ones alone.",
             ),
             Mistake(
-                lambda dark: _with_bright_frame(dark, keeps=False),
+                lambda dark: _with_bright_frame(dark, wets_bright=False),
                 "water comes in at bright pixels of the frame, but the flood starts at the dark "
                 "ones alone.",
             ),

@@ -18,8 +18,8 @@ def _changes(sizes: tuple[int, ...] = (25, 26, 27), score: str = "iou") -> np.nd
     return np.diff(getattr(result, score), axis=1)
 
 
-def _largest_changes(score: str = "iou") -> list[float]:
-    return np.abs(_changes(score=score)).max(axis=0).tolist()
+def _largest_changes(score: str = "iou") -> tuple[float, ...]:
+    return tuple(np.abs(_changes(score=score)).max(axis=0).tolist())
 
 
 def _changes_from_26() -> list[float]:
@@ -77,7 +77,7 @@ EXERCISES = (
         level=1,
         minutes=10,
         wanted="the largest change of each of the two steps, two numbers",
-        solution=lambda: tuple(_largest_changes()),
+        solution=_largest_changes,
         right="the step from an odd to an even width moves the mask by half a pixel as well, and "
         "its sign differs from slice to slice.",
         hints=(

@@ -60,11 +60,11 @@ def _lowest_mm(ray: np.ndarray, cap: float, first: int = _FIRST) -> float:
     return polar.STEP_MM * (first + int(_price(ray, cap)[0, first:].argmin()))
 
 
-def _lowest_of_cases() -> list[float]:
+def _lowest_of_cases() -> tuple[float, ...]:
     places_mm = []
     for cap in (_CAP, np.inf):
         places_mm += [_lowest_mm(_toy_ray(**dict([case])), cap) for case in _CASES]
-    return places_mm
+    return tuple(places_mm)
 
 
 def _lowest_case_by_case() -> list[float]:
@@ -176,7 +176,7 @@ EXERCISES = (
         level=2,
         minutes=10,
         wanted="the depth of the lowest price in mm, six numbers",
-        solution=lambda: tuple(_lowest_of_cases()),
+        solution=_lowest_of_cases,
         right="with its limit the step cannot outweigh the other terms, and without it a "
         "single high step can.",
         hints=(

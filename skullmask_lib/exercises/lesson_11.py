@@ -34,10 +34,14 @@ def _score_of(volume: np.ndarray, score: _Score = metrics.dice) -> float:
     return score(brain_masks.brain_mask(volume), _head()[1])
 
 
-def _in_noise(score: _Score = metrics.dice) -> list[float]:
+def _in_noise(score: _Score = metrics.dice) -> tuple[float, ...]:
     real, imaginary = _noise()
     volume = _head()[0]
-    return [_score_of(np.hypot(volume + s * real, s * imaginary), score) for s in _LEVELS]
+    scores = []
+    for level in _LEVELS:
+        noisy = np.hypot(volume + level * real, level * imaginary)
+        scores.append(_score_of(noisy, score))
+    return tuple(scores)
 
 
 def _in_added_noise() -> list[float]:
@@ -121,7 +125,7 @@ EXERCISES = (
         level=1,
         minutes=10,
         wanted="the Dice of the recipe's mask at three levels of noise, three numbers",
-        solution=lambda: tuple(_in_noise()),
+        solution=_in_noise,
         right="the recipe hardly changes until the noise of the air reaches its range, and then it "
         "takes the whole volume for brain.",
         hints=(

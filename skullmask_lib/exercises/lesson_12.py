@@ -57,14 +57,14 @@ def _dice(
     score: Callable[..., float] = metrics.dice,
     order: int = 1,
     level: float = 0.5,
-) -> list[float]:
+) -> tuple[float, ...]:
     core = np.s_[:, :, ends_px : _slab()[0].shape[2] - ends_px]
     mask = of(_slab()[0])
     scores = []
     for voxel_mm in _VOXELS_MM:
         back = _back(voxel_mm, of=of, order=order, level=level)
         scores.append(score(back[core], mask[core]))
-    return scores
+    return tuple(scores)
 
 
 # 12.2: a simple substitute for N4
@@ -144,7 +144,7 @@ EXERCISES = (
         level=2,
         minutes=10,
         wanted="the Dice of the brain for three sizes of voxels, three numbers",
-        solution=lambda: tuple(_dice()),
+        solution=_dice,
         right="to interpolate and cut at one half smooths the steps of the large voxels, so the "
         "surface comes back better, and what was lost on the way there stays lost.",
         hints=(

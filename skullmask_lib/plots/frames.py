@@ -221,10 +221,7 @@ def slice_panel(
     """
     low, high = grey_limits(image, white_percentile)
     rows, columns = image[window].shape
-    row_mm, column_mm = spacing_mm or (1.0, 1.0)
-    tall = row_mm / column_mm
-    factor = min((frame.width - 2 * _GAP_DOTS) / columns, frame.height / (tall * rows))
-    scale = factor * np.array((1.0, tall))  # OpenCV's (x, y)
+    scale = _scale(frame, rows, columns, spacing_mm)
     width = max(1, round(scale[0] * columns))
     height = max(1, round(scale[1] * rows))
     method = cv2.INTER_AREA if scale.min() < 1 else cv2.INTER_NEAREST
@@ -251,6 +248,19 @@ def slice_panel(
     bottom = frame.bottom + frame.height - height
     fig.figimage(colour, left, bottom, origin="upper")
     _title(fig, frame, title)
+
+
+def _scale(
+    frame: Frame,
+    rows: int,
+    columns: int,
+    spacing_mm: Spacing | None,
+) -> np.ndarray:
+    """Choose how many dots a pixel is wide and high, as (x, y), so that a slice fills a frame."""
+    row_mm, column_mm = spacing_mm or (1.0, 1.0)
+    tall = row_mm / column_mm
+    factor = min((frame.width - 2 * _GAP_DOTS) / columns, frame.height / (tall * rows))
+    return factor * np.array((1.0, tall))
 
 
 def _title(
