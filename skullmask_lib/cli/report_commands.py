@@ -2,7 +2,7 @@
 
 import math
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -61,21 +61,10 @@ def demo(
 
     The page begins with the ladder: the score of every version.
     """
-    page = make_demo(out, progress=_lesson_counter())
+    with terminal.progress_bar(len(notebooks.journey()), "lesson") as bar:
+        page = make_demo(out, progress=bar.update)
     terminal.say_table(phantom_ladder(), LADDER_HEADER)
     terminal.say("", *LEGEND, f"The page: {page}")
-
-
-def _lesson_counter() -> Callable[[str], None]:
-    """Return a function that names a lesson on stderr as it begins."""
-    total = len(notebooks.journey())
-    begun = []
-
-    def show(lesson: str) -> None:
-        begun.append(lesson)
-        print(f"lesson {len(begun)} of {total}: {lesson}", file=sys.stderr, flush=True)
-
-    return show
 
 
 @app.command(

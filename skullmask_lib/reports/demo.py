@@ -5,9 +5,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from .. import plots, tables
+from ..batches.workers import cores
 from ..io import outputs
 from ..sweeps import LADDER_HEADER, phantom_ladder
 from . import folders, notebooks, pages, running
+
+# Each kernel takes a quarter of a gigabyte
+_MOST_AT_ONCE = 8
 
 _CAPTION = (
     "Mean IoU over five slices. The five slices behind the published figures are not public; "
@@ -24,17 +28,18 @@ LEGEND = (
 )
 
 
-def demo(folder: str | Path, *, progress: Callable[[str], object] | None = None) -> Path:
+def demo(folder: str | Path, *, progress: Callable[[], object] | None = None) -> Path:
     """Run the lessons of the journey on the phantom and bind them into ``index.html``.
 
-    The page begins with the ladder: what each version scores, published and measured.
+    As many lessons run at a time as there are cores. The page begins with the ladder: what each
+    version scores, published and measured.
 
     Parameters
     ----------
     folder : str or path
         Created if missing; a page that is already there is replaced.
     progress : callable, optional
-        Called with the name of each lesson before it runs.
+        Called after each lesson.
 
     Returns
     -------
@@ -61,19 +66,34 @@ def demo(folder: str | Path, *, progress: Callable[[str], object] | None = None)
     folders.check_remains(failed_folder)
     outputs.make_single_folder(folder)
     with outputs.replacing(folder / "index.html") as temporary:
-        executed = []
-        for lesson in notebooks.journey():
-            if progress:
-                progress(lesson.stem)
-            ran = temporary.with_name(lesson.name)
-            try:
-                running.execute(lesson, ran, folder=temporary.parent)
-            except RuntimeError as error:
-                kept = folders.keep_failed(ran, failed_folder, {})
-                raise RuntimeError(f"{error}{kept}") from None
-            executed.append(ran)
-        pages.page(executed, temporary, name="The skull mask, v1 to v8", top=_ladder())
+        chapters = _run_lessons(temporary.parent, failed_folder, progress)
+        pages.page(chapters, temporary, name="The skull mask, v1 to v8", top=_ladder())
     return folder / "index.html"
+
+
+def _run_lessons(
+    folder: Path,
+    failed_folder: Path,
+    progress: Callable[[], object] | None,
+) -> list[Path]:
+    """Run the lessons into a folder, several at a time; the first that fails ends the others."""
+    executed = {lesson: folder / lesson.name for lesson in notebooks.journey()}
+
+    def run(lesson: Path) -> RuntimeError | None:
+        try:
+            running.execute(lesson, executed[lesson], folder=folder)
+        except RuntimeError as error:
+            return error
+        return None
+
+    with running.several(run, executed, min(cores(), _MOST_AT_ONCE)) as ended:
+        for lesson, error in ended:
+            if error:
+                kept = folders.keep_failed(executed[lesson], failed_folder, {})
+                raise RuntimeError(f"{error}{kept}")
+            if progress:
+                progress()
+    return list(executed.values())
 
 
 def _ladder() -> str:

@@ -4,13 +4,9 @@ Which runs are needed is decided here, and remembered in ``runs.jsonl``. `report
 and `comparison` the page that compares them.
 """
 
-import contextlib
 import functools
 import itertools
-import time
-import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,8 +15,6 @@ from ..io import journal, outputs, paths
 from . import comparison, inputs, notebooks, privacy, report, running
 from .provenance import provenance, sha256_once
 
-_STOP_AGAIN_AFTER_S = 0.2
-_LOOK_UP_AFTER_S = 0.5
 _ORIGIN = ("skullmask", "notebook", "inputs", "parameters")  # what decides whether to run again
 
 
@@ -123,7 +117,7 @@ def grid(
             return {"state": "failed", "error": _reason(error, private)}
         return {"state": "done"}
 
-    with _running(make, pending, jobs) as ended:
+    with running.several(make, pending, jobs) as ended:
         for name, outcome in ended:
             journal.append(record, name, outcome | runs[name].origin)
             progress()
@@ -183,44 +177,3 @@ def _check_ours(folder: Path, record: Path) -> None:
 def _reason(error: Exception, private: Sequence[Path]) -> str:
     """Say why a report failed, without folders."""
     return privacy.pathless(str(error) or repr(error), *private)
-
-
-@contextlib.contextmanager
-def _running(
-    make: Callable[[str], dict],
-    names: Sequence[str],
-    jobs: int,
-) -> Iterator[Iterator[tuple[str, dict]]]:
-    """Make several reports at a time; yields an iterator over names and outcomes.
-
-    Where the body raises, such as on Ctrl-C, kernels are killed until no report is being made.
-    """
-    with (
-        warnings.catch_warnings(action="ignore"),
-        ThreadPoolExecutor(jobs) as pool,
-    ):
-        futures: dict[Future, str] = {}
-        for name in names:
-            futures[pool.submit(make, name)] = name
-        try:
-            yield _as_they_end(futures)
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            while not all(map(Future.done, futures)):
-                running.stop()
-                time.sleep(_STOP_AGAIN_AFTER_S)
-            raise
-
-
-def _as_they_end(futures: Mapping[Future, str]) -> Iterator[tuple[str, dict]]:
-    """Yield names and outcomes in the order in which reports are made.
-
-    No wait is longer than ``_LOOK_UP_AFTER_S``. While a thread starts a kernel, the system may
-    hand it the signal of Ctrl-C. Only the main thread acts on signals, and it looks for one that
-    another thread received only between two waits.
-    """
-    pending = set(futures)
-    while pending:
-        ended, pending = wait(pending, _LOOK_UP_AFTER_S, FIRST_COMPLETED)
-        for future in ended:
-            yield futures[future], future.result()

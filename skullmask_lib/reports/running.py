@@ -9,10 +9,13 @@ import logging
 import subprocess
 import sys
 import threading
+import time
 import warnings
 import weakref
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
+from typing import TypeVar
 
 import nbformat
 import papermill
@@ -30,6 +33,11 @@ from . import notebooks, privacy
 _SCHEME = "skullmask:"  # begins the names of files that `_Files` handles for papermill
 _PAPERMILLS_LOGS = (logging.getLogger("papermill"), logging.getLogger("papermill.translators"))
 _kernels: weakref.WeakSet = weakref.WeakSet()
+_STOP_AGAIN_AFTER_S = 0.2
+_LOOK_UP_AFTER_S = 0.5
+
+Task = TypeVar("Task")
+Outcome = TypeVar("Outcome")
 
 
 class _Files:
@@ -194,6 +202,66 @@ def stop() -> None:
     for manager in list(_kernels):
         if manager.has_kernel:
             manager.provisioner.process.kill()
+
+
+@contextlib.contextmanager
+def several(
+    make: Callable[[Task], Outcome],
+    tasks: Iterable[Task],
+    jobs: int,
+) -> Iterator[Iterator[tuple[Task, Outcome]]]:
+    """Do several tasks at a time that run notebooks.
+
+    Where the body raises, such as on Ctrl-C, kernels are killed until no task is left.
+
+    Parameters
+    ----------
+    make : callable
+        From a task to its outcome. It runs in threads.
+    tasks : iterable
+    jobs : int
+        How many run at a time.
+
+    Yields
+    ------
+    iterator of pairs
+        Each task and its outcome, in the order in which they end.
+
+    Examples
+    --------
+    >>> with several(str.upper, ["a", "b"], jobs=2) as ended:
+    ...     sorted(ended)
+    [('a', 'A'), ('b', 'B')]
+    """
+    with (
+        warnings.catch_warnings(action="ignore"),
+        ThreadPoolExecutor(jobs) as pool,
+    ):
+        futures = {pool.submit(make, task): task for task in tasks}
+        try:
+            yield _as_they_end(futures)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            while not all(map(Future.done, futures)):
+                stop()
+                time.sleep(_STOP_AGAIN_AFTER_S)
+            raise
+
+
+def _as_they_end(
+    futures: Mapping[Future[Outcome], Task],
+) -> Iterator[tuple[Task, Outcome]]:
+    """Yield tasks and their outcomes in the order in which they end.
+
+    No wait is longer than ``_LOOK_UP_AFTER_S``. While a thread starts a kernel, the system may
+    hand it the signal of Ctrl-C. Only the main thread acts on signals, and it looks for one that
+    another thread received only between two waits.
+    """
+    pending = set(futures)
+    while pending:
+        ended, pending = wait(pending, _LOOK_UP_AFTER_S, FIRST_COMPLETED)
+        for future in ended:
+            yield futures[future], future.result()
 
 
 def fill(notebook: str | Path, output: str | Path, parameters: dict[str, object]) -> None:

@@ -1,6 +1,8 @@
 """The lessons of the journey on one page: complete, offline, and what is kept where one fails."""
 
 import re
+import time
+from pathlib import Path
 
 import pytest
 from browser import chromium, open_page
@@ -53,22 +55,43 @@ def test_links_of_the_lessons_stay_on_the_page(tmp_path):
     assert set(re.findall(r'href="#([^"]+)"', page)) <= set(anchors)
 
 
-@pytest.mark.full
-def test_a_demo_says_which_lesson_it_is_at(notebook, skullmask, monkeypatch):
-    first = notebook("1")
+def two_lessons(notebook, sources):
+    """Give notebooks of one cell each, for a demo to run."""
+    first = notebook(sources[0])
     second = first.with_name("other.ipynb")
-    second.write_bytes(first.read_bytes())
-    monkeypatch.setattr(notebooks, "journey", lambda: [first, second])
+    second.write_text(first.read_text().replace(sources[0], sources[1]))
+    return [first, second]
+
+
+@pytest.mark.full
+def test_a_demo_counts_its_lessons_and_shows_the_ladder(notebook, skullmask, monkeypatch):
+    lessons = two_lessons(notebook, ["1", "2"])
+    monkeypatch.setattr(notebooks, "journey", lambda: lessons)
     ladder = [sweeps.Rung("v1", 0.7, 0.7, 0.0, 0.7, "by construction")]
     for module in (sweeps, demo):
         monkeypatch.setattr(module, "phantom_ladder", lambda: ladder)
-    code, out, err = skullmask("demo", "--out", "page")
+    ended = []
+    demo.demo("page", progress=lambda: ended.append(1))
+    assert len(ended) == 2
+    code, out, _ = skullmask("demo", "--out", "page")
     assert code == 0
-    assert err == ["lesson 1 of 2: own", "lesson 2 of 2: other"]
     *_, legend = out.rpartition("|")
     for column in ("published", "phantom", "other seeds", "agreement"):
         assert column in legend
     assert out.endswith("The page: page/index.html\n")
+    page = (Path("page") / "index.html").read_text()
+    assert page.index('id="chapter-0"') < page.index('id="chapter-1"')
+
+
+def test_a_lesson_that_fails_ends_the_others(notebook, monkeypatch):
+    lessons = two_lessons(notebook, ["import time; time.sleep(300)", "1 / 0"])
+    monkeypatch.setattr(notebooks, "journey", lambda: lessons)
+    monkeypatch.setattr(demo, "cores", lambda: 2)
+    began = time.monotonic()
+    with pytest.raises(RuntimeError, match=r"other\.ipynb: cell 2 failed with ZeroDivisionError"):
+        demo.demo("page")
+    assert time.monotonic() - began < 100
+    assert names_in("page") == ["failed"]
 
 
 def test_a_failing_lesson_stops_the_demo_and_is_kept(notebook, monkeypatch):

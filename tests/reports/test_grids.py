@@ -1,12 +1,9 @@
 """Grids of reports: every combination, failures beside successes, and after a death only what is missing."""
 
 import json
-import logging
 import os
 import re
 import signal
-import threading
-import time
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +14,7 @@ from complaints import refused
 from inputs import later, ring_head
 
 from skullmask_lib.io import datasets, journal
-from skullmask_lib.reports import comparison, grids, provenance, running
+from skullmask_lib.reports import comparison, grids, provenance
 
 TWELVE_BY_TWO = ("--grid", "width=1:12", "--jobs", "2")
 
@@ -349,34 +346,6 @@ def test_ctrl_c_ends_a_grid_soon_and_without_a_stray_kernel(notebook, runs):
         assert run.wait(timeout=120) == 130  # long before a cell is done
         assert run.stderr.read() == "skullmask: interrupted\n"
     wait_for(lambda: not runs.alive(), seconds=20)
-
-
-def test_ctrl_c_is_heard_though_another_thread_received_the_signal():
-    interrupted = threading.Event()
-    heard = []
-
-    def make(_):
-        time.sleep(1)  # by then the main thread waits
-        signal.pthread_kill(threading.get_ident(), signal.SIGINT)
-        heard.append(interrupted.wait(30))
-        return {"state": "done"}
-
-    with grids._running(make, ["a"], jobs=1) as ended:
-        with pytest.raises(KeyboardInterrupt):
-            next(ended)
-        interrupted.set()
-    assert heard == [True]
-
-
-def test_a_silenced_papermill_stays_silent_though_another_thread_is_done(caplog):
-    with running._quiet_papermill():
-        with running._quiet_papermill():
-            pass
-        logging.getLogger("papermill").error("a kernel died")
-        logging.getLogger("papermill.translators").error("a line was not understood")
-    assert caplog.records == []
-    logging.getLogger("papermill").error("a word of somebody else's notebook")
-    assert len(caplog.records) == 1
 
 
 @pytest.mark.full

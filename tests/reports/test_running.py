@@ -1,6 +1,10 @@
 """Notebooks are run one way, and are stored with outputs that are the same on every run."""
 
+import logging
+import signal
 import sys
+import threading
+import time
 
 import nbformat
 import pytest
@@ -74,3 +78,30 @@ def test_store_leaves_a_failing_notebook_as_it_was(notebook):
         running.store(path)
     assert path.read_bytes() == before
     assert names_in(".") == [path.name]
+
+
+def test_ctrl_c_is_heard_though_another_thread_received_the_signal():
+    interrupted = threading.Event()
+    heard = []
+
+    def make(_):
+        time.sleep(1)  # by then the main thread waits
+        signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+        heard.append(interrupted.wait(30))
+
+    with running.several(make, ["a"], jobs=1) as ended:
+        with pytest.raises(KeyboardInterrupt):
+            next(ended)
+        interrupted.set()
+    assert heard == [True]
+
+
+def test_a_silenced_papermill_stays_silent_though_another_thread_is_done(caplog):
+    with running._quiet_papermill():
+        with running._quiet_papermill():
+            pass
+        logging.getLogger("papermill").error("a kernel died")
+        logging.getLogger("papermill.translators").error("a line was not understood")
+    assert caplog.records == []
+    logging.getLogger("papermill").error("a word of somebody else's notebook")
+    assert len(caplog.records) == 1
