@@ -384,8 +384,7 @@ def matched(truth: Stack, images: Stack, source: str | os.PathLike) -> Stack:
     if truth.shape[0] != images.shape[0]:
         message = f"expected a truth of {images.shape[0]} images, got one of {truth.shape[0]}"
         raise InputError(message, where=source)
-    remark = "paired with the images in order, for one side has no names"
-    warnings.warn(InputWarning(remark, where=source), stacklevel=2)
+    pairing.warn_of_order("one side has no names", source, stacklevel=3)
     return truth
 
 

@@ -82,8 +82,8 @@ def load(
     -----
     InputWarning
         About what was left out of a folder, what a file does not keep of its image, a truth that
-        was paired in order although both sides have names, and a truth that is unknown on all
-        slices taken.
+        was paired in order although one side is a folder of named files, and a truth that is
+        unknown on all slices taken.
 
     Examples
     --------
@@ -256,10 +256,13 @@ def _in_memory(images: np.ndarray, source: AnyPath) -> np.ndarray:
 
 def _in_order_of(images: Opened, masks: Opened) -> Opened:
     """Bring true masks into the order of their images, where both have names."""
-    if not (images.has_names and masks.has_names):
-        return masks  # a stack has an order of its own
     image_names = images.data.names
     mask_names = masks.data.names
+    if not (images.has_names and masks.has_names):
+        is_mixed = images.is_folder != masks.is_folder
+        if is_mixed and len(image_names) == len(mask_names) > 1:
+            pairing.warn_of_order("one side has no names", masks.source, stacklevel=3)
+        return masks
     try:
         order = pairing.paired(image_names, mask_names, source=masks.source)
     except InputError:
@@ -269,8 +272,7 @@ def _in_order_of(images: Opened, masks: Opened) -> Opened:
             raise
         if not pairing.are_unrelated(image_names, mask_names):
             raise
-        remark = "paired with the images in order, for their names have nothing in common"
-        warnings.warn(InputWarning(remark, where=masks.source), stacklevel=2)
+        pairing.warn_of_order("their names have nothing in common", masks.source, stacklevel=3)
         return masks
     return masks._replace(data=select(masks.data, order))
 

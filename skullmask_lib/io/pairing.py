@@ -6,10 +6,11 @@ Only names are compared here; no file is opened.
 import os
 import re
 import unicodedata
+import warnings
 from collections import Counter
 from collections.abc import Sequence
 
-from ..errors import InputError
+from ..errors import InputError, InputWarning
 from . import paths
 from .paths import AnyPath
 
@@ -70,6 +71,33 @@ def paired(
         complaint = _complaint(lacking, unused, len(images))
         raise InputError(complaint, where=source)
     return [pairs[place] for place in range(len(images))]
+
+
+def warn_of_order(reason: str, source: AnyPath, *, stacklevel: int) -> None:
+    """Warn that truths were paired with images by nothing but their order.
+
+    Parameters
+    ----------
+    reason : str
+        Why not by name.
+    source : str or path
+        Where the truths come from.
+    stacklevel : int
+        As `warnings.warn` takes it.
+
+    Warns
+    -----
+    InputWarning
+
+    Examples
+    --------
+    >>> with warnings.catch_warnings(record=True, action="always") as caught:
+    ...     warn_of_order("one side has no names", "truth.npy", stacklevel=1)
+    >>> print(caught[0].message)
+    truth.npy: paired with the images in order, for one side has no names
+    """
+    remark = f"paired with the images in order, for {reason}"
+    warnings.warn(InputWarning(remark, where=source), stacklevel=stacklevel)
 
 
 def _pairs(images: list[str], truths: list[str]) -> dict[int, int]:
