@@ -31,8 +31,8 @@ LEGEND = (
 def demo(folder: str | Path, *, progress: Callable[[], object] | None = None) -> Path:
     """Run the lessons of the journey on the phantom and bind them into ``index.html``.
 
-    As many lessons run at a time as there are cores. The page begins with the ladder: what each
-    version scores, published and measured.
+    As many lessons run at a time as there are cores, but no more than 8. The page begins with the
+    ladder: what each version scores, published and measured.
 
     Parameters
     ----------
