@@ -12,9 +12,10 @@ from . import anatomy, grid, intensity
 # Pieces of tissue: the label of every pixel and the area of every label, as `masks` counts them
 Pieces = tuple[np.ndarray, np.ndarray]
 
+# The head is looked for, and corrected, on a coarser grid than its surface
+_COARSE_STEP_MM = 1.0
+
 # --- Air and tissue ---
-# Air and tissue are told apart on a coarser grid
-_TISSUE_STEP_MM = 1.0
 _BLUR_MM = 1.0
 # Air is darker than this share of the tissue's median brightness
 _AIR_SHARE = 0.35
@@ -104,23 +105,28 @@ def around(head: np.ndarray, inside: np.ndarray) -> np.ndarray:
     -------
     ndarray of shape (H, W), uint8
         The largest piece, without holes; ``head`` itself if there is nothing to correct, or if
-        ``inside`` is empty.
+        ``inside`` is empty or a speck.
 
     Examples
     --------
     >>> row = np.repeat([0, 1, 0], (4, 92, 4))
     >>> inside = np.repeat([0, 1, 0], (55, 43, 2))
     >>> corrected = around(np.uint8([row]), np.uint8([inside]))
-    >>> int(corrected[0].argmax()), int(corrected.sum())  # 15 mm before the inside, and a rim
-    (25, 75)
+    >>> int(corrected[0].argmax()), int(corrected.sum())  # about 15 mm before the inside, and a rim
+    (24, 76)
     >>> around(corrected, np.uint8([inside])) is corrected
     True
     """
     if not inside.any():
         return head
     nearby = masks.bounding_box(inside, grid.steps(_THICKEST_SCALP_MM) + 1)
-    filled = masks.fill_holes(masks.largest_component(inside[nearby]))
-    distance_mm = grid.STEP_MM * cv2.distanceTransform(1 - filled, cv2.DIST_L2, cv2.DIST_MASK_5)
+    coarse = (_coarser(255 * inside[nearby]) > 127).astype(np.uint8)
+    filled = masks.fill_holes(masks.largest_component(coarse))
+    if not filled.any():
+        return head
+    distance_mm = _COARSE_STEP_MM * cv2.distanceTransform(1 - filled, cv2.DIST_L2, cv2.DIST_MASK_5)
+    rows, columns = head[nearby].shape
+    distance_mm = grid.resized(distance_mm, rows, columns, cv2.INTER_LINEAR)
     within_reach = (head[nearby] > 0) & (distance_mm <= _THICKEST_SCALP_MM)
     corrected = np.zeros_like(head)
     corrected[nearby] = within_reach | (distance_mm <= _RIM_MM)
@@ -149,23 +155,28 @@ def find_tissue(brightness: np.ndarray) -> np.ndarray:
     >>> find_tissue(disc.astype(np.float32)).shape
     (40, 40)
     """
-    rows, columns = brightness.shape
-    coarseness = _TISSUE_STEP_MM / grid.STEP_MM
-    coarse_rows = max(1, round(rows / coarseness))
-    coarse_columns = max(1, round(columns / coarseness))
-    coarse = grid.resized(brightness, coarse_rows, coarse_columns, cv2.INTER_LINEAR)
-    blurred = cv2.GaussianBlur(coarse, (0, 0), _BLUR_MM / _TISSUE_STEP_MM)
+    coarse = _coarser(brightness)
+    blurred = cv2.GaussianBlur(coarse, (0, 0), _BLUR_MM / _COARSE_STEP_MM)
     gray = (blurred * 255).astype(np.uint8)
     above = _above_air(gray)
     if not above.any():
         return above
-    width = round(_CLOSING_MM / _TISSUE_STEP_MM)
+    width = round(_CLOSING_MM / _COARSE_STEP_MM)
     element = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, width))
     padded = np.pad(above, width)
     closed = cv2.morphologyEx(padded, cv2.MORPH_CLOSE, element)
     filled = masks.fill_holes(closed)
     opened = cv2.morphologyEx(filled, cv2.MORPH_OPEN, element)
     return opened[width:-width, width:-width]
+
+
+def _coarser(picture: np.ndarray) -> np.ndarray:
+    """Resample a picture on the grid to steps of about `_COARSE_STEP_MM`."""
+    rows, columns = picture.shape
+    coarseness = _COARSE_STEP_MM / grid.STEP_MM
+    coarse_rows = max(1, round(rows / coarseness))
+    coarse_columns = max(1, round(columns / coarseness))
+    return grid.resized(picture, coarse_rows, coarse_columns, cv2.INTER_LINEAR)
 
 
 def _above_air(gray: np.ndarray) -> np.ndarray:
@@ -262,7 +273,7 @@ def is_alone(pieces: Pieces) -> bool:
     False
     """
     head_px, rival_px = _two_largest_px(pieces)
-    return rival_px < max(_RIVAL_SHARE * head_px, anatomy.HEAD_MM2 / _TISSUE_STEP_MM**2)
+    return rival_px < max(_RIVAL_SHARE * head_px, anatomy.HEAD_MM2 / _COARSE_STEP_MM**2)
 
 
 def _two_largest_px(pieces: Pieces) -> tuple[int, int]:
