@@ -71,7 +71,14 @@ def bank(
     errors.check_whole(count, "number of label maps", 1, 1_000_000, "label maps")
     folder = outputs.make_folder(folder)
     anatomies = "random" if anatomy else "usual"
-    name = recipe(randomise.MEASURES, randomise.CSF_MM, randomise.LEVELS, randomise.STEP_MM, SLICES)
+    name = recipe(
+        randomise.MEASURES,
+        randomise.TEMPLE_OF_SLICES_MM,
+        randomise.CSF_MM,
+        randomise.LEVELS,
+        randomise.STEP_MM,
+        SLICES,
+    )
     file = folder / f"labels-{anatomies}-{count}-{seed}-{name}.npz"
     return kept_bank(
         file,

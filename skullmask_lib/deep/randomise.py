@@ -45,16 +45,25 @@ MEASURES = {
     "sulcus_half_width_mm": (0.4, 1.5),
     "grey_mm": (1.8, 3.2),
 }
+# Slices are drawn with thinner temples than `MEASURES` has: under the temporal muscle the skull is
+# thin, and there is hardly any marrow between its tables. Otherwise a network learns that a grey
+# layer there may well be marrow, and takes the muscle for it.
+TEMPLE_OF_SLICES_MM = (-6.0, -1.0)
 # Fluid around the brain is thin in most heads and wide in some: its logarithm is drawn
 CSF_MM = (0.3, 5.0)
 
 
-def random_measures(generator: Generator) -> dict[str, float]:
+def random_measures(
+    generator: Generator,
+    **ranges: tuple[float, float],
+) -> dict[str, float]:
     """Draw the measures of a head.
 
     Parameters
     ----------
     generator : numpy.random.Generator
+    **ranges
+        To draw from instead of those in `MEASURES`.
 
     Returns
     -------
@@ -68,7 +77,7 @@ def random_measures(generator: Generator) -> dict[str, float]:
     True
     """
     measures = {}
-    for name, (low, high) in MEASURES.items():
+    for name, (low, high) in (MEASURES | ranges).items():
         measures[name] = float(generator.uniform(low, high))
     low, high = np.log(CSF_MM)
     measures["csf_mm"] = float(np.exp(generator.uniform(low, high)))
@@ -98,7 +107,7 @@ def random_labels(seed: int, *, slices: int = 1, anatomy: bool = True) -> np.nda
     ((1, 256, 208), True)
     """
     generator = np.random.default_rng(seed)
-    measures = random_measures(generator)
+    measures = random_measures(generator, skull_temple_mm=TEMPLE_OF_SLICES_MM)
     if not anatomy:
         measures = {"half_height_mm": phantom.MODEL.half_height_mm}
     maps = []
@@ -276,7 +285,10 @@ def _thicken_scalp(labels: np.ndarray, generator: Generator) -> np.ndarray:
     grown[scalp & (height_mm < muscle_mm * temple)] = phantom.LABELS["muscle"]
     grown[scalp & (height_mm < film_mm)] = phantom.LABELS["fat"]
     grown[scalp & (depth_mm < generator.uniform(0.8, 2.4))] = phantom.LABELS["skin"]
-    return np.where(skull > 0, labels, grown).astype(np.uint8)
+    # Under the muscle there is hardly any marrow
+    is_bare = temple > generator.uniform(0.2, 0.8)
+    bone = np.where(is_bare & (labels == phantom.LABELS["diploe"]), _BONE[0], labels)
+    return np.where(skull > 0, bone, grown).astype(np.uint8)
 
 
 def _temples(skull: np.ndarray, generator: Generator) -> np.ndarray:

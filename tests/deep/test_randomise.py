@@ -93,6 +93,22 @@ def test_a_thicker_scalp_leaves_the_skull(labels):
     assert min(heads_px) == usual_px
 
 
+def test_a_thick_muscle_lies_on_bone_without_marrow(labels):
+    """Marrow is told by its signal, which no other part changes here."""
+    tissues = {name: np.float32(signal) for name, signal in phantom.SIGNALS["T1"].items()}
+    is_marrow = labels == phantom.LABELS["diploe"]
+    without = others_than("scalp")
+    bare_px = []
+    for seed in range(8):
+        image = randomise.random_example(seed, labels=labels, without=without).image
+        assert np.all(is_marrow[image == tissues["diploe"]])
+        is_bare = is_marrow & (image != tissues["diploe"])
+        assert np.all(image[is_bare] == tissues["outer_table"])
+        bare_px.append(is_bare.sum())
+    assert min(bare_px) == 0
+    assert 0 < max(bare_px) < is_marrow.sum()
+
+
 def test_what_is_not_shown_is_zero_and_not_inside(labels):
     without = others_than(*randomise.FRAME_PARTS)
     for seed in SEEDS:
@@ -134,6 +150,14 @@ def test_the_measures_of_heads_fill_their_ranges():
         margin = 0.1 * (high - low)
         assert low <= min(values) < low + margin
         assert high - margin < max(values) <= high
+
+
+def test_a_range_may_be_another():
+    usual = randomise.random_measures(np.random.default_rng(0))
+    narrow = randomise.random_measures(np.random.default_rng(0), skull_temple_mm=(-3.0, -2.9))
+    assert -3.0 <= narrow.pop("skull_temple_mm") < -2.9
+    assert usual.pop("skull_temple_mm") > -2.9
+    assert narrow == usual
 
 
 def test_an_unknown_part_is_refused(labels):
