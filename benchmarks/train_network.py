@@ -58,7 +58,7 @@ MAPS = 2400
 FIRST_HEAD = 1_000
 HELD_OUT_MAPS = 200
 FIRST_HELD_OUT_HEAD = 900_000
-STEPS = 1500
+STEPS = 4000
 BATCH = 16
 RATE = 3e-3
 # Seeds of batches are counted on from a multiple of this

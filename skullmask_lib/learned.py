@@ -22,7 +22,7 @@ from .project import project_folder
 Predictor = Callable[[np.ndarray], np.ndarray]
 
 NETWORK = "network.onnx"
-SHA256 = "cdc0e0d81893e307fd71e71177f43c3f4032138405ef11637a7893a11fa4b3a5"
+SHA256 = "778577ac832c17384d6ffd155833fcc2e950cae13c8daf18a8a648b4ef485bfc"
 # Size of the network's pixels
 STEP_MM = 2.0
 # Both sides of its window are multiples of this many of its pixels

@@ -128,12 +128,14 @@ def test_the_first_slices_gain_most_and_augmentation_helps(curve, test):
         assert augmented[number] > mean
 
 
-def test_random_images_without_a_label_get_further_on_real_heads(curve, progress):
+def test_random_images_without_a_label_get_further_on_real_heads(curve, progress, parts):
     on_real_heads = select(progress, test=REAL)
     steps = numbers(on_real_heads, "step")
     assert steps == sorted(steps)
     ious = numbers(on_real_heads, "iou")
-    assert ious == sorted(ious)
+    # From one score to the next it may fall by as much as seeds differ
+    assert min(np.diff(ious)) > -np.ptp(numbers(select(parts, test=REAL, without="nothing"), "iou"))
+    assert ious[0] < ious[-1]
     assert ious[-1] > max(means(curve, REAL).values())
     assert ious[-1] < level(curve, REAL, "v8")
 

@@ -8,7 +8,7 @@ import pytest
 import real_degraded
 from degradations import DEGRADATIONS
 from real_quality import NONE, real_slices
-from result_tables import column, rows_of, select
+from result_tables import column, numbers, rows_of, select
 
 COMPUTED_ANEW = ("ghost 0.3", "pixels 4 mm")
 
@@ -33,6 +33,24 @@ def test_the_docs_show_the_summary(rows):
     header = real_degraded.SUMMARY_HEADER
     shown = pages.table_of(pages.text_of(pages.RESULTS), header)
     assert shown == pages.laid_out(real_degraded.summary(rows), header)
+
+
+def test_the_docs_count_the_bad_masks_above_the_limit(rows):
+    bad = {}
+    trusted = {}
+    for version in ("v8", "v9"):
+        of_version = [row for row in select(rows, method=version) if row["treatment"] != NONE]
+        bad[version] = int(sum(numbers(of_version, "off")))
+        trusted[version] = int(sum(numbers(of_version, "off_trusted")))
+    [inverted] = select(rows, method="v9", treatment="inverted")
+    results = pages.unwrapped(pages.RESULTS)
+    assert (
+        f"Of v9's {bad['v9']} bad masks, {trusted['v9']} are above the limit; "
+        f"of v8's {bad['v8']}, {trusted['v8']} are."
+    ) in results
+    assert (
+        f"{inverted['off_trusted']} of the {trusted['v9']} are of slices with bright and dark swapped"
+    ) in results
 
 
 def test_v9_is_as_good_on_good_slices_and_better_on_bad_ones(rows):

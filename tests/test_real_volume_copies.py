@@ -43,8 +43,22 @@ def test_every_volume_has_every_copy_and_reaches_what_is_wanted(rows):
     measured = [(row["volume"], row["copy"], row["skull_by"]) for row in rows]
     wanted = itertools.product(copies.VOLUMES, copies.COPIES, BOUNDARY_VERSIONS)
     assert measured == list(wanted)
-    without_ghosts = [row for row in rows if row["copy"] != copies.GHOST]
-    assert min(numbers(without_ghosts, "dice")) >= copies.WANTED_DICE
+    by_v8 = select(without_ghosts(rows), skull_by="v8")
+    assert min(numbers(by_v8, "dice")) >= copies.WANTED_DICE
+
+
+def without_ghosts(rows):
+    return [row for row in rows if row["copy"] != copies.GHOST]
+
+
+def test_the_docs_name_what_v9_misses(rows):
+    by_v9 = select(without_ghosts(rows), skull_by="v9")
+    [missed] = [row for row in by_v9 if float(row["dice"]) < copies.WANTED_DICE]
+    dice = f"{float(missed['dice']):.3f}"
+    named = f"{missed['volume']} with {missed['copy']} has {dice}."
+    assert f"With v9, one copy misses the 0.95 that we wanted: {named}" in pages.unwrapped(
+        pages.RESULTS
+    )
 
 
 def test_no_mask_of_a_ghost_that_is_bad_is_trusted(rows):
