@@ -232,7 +232,7 @@ def cells_of_card(rows: Sequence[dict[str, object]]) -> dict[str, str]:
         "seed": seed,
         "trained on": (
             f"{images:,} random images of {MAPS:,} slices of phantoms, "
-            f"{row['steps']} steps of {row['batch']}; **no scan**"
+            f"{int(row['steps']):,} steps of {row['batch']}; **no scan**"
         ),
         "date": str(row["date"]),
     }

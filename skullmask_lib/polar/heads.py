@@ -12,7 +12,7 @@ from . import anatomy, grid, intensity
 # Pieces of tissue: the label of every pixel and the area of every label, as `masks` counts them
 Pieces = tuple[np.ndarray, np.ndarray]
 
-# The head is looked for, and corrected, on a coarser grid than its surface
+# Tissue is found, and the distance from the inside is measured, on a coarser grid
 _COARSE_STEP_MM = 1.0
 
 # --- Air and tissue ---
@@ -94,7 +94,8 @@ def around(head: np.ndarray, inside: np.ndarray) -> np.ndarray:
     """Correct a head by what lies inside of its skull.
 
     Parts farther from the inside than the thickest scalp are removed, such as a ghost of the head.
-    A rim around the inside is added where it is missing because signal is lost.
+    A rim around the inside is added where it is missing because signal is lost. Distances from the
+    inside are measured on a grid of about 1 mm.
 
     Parameters
     ----------
@@ -105,7 +106,7 @@ def around(head: np.ndarray, inside: np.ndarray) -> np.ndarray:
     -------
     ndarray of shape (H, W), uint8
         The largest piece, without holes; ``head`` itself if there is nothing to correct, or if
-        ``inside`` is empty or a speck.
+        ``inside`` is empty or too small to show on the coarser grid.
 
     Examples
     --------

@@ -28,7 +28,10 @@ def test_a_bank_is_rendered_once(tmp_path, monkeypatch):
 def test_other_ranges_make_another_bank(tmp_path, monkeypatch):
     before = data.bank(1, tmp_path)
     monkeypatch.setitem(randomise.MEASURES, "half_width_mm", (90.0, 91.0))
-    assert not np.array_equal(data.bank(1, tmp_path), before)
+    wider = data.bank(1, tmp_path)
+    assert not np.array_equal(wider, before)
+    monkeypatch.setattr(randomise, "TEMPLE_OF_SLICES_MM", (6.0, 7.0))
+    assert not np.array_equal(data.bank(1, tmp_path), wider)
 
 
 @pytest.mark.parametrize("content", [b"", b"no bank", None])

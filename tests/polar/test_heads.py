@@ -12,6 +12,7 @@ import skullmask_lib as sm
 from skullmask_lib import polar
 from skullmask_lib.borders import paint_over_border
 from skullmask_lib.errors import EmptyMaskWarning, InputWarning
+from skullmask_lib.polar import heads
 
 MM = (1.0, 1.0)
 
@@ -242,3 +243,10 @@ def test_more_than_one_head_is_said(drawn, axis, size, spacing_mm):
         sm.quality(both, mask, spacing_mm=spacing_mm)
     if size == 2:
         assert sm.iou(mask, np.concatenate([truth, 0 * truth], axis=axis)) > 0.97
+
+
+def test_a_speck_inside_corrects_nothing():
+    head = np.ones((60, 60), np.uint8)
+    speck = np.zeros_like(head)
+    speck[30, 30] = 1
+    assert heads.around(head, speck) is head
