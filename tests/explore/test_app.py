@@ -82,28 +82,35 @@ def ask(app, question):
     assert app.box.locator("label:has(input[type=radio]:checked)").inner_text() == question
 
 
-def move_every_slider(shown, check=lambda: None):
+def move_every_slider(shown, *, in_both_ways, check=lambda: None):
+    """Move every slider by an arrow key and by a click far away, or take turns between the two."""
     names = list(shown.sliders())
     assert names
-    for name in names:
-        for how in ("key", "mouse"):
+    for place, name in enumerate(names):
+        for move in MOVES if in_both_ways else [MOVES[place % len(MOVES)]]:
             handle = shown.sliders()[name]
             before = handle.get_attribute("aria-valuetext")
             with shown.new_picture():
-                if how == "key":
-                    handle.focus()
-                    handle.press(browser.next_key(handle))
-                else:
-                    far = (
-                        0.9
-                        if float(before) < float(handle.get_attribute("aria-valuemax")) / 2
-                        else 0.1
-                    )
-                    track = handle.locator("xpath=ancestor::*[contains(@class, 'noUi-base')]")
-                    size = track.bounding_box()
-                    track.click(position={"x": far * size["width"], "y": size["height"] / 2})
-            assert shown.sliders()[name].get_attribute("aria-valuetext") != before, (name, how)
+                move(handle)
+            after = shown.sliders()[name].get_attribute("aria-valuetext")
+            assert after != before, (name, move.__name__)
             check()
+
+
+def press(handle):
+    handle.focus()
+    handle.press(browser.next_key(handle))
+
+
+def click_far_away(handle):
+    value = float(handle.get_attribute("aria-valuetext"))
+    far = 0.9 if value < float(handle.get_attribute("aria-valuemax")) / 2 else 0.1
+    track = handle.locator("xpath=ancestor::*[contains(@class, 'noUi-base')]")
+    size = track.bounding_box()
+    track.click(position={"x": far * size["width"], "y": size["height"] / 2})
+
+
+MOVES = (press, click_far_away)
 
 
 def give(app, path):
@@ -127,7 +134,7 @@ def test_every_slider_of_the_app_and_the_score_beside_it(app, question):
         assert f"IoU {sm.iou(mask, sm.load('phantom').truth[index]):.4f}" in app.text
 
     ask(app, question)
-    move_every_slider(app, check)
+    move_every_slider(app, in_both_ways=True, check=check)
     with app.new_picture():
         app.box.get_by_role("button", name="reset").click()
     check()
@@ -227,7 +234,7 @@ def test_restart_run_all_and_move_every_slider_in_lab(lab, chromium, path):
         assert printed(nbformat.read(folder / path.name, as_version=4)) == printed(stored)
     shown = browser.Shown(page)
     before = shown.text
-    move_every_slider(shown)
+    move_every_slider(shown, in_both_ways=False)
     with shown.new_picture():
         shown.box.get_by_role("button", name="reset").click()
     if path in LESSONS:

@@ -742,9 +742,8 @@ def test_an_extent_fits_what_a_truth_means_by_brain(real):
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("name", ["brainweb_noisy", "oms01"])
-def test_neither_offset_nor_scale_nor_type_matters_on_real_heads(real, name):
-    image = nib.load(real / "volumes" / name / "image.nii.gz")
+def test_neither_offset_nor_scale_nor_type_matters_on_a_real_head(real):
+    image = nib.load(real / "volumes" / "oms01" / "image.nii.gz")
     volume = image.get_fdata()
     mask = strip(volume, image.affine)
     for other in shifted(1000 / np.percentile(volume, 99.9) * volume):
