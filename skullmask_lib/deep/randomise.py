@@ -47,8 +47,8 @@ MEASURES = {
 }
 # Slices are drawn with thinner temples than `MEASURES` has: the bone under the temporal muscle is
 # thin, with little room for marrow. Otherwise a network learns that a grey layer there may well be
-# marrow, and takes the muscle for it. `MEASURES` keeps its own range, because the published results
-# of brains, tumours, the capstone and the learning curve are drawn from it.
+# marrow, and takes the muscle for it. `MEASURES` keeps its own range: brains, tumours, the capstone
+# and the learning curve draw from it, and their results are published.
 TEMPLE_OF_SLICES_MM = (-6.0, -1.0)
 # Fluid around the brain is thin in most heads and wide in some: its logarithm is drawn
 CSF_MM = (0.3, 5.0)
@@ -65,7 +65,7 @@ def random_measures(
     ----------
     generator : numpy.random.Generator
     skull_temple_mm : (float, float)
-        The range of how much thicker the skull is at the temples.
+        The range of what the temples add to the skull's thickness; negative where it is thinner.
 
     Returns
     -------
