@@ -120,11 +120,11 @@ def open_page(browser):
 
 
 def run_in_lab(page, address, token, path):
-    """Restart and run all of a notebook in Lab, and wait until it is saved with its outputs."""
+    """Open a notebook in Lab, run all of it, and wait until it is saved with its outputs."""
     page.goto(f"{address}/lab/tree/{path.name}?token={token}&reset")
     page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=60_000)
-    page.locator('.jp-NotebookPanel-toolbar [data-command="notebook:restart-run-all"]').click()
-    page.locator(".jp-Dialog .jp-mod-accept").click()
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
     wait_for(lambda: save(page) or all_ran(path), seconds=120)
 
 
@@ -203,6 +203,7 @@ class Shown:
             if new_content != content:
                 content = new_content
                 since = time.monotonic()
+            time.sleep(0.05)
 
 
 def next_key(handle):

@@ -120,7 +120,7 @@ def test_two_points_of_the_curve_are_found_again(tmp_path):
     for settings in deep_slices.curve_settings():
         if settings.get("seed") != 0 or settings["augmented"] != "yes":
             continue
-        if settings["labelled"] in (1, 200):
+        if settings["labelled"] in (1, 50):
             [row] = deep_slices.point_of_curve(settings, tmp_path, tests, None)
             [stored] = [
                 old
