@@ -98,6 +98,7 @@ real-heads: $(VENV)/.base cv2  ## Every version on the real heads in SKULLMASK_R
 	$(BIN)/python benchmarks/real_weights.py
 	$(BIN)/python benchmarks/real_contrast.py
 	$(BIN)/python benchmarks/real_bands.py
+	$(BIN)/python benchmarks/real_shifts.py
 	$(BIN)/python benchmarks/real_quality.py
 	$(BIN)/python benchmarks/real_degraded.py
 	$(BIN)/python benchmarks/real_volume_copies.py

@@ -17,6 +17,7 @@ import skullmask_lib as sm
 ON_HEADS = (
     "bench_peers",
     "real_bands",
+    "real_shifts",
     "real_causes",
     "real_contrast",
     "real_degraded",
