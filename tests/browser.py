@@ -72,6 +72,7 @@ def served_by_lab(arguments, *, cwd, log):
         f"--IdentityProvider.token={token}",
         "--allow-root",
         "--LabApp.news_url=",
+        f"--LabApp.workspaces_dir={Path(log).with_name('workspaces')}",  # not that of another Lab
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
     )
     command = [sys.executable, "-m", "jupyterlab", *options, *arguments]
