@@ -13,7 +13,6 @@ import functools
 import itertools
 import re
 import time
-import zlib
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -60,11 +59,13 @@ MEANS_HEADER = (
 TRAINING = range(0, 160)
 VALIDATION = range(200, 215)
 TEST = range(300, 330)
+PARTS = (TRAINING, VALIDATION, TEST)
 SEEDS = (0, 1, 2)
 STEPS = 600
 BATCH = 8
 RATE = 1e-2
 CHECKPOINTS = 10
+# Patients of each part whose slices are checksummed; to render all of them takes a minute
 PATIENTS_TO_CHECK = 5
 # Keeps the time up to the last checkpoint, for a training that goes on
 CLOCK = "cpu_s.txt"
@@ -195,16 +196,12 @@ def wanted(options: argparse.Namespace) -> list[Settings]:
 
 @functools.cache
 def slices_crc32() -> str:
-    """Return a checksum of slices and tumours, so that rows of other phantoms are dropped.
-
-    The first patients of each part stand for all, which take a minute to render.
-    """
-    checksum = 0
-    for seeds in (TRAINING, VALIDATION, TEST):
+    """Return a checksum of some slices and tumours, so that rows of other phantoms are dropped."""
+    arrays = []
+    for seeds in PARTS:
         data = patients(seeds[:PATIENTS_TO_CHECK])
-        for array in (data.images, data.tumour):
-            checksum = zlib.crc32(np.ascontiguousarray(array), checksum)
-    return f"{checksum:08x}"
+        arrays += [data.images, data.tumour]
+    return fingerprint(*arrays)
 
 
 def measure(recipe: Settings, folder: Path, *, bfloat16: bool) -> list[Row]:
@@ -214,7 +211,7 @@ def measure(recipe: Settings, folder: Path, *, bfloat16: bool) -> list[Row]:
     name = re.sub(r"\W+", "-", " ".join(map(str, (*recipe.values(), precision))))
     clock = folder / name / CLOCK
     earlier_s = float(clock.read_text()) if clock.exists() else 0.0
-    for seeds in (TRAINING, VALIDATION, TEST):
+    for seeds in PARTS:
         patients(seeds)  # rendered before the clock starts
     started_s = time.process_time()
 
