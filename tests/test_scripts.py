@@ -17,12 +17,12 @@ import skullmask_lib as sm
 ON_HEADS = (
     "bench_peers",
     "real_bands",
-    "real_shifts",
     "real_causes",
     "real_contrast",
     "real_degraded",
     "real_heads",
     "real_quality",
+    "real_shifts",
     "real_volume_copies",
     "real_weights",
 )

@@ -17,7 +17,7 @@ from skullmask_lib.reports import notebooks
 
 pytestmark = pytest.mark.full
 ROOT = Path(sm.__file__).parents[1]
-# Of the lessons, `make demo` runs all; these read tables too
+# `make demo` runs all lessons of the journey; here the first will do, and two that read tables
 LESSONS_OF_DEMO = ("00", "03", "08")
 
 
