@@ -104,6 +104,11 @@ def measure(folder: Path) -> Rows:
     return rows
 
 
+def moved_by(shift_mm: float, rows: Sequence[dict[str, object]]) -> list[dict[str, object]]:
+    """Choose the rows of one shift; it is a number as measured, and a text in a file."""
+    return [row for row in rows if float(row["shift_mm"]) == shift_mm]
+
+
 def means(rows: Sequence[dict[str, object]]) -> list[tuple[object, ...]]:
     """Average over the sets of each kind of truth, and over all: a row for each and each method.
 
@@ -114,7 +119,7 @@ def means(rows: Sequence[dict[str, object]]) -> list[tuple[object, ...]]:
         of_truth = rows if truth == ALL else scripts.select(rows, truth=truth)
         for method in METHODS:
             of_method = scripts.select(of_truth, method=method)
-            as_they_are = [row for row in of_method if float(row["shift_mm"]) == 0]
+            as_they_are = moved_by(0.0, of_method)
             best = []
             for row in as_they_are:
                 of_head = scripts.select(of_method, head=row["head"])
@@ -131,8 +136,7 @@ def by_shift(rows: Sequence[dict[str, object]], method: str) -> dict[float, floa
     of_method = scripts.select(rows, method=method)
     ious = {}
     for shift_mm in SHIFTS_MM:
-        moved_rows = [row for row in of_method if float(row["shift_mm"]) == shift_mm]
-        ious[shift_mm] = float(np.mean(scripts.numbers(moved_rows, "iou")))
+        ious[shift_mm] = float(np.mean(scripts.numbers(moved_by(shift_mm, of_method), "iou")))
     return ious
 
 

@@ -6,6 +6,7 @@ import pytest
 import real_heads
 import real_shifts
 from oldest import release
+from real_degraded import NETWORK
 from result_tables import distinct, names_of_real_heads, numbers, rows_of, select
 
 import skullmask_lib as sm
@@ -67,6 +68,24 @@ def test_the_page_says_what_one_shift_for_all_is_worth(rows):
     text = pages.unwrapped(pages.RESULTS)
     assert f"shrunk by 0.25 mm, the mean IoU is {by_shift[-0.25]:.4f}" in text
     assert f"grown by as much it is {by_shift[0.25]:.4f}" in text
+
+
+def test_the_page_says_how_far_out_dark_scalp_draws_an_outline(rows):
+    [v8, v9] = [
+        select(rows, head="oms19_FLAIR", method=version, shift_mm="0.0")[0]["outward_mm"]
+        for version in ("v8", "v9")
+    ]
+    assert f"by {v8} and {v9} mm" in pages.unwrapped(pages.RESULTS)
+
+
+def test_the_card_says_where_the_outline_of_the_network_lies(rows):
+    card = pages.unwrapped(pages.HOUSE / "data" / "network.md")
+    outward_mm = {
+        truth: mm for truth, method, _, mm, *_ in real_shifts.means(rows) if method == NETWORK
+    }
+    assert f"{outward_mm['traced']:.2f} mm outside the traced truth" in card
+    assert f"{outward_mm['exact, BrainWeb']:.2f} mm outside the truth of BrainWeb" in card
+    assert f"{-outward_mm['exact, from label maps']:.2f} mm inside that of the four" in card
 
 
 def test_the_page_shows_the_table(rows):
