@@ -286,18 +286,14 @@ def rank(masks: dict[str, np.ndarray], data: datasets.Data) -> list[Submission]:
     ranked = []
     for name, submitted in masks.items():
         scores = metrics.score_slices(submitted, data.truth, data.spacing_mm)
-        scored = [score for score in scores if not math.isnan(score["iou"])]
+        means = metrics.mean_scores(scores)
         row = Submission(
             name,
-            iou=_mean(scored, "iou"),
-            worst_iou=min(score["iou"] for score in scored),
-            area_error=_mean(scored, "area_error"),
-            assd=_mean(scored, f"assd_{unit}"),
-            hd95=_mean(scored, f"hd95_{unit}"),
+            iou=means["iou"],
+            worst_iou=min(score["iou"] for score in scores if not math.isnan(score["iou"])),
+            area_error=means["area_error"],
+            assd=means[f"assd_{unit}"],
+            hd95=means[f"hd95_{unit}"],
         )
         ranked.append(row)
     return sorted(ranked, key=lambda row: (-row.iou, row.hd95, row.name))
-
-
-def _mean(scores: list[dict[str, float]], key: str) -> float:
-    return float(np.mean([score[key] for score in scores]))

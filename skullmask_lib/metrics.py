@@ -7,7 +7,8 @@ is empty, IoU and Dice are 0 and distances are infinite. Distances are between s
 `surface_of`. For scores of many slices, see `known_slices`.
 """
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -501,37 +502,55 @@ def score_slices(
     return scores
 
 
-def mean_scores(scores: list[dict[str, float]]) -> dict[str, float]:
-    """Average each score over the slices where it is finite.
-
-    A score is NaN where the truth is unknown, and a distance is infinite where one mask is empty.
+def mean_scores(scores: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Average each score over the slices whose truth is known.
 
     Parameters
     ----------
-    scores : list of dict of str to float
-        From `score_slices`; at least one.
+    scores : sequence of mapping of str to float
+        From `score_slices`, or others beside them, such as the quality. The truth of a slice is
+        unknown where ``iou`` is NaN; if it is unknown everywhere, all slices count.
 
     Returns
     -------
     dict of str to float
-        Infinite where no slice has a finite one.
+        NaN where no slice has the score. A mean distance is infinite if the distance of one slice
+        is, because one of its masks is empty: otherwise masks would look better for being empty
+        where they are hard to make. See `bounded_scores`.
 
     Examples
     --------
+    >>> mean_scores([{"iou": 0.5}, {"iou": np.nan}, {"iou": 0.75}])
+    {'iou': 0.625}
     >>> mean_scores([{"iou": 1.0, "assd_px": 2.0}, {"iou": 0.0, "assd_px": np.inf}])
-    {'iou': 0.5, 'assd_px': 2.0}
+    {'iou': 0.5, 'assd_px': inf}
     """
+    known = [row for row in scores if not math.isnan(row.get("iou", 0.0))]
     means = {}
-    for name in scores[0]:
-        means[name] = _finite_mean([row[name] for row in scores])
+    for name in scores[0] if scores else ():
+        values = [row[name] for row in known or scores if not math.isnan(row[name])]
+        means[name] = sum(values) / len(values) if values else math.nan
     return means
 
 
-def _finite_mean(values: list[float]) -> float:
-    finite = list(filter(np.isfinite, values))
-    if not finite:
-        return np.inf
-    return sum(finite) / len(finite)
+def bounded_scores(scores: Sequence[Mapping[str, float]]) -> list[Mapping[str, float]]:
+    """Select the scores of the slices on which no score is infinite.
+
+    Parameters
+    ----------
+    scores : sequence of mapping of str to float
+        See `mean_scores`.
+
+    Returns
+    -------
+    list of mapping of str to float
+
+    Examples
+    --------
+    >>> bounded_scores([{"iou": 1.0, "assd_px": 2.0}, {"iou": 0.0, "assd_px": np.inf}])
+    [{'iou': 1.0, 'assd_px': 2.0}]
+    """
+    return [row for row in scores if math.inf not in row.values()]
 
 
 # --- Pixel counts and distances ------------------------------------------------------------------

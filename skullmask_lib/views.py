@@ -744,8 +744,8 @@ def versus(
     for frame, (place, version) in zip(frames[:2], places.items(), strict=True):
         options = _options(data, slice_index, version, {})
         *_, mask = _trace(data, slice_index, version, options).values()
-        what = f"{place}, {version}"
-        verdict = _judge(fig, frame, data, slice_index, mask, opacity, what=what)
+        titled = {"version": version, "what": f"{place}, {version}"}
+        verdict = _judge(fig, frame, data, slice_index, mask, opacity, **titled)
         version_masks.append(mask)
         verdicts.append(f"{version}: {verdict}")
     first, second = version_masks
@@ -834,7 +834,16 @@ def _beside_polar(
     unwrapped, stages = _boundary(data, slice_index, version)
     mask = stages["filled"]
     fig, frames = plots.panels(1, 1.9)
-    verdict = _judge(fig, frames[0], data, slice_index, mask, opacity, what=version)
+    verdict = _judge(
+        fig,
+        frames[0],
+        data,
+        slice_index,
+        mask,
+        opacity,
+        version=version,
+        what=version,
+    )
     if unwrapped is not None:
         plot = _polar(frames[1], stages, names, "outline")
         plots.plot_panel(fig, frames[1], plot)
@@ -912,6 +921,14 @@ def _boundary(
     return unwrapped, stages
 
 
+def _head(data: Data, slice_index: int, version: str | None) -> polar.Unwrapped | None:
+    """Unwrap the head on which the masks of a version are rated; v9 corrects it."""
+    if version in versions.BOUNDARY_VERSIONS:
+        unwrapped, _ = _boundary(data, slice_index, version)
+        return unwrapped
+    return _unwrapped(data, slice_index)
+
+
 def _trace(
     data: Data,
     slice_index: int,
@@ -944,6 +961,7 @@ def _judge(
     mask: np.ndarray,
     opacity: float,
     *,
+    version: str | None = None,
     what: str = "mask",
 ) -> str:
     """Show a mask against the truth, or alone if that is unknown; return its scores as text."""
@@ -956,7 +974,7 @@ def _judge(
     else:
         kinds = plots.errors(mask, truth)
         outlined = {"truth": truth}
-    verdict = _verdict(data, slice_index, mask)
+    verdict = _verdict(data, slice_index, mask, version)
     plots.slice_panel(
         fig,
         frame,
@@ -970,11 +988,19 @@ def _judge(
     return verdict.text
 
 
-def _verdict(data: Data, slice_index: int, mask: np.ndarray) -> _Verdict:
-    """Rate a mask by the truth, or by its quality if that is unknown."""
+def _verdict(
+    data: Data,
+    slice_index: int,
+    mask: np.ndarray,
+    version: str | None = None,
+) -> _Verdict:
+    """Rate a mask by the truth, or by its quality if that is unknown.
+
+    The quality is measured on the head that `_head` chooses for the version.
+    """
     truth = _truth(data, slice_index)
     if truth is None:
-        quality = polar.trust_in(_unwrapped(data, slice_index), mask)
+        quality = polar.trust_in(_head(data, slice_index, version), mask)
         score = f"quality {quality:.2f}"
         text = score
         if data.truth is not None:

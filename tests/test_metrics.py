@@ -326,6 +326,23 @@ def test_slices_of_unknown_truth_have_no_scores_and_no_part_in_the_mean():
     assert metrics.mean_scores(scores)["iou"] == 0.5
 
 
+def test_means_are_over_known_truth_and_keep_what_is_infinite():
+    unknown = {"iou": np.nan, "assd_px": np.nan, "quality": 0.1}
+    rows = [
+        {"iou": 0.5, "assd_px": 1.0, "quality": 0.5},
+        unknown,
+        {"iou": 1.0, "assd_px": np.inf, "quality": 0.75},
+    ]
+    means = {"iou": 0.75, "assd_px": np.inf, "quality": 0.625}
+    assert metrics.mean_scores(rows) == means
+    assert metrics.bounded_scores(rows) == rows[:2]
+    assert metrics.mean_scores([{"quality": 0.5}, {"quality": 0.25}]) == {"quality": 0.375}
+    none_known = metrics.mean_scores([unknown, unknown])
+    assert np.isnan([none_known["iou"], none_known["assd_px"]]).all()
+    assert none_known["quality"] == 0.1
+    assert metrics.mean_scores([]) == {}
+
+
 @pytest.mark.parametrize("empty", ["mask", "truth", "both"])
 def test_score_of_empty_masks_is_float_throughout(empty):
     mask = np.eye(5) * (empty == "truth")

@@ -43,22 +43,27 @@ def say_scores(
     rows = []
     for name, row in zip(names, scores, strict=True):
         rows.append((name, *map(float, row.values())))
-    means = metrics.mean_scores(scores)
-    rows.append(("mean", *means.values()))
+    rows.append(("mean", *metrics.mean_scores(scores).values()))
+    bounded = metrics.bounded_scores(scores)
+    infinite = len(scores) - len(bounded)
+    if bounded and infinite:
+        rows.append(("mean of the others", *metrics.mean_scores(bounded).values()))
     terminal.say_table(rows, (unit, *scores[0]))
     is_known = np.array([not _is_unknown(row) for row in scores])
     say_unknown_slices(is_known)
-    infinite = sum(math.inf in row.values() for row in scores)
     if infinite:
         terminal.say(
             "",
             f"{infinite} of {len(scores)} slices have one empty mask: "
-            "their IoU of 0 counts in the means, their infinite distances do not",
+            "their IoU is 0 and their distances are infinite, and so is the mean distance",
         )
 
 
 def print_json(scores: Sequence[Scores], names: Sequence[str]) -> None:
     """Print the scores of every slice and their means as JSON; null for what is not finite.
+
+    ``left_out`` counts the slices of unknown truth, which have no part in the means. ``infinite``
+    counts those with infinite distances, and ``mean_of_others`` is the mean without them.
 
     Parameters
     ----------
@@ -79,16 +84,23 @@ def print_json(scores: Sequence[Scores], names: Sequence[str]) -> None:
       "mean": {
         "iou": null
       },
-      "left_out": 1
+      "left_out": 1,
+      "infinite": 0,
+      "mean_of_others": {
+        "iou": null
+      }
     }
     """
     slices = []
     for name, row in zip(names, scores, strict=True):
         slices.append({"name": name} | _finite(row))
+    bounded = metrics.bounded_scores(scores)
     report = {
         "slices": slices,
         "mean": _finite(metrics.mean_scores(scores)),
         "left_out": sum(map(_is_unknown, scores)),
+        "infinite": len(scores) - len(bounded),
+        "mean_of_others": _finite(metrics.mean_scores(bounded)),
     }
     print(json.dumps(report, indent=2))
 

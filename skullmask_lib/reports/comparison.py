@@ -15,7 +15,7 @@ from pathlib import Path
 
 import jinja2
 
-from .. import plots, texts
+from .. import metrics, plots, texts
 from ..io import outputs
 from . import report
 
@@ -106,7 +106,7 @@ def write(
     means = {}
     for name in runs:
         if recorded[name]["state"] == "done":
-            means[name] = mean_scores(report.scores(folder / name))
+            means[name] = _means(report.scores(folder / name))
     scored = set().union(*means.values())
     columns = [column for column in _COMPARED if column in scored]
     rows = []
@@ -196,37 +196,13 @@ def _rendered(
     )
 
 
-def mean_scores(rows: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """Average the columns of ``scores.csv`` over the slices whose truth is known.
-
-    Parameters
-    ----------
-    rows : sequence of mapping of str to float
-        One for each slice; NaN as ``iou`` means that its truth is unknown.
-
-    Returns
-    -------
-    dict of str to float
-        Without columns that have no value. A mean distance is infinite if one of the distances
-        is: otherwise a run whose masks are empty where they are hard to make would look better.
-
-    Examples
-    --------
-    >>> mean_scores([{"iou": 0.5}, {"iou": math.nan}, {"iou": 0.75}])
-    {'iou': 0.625}
-    >>> mean_scores([{"iou": 0.5, "assd_px": 2.0}, {"iou": 0.0, "assd_px": math.inf}])
-    {'iou': 0.25, 'assd_px': inf}
-    """
-    known = [row for row in rows if not math.isnan(row.get("iou", 0.0))]
-    means = {}
-    for column in _COMPARED:
-        values = []
-        for row in known or rows:
-            if not math.isnan(row.get(column, math.nan)):
-                values.append(row[column])
-        if values:
-            means[column] = sum(values) / len(values)
-    return means
+def _means(rows: Sequence[dict]) -> dict[str, float]:
+    """Average the columns of ``scores.csv`` that are compared, without those that hold no value."""
+    compared = []
+    for row in rows:
+        compared.append({column: row[column] for column in _COMPARED if column in row})
+    means = metrics.mean_scores(compared)
+    return {column: mean for column, mean in means.items() if not math.isnan(mean)}
 
 
 def chart(

@@ -175,13 +175,18 @@ def test_slices_of_one_name_are_all_scored(skullmask):
     assert [row["name"] for row in scores["slices"]] == ["a", "a", "b"]
 
 
-def test_infinite_distances_are_left_out_of_the_mean_and_counted(skullmask):
+def test_infinite_distances_count_in_the_mean_and_are_counted(skullmask):
     truth = np.tile(np.eye(9, dtype=np.uint8), (2, 1, 1))
     np.save("t.npy", truth)
     np.save("p.npy", truth * [[[1]], [[0]]])
     _, out, _ = skullmask("score", "p.npy", "t.npy")
-    assert scores_in(out)["mean"]["hausdorff_px"] == 0
+    rows = scores_in(out)
+    assert (rows["mean"]["hausdorff_px"], rows["mean"]["iou"]) == (np.inf, 0.5)
+    assert (rows["mean of the others"]["hausdorff_px"], rows["mean of the others"]["iou"]) == (0, 1)
     assert "1 of 2 slices have one empty mask" in out
+    scores = strict_json(skullmask("score", "p.npy", "t.npy", "--json")[1])
+    assert (scores["mean"]["hausdorff_px"], scores["infinite"]) == (None, 1)
+    assert scores["mean_of_others"] == sm.score(truth[0], truth[0])
 
 
 def test_a_volume_is_scored_and_swept_across_any_axis_and_in_part(skullmask):

@@ -239,20 +239,11 @@ def test_the_title_names_the_inputs_unless_one_is_given(notebook, skullmask):
     assert "\x1b" not in Path("out/index.html").read_text(encoding="utf-8")
 
 
-def test_means_of_a_grid_are_over_slices_of_known_truth():
-    rows = [
-        {"iou": 0.5, "quality": 0.5},
-        {"iou": np.nan, "quality": 0.1},
-        {"iou": 0.7, "quality": 0.7},
-    ]
-    assert comparison.mean_scores(rows) == pytest.approx({"iou": 0.6, "quality": 0.6})
-    assert comparison.mean_scores([{"quality": 0.5}, {"quality": 0.1}]) == pytest.approx(
-        {"quality": 0.3}
-    )
-
-
-def test_a_run_with_an_empty_mask_has_no_better_distance(tmp_path):
-    scores = {"empty": "name,iou,hd95_mm\na,0.9,3\nb,0,inf\n", "full": "name,hd95_mm\na,3\nb,9\n"}
+def test_means_are_over_known_truth_and_no_distance_is_better_for_an_empty_mask(tmp_path):
+    scores = {
+        "empty": "name,iou,hd95_mm\na,0.9,3\nb,0,inf\nunknown,nan,nan\n",
+        "full": "name,hd95_mm\na,3\nb,9\n",
+    }
     runs = {}
     for name, text in scores.items():
         Path(tmp_path, name).mkdir()

@@ -27,7 +27,7 @@ from reporting import (
 from result_tables import by_first_cell, numbers, rows_of
 
 import skullmask_lib as sm
-from skullmask_lib import plots, polar
+from skullmask_lib import plots, polar, versions
 from skullmask_lib.reports import provenance, report
 
 # --- what it is made of --------------------------------------------------------------------------
@@ -142,6 +142,18 @@ def test_small_slices_are_reported_on_without_the_versions_that_do_not_fit(skull
     page = page_in("out")
     assert ">v5<" in page
     assert ">v7<" not in page
+
+
+@pytest.mark.full
+def test_a_report_rates_masks_as_the_other_commands_do(skullmask):
+    """A ghost joins the head; v9 rates its mask on the head that it has corrected."""
+    image = sm.load("phantom").images[0]
+    image = np.maximum(image, 0.2 * np.roll(image, 60, axis=0))
+    np.save("ghost.npy", image[None])
+    [(_, quality)] = versions.masks_with_quality(sm.load("ghost.npy"), version="v9")
+    options = ("--version", "v9", "-o", "out", "-p", "overlay_count=1")
+    assert skullmask("report", "ghost.npy", *options)[0] == 0
+    assert numbers(rows_of("out/scores.csv"), "quality") == pytest.approx([quality])
 
 
 # --- volumes -------------------------------------------------------------------------------------
