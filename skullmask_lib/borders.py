@@ -52,14 +52,13 @@ def paint_over_border(image: np.ndarray) -> None:
     if inside.size in (0, image.size):
         return
     border = _border_around(image, rows, columns)
-    box = _median_of_medians(border.outermost)
-    background = _median_of_medians(border.innermost)
+    outermost = _median_of_medians(border.outermost)
+    innermost = _median_of_medians(border.innermost)
     rim = np.concatenate([inside[0], inside[-1], inside[:, 0], inside[:, -1]])
     quartiles = np.percentile(rim, (25, 50, 75))
-    is_frame = background > quartiles[1] + _EVEN
-    is_box = _is_plain(quartiles - background) and np.mean(rim == background) <= _RIM_SHARE
-    if is_frame or is_box:
-        background = quartiles[1]
+    is_frame = innermost > quartiles[1] + _EVEN
+    is_box = _is_plain(quartiles - innermost) and np.mean(rim == innermost) <= _RIM_SHARE
+    background = quartiles[1] if is_frame or is_box else innermost
     sides = (
         image[: rows.start],
         image[rows.stop :],
@@ -67,7 +66,7 @@ def paint_over_border(image: np.ndarray) -> None:
         image[rows, columns.stop :],
     )
     for side in sides:
-        _paint_over(side, box, background)
+        _paint_over(side, outermost, background)
 
 
 def _paint_over(side: np.ndarray, box: float, background: float) -> None:

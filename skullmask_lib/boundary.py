@@ -22,7 +22,7 @@ NO_HEAD = "the mask is empty: no head in it"
 _DIM_SHARE = 0.2
 _USUAL_CONTRAST_PERCENTILE = 90
 # Neighbours whose quality is this many times higher pull a slice's outline
-_TRUST_RATIO = 1.2
+_QUALITY_RATIO = 1.2
 
 
 class Slice(NamedTuple):
@@ -59,7 +59,7 @@ class _Head(NamedTuple):
     unwrapped: polar.Unwrapped | None = None
     opinion: np.ndarray | None = None  # of v9's network, along the rays
     outline: np.ndarray | None = None  # [steps below the skin]
-    trust: float = 0.0
+    quality: float = 0.0
 
 
 class _Boundary(NamedTuple):
@@ -296,10 +296,10 @@ def _should_follow(head: _Head, before: _Head, after: _Head) -> bool:
     Both must be trusted. They must also be trusted clearly more than the head, or its outline must
     be the odd one out.
     """
-    least = min(before.trust, after.trust)
-    if head.unwrapped is None or head.outline is None or least <= polar.TRUSTED:
+    least = min(before.quality, after.quality)
+    if head.unwrapped is None or head.outline is None or least < polar.TRUSTED:
         return False
-    if least > _TRUST_RATIO * head.trust:
+    if least > _QUALITY_RATIO * head.quality:
         return True
     return polar.is_odd(head.unwrapped, head.outline, _places(before, after))
 
@@ -326,26 +326,26 @@ def _find_head(slice_: Slice, method: _Method, *, is_dim: bool) -> _Head:
         return _Head(slice_)
     unwrapped, opinion = method.correct(unwrapped)
     outline = _find_boundary(unwrapped, opinion).outline
-    trust = polar.trust(unwrapped, outline)
-    if is_dim and not _is_clear(unwrapped, outline, trust):
+    quality = polar.outline_quality(unwrapped, outline)
+    if is_dim and not _is_clear(unwrapped, outline, quality):
         return _Head(slice_)
     polar.warn_of_rivals(unwrapped)
-    return _Head(slice_, unwrapped, opinion, outline, trust)
+    return _Head(slice_, unwrapped, opinion, outline, quality)
 
 
 def _is_clear(
     unwrapped: polar.Unwrapped,
     outline: np.ndarray,
-    trust: float,
+    quality: float,
 ) -> bool:
     """Check whether a slice shows a skull as large as a head, with an outline to be trusted.
 
-    Without a spacing the head's size is assumed, so only the trust decides.
+    Without a spacing the head's size is assumed, so only the quality decides.
     """
-    if trust < polar.TRUSTED:
+    if quality < polar.TRUSTED:
         return False
     radius_mm = polar.STEP_MM * np.maximum(unwrapped.skin - outline, 0)
-    return np.pi * np.mean(radius_mm**2) >= polar.HEAD_MM2
+    return np.pi * np.mean(radius_mm**2) >= polar.MIN_HEAD_MM2
 
 
 # --- The versions --------------------------------------------------------------------------------

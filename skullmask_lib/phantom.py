@@ -1,10 +1,10 @@
 """Seeded analytic heads with exact labels, so that every lesson and test runs without a download.
 
-Everything that draws a head lives here; its measures are in ``data/phantom.toml``, and loading it
-as data is the task of `io`. A head is a set of smooth fields over millimetres. It gives slices at
-any level and resolution, and whole volumes, all of the same head. Coordinates: ``x`` grows to the
-patient's right, ``y`` to the back (rows of an image run from front to back), ``z`` upwards. The
-origin lies in the middle of the brain.
+Everything that draws a head lives here; most of its measures are in ``data/phantom.toml``, and
+loading it as data is the task of `io`. A head is a set of smooth fields over millimetres. It gives
+slices at any level and resolution, and whole volumes, all of the same head. Coordinates: ``x``
+grows to the patient's right, ``y`` to the back (rows of an image run from front to back), ``z``
+upwards. The origin lies in the middle of the brain.
 
 Each tissue is a signed distance in millimetres, negative inside, so a minimum joins shapes and a
 maximum intersects them. Tissues are painted one over the other, from the skin to the ventricles. A
@@ -275,7 +275,7 @@ def render_slice(
     x = _axis_mm(columns, column_mm) + right_mm
     pixel_mm = max(row_mm, column_mm)
     image, labels = _render_plane(x, y, level_mm, head, pixel_mm)
-    return _receive(image, level_mm, head, noise), labels
+    return _as_acquired(image, level_mm, head, noise), labels
 
 
 def render_volume(
@@ -338,8 +338,8 @@ def render_volume(
     labels = np.empty(shape, np.uint8)
     for k, level_mm in enumerate(z):
         plane, plane_labels = _render_plane(x, y, level_mm, head, pixel_mm)
-        received = _receive(plane, level_mm, head, noise)
-        image[:, :, k] = received[::-1].T
+        acquired = _as_acquired(plane, level_mm, head, noise)
+        image[:, :, k] = acquired[::-1].T
         labels[:, :, k] = plane_labels[::-1].T
     affine = np.diag([*spacing_mm, 1.0])
     affine[:3, 3] = x[0], -y[-1], z[0]
@@ -399,16 +399,16 @@ def _five_slices(
     cropped: bool,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, tuple[float, ...]]:
     """Build the stack of `five_slices`, once for each set of arguments."""
-    received = []
+    acquired = []
     labels = []
     head = _head(seed, contrast)
     planes = _five_planes(seed, contrast)
     for index, (plane, plane_labels) in enumerate(planes):
         if cropped:
             plane, plane_labels = _cut_into_scalp(plane, plane_labels, index % 4)
-        received.append(_receive(plane, LEVELS_MM[index], head, noise=True))
+        acquired.append(_as_acquired(plane, LEVELS_MM[index], head, noise=True))
         labels.append(plane_labels)
-    images = _to_value_range(np.stack(received))
+    images = _to_value_range(np.stack(acquired))
     labels = np.stack(labels)
     spacing_mm = np.tile(SLICE_SPACING_MM, (len(LEVELS_MM), 1))
     for array in (images, labels, spacing_mm):
@@ -476,7 +476,7 @@ def _axis_mm(count: int, step_mm: float) -> np.ndarray:
     return (np.arange(count) - (count - 1) / 2) * step_mm
 
 
-def _receive(
+def _as_acquired(
     image: np.ndarray,
     level_mm: float,
     head: _Head,

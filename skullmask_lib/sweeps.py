@@ -17,12 +17,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from . import errors, masks, phantom, project
+from . import errors, phantom, project, versions
 from .metrics import dice, iou, known_slices
 from .texts import csv_text
 from .versions import NO_BRAIN, VERSIONS, Stages, brain_and_scalp, mask_slices
 
 _MOST_DRAWS = 1_000_000
+_DRAWN_AT_ONCE = 10_000_000  # scores
 
 
 @dataclass(frozen=True)
@@ -152,8 +153,7 @@ def masks_at_widths(
     (1, 5)
     """
     for size in sizes:
-        dilated = masks.dilate(stages["brain"], size)
-        yield masks.fill_holes(dilated & ~stages["scalp"])
+        yield versions.finish_interior_brain(stages, size)["filled"]
 
 
 def parse_range(text: str, *, low: int = 1) -> range:
@@ -315,6 +315,7 @@ def bootstrap(
         (scores,),
         np.mean,
         n_resamples=draws,
+        batch=max(1, _DRAWN_AT_ONCE // scores.size),
         confidence_level=confidence,
         method="percentile",
         random_state=np.random.default_rng(seed),

@@ -391,14 +391,36 @@ def _interior_brain_stages(
     dilation_size: int,
 ) -> Stages:
     stages = brain_and_scalp(image)
+    return stages | finish_interior_brain(stages, dilation_size)
+
+
+def finish_interior_brain(stages: Stages, dilation_size: int) -> Stages:
+    """Run the last steps of v5, v6 and v7: widen the brain, take the scalp out, and fill holes.
+
+    Parameters
+    ----------
+    stages : dict of str to ndarray
+        As from `brain_and_scalp`.
+    dilation_size : int
+        Width of the ellipse [px].
+
+    Returns
+    -------
+    dict of str to ndarray of shape (H, W), uint8
+        ``dilated``, ``without scalp``, and the mask as ``filled``.
+
+    Examples
+    --------
+    >>> stages = brain_and_scalp(np.pad([[9]], 3))
+    >>> int(finish_interior_brain(stages, 3)["filled"].sum())
+    5
+    """
     dilated = masks.dilate(stages["brain"], dilation_size)
     without_scalp = dilated & ~stages["scalp"]
-    filled = masks.fill_holes(without_scalp)
     return {
-        **stages,
         "dilated": dilated,
         "without scalp": without_scalp,
-        "filled": filled,
+        "filled": masks.fill_holes(without_scalp),
     }
 
 
@@ -700,7 +722,7 @@ def mask_and_quality(
     version, _ = choose(version, {})
     unwrapped, stages = _follow(image, spacing_mm, version)
     mask = _mask(stages)
-    return mask, polar.trust_in(unwrapped, mask)
+    return mask, polar.mask_quality(unwrapped, mask)
 
 
 # --- Many slices ---------------------------------------------------------------------------------
@@ -732,15 +754,16 @@ def mask_slices(
         The slices follow one another in a volume, which only v8 and v9 make use of, see
         `boundary.follow_in_volume`.
 
-    Yields
-    ------
-    ndarray of shape (H, W), uint8
+    Returns
+    -------
+    iterator of ndarray of shape (H, W), uint8
+        Each mask is made when it is asked for.
 
     Raises
     ------
     InputError
-        See `create_skull_mask`; the slice's name comes first. Also if there are not as many
-        spacings or images as names.
+        If an argument cannot be used. While the masks are made, see `create_skull_mask`; the
+        slice's name comes first. Also if there are not as many spacings or images as names.
 
     Examples
     --------
@@ -749,8 +772,7 @@ def mask_slices(
     4
     """
     work = _prepare(images, names, version, spacing_mm, volume, options)
-    for masked in _mask_each(work):
-        yield masked.mask
+    return (masked.mask for masked in _mask_each(work))
 
 
 def masks_with_quality(
@@ -766,19 +788,18 @@ def masks_with_quality(
 
     v8 and v9 unwrap every head once for both. For the other versions, the quality takes about as
     long again as the mask, or longer. In a volume v8 and v9 make all masks before they yield the
-    first, for their quality also depends on how they fit together, see `polar.trust_in_volume`.
+    first, for their quality also depends on how they fit together, see `polar.volume_qualities`.
 
     Parameters
     ----------
     images, names, version, spacing_mm, volume, **options
         See `mask_slices`.
 
-    Yields
-    ------
-    mask : ndarray of shape (H, W), uint8
-    quality : float
-        0 … 1, as from `polar.quality`, or less in a volume; 0 for an empty mask. The mask of v9 is
-        rated on the head as its network has corrected it.
+    Returns
+    -------
+    iterator of (ndarray of shape (H, W), uint8, float)
+        Each mask with its quality: 0 … 1, as from `polar.quality`, or less in a volume; 0 for an
+        empty mask. The mask of v9 is rated on the head as its network has corrected it.
 
     Raises
     ------
@@ -795,8 +816,8 @@ def masks_with_quality(
     work = _prepare(images, names, version, spacing_mm, volume, options)
     rated = _rate_each(work)
     if work.is_volume and work.version in BOUNDARY_VERSIONS:
-        rated = _rate_together(rated)
-    yield from rated
+        return _rate_together(rated)
+    return rated
 
 
 class _Work(NamedTuple):
@@ -886,7 +907,7 @@ def _rate_each(work: _Work) -> Iterator[tuple[np.ndarray, float]]:
 def _quality_of(masked: _Masked, version: str) -> float:
     """Estimate how far to trust a mask, with the head that v8 or v9 has unwrapped already."""
     if version in BOUNDARY_VERSIONS:
-        return polar.trust_in(masked.unwrapped, masked.mask)
+        return polar.mask_quality(masked.unwrapped, masked.mask)
     image, name, spacing_mm = masked.slice
     with errors.placed(name):
         return polar.quality(image, masked.mask, spacing_mm=spacing_mm)
@@ -903,4 +924,4 @@ def _rate_together(
         stack.append(mask)
         areas_px.append(int(np.count_nonzero(mask)))
         qualities.append(quality)
-    yield from zip(stack, polar.trust_in_volume(areas_px, qualities).tolist(), strict=True)
+    yield from zip(stack, polar.volume_qualities(areas_px, qualities).tolist(), strict=True)

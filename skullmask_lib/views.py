@@ -848,7 +848,7 @@ def _beside_polar(
         plot = _polar(frames[1], stages, names, "outline")
         plots.plot_panel(fig, frames[1], plot)
     if _truth(data, slice_index) is not None:
-        verdict += f", quality {polar.trust_in(unwrapped, mask):.2f}"
+        verdict += f", quality {polar.mask_quality(unwrapped, mask):.2f}"
     call = _call(version, _options(data, slice_index, version, {}))
     alt = f"{version}: {verdict}"
     return _picture(fig, data, slice_index, alt, mask, call, also=("path",))
@@ -1000,7 +1000,7 @@ def _verdict(
     """
     truth = _truth(data, slice_index)
     if truth is None:
-        quality = polar.trust_in(_head(data, slice_index, version), mask)
+        quality = polar.mask_quality(_head(data, slice_index, version), mask)
         score = f"quality {quality:.2f}"
         text = score
         if data.truth is not None:

@@ -141,10 +141,10 @@ def test_no_other_constant_of_v8_decides(heads, monkeypatch):
             monkeypatch.setattr(module, name, factor * usual)
             assert mean_iou_of_v8(heads) == pytest.approx(usual_iou, abs=0.01), (name, factor)
             monkeypatch.undo()
-    least_mm, usual_mm, greatest_mm = polar.SKULL_MM
+    least_mm, usual_mm, greatest_mm = polar.SKULL_THICKNESS_MM
     for factor in (0.5, 1.5):
         skull_mm = (least_mm, factor * usual_mm, greatest_mm)
-        monkeypatch.setattr(polar.anatomy, "SKULL_MM", skull_mm)
+        monkeypatch.setattr(polar.anatomy, "SKULL_THICKNESS_MM", skull_mm)
         assert mean_iou_of_v8(heads) == pytest.approx(usual_iou, abs=0.01), skull_mm
 
 

@@ -8,6 +8,7 @@ from numpy.testing import assert_array_equal as same
 from result_tables import column, numbers, rows_of
 
 import skullmask_lib as sm
+from skullmask_lib import sweeps
 from skullmask_lib.sweeps import LADDER_HEADER, Sweep, parse_range, write_csv
 
 
@@ -136,6 +137,13 @@ def test_bootstrap_is_the_same_every_time_and_holds_the_mean():
     assert (low, high) == sm.bootstrap(scores) == sm.bootstrap(list(scores), seed=0)
     assert scores.min() < low < scores.mean() < high < scores.max()
     assert sm.bootstrap(scores, seed=1, draws=100) != sm.bootstrap(scores, seed=2, draws=100)
+
+
+def test_bootstrap_is_the_same_however_many_are_drawn_at_once(monkeypatch):
+    scores = np.random.default_rng(2).random(50)
+    interval = sm.bootstrap(scores)
+    monkeypatch.setattr(sweeps, "_DRAWN_AT_ONCE", 300)
+    assert sm.bootstrap(scores) == interval
 
 
 def test_bootstrap_narrows_with_confidence_and_number():

@@ -241,7 +241,7 @@ def test_stages_of_v8_have_the_shapes_of_the_grid_and_of_the_rays():
     data = sm.load("phantom-cropped")
     stages = sm.trace("v8", data.images[2], spacing_mm=data.spacing_mm[2])
     height, width = np.rint(data.images[2].shape * data.spacing_mm[2] / polar.STEP_MM).astype(int)
-    depths = round((polar.DEPTH_MM + polar.SKULL_MM[-1]) / polar.STEP_MM)
+    depths = round((polar.MAX_SKULL_DEPTH_MM + polar.SKULL_THICKNESS_MM[-1]) / polar.STEP_MM)
     assert stages["head"].shape == (height, width)
     assert stages["unwrapped"].shape == (polar.ANGLES, depths)
     assert stages["cost"].shape == (polar.ANGLES // 2, depths)
@@ -304,7 +304,7 @@ def test_a_mask_with_its_quality_is_that_of_its_version_on_its_head(version):
     mask, quality = versions.mask_and_quality(image, version, spacing_mm=spacing_mm)
     same(mask, sm.VERSIONS[version](image, spacing_mm=spacing_mm))
     head, _ = boundary.follow_boundary(polar.unwrap(image, spacing_mm), image.shape, version)
-    assert quality == polar.trust_in(head, mask)
+    assert quality == polar.mask_quality(head, mask)
     found = sm.quality(image, mask, spacing_mm=spacing_mm)
     assert (quality == found) == (version == "v8")  # v9 has corrected the head
     same(mask, versions.mask_and_quality(image, version.upper(), spacing_mm=spacing_mm)[0])
@@ -433,6 +433,16 @@ def test_many_slices_are_made_one_after_another():
     assert len(list(made)) == 2
 
 
+@pytest.mark.parametrize("make", [sm.mask_slices, versions.masks_with_quality])
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [({"version": "v99"}, "v99"), ({"version": "v5", "width": 9}, "width")],
+)
+def test_wrong_arguments_are_refused_before_the_first_mask(make, arguments, named):
+    with refused(None, naming=[named]):
+        make([head()], **arguments)
+
+
 def test_errors_and_warnings_of_many_slices_tell_the_name():
     slices = [head(), np.zeros((48, 40)), np.full((48, 40), np.nan)]
     with (
@@ -522,25 +532,26 @@ def test_the_odd_one_of_three_slices_is_pulled_however_clear_its_edge():
 
 
 @pytest.mark.parametrize(
-    ("is_oval", "trust", "trust_of_neighbours", "follows"),
+    ("is_oval", "quality", "quality_of_neighbours", "follows"),
     [
         (False, 0.6, (0.6, 0.6), False),
         (False, 0.4, (0.6, 0.6), True),  # they are trusted clearly more
         (False, 0.4, (0.6, 0.45), False),
         (True, 0.6, (0.6, 0.45), True),  # it is the odd one out
         (True, 0.1, (0.6, 0.3), False),  # one of them cannot be trusted
+        (True, 0.1, (0.6, polar.TRUSTED), True),  # the limit itself is trusted
     ],
 )
-def test_an_outline_follows_its_neighbours(is_oval, trust, trust_of_neighbours, follows):
+def test_an_outline_follows_its_neighbours(is_oval, quality, quality_of_neighbours, follows):
     unwrapped = polar.unwrap(ring_head()[0], (1, 1))
     around = np.linspace(0, 4 * np.pi, polar.ANGLES, endpoint=False)
     even, oval = (12 + width * np.cos(around) for width in (0, 4))
 
-    def head_with(outline, trust):
-        return boundary._Head(None, unwrapped, outline=outline, trust=trust)
+    def head_with(outline, quality):
+        return boundary._Head(None, unwrapped, outline=outline, quality=quality)
 
-    before, after = (head_with(even, of_neighbour) for of_neighbour in trust_of_neighbours)
-    head = head_with(oval if is_oval else even, trust)
+    before, after = (head_with(even, of_neighbour) for of_neighbour in quality_of_neighbours)
+    head = head_with(oval if is_oval else even, quality)
     assert boundary._should_follow(head, before, after) == follows
 
 

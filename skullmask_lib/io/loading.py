@@ -4,6 +4,7 @@ Images and truth are brought together here, and so are the files of a data set. 
 file or folder.
 """
 
+import math
 import os
 import warnings
 from dataclasses import dataclass, field, replace
@@ -59,8 +60,8 @@ def load(
         the left. If only the images or only the truth are a volume, the other side must hold the
         slices of that axis.
     slices : slice or range, optional
-        Which of these slices to take; all by default. Of a data set only the files of these are
-        read.
+        Which of these slices to take; all by default. Numbers below 0 count from the end. Of a data
+        set only the files of these are read.
     channel : int, optional
         Which channel of a colour image to take. Without it colour is refused; of LGG the FLAIR (1)
         is taken, between the images before (0) and after contrast (2).
@@ -93,7 +94,7 @@ def load(
     >>> data.truth.dtype.name
     'uint8'
     """
-    slices = _as_slice(slices)
+    _check_slices(slices)
     images = _open(source, axis, channel, slices)
     if truth is None:
         _check_axis(axis, images)
@@ -110,7 +111,7 @@ def _open(
     source: AnyPath,
     axis: int,
     channel: int | None,
-    slices: slice | None,
+    slices: slice | range | None,
 ) -> Opened:
     """Read a source of any kind; of a data set, only the slices that are wanted."""
     _check_source(source)
@@ -160,15 +161,16 @@ def _is_cut(opened: Opened) -> bool:
 # --- which slices --------------------------------------------------------------------------------
 
 
-def _as_slice(slices: slice | range | None) -> slice | None:
-    """Check which slices are wanted, and return them as a slice."""
+def _check_slices(slices: slice | range | None) -> None:
+    """Refuse what names no slices, and ranges that count from both ends."""
     if slices is None:
-        return None
+        return
     if isinstance(slices, range):
-        stop: int | None = slices.stop
-        if slices and slices.stop < 0 <= slices[-1]:
-            stop = None  # down to the first; a slice would count from the end
-        return slice(slices.start, stop, slices.step)
+        if not slices:
+            raise InputError(f"expected slices to take, got {slices!r}, which is empty")
+        if (slices[0] < 0) != (slices[-1] < 0):
+            raise InputError(f"expected slices that count from one end, got {slices!r}")
+        return
     expected = f"expected slices as slice(start, stop), got {slices!r}"
     if not isinstance(slices, slice):
         raise InputError(expected)
@@ -176,32 +178,47 @@ def _as_slice(slices: slice | range | None) -> slice | None:
         slices.indices(1)
     except (TypeError, ValueError):  # no whole numbers, or a step of 0
         raise InputError(expected) from None
-    return slices
 
 
-def _take(opened: Opened, slices: slice | None) -> Data:
+def _within(slices: slice | range, count: int) -> slice:
+    """Return where the wanted slices are among so many; a range may begin before or behind them."""
+    if isinstance(slices, slice):
+        return slices
+    beyond = -count - slices[0] if slices.step > 0 else slices[0] - (count - 1)
+    skipped = max(0, math.ceil(beyond / abs(slices.step)))
+    inside = slices[skipped:]
+    if not inside:
+        return slice(0)
+    stop: int | None = inside.stop
+    if (inside.stop < 0) != (inside[0] < 0):
+        stop = None  # up to the last or down to the first; a slice would count from the other end
+    return slice(inside.start, stop, inside.step)
+
+
+def _take(opened: Opened, slices: slice | range | None) -> Data:
     """Keep the slices that are wanted."""
     data = opened.data
     source = opened.source
     if opened.is_selection:
         return data
     if slices is not None:
-        if not data.names[slices]:
+        places = _within(slices, len(data.names))
+        if not data.names[places]:
             raise _no_slice_left(source, len(data.names), slices)
         is_volume = data.volume and _are_neighbours(slices)
-        data = replace(select(data, slices), volume=is_volume)
+        data = replace(select(data, places), volume=is_volume)
     if sources.is_name(source) or opened.affine is not None:
         return data  # volumes were searched for NaN as a whole
     return replace(data, images=_without_nan(data.images, source))
 
 
-def _are_neighbours(slices: slice) -> bool:
+def _are_neighbours(slices: slice | range) -> bool:
     return slices.step in (None, 1)
 
 
-def _no_slice_left(source: AnyPath, count: int, slices: slice) -> InputError:
+def _no_slice_left(source: AnyPath, count: int, slices: slice | range) -> InputError:
     """Name the slices as they are typed, such as ``7:12``."""
-    ends = [slices.start, slices.stop]
+    ends: list[int | None] = [slices.start, slices.stop]
     if slices.step is not None:
         ends.append(slices.step)
     typed = ":".join("" if end is None else str(end) for end in ends)
@@ -277,7 +294,7 @@ def _in_order_of(images: Opened, masks: Opened) -> Opened:
     return masks._replace(data=select(masks.data, order))
 
 
-def _with_truth(images: Opened, masks: Opened, slices: slice | None) -> Data:
+def _with_truth(images: Opened, masks: Opened, slices: slice | range | None) -> Data:
     """Take the wanted slices of images and truth, if both belong together."""
     data = _take(images, slices)
     true = _take(masks, slices)
@@ -365,7 +382,7 @@ def _read_cohort(
     folder: Path,
     axis: int,
     channel: int | None,
-    slices: slice,
+    slices: slice | range,
 ) -> Data:
     """Read those files of a data set of which a slice is wanted, one after another."""
     are_volumes = prefix == "nfbs:"
@@ -396,7 +413,12 @@ def _read_cohort(
     )
 
 
-def _parts_of_cohort(prefix: str, folder: Path, axis: int, slices: slice) -> list[_Part]:
+def _parts_of_cohort(
+    prefix: str,
+    folder: Path,
+    axis: int,
+    slices: slice | range,
+) -> list[_Part]:
     """Find the files that hold the wanted slices of a data set."""
     files = cohorts.files(prefix, folder)
     _check_cohort_axis(prefix, folder, axis)
@@ -406,7 +428,7 @@ def _parts_of_cohort(prefix: str, folder: Path, axis: int, slices: slice) -> lis
     counts = [_count_slices(prefix, image, axis) for _, image, _ in files]
     starts = np.cumsum([0, *counts])
     total = starts[-1]
-    wanted = np.arange(total)[slices]
+    wanted = np.arange(total)[_within(slices, total)]
     if not wanted.size:
         raise _no_slice_left(folder, total, slices)
     file_of_slice = np.searchsorted(starts, wanted, side="right") - 1

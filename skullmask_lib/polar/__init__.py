@@ -16,15 +16,15 @@ Primitives of a later version get a module beside this folder, and a place among
 pyproject.toml.
 """
 
-from .anatomy import DEPTH_MM, HEAD_MM2, MIN_SCALP_MM, SKULL_MM
+from .anatomy import MAX_SKULL_DEPTH_MM, MIN_HEAD_MM2, MIN_SCALP_MM, SKULL_THICKNESS_MM
 from .costs import inner_edge_cost, surface_cost, unlikely_cost
 from .grid import ANGLES, STEP_MM, Places
 from .heads import find_head, may_have_rivals
 from .intensity import contrast
-from .neighbours import is_odd, neighbour_cost, trust_in_volume
+from .neighbours import is_odd, neighbour_cost, volume_qualities
 from .outlines import fill_outline, half_maximum, leaps, outline, without_air
 from .paths import merge_rays, nested_paths, spread_path
-from .rating import TRUSTED, quality, trust, trust_in
+from .rating import TRUSTED, mask_quality, outline_quality, quality
 from .unwrapping import (
     MAX_FIELD_MM,
     RADIUS_MM,
@@ -38,12 +38,12 @@ from .unwrapping import (
 
 __all__ = [
     "ANGLES",
-    "DEPTH_MM",
-    "HEAD_MM2",
     "MAX_FIELD_MM",
+    "MAX_SKULL_DEPTH_MM",
+    "MIN_HEAD_MM2",
     "MIN_SCALP_MM",
     "RADIUS_MM",
-    "SKULL_MM",
+    "SKULL_THICKNESS_MM",
     "STEP_MM",
     "TRUSTED",
     "Places",
@@ -57,19 +57,19 @@ __all__ = [
     "inner_edge_cost",
     "is_odd",
     "leaps",
+    "mask_quality",
     "may_have_rivals",
     "merge_rays",
     "neighbour_cost",
     "nested_paths",
     "outline",
+    "outline_quality",
     "quality",
     "spread_path",
     "surface_cost",
-    "trust",
-    "trust_in",
-    "trust_in_volume",
     "unlikely_cost",
     "unwrap",
+    "volume_qualities",
     "warn_of_rivals",
     "with_inside",
     "without_air",

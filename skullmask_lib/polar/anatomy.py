@@ -4,9 +4,9 @@ Depths are counted inwards from the skin.
 """
 
 # How far below the skin the skull may begin
-DEPTH_MM = 36.0
+MAX_SKULL_DEPTH_MM = 36.0
 MIN_SCALP_MM = 2.0
 # Least, usual and greatest thickness of the dark layer below the skull's surface
-SKULL_MM = (2.5, 5.0, 12.0)
+SKULL_THICKNESS_MM = (2.5, 5.0, 12.0)
 # A piece of tissue may be a second head, and a doubtful slice show one, from this area on
-HEAD_MM2 = 2800.0
+MIN_HEAD_MM2 = 2800.0

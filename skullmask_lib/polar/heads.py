@@ -274,7 +274,7 @@ def is_alone(pieces: Pieces) -> bool:
     False
     """
     head_px, rival_px = _two_largest_px(pieces)
-    return rival_px < max(_RIVAL_SHARE * head_px, anatomy.HEAD_MM2 / _COARSE_STEP_MM**2)
+    return rival_px < max(_RIVAL_SHARE * head_px, anatomy.MIN_HEAD_MM2 / _COARSE_STEP_MM**2)
 
 
 def _two_largest_px(pieces: Pieces) -> tuple[int, int]:

@@ -126,7 +126,7 @@ def _unlikeness_mm(radius: np.ndarray, other: np.ndarray) -> float:
     return grid.STEP_MM * float(np.abs(difference - np.median(difference)).mean())
 
 
-def trust_in_volume(areas_px: Sequence[int], qualities: Sequence[float]) -> np.ndarray:
+def volume_qualities(areas_px: Sequence[int], qualities: Sequence[float]) -> np.ndarray:
     """Lower to below `rating.TRUSTED` the quality of masks that do not fit into their volume.
 
     Two kinds of masks do not fit. Near the vertex the skull is cut at a slant, so that the area
@@ -151,7 +151,7 @@ def trust_in_volume(areas_px: Sequence[int], qualities: Sequence[float]) -> np.n
     --------
     >>> areas_px = [900, 900, 900, 900, 900, 900, 900, 850, 600, 300]
     >>> qualities = [0.4, 0.1, 0.2, 0.1, 0.5, 0.5, 0.6, 0.6, 0.6, 0.6]
-    >>> trust_in_volume(areas_px, qualities).round(2).tolist()
+    >>> volume_qualities(areas_px, qualities).round(2).tolist()
     [0.13, 0.1, 0.2, 0.1, 0.5, 0.5, 0.6, 0.6, 0.19, 0.19]
     """
     quality = np.array(qualities, float)

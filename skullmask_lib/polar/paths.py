@@ -68,7 +68,7 @@ def nested_paths(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Find two closed paths, one inside the other, that are cheapest together.
 
-    They are the two edges of a dark layer whose thickness lies within `anatomy.SKULL_MM`; the usual
+    They are the two edges of a dark layer as thick as `anatomy.SKULL_THICKNESS_MM` says; the usual
     thickness is cheapest. From ray to ray the inner edge moves by at most one step, and the
     thickness changes by at most one, so the surface moves by at most two. Both moves have a price.
 
@@ -76,7 +76,7 @@ def nested_paths(
     ----------
     surface, inner_edge : ndarray of shape (A, D), float32
         Prices, as from `costs.surface_cost` and `costs.inner_edge_cost`; D exceeds the least
-        thickness of `anatomy.SKULL_MM` [steps].
+        thickness of `anatomy.SKULL_THICKNESS_MM` [steps].
 
     Returns
     -------
@@ -101,7 +101,8 @@ def nested_paths(
     >>> nested_paths(surface, inner_edge)
     (array([9, 9, 9, 9, 9, 9]), array([17, 17, 17, 17, 17, 17]))
     """
-    thicknesses = np.arange(grid.steps(anatomy.SKULL_MM[0]), grid.steps(anatomy.SKULL_MM[-1]) + 1)
+    thinnest_mm, _, thickest_mm = anatomy.SKULL_THICKNESS_MM
+    thicknesses = np.arange(grid.steps(thinnest_mm), grid.steps(thickest_mm) + 1)
     cost = _cost_of_pairs(surface, inner_edge, thicknesses)
     rays, _, stride = cost.shape
     cost = cost.reshape(rays, -1)
@@ -126,10 +127,11 @@ def _cost_of_pairs(
     """
     rays, count = surface.shape
     count = min(count, grid.steps(_INNER_EDGE_MM) + 1)
-    shallow = surface[:, : min(count, grid.steps(anatomy.DEPTH_MM) + 1)]
+    shallow = surface[:, : min(count, grid.steps(anatomy.MAX_SKULL_DEPTH_MM) + 1)]
     room = ((0, 0), (thicknesses[-1], count - shallow.shape[1]))
     padded = np.pad(shallow, room, constant_values=np.inf)
-    off_mm = grid.STEP_MM * thicknesses - anatomy.SKULL_MM[1]
+    _, usual_mm, _ = anatomy.SKULL_THICKNESS_MM
+    off_mm = grid.STEP_MM * thicknesses - usual_mm
     unusual = (_THICKNESS_COST_PER_MM * np.abs(off_mm)).astype(np.float32)
     cost = np.full((rays, len(thicknesses), count + 1), np.inf, np.float32)
     for index, thickness in enumerate(thicknesses):

@@ -110,10 +110,10 @@ def quality(
         raise errors.InputError(f"expected an image and a mask of one shape, got {shapes}")
     unwrapped = unwrapping.unwrap(image, spacing_mm)
     unwrapping.warn_of_rivals(unwrapped)
-    return trust_in(unwrapped, mask)
+    return mask_quality(unwrapped, mask)
 
 
-def trust_in(unwrapped: Unwrapped | None, mask: np.ndarray) -> float:
+def mask_quality(unwrapped: Unwrapped | None, mask: np.ndarray) -> float:
     """Estimate how far to trust a mask of a head that is already unwrapped.
 
     The result is that of `quality`, without finding the head once more.
@@ -130,15 +130,15 @@ def trust_in(unwrapped: Unwrapped | None, mask: np.ndarray) -> float:
 
     Examples
     --------
-    >>> trust_in(None, np.ones((3, 3), np.uint8))
+    >>> mask_quality(None, np.ones((3, 3), np.uint8))
     0.0
     """
     if unwrapped is None or not mask.any():
         return 0.0
-    return trust(unwrapped, _depth_of(masks.fill_holes(mask), unwrapped))
+    return outline_quality(unwrapped, _depth_of(masks.fill_holes(mask), unwrapped))
 
 
-def trust(unwrapped: Unwrapped, depth: np.ndarray) -> float:
+def outline_quality(unwrapped: Unwrapped, depth: np.ndarray) -> float:
     """Estimate how far to trust an outline that is not filled yet, as `quality` does for a mask.
 
     Parameters
@@ -157,7 +157,7 @@ def trust(unwrapped: Unwrapped, depth: np.ndarray) -> float:
     >>> from skullmask_lib import polar
     >>> disc = np.hypot(*np.mgrid[-60:60, -60:60]) < 50  # has no skull
     >>> unwrapped = polar.unwrap(disc, (1.0, 1.0))
-    >>> trust(unwrapped, np.full(polar.ANGLES, 20.0))
+    >>> outline_quality(unwrapped, np.full(polar.ANGLES, 20.0))
     0.0
     """
     plausibility = _plausibility(depth)
@@ -185,7 +185,7 @@ def _plausibility(depth: np.ndarray) -> np.ndarray:
     """Rate the thickness of the scalp outside of an outline, at every angle: 0 … 1."""
     beyond_least = grid.STEP_MM * depth - anatomy.MIN_SCALP_MM
     rating = np.clip(beyond_least / (_USUAL_SCALP_MM - anatomy.MIN_SCALP_MM), 0, 1)
-    return np.where(depth <= grid.steps(anatomy.DEPTH_MM), rating, 0)
+    return np.where(depth <= grid.steps(anatomy.MAX_SKULL_DEPTH_MM), rating, 0)
 
 
 def _sharpness(
@@ -298,7 +298,7 @@ def _bone_is_bright(unwrapped: Unwrapped, depth: np.ndarray) -> bool:
     brain = rays[:, deep][is_before_centre]
     if not brain.size:
         return False
-    below = depth + np.arange(grid.steps(anatomy.SKULL_MM[-1]))
+    below = depth + np.arange(grid.steps(anatomy.SKULL_THICKNESS_MM[-1]))
     shell = _along_rays(rays, below)
     smooth = ndimage.uniform_filter1d(shell, grid.steps(_CT_WINDOW_MM), axis=1)
     if np.median(smooth.max(axis=1)) <= _CT_BONE:

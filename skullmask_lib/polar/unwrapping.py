@@ -302,7 +302,7 @@ def _unwrap_brightness(
     inner_places = grid.places_at(centre, inner_radii, every=BRAIN_RAYS)
     inner = grid.sampled(brightness, inner_places)
     brain = max(float(np.median(inner)), 1 / 255)
-    depths = np.arange(grid.steps(anatomy.DEPTH_MM + anatomy.SKULL_MM[-1]))
+    depths = np.arange(grid.steps(anatomy.MAX_SKULL_DEPTH_MM + anatomy.SKULL_THICKNESS_MM[-1]))
     radii = skin[:, None] - depths
     places = grid.places_at(centre, radii)
     rays = grid.sampled(brightness, places)

@@ -331,7 +331,7 @@ def _doubts(verdict: Verdict, affine: np.ndarray) -> list[str]:
 def _stored_zero(dtype: np.dtype, scaling: tuple[float, float]) -> float | None:
     """Return the stored number whose value is nearest to 0, or None if the dtype has none."""
     slope, intercept = scaling
-    zero = -intercept / slope
+    zero = 0.0 - intercept / slope  # not -0.0
     if dtype.kind not in "iu":
         return zero
     nearest = round(zero)

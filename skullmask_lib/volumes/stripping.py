@@ -21,7 +21,7 @@ from .. import boundary, masks, polar
 from ..errors import EmptyMaskWarning, InputError, InputWarning, check_affine
 from ..io import nifti
 from . import morphology, scans, verdicts
-from .verdicts import Sight, Verdict
+from .verdicts import Finding, Verdict
 
 # Voxels are joined into blocks of at most this size
 JOINED_MM = 1.4
@@ -36,7 +36,7 @@ HEIGHT_MM = 175.0
 # How far the skull of one slice speaks for its neighbours
 NEAR_MM = 10.0
 # Least distance from the outer surface of the skull to the brain
-SKULL_MM = 3.0
+MIN_BRAIN_DEPTH_MM = 3.0
 # The brain's connections are thicker than twice this; meninges, vessels and nerves are thinner
 CORE_MM = 3.0
 # Gyri in wide fluid are kept if they are thicker than twice this …
@@ -109,12 +109,12 @@ EXTENTS = {
 }
 
 
-class _Look(NamedTuple):
-    """What v8 sees in one slice.
+class _SampledSlice(NamedTuple):
+    """What v8 or v9 sees in one slice.
 
     Attributes
     ----------
-    sight : Sight
+    finding : Finding
         What is seen of the head, and how far to trust it.
     skull, head : ndarray of shape (H, W), bool
         Everything inside the outer surface of the skull, and everything inside the skin.
@@ -122,14 +122,14 @@ class _Look(NamedTuple):
         Values of what is surely brain.
     """
 
-    sight: Sight
+    finding: Finding
     skull: np.ndarray
     head: np.ndarray
     deep_values: np.ndarray
 
 
 class _Skull(NamedTuple):
-    """What v8 says of a whole volume, in slices from the top down.
+    """What v8 or v9 says of a whole volume, in slices from the top down.
 
     Attributes
     ----------
@@ -137,24 +137,24 @@ class _Skull(NamedTuple):
         Where the brain may be.
     vault : ndarray of shape (N,), bool
         The slices whose own skull is trusted.
-    brain_level : float
+    brain_value : float
         Median value of what is surely brain.
-    looks : list of _Look
+    samples : list of _SampledSlice
         At every few slices.
     step : int
-        From one look to the next [slices].
-    look_of_slices : ndarray of shape (N,), int
-        Which look speaks for a slice; the number of looks stands for none.
+        From one sample to the next [slices].
+    sample_of_slices : ndarray of shape (N,), int
+        Which sample speaks for a slice; the number of samples stands for none.
     remark : str
         What the user should know, if anything.
     """
 
     inside: np.ndarray
     vault: np.ndarray
-    brain_level: float
-    looks: list[_Look]
+    brain_value: float
+    samples: list[_SampledSlice]
     step: int
-    look_of_slices: np.ndarray
+    sample_of_slices: np.ndarray
     remark: str = ""
 
 
@@ -316,9 +316,9 @@ def _judge(
     return verdicts.judge(
         ras_mask,
         voxel_mm3,
-        [look.sight for look in skull.looks],
+        [sample.finding for sample in skull.samples],
         skull.step * thickness_mm,
-        skull.look_of_slices[joined],
+        skull.sample_of_slices[joined],
     )
 
 
@@ -374,75 +374,75 @@ def _find_skull(slices: np.ndarray, spacing_mm: np.ndarray, version: str) -> _Sk
     thickness_mm = spacing_mm[0]
     step = max(1, round(EVERY_MM / thickness_mm))
     step_mm = step * thickness_mm
-    looks = _look_down(slices, spacing_mm, step, version)
-    look_of_slices = _looks_of_slices(len(slices), len(looks), step)
-    sights = [look.sight for look in looks]
-    trusts = np.array([sight.trust for sight in sights])
-    clarity = verdicts.clarity(verdicts.above_orbits(sights, step_mm))
+    samples = _sample_downwards(slices, spacing_mm, step, version)
+    sample_of_slices = _nearest_samples(len(slices), len(samples), step)
+    findings = [sample.finding for sample in samples]
+    qualities = np.array([finding.quality for finding in findings])
+    clarity = verdicts.clarity(verdicts.above_orbits(findings, step_mm))
     nothing = np.zeros(slices.shape, bool)
     no_vault = np.zeros(len(slices), bool)
     is_clear = clarity >= polar.TRUSTED
     voxel_mm3 = float(np.prod(spacing_mm))
-    if not is_clear and _is_bare(slices, looks, step, voxel_mm3):
+    if not is_clear and _is_bare(slices, samples, step, voxel_mm3):
         remark = "no skull around it: is the brain stripped already?"
-        return _Skull(nothing, no_vault, 0.0, looks, step, look_of_slices, remark)
+        return _Skull(nothing, no_vault, 0.0, samples, step, sample_of_slices, remark)
 
-    trusted = _trusted(trusts)
-    level = 0.0
-    if trusts.any():
-        deep_values = [looks[i].deep_values for i in trusted]
-        level = float(np.median(np.concatenate(deep_values)))
-    if level <= 0:
-        return _Skull(nothing, no_vault, 0.0, looks, step, look_of_slices)
+    trusted = _trusted(qualities)
+    brain_value = 0.0
+    if qualities.any():
+        deep_values = [samples[i].deep_values for i in trusted]
+        brain_value = float(np.median(np.concatenate(deep_values)))
+    if brain_value <= 0:
+        return _Skull(nothing, no_vault, 0.0, samples, step, sample_of_slices)
     remark = ""
     if not is_clear:
         remark = "look at the mask: few slices show a skull clearly"
-    inside, vault = _spread(looks, trusted, look_of_slices, step_mm, slices.shape)
-    return _Skull(inside, vault, level, looks, step, look_of_slices, remark)
+    inside, vault = _spread(samples, trusted, sample_of_slices, step_mm, slices.shape)
+    return _Skull(inside, vault, brain_value, samples, step, sample_of_slices, remark)
 
 
-def _trusted(trusts: np.ndarray) -> np.ndarray:
-    """List the looks to be trusted; one between two of them need not reach the limit itself."""
-    least = min(polar.TRUSTED, trusts.max())
-    is_trusted = trusts >= least
+def _trusted(qualities: np.ndarray) -> np.ndarray:
+    """List the samples to be trusted; one between two of them need not reach the limit itself."""
+    least = min(polar.TRUSTED, qualities.max())
+    is_trusted = qualities >= least
     is_between = np.zeros_like(is_trusted)
     is_between[1:-1] = is_trusted[:-2] & is_trusted[2:]
-    return np.flatnonzero(is_trusted | is_between & (trusts >= _BETWEEN_SHARE * least))
+    return np.flatnonzero(is_trusted | is_between & (qualities >= _BETWEEN_SHARE * least))
 
 
-def _looks_of_slices(slices: int, looks: int, step: int) -> np.ndarray:
-    """Return the nearest look of each slice, and the number of looks for slices below the last."""
+def _nearest_samples(slices: int, samples: int, step: int) -> np.ndarray:
+    """Return the nearest sample of each slice; the number of samples stands for none."""
     numbers = np.arange(slices)
-    nearest = np.minimum(np.rint(numbers / step).astype(int), looks - 1)
-    return np.where(numbers < looks * step, nearest, looks)
+    nearest = np.minimum(np.rint(numbers / step).astype(int), samples - 1)
+    return np.where(numbers < samples * step, nearest, samples)
 
 
-def _look_down(
+def _sample_downwards(
     slices: np.ndarray,
     spacing_mm: np.ndarray,
     step: int,
     version: str,
-) -> list[_Look]:
+) -> list[_SampledSlice]:
     """Look at every few slices, from the top down to below the brain.
 
     The network of v9 was never shown slices below the orbits, so only v8 looks at them.
     """
     thickness_mm, height_mm, width_mm = spacing_mm.tolist()
     pixel_mm = (height_mm, width_mm)
-    looks: list[_Look] = []
+    samples: list[_SampledSlice] = []
     top = None
     for k in range(0, len(slices), step):
-        sights = [look.sight for look in looks]
-        is_below_orbits = verdicts.is_below_orbits(sights, step * thickness_mm)
-        looks.append(_look(slices[k], pixel_mm, "v8" if is_below_orbits else version))
-        if top is None and looks[-1].sight.trust >= polar.TRUSTED:
+        findings = [sample.finding for sample in samples]
+        is_below_orbits = verdicts.is_below_orbits(findings, step * thickness_mm)
+        samples.append(_examine(slices[k], pixel_mm, "v8" if is_below_orbits else version))
+        if top is None and samples[-1].finding.quality >= polar.TRUSTED:
             top = k
         if top is not None and (k - top) * thickness_mm > HEIGHT_MM:
             break
-    return looks
+    return samples
 
 
-def _look(image: np.ndarray, spacing_mm: tuple[float, float], version: str) -> _Look:
+def _examine(image: np.ndarray, spacing_mm: tuple[float, float], version: str) -> _SampledSlice:
     """Find head and skull in one slice."""
     unwrapped, stages = boundary.follow_boundary(
         polar.unwrap(image, spacing_mm),
@@ -451,7 +451,7 @@ def _look(image: np.ndarray, spacing_mm: tuple[float, float], version: str) -> _
     )
     if unwrapped is None:
         nothing = np.zeros(image.shape, bool)
-        return _Look(verdicts.NOTHING, nothing, nothing, image[nothing])
+        return _SampledSlice(verdicts.NOTHING, nothing, nothing, image[nothing])
     skin = unwrapped.skin
     depth = stages["outline"]
     deep_outline = skin - _DEEP_SHARE * (skin - depth)
@@ -460,16 +460,16 @@ def _look(image: np.ndarray, spacing_mm: tuple[float, float], version: str) -> _
     skull = stages["filled"] > 0
     deep_values = image[deep]
     height_mm, width_mm = spacing_mm
-    sight = Sight(
-        trust=polar.trust(unwrapped, depth),
+    finding = Finding(
+        quality=polar.outline_quality(unwrapped, depth),
         head_mm2=float(head.sum() * height_mm * width_mm),
         skull_mm2=float(skull.sum() * height_mm * width_mm),
         shell=verdicts.brightest_shell(unwrapped, depth, deep_values),
     )
-    return _Look(sight, skull, head, deep_values)
+    return _SampledSlice(finding, skull, head, deep_values)
 
 
-def _is_bare(slices: np.ndarray, looks: list[_Look], step: int, voxel_mm3: float) -> bool:
+def _is_bare(slices: np.ndarray, samples: list[_SampledSlice], step: int, voxel_mm3: float) -> bool:
     """Return True if a volume holds no more tissue than a brain, in air of a single value.
 
     After a z-score the air around a brain is 0, and darker tissue lies below it.
@@ -483,23 +483,23 @@ def _is_bare(slices: np.ndarray, looks: list[_Look], step: int, voxel_mm3: float
     if air > slices.min():
         tissue_voxels = int(np.count_nonzero(tissue))
     else:
-        tissue_voxels = step * sum(int(look.head.sum()) for look in looks)
+        tissue_voxels = step * sum(int(sample.head.sum()) for sample in samples)
     return bool(tissue_voxels * voxel_mm3 / 1000 <= _BARE_ML)
 
 
 def _spread(
-    looks: list[_Look],
+    samples: list[_SampledSlice],
     trusted: np.ndarray,
-    look_of_slices: np.ndarray,
+    sample_of_slices: np.ndarray,
     step_mm: float,
     shape: tuple[int, ...],
 ) -> tuple[np.ndarray, np.ndarray]:
     """Carry the trusted skulls over to all slices: where the brain may be, and the vault."""
     inside = np.zeros(shape, bool)
     vault = np.zeros(shape[0], bool)
-    silhouette = np.any([looks[i].skull for i in trusted], axis=0)
-    for k, i in enumerate(look_of_slices):
-        if i == len(looks):
+    silhouette = np.any([samples[i].skull for i in trusted], axis=0)
+    for k, i in enumerate(sample_of_slices):
+        if i == len(samples):
             break
         nearest = trusted[np.abs(trusted - i).argmin()]
         vault[k] = nearest == i
@@ -508,8 +508,8 @@ def _spread(
         # Further down the brain is no wider than higher up.
         skull = silhouette
         if is_above or is_near:
-            skull = looks[nearest].skull
-        inside[k] = looks[i].head & skull
+            skull = samples[nearest].skull
+        inside[k] = samples[i].head & skull
     return inside, vault
 
 
@@ -560,14 +560,14 @@ def _brain_within(
         return brain
     box = morphology.box_around(skull.inside)
     # Balls reach the next slice, however thick it is.
-    ball_mm = np.minimum(spacing_mm, SKULL_MM)
+    ball_mm = np.minimum(spacing_mm, MIN_BRAIN_DEPTH_MM)
     margins = _margins(ball_mm)
     inside = _cut(skull.inside, box, margins)
-    room = _erode(inside, SKULL_MM, ball_mm)
+    room = _erode(inside, MIN_BRAIN_DEPTH_MM, ball_mm)
     vault = np.pad(skull.vault[box[0]], margins[0])
     sigmas = _SMOOTHING_MM / spacing_mm
     smooth = ndimage.gaussian_filter(_cut(slices, box, margins), sigmas)
-    values = smooth * np.float32(_SHADES / skull.brain_level)
+    values = smooth * np.float32(_SHADES / skull.brain_value)
 
     tissue, firm = _tissue(values, room, vault)
     core = _main_part(_erode(firm, CORE_MM, ball_mm), vault)
@@ -620,7 +620,8 @@ def _tissue(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Mark what may be brain by its brightness, and what is so with more certainty.
 
-    Otsu's threshold of the vault decides, if there is one.
+    The threshold lies halfway between the mean brightness of the two classes into which Otsu's
+    splits the vault. What may be brain is brighter than a share of it, and darker than fat.
     """
     in_vault = values[vault][room[vault]]
     if not in_vault.size:

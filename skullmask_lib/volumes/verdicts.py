@@ -38,12 +38,12 @@ _SMOOTHING_MM = 1.5
 _BRIGHTEST_PERCENTILE = 99
 
 
-class Sight(NamedTuple):
+class Finding(NamedTuple):
     """What is seen of a head in one slice.
 
     Attributes
     ----------
-    trust : float
+    quality : float
         How far to trust the outline of the skull, 0 … 1.
     head_mm2, skull_mm2 : float
         Areas inside the skin, and inside the outer surface of the skull [mm²].
@@ -52,14 +52,14 @@ class Sight(NamedTuple):
         tissue.
     """
 
-    trust: float
+    quality: float
     head_mm2: float
     skull_mm2: float
     shell: float
 
 
 # In a slice without a head
-NOTHING = Sight(trust=0.0, head_mm2=0.0, skull_mm2=0.0, shell=1.0)
+NOTHING = Finding(quality=0.0, head_mm2=0.0, skull_mm2=0.0, shell=1.0)
 
 
 class Verdict(NamedTuple):
@@ -128,7 +128,7 @@ def brightest_shell(
     Returns
     -------
     float
-        See `Sight.shell`.
+        See `Finding.shell`.
 
     Examples
     --------
@@ -153,44 +153,44 @@ def _brightest(values: np.ndarray) -> float:
     return float(np.sqrt(np.percentile(values, _BRIGHTEST_PERCENTILE) / middle))
 
 
-def clarity(upper: Sequence[Sight]) -> float:
+def clarity(upper: Sequence[Finding]) -> float:
     """Rate how clear the skull is.
 
     Parameters
     ----------
-    upper : sequence of Sight
+    upper : sequence of Finding
         As from `above_orbits`.
 
     Returns
     -------
     float
-        The trust, 0 … 1, that `SKULL_SHARE` of the slices reach.
+        The quality, 0 … 1, that `SKULL_SHARE` of the slices reach.
 
     Examples
     --------
-    >>> clarity([NOTHING._replace(trust=trust) for trust in (0.0, 0.0, 0.6, 0.8)])
+    >>> clarity([NOTHING._replace(quality=quality) for quality in (0.0, 0.0, 0.6, 0.8)])
     0.6
     """
     if not upper:
         return 0.0
-    trusts = sorted(sight.trust for sight in upper)
-    reaching = math.ceil(SKULL_SHARE * len(trusts))
-    return trusts[-reaching]
+    qualities = sorted(finding.quality for finding in upper)
+    reaching = math.ceil(SKULL_SHARE * len(qualities))
+    return qualities[-reaching]
 
 
-def above_orbits(sights: Sequence[Sight], step_mm: float) -> Sequence[Sight]:
+def above_orbits(findings: Sequence[Finding], step_mm: float) -> Sequence[Finding]:
     """Take the slices from the crown down to the orbits.
 
     Parameters
     ----------
-    sights : sequence of Sight
+    findings : sequence of Finding
         From the top down.
     step_mm : float
         From one to the next.
 
     Returns
     -------
-    sequence of Sight
+    sequence of Finding
         Empty if there is no head.
 
     Examples
@@ -199,18 +199,18 @@ def above_orbits(sights: Sequence[Sight], step_mm: float) -> Sequence[Sight]:
     >>> len(above_orbits([NOTHING, crown, crown], 4.0))
     2
     """
-    for crown, sight in enumerate(sights):
-        if sight.head_mm2 >= LEAST_HEAD_MM2:
-            return sights[crown : crown + _count_above_orbits(step_mm)]
+    for crown, finding in enumerate(findings):
+        if finding.head_mm2 >= LEAST_HEAD_MM2:
+            return findings[crown : crown + _count_above_orbits(step_mm)]
     return []
 
 
-def is_below_orbits(sights: Sequence[Sight], step_mm: float) -> bool:
+def is_below_orbits(findings: Sequence[Finding], step_mm: float) -> bool:
     """Tell whether the next slice lies below the orbits, `UPPER_MM` below the crown.
 
     Parameters
     ----------
-    sights : sequence of Sight
+    findings : sequence of Finding
         Of the slices above it, from the top down.
     step_mm : float
         From one to the next.
@@ -226,7 +226,7 @@ def is_below_orbits(sights: Sequence[Sight], step_mm: float) -> bool:
     >>> is_below_orbits([NOTHING, crown], 30.0), is_below_orbits([crown] * 3, 30.0)
     (False, True)
     """
-    return len(above_orbits(sights, step_mm)) == _count_above_orbits(step_mm)
+    return len(above_orbits(findings, step_mm)) == _count_above_orbits(step_mm)
 
 
 def _count_above_orbits(step_mm: float) -> int:
@@ -237,7 +237,7 @@ def _count_above_orbits(step_mm: float) -> int:
 def judge(
     mask: np.ndarray,
     voxel_mm3: float,
-    sights: Sequence[Sight],
+    findings: Sequence[Finding],
     step_mm: float,
     of_levels: np.ndarray,
 ) -> Verdict:
@@ -253,13 +253,13 @@ def judge(
     mask : ndarray of shape (X, Y, Z), {0, 1}
         In RAS order.
     voxel_mm3 : float
-    sights : sequence of Sight
+    findings : sequence of Finding
         Of every few slices, from the top down.
     step_mm : float
         From one of them to the next.
     of_levels : ndarray of shape (Z,), int
-        Which of the sights stands for a level, from the lowest level up; their number stands for
-        none.
+        Which of the findings stands for a level, from the lowest level up; their number stands
+        for none.
 
     Returns
     -------
@@ -269,18 +269,18 @@ def judge(
     --------
     >>> places = np.indices((20, 20, 20)) - 9.5
     >>> ball = np.linalg.norm(places, axis=0) < 8
-    >>> sight = Sight(trust=0.8, head_mm2=3e4, skull_mm2=2e4, shell=1.0)
-    >>> sights, of_levels = [sight] * 20, np.arange(20)
-    >>> judge(ball, 1000.0, sights, 8.0, of_levels).quality
+    >>> finding = Finding(quality=0.8, head_mm2=3e4, skull_mm2=2e4, shell=1.0)
+    >>> findings, of_levels = [finding] * 20, np.arange(20)
+    >>> judge(ball, 1000.0, findings, 8.0, of_levels).quality
     0.8
-    >>> judge(ball[:10], 1000.0, sights, 8.0, of_levels).doubts
+    >>> judge(ball[:10], 1000.0, findings, 8.0, of_levels).doubts
     ('a side of the brain is cut off',)
     """
     is_brain = np.asarray(mask.any(axis=(0, 1)))
     if not is_brain.any():
         nothing = np.zeros(len(is_brain))
         return Verdict(0.0, nothing, is_brain, 0.0, ("the mask is empty",))
-    upper = above_orbits(sights, step_mm)
+    upper = above_orbits(findings, step_mm)
     clear = clarity(upper)
     brain_ml = float(mask.sum(dtype=int) * voxel_mm3 / 1000)
     everywhere = _rate(upper)
@@ -290,9 +290,9 @@ def judge(
         "the brain is smaller than an adult's": min(brain_ml / LEAST_BRAIN_ML, 1.0),
     }
     shared = math.prod(everywhere.values())
-    areas_mm2 = [round(sight.skull_mm2) for sight in sights]
-    trusts = [sight.trust for sight in sights]
-    qualities = np.append(shared * polar.trust_in_volume(areas_mm2, trusts), 0.0)
+    areas_mm2 = [round(finding.skull_mm2) for finding in findings]
+    alone = [finding.quality for finding in findings]
+    qualities = np.append(shared * polar.volume_qualities(areas_mm2, alone), 0.0)
     ratings = everywhere | of_whole
     ratings["few slices show a skull clearly"] = min(clear / polar.TRUSTED, 1.0)
     return Verdict(
@@ -304,11 +304,11 @@ def judge(
     )
 
 
-def _rate(upper: Sequence[Sight]) -> dict[str, float]:
+def _rate(upper: Sequence[Finding]) -> dict[str, float]:
     """Rate what is seen above the orbits: doubt to rating, 0 … 1."""
     seen = upper or [NOTHING]
-    shell = float(np.median([sight.shell for sight in seen]))
-    skull_mm2 = float(np.median([sight.skull_mm2 for sight in seen]))
+    shell = float(np.median([finding.shell for finding in seen]))
+    skull_mm2 = float(np.median([finding.skull_mm2 for finding in seen]))
     return {
         "bone is brighter than the brain, as on CT": _fall(shell, _BRIGHT_SHELL),
         "it is too large for a head": float(skull_mm2 <= LARGEST_SKULL_MM2),

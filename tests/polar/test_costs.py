@@ -118,7 +118,7 @@ def test_rays_are_priced_one_by_one():
 
 
 def test_the_surface_lies_no_deeper_than_it_may():
-    deepest = round(polar.DEPTH_MM / polar.STEP_MM)
+    deepest = round(polar.MAX_SKULL_DEPTH_MM / polar.STEP_MM)
     for depth in (deepest, deepest + 1):
         costs = np.zeros((2, 8, 96), np.float32)
         costs[0, :, depth] = -1

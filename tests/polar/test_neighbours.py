@@ -86,7 +86,7 @@ def test_bone_that_is_open_to_the_frame_is_no_air():
 
 
 def doubted(areas_px, qualities):
-    return np.flatnonzero(polar.trust_in_volume(areas_px, qualities) < polar.TRUSTED).tolist()
+    return np.flatnonzero(polar.volume_qualities(areas_px, qualities) < polar.TRUSTED).tolist()
 
 
 def test_masks_that_shrink_fast_are_doubted():
@@ -126,10 +126,10 @@ def test_what_a_gap_cuts_in_halves_is_not_doubted():
 def test_trust_in_a_volume_keeps_the_order_and_the_arguments():
     areas_px = np.array([900, 600, 300, 100])
     qualities = np.array([0.9, 0.8, 1.0, 0.0])
-    lowered = polar.trust_in_volume(areas_px, qualities)
+    lowered = polar.volume_qualities(areas_px, qualities)
     same(qualities, [0.9, 0.8, 1.0, 0.0])
     close(lowered, qualities * polar.neighbours._LOWERING)
-    assert polar.trust_in_volume([900, 100], [1.0, 1.0]).max() < polar.TRUSTED
-    same(polar.trust_in_volume([], []), [])
-    same(polar.trust_in_volume([0, 0], [0, 0]), [0, 0])
-    same(polar.trust_in_volume([7], [0.5]), [0.5])
+    assert polar.volume_qualities([900, 100], [1.0, 1.0]).max() < polar.TRUSTED
+    same(polar.volume_qualities([], []), [])
+    same(polar.volume_qualities([0, 0], [0, 0]), [0, 0])
+    same(polar.volume_qualities([7], [0.5]), [0.5])

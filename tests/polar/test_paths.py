@@ -17,7 +17,7 @@ def price(costs, surface, inner_edge):
     """Price two nested closed paths, as `polar.nested_paths` does."""
     rays = np.arange(len(surface))
     thickness = inner_edge - surface
-    unusual_mm = np.abs(polar.STEP_MM * thickness - polar.SKULL_MM[1])
+    unusual_mm = np.abs(polar.STEP_MM * thickness - polar.SKULL_THICKNESS_MM[1])
     places = costs[0][rays, surface].sum() + costs[1][rays, inner_edge].sum()
     bends = polar.paths._BEND_COST * moves(inner_edge).sum()
     changes = polar.paths._THICKENING_COST * moves(thickness).sum()
@@ -32,14 +32,14 @@ def moves(path):
 def is_allowed(surface, inner_edge):
     thickness = inner_edge - surface
     is_smooth = moves(inner_edge).max() <= 1 and moves(thickness).max() <= 1
-    thinnest, _, thickest = np.divide(polar.SKULL_MM, polar.STEP_MM)
+    thinnest, _, thickest = np.divide(polar.SKULL_THICKNESS_MM, polar.STEP_MM)
     is_nested = thickness.min() >= thinnest and thickness.max() <= thickest
     return is_smooth and is_nested and surface.min() >= 0
 
 
 def pairs_of_paths(rays, depths):
     """List all nested closed paths on a few rays."""
-    thinnest = round(polar.SKULL_MM[0] / polar.STEP_MM)
+    thinnest = round(polar.SKULL_THICKNESS_MM[0] / polar.STEP_MM)
     pairs = []
     for inner_edge in range(depths):
         for surface in range(inner_edge - thinnest + 1):

@@ -55,7 +55,7 @@ def test_an_outline_that_leaves_the_surface_for_the_inner_table_is_trusted_less(
 
     def trust(inner_to):
         depth = np.where(angle < inner_to, 25.5, 11.5)
-        return polar.trust(marrow, ndimage.gaussian_filter1d(depth, 4))
+        return polar.outline_quality(marrow, ndimage.gaussian_filter1d(depth, 4))
 
     surface = trust(0)
     a_third = trust(120)
@@ -111,9 +111,9 @@ def test_what_differs_between_left_and_right_is_trusted_less(drawn, monkeypatch)
     assert not polar.rating._is_lopsided(head, depth + on_right, seen, pixel + 10).any()
     one_side = angle < 90
     assert not polar.rating._is_lopsided(head, depth + on_right, one_side, pixel)[one_side].any()
-    trust = polar.trust(head, depth + on_right)
+    trust = polar.outline_quality(head, depth + on_right)
     monkeypatch.setattr(polar.rating, "_LOPSIDED_MM", 99)
-    assert polar.trust(head, depth + on_right) > 1.03 * trust
+    assert polar.outline_quality(head, depth + on_right) > 1.03 * trust
 
 
 def test_a_rough_outline_is_trusted_less(drawn):
@@ -121,7 +121,7 @@ def test_a_rough_outline_is_trusted_less(drawn):
     rough = polar.unwrap(image, MM)
     depth = polar.rating._depth_of(truth, rough)
     noise = np.random.default_rng(1).standard_normal(polar.ANGLES)
-    trust = [polar.trust(rough, depth + amount * noise) for amount in (0, 1, 2, 4)]
+    trust = [polar.outline_quality(rough, depth + amount * noise) for amount in (0, 1, 2, 4)]
     assert trust == sorted(trust, reverse=True)
     assert trust[0] > polar.TRUSTED > trust[-1]
 

@@ -133,14 +133,14 @@ def test_below_the_orbits_v8_looks_alone(monkeypatch):
 
     def look(image, _spacing_mm, version):
         versions.append(version)
-        sight = head if image.any() else verdicts.NOTHING
-        return stripping._Look(sight, nothing, nothing, image[nothing])
+        finding = head if image.any() else verdicts.NOTHING
+        return stripping._SampledSlice(finding, nothing, nothing, image[nothing])
 
-    monkeypatch.setattr(stripping, "_look", look)
+    monkeypatch.setattr(stripping, "_examine", look)
     slices = np.ones((9, 4, 4))
     slices[:2] = 0  # air above the crown
     spacing_mm = np.array([30.0, 1.0, 1.0])
-    stripping._look_down(slices, spacing_mm, 1, "v9")
+    stripping._sample_downwards(slices, spacing_mm, 1, "v9")
     assert versions == ["v9"] * 5 + ["v8"] * 4
 
 
@@ -403,7 +403,7 @@ def test_planes_show_left_at_the_left_and_front_and_top_above(place, panel):
 
 
 @pytest.mark.parametrize(
-    ("trusts", "expected"),
+    ("qualities", "expected"),
     [
         ([0.1, 0.6, 0.3, 0.6, 0.1], [1, 2, 3]),  # between two trusted ones, and nearly as good
         ([0.1, 0.6, 0.2, 0.6, 0.1], [1, 3]),
@@ -413,8 +413,8 @@ def test_planes_show_left_at_the_left_and_front_and_top_above(place, panel):
         ([0.6], [0]),
     ],
 )
-def test_which_slices_count(trusts, expected):
-    assert stripping._trusted(np.array(trusts)).tolist() == expected
+def test_which_slices_count(qualities, expected):
+    assert stripping._trusted(np.array(qualities)).tolist() == expected
 
 
 def two_halves(slices):
@@ -741,6 +741,21 @@ def test_an_extent_fits_what_a_truth_means_by_brain(real):
     assert scores["oms01_FLAIR", "tight"] > scores["oms01_FLAIR", "with-csf"]
 
 
+@pytest.mark.parametrize(
+    ("dtype", "scaling", "zero"),
+    [
+        ("f4", (1.0, 0.0), 0.0),
+        ("f4", (2.0, -10.0), 5.0),
+        ("i2", (2.0, -10.0), 5),
+        ("u1", (1.0, 10.0), None),
+    ],
+)
+def test_outside_of_the_brain_is_a_plain_zero(dtype, scaling, zero):
+    stored = strip_files._stored_zero(np.dtype(dtype), scaling)
+    assert stored == zero
+    assert zero is None or not np.signbit(stored)
+
+
 @pytest.mark.full
 def test_neither_offset_nor_scale_nor_type_matters_on_a_real_head(real):
     image = nib.load(real / "volumes" / "oms01" / "image.nii.gz")
@@ -753,7 +768,7 @@ def test_neither_offset_nor_scale_nor_type_matters_on_a_real_head(real):
 NUMBERS = [
     "_LENIENT_SHARE",
     "_FAT",
-    "SKULL_MM",
+    "MIN_BRAIN_DEPTH_MM",
     "CORE_MM",
     "GYRUS_MM",
     "DURA_MM",

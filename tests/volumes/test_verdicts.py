@@ -142,9 +142,9 @@ def test_a_level_without_bone_is_doubted_in_any_order_of_axes(thickness_mm):
 @pytest.mark.parametrize("step_mm", [0.9, 90 / 23, np.float32(4.2), 7.0, 120.0])
 def test_the_orbits_end_where_the_slices_above_them_do(step_mm):
     head = verdicts.NOTHING._replace(head_mm2=9000.0)
-    sights = [verdicts.NOTHING] * 2 + [head] * 110
-    above = len(verdicts.above_orbits(sights, step_mm))
-    below = [verdicts.is_below_orbits(sights[:k], step_mm) for k in range(len(sights))]
+    findings = [verdicts.NOTHING] * 2 + [head] * 110
+    above = len(verdicts.above_orbits(findings, step_mm))
+    below = [verdicts.is_below_orbits(findings[:k], step_mm) for k in range(len(findings))]
     assert below.index(True) == 2 + above
     assert all(below[2 + above :])
 
