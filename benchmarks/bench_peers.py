@@ -276,7 +276,7 @@ def dice_table(rows: list[Row], key: str) -> str:
 
 
 def comparison(rows: list[Row], key: str) -> str:
-    """Say how far the mean of each learned tool is from that of `strip`, over the T1 scans.
+    """Say how far the mean of `strip` is from that of each learned tool, over the T1 scans.
 
     The means are those of the table, as they are rounded there.
     """
@@ -284,16 +284,15 @@ def comparison(rows: list[Row], key: str) -> str:
     ours = shown_mean(rows, "strip", key, volumes)
     distances = []
     for method in LEARNED:
-        distance = shown_mean(rows, method, key, volumes) - ours
+        distance = ours - shown_mean(rows, method, key, volumes)
         if np.isnan(distance):
-            distances.append(f"{method} and `strip` are not both measured on every T1 scan")
-            continue
+            return f"`strip` and {', '.join(LEARNED)} are not all measured on every T1 scan"
         if abs(distance) < 5e-5:  # less than the last digit of the table
-            distances.append(f"{method} is level with `strip`")
+            distances.append(f"level with {method}")
             continue
         side = "ahead of" if distance > 0 else "behind"
-        distances.append(f"{method} is {abs(distance):.4f} {side} `strip`")
-    return "; ".join(distances)
+        distances.append(f"{abs(distance):.4f} {side} {method}")
+    return f"`strip` is {', '.join(distances[:-1])} and {distances[-1]}"
 
 
 def shown_mean(rows: list[Row], method: str, key: str, volumes: Iterable[str]) -> float:

@@ -38,7 +38,7 @@ SUMMARY_HEADER = (
     "method",
     "as they are",
     "degraded",
-    "of slices",
+    "degraded slices",
     "IoU < 0.93",
     "of these above the limit",
     "IoU ≥ 0.95",

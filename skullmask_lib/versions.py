@@ -147,7 +147,7 @@ def v5(
     *,
     dilation_size: DilationSize = 16,
 ) -> np.ndarray:
-    """Interior brain, dilated: grow the largest bright piece off the frame over the skull.
+    """Interior brain, dilated: grow the largest bright piece that does not touch the frame.
 
     Bright components that touch the frame are scalp candidates; they are taken out after the
     dilation, and holes are filled. The width 16 is a reconstruction: the source names none for v5.

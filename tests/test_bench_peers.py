@@ -140,16 +140,16 @@ def test_the_docs_say_how_far_single_scans_differ(rows):
 @pytest.mark.parametrize(
     ("dice", "sentence"),
     [
-        (0.95, "0.0500 ahead of `strip`"),
-        (0.88, "0.0200 behind `strip`"),
-        (0.90, "level with `strip`"),
+        (0.95, "0.0500 behind ROBEX"),
+        (0.88, "0.0200 ahead of ROBEX"),
+        (0.90, "level with ROBEX"),
     ],
 )
 def test_a_comparison_says_which_side_is_ahead(dice, sentence):
     table = [row_of(*pair, dice="0.9") for pair in PAIRS]
     for row in select(table, method="ROBEX"):
         row["dice"] = dice
-    assert bench_peers.comparison(table, "dice").endswith(f"; ROBEX is {sentence}")
+    assert bench_peers.comparison(table, "dice").endswith(f" and {sentence}")
 
 
 def test_a_comparison_is_the_difference_of_the_means_in_the_table():
@@ -159,7 +159,7 @@ def test_a_comparison_is_the_difference_of_the_means_in_the_table():
     strip["dice"] = "0.90016"  # the mean of four is 0.90004
     [robex] = select(table, volume=first_t1, method="ROBEX")
     robex["dice"] = "0.89944"  # the mean of four is 0.89986
-    assert bench_peers.comparison(table, "dice").endswith("; ROBEX is 0.0001 behind `strip`")
+    assert bench_peers.comparison(table, "dice").endswith(" and 0.0001 ahead of ROBEX")
 
 
 def test_a_comparison_rounds_as_the_table_does():
@@ -170,7 +170,7 @@ def test_a_comparison_rounds_as_the_table_does():
             row["dice"] = dices[bench_peers.T1.index(row["volume"])]
     dice = cells_by_tool(bench_peers.dice_table(table, "dice"), bench_peers.dice_header("dice"))
     distance = float(dice["deepbet"][-1]) - float(dice["strip"][-1])
-    assert f"deepbet is {distance:.4f}" in bench_peers.comparison(table, "dice")
+    assert f"is {distance:.4f} behind deepbet" in bench_peers.comparison(table, "dice")
 
 
 def test_without_scores_there_is_no_comparison():

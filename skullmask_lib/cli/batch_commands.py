@@ -14,8 +14,8 @@ app = commands.new_app()
 
 _INPUT_HELP = (
     "A .npy of (N, H, W), a Zarr array (also by address), a folder of .npy, NIfTI, PNG and TIFF "
-    "files, or a .txt with a path on each line; masks of files are named after them, below the "
-    "folder that holds all."
+    "files, or a .txt with a path on each line; the mask of a file keeps its name, and its place "
+    "below the folder that holds all of the files."
 )
 _OUTPUT_HELP = "A .npy, a .zarr (also by address), or a folder for a file each."
 _Workers = Annotated[
@@ -25,7 +25,8 @@ _Workers = Annotated[
 _Backend = Annotated[
     str,
     typer.Option(
-        help="processes of this machine, serial, or dask: a cluster of processes, extra batch.",
+        help="processes (of this machine), serial (one image after another), or dask (a cluster of "
+        "processes; needs the extra batch).",
     ),
 ]
 _Scheduler = Annotated[
@@ -37,7 +38,7 @@ _Scheduler = Annotated[
 ]
 _Truth = Annotated[
     str | None,
-    options.source_option(help="True masks, for the scores: as INPUT."),
+    options.source_option(help="True masks to score against, in any form that INPUT can have."),
 ]
 _Quality = Annotated[
     bool | None,
@@ -53,7 +54,7 @@ _Table = Annotated[
 ]
 _Restart = Annotated[
     bool,
-    typer.Option("--restart", help="Forget an earlier run with this OUTPUT."),
+    typer.Option("--restart", help="Start over: remove what an earlier run wrote to this OUTPUT."),
 ]
 _FailFast = Annotated[
     bool,
@@ -88,7 +89,8 @@ def batch(
     """Make the skull masks of many images; a run that was stopped goes on with the same command.
 
     Beside OUTPUT the folder OUTPUT.batch takes the journal, the table of all images and errors.csv.
-    An image that fails is named there, its mask stays empty, and the exit code is 1.
+    An image that fails is named in errors.csv, and the exit code is 1. In an array its mask is
+    empty; in a folder it has no file.
     """
     with terminal.progress_bar(0, "image") as bar:
         result = runs.batch(

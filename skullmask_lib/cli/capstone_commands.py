@@ -41,7 +41,9 @@ def draw(
         Path,
         options.path_option("-o", "--output", help="Folder for both parts, made if missing."),
     ],
-    contrast: Annotated[Literal["T1", "T2", "FLAIR"], typer.Option(help="Of the images.")] = "T1",
+    contrast: Annotated[
+        Literal["T1", "T2", "FLAIR"], typer.Option(help="Contrast of the images.")
+    ] = "T1",
     seed: Annotated[
         int | None, typer.Option(help="Draws the same head again; a secret one by default.")
     ] = None,
@@ -116,8 +118,8 @@ def agree(
         options.path_option(
             "-o",
             "--output",
-            help="For the masks of the majority: .npz for the slices with them as their truth; for "
-            "them alone .npy, or .nii.gz for NIfTI or DICOM.",
+            help="File for the masks of the majority: a .npz holds the slices, too, with these "
+            "masks as their truth; a .npy, or .nii.gz for NIfTI or DICOM, holds the masks alone.",
         ),
     ] = None,
     plot: Annotated[

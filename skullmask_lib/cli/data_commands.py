@@ -27,11 +27,11 @@ def _data(context: typer.Context) -> None:
 
 @group.command(
     "list",
-    short_help="List the heads, and which are here.",
+    short_help="List the heads, and say which are downloaded.",
     epilog="Example:\n\n  skullmask data list",
 )
 def list_heads() -> None:
-    """List the heads, and which are here."""
+    """List the heads, and say which are downloaded."""
     rows = []
     for name, head in registry.originals().items():
         state = "here" if registry.path(name).exists() else "missing"
@@ -60,11 +60,11 @@ def fetch(
 
 
 @group.command(
-    short_help="Check the sha256 of what is here.",
+    short_help="Verify the checksums of the downloaded heads.",
     epilog="Example:\n\n  skullmask data verify",
 )
 def verify() -> None:
-    """Check the sha256 of what is here.
+    """Verify the checksums of the downloaded heads.
 
     A damaged file is deleted.
     """

@@ -55,8 +55,8 @@ def predict(
 ) -> None:
     """Make the skull mask of every slice, or the brain mask of a volume, by a network.
 
-    A mask is what the network holds for probable, in one piece. Whether a volume is cut into slices
-    is a matter of the network.
+    The mask is the largest component with a probability above 0.5, with its holes filled. A network
+    for slices cuts a volume into slices; a network for volumes takes it whole.
     """
     network, file = _load(checkpoint)
     ask = deep.prediction.predictor(network)
@@ -160,9 +160,10 @@ def evaluate(
 ) -> None:
     """Score the masks of a network against the truth, one by one and on average.
 
-    A skull mask that is empty on some slices and not on others is unknown there: they are left out
-    of the means. Brains and tumours may be missing on a slice; such slices are also scored apart. A
-    network for volumes takes a scan with its --truth, or what train takes.
+    If true skull masks are empty on some slices but not on others, they count as unknown there, and
+    these slices are left out of the means. A slice may show no brain or no tumour; such slices are
+    also scored separately. A network for volumes takes a scan with its --truth, or what train
+    takes.
     """
     network, file = _load(checkpoint)
     ask = deep.prediction.predictor(network)

@@ -58,7 +58,8 @@ _BatchSize = Annotated[
     int | None,
     typer.Option(
         min=1,
-        help=f"Of a batch.  [default: {BATCH_SIZES[2]} slices or {BATCH_SIZES[3]} volumes]",
+        help="Slices or volumes in a batch.  "
+        f"[default: {BATCH_SIZES[2]} slices or {BATCH_SIZES[3]} volumes]",
     ),
 ]
 _Heads = Annotated[
@@ -73,7 +74,8 @@ _OneSlicePerHead = Annotated[
     bool,
     typer.Option(
         "--one-slice-per-head",
-        help="Take names that differ in digits alone for those of heads, not of slices.",
+        help="Treat names that differ only in their digits as different heads, not as slices of "
+        "one.",
     ),
 ]
 
@@ -99,17 +101,18 @@ def train(
     dropout: _Dropout = None,
     steps: Annotated[int, typer.Option(min=1, help="Batches to learn from, in all.")] = 500,
     batch_size: _BatchSize = None,
-    rate: Annotated[float, typer.Option(help="The largest rate.")] = 3e-3,
+    rate: Annotated[float, typer.Option(help="Peak learning rate.")] = 3e-3,
     every: Annotated[int, typer.Option(min=1, help="Steps between checkpoints.")] = 50,
     heads: _Heads = None,
     one_slice_per_head: _OneSlicePerHead = False,
-    seed: Annotated[int, typer.Option(min=0, help="Of weights, order and changes.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of weights, order and augmentation.")] = 0,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
 ) -> None:
     """Train a network on images with true masks, or go on where a training was stopped.
 
-    Slices of one head stay together: their names tell which head they are of, as head[number]. So
-    do scans of one person, where their names begin with one subject of BIDS.
+    Slices of one head never end up in both training and validation: names such as head[number] say
+    which head a slice belongs to. The same holds for scans whose names begin with the same BIDS
+    subject.
     """
     if dimensions == 3 and one_slice_per_head:
         raise InputError("is for slices; leave it out", where="--one-slice-per-head")

@@ -16,8 +16,8 @@ _NAMES = list(versions.VERSIONS)
 VERSIONS = f"{_NAMES[0]} to {_NAMES[-1]}"  # as help texts name them
 IMAGES_HELP = (
     "phantom, phantom-cropped, a head that skullmask data list names, a .npy, .npz, .nii, "
-    ".nii.gz, .png or .tif file, a folder of pictures or of one DICOM series, nfbs:FOLDER or "
-    "lgg:FOLDER."
+    ".nii.gz, .hdr, .png, .tif, .jpg or .bmp file, a folder of pictures or of one DICOM series, "
+    "nfbs:FOLDER or lgg:FOLDER."
 )
 
 

@@ -20,7 +20,7 @@ from .judging import warn_if_doubtful
 app = commands.new_app()
 
 _PARAMETERS_HELP = (
-    "Parameter of the notebook; may come again. Of report: title, slices=0:9 (stop included), "
+    "Parameter of the notebook; may be repeated. Of report: title, slices=0:9 (stop included), "
     "overlay_count (of slices to draw), dilation_size, sizes=1:61:2 (to sweep), "
     "spacing_mm=0.42,0.42, channel. Lessons have others."
 )
@@ -44,7 +44,7 @@ _Grid = Annotated[
     list[str] | None,
     typer.Option(
         metavar="NAME=VALUES",
-        help="One report for each value, as 16:36:4 or v5,v7; may come again.",
+        help="One report for each value, as 16:36:4 or v5,v7; may be repeated.",
     ),
 ]
 _Jobs = Annotated[

@@ -54,8 +54,8 @@ def mask(
 ) -> None:
     """Make the skull mask of every slice, and name the slices whose mask should be looked at.
 
-    Slices whose truth is empty, where that of others is not, are of unknown truth: they get no
-    scores.
+    If the truth is empty on some slices but not on others, it counts as unknown there, and these
+    slices get no scores.
     """
     settings = options.version_options(dilation_size)
     version, _ = versions.choose(version, settings)
@@ -119,8 +119,8 @@ def score(
 ) -> None:
     """Score masks against the truth, slice by slice and on average.
 
-    A truth that is empty on some slices and not on others is unknown there: they are left out of
-    the means.
+    If the truth is empty on some slices but not on others, it counts as unknown there, and these
+    slices are left out of the means.
     """
     part = options.slice_range(slices)
     data = datasets.load(pred, truth=truth, slices=part, axis=axis)
@@ -175,9 +175,10 @@ def sweep(
     slices: options.Slices = None,
     axis: options.Axis = options.AXIAL,
 ) -> None:
-    """Score v7 at many dilation widths, with the choice made without the scored slice.
+    """Score v7 at many dilation widths; the choice of the best one is also scored leave-one-out.
 
-    A truth that is empty on some slices and not on others is unknown there: they are left out.
+    If the truth is empty on some slices but not on others, it counts as unknown there, and these
+    slices are left out.
     """
     widths = sweeps.parse_range(sizes)
     part = options.slice_range(slices)

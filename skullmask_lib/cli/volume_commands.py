@@ -43,7 +43,7 @@ def brain_mask(
     ] = None,
     closing_radius: Annotated[
         int | None,
-        typer.Option(help="Of the ball that closes gaps [voxels]."),
+        typer.Option(help="Radius of the ball that closes gaps [voxels]."),
     ] = None,
     debug: Annotated[
         bool,
