@@ -28,6 +28,7 @@ from result_tables import by_first_cell, numbers, rows_of
 
 import skullmask_lib as sm
 from skullmask_lib import plots, polar, versions
+from skullmask_lib.errors import EmptyMaskWarning
 from skullmask_lib.reports import provenance, report
 
 # --- what it is made of --------------------------------------------------------------------------
@@ -145,15 +146,23 @@ def test_small_slices_are_reported_on_without_the_versions_that_do_not_fit(skull
 
 
 @pytest.mark.full
-def test_a_report_rates_masks_as_the_other_commands_do(skullmask):
-    """A ghost joins the head; v9 rates its mask on the head that it has corrected."""
-    image = sm.load("phantom").images[0]
-    image = np.maximum(image, 0.2 * np.roll(image, 60, axis=0))
-    np.save("ghost.npy", image[None])
-    [(_, quality)] = versions.masks_with_quality(sm.load("ghost.npy"), version="v9")
-    options = ("--version", "v9", "-o", "out", "-p", "overlay_count=1")
-    assert skullmask("report", "ghost.npy", *options)[0] == 0
-    assert numbers(rows_of("out/scores.csv"), "quality") == pytest.approx([quality])
+def test_a_report_rates_and_scores_masks_as_the_other_commands_do(skullmask):
+    """A ghost joins one head, which v9 corrects before it rates the mask; the other is missing."""
+    data = sm.load("phantom")
+    image = np.maximum(data.images[0], 0.2 * np.roll(data.images[0], 60, axis=0))
+    np.save("two.npy", np.stack([image, np.zeros_like(image)]))
+    np.save("truth.npy", data.truth[:2])
+    with pytest.warns(EmptyMaskWarning):
+        rated = list(versions.masks_with_quality(sm.load("two.npy"), version="v9"))
+    options = ("--truth", "truth.npy", "--version", "v9", "-o", "out")
+    parameters = with_parameters("overlay_count=1", "sizes=26")
+    assert skullmask("report", "two.npy", *options, *parameters)[0] == 0
+    rows = rows_of("out/scores.csv")
+    assert numbers(rows, "quality") == pytest.approx([quality for _, quality in rated])
+    assert numbers(rows, "assd_px")[1] == np.inf
+    page = page_in("out")
+    assert "ASSD inf px" in page
+    assert f"over the other 1 slice: Dice {float(rows[0]['dice']):.4f}" in page
 
 
 # --- volumes -------------------------------------------------------------------------------------
