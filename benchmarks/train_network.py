@@ -124,12 +124,12 @@ def held_out_images(options: argparse.Namespace) -> tuple[torch.Tensor, np.ndarr
 
 @torch.no_grad()
 def ious(network: torch.nn.Module, images: torch.Tensor, truth: np.ndarray) -> np.ndarray:
-    """Score a network on every image."""
+    """Score a network on every image, two empty masks as 1, see `metrics.iou`."""
     logits = [network(part) for part in images.split(20)]
     inside = torch.cat(logits).numpy() > 0
     both = (inside & truth).sum(axis=(1, 2, 3))
     either = (inside | truth).sum(axis=(1, 2, 3))
-    return both / np.maximum(either, 1)
+    return np.where(either > 0, both / np.maximum(either, 1), 1.0)
 
 
 def score(network: cv2.dnn.Net, folder: Path) -> list[dict[str, object]]:

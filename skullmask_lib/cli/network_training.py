@@ -114,8 +114,10 @@ def train(
     which head a slice belongs to. The same holds for scans whose names begin with the same BIDS
     subject.
     """
-    if dimensions == 3 and one_slice_per_head:
-        raise InputError("is for slices; leave it out", where="--one-slice-per-head")
+    if one_slice_per_head and (dimensions == 3 or RANDOM in sources or validation):
+        raise InputError("is for slices to hold out; leave it out", where="--one-slice-per-head")
+    if heads is not None and RANDOM not in sources:
+        raise InputError(f"is for {RANDOM}; leave it out", where="--heads")
     check_whole(seed, "seed", 0, LARGEST_SEED)
     deep.training.check_plan(steps=steps, every=every, rate=rate, device=device)
     settings = _unet_settings(network, dimensions, levels, residual, dropout)

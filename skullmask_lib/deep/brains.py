@@ -170,7 +170,8 @@ def split(
     (['b'], ['a', 'a'])
     """
     people = {scan.person for scan in labelled}
-    held_out = heads.held_out(people, share=share, seed=seed)
+    hint = "add scans of other people, or bring others to validate by"
+    held_out = heads.held_out(people, share=share, seed=seed, hint=hint)
     training = [scan for scan in labelled if scan.person not in held_out]
     validation = [scan for scan in labelled if scan.person in held_out]
     return training, validation
@@ -525,7 +526,7 @@ def random_move(
     shape: Sequence[int],
     generator: np.random.Generator,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Draw an affine map about the middle of a volume: a turn, zooms, and in half a mirror.
+    """Draw an affine map of a volume: a turn, zooms, a shift, and a mirror in half of the draws.
 
     Parameters
     ----------

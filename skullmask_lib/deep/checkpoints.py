@@ -161,7 +161,7 @@ def check_finite(network: nn.Module, name: Place) -> None:
 def _build(content: Mapping[str, Any], file: AnyPath) -> nn.Module:
     """Build the network that a checkpoint describes; its weights take no memory yet."""
     try:
-        return networks.outline(content["network"], content["settings"])
+        return networks.build_on_meta(content["network"], content["settings"])
     except InputError as error:
         raise error.at(file) from None
     except TypeError:

@@ -88,7 +88,9 @@ def bank(
 
 
 def recipe(*ranges: object) -> str:
-    """Return a short name of all that decides what heads look like, but for their seeds.
+    """Return a short name of the numbers that decide what heads look like, but for their seeds.
+
+    A change of the code that draws heads does not change it.
 
     Parameters
     ----------

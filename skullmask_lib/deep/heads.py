@@ -32,10 +32,10 @@ Change = Callable[[np.ndarray, np.ndarray, np.random.Generator], tuple[np.ndarra
 
 
 class Prepared(NamedTuple):
-    """Slices as a network takes them."""
+    """Slices or volumes as a network takes them."""
 
-    images: np.ndarray  # (N, 1, H, W), float32
-    masks: np.ndarray  # (N, 1, H, W), float32: the share of each pixel inside of the mask
+    images: np.ndarray  # (N, 1, H, W) or (N, 1, X, Y, Z), float32
+    masks: np.ndarray  # of the same shape, float32: the share of each pixel inside of the mask
 
 
 # --- Keep heads apart ----------------------------------------------------------------------------
@@ -89,29 +89,41 @@ def split(
     -------
     training, validation : list of Data
 
+        Without the slices whose truth is unknown, see `labels_of`. That is decided before the
+        heads are parted: alone, a head that nobody has traced would look like one without a skull.
+
     Raises
     ------
     InputError
-        If there are fewer than two heads, or names do not tell heads from slices.
+        If there are fewer than two heads with a known truth, or names do not tell heads from
+        slices.
 
     Examples
     --------
     >>> names = ("a[1]", "a[2]", "b[1]", "b[2]")
-    >>> training, validation = split([Data(np.zeros((4, 9, 9)), None, None, names)])
+    >>> truth = np.ones((4, 9, 9), np.uint8)
+    >>> training, validation = split([Data(np.zeros((4, 9, 9)), truth, None, names)])
     >>> training[0].names, validation[0].names
     (('b[1]', 'b[2]'), ('a[1]', 'a[2]'))
     """
-    counts = Counter(head_of(name) for data in parts for name in data.names)
     if not one_slice_per_head:
-        _check_heads(counts)
-    to_validate_by = held_out(counts, share=share, seed=seed)
+        _check_heads(Counter(head_of(name) for data in parts for name in data.names))
+    labelled = [part for data in parts for part in _with_known_truth(data)]
+    heads = [head_of(name) for data in labelled for name in data.names]
+    to_validate_by = held_out(heads, share=share, seed=seed)
     training: list[Data] = []
     validation: list[Data] = []
-    for data in parts:
+    for data in labelled:
         is_held_out = np.array([head_of(name) in to_validate_by for name in data.names])
         training += _selected(data, ~is_held_out)
         validation += _selected(data, is_held_out)
     return training, validation
+
+
+def _with_known_truth(data: Data) -> list[Data]:
+    """Select the slices whose truth is known."""
+    _, known = labels_of(data)
+    return _selected(data, known)
 
 
 def _selected(data: Data, is_selected: np.ndarray) -> list[Data]:
@@ -121,7 +133,13 @@ def _selected(data: Data, is_selected: np.ndarray) -> list[Data]:
     return [slices_of.select(data, np.flatnonzero(is_selected).tolist())]
 
 
-def held_out(heads: Iterable[str], *, share: float = 0.2, seed: int = 0) -> set[str]:
+def held_out(
+    heads: Iterable[str],
+    *,
+    share: float = 0.2,
+    seed: int = 0,
+    hint: str = "name slices as head[number], or bring others to validate by",
+) -> set[str]:
     """Choose heads to validate by.
 
     Parameters
@@ -131,6 +149,8 @@ def held_out(heads: Iterable[str], *, share: float = 0.2, seed: int = 0) -> set[
     share : float
         Of the heads to choose; at least one is chosen, and one is left.
     seed : int
+    hint : str
+        What to do if there is one head only, for the message.
 
     Returns
     -------
@@ -148,7 +168,6 @@ def held_out(heads: Iterable[str], *, share: float = 0.2, seed: int = 0) -> set[
     """
     names = sorted(set(heads))
     if len(names) < 2:
-        hint = "name slices as head[number], or bring others to validate by"
         raise InputError(f"expected two heads or more; {hint}", where=names[0])
     order = np.random.default_rng(seed).permutation(len(names))
     count = min(max(1, round(share * len(names))), len(names) - 1)

@@ -1,8 +1,8 @@
 """Losses: how far the logits of a network are from the true masks.
 
 Each takes logits and truth of one shape, (B, 1, H, W) or (B, 1, D, H, W), and returns a tensor of
-one number that falls as the network learns. The truth is float, 0 … 1: the share of a pixel that is
-foreground.
+one number. The number falls as the network learns, but for that of `soft_dice`, which rises. The
+truth is float, 0 … 1: the share of a pixel that is foreground.
 
 Dice is taken of probabilities. One pixel is added above and below the fraction, so that Dice is 1
 where the truth is empty and the network says so, and close to 0 where it does not.

@@ -4,8 +4,9 @@ Only layers live here. A network takes images of shape (B, 1, H, W) or (B, 1, D,
 logits of the same shape: above 0 where it holds a pixel for foreground.
 """
 
+import contextlib
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import torch
@@ -267,12 +268,40 @@ def build(name: str, *, seed: int = 0, **settings: Any) -> nn.Module:
     4
     """
     kind = _kind(name)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with own_random_numbers(seed):
         return kind(**settings)
 
 
-def outline(name: str, settings: Mapping[str, Any]) -> nn.Module:
+@contextlib.contextmanager
+def own_random_numbers(seed: int, device: str = "cpu") -> Iterator[None]:
+    """Draw from a seed in the ``with`` block, and leave torch's own random states as they were.
+
+    Parameters
+    ----------
+    seed : int
+    device : str
+        Where numbers are drawn beside the CPU, if elsewhere. The states of other devices are not
+        touched at all.
+
+    Examples
+    --------
+    >>> with own_random_numbers(0):
+    ...     first = torch.rand(3)
+    >>> with own_random_numbers(0):
+    ...     again = torch.rand(3)
+    >>> torch.equal(first, again)
+    True
+    """
+    is_on_cuda = torch.device(device).type == "cuda"
+    with torch.random.fork_rng(devices=[device] if is_on_cuda else []):
+        torch.default_generator.manual_seed(seed)
+        if is_on_cuda:
+            with torch.cuda.device(device):
+                torch.cuda.manual_seed(seed)
+        yield
+
+
+def build_on_meta(name: str, settings: Mapping[str, Any]) -> nn.Module:
     """Build a network whose weights have names and shapes but take no memory.
 
     Parameters
@@ -289,7 +318,7 @@ def outline(name: str, settings: Mapping[str, Any]) -> nn.Module:
 
     Examples
     --------
-    >>> outline("unet", {"dimensions": 3, "base_filters": 128, "levels": 8}).head.weight.shape
+    >>> build_on_meta("unet", {"dimensions": 3, "base_filters": 128, "levels": 8}).head.weight.shape
     torch.Size([1, 128, 1, 1, 1])
     """
     kind = _kind(name)

@@ -284,13 +284,14 @@ def random_volume(labels: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray
     for change in randomise.SIGNAL_PARTS.values():
         signals = change(signals, generator)
     spread = generator.uniform(0.02, 0.15, len(signals))
-    # Signal, its variance inside the tissue and the brain, as a network's voxel sees them
+    # Signal, its spread inside the tissue, and the brain, as a network's voxel sees them
     image = _joined(signals.astype(np.float32)[labels])
     grain = _joined((signals * spread).astype(np.float32)[labels])
     share = _joined(intracranial(labels).astype(np.float32))
     image = image + grain * generator.standard_normal(image.shape, np.float32)
     image = ndimage.gaussian_filter(image, generator.uniform(0, 0.5))
-    image = image * np.exp(_BIAS * _smooth_noise(image.shape, _BIAS_WAVELENGTH_MM, generator))
+    wavelength = _BIAS_WAVELENGTH_MM / brains.STEP_MM
+    image = image * np.exp(_BIAS * _smooth_noise(image.shape, wavelength, generator))
     for name in ("noise", "gamma"):
         image = randomise.IMAGE_PARTS[name](image, labels, generator)
     shown = _shown(labels, generator)
@@ -304,7 +305,7 @@ def _bent(labels: np.ndarray, generator: Generator) -> np.ndarray:
     bend = generator.uniform(0, _BEND_MM) / STEP_MM
     coordinates = np.empty((3, *labels.shape), np.float32)
     for axis, row in enumerate(matrix.astype(np.float32)):
-        wave = _smooth_noise(labels.shape, _BEND_WAVELENGTH_MM * FINER, generator)
+        wave = _smooth_noise(labels.shape, _BEND_WAVELENGTH_MM / STEP_MM, generator)
         x, y, z = map(np.multiply, row, places)
         coordinates[axis] = x + y + z + np.float32(offset[axis]) + np.float32(bend) * wave
     labels = ndimage.map_coordinates(labels, coordinates, order=0)
@@ -322,11 +323,11 @@ def _joined(volume: np.ndarray) -> np.ndarray:
 
 def _smooth_noise(
     shape: tuple[int, ...],
-    wavelength_mm: float,
+    wavelength: float,
     generator: Generator,
 ) -> np.ndarray:
-    """Draw noise that varies over a wavelength, linearly interpolated; float32."""
-    coarse_shape = [2 + int(side * brains.STEP_MM / wavelength_mm) for side in shape]
+    """Draw noise that varies over a wavelength [voxels], linearly interpolated; float32."""
+    coarse_shape = [2 + int(side / wavelength) for side in shape]
     noise = generator.standard_normal(coarse_shape, np.float32)
     for side, knots in zip(shape, coarse_shape, strict=True):
         places = np.linspace(0, knots - 1, side)

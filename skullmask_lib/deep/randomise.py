@@ -370,7 +370,7 @@ def _darken_muscle(signals: np.ndarray, generator: Generator) -> np.ndarray:
 
 
 def _even_scalp(signals: np.ndarray, generator: Generator) -> np.ndarray:
-    """In half of the images, give skin or vessels about the signal of fat."""
+    """Give skin about the signal of fat in half of the images, and vessels that of fat in most."""
     signals = signals.copy()
     if generator.random() < 0.5:
         share = generator.uniform(0.6, 1.1)
@@ -388,8 +388,8 @@ def _darken_fluid(signals: np.ndarray, generator: Generator) -> np.ndarray:
     return signals
 
 
-def _keep_bone_darkest(signals: np.ndarray, generator: Generator) -> np.ndarray:
-    """Keep the scalp brighter than compact bone, as it is in every MR sequence."""
+def _keep_scalp_brighter(signals: np.ndarray, generator: Generator) -> np.ndarray:
+    """Keep the scalp brighter than compact bone, as it is at ordinary echo times."""
     signals = signals.copy()
     for tissue in ("skin", "fat", "muscle"):
         least = signals[_BONE[0]] + generator.uniform(0.04, 0.3)
@@ -443,7 +443,7 @@ def _add_tumour(image: np.ndarray, labels: np.ndarray, generator: Generator) -> 
 
 
 def _blur_through_plane(image: np.ndarray, labels: np.ndarray, generator: Generator) -> np.ndarray:
-    """In half of the images, mix in the slices above and below, in which the head is smaller."""
+    """In half of the images, mix in one slice with a smaller head and one with a larger head."""
     if generator.random() < 0.5 or not labels.any():
         return image
     rows, columns = masks.bounding_box(labels)
@@ -543,7 +543,7 @@ SIGNAL_PARTS: dict[str, Callable[..., np.ndarray]] = {
     "muscle": _darken_muscle,
     "even scalp": _even_scalp,
     "fluid": _darken_fluid,
-    "dark bone": _keep_bone_darkest,
+    "dark bone": _keep_scalp_brighter,
 }
 IMAGE_PARTS: dict[str, Callable[..., np.ndarray]] = {
     "texture": _add_texture,

@@ -143,7 +143,7 @@ def train(
     for step in range(first, steps):
         optimizer.param_groups[0]["lr"] = rate_at(step, steps, rate)
         batch = batch_of(step)
-        with _own_random_numbers(seed * steps + step), _named(step):
+        with networks.own_random_numbers(seed * steps + step, device), _named(step):
             value = _take_step(network, optimizer, batch, loss, precision)
         recent.append(value)
         done = step + 1
@@ -290,11 +290,19 @@ def check_plan(*, steps: int, every: int, rate: float, device: str) -> None:
     check_whole(every, "number of steps between checkpoints", 1, 10**9, "steps")
     if not 0 < rate < math.inf:
         raise InputError(f"expected a rate above 0, got {rate}")
+    _check_device(device)
+
+
+def _check_device(device: str) -> None:
+    """Refuse a device of another kind than the CPU and CUDA, and one that this machine lacks."""
     try:
-        is_here = torch.device(device).type != "cuda" or torch.cuda.is_available()
+        wanted = torch.device(device)
     except RuntimeError:
-        raise InputError(f"expected a device such as cpu or cuda, got {device}") from None
-    if not is_here:
+        wanted = torch.device("meta")
+    if wanted.type not in ("cpu", "cuda"):
+        raise InputError(f"expected cpu or cuda as the device, got {device}")
+    number = wanted.index or 0
+    if wanted.type == "cuda" and number >= torch.cuda.device_count():
         raise InputError(f"expected a device that is here, got {device}; take cpu")
 
 
@@ -305,14 +313,6 @@ def _name_of_loss(loss: Loss) -> str:
     if isinstance(loss, nn.Module):
         return f"{loss!r} {dict(loss.state_dict())}"
     return getattr(loss, "__name__", type(loss).__name__)
-
-
-@contextlib.contextmanager
-def _own_random_numbers(seed: int) -> Iterator[None]:
-    """Draw from a seed in the ``with`` block, and leave torch's own random state as it was."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        yield
 
 
 @contextlib.contextmanager

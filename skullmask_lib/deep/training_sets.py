@@ -5,7 +5,7 @@ is done by `heads` and `brains`, and by `data` and `random_brains`. Nothing here
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,6 +22,7 @@ RANDOM = "random-phantoms"
 # By dimensions: volumes are larger than slices, and one is worth many of them
 BATCH_SIZES = {2: 8, 3: 2}
 RANDOM_HEADS = {2: 200, 3: 40}
+MOST_RANDOM_HEADS = {2: 250_000, 3: 10_000}
 LARGEST_SEED = 2**32 - 1
 
 # Random phantoms to validate by
@@ -99,11 +100,12 @@ def gather(
     batch_size : int, optional
         By default that of `BATCH_SIZES`.
     random_heads : int, optional
-        Heads to draw if the source is `RANDOM`; by default the number in `RANDOM_HEADS`.
+        Heads to draw if the source is `RANDOM`, at most as many as in `MOST_RANDOM_HEADS`; by
+        default the number in `RANDOM_HEADS`.
     seed : int
         Of the heads held out, the order and the changes.
     one_slice_per_head : bool
-        See `heads.split`; for slices alone.
+        See `heads.split`; for labelled slices of which heads are to be held out.
 
     Returns
     -------
@@ -113,7 +115,7 @@ def gather(
     ------
     InputError
         If a source cannot be used or brings no truth, if a head is on both sides, if a number is
-        out of range, or if volumes are to have one slice per head.
+        out of range, or if an argument has no meaning beside the others.
 
     Notes
     -----
@@ -135,8 +137,10 @@ def gather(
     if is_random and len(sources) > 1:
         raise InputError("stands alone, got other sources beside it", where=RANDOM)
     dimensions = check_whole(dimensions, "number of dimensions", 2, 3)
-    if dimensions == 3 and one_slice_per_head:
-        raise InputError("is for slices; leave it out", where="one_slice_per_head")
+    if one_slice_per_head and (dimensions == 3 or is_random or validation):
+        raise InputError("is for slices to hold out; leave it out", where="one_slice_per_head")
+    if random_heads is not None and not is_random:
+        raise InputError(f"is for {RANDOM}; leave it out", where="random_heads")
     if batch_size is None:
         batch_size = BATCH_SIZES[dimensions]
     if random_heads is None:
@@ -146,7 +150,7 @@ def gather(
         validation=validation,
         folder=Path(folder),
         batch_size=check_whole(batch_size, "batch size", 1, _LARGEST_BATCH),
-        random_heads=check_whole(random_heads, "random heads", 1, _FIRST_VALIDATION_HEAD),
+        random_heads=check_whole(random_heads, "random heads", 1, MOST_RANDOM_HEADS[dimensions]),
         seed=check_whole(seed, "seed", 0, LARGEST_SEED),
         one_slice_per_head=one_slice_per_head,
     )
@@ -155,6 +159,7 @@ def gather(
     options = {
         "batch_size": request.batch_size,
         "data": parts.name,
+        "first batch": _fingerprint(parts.batch_of(0)),
         "validation": _fingerprint(parts.validation),
         "score": name,
     }
@@ -205,10 +210,10 @@ def _scans_in(sources: Sequence[str]) -> list[brains.Scan]:
     return scans
 
 
-def _fingerprint(prepared: Prepared) -> str:
+def _fingerprint(examples: Iterable[np.ndarray]) -> str:
     """Tell these images and masks from others, so that a training does not go on with others."""
     checksum = hashlib.sha256()
-    for part in prepared:
+    for part in examples:
         checksum.update(part.tobytes())
     return checksum.hexdigest()[:16]
 

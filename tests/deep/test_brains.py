@@ -123,6 +123,8 @@ def test_scans_are_found_with_the_masks_beside_them(tmp_path):
     assert not people_in(training) & people_in(validation)
     with refused("head"):
         brains.check_apart(scans, scans[:1])
+    with refused("head", naming=["other people"]):
+        brains.split(scans[:1])
 
 
 def people_in(scans):

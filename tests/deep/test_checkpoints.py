@@ -131,10 +131,10 @@ def test_another_architecture_or_version_is_refused(content, changes):
 def test_no_memory_is_taken_before_the_weights_are_compared(content):
     settings = {"dimensions": 3, "base_filters": 128, "levels": 8}
     torch.save(content | {"settings": settings}, "large.pt")
-    outline = networks.outline("unet", settings)
+    empty = networks.build_on_meta("unet", settings)
     spread = {
         name: torch.zeros((), dtype=tensor.dtype).expand(tensor.shape)
-        for name, tensor in outline.state_dict().items()
+        for name, tensor in empty.state_dict().items()
     }
     torch.save(content | {"settings": settings, "weights": spread}, "spread.pt")
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
@@ -169,11 +169,13 @@ def test_a_part_that_is_missing_is_refused(content):
 )
 def test_a_checkpoint_that_holds_no_training_cannot_go_on(folder, network, extra):
     wanted = {"steps": 9, "rate": 0.01, "seed": 0, "every": 9}
+    wanted |= {"loss": "dice_and_cross_entropy", "precision": "None"}
     if "options" in extra and extra["options"] == {}:
         extra = extra | {"options": wanted}
     checkpoints.save(training.LAST, network, extra)
     with pytest.raises(InputError) as caught:
         training.train(network, None, folder, steps=9, rate=0.01, every=9)
+    assert "holds no training" in str(caught.value)
     assert caught.value.where == str(folder / training.LAST)
 
 

@@ -265,6 +265,11 @@ REFUSED = {
     "no file": ("train none.npz -o new", "none.npz"),
     "another network": ("train heads.npz -o new --network vgg", "vgg"),
     "no such device": ("train heads.npz -o new --device abacus --steps 1", "abacus"),
+    "heads that are not drawn": ("train heads.npz -o new --heads 9", "--heads"),
+    "nothing to hold out": (
+        "train random-phantoms -o new --one-slice-per-head",
+        "--one-slice-per-head",
+    ),
     "random and others": ("train random-phantoms heads.npz -o new", "random-phantoms"),
     "an empty folder": ("predict empty heads.npz -o new.npy", "empty"),
     "a network of nothing": ("predict none.pt heads.npz -o new.npy", "none.pt"),
@@ -315,6 +320,6 @@ def test_levels_down_to_one_pixel_are_one_line(deep):
 
 
 def test_a_graphics_card_that_is_missing_is_one_line(deep, monkeypatch):
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
     code, _, err = deep("train", "heads.npz", "-o", "new", "--device", "cuda")
     assert (code, len(err)) == (2, 1)

@@ -67,6 +67,24 @@ def test_no_head_is_on_both_sides_and_no_slice_is_lost(seed):
     heads.check_apart(training, validation)
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_a_head_that_nobody_has_traced_is_on_neither_side(seed):
+    """Alone on its side, its empty truth would count as known."""
+    data = named("a[0]", "a[1]", "b[0]", "b[1]", "c[0]", "c[1]", "c[2]")
+    data.truth[2:4] = 0
+    data.truth[6] = 0
+    training, validation = heads.split([data], seed=seed)
+    assert sorted(names_in(training) + names_in(validation)) == ["a[0]", "a[1]", "c[0]", "c[1]"]
+    assert len(heads_in(validation)) == 1
+
+
+def test_two_heads_are_needed_of_which_the_truth_is_known():
+    data = named("a[0]", "a[1]", "b[0]")
+    data.truth[2] = 0
+    with pytest.raises(InputError, match="two heads"):
+        heads.split([data])
+
+
 def test_the_seed_chooses_who_is_held_out():
     names = []
     for number in range(20):

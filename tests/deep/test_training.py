@@ -138,6 +138,22 @@ def test_what_changes_a_run_is_not_mixed_into_it(tmp_path):
             training.train(other, batch_of, tmp_path, steps=STEPS, every=EVERY, rate=0.01)
 
 
+@pytest.mark.parametrize("device", ["abacus", "meta", "mps", "xpu", "cuda:1"])
+def test_a_device_of_another_kind_or_that_is_not_here_is_refused(device, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    with pytest.raises(InputError, match=device):
+        training.check_plan(steps=1, every=1, rate=0.1, device=device)
+    for here in ("cpu", "cuda", "cuda:0"):
+        training.check_plan(steps=1, every=1, rate=0.1, device=here)
+
+
+def test_no_random_state_of_a_graphics_card_is_changed_by_what_runs_on_the_cpu(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(torch.cuda, "manual_seed_all", None)
+    run(tmp_path)
+
+
 def test_a_seed_changes_dropout_and_nothing_else_is_random(tmp_path):
     first, _ = run(tmp_path / "1", seed=1)
     torch.manual_seed(99)

@@ -35,7 +35,18 @@ def test_sets_are_told_apart_by_what_they_hold(folder):
     assert gather(folder).options == sets.options
     other = gather(folder, validation=[str(folder / "others.npz")])
     assert other.options["data"] != sets.options["data"]  # no head of the file is held out
-    assert gather(folder, batch_size=3).options == sets.options | {"batch_size": 3}
+    in_threes = gather(folder, batch_size=3).options
+    changed = {name for name, value in in_threes.items() if value != sets.options[name]}
+    assert changed == {"batch_size", "first batch"}
+
+
+def test_sets_are_told_apart_by_how_images_are_changed(folder, monkeypatch):
+    """A training does not go on with another recipe after an upgrade, see `training.train`."""
+    before = gather(folder).options
+    monkeypatch.setattr(training_sets.heads, "_GAMMA", 0.5)
+    after = gather(folder).options
+    assert after["first batch"] != before["first batch"]
+    assert after == before | {"first batch": after["first batch"]}
 
 
 def test_batches_are_the_same_by_number_and_the_score_is_that_of_the_validation_set(folder):
@@ -53,8 +64,18 @@ def test_what_cannot_be_gathered_is_refused(folder):
         gather(folder, validation=[str(folder / "some.npz")])
     with refused(None, ["4"]):
         gather(folder, dimensions=4)
+    random = training_sets.RANDOM
     with refused("one_slice_per_head"):
         gather(folder, dimensions=3, one_slice_per_head=True)
+    with refused("one_slice_per_head"):
+        gather(folder, validation=[str(folder / "others.npz")], one_slice_per_head=True)
+    with refused("one_slice_per_head"):
+        training_sets.gather([random], folder, one_slice_per_head=True)
+    with refused("random_heads"):
+        gather(folder, random_heads=5)
+    for dimensions, most in training_sets.MOST_RANDOM_HEADS.items():
+        with refused(None, naming=["random heads", f"{most}"]):
+            training_sets.gather([random], folder, dimensions=dimensions, random_heads=most + 1)
     with refused(training_sets.RANDOM):
         training_sets.gather([training_sets.RANDOM, str(folder / "some.npz")], folder)
     for nothing in ("some.npz", []):
