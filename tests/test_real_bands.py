@@ -3,8 +3,10 @@
 It is complete, and the script computes it where the heads are at hand.
 """
 
+import pages
 import pytest
 import real_bands
+import real_heads
 from oldest import release
 from real_heads import sequence_of
 from result_tables import column, names_of_real_heads, rows_of, select
@@ -47,3 +49,12 @@ def test_the_script_computes_the_table(rows, real):
     measured = real_bands.measure(sm.load(real / "slices" / "chris.npz"), band)
     for name in IOUS:
         assert float(row[name]) == pytest.approx(measured[name], abs=5e-4), name
+
+
+def test_lesson_08_names_the_sets_on_which_the_band_beats_v8(rows):
+    """It is not among the rivals of that lesson, so its reading says so."""
+    v8 = {row["head"]: float(row["iou"]) for row in select(rows_of(real_heads.TABLE), method="v8")}
+    ahead = [row["head"] for row in rows if float(row["placed_iou"]) > v8[row["head"]]]
+    assert ahead == ["sim03_T1"]
+    lesson = pages.text_of(pages.HOUSE / "notebooks" / "08_v8_scalp_boundary.ipynb")
+    assert "on sim03_T1 it is ahead of v8" in lesson

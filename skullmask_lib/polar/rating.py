@@ -44,6 +44,10 @@ _LOPSIDED_MM = 2.0
 # A doubt that holds all around takes this share of the quality
 _DOUBT_SHARE = 0.5
 
+# --- An inverted image ---
+# Air and head are compared on every so many rows and columns of the grid
+_SAMPLE_EVERY = 4
+
 # --- CT ---
 # This far below the skin there is brain
 _BRAIN_DEPTH_MM = 30.0
@@ -66,7 +70,8 @@ def quality(
     smooth, and it leaves a plausible thickness of scalp outside. The quality is their product,
     times the share of the outline that the frame does not cut off. Where pixels are wide, steps are
     measured over a wider window, and the staircase of the pixels is not taken for roughness. Where
-    bone is brighter than an even brain, as on CT, the quality is 0.
+    bone is brighter than an even brain, as on CT, or the air is brighter than the head, as on an
+    inverted image, the quality is 0.
 
     Each of three doubts can halve what is left, by the share of the outline for which it holds: an
     edge farther out is a clearly cheaper surface, the brain begins right below the outline, or the
@@ -162,7 +167,7 @@ def outline_quality(unwrapped: Unwrapped, depth: np.ndarray) -> float:
     """
     plausibility = _plausibility(depth)
     seen = ~unwrapped.cut | (plausibility > 0)  # elsewhere the outline is the frame
-    if not seen.any() or _bone_is_bright(unwrapped, depth):
+    if not seen.any() or _air_is_bright(unwrapped) or _bone_is_bright(unwrapped, depth):
         return 0.0
     pixel = _pixel_along_rays(unwrapped)
     sharpness = _sharpness(unwrapped, depth, pixel)
@@ -286,6 +291,15 @@ def _is_lopsided(
     difference = np.abs(calm - calm[mirrored])
     limit = np.maximum(grid.steps(_LOPSIDED_MM), pixel)
     return (difference > limit) & seen[mirrored]
+
+
+def _air_is_bright(unwrapped: Unwrapped) -> bool:
+    """Recognise an inverted image: what surrounds the head is brighter than the head."""
+    sampled = unwrapped.on_grid[::_SAMPLE_EVERY, ::_SAMPLE_EVERY]
+    is_head = unwrapped.head[::_SAMPLE_EVERY, ::_SAMPLE_EVERY] > 0
+    if is_head.all() or not is_head.any():
+        return False
+    return bool(np.median(sampled[~is_head]) > np.median(sampled[is_head]))
 
 
 def _bone_is_bright(unwrapped: Unwrapped, depth: np.ndarray) -> bool:
