@@ -162,7 +162,7 @@ EXERCISES = (
             ),
             Mistake(
                 lambda image, true, power: _iou(image, true, power, _gray_of_curved),
-                "the slice after the curve was rounded to 256 grey levels, but `sm.v7` takes floats.",
+                "the result of the curve was rounded to 256 grey levels, but `sm.v7` takes floats.",
             ),
             Mistake(
                 lambda image, true, power: _iou(image, true, power, version=versions.v8),
