@@ -12,7 +12,6 @@ import argparse
 import functools
 import itertools
 import re
-import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,7 +20,7 @@ import numpy as np
 import scripts
 import torch
 from train_network import fingerprint, new_parser, on_one_thread, precision_of
-from trainings import STAMP, Row, Settings, complete
+from trainings import STAMP, Clock, Row, Settings, complete, is_checkpoint
 
 import skullmask_lib as sm
 from skullmask_lib import tables
@@ -67,8 +66,6 @@ RATE = 1e-2
 CHECKPOINTS = 10
 # Patients of each part whose slices are checksummed; to render all of them takes a minute
 PATIENTS_TO_CHECK = 5
-# Keeps the time up to the last checkpoint, for a training that goes on
-CLOCK = "cpu_s.txt"
 # Tumours that cover fewer pixels of a slice are small
 SMALL_PX = 100
 
@@ -209,28 +206,23 @@ def measure(recipe: Settings, folder: Path, *, bfloat16: bool) -> list[Row]:
     variant = VARIANTS[recipe["variant"]]
     precision = "bfloat16" if bfloat16 else "float32"
     name = re.sub(r"\W+", "-", " ".join(map(str, (*recipe.values(), precision))))
-    clock = folder / name / CLOCK
-    earlier_s = float(clock.read_text()) if clock.exists() else 0.0
     for seeds in PARTS:
         patients(seeds)  # rendered before the clock starts
-    started_s = time.process_time()
-
-    def spent_s() -> float:
-        return earlier_s + time.process_time() - started_s
+    clock = Clock(folder / name)
+    steps = recipe["steps"]
 
     def note_time(step: int, _: float) -> None:
-        if step % steps_between_checkpoints(recipe["steps"]) == 0:
-            clock.write_text(str(spent_s()))
+        if is_checkpoint(step, every=steps_between_checkpoints(steps), steps=steps):
+            clock.note()
 
     network, best_step = train(
         variant,
         recipe["seed"],
         folder / name,
-        steps=recipe["steps"],
+        steps=steps,
         bfloat16=bfloat16,
         progress=note_time,
     )
-    cpu_s = round(spent_s(), 1)  # without the scoring
     scores = score(network, variant)
     row = {
         "precision": precision,
@@ -238,7 +230,7 @@ def measure(recipe: Settings, folder: Path, *, bfloat16: bool) -> list[Row]:
         "best_step": best_step,
         "test": PHANTOMS,
         "images": len(patients(TEST).images),
-        "cpu_s": cpu_s,
+        "cpu_s": round(clock.noted_s, 1),
     }
     return [row | {kind: round(value, 4) for kind, value in scores.items()}]
 

@@ -25,6 +25,7 @@ from bench_peers import VOLUMES, check_volumes
 from bench_peers import score as dice_on_levels
 from tqdm import tqdm
 from train_network import fingerprint, new_parser, on_one_thread, precision_of
+from trainings import Clock, is_checkpoint
 
 import skullmask_lib as sm
 from skullmask_lib import tables
@@ -107,16 +108,12 @@ def train(kind: str, seed: int, options: argparse.Namespace) -> tuple[Mask, Row]
     steps = options.steps
     network = networks.build("unet", seed=seed, **SETTINGS).to(memory_format=torch.channels_last_3d)
     batch_of = batches_of(kind, seed, options.folder)
-    step_time = folder / "step_s.txt"
-    started_s = time.process_time()
-    steps_taken = 0
+    clock = Clock(folder)
     with tqdm(total=steps, unit="step", desc=f"{kind} {seed}", disable=None) as bar:
 
         def progress(step: int, _: float) -> None:
-            nonlocal steps_taken
-            steps_taken += 1
-            # A run that goes on takes no step if only the rest is missing
-            step_time.write_text(str((time.process_time() - started_s) / steps_taken))
+            if is_checkpoint(step, every=EVERY, steps=steps):
+                clock.note()
             bar.update(step - bar.n)
 
         training.train(
@@ -141,7 +138,7 @@ def train(kind: str, seed: int, options: argparse.Namespace) -> tuple[Mask, Row]
         "method": kind,
         "seed": seed,
         "steps": steps,
-        "cpu_s": round(steps * float(step_time.read_text())),
+        "cpu_s": round(clock.noted_s),
         "weights": networks.count_weights(network),
     }
 

@@ -1,4 +1,4 @@
-"""What the trainings of lessons 30 and 32 share: a clock, scores, and a table that grows."""
+"""What the long trainings share: a clock, and for lessons 30 and 32 scores and a growing table."""
 
 import datetime
 import itertools
@@ -16,6 +16,7 @@ from train_network import RATE
 
 import skullmask_lib as sm
 from skullmask_lib.deep import heads, networks, prediction, training
+from skullmask_lib.errors import InputError
 
 Settings = Mapping[str, Any]
 Row = Mapping[str, Any]
@@ -24,6 +25,58 @@ Measure = Callable[[Settings], list[Row]]
 
 STAMP = ("cpu_s", "machine", "date", "version")
 MEASURED = ("test", "images", "iou", "iou_min", *STAMP)
+
+# Beside the checkpoints of a training: its time up to the last one
+CLOCK = "cpu_s.txt"
+
+# --- The clock -----------------------------------------------------------------------------------
+
+
+class Clock:
+    """The processor's time of a training, from here on.
+
+    Parameters
+    ----------
+    folder : Path, optional
+        Keeps the time, for a training that goes on in this folder.
+
+    Attributes
+    ----------
+    noted_s : float
+        The time up to the last note, with that of earlier runs.
+
+    Raises
+    ------
+    InputError
+        If the folder holds a training whose time is unknown.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self.noted_s = 0.0
+        self._file = folder / CLOCK if folder else None
+        if folder and (folder / CLOCK).exists():
+            self.noted_s = float((folder / CLOCK).read_text())
+        elif folder and (folder / training.LAST).exists():
+            raise InputError(f"holds a training without its time, {CLOCK}; remove it", where=folder)
+        self._since_s = time.process_time()
+
+    def note(self) -> None:
+        """Add the time since the last note. A training goes on from a checkpoint: note it there."""
+        now_s = time.process_time()
+        self.noted_s += now_s - self._since_s
+        self._since_s = now_s
+        if self._file:
+            self._file.write_text(str(self.noted_s))
+
+    def skip(self) -> None:
+        """Leave out the time since the last note."""
+        self._since_s = time.process_time()
+
+
+def is_checkpoint(step: int, *, every: int, steps: int) -> bool:
+    """Tell whether `training.train` has written a checkpoint after this step."""
+    return step % every == 0 or step == steps
+
 
 # --- Train and score -----------------------------------------------------------------------------
 
@@ -41,16 +94,14 @@ def trained(
     The time that ``on_the_way`` takes after a step does not count.
     """
     network = networks.build("unet", seed=seed).to(memory_format=torch.channels_last)
-    elsewhere_s = 0.0
+    clock = Clock()
 
     def after_step(step: int, _: float) -> None:
-        nonlocal elsewhere_s
+        clock.note()
         if on_the_way:
-            paused_s = time.process_time()
             on_the_way(network, step)
-            elsewhere_s += time.process_time() - paused_s
+            clock.skip()
 
-    start_s = time.process_time()
     with tempfile.TemporaryDirectory() as folder:
         training.train(
             network,
@@ -63,7 +114,7 @@ def trained(
             precision=precision,
             progress=after_step,
         )
-    return network, round(time.process_time() - start_s - elsewhere_s, 1)
+    return network, round(clock.noted_s, 1)
 
 
 def scores_of_network(network: torch.nn.Module, tests: Tests) -> list[Row]:

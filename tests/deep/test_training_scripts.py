@@ -1,11 +1,48 @@
 """The scripts that train for hours refuse first what would stop them at the end."""
 
+from types import SimpleNamespace
+
 import deep_slices
 import deep_tumours
 import deep_volumes
 import pytest
 import scripts
 import train_network
+import trainings
+from complaints import refused
+
+from skullmask_lib.deep import training
+
+
+@pytest.fixture
+def time(monkeypatch):
+    """Stop the processor's clock; what is measured then is what a test adds."""
+    time = SimpleNamespace(now_s=0.0)
+    monkeypatch.setattr(trainings.time, "process_time", lambda: time.now_s)
+    return time
+
+
+def test_the_clock_of_a_training_goes_on_from_its_last_note(tmp_path, time):
+    time.now_s = 1000.0
+    clock = trainings.Clock(tmp_path)
+    time.now_s += 3
+    clock.note()
+    time.now_s += 50
+    clock.skip()
+    time.now_s += 4
+    clock.note()
+    time.now_s += 20  # lost, as the steps since the last checkpoint
+    again = trainings.Clock(tmp_path)
+    assert again.noted_s == clock.noted_s == 7
+    time.now_s += 2
+    again.note()
+    assert again.noted_s == trainings.Clock(tmp_path).noted_s == 9
+
+
+def test_the_time_of_a_training_that_has_no_clock_is_not_made_up(tmp_path):
+    (tmp_path / training.LAST).touch()
+    with refused(str(tmp_path), [trainings.CLOCK]):
+        trainings.Clock(tmp_path)
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import deep_tumours
 import numpy as np
 import pytest
 import torch
+import trainings
 from oldest import release
 from result_tables import column, numbers, rows_of, select
 
@@ -107,9 +108,11 @@ def test_a_run_does_not_go_on_with_other_patients(tmp_path):
         train_on(range(3))
 
 
-def test_a_training_that_was_stopped_takes_the_time_of_both_runs(tmp_path, monkeypatch):
+def test_a_training_that_was_stopped_takes_the_time_of_both_runs_but_not_of_scores(
+    tmp_path, monkeypatch
+):
     clock = SimpleNamespace(now_s=0.0)
-    steps = iter(range(1, 41))
+    steps = iter(range(1, 46))
 
     def train(_variant, _seed, folder, *, progress, **_):
         folder.mkdir(parents=True, exist_ok=True)
@@ -118,15 +121,19 @@ def test_a_training_that_was_stopped_takes_the_time_of_both_runs(tmp_path, monke
             progress(step, 0.5)
             if step == 20:
                 raise KeyboardInterrupt
-        return None, 40
+        return None, 45
 
-    monkeypatch.setattr(deep_tumours.time, "process_time", lambda: clock.now_s)
+    def score(*_):
+        clock.now_s += 100
+        return {}
+
+    monkeypatch.setattr(trainings.time, "process_time", lambda: clock.now_s)
     monkeypatch.setattr(deep_tumours, "train", train)
-    monkeypatch.setattr(deep_tumours, "score", lambda *_: {})
+    monkeypatch.setattr(deep_tumours, "score", score)
     monkeypatch.setattr(deep_tumours, "patients", lambda _: SimpleNamespace(images=[]))
     monkeypatch.setattr(deep_tumours.networks, "count_weights", lambda _: 1)
-    recipe = {"variant": "U-Net", "seed": 0, "steps": 40}
+    recipe = {"variant": "U-Net", "seed": 0, "steps": 45}
     with pytest.raises(KeyboardInterrupt):
         deep_tumours.measure(recipe, tmp_path, bfloat16=False)
     [row] = deep_tumours.measure(recipe, tmp_path, bfloat16=False)
-    assert row["cpu_s"] == 40
+    assert row["cpu_s"] == 45
