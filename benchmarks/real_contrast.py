@@ -48,7 +48,7 @@ def scores(data: sm.Data, method: str, treatment: str) -> dict[str, float]:
     for image, truth, spacing_mm in zip(data.images, data.truth, data.spacing_mm, strict=True):
         mask = mask_of(method, TREATMENTS[treatment](image), spacing_mm)
         ious.append(sm.iou(mask, truth))
-    return {"iou": round(float(np.mean(ious)), 4), "iou_min": round(min(ious), 4)}
+    return scripts.iou_cells(ious)
 
 
 def measure(folder: Path) -> list[dict[str, object]]:

@@ -127,7 +127,7 @@ def score(
     with weighted(term, factor):
         masks = masks_of(unwrapped, data)
     ious = [sm.iou(mask, truth) for mask, truth in zip(masks, data.truth, strict=True)]
-    return {"iou": round(float(np.mean(ious)), 4), "iou_min": round(min(ious), 4)}
+    return scripts.iou_cells(ious)
 
 
 def measure(folder: Path) -> list[dict[str, object]]:

@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
+
 import skullmask_lib as sm
 from skullmask_lib.errors import InputError
 from skullmask_lib.io import outputs
@@ -110,6 +112,11 @@ def select(rows: Iterable[Row], **cells: object) -> list[Row]:
 def numbers(rows: Iterable[Row], name: str) -> list[float]:
     """List the numbers of a column; those of a file are texts."""
     return [float(row[name]) for row in rows]
+
+
+def iou_cells(ious: Sequence[float]) -> dict[str, float]:
+    """Sum up the IoU of slices, as tables show it: the mean and the worst slice."""
+    return {"iou": round(float(np.mean(ious)), 4), "iou_min": round(min(ious), 4)}
 
 
 def write(file: Path, header: Sequence[str], rows: Iterable[Mapping[str, object]]) -> None:

@@ -123,13 +123,11 @@ def held_out_images(options: argparse.Namespace) -> tuple[torch.Tensor, np.ndarr
 
 
 @torch.no_grad()
-def ious(network: torch.nn.Module, images: torch.Tensor, truth: np.ndarray) -> np.ndarray:
-    """Score a network on every image, two empty masks as 1, see `metrics.iou`."""
+def ious(network: torch.nn.Module, images: torch.Tensor, truth: np.ndarray) -> list[float]:
+    """Score a network on every image."""
     logits = [network(part) for part in images.split(20)]
     inside = torch.cat(logits).numpy() > 0
-    both = (inside & truth).sum(axis=(1, 2, 3))
-    either = (inside | truth).sum(axis=(1, 2, 3))
-    return np.where(either > 0, both / np.maximum(either, 1), 1.0)
+    return [sm.iou(*pair) for pair in zip(inside, truth, strict=True)]
 
 
 def score(network: cv2.dnn.Net, folder: Path) -> list[dict[str, object]]:
@@ -152,14 +150,8 @@ def measure(seed: int, options: argparse.Namespace) -> list[dict[str, object]]:
     export.save_onnx(network, file)
     sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
     of_phantoms = ious(network, *held_out_images(options))
-    rows = [
-        {
-            "head": VALIDATION,
-            "slices": len(of_phantoms),
-            "iou": round(float(of_phantoms.mean()), 4),
-            "iou_min": round(float(of_phantoms.min()), 4),
-        }
-    ]
+    cells = scripts.iou_cells(of_phantoms)
+    rows = [{"head": VALIDATION, "slices": len(of_phantoms), **cells}]
     if options.heads:
         rows += score(learned.load_network(file, sha256=sha256), options.heads)
     settings = {"seed": seed, "steps": options.steps, "batch": BATCH, "sha256": sha256}

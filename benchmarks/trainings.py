@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from scripts import processor, read_earlier, write
+from scripts import iou_cells, processor, read_earlier, write
 from train_network import RATE
 
 import skullmask_lib as sm
@@ -136,8 +136,7 @@ def scores(masks_of: Callable[[sm.Data], Iterable[np.ndarray]], tests: Tests) ->
 
 def score_of(test: str, ious: Sequence[float]) -> Row:
     """Sum up the IoU of all slices of a test."""
-    mean = round(float(np.mean(ious)), 4)
-    return {"test": test, "images": len(ious), "iou": mean, "iou_min": round(min(ious), 4)}
+    return {"test": test, "images": len(ious), **iou_cells(ious)}
 
 
 # --- Tables --------------------------------------------------------------------------------------

@@ -136,6 +136,15 @@ def test_a_card_is_filled_from_its_table(rows):
     assert filled.count("0.1234") > card.count("0.1234")
 
 
+def test_phantoms_are_scored_by_the_iou_of_the_library():
+    images = torch.zeros(3, 1, 2, 2)
+    images[1:, :, 0] = 1
+    truth = np.zeros((3, 1, 2, 2), bool)
+    truth[1] = True
+    # Both are empty; half of the truth is found; the truth is empty and the mask is not
+    assert train_network.ious(lambda part: part - 0.5, images, truth) == [1, 0.5, 0]
+
+
 # --- Go on ---------------------------------------------------------------------------------------
 
 
