@@ -138,8 +138,8 @@ def _write(
     """Write cells as a page; ``above`` is HTML for the top of its body."""
     whole = nbformat.v4.new_notebook(cells=cells)
     whole.metadata["title"] = name
+    # With embed_images, nbconvert would end a tag such as <details> right where it begins
     exporter = HTMLExporter(
-        embed_images=True,
         exclude_input_prompt=True,
         exclude_output_prompt=True,
         exclude_anchor_links=True,

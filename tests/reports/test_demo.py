@@ -4,6 +4,7 @@ import re
 import time
 from pathlib import Path
 
+import nbformat
 import pytest
 from browser import chromium, open_page
 from reporting import names_in
@@ -30,11 +31,32 @@ def test_page_asks_the_web_for_nothing(lesson_page):
     assert "IoU" in re.search(r'<img alt="([^"]+)"', figure)[1]
 
 
+def test_html_in_a_text_stays_around_what_it_holds(notebook, tmp_path):
+    text = "<details><summary>Why?</summary>\n\n*Because.*\n\n</details>\n\nIn <code>a[1]</code>: 3"
+    path = notebook(f"from IPython.display import Markdown\nMarkdown({text!r})")
+    cells = nbformat.read(path, as_version=4)
+    cells.cells.append(nbformat.v4.new_markdown_cell(text))
+    output = nbformat.v4.new_output("display_data", {"text/markdown": text})
+    cells.cells[-2].outputs.append(output)
+    nbformat.write(cells, path)
+    pages.single_page(path, tmp_path / "page.html", name="Texts")
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    folds = re.findall("<details>(.*?)</details>", page, re.DOTALL)
+    assert len(folds) == 2
+    for fold in folds:
+        assert "<em>Because.</em>" in fold
+    assert page.count("<code>a[1]</code>") == 2
+
+
 @pytest.mark.full
-def test_a_page_of_lessons_hides_the_code_that_jupyterlab_folds(lesson_page):
+def test_a_page_of_lessons_hides_answers_and_the_code_that_jupyterlab_folds(lesson_page):
     with chromium() as browser:
         page, _ = open_page(browser)
         page.goto(lesson_page.as_uri())
+        answer = page.locator("details", has_text="Answer: Explore").first
+        assert not answer.locator("p").first.is_visible()
+        answer.locator("summary").click()
+        assert answer.locator("p").first.is_visible()
         folded = page.locator(".celltag_hide-input .jp-InputArea").first
         assert page.get_by_text("between_class_variance(gray)").first.is_visible()
         assert not folded.is_visible()
