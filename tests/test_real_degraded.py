@@ -49,7 +49,7 @@ def test_the_docs_count_the_bad_masks_above_the_limit(rows):
         f"of v8's {bad['v8']}, {trusted['v8']} are."
     ) in results
     assert set(column(inverted, "off_trusted")) == {"0"}
-    assert "Slices with bright and dark swapped are not among them" in results
+    assert "None of those above the limit is of a slice with bright and dark swapped" in results
 
 
 def test_v9_is_as_good_on_good_slices_and_better_on_bad_ones(rows):

@@ -3,6 +3,7 @@
 import inspect
 import warnings
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from inputs import SHAPES, blobs, ring_head
 from scipy import ndimage
 
 import skullmask_lib as sm
-from skullmask_lib import masks, plots, versions, views
+from skullmask_lib import masks, plots, polar, versions, views
 from skullmask_lib.explore import controls as making
 from skullmask_lib.explore.app import QUESTIONS
 
@@ -295,15 +296,22 @@ def test_the_best_width_is_one_that_the_slider_offers():
 
 
 @pytest.mark.parametrize("version", versions.BOUNDARY_VERSIONS)
-def test_a_mask_is_rated_on_the_head_of_its_version(version):
-    """A ghost joins the head; v9 corrects that, and its mask is rated on the corrected head."""
+def test_a_mask_is_rated_on_the_head_of_its_version(version, monkeypatch):
+    """A ghost joins the head; v9 corrects that, which changes the quality of its mask a little."""
     image = sm.load("phantom").images[0]
     image = np.maximum(image, 0.2 * np.roll(image, 60, axis=0))
     data = data_of(image, spacing_mm=(0.42, 0.42))
     _, quality = versions.mask_and_quality(image, version, spacing_mm=(0.42, 0.42))
+    rate = polar.mask_quality
+    rated = []
+    monkeypatch.setattr(polar, "mask_quality", lambda *args: rated.append(rate(*args)) or rated[-1])
     alone = {"v8": views.boundary, "v9": views.second_opinion}[version]
-    assert f"quality {quality:.2f}" in alone(data).alt
-    assert f"quality {quality:.2f}" in views.versus(data, left="v7", right=version).alt
+    for view in (alone, partial(views.versus, left="v7", right=version)):
+        picture = view(data)
+        assert rated[-1] == quality  # unrounded
+        assert f"quality {quality:.2f}" in picture.alt
+    found = sm.quality(image, picture.mask, spacing_mm=(0.42, 0.42))
+    assert (quality == found) == (version == "v8")
 
 
 @EVERY_VIEW

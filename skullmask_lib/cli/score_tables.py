@@ -44,8 +44,9 @@ def say_scores(
     for name, row in zip(names, scores, strict=True):
         rows.append((name, *map(float, row.values())))
     rows.append(("mean", *metrics.mean_scores(scores).values()))
-    bounded = metrics.bounded_scores(scores)
-    infinite = len(scores) - len(bounded)
+    known = [row for row in scores if not _is_unknown(row)]
+    bounded = metrics.bounded_scores(known)
+    infinite = len(known) - len(bounded)
     if bounded and infinite:
         rows.append(("mean of the others", *metrics.mean_scores(bounded).values()))
     terminal.say_table(rows, (unit, *scores[0]))
@@ -94,13 +95,15 @@ def print_json(scores: Sequence[Scores], names: Sequence[str]) -> None:
     slices = []
     for name, row in zip(names, scores, strict=True):
         slices.append({"name": name} | _finite(row))
-    bounded = metrics.bounded_scores(scores)
+    known = [row for row in scores if not _is_unknown(row)]
+    bounded = metrics.bounded_scores(known)
+    others = metrics.mean_scores(bounded) or dict.fromkeys(scores[0], math.nan)
     report = {
         "slices": slices,
         "mean": _finite(metrics.mean_scores(scores)),
         "left_out": sum(map(_is_unknown, scores)),
-        "infinite": len(scores) - len(bounded),
-        "mean_of_others": _finite(metrics.mean_scores(bounded)),
+        "infinite": len(known) - len(bounded),
+        "mean_of_others": _finite(others),
     }
     print(json.dumps(report, indent=2))
 

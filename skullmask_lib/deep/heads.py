@@ -89,8 +89,8 @@ def split(
     -------
     training, validation : list of Data
 
-        Without the slices whose truth is unknown, see `labels_of`. That is decided before the
-        heads are parted: alone, a head that nobody has traced would look like one without a skull.
+        Without the slices whose truth is unknown, see `prepare`. That is decided before the heads
+        are parted: alone, a head that nobody has traced would look like one without a skull.
 
     Raises
     ------
@@ -108,7 +108,9 @@ def split(
     """
     if not one_slice_per_head:
         _check_heads(Counter(head_of(name) for data in parts for name in data.names))
-    labelled = [part for data in parts for part in _with_known_truth(data)]
+    labelled: list[Data] = []
+    for data, known in zip(parts, _known(parts), strict=True):
+        labelled += _selected(data, known)
     heads = [head_of(name) for data in labelled for name in data.names]
     to_validate_by = held_out(heads, share=share, seed=seed)
     training: list[Data] = []
@@ -118,12 +120,6 @@ def split(
         training += _selected(data, ~is_held_out)
         validation += _selected(data, is_held_out)
     return training, validation
-
-
-def _with_known_truth(data: Data) -> list[Data]:
-    """Select the slices whose truth is known."""
-    _, known = labels_of(data)
-    return _selected(data, known)
 
 
 def _selected(data: Data, is_selected: np.ndarray) -> list[Data]:
@@ -168,7 +164,8 @@ def held_out(
     """
     names = sorted(set(heads))
     if len(names) < 2:
-        raise InputError(f"expected two heads or more; {hint}", where=names[0])
+        wanted = "two heads or more with a known truth"
+        raise InputError(f"expected {wanted}; {hint}", where=names[0])
     order = np.random.default_rng(seed).permutation(len(names))
     count = min(max(1, round(share * len(names))), len(names) - 1)
     return {names[index] for index in order[:count]}
@@ -259,7 +256,8 @@ def prepare(parts: Sequence[Data]) -> Prepared:
     Parameters
     ----------
     parts : sequence of Data
-        See `labels_of`. Slices whose truth is unknown, or that show no head, are left out.
+        See `labels_of`. Slices whose truth is unknown, or that show no head, are left out. If any
+        part shows a skull, a skull mask that is empty is unknown in all of them.
 
     Returns
     -------
@@ -279,8 +277,8 @@ def prepare(parts: Sequence[Data]) -> Prepared:
     """
     images = []
     shares = []
-    for data in parts:
-        for unwrapped, truth in _labelled(data):
+    for data, known in zip(parts, _known(parts), strict=True):
+        for unwrapped, truth in _labelled(data, known):
             window = learned.window_around(unwrapped.head, polar.STEP_MM)
             image = learned.prepare(unwrapped.on_grid, polar.STEP_MM, window)
             images.append(image)
@@ -290,9 +288,21 @@ def prepare(parts: Sequence[Data]) -> Prepared:
     return Prepared(_stacked(images), _stacked(shares))
 
 
-def _labelled(data: Data) -> Iterator[tuple[polar.Unwrapped, np.ndarray]]:
+def _known(parts: Sequence[Data]) -> list[np.ndarray]:
+    """Mark the slices of each part whose truth is known; all skull masks count together."""
+    is_traced = any(data.truth is not None and data.truth.any() for data in parts)
+    marks = []
+    for data in parts:
+        truth, known = labels_of(data)
+        if is_traced and data.truth is not None:
+            known = np.asarray(truth.any(axis=(1, 2)))
+        marks.append(known)
+    return marks
+
+
+def _labelled(data: Data, known: np.ndarray) -> Iterator[tuple[polar.Unwrapped, np.ndarray]]:
     """Unwrap the heads whose truth is known, one after another."""
-    truth, known = labels_of(data)
+    truth, _ = labels_of(data)
     for place in np.flatnonzero(known).tolist():
         with errors.placed(data.names[place]):
             unwrapped = polar.unwrap(data.images[place], data.spacing_of(place))

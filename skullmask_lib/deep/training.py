@@ -126,8 +126,7 @@ def train(
     """
     check_plan(steps=steps, every=every, rate=rate, device=device)
     folder = outputs.make_folder(folder)
-    options = {
-        **(options or {}),
+    plan = {
         "steps": steps,
         "rate": rate,
         "seed": seed,
@@ -135,6 +134,8 @@ def train(
         "loss": _name_of_loss(loss),
         "precision": str(precision),
     }
+    # What is first is named first where a run cannot go on, and nothing replaces the plan
+    options = plan | dict(options or {}) | plan
     network.to(device)
     optimizer = torch.optim.AdamW(network.parameters(), rate, weight_decay=_WEIGHT_DECAY)
     log = _resume(network, optimizer, folder / LAST, options)
@@ -303,7 +304,7 @@ def _check_device(device: str) -> None:
         raise InputError(f"expected cpu or cuda as the device, got {device}")
     number = wanted.index or 0
     if wanted.type == "cuda" and number >= torch.cuda.device_count():
-        raise InputError(f"expected a device that is here, got {device}; take cpu")
+        raise InputError(f"expected a device that is here, got {device}; take cpu or another card")
 
 
 def _name_of_loss(loss: Loss) -> str:
@@ -411,9 +412,10 @@ def _resume(
 
 def _check_unchanged(before: Mapping[str, Any], now: Mapping[str, Any], file: Path) -> None:
     """Refuse to go on with another network, or in another way."""
-    if "loss" not in before:
-        raise InputError("was begun by an earlier version; take another folder", where=file)
     for name, value in now.items():
-        if before.get(name) != value:
-            change = f"{name} {before.get(name)}, now {value}"
+        if name not in before:
+            reason = f"without {name}, perhaps by an earlier version"
+            raise InputError(f"was begun {reason}; take another folder", where=file)
+        if before[name] != value:
+            change = f"{name} {before[name]}, now {value}"
             raise InputError(f"was begun with {change}; take another folder", where=file)

@@ -79,8 +79,8 @@ def unlikely_cost(inside: np.ndarray) -> np.ndarray:
     """Price every place as the skull's outer surface by a probability to be inside of it.
 
     The price grows with the negative logarithm of the likelihood that all places before the
-    surface lie outside and all others inside, beyond that of the ray's likeliest place. It ends
-    where a place is very unlikely, and no probability counts as certain.
+    surface lie outside and all others inside, beyond that of the ray's likeliest place. The price
+    is capped, and no probability counts as certain.
 
     Parameters
     ----------

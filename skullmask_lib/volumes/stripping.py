@@ -621,7 +621,7 @@ def _tissue(
     """Mark what may be brain by its brightness, and what is so with more certainty.
 
     The threshold lies halfway between the mean brightness of the two classes into which Otsu's
-    splits the vault. What may be brain is brighter than a share of it, and darker than fat.
+    method splits the vault. What may be brain is brighter than a share of it, and darker than fat.
     """
     in_vault = values[vault][room[vault]]
     if not in_vault.size:

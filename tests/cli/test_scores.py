@@ -188,6 +188,12 @@ def test_infinite_distances_count_in_the_mean_and_are_counted(skullmask):
     assert (scores["mean"]["hausdorff_px"], scores["infinite"]) == (None, 1)
     assert scores["mean_of_others"] == sm.score(truth[0], truth[0])
 
+    np.save("none.npy", 0 * truth)  # of what is left there is no mean
+    _, out, _ = skullmask("score", "none.npy", "t.npy")
+    assert "mean of the others" not in scores_in(out)
+    scores = strict_json(skullmask("score", "none.npy", "t.npy", "--json")[1])
+    assert scores["mean_of_others"] == dict.fromkeys(scores["mean"])
+
 
 def test_a_volume_is_scored_and_swept_across_any_axis_and_in_part(skullmask):
     rng = np.random.default_rng(0)

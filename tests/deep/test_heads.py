@@ -4,6 +4,8 @@ No head is among those to learn from and those to validate by, batches lose no s
 back to the pixels of a slice.
 """
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -81,8 +83,22 @@ def test_a_head_that_nobody_has_traced_is_on_neither_side(seed):
 def test_two_heads_are_needed_of_which_the_truth_is_known():
     data = named("a[0]", "a[1]", "b[0]")
     data.truth[2] = 0
-    with pytest.raises(InputError, match="two heads"):
+    with pytest.raises(InputError, match="two heads or more with a known truth"):
         heads.split([data])
+
+
+def test_a_file_that_nobody_has_traced_counts_with_the_others():
+    """By itself, it would show heads without a skull."""
+    traced, untraced = named("a[0]", "b[0]"), named("c[0]", "d[0]")
+    untraced.truth[:] = 0
+    training, validation = heads.split([traced, untraced], one_slice_per_head=True)
+    assert sorted(names_in(training) + names_in(validation)) == ["a[0]", "b[0]"]
+
+
+def test_only_slices_of_known_truth_are_prepared(phantom):
+    untraced = replace(phantom, truth=np.zeros_like(phantom.truth))
+    assert len(heads.prepare([phantom, untraced]).images) == len(phantom.images)
+    assert len(heads.prepare([untraced]).images) == len(phantom.images)  # no skull anywhere
 
 
 def test_the_seed_chooses_who_is_held_out():

@@ -123,6 +123,10 @@ def test_what_changes_a_run_is_not_mixed_into_it(tmp_path):
     for changes in ({"steps": 30}, {"rate": 0.1}, {"seed": 1}, {"options": {"data": "b"}}):
         with pytest.raises(InputError, match="another folder"):
             run(tmp_path, **{"options": {"data": "a"}} | changes)
+    with pytest.raises(InputError, match="seed 0, now 1"):  # the cause, and not what it entails
+        run(tmp_path, seed=1, options={"data": "b"})
+    with pytest.raises(InputError, match="without batch, perhaps by an earlier version"):
+        run(tmp_path, options={"data": "a", "batch": 3})
     for changes in ({"loss": losses.focal}, {"precision": torch.bfloat16}):
         with pytest.raises(InputError, match="another folder"):
             run(tmp_path, **changes)

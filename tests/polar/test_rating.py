@@ -12,7 +12,7 @@ from inputs import blobs, ring_head, within_skin
 from scipy import ndimage
 
 import skullmask_lib as sm
-from skullmask_lib import polar, versions
+from skullmask_lib import polar
 
 MM = (1.0, 1.0)
 
@@ -37,14 +37,13 @@ def test_the_truth_is_trusted_and_what_is_off_it_is_not(drawn):
 
 
 def test_no_mask_of_an_inverted_image_is_trusted():
-    """v9 finds heads there, and their outlines are as clear as any."""
-    image, truth = ring_head()
-    assert sm.quality(image.max() - image, truth, spacing_mm=MM) == 0
-    scan = sm.load("phantom")
-    inverted = scan.images[0].max() - scan.images[0]
-    mask, quality = versions.mask_and_quality(inverted, "v9", spacing_mm=scan.spacing_of(0))
-    assert mask.any()
-    assert quality == 0
+    """v9 finds heads there; their rays may look as those of any head do, but the air is bright."""
+    data = sm.load("phantom")
+    mask = sm.v8(data.images[0], spacing_mm=data.spacing_of(0))
+    head = polar.unwrap(data.images[0], data.spacing_of(0))
+    assert polar.mask_quality(head, mask) > polar.TRUSTED
+    inverted = replace(head, on_grid=head.on_grid.max() - head.on_grid)
+    assert polar.mask_quality(inverted, mask) == 0
 
 
 @pytest.mark.parametrize(("depth_mm", "plausible"), [(30, True), (40, False)])
